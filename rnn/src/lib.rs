@@ -1,0 +1,1 @@
+//! Recurrent nets unrolled over time into one computation graph.
