@@ -1,0 +1,111 @@
+//! The one error type of the crate.
+
+use std::fmt;
+use std::panic::Location;
+
+/// Why a graph could not be built or read. The message names the node, its operands and the place in the
+/// caller's source, and says what would mend it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An op was given operands that it cannot take.
+    #[error("{op}({operands}): {reason}\n  at {place}")]
+    Operands {
+        /// The op's name.
+        op: String,
+        /// The operands with their names and types.
+        operands: String,
+        /// What does not fit.
+        reason: String,
+        /// Where the op was applied.
+        place: Place,
+    },
+    /// Something else about the building of a graph is wrong.
+    #[error("{reason}\n  at {place}")]
+    Build {
+        /// What is wrong.
+        reason: String,
+        /// Where it was asked for.
+        place: Place,
+    },
+    /// A node was used with a graph that it does not belong to.
+    #[error("this node belongs to another graph: node {index} of graph {theirs}, used with graph {ours}")]
+    Foreign {
+        /// The node's position in its own graph.
+        index: usize,
+        /// The number of the graph it belongs to.
+        theirs: u32,
+        /// The number of the graph it was used with.
+        ours: u32,
+    },
+    /// A leaf that the outputs depend on has no value at the point.
+    #[error("`{leaf}` ({ty}) has no value: set it at the point before evaluating")]
+    Unset {
+        /// The leaf's name.
+        leaf: String,
+        /// The type of value that it needs.
+        ty: String,
+    },
+    /// A value does not fit the node it is given to.
+    #[error("the value for `{node}` does not fit: {reason}")]
+    Value {
+        /// The node's name.
+        node: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// There is no node of that name.
+    #[error("no node is called `{name}`{}", Suggest(nearest))]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The name most like it.
+        nearest: Option<String>,
+    },
+    /// An op has no gradient where one is needed.
+    #[error("no gradient of `{op}` is defined towards `{operand}`\n  at {place}")]
+    NotDefined {
+        /// The op without a gradient.
+        op: String,
+        /// The operand for which it has none.
+        operand: String,
+        /// Where the op was applied.
+        place: Place,
+    },
+}
+
+struct Suggest<'a>(&'a Option<String>);
+
+impl fmt::Display for Suggest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |name| write!(f, "; the nearest name is `{name}`"))
+    }
+}
+
+/// A place in the source that builds a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(&'static Location<'static>);
+
+impl Place {
+    /// The caller of the function that calls this, if that function is `#[track_caller]`.
+    #[track_caller]
+    pub fn caller() -> Self {
+        Self(Location::caller())
+    }
+
+    /// The source file, as the compiler was given it.
+    pub fn file(&self) -> &'static str {
+        self.0.file()
+    }
+
+    /// The line in the file, from 1.
+    pub fn line(&self) -> u32 {
+        self.0.line()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}:{}", self.file(), self.line())
+    }
+}

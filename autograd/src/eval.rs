@@ -1,0 +1,189 @@
+//! The interpreter: node by node, in numbers of any type, with no cleverness.
+//!
+//! It is the oracle that every other way of computing a graph is tested against. It knows two economies: it
+//! computes only what the outputs need, and it drops a value after its last use.
+
+use crate::error::Error;
+use crate::graph::{Graph, NodeId};
+use crate::ops::{Leaf, Op};
+use crate::scalar::{Dual, Scalar};
+use crate::value::Value;
+use ndarray::Zip;
+use std::collections::HashMap;
+
+/// Values for leaves: where a graph is read.
+///
+/// Any node can be given a value, an interior one too: the interpreter then uses it and does not look at the
+/// node's operands. That is how a state in the middle of a sequence is moved.
+#[derive(Clone, Debug)]
+pub struct Point<S> {
+    values: HashMap<NodeId, Value<S>>,
+}
+
+impl<S> Default for Point<S> {
+    fn default() -> Self {
+        Self { values: HashMap::new() }
+    }
+}
+
+impl<S: Scalar> Point<S> {
+    /// No values yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives a node a value.
+    pub fn set(&mut self, node: impl Into<NodeId>, value: impl Into<Value<S>>) {
+        self.values.insert(node.into(), value.into());
+    }
+
+    /// The same point with a value for a node.
+    #[must_use]
+    pub fn with(mut self, node: impl Into<NodeId>, value: impl Into<Value<S>>) -> Self {
+        self.set(node, value);
+        self
+    }
+
+    /// The value of a node.
+    pub fn get(&self, node: impl Into<NodeId>) -> Option<&Value<S>> {
+        self.values.get(&node.into())
+    }
+
+    /// All nodes that have a value, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Value<S>)> {
+        self.values.iter().map(|(&id, value)| (id, value))
+    }
+
+    /// The same point in numbers of another type.
+    pub fn cast<R: Scalar>(&self) -> Point<R> {
+        Point { values: self.values.iter().map(|(&id, value)| (id, value.cast())).collect() }
+    }
+}
+
+/// The values of some nodes at a point.
+///
+/// # Errors
+/// If a leaf that they depend on has no value, if a value does not fit its node, or if a handle belongs to
+/// another graph.
+pub fn eval<S: Scalar>(
+    graph: &Graph,
+    point: &Point<S>,
+    outputs: &[impl Into<NodeId> + Copy],
+) -> Result<Vec<Value<S>>, Error> {
+    eval_with(graph, point, outputs, |_, _| ())
+}
+
+/// As [`eval`], and shows every value that is computed or given to `observe`, in order of execution.
+///
+/// # Errors
+/// As [`eval`].
+pub fn eval_with<S: Scalar>(
+    graph: &Graph,
+    point: &Point<S>,
+    outputs: &[impl Into<NodeId> + Copy],
+    mut observe: impl FnMut(NodeId, &Value<S>),
+) -> Result<Vec<Value<S>>, Error> {
+    let outputs: Vec<usize> = outputs.iter().map(|&y| graph.index(y.into())).collect::<Result<_, _>>()?;
+    let mut given: Vec<Option<&Value<S>>> = vec![None; graph.len()];
+    for (id, value) in point.iter() {
+        let i = graph.index(id)?;
+        let node = graph.at(i);
+        value.fits(&node.ty).map_err(|reason| Error::Value { node: graph.name_at(i), reason })?;
+        given[i] = Some(value);
+    }
+
+    // How often a node is still to be read; nodes that are never read are not computed.
+    let mut readers = vec![0u32; graph.len()];
+    outputs.iter().for_each(|&y| readers[y] += 1);
+    for i in (0..graph.len()).rev() {
+        if readers[i] > 0 && given[i].is_none() {
+            graph.operands_at(i).for_each(|x| readers[x] += 1);
+        }
+    }
+
+    let mut made: Vec<Option<Value<S>>> = (0..graph.len()).map(|_| None).collect();
+    for i in 0..graph.len() {
+        if readers[i] == 0 {
+            continue;
+        }
+        if let Some(value) = given[i] {
+            observe(graph.id(i), value);
+            continue;
+        }
+        let value = match &graph.at(i).op {
+            Op::Leaf(Leaf::Constant(value)) => value.cast(),
+            Op::Leaf(_) => {
+                return Err(Error::Unset { leaf: graph.name_at(i), ty: graph.at(i).ty.to_string() });
+            }
+            op => {
+                let operands: Vec<&Value<S>> =
+                    graph.operands_at(i).filter_map(|x| given[x].or(made[x].as_ref())).collect();
+                let operator = op.operator().expect("only leaves have no operator");
+                S::run(operator, &operands)
+            }
+        };
+        observe(graph.id(i), &value);
+        made[i] = Some(value);
+        for x in graph.operands_at(i) {
+            readers[x] -= 1;
+            if readers[x] == 0 {
+                made[x] = None;
+            }
+        }
+    }
+    let take = |(k, &y): (usize, &usize)| {
+        let again = outputs[k + 1..].contains(&y);
+        let value = if again { made[y].clone() } else { made[y].take() };
+        value.or_else(|| given[y].cloned()).expect("every output was computed or given")
+    };
+    Ok(outputs.iter().enumerate().map(take).collect())
+}
+
+/// The directional derivatives of some nodes: forward mode, by dual numbers. `direction` has a tangent for
+/// each leaf that moves; the others stay.
+///
+/// # Errors
+/// As [`eval`]; also if a tangent is not of its node's shape.
+pub fn jvp(
+    graph: &Graph,
+    point: &Point<f64>,
+    direction: &Point<f64>,
+    outputs: &[impl Into<NodeId> + Copy],
+) -> Result<Vec<Value<f64>>, Error> {
+    let mut dual = point.cast::<Dual>();
+    for (id, tangent) in direction.iter() {
+        let i = graph.index(id)?;
+        let error = |reason: String| Error::Value { node: graph.name_at(i), reason };
+        tangent.fits(&graph.at(i).ty).map_err(error)?;
+        let Some(Value::Float(value)) = point.get(id) else {
+            return Err(error("it has a tangent, and no value of real numbers to go with it".into()));
+        };
+        let joined =
+            Zip::from(value).and(tangent.float()).map_collect(|&value, &tangent| Dual { value, tangent });
+        dual.set(id, joined);
+    }
+    let tangent = |value: Value<Dual>| match value {
+        Value::Float(a) => Value::Float(a.mapv(|d| d.tangent)),
+        other => other.cast(),
+    };
+    Ok(eval(graph, &dual, outputs)?.into_iter().map(tangent).collect())
+}
+
+/// The first node, in order of execution, whose value is not finite: where a NaN arose.
+///
+/// # Errors
+/// As [`eval`].
+pub fn first_not_finite<S: Scalar>(
+    graph: &Graph,
+    point: &Point<S>,
+    outputs: &[impl Into<NodeId> + Copy],
+) -> Result<Option<NodeId>, Error> {
+    let mut first = None;
+    eval_with(graph, point, outputs, |id, value| {
+        let finite = !matches!(value, Value::Float(a) if a.iter().any(|x| !x.value().is_finite()));
+        if !finite {
+            first.get_or_insert(id);
+        }
+    })?;
+    Ok(first)
+}

@@ -1,0 +1,399 @@
+//! Expressions: handles to nodes under construction, with the operators and methods of mathematics.
+
+use super::{Builder, NodeId};
+use crate::error::Place;
+use crate::ops::{
+    Abs, At, Axes, Broadcast, Compare, Cos, Div, DropoutMask, Exp, Gather, Ln, LogSoftmax, LogSumExp, MatMul,
+    Max, Min, Mul, Neg, OneHot, Op, Operator, Pad, Powi, Reciprocal, ReduceMax, ReduceMean, ReduceSum,
+    Relation, Relu, Reshape, ScatterAdd, Select, Sigmoid, Sin, Slice, Softmax, Softplus, Sqrt, StopGradient,
+    Sub, Tanh, Transpose,
+};
+use crate::shape::{Shape, Type};
+use std::fmt;
+use std::ops::Range;
+
+/// A node under construction. Copying it copies the handle, not the node.
+#[derive(Clone, Copy)]
+pub struct Expr<'g> {
+    pub(super) builder: &'g Builder,
+    pub(super) index: u32,
+}
+
+impl fmt::Debug for Expr<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if self.is_poisoned() {
+            return f.write_str("poisoned");
+        }
+        write!(f, "{} {}", self.name(), self.ty())
+    }
+}
+
+impl From<Expr<'_>> for NodeId {
+    fn from(expr: Expr) -> Self {
+        expr.id()
+    }
+}
+
+/// What can stand where an expression is asked for: an expression, or a number.
+pub trait IntoExpr<'g> {
+    /// The expression, made in `builder` if it is not one yet.
+    fn into_expr(self, builder: &'g Builder) -> Expr<'g>;
+}
+
+impl<'g> IntoExpr<'g> for Expr<'g> {
+    fn into_expr(self, _: &'g Builder) -> Expr<'g> {
+        self
+    }
+}
+
+impl<'g> IntoExpr<'g> for f64 {
+    #[track_caller]
+    fn into_expr(self, builder: &'g Builder) -> Expr<'g> {
+        builder.scalar(self)
+    }
+}
+
+/// What an expression is.
+impl<'g> Expr<'g> {
+    /// The index of an expression that no node stands behind: something that it was made of did not fit.
+    pub(super) const POISON: u32 = u32::MAX;
+
+    /// Whether something that this was made of did not fit. [`Builder::graph`] says what.
+    pub fn is_poisoned(self) -> bool {
+        self.index == Self::POISON
+    }
+
+    /// The builder that this belongs to.
+    pub fn builder(self) -> &'g Builder {
+        self.builder
+    }
+
+    /// The handle of the node, for use with the finished graph.
+    pub fn id(self) -> NodeId {
+        NodeId { graph: self.builder.read(|g| g.tag), index: self.index }
+    }
+
+    /// The name of the node, as [`Graph::name`](super::Graph::name) gives it.
+    pub fn name(self) -> String {
+        if self.is_poisoned() { "poisoned".into() } else { self.builder.read(|g| g.name_at(self.position())) }
+    }
+
+    /// The place in the source where it was made.
+    pub(crate) fn place(self) -> Place {
+        self.builder.read(|g| g.at(self.position()).origin.place)
+    }
+
+    /// The position in the graph.
+    pub(crate) fn position(self) -> usize {
+        self.index as usize
+    }
+
+    /// The position in the graph, as origins hold it.
+    pub(crate) fn raw(self) -> u32 {
+        self.index
+    }
+
+    /// The kind and shape of the value; of a poisoned expression, those of a number.
+    pub fn ty(self) -> Type {
+        if self.is_poisoned() {
+            return Type::float([]);
+        }
+        self.builder.read(|g| g.at(self.index as usize).ty.clone())
+    }
+
+    /// The shape of the value; of a poisoned expression, that of a number.
+    pub fn shape(self) -> Shape {
+        self.ty().shape
+    }
+
+    /// Names the node within the current layer and step. The nodes that were built on the way to it, since
+    /// the last name, are counted under the same name: `h[3]#1`, `h[3]#2`.
+    #[track_caller]
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        if self.is_poisoned() {
+            return self;
+        }
+        Self { index: self.builder.name(self.index, name, Place::caller()), ..self }
+    }
+
+    /// This expression as the operand of an op of one operand.
+    #[track_caller]
+    #[must_use]
+    pub fn apply(self, op: impl Into<Op>) -> Self {
+        self.builder.apply(op, &[self])
+    }
+
+    /// This expression as the operand of an op from outside the crate.
+    #[track_caller]
+    #[must_use]
+    pub fn custom(self, op: impl Operator) -> Self {
+        self.builder.custom(op, &[self])
+    }
+
+    #[track_caller]
+    fn with(self, op: impl Into<Op>, other: impl IntoExpr<'g>) -> Self {
+        let other = other.into_expr(self.builder);
+        self.builder.apply(op, &[self, other])
+    }
+}
+
+macro_rules! functions {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*) = $op:expr;)*) => {
+        /// Functions of one operand.
+        impl Expr<'_> {
+            $($(#[$doc])*
+            #[track_caller]
+            #[must_use]
+            pub fn $name(self $(, $arg: $ty)*) -> Self {
+                self.apply($op)
+            })*
+        }
+    };
+}
+
+functions! {
+    /// eˣ
+    exp() = Exp;
+    /// The natural logarithm.
+    ln() = Ln;
+    /// √x
+    sqrt() = Sqrt;
+    /// The hyperbolic tangent.
+    tanh() = Tanh;
+    /// σ(x) = 1 / (1 + e⁻ˣ)
+    sigmoid() = Sigmoid;
+    /// max(x, 0)
+    relu() = Relu;
+    /// ln(1 + eˣ)
+    softplus() = Softplus;
+    /// |x|
+    abs() = Abs;
+    /// The sine.
+    sin() = Sin;
+    /// The cosine.
+    cos() = Cos;
+    /// 1 / x
+    reciprocal() = Reciprocal;
+    /// xⁿ
+    powi(n: i32) = Powi(n);
+    /// The same value; the adjoint stops here.
+    stop_gradient() = StopGradient;
+    /// The sum over some axes, which go.
+    sum_over(axes: impl IntoIterator<Item = usize>) = ReduceSum(Axes::new(axes));
+    /// The mean over some axes, which go.
+    mean_over(axes: impl IntoIterator<Item = usize>) = ReduceMean(Axes::new(axes));
+    /// The maximum over some axes, which go.
+    max_over(axes: impl IntoIterator<Item = usize>) = ReduceMax(Axes::new(axes));
+    /// ln Σ eˣ along an axis, which goes.
+    logsumexp(axis: usize) = LogSumExp { axis };
+    /// eˣ / Σ eˣ along an axis.
+    softmax(axis: usize) = Softmax { axis };
+    /// x − ln Σ eˣ along an axis.
+    log_softmax(axis: usize) = LogSoftmax { axis };
+    /// Repeated to a larger shape.
+    broadcast_to(shape: impl Into<Shape>) = Broadcast { shape: shape.into() };
+    /// The same elements in another shape, in row-major order.
+    reshape(shape: impl Into<Shape>) = Reshape { shape: shape.into() };
+    /// Axes in another order: axis i of the result is axis `order[i]` of this.
+    transpose(order: &[usize]) = Transpose { order: order.into() };
+    /// The places `places` of an axis.
+    slice(axis: usize, places: Range<usize>) = Slice { axis, start: places.start, end: places.end };
+    /// One place of an axis, which goes: the step of a sequence.
+    at(axis: usize, place: usize) = At { axis, place };
+    /// Zeros before and after along an axis.
+    pad(axis: usize, before: usize, after: usize) = Pad { axis, before, after };
+    /// 1 at the place of each whole number on a new last axis, 0 elsewhere.
+    one_hot(classes: usize) = OneHot { classes };
+    /// What dropout multiplies by, this being the seed. `stream` tells the masks of one graph apart.
+    dropout_mask(shape: impl Into<Shape>, rate: f64, stream: u64) = DropoutMask { shape: shape.into(), rate, stream };
+}
+
+/// Functions of two and three operands, and forms made of several ops.
+impl<'g> Expr<'g> {
+    /// The larger of two, element by element.
+    #[track_caller]
+    #[must_use]
+    pub fn max(self, other: impl IntoExpr<'g>) -> Self {
+        self.with(Max, other)
+    }
+
+    /// The smaller of two, element by element.
+    #[track_caller]
+    #[must_use]
+    pub fn min(self, other: impl IntoExpr<'g>) -> Self {
+        self.with(Min, other)
+    }
+
+    /// The product of two matrices: `[.., m, k] · [.., k, n]`.
+    #[track_caller]
+    #[must_use]
+    pub fn matmul(self, other: Self) -> Self {
+        self.with(MatMul { a_transposed: false, b_transposed: false }, other)
+    }
+
+    /// A linear map of rows: `x Wᵀ` for x `[batch, input]` and W `[output, input]`, as PyTorch stores weights.
+    /// On a batch of row vectors it is what papers write as `W x`.
+    #[track_caller]
+    #[must_use]
+    pub fn linear(self, weight: Self) -> Self {
+        self.with(MatMul { a_transposed: false, b_transposed: true }, weight)
+    }
+
+    /// Where this is true `a`, elsewhere `b`.
+    #[track_caller]
+    #[must_use]
+    pub fn select(self, a: impl IntoExpr<'g>, b: impl IntoExpr<'g>) -> Self {
+        let (a, b) = (a.into_expr(self.builder), b.into_expr(self.builder));
+        self.builder.apply(Select, &[self, a, b])
+    }
+
+    /// Rows of this table by their numbers: `[rows, ..r]` and `[..n]` give `[..n, ..r]`.
+    #[track_caller]
+    #[must_use]
+    pub fn gather(self, index: Self) -> Self {
+        self.with(Gather, index)
+    }
+
+    /// Rows added up by their numbers into a table of `rows` rows.
+    #[track_caller]
+    #[must_use]
+    pub fn scatter_add(self, index: Self, rows: usize) -> Self {
+        self.with(ScatterAdd { rows }, index)
+    }
+
+    /// The sum of all elements.
+    #[track_caller]
+    #[must_use]
+    pub fn sum(self) -> Self {
+        self.sum_over(0..self.shape().len())
+    }
+
+    /// The mean of all elements.
+    #[track_caller]
+    #[must_use]
+    pub fn mean(self) -> Self {
+        self.mean_over(0..self.shape().len())
+    }
+
+    /// A new axis of size 1 before axis `axis`.
+    #[track_caller]
+    #[must_use]
+    pub fn insert_axis(self, axis: usize) -> Self {
+        let shape = self.shape();
+        if axis > shape.len() && !self.is_poisoned() {
+            return self.builder.refuse(format!("{self:?} has no place for a new axis {axis}"));
+        }
+        self.reshape(shape.with_axis(axis.min(shape.len()), 1))
+    }
+
+    /// All axes but the last joined into one: `[time, batch, feature]` becomes `[time · batch, feature]`.
+    #[track_caller]
+    #[must_use]
+    pub fn rows(self) -> Self {
+        let shape = self.shape();
+        match shape.split_last() {
+            Some((&width, lead)) => self.reshape([lead.iter().product(), width]),
+            None => self.reshape([1, 1]),
+        }
+    }
+
+    /// An axis cut into `n` equal parts.
+    #[track_caller]
+    #[must_use]
+    pub fn split<const N: usize>(self, axis: usize) -> [Self; N] {
+        let size = self.shape().get(axis).copied().unwrap_or(0);
+        if !size.is_multiple_of(N.max(1)) && !self.is_poisoned() {
+            return [self
+                .builder
+                .refuse(format!("axis {axis} of {self:?} cannot be cut into {N} equal parts"));
+                N];
+        }
+        let part = size / N.max(1);
+        std::array::from_fn(|i| self.slice(axis, i * part..(i + 1) * part))
+    }
+
+    /// Summed over the axes along which broadcasting repeated a value of shape `shape`.
+    #[track_caller]
+    #[must_use]
+    pub fn sum_to(self, shape: impl Into<Shape>) -> Self {
+        let (from, to) = (self.shape(), shape.into());
+        if from == to {
+            return self;
+        }
+        let new = from.len().saturating_sub(to.len());
+        let repeated = |&i: &usize| i < new || (to[i - new] == 1 && from[i] != 1);
+        let summed = self.sum_over((0..from.len()).filter(repeated));
+        if summed.shape() == to { summed } else { summed.reshape(to) }
+    }
+}
+
+macro_rules! relations {
+    ($($(#[$doc:meta])* $name:ident = $relation:ident;)*) => {
+        /// Comparisons, element by element. Their results are truth values.
+        impl<'g> Expr<'g> {
+            $($(#[$doc])*
+            #[track_caller]
+            #[must_use]
+            pub fn $name(self, other: impl IntoExpr<'g>) -> Self {
+                self.with(Compare(Relation::$relation), other)
+            })*
+        }
+    };
+}
+
+relations! {
+    /// a < b
+    less = Less;
+    /// a ≤ b
+    less_equal = LessEqual;
+    /// a = b
+    equals = Equal;
+    /// a > b
+    greater = Greater;
+    /// a ≥ b
+    greater_equal = GreaterEqual;
+    /// a ≠ b
+    not_equals = NotEqual;
+}
+
+macro_rules! operators {
+    ($($trait:ident $method:ident $op:expr;)*) => {$(
+        impl<'g> std::ops::$trait for Expr<'g> {
+            type Output = Self;
+            #[track_caller]
+            fn $method(self, other: Self) -> Self {
+                self.with($op, other)
+            }
+        }
+        impl<'g> std::ops::$trait<f64> for Expr<'g> {
+            type Output = Self;
+            #[track_caller]
+            fn $method(self, other: f64) -> Self {
+                self.with($op, other)
+            }
+        }
+        impl<'g> std::ops::$trait<Expr<'g>> for f64 {
+            type Output = Expr<'g>;
+            #[track_caller]
+            fn $method(self, other: Expr<'g>) -> Expr<'g> {
+                self.into_expr(other.builder).with($op, other)
+            }
+        }
+    )*};
+}
+
+operators! {
+    Add add crate::ops::Add;
+    Sub sub Sub;
+    Mul mul Mul;
+    Div div Div;
+}
+
+impl std::ops::Neg for Expr<'_> {
+    type Output = Self;
+    #[track_caller]
+    fn neg(self) -> Self {
+        self.apply(Neg)
+    }
+}

@@ -1,0 +1,272 @@
+//! The graph: one node for each application of an op, one edge for each operand.
+//!
+//! petgraph holds it. Nodes are only ever appended, and can name only nodes that exist, so the order of their
+//! indices is a topological order, reverse mode is one walk backwards, and a table over the nodes is a `Vec`.
+//! A node's incoming edges are added together at its birth, so petgraph's own edge array is the ordered table
+//! of operands.
+//!
+//! A [`Graph`] is a value that is read; a [`Builder`] is where it is written. The split has a purpose: a
+//! graph that could be taken out of its builder has no error in it, and no reading has to ask.
+
+mod builder;
+mod expr;
+mod origin;
+mod text;
+mod verify;
+
+pub use builder::{Builder, Scope};
+pub use expr::{Expr, IntoExpr};
+pub use origin::{Origin, Role};
+pub use verify::verify;
+
+use crate::error::Error;
+use crate::ops::{Leaf, Op};
+use crate::shape::Type;
+use petgraph::graph::{DiGraph, NodeIndex};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// An application of an op.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it computes.
+    pub op: Op,
+    /// The kind and shape of its value.
+    pub ty: Type,
+    /// Who made it: layer, gate, step, and for a backward node the forward node it belongs to.
+    pub origin: Origin,
+    /// Where its operands begin in the edge array.
+    first: u32,
+    /// How many operands it has.
+    arity: u32,
+}
+
+/// A handle to a node of one graph. It stays good for every later version of that graph.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct NodeId {
+    graph: u32,
+    index: u32,
+}
+
+impl NodeId {
+    /// The node's position: the number that text dumps print.
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
+/// One call of [`grad`](crate::grad()): its output is what the adjoints of that sweep are derivatives of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sweep {
+    /// The positions of the outputs that were differentiated.
+    pub outputs: Vec<u32>,
+}
+
+/// A computation graph: forward, or forward and backward. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Graph {
+    dag: DiGraph<Node, (), u32>,
+    /// A number of its own, by which handles of other graphs are recognised.
+    tag: u32,
+    /// Inputs and parameters by name.
+    leaves: HashMap<Arc<str>, u32>,
+    /// Named forward nodes.
+    names: HashMap<origin::Label, u32>,
+    sweeps: Vec<Sweep>,
+    /// The adjoint of a node in a sweep.
+    adjoints: HashMap<(u32, u32), u32>,
+}
+
+impl Graph {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        Self {
+            dag: DiGraph::default(),
+            tag: NEXT.fetch_add(1, Ordering::Relaxed),
+            leaves: HashMap::new(),
+            names: HashMap::new(),
+            sweeps: Vec::new(),
+            adjoints: HashMap::new(),
+        }
+    }
+
+    /// The number of nodes.
+    pub fn len(&self) -> usize {
+        self.dag.node_count()
+    }
+
+    /// Whether there is no node.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All nodes, operands before users.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
+        let graph = self.tag;
+        (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).map(move |index| NodeId { graph, index })
+    }
+
+    /// The node that a handle stands for.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] if the handle belongs to another graph.
+    pub fn node(&self, id: NodeId) -> Result<&Node, Error> {
+        Ok(self.at(self.index(id)?))
+    }
+
+    /// The operands of a node, in order.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] if the handle belongs to another graph.
+    pub fn operands(&self, id: NodeId) -> Result<impl ExactSizeIterator<Item = NodeId> + '_, Error> {
+        Ok(self.operands_at(self.index(id)?).map(|i| self.id(i)))
+    }
+
+    /// The nodes that use a node, as a table for all nodes at once.
+    pub fn users(&self) -> Users {
+        Users::of(self)
+    }
+
+    /// The inputs, in order of their making.
+    pub fn inputs(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.ids().filter(|id| matches!(self.at(id.index()).op, Op::Leaf(Leaf::Input { .. })))
+    }
+
+    /// The parameters, in order of their making.
+    pub fn parameters(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.ids().filter(|id| matches!(self.at(id.index()).op, Op::Leaf(Leaf::Parameter { .. })))
+    }
+
+    /// The node of a name: an input, a parameter, a named node such as `l0/h[3]`, or an adjoint such as
+    /// `∂l0/h[3]`.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`], with the name most like it.
+    pub fn find(&self, name: &str) -> Result<NodeId, Error> {
+        if let Some(&index) = self.leaves.get(name).or_else(|| self.names.get(&origin::Label::parse(name))) {
+            return Ok(self.id(index as usize));
+        }
+        if let Some(adjoint) = self.find_adjoint(name) {
+            return Ok(adjoint);
+        }
+        if let Some(id) = self.ids().find(|&id| self.name_at(id.index()) == name) {
+            return Ok(id);
+        }
+        let names = self.ids().map(|id| self.name_at(id.index()));
+        Err(Error::Unknown { name: name.into(), nearest: crate::nearest::nearest(name, names) })
+    }
+
+    /// `∂h` is the adjoint of `h` in the first sweep, `∂₂h` that in the second.
+    fn find_adjoint(&self, name: &str) -> Option<NodeId> {
+        let rest = name.strip_prefix('∂')?;
+        let digits = rest.chars().take_while(|c| ('₀'..='₉').contains(c)).count();
+        let (mut sweep, of) = (0, rest.chars().skip(digits).collect::<String>());
+        for digit in rest.chars().take(digits) {
+            sweep = sweep * 10 + (u32::from(digit) - u32::from('₀')) as usize;
+        }
+        self.adjoint(self.find(&of).ok()?, sweep.saturating_sub(1)).ok()?
+    }
+
+    /// The name of a node: its own, or one made of its origin.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] if the handle belongs to another graph.
+    pub fn name(&self, id: NodeId) -> Result<String, Error> {
+        Ok(self.name_at(self.index(id)?))
+    }
+
+    /// The calls of [`grad`](crate::grad()) that have added to this graph.
+    pub fn sweeps(&self) -> &[Sweep] {
+        &self.sweeps
+    }
+
+    /// The adjoint of a node in the sweep of that number, if it has one.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] if the handle belongs to another graph.
+    pub fn adjoint(&self, of: NodeId, sweep: usize) -> Result<Option<NodeId>, Error> {
+        let of = u32::try_from(self.index(of)?).unwrap_or(u32::MAX);
+        let sweep = u32::try_from(sweep).unwrap_or(u32::MAX);
+        Ok(self.adjoints.get(&(sweep, of)).map(|&i| self.id(i as usize)))
+    }
+
+    /// The graph as canonical text: one node a line, in single static assignment. The same construction gives
+    /// the same text on every machine.
+    pub fn text(&self) -> String {
+        text::write(self)
+    }
+
+    /// The position of a node of this graph.
+    pub(crate) fn index(&self, id: NodeId) -> Result<usize, Error> {
+        if id.graph == self.tag && id.index() < self.len() {
+            Ok(id.index())
+        } else {
+            Err(Error::Foreign { index: id.index(), theirs: id.graph, ours: self.tag })
+        }
+    }
+
+    /// The handle of the node at a position.
+    pub(crate) fn id(&self, index: usize) -> NodeId {
+        NodeId { graph: self.tag, index: narrow(index) }
+    }
+
+    /// The node at a position below `len`.
+    pub(crate) fn at(&self, index: usize) -> &Node {
+        &self.dag[NodeIndex::new(index)]
+    }
+
+    /// The operands' positions.
+    pub(crate) fn operands_at(&self, index: usize) -> impl ExactSizeIterator<Item = usize> + '_ {
+        let node = self.at(index);
+        let edges = &self.dag.raw_edges()[node.first as usize..][..node.arity as usize];
+        edges.iter().map(|edge| edge.source().index())
+    }
+
+    /// Appends a node. Whoever calls it has inferred its type.
+    fn push(&mut self, op: Op, ty: Type, origin: Origin, operands: &[u32]) -> u32 {
+        let (first, arity) = (narrow(self.dag.edge_count()), narrow(operands.len()));
+        let node = self.dag.add_node(Node { op, ty, origin, first, arity });
+        for &operand in operands {
+            self.dag.add_edge(NodeIndex::new(operand as usize), node, ());
+        }
+        narrow(node.index())
+    }
+}
+
+/// Positions are 32 bits wide: petgraph itself refuses to hold more nodes or edges.
+fn narrow(index: usize) -> u32 {
+    u32::try_from(index).expect("petgraph holds at most u32::MAX nodes and edges")
+}
+
+/// For each node, the nodes that use it, ascending; once for each use.
+#[derive(Clone, Debug)]
+pub struct Users {
+    start: Vec<u32>,
+    users: Vec<u32>,
+}
+
+impl Users {
+    fn of(graph: &Graph) -> Self {
+        let mut start = vec![0u32; graph.len() + 1];
+        for edge in graph.dag.raw_edges() {
+            start[edge.source().index() + 1] += 1;
+        }
+        for i in 1..start.len() {
+            start[i] += start[i - 1];
+        }
+        let (mut next, mut users) = (start.clone(), vec![0; graph.dag.edge_count()]);
+        // Edges are in the order of their targets, so each node's users come out ascending.
+        for edge in graph.dag.raw_edges() {
+            let slot = &mut next[edge.source().index()];
+            users[*slot as usize] = narrow(edge.target().index());
+            *slot += 1;
+        }
+        Self { start, users }
+    }
+
+    /// The positions of the nodes that use the node at `index`.
+    pub fn at(&self, index: usize) -> &[u32] {
+        &self.users[self.start[index] as usize..self.start[index + 1] as usize]
+    }
+}

@@ -1,0 +1,156 @@
+//! Who made a node. Origins give nodes their names, and drawings their columns.
+
+use super::Graph;
+use crate::error::Place;
+use crate::ops::{Leaf, Op};
+use std::fmt;
+use std::sync::Arc;
+
+/// Who made a node.
+///
+/// The name of a node follows from its origin: `l0/h[3]` is what layer `l0` calls `h` at step 3, `l0/h[3]#2`
+/// is the second node on the way to it, and `∂l0/h[3]` is its adjoint. Unrolling again gives the same names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    /// The layer, with its direction if it has two: `l0`, `l1/reverse`.
+    pub layer: Option<Arc<str>>,
+    /// The variable or gate: `h`.
+    pub name: Option<Arc<str>>,
+    /// The time step, from 1, in the order of the input.
+    pub step: Option<u32>,
+    /// 0 for the named node itself; otherwise its number among the nodes that were built on the way.
+    pub ordinal: u32,
+    /// Whether it belongs to the forward computation or to a derivative.
+    pub role: Role,
+    /// Where in the source it was asked for.
+    pub place: Place,
+}
+
+/// Which part of the computation a node belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The computation that was written down.
+    Forward,
+    /// The adjoint of a node: all that its users add to it.
+    Adjoint {
+        /// The position of the forward node.
+        of: u32,
+        /// The sweep that made it.
+        sweep: u32,
+    },
+    /// A part of the VJP of a node, on the way to the adjoints of its operands.
+    Backward {
+        /// The position of the forward node.
+        of: u32,
+        /// The sweep that made it.
+        sweep: u32,
+    },
+}
+
+impl Role {
+    /// The forward node that a backward node belongs to.
+    pub fn of(self) -> Option<u32> {
+        match self {
+            Self::Forward => None,
+            Self::Adjoint { of, .. } | Self::Backward { of, .. } => Some(of),
+        }
+    }
+
+    /// The sweep that made a backward node.
+    pub fn sweep(self) -> Option<u32> {
+        match self {
+            Self::Forward => None,
+            Self::Adjoint { sweep, .. } | Self::Backward { sweep, .. } => Some(sweep),
+        }
+    }
+}
+
+/// What names a forward node: `layer/name[step]`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Label {
+    pub layer: Option<Arc<str>>,
+    pub name: Arc<str>,
+    pub step: Option<u32>,
+}
+
+impl Label {
+    /// Reads `layer/name[step]`; layer and step may be missing. A text that is no label names no node.
+    pub fn parse(text: &str) -> Self {
+        let (text, step) = match text.strip_suffix(']').and_then(|t| t.rsplit_once('[')) {
+            Some((rest, step)) if step.parse::<u32>().is_ok() => (rest, step.parse().ok()),
+            _ => (text, None),
+        };
+        let (layer, name) = text.rsplit_once('/').map_or((None, text), |(layer, name)| (Some(layer), name));
+        Self { layer: layer.map(Arc::from), name: name.into(), step }
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write_label(f, self.layer.as_deref(), &self.name, self.step)
+    }
+}
+
+fn write_label(to: &mut impl fmt::Write, layer: Option<&str>, name: &str, step: Option<u32>) -> fmt::Result {
+    if let Some(layer) = layer {
+        write!(to, "{layer}/")?;
+    }
+    to.write_str(name)?;
+    step.map_or(Ok(()), |step| write!(to, "[{step}]"))
+}
+
+impl Graph {
+    /// The name of the node at `index`.
+    pub(crate) fn name_at(&self, index: usize) -> String {
+        let mut name = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write_name(&mut name, index);
+        name
+    }
+
+    fn write_name(&self, to: &mut String, index: usize) -> fmt::Result {
+        use fmt::Write;
+        let node = self.at(index);
+        if let Op::Leaf(leaf) = &node.op
+            && let Some(name) = leaf.name()
+        {
+            return to.write_str(name);
+        }
+        let origin = &node.origin;
+        if let (Some(of), Some(sweep)) = (origin.role.of(), origin.role.sweep()) {
+            to.write_char('∂')?;
+            if sweep > 0 {
+                write!(to, "{}", subscript(sweep + 1))?;
+            }
+            self.write_name(to, of as usize)?;
+            return match origin.role {
+                Role::Backward { .. } => write!(to, "#{}", origin.ordinal),
+                _ => Ok(()),
+            };
+        }
+        let word = match &node.op {
+            Op::Leaf(leaf @ Leaf::Constant(_)) => leaf.word(),
+            op => op.name(),
+        };
+        write_label(to, origin.layer.as_deref(), origin.name.as_deref().unwrap_or(word), origin.step)?;
+        if origin.ordinal > 0 { write!(to, "#{}", origin.ordinal) } else { Ok(()) }
+    }
+}
+
+fn subscript(n: u32) -> String {
+    // The digits stand in one row from U+2080.
+    n.to_string().bytes().filter_map(|d| char::from_u32(0x2080 + u32::from(d - b'0'))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_read_back() {
+        for text in ["h", "h[3]", "l0/h[12]", "l1/reverse/c[1]", "W[a]", "a]"] {
+            assert_eq!(Label::parse(text).to_string(), text);
+        }
+        assert_eq!(Label::parse("l1/reverse/c[1]").layer.as_deref(), Some("l1/reverse"));
+    }
+}

@@ -1,0 +1,300 @@
+//! The ops: what a node can be.
+//!
+//! An op is one struct with everything that is known of it in one place: shape rule, kernel, VJP, notation
+//! and samples for the checks. The set is closed under differentiation: every VJP is written in ops of this
+//! folder, so a gradient can be differentiated again.
+//!
+//! To add an op, write its struct in the file of its family and its name in the list below. An op from
+//! outside the crate implements the same trait, [`Operator`], and enters a graph through [`Op::Custom`];
+//! nothing else knows the difference.
+
+mod array;
+mod binary;
+mod compare;
+mod index;
+mod leaf;
+mod matmul;
+mod movement;
+mod notation;
+mod random;
+mod reduce;
+mod sample;
+mod softmax;
+mod sum;
+mod unary;
+
+pub use binary::{Div, Max, Min, Mul, Sub};
+pub use compare::{Compare, Relation, Select};
+pub use index::{Gather, OneHot, ScatterAdd};
+pub use leaf::Leaf;
+pub(crate) use leaf::scalar as leaf_scalar;
+pub use matmul::MatMul;
+pub use movement::{At, Broadcast, Concat, Pad, Reshape, Slice, Stack, Transpose};
+pub use notation::Notation;
+pub use random::DropoutMask;
+pub use reduce::{Axes, ReduceMax, ReduceMean, ReduceSum};
+pub use sample::{Domain, Operand, Sample, Sampler};
+pub use softmax::{LogSoftmax, LogSumExp, Softmax};
+pub use sum::Add;
+pub use unary::{
+    Abs, Cos, Exp, Ln, Neg, Pointwise, Powi, Reciprocal, Relu, Sigmoid, Sin, Softplus, Sqrt, StopGradient,
+    Tanh,
+};
+
+use crate::graph::Expr;
+use crate::scalar::Dual;
+use crate::shape::Type;
+use crate::value::Value;
+use std::fmt::Debug;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// What is known of an op. Implement it, and the op is drawn, differentiated, evaluated and checked like any
+/// other.
+///
+/// ```
+/// use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
+/// use autograd::{kernels, Builder, Expr, Scalar, Type, Value, check};
+///
+/// /// `y = x / (1 + |x|)`, x̄ = ȳ / (1 + |x|)²
+/// #[derive(Debug)]
+/// struct Softsign;
+///
+/// impl Softsign {
+///     fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
+///         x[0].map(|x| x / (S::one() + if x < S::zero() { -x } else { x }))
+///     }
+/// }
+///
+/// impl Operator for Softsign {
+///     kernels!();
+///     fn name(&self) -> &'static str { "softsign" }
+///     fn infer(&self, operands: &[Type]) -> Result<Type, String> { Ok(operands[0].clone()) }
+///     fn vjp<'g>(&self, _: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
+///         (dy * (1.0 + x[0].abs()).powi(-2)).into()
+///     }
+///     fn notation(&self) -> Notation { Notation::Function }
+///     fn sample(s: &mut Sampler) -> Sample<Self> {
+///         let shape = s.shape(0..4);
+///         Sample::new(Softsign, [s.float(shape, Domain::reals(-3.0, 3.0).avoiding(&[0.0]))])
+///     }
+/// }
+///
+/// let g = Builder::new();
+/// let x = g.parameter("x", [2, 3]);
+/// assert!(check(x.custom(Softsign))?.passed());
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub trait Operator: Debug + Send + Sync + 'static {
+    /// The op's name in dumps: lower case, one word.
+    fn name(&self) -> &'static str;
+
+    /// The shape rule: the type of the result, or what does not fit. Names of operands and the place in the
+    /// source are added by the caller.
+    ///
+    /// # Errors
+    /// What does not fit, as a sentence without a full stop.
+    fn infer(&self, operands: &[Type]) -> Result<Type, String>;
+
+    /// The kernel in single precision. [`kernels!`](crate::kernels) writes the three from one.
+    fn eval_f32(&self, x: &[&Value<f32>]) -> Value<f32>;
+    /// The kernel in double precision.
+    fn eval_f64(&self, x: &[&Value<f64>]) -> Value<f64>;
+    /// The kernel in dual numbers.
+    fn eval_dual(&self, x: &[&Value<Dual>]) -> Value<Dual>;
+
+    /// The vector-Jacobian product: what the adjoint `dy` of the result `y` adds to the adjoint of operand
+    /// `i`. It builds nodes and never touches numbers, so that it can be differentiated again. A result that
+    /// is larger than the operand by broadcasting is summed by the caller.
+    fn vjp<'g>(&self, i: usize, x: &[Expr<'g>], y: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g>;
+
+    /// How people write it.
+    fn notation(&self) -> Notation;
+
+    /// What besides its name makes this op what it is, for dumps: `axis=1`.
+    fn attributes(&self) -> String {
+        String::new()
+    }
+
+    /// For every place where the function has a kink, which side the operands are on; empty for a smooth op.
+    /// Two points with equal bits see the same smooth function.
+    fn branches(&self, _x: &[&Value<f64>]) -> Vec<bool> {
+        Vec::new()
+    }
+
+    /// For an op from outside the crate: two ops of the same name and key are the same function, and may
+    /// share a node. Without a key an op is only ever itself.
+    fn key(&self) -> Option<String> {
+        None
+    }
+
+    /// Draws an instance with operands from its domain, away from the points where no derivative exists. An
+    /// op without samples cannot be registered, so an unchecked op cannot exist.
+    fn sample(sampler: &mut Sampler) -> Sample<Self>
+    where
+        Self: Sized;
+}
+
+/// What one use of a value adds to its adjoint.
+#[derive(Clone, Debug)]
+pub enum Adjoint<'g> {
+    /// A value of the operand's shape, or of a larger one that broadcasting made of it.
+    Dense(Expr<'g>),
+    /// The adjoint of some places along one axis; it is zero elsewhere. Parts of one operand are
+    /// put together once, so that the gradient of T slices costs one array and not T.
+    Part {
+        /// The axis that was sliced.
+        axis: usize,
+        /// The first place.
+        start: usize,
+        /// The adjoint of the slice: with the axis, or without it if a single place was taken.
+        value: Expr<'g>,
+    },
+    /// The derivative is zero everywhere: the operand matters, but not to first order.
+    Zero,
+    /// There is no derivative.
+    NotDefined,
+}
+
+impl<'g> From<Expr<'g>> for Adjoint<'g> {
+    fn from(value: Expr<'g>) -> Self {
+        Self::Dense(value)
+    }
+}
+
+/// Writes the three `eval_*` methods of an [`Operator`] from one generic method
+/// `fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S>`.
+#[macro_export]
+macro_rules! kernels {
+    () => {
+        fn eval_f32(&self, x: &[&$crate::Value<f32>]) -> $crate::Value<f32> {
+            self.kernel(x)
+        }
+        fn eval_f64(&self, x: &[&$crate::Value<f64>]) -> $crate::Value<f64> {
+            self.kernel(x)
+        }
+        fn eval_dual(&self, x: &[&$crate::Value<$crate::Dual>]) -> $crate::Value<$crate::Dual> {
+            self.kernel(x)
+        }
+    };
+}
+
+macro_rules! ops {
+    ($($op:ident)*) => {
+        /// What a node is: a leaf, an op of this crate, or one from outside it.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub enum Op {
+            /// A node without operands: input, parameter or constant.
+            Leaf(Leaf),
+            $(#[doc = concat!("See [`", stringify!($op), "`](struct@", stringify!($op), ").")] $op($op),)*
+            /// An op from outside the crate.
+            Custom(Custom),
+        }
+
+        impl Op {
+            /// The op as the trait that all ops share; `None` for a leaf.
+            pub fn operator(&self) -> Option<&dyn Operator> {
+                match self {
+                    Self::Leaf(_) => None,
+                    $(Self::$op(op) => Some(op),)*
+                    Self::Custom(op) => Some(&*op.0),
+                }
+            }
+
+            /// One sample of each op of the crate.
+            pub fn samples(sampler: &mut Sampler) -> Vec<Sample<Op>> {
+                vec![$($op::sample(sampler).into_op(),)*]
+            }
+        }
+
+        $(impl From<$op> for Op {
+            fn from(op: $op) -> Self {
+                Self::$op(op)
+            }
+        })*
+    };
+}
+
+ops! {
+    Neg Exp Ln Sqrt Tanh Sigmoid Relu Softplus Abs Sin Cos Reciprocal Powi StopGradient
+    Add Sub Mul Div Max Min
+    Compare Select
+    MatMul
+    ReduceSum ReduceMean ReduceMax
+    LogSumExp Softmax LogSoftmax
+    Broadcast Reshape Transpose Slice At Pad Concat Stack
+    Gather ScatterAdd OneHot
+    DropoutMask
+}
+
+impl Op {
+    /// The op's name in dumps.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Leaf(leaf) => leaf.word(),
+            op => op.operator().map_or("", Operator::name),
+        }
+    }
+
+    /// What besides its name makes this op what it is: `axis=1`.
+    pub fn attributes(&self) -> String {
+        match self {
+            Self::Leaf(leaf) => leaf.attributes(),
+            op => op.operator().map_or_else(String::new, Operator::attributes),
+        }
+    }
+}
+
+/// An op from outside the crate, shared by the nodes that apply it.
+#[derive(Clone, Debug)]
+pub struct Custom(pub Arc<dyn Operator>);
+
+impl PartialEq for Custom {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.0.name() == other.0.name() && self.0.key().is_some_and(|key| other.0.key() == Some(key)))
+    }
+}
+
+impl Eq for Custom {}
+
+impl Hash for Custom {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.name().hash(state);
+        self.0.key().hash(state);
+    }
+}
+
+/// The single operand of an op that takes one.
+fn one(operands: &[Type]) -> Result<&Type, String> {
+    match operands {
+        [x] => Ok(x),
+        _ => Err(format!("it takes one operand, not {}", operands.len())),
+    }
+}
+
+/// The single operand, which must hold real numbers.
+fn one_float(operands: &[Type]) -> Result<&Type, String> {
+    let x = one(operands)?;
+    float(x)?;
+    Ok(x)
+}
+
+/// The two operands of an op that takes two.
+fn two(operands: &[Type]) -> Result<[&Type; 2], String> {
+    match operands {
+        [a, b] => Ok([a, b]),
+        _ => Err(format!("it takes two operands, not {}", operands.len())),
+    }
+}
+
+/// An operand must hold real numbers.
+fn float(x: &Type) -> Result<(), String> {
+    if x.kind == crate::Kind::Float { Ok(()) } else { Err(format!("it takes real numbers, not {x}")) }
+}
+
+/// An axis must exist.
+fn axis_in(axis: usize, x: &Type) -> Result<(), String> {
+    let rank = x.shape.len();
+    if axis < rank { Ok(()) } else { Err(format!("there is no axis {axis} in {x}, which has {rank}")) }
+}

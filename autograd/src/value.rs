@@ -1,0 +1,134 @@
+//! What a node computes: an array of one kind.
+
+use crate::scalar::Scalar;
+use crate::shape::{Kind, Shape, Type};
+use ndarray::{ArrayBase, ArrayD, Data, Dimension};
+
+/// An array of one [`Kind`], real numbers being of type `S`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<S> {
+    /// Real numbers.
+    Float(ArrayD<S>),
+    /// Whole numbers.
+    Index(ArrayD<usize>),
+    /// Truth values.
+    Bool(ArrayD<bool>),
+}
+
+impl<S: Scalar> Value<S> {
+    /// The sizes of the axes.
+    pub fn shape(&self) -> Shape {
+        match self {
+            Self::Float(a) => a.shape().into(),
+            Self::Index(a) => a.shape().into(),
+            Self::Bool(a) => a.shape().into(),
+        }
+    }
+
+    /// Whether this is a value of type `ty`; otherwise what is wrong with it.
+    ///
+    /// # Errors
+    /// A sentence that names both kinds or shapes, or the first index that is out of range.
+    pub fn fits(&self, ty: &Type) -> Result<(), String> {
+        let same_kind = match (self, ty.kind) {
+            (Self::Float(_), Kind::Float) | (Self::Bool(_), Kind::Bool) => true,
+            (Self::Index(a), Kind::Index { below }) => {
+                if let Some((at, &i)) = a.indexed_iter().find(|&(_, &i)| i >= below) {
+                    let at = Shape::from(ndarray::Dimension::slice(&at));
+                    return Err(format!("the index {i} at {at} is not in 0..{below}"));
+                }
+                true
+            }
+            _ => false,
+        };
+        let shape = self.shape();
+        if same_kind && shape == ty.shape {
+            return Ok(());
+        }
+        let ours = match self {
+            Self::Float(_) => Kind::Float,
+            Self::Index(_) => Kind::Index { below: usize::MAX },
+            Self::Bool(_) => Kind::Bool,
+        };
+        Err(match ours {
+            Kind::Index { .. } => format!("it needs {ty}, and was given {shape} of whole numbers"),
+            kind => format!("it needs {ty}, and was given {}", Type { kind, shape }),
+        })
+    }
+
+    /// The real numbers.
+    ///
+    /// # Panics
+    /// If the value is of another kind. Kernels call it on operands whose kind their shape rule has checked.
+    pub fn float(&self) -> &ArrayD<S> {
+        match self {
+            Self::Float(a) => a,
+            _ => panic!("a value of real numbers was expected, and the op's shape rule did not ask for one"),
+        }
+    }
+
+    /// The real numbers, taken out.
+    ///
+    /// # Panics
+    /// As [`Value::float`].
+    pub fn into_float(self) -> ArrayD<S> {
+        match self {
+            Self::Float(a) => a,
+            _ => panic!("a value of real numbers was expected, and the op's shape rule did not ask for one"),
+        }
+    }
+
+    /// The whole numbers.
+    ///
+    /// # Panics
+    /// As [`Value::float`].
+    pub fn index(&self) -> &ArrayD<usize> {
+        match self {
+            Self::Index(a) => a,
+            _ => panic!("a value of whole numbers was expected, and the op's shape rule did not ask for one"),
+        }
+    }
+
+    /// The truth values.
+    ///
+    /// # Panics
+    /// As [`Value::float`].
+    pub fn bool(&self) -> &ArrayD<bool> {
+        match self {
+            Self::Bool(a) => a,
+            _ => panic!("a value of truth values was expected, and the op's shape rule did not ask for one"),
+        }
+    }
+
+    /// The value as a single number: `None` unless it is one real number.
+    pub fn scalar(&self) -> Option<S> {
+        match self {
+            Self::Float(a) if a.len() == 1 => a.first().copied(),
+            _ => None,
+        }
+    }
+
+    /// The real numbers mapped one by one.
+    ///
+    /// # Panics
+    /// As [`Value::float`].
+    #[must_use]
+    pub fn map(&self, f: impl Fn(S) -> S) -> Self {
+        Self::Float(self.float().mapv(f))
+    }
+
+    /// The same value in numbers of another type.
+    pub fn cast<R: Scalar>(&self) -> Value<R> {
+        match self {
+            Self::Float(a) => Value::Float(a.mapv(|x| R::of(x.value()))),
+            Self::Index(a) => Value::Index(a.clone()),
+            Self::Bool(a) => Value::Bool(a.clone()),
+        }
+    }
+}
+
+impl<S: Scalar, A: Data<Elem = S>, D: Dimension> From<ArrayBase<A, D>> for Value<S> {
+    fn from(array: ArrayBase<A, D>) -> Self {
+        Self::Float(array.into_owned().into_dyn())
+    }
+}
