@@ -72,7 +72,10 @@ impl Table {
     ///
     /// # Errors
     /// No column or two columns of this name.
-    pub fn column(&self, name: &str) -> Result<impl ExactSizeIterator<Item = (usize, &str)>> {
+    pub fn column<'a>(
+        &'a self,
+        name: &str,
+    ) -> Result<impl ExactSizeIterator<Item = (usize, &'a str)> + use<'a>> {
         let mut places = (0..self.columns.len()).filter(|&at| self.columns[at] == name);
         let at = places.next().ok_or_else(|| Error::Column {
             path: self.path.clone(),

@@ -189,6 +189,7 @@ mod tests {
     fn punctuation_is_told_apart() {
         check("Wait.... what?! (No)", "wait ... what ? ! ( no )");
         check("a-b a - b a--b a—b “q” ``q''…", "a - b a -- b a -- b a -- b \" q \" \" q \" ...");
+        check("a -b, -5 . .", "a -- b , -- 5 . .");
         check("Čapek's cafe\u{301} ÉTÉ", "čapek 's cafe\u{301} été");
     }
 
@@ -196,6 +197,7 @@ mod tests {
     fn joined_text_reads_as_english() {
         let text = "he said, \"i can't (really) pay $3.50 for a well-made film's end -- 5% off!\" why?";
         assert_eq!(join(words(text)), text);
+        assert_eq!(join([".", ".", "..."]), ". . ...", "dots in a row would read as an ellipsis");
         assert_eq!(join(Vec::<String>::new()), "");
     }
 
