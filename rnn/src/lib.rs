@@ -1,1 +1,3 @@
 //! Recurrent nets unrolled over time into one computation graph.
+
+pub mod data;

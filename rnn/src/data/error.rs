@@ -1,0 +1,286 @@
+//! What can be wrong with data. Each message says what, where, and how to mend it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// The result of a data function.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can be wrong with data. Lines count from 1, in the file as an editor shows it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be opened or read.
+    #[error("cannot open {}: {reason}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: io::Error,
+    },
+    /// The file holds nothing, or nothing but white space.
+    #[error("{} is empty: give a file that holds text", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A byte of the file is not UTF-8.
+    #[error(
+        "{}:{line}: not UTF-8 at byte {offset} of the file; if it is Latin-1, convert it with `iconv -f latin1 -t utf-8`",
+        path.display()
+    )]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// The line of the first wrong byte.
+        line: usize,
+        /// The offset of that byte from the start of the file, from 0.
+        offset: usize,
+    },
+    /// The table has a header and no row.
+    #[error("{} has a header line and no rows: add data under the header", path.display())]
+    NoRows {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A row has more or fewer fields than the header.
+    #[error("{}:{line}: {found} fields where the header has {expected}; {mend}", path.display())]
+    Ragged {
+        /// The file.
+        path: PathBuf,
+        /// The line on which the row starts.
+        line: usize,
+        /// The number of fields in the header.
+        expected: usize,
+        /// The number of fields in the row.
+        found: usize,
+        /// What to do, which depends on the delimiter.
+        mend: &'static str,
+    },
+    /// A row of a CSV file has an odd number of quotes, so one of them opens a field that nothing closes.
+    #[error(
+        "{}:{line}: a double quote is left open in the row that starts here; \
+         close it, and write a quote inside a quoted field twice (RFC 4180)",
+        path.display()
+    )]
+    Quote {
+        /// The file.
+        path: PathBuf,
+        /// The line on which the row starts.
+        line: usize,
+    },
+    /// There is no column of this name.
+    #[error("{} has no column `{name}`; its columns are {}", path.display(), listed(columns))]
+    Column {
+        /// The file.
+        path: PathBuf,
+        /// The name that was asked for.
+        name: String,
+        /// The names that exist.
+        columns: Vec<String>,
+    },
+    /// Two columns have this name.
+    #[error("{} has two columns `{name}`: rename one of them in the header", path.display())]
+    TwoColumns {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// No column was named and none could be chosen.
+    #[error("{}: which column holds the {what}? name one of {} with `{option}`", path.display(), listed(columns))]
+    WhichColumn {
+        /// The file.
+        path: PathBuf,
+        /// What is looked for.
+        what: &'static str,
+        /// The option of the command line that names the column.
+        option: &'static str,
+        /// The names that exist.
+        columns: Vec<String>,
+    },
+    /// A label is none of the accepted ones.
+    #[error("{}:{line}: label `{label}` is not one of {accepted}; {mend}", path.display())]
+    Label {
+        /// The file.
+        path: PathBuf,
+        /// The line on which the row starts.
+        line: usize,
+        /// The label as the file has it.
+        label: String,
+        /// The accepted labels.
+        accepted: String,
+        /// What to do.
+        mend: &'static str,
+    },
+    /// A sentence has no characters but white space.
+    #[error("{}:{line}: the sentence is empty: write one, or take the row out", path.display())]
+    NoSentence {
+        /// The file.
+        path: PathBuf,
+        /// The line on which the row starts.
+        line: usize,
+    },
+    /// Fewer than three sentences.
+    #[error(
+        "{} has {found} labelled sentence{}: training, validation and test need at least one each, so give three or more",
+        path.display(), if *found == 1 { "" } else { "s" }
+    )]
+    FewSentences {
+        /// The file.
+        path: PathBuf,
+        /// How many there are.
+        found: usize,
+    },
+    /// All sentences have one label.
+    #[error("{}: every sentence is labelled `{class}`: give sentences of at least two classes", path.display())]
+    OneClass {
+        /// The file.
+        path: PathBuf,
+        /// The class they all have.
+        class: String,
+    },
+    /// The list of classes is not a list of two or more different names.
+    #[error("classes `{}`: give two or more different names, as in `--classes a,b,c`", classes.join(","))]
+    Classes {
+        /// The list as given.
+        classes: Vec<String>,
+    },
+    /// A field is not a finite number.
+    #[error(
+        "{}:{line}: `{text}` in column `{column}` is not a finite number; write it like -12.5, or take the row out",
+        path.display()
+    )]
+    Number {
+        /// The file.
+        path: PathBuf,
+        /// The line on which the row starts.
+        line: usize,
+        /// The name of the column.
+        column: String,
+        /// The field as the file has it.
+        text: String,
+    },
+    /// All training values of a series are equal, so that they cannot be standardised.
+    #[error(
+        "the series is constant ({value}) over its {count} training values: there is nothing to learn from it"
+    )]
+    Constant {
+        /// The value.
+        value: f64,
+        /// How many training values there are.
+        count: usize,
+    },
+    /// The spread of a series is too small or too large for 64-bit arithmetic.
+    #[error("the standard deviation of the series comes out as {std} in 64-bit arithmetic: change its unit")]
+    Spread {
+        /// The standard deviation as computed.
+        std: f64,
+    },
+    /// A series has too few values.
+    #[error(
+        "the series has {found} values; a window of {window} and a horizon of {horizon} need at least {needed}: \
+         give more values or a smaller window"
+    )]
+    ShortSeries {
+        /// How many values there are.
+        found: usize,
+        /// The steps in a window.
+        window: usize,
+        /// The steps from the last input to the target.
+        horizon: usize,
+        /// The smallest number of values for which the training part holds a window and its target.
+        needed: usize,
+    },
+    /// A text has too few symbols.
+    #[error(
+        "the text has {found} symbols; {batch} parallel streams need at least {needed}: give more text or a smaller batch"
+    )]
+    ShortText {
+        /// How many symbols there are.
+        found: usize,
+        /// The number of streams.
+        batch: usize,
+        /// The smallest number of symbols that gives every stream an input and a target.
+        needed: usize,
+    },
+    /// There is too little to split.
+    #[error("{found} cannot be split into training, validation and test: give three or more")]
+    FewToSplit {
+        /// How many there are.
+        found: usize,
+    },
+    /// Fractions of a split are out of range.
+    #[error(
+        "fractions {validation} for validation and {test} for test: both must be above 0, and their sum below 1"
+    )]
+    Fractions {
+        /// The validation fraction.
+        validation: f64,
+        /// The test fraction.
+        test: f64,
+    },
+    /// The training fraction of a text is out of range.
+    #[error("a training fraction of {train}: it must be above 0 and below 1")]
+    TrainFraction {
+        /// The fraction.
+        train: f64,
+    },
+    /// A symbol is not in a vocabulary that has no symbol for the unknown.
+    #[error(
+        "{} is not in the vocabulary, which has no symbol for the unknown: \
+         take it out, or train on a text that has it",
+        described(symbol)
+    )]
+    Unknown {
+        /// The symbol.
+        symbol: String,
+    },
+    /// A stored vocabulary is not one: a symbol stands in it twice, or its unknown symbol is not in it.
+    #[error("not a vocabulary: {reason}; the file is damaged, train the model again")]
+    Vocabulary {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A size is too small.
+    #[error("{what} is {found}: it must be at least {least}")]
+    Size {
+        /// Which size.
+        what: &'static str,
+        /// The least that makes sense.
+        least: usize,
+        /// What was asked for.
+        found: usize,
+    },
+}
+
+/// Refuses a size below the least that makes sense.
+pub(super) fn at_least(least: usize, what: &'static str, found: usize) -> Result<()> {
+    if found < least { Err(Error::Size { what, least, found }) } else { Ok(()) }
+}
+
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A lone character with its code point, since many of those that go unknown cannot be seen.
+fn described(symbol: &str) -> String {
+    let mut characters = symbol.chars();
+    match (characters.next(), characters.next()) {
+        (Some(c), None) => format!("the character {c:?} (U+{:04X})", u32::from(c)),
+        _ => format!("the word `{symbol}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_character_is_shown_with_its_code_point() {
+        let said = |symbol: &str| Error::Unknown { symbol: symbol.into() }.to_string();
+        assert!(said("é").starts_with("the character 'é' (U+00E9) is not in the vocabulary"));
+        assert!(said("\u{200b}").starts_with("the character '\\u{200b}' (U+200B)"));
+        assert!(said("whale").starts_with("the word `whale`"));
+    }
+}
