@@ -1,1 +1,6 @@
 //! Recurrent nets unrolled over time into one computation graph.
+
+pub mod files;
+pub mod init;
+pub mod parameters;
+pub mod train;
