@@ -269,7 +269,7 @@ mod tests {
     }
 
     /// Under the Haar measure on O(n) the trace has mean 0 and variance 1 (Diaconis & Shahshahani 1994).
-    /// Without the positive diagonal of R the mean of the trace would be far from 0.
+    /// A sign taken from the wrong place, as from an unfixed Householder step, moves the mean.
     #[test]
     fn orthogonal_is_haar_distributed() {
         let mut rng = rng(5, "haar");

@@ -1,5 +1,6 @@
 //! Recurrent nets unrolled over time into one computation graph.
 
+pub mod checkpoint;
 pub mod files;
 pub mod init;
 pub mod parameters;
