@@ -189,6 +189,10 @@ impl Checkpoint {
     /// The safetensors crate would sort the arrays by name and shuffle the metadata from run to run. Here the
     /// arrays keep their order, which is that of declaration, and the header is sorted.
     fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+        let set_apart = |name: &&str| name.starts_with(OPTIMISER) || name.starts_with(EXTRA);
+        if let Some(name) = self.parameters.names().find(set_apart) {
+            return Err(CheckpointError::Name(name.to_owned()));
+        }
         let parameters = self.parameters.iter().map(|(name, array)| (name.to_owned(), array));
         let optimiser = self.optimiser.iter().map(|(name, array)| (format!("{OPTIMISER}{name}"), array));
         let extra = self.extra.iter().map(|(name, array)| (format!("{EXTRA}{name}"), array));
@@ -201,13 +205,11 @@ impl Checkpoint {
         });
         header.insert("__metadata__".into(), metadata);
         let mut data: Vec<u8> = Vec::new();
-        for (k, (name, array)) in parameters.chain(optimiser).chain(extra).enumerate() {
+        for (name, array) in parameters.chain(optimiser).chain(extra) {
             let begin = data.len();
             data.extend(array.iter().flat_map(|x| x.to_le_bytes()));
             let info = json!({ "dtype": "F32", "shape": array.shape(), "data_offsets": [begin, data.len()] });
-            let set_apart =
-                k < self.parameters.len() && [OPTIMISER, EXTRA].iter().any(|p| name.starts_with(p));
-            if set_apart || header.insert(name.clone(), info).is_some() {
+            if header.insert(name.clone(), info).is_some() {
                 return Err(CheckpointError::Name(name));
             }
         }
