@@ -1,0 +1,219 @@
+//! Files are written whole or not at all.
+//!
+//! The bytes go to a temporary file in the same folder, to the disk, and then take the name in one step. A
+//! crash, a full disk or a stop at any moment leaves the old file as it was.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// A file that cannot be read or written: which, why, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} `{}`: {source}; {}", path.display(), self.mend())]
+pub struct FileError {
+    /// The file.
+    pub path: PathBuf,
+    /// What was tried.
+    pub action: Action,
+    /// The reason the system gives.
+    pub source: io::Error,
+}
+
+/// What was tried on a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// To read it.
+    Read,
+    /// To write it.
+    Write,
+}
+
+impl FileError {
+    /// What the user should do.
+    fn mend(&self) -> String {
+        match (self.source.kind(), self.action) {
+            (ErrorKind::NotFound, Action::Read) => "check the name and the folder".into(),
+            (ErrorKind::NotFound, Action::Write) => match self.path.parent() {
+                Some(folder) => format!("make the folder `{}` first", folder.display()),
+                None => "give the name of a file".into(),
+            },
+            (ErrorKind::PermissionDenied, action) => {
+                format!("allow yourself to {action} it or choose another place")
+            }
+            (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => {
+                "free some space and save again; the old file, if any, is untouched".into()
+            }
+            (ErrorKind::IsADirectory, _) => "give the name of a file, not of a folder".into(),
+            (ErrorKind::NotADirectory, _) => "a part of the path is a file: give a folder there".into(),
+            (_, Action::Read) => "check that the disk is there and well".into(),
+            (_, Action::Write) => "choose another place; the old file, if any, is untouched".into(),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        })
+    }
+}
+
+/// Writes the file whole, or leaves what was there untouched.
+///
+/// A symbolic link stays a link and the file behind it is replaced; an existing file keeps its permissions.
+/// Devices and pipes hold nothing to keep, and are written to directly.
+///
+/// # Errors
+///
+/// [`FileError`] if any step fails; no temporary file is left behind.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    write_with(path, |file| file.write_all(bytes)).map_err(|source| FileError {
+        path: path.to_owned(),
+        action: Action::Write,
+        source,
+    })
+}
+
+/// Reads the whole file.
+///
+/// # Errors
+///
+/// [`FileError`] if it cannot be opened or read.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    fs::read(path).map_err(|source| FileError { path: path.to_owned(), action: Action::Read, source })
+}
+
+fn write_with(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let target = match fs::canonicalize(path) {
+        Ok(target) => target,
+        Err(_) => path.to_owned(), // nothing there yet
+    };
+    let old = fs::metadata(&target).ok();
+    if target.file_name().is_none() || old.as_ref().is_some_and(fs::Metadata::is_dir) {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    let old_permissions = match old {
+        Some(old) if !old.is_file() => return write(&mut File::options().write(true).open(&target)?),
+        // A rename does not ask the old file; its owner may have locked it on purpose.
+        Some(old) if old.permissions().readonly() => return Err(ErrorKind::PermissionDenied.into()),
+        old => old.map(|old| old.permissions()),
+    };
+    let folder = match target.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut temporary = temporary_in(folder)?;
+    // From here on, an early return drops `temporary`, which removes it.
+    write(temporary.as_file_mut())?;
+    if let Some(permissions) = old_permissions {
+        temporary.as_file().set_permissions(permissions)?;
+    }
+    temporary.as_file().sync_all()?;
+    temporary.persist(&target)?;
+    // The new name itself reaches the disk with its folder. Where a folder cannot be synced, a crash may bring
+    // the old file back, still whole.
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+/// A temporary file with the permissions that any new file gets.
+fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".part");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
+    // The error speaks of the temporary's name, which means nothing to the reader: only its kind is kept.
+    builder.tempfile_in(folder).map_err(|error| error.kind().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+        fs::read_dir(folder).unwrap().map(name).collect()
+    }
+
+    #[test]
+    fn a_new_and_an_old_file_are_written_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for text in ["long content", "short"] {
+            write_whole(&path, text.as_bytes()).unwrap();
+            assert_eq!(read(&path).unwrap(), text.as_bytes());
+        }
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn an_error_half_way_leaves_the_old_file_and_no_temporary() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write_whole(&path, b"old").unwrap();
+        let half = |file: &mut File| {
+            file.write_all(b"ne")?;
+            Err(ErrorKind::StorageFull.into())
+        };
+        assert_eq!(write_with(&path, half).unwrap_err().kind(), ErrorKind::StorageFull);
+        assert_eq!(read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[track_caller]
+    fn assert_refused(path: &Path, reason: ErrorKind, mend: &str) {
+        let error = write_whole(path, b"x").unwrap_err();
+        assert_eq!(error.source.kind(), reason, "{error}");
+        let text = error.to_string();
+        assert!(text.contains(mend) && text.contains(&path.display().to_string()), "{text}");
+    }
+
+    #[test]
+    fn refusals_name_the_path_the_reason_and_the_mend() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = |name| folder.path().join(name);
+        write_whole(&inside("file"), b"old").unwrap();
+        assert_refused(&inside("no/file"), ErrorKind::NotFound, "no` first");
+        assert_refused(&inside("file/a"), ErrorKind::NotADirectory, "a part of the path is a file");
+        assert_refused(folder.path(), ErrorKind::IsADirectory, "not of a folder");
+        assert_refused(Path::new(""), ErrorKind::IsADirectory, "not of a folder");
+
+        let mut locked = fs::metadata(inside("file")).unwrap().permissions();
+        locked.set_readonly(true);
+        fs::set_permissions(inside("file"), locked).unwrap();
+        assert_refused(&inside("file"), ErrorKind::PermissionDenied, "allow yourself to write it");
+        assert_eq!(read(&inside("file")).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_missing_file_cannot_be_read() {
+        let text = read(Path::new("/no/such")).unwrap_err().to_string();
+        assert!(text.starts_with("cannot read `/no/such`: ") && text.contains("check the name"), "{text}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_named() {
+        assert_refused(Path::new("/dev/full"), ErrorKind::StorageFull, "free some space");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_permissions_stay() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        write_whole(&file, b"old").unwrap();
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o626)).unwrap();
+        symlink(&file, &link).unwrap();
+        write_whole(&link, b"new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(read(&file).unwrap(), b"new");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o626);
+    }
+}

@@ -1,0 +1,164 @@
+//! The learned arrays of a model, by name. Gradients and optimiser state have the same type.
+
+use ndarray::ArrayD;
+
+/// Arrays by name, in order of declaration. The names are `PyTorch`'s, such as `rnn.weight_ih_l0`.
+///
+/// ```
+/// use ndarray::ArrayD;
+/// use rnn::parameters::Parameters;
+///
+/// let mut parameters = Parameters::new();
+/// parameters.insert("rnn.weight_ih_l0", ArrayD::zeros(vec![8, 3]));
+/// parameters.insert("rnn.bias_ih_l0", ArrayD::zeros(vec![8]));
+/// assert_eq!(parameters.elements(), 32);
+/// assert_eq!(parameters["rnn.bias_ih_l0"].shape(), [8]);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Parameters {
+    entries: Vec<(String, ArrayD<f32>)>,
+}
+
+impl Parameters {
+    /// No arrays yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends an array. A name that is already there keeps its place, and the old array is returned.
+    pub fn insert(&mut self, name: impl Into<String>, array: ArrayD<f32>) -> Option<ArrayD<f32>> {
+        let name = name.into();
+        if let Some(old) = self.get_mut(&name) {
+            return Some(std::mem::replace(old, array));
+        }
+        self.entries.push((name, array));
+        None
+    }
+
+    /// The array of that name.
+    pub fn get(&self, name: &str) -> Option<&ArrayD<f32>> {
+        self.iter().find_map(|(n, array)| (n == name).then_some(array))
+    }
+
+    /// The array of that name, to change in place.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut ArrayD<f32>> {
+        self.iter_mut().find_map(|(n, array)| (n == name).then_some(array))
+    }
+
+    /// Names and arrays, in order of declaration.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &ArrayD<f32>)> {
+        self.entries.iter().map(|(name, array)| (name.as_str(), array))
+    }
+
+    /// Names and arrays to change in place, in order of declaration.
+    pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (&str, &mut ArrayD<f32>)> {
+        self.entries.iter_mut().map(|(name, array)| (name.as_str(), array))
+    }
+
+    /// The names, in order of declaration.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.iter().map(|(name, _)| name)
+    }
+
+    /// How many arrays.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no array.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many numbers all arrays hold together.
+    pub fn elements(&self) -> usize {
+        self.iter().map(|(_, array)| array.len()).sum()
+    }
+
+    /// Zeros under the same names and of the same shapes.
+    #[must_use]
+    pub fn zeros_like(&self) -> Self {
+        self.iter().map(|(name, array)| (name, ArrayD::zeros(array.raw_dim()))).collect()
+    }
+}
+
+impl std::ops::Index<&str> for Parameters {
+    type Output = ArrayD<f32>;
+
+    /// # Panics
+    ///
+    /// If there is no array of that name; [`Parameters::get`] asks.
+    fn index(&self, name: &str) -> &ArrayD<f32> {
+        match self.get(name) {
+            Some(array) => array,
+            // Indexing by a name that is not there is a mistake in the calling code, as with a map.
+            None => panic!("no parameter is named `{name}`"),
+        }
+    }
+}
+
+/// Pairs in order of declaration; of two with the same name the later array stays.
+impl<S: Into<String>> FromIterator<(S, ArrayD<f32>)> for Parameters {
+    fn from_iter<I: IntoIterator<Item = (S, ArrayD<f32>)>>(pairs: I) -> Self {
+        let mut parameters = Self::new();
+        for (name, array) in pairs {
+            parameters.insert(name, array);
+        }
+        parameters
+    }
+}
+
+impl IntoIterator for Parameters {
+    type Item = (String, ArrayD<f32>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three() -> Parameters {
+        [("w", vec![4, 3]), ("b", vec![4]), ("a", vec![])]
+            .into_iter()
+            .map(|(name, shape)| (name, ArrayD::ones(shape)))
+            .collect()
+    }
+
+    #[test]
+    fn order_is_that_of_declaration() {
+        assert_eq!(three().names().collect::<Vec<_>>(), ["w", "b", "a"]);
+    }
+
+    #[test]
+    fn a_scalar_counts_as_one_element() {
+        assert_eq!((three().len(), three().elements()), (3, 12 + 4 + 1));
+    }
+
+    #[test]
+    fn a_second_insert_keeps_the_place_and_returns_the_old_array() {
+        let mut parameters = three();
+        let old = parameters.insert("b", ArrayD::zeros(vec![2]));
+        assert_eq!(old, Some(ArrayD::ones(vec![4])));
+        assert_eq!(parameters.names().collect::<Vec<_>>(), ["w", "b", "a"]);
+        assert_eq!(parameters["b"].shape(), [2]);
+    }
+
+    #[test]
+    fn zeros_like_has_the_same_names_and_shapes() {
+        let shapes = |p: &Parameters| -> Vec<_> {
+            p.iter().map(|(name, array)| (name.to_owned(), array.shape().to_vec())).collect()
+        };
+        let zeros = three().zeros_like();
+        assert_eq!(shapes(&zeros), shapes(&three()));
+        assert!(zeros.iter().all(|(_, array)| array.iter().all(|&x| x == 0.0)));
+    }
+
+    #[test]
+    fn an_unknown_name_is_none() {
+        assert_eq!(three().get("c"), None);
+    }
+}

@@ -1,0 +1,5 @@
+//! What turns gradients into better parameters.
+
+pub mod clip;
+pub mod optim;
+pub mod schedule;
