@@ -1,8 +1,17 @@
 //! Recurrent nets unrolled over time into one computation graph.
 
+pub mod cell;
 pub mod checkpoint;
+pub mod compare;
 pub mod data;
 pub mod files;
 pub mod init;
+mod layers;
 pub mod parameters;
 pub mod train;
+mod unroll;
+
+pub use cell::Cell;
+pub use layers::{Dropout, Layers, Start, Unrolled};
+pub use parameters::Parameters;
+pub use unroll::{Run, Unroll};

@@ -271,6 +271,12 @@ impl Builder {
         self.expr_at(self.state.borrow_mut().fail(error))
     }
 
+    /// An expression that poisons whatever is made of it, without an error: for code that finds out only later
+    /// whether something is missing, and then says so with [`Builder::refuse`].
+    pub fn poison(&self) -> Expr<'_> {
+        self.expr_at(Expr::POISON)
+    }
+
     #[track_caller]
     fn leaf(&self, leaf: Leaf, ty: Type) -> Expr<'_> {
         let place = Place::caller();

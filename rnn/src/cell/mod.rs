@@ -1,0 +1,174 @@
+//! Cells: one step of a recurrent net.
+//!
+//! A cell says which weights one layer has, which states it carries, and what one step computes. Everything
+//! else follows from that: unrolling, masks, stacking, both directions, BPTT, checks, drawings.
+
+mod elman;
+mod gru;
+mod lstm;
+mod weights;
+
+pub use elman::{Activation, Elman};
+pub use gru::{Gru, Reset};
+pub use lstm::Lstm;
+pub use weights::{Role, Weight, Weights};
+
+use autograd::{Expr, nearest};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// One step of a recurrent net, as a custom cell implements it.
+///
+/// ```
+/// use autograd::{Builder, Expr, check};
+/// use rnn::cell::{Cell, Next, Weight, Weights};
+///
+/// /// Minimal gated unit. Zhou et al. 2016, eq. 4-6
+/// #[derive(Debug)]
+/// struct Mgu;
+///
+/// impl Cell for Mgu {
+///     fn weights(&self, input: usize, hidden: usize) -> Vec<Weight> {
+///         let gate = |g| Weight::gate(g, input, hidden); // W_g, U_g and b_g
+///         [gate("f"), gate("n")].concat()
+///     }
+///     fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>]) -> Next<'g> {
+///         let h = state[0];
+///         let f = (x.linear(w["W_f"]) + h.linear(w["U_f"]) + w["b_f"]).sigmoid().named("f");
+///         let n = (x.linear(w["W_n"]) + (f * h).linear(w["U_n"]) + w["b_n"]).tanh().named("n");
+///         ((1.0 - f) * h + f * n).into()
+///     }
+/// }
+///
+/// let g = Builder::new();
+/// let net = rnn::Layers::new(Mgu, 3, 4);
+/// let run = net.unroll(&g, &net.declare(&g, ""), g.input("x", [5, 2, 3]), None, &rnn::Start::Zero);
+/// assert!(check(run.output())?.passed());
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub trait Cell: Debug + Send + Sync + 'static {
+    /// The weights of one layer in one direction, for inputs of size `input` and states of size `hidden`.
+    fn weights(&self, input: usize, hidden: usize) -> Vec<Weight>;
+
+    /// The states that are carried from step to step, with their sizes. The first is usually the output.
+    fn states(&self, hidden: usize) -> Vec<State> {
+        vec![State::new("h", hidden)]
+    }
+
+    /// The size of the output.
+    fn output_size(&self, hidden: usize) -> usize {
+        hidden
+    }
+
+    /// One step: from the input `[batch, input]` and the states `[batch, size]` to the output and the next
+    /// states. Gates that are [named](Expr::named) can be seen in every dump.
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>]) -> Next<'g>;
+}
+
+/// A state that a cell carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Its name: `h`.
+    pub name: String,
+    /// Its number of features.
+    pub size: usize,
+}
+
+impl State {
+    /// A state of that name and size.
+    pub fn new(name: impl Into<String>, size: usize) -> Self {
+        Self { name: name.into(), size }
+    }
+}
+
+/// What a step returns.
+#[derive(Clone, Debug)]
+pub struct Next<'g> {
+    /// The output, `[batch, output_size]`.
+    pub output: Expr<'g>,
+    /// The states, in the order of [`Cell::states`].
+    pub states: Vec<Expr<'g>>,
+}
+
+/// The only state, which is the output too.
+impl<'g> From<Expr<'g>> for Next<'g> {
+    fn from(h: Expr<'g>) -> Self {
+        Self { output: h, states: vec![h] }
+    }
+}
+
+/// Several states, the first of which is the output.
+impl<'g, const N: usize> From<[Expr<'g>; N]> for Next<'g> {
+    fn from(states: [Expr<'g>; N]) -> Self {
+        Self { output: states[0], states: states.into() }
+    }
+}
+
+/// A cell that comes with the crate.
+#[derive(Clone, Copy, Debug)]
+pub struct Shipped {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Who published it.
+    pub source: &'static str,
+    /// Its equations, one a line.
+    pub equations: &'static str,
+    make: fn() -> Arc<dyn Cell>,
+}
+
+impl Shipped {
+    /// The cell.
+    pub fn cell(&self) -> Arc<dyn Cell> {
+        (self.make)()
+    }
+}
+
+/// The cells that come with the crate.
+pub const SHIPPED: &[Shipped] = &[
+    Shipped {
+        name: "elman",
+        source: elman::SOURCE,
+        equations: elman::EQUATIONS,
+        make: || Arc::new(Elman { activation: Activation::Tanh }),
+    },
+    Shipped {
+        name: "elman-relu",
+        source: elman::SOURCE,
+        equations: elman::EQUATIONS_RELU,
+        make: || Arc::new(Elman { activation: Activation::Relu }),
+    },
+    Shipped { name: "lstm", source: lstm::SOURCE, equations: lstm::EQUATIONS, make: || Arc::new(Lstm) },
+    Shipped {
+        name: "gru",
+        source: gru::SOURCE,
+        equations: gru::EQUATIONS,
+        make: || Arc::new(Gru { reset: Reset::AfterProduct }),
+    },
+    Shipped {
+        name: "gru-v1",
+        source: gru::SOURCE_V1,
+        equations: gru::EQUATIONS_V1,
+        make: || Arc::new(Gru { reset: Reset::BeforeProduct }),
+    },
+];
+
+/// There is no cell of that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no cell called `{name}`{}: `rnn cells` lists them", nearest.as_ref().map_or(String::new(), |n| format!("; did you mean `{n}`?")))]
+pub struct UnknownCell {
+    /// The name asked for.
+    pub name: String,
+    /// The name most like it.
+    pub nearest: Option<String>,
+}
+
+/// The shipped cell of a name.
+///
+/// # Errors
+/// If there is none; the nearest name is suggested.
+pub fn by_name(name: &str) -> Result<Arc<dyn Cell>, UnknownCell> {
+    SHIPPED.iter().find(|cell| cell.name == name).map(Shipped::cell).ok_or_else(|| UnknownCell {
+        name: name.into(),
+        nearest: nearest(name, SHIPPED.iter().map(|cell| cell.name.into())),
+    })
+}

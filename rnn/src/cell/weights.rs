@@ -1,0 +1,106 @@
+//! The weights of a cell: what it declares, and what a step reads.
+
+use autograd::{Builder, Expr, Shape, nearest};
+use std::ops::Index;
+
+/// What a weight is for. Initialisers depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A matrix that the input is multiplied by.
+    Input,
+    /// A matrix that a state is multiplied by.
+    Recurrent,
+    /// A vector that is added.
+    Bias,
+}
+
+/// The declaration of one weight of a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// The name, without layer and direction: `weight_ih`.
+    pub name: String,
+    /// The shape; a matrix is `[output, input]`, as PyTorch stores it.
+    pub shape: Shape,
+    /// What it is for.
+    pub role: Role,
+    /// The gates that are stacked along the first axis, in order; none if it belongs to one gate only.
+    pub gates: &'static [&'static str],
+}
+
+impl Weight {
+    /// A matrix that the input is multiplied by.
+    pub fn input(name: &str, shape: [usize; 2]) -> Self {
+        Self { name: name.into(), shape: shape.into(), role: Role::Input, gates: &[] }
+    }
+
+    /// A matrix that a state is multiplied by.
+    pub fn recurrent(name: &str, shape: [usize; 2]) -> Self {
+        Self { name: name.into(), shape: shape.into(), role: Role::Recurrent, gates: &[] }
+    }
+
+    /// A vector that is added.
+    pub fn bias(name: &str, size: usize) -> Self {
+        Self { name: name.into(), shape: [size].into(), role: Role::Bias, gates: &[] }
+    }
+
+    /// The three weights of one gate as papers name them: `W_g [hidden, input]`, `U_g [hidden, hidden]` and
+    /// `b_g [hidden]`.
+    pub fn gate(gate: &str, input: usize, hidden: usize) -> [Self; 3] {
+        [
+            Self::input(&format!("W_{gate}"), [hidden, input]),
+            Self::recurrent(&format!("U_{gate}"), [hidden, hidden]),
+            Self::bias(&format!("b_{gate}"), hidden),
+        ]
+    }
+
+    /// PyTorch's four weights of a layer whose gates are stacked: `weight_ih [gates · hidden, input]`,
+    /// `weight_hh [gates · hidden, hidden]`, `bias_ih` and `bias_hh [gates · hidden]`.
+    pub fn stacked(gates: &'static [&'static str], input: usize, hidden: usize) -> Vec<Self> {
+        let rows = gates.len() * hidden;
+        let weights = [
+            Self::input("weight_ih", [rows, input]),
+            Self::recurrent("weight_hh", [rows, hidden]),
+            Self::bias("bias_ih", rows),
+            Self::bias("bias_hh", rows),
+        ];
+        weights.map(|weight| Self { gates, ..weight }).into()
+    }
+}
+
+/// The weights of one layer in one direction, for a step to read by their names: `w["weight_ih"]`.
+#[derive(Clone, Debug)]
+pub struct Weights<'g> {
+    named: Vec<(String, Expr<'g>)>,
+    /// What a name that was never declared gives: the step is poisoned, and the graph says why.
+    missing: Expr<'g>,
+}
+
+impl<'g> Weights<'g> {
+    /// Weights by name. `what` is the cell, for the message when a step reads a weight that is not there.
+    pub fn new(g: &'g Builder, named: Vec<(String, Expr<'g>)>) -> Self {
+        // Poison without an error of its own: an operand that nobody reads must not fail the graph.
+        Self { missing: g.poison(), named }
+    }
+
+    /// All weights, in the order of their declaration.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Expr<'g>)> {
+        self.named.iter().map(|(name, w)| (name.as_str(), *w))
+    }
+}
+
+impl<'g> Index<&str> for Weights<'g> {
+    type Output = Expr<'g>;
+
+    #[track_caller]
+    fn index(&self, name: &str) -> &Expr<'g> {
+        self.named.iter().find(|(n, _)| n == name).map_or_else(
+            || {
+                let near = nearest(name, self.named.iter().map(|(n, _)| n.clone()));
+                let hint = near.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+                self.missing.builder().refuse(format!("the cell declares no weight `{name}`{hint}"));
+                &self.missing
+            },
+            |(_, w)| w,
+        )
+    }
+}

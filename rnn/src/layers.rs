@@ -1,0 +1,300 @@
+//! A recurrent net: layers of one cell, stacked, in one direction or both, unrolled over time.
+
+use crate::cell::{Cell, State, Weight, Weights};
+use crate::unroll::{Run, Unroll};
+use autograd::{Builder, Expr, Value};
+use std::sync::Arc;
+
+/// Layers of one cell.
+///
+/// ```
+/// use autograd::Builder;
+/// use rnn::{Layers, Start, cell::Lstm};
+///
+/// let g = Builder::new();
+/// let net = Layers::new(Lstm, 10, 20).depth(2).bidirectional(true);
+/// let weights = net.declare(&g, "");
+/// let run = net.unroll(&g, &weights, g.input("x", [7, 3, 10]), None, &Start::Zero);
+/// assert_eq!(*run.output().shape(), [7, 3, 40]);
+/// assert_eq!(*run.last(1).shape(), [4, 3, 20]); // c of two layers in two directions
+/// let graph = g.graph()?;
+/// graph.find("l0/reverse/c[1]")?;
+/// graph.find("weight_hh_l1_reverse")?;
+/// # Ok::<(), autograd::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Layers {
+    cell: Arc<dyn Cell>,
+    input: usize,
+    hidden: usize,
+    depth: usize,
+    bidirectional: bool,
+    window: Option<usize>,
+}
+
+/// Where the states begin.
+#[derive(Clone, Debug, Default)]
+pub enum Start<'g> {
+    /// At zero.
+    #[default]
+    Zero,
+    /// At these values, one for each state of the cell: `[layers · directions, batch, size]`, or with 1 for the
+    /// batch if all sequences begin alike, as when the start is learned.
+    From(Vec<Expr<'g>>),
+}
+
+/// Dropout between layers.
+#[derive(Clone, Copy, Debug)]
+pub struct Dropout<'g> {
+    /// The seed of the masks: one whole number.
+    pub seed: Expr<'g>,
+    /// The probability of dropping an element.
+    pub rate: f64,
+}
+
+impl<'g> Dropout<'g> {
+    /// `x` with elements dropped, the others scaled up. Masks of different streams are independent.
+    #[track_caller]
+    pub fn apply(&self, x: Expr<'g>, stream: usize) -> Expr<'g> {
+        x * self.seed.dropout_mask(x.shape(), self.rate, stream as u64)
+    }
+}
+
+impl Layers {
+    /// One layer in one direction, for inputs of size `input` and states of size `hidden`.
+    pub fn new(cell: impl Cell, input: usize, hidden: usize) -> Self {
+        Self::of(Arc::new(cell), input, hidden)
+    }
+
+    /// As [`Layers::new`], with a cell that is shared.
+    pub fn of(cell: Arc<dyn Cell>, input: usize, hidden: usize) -> Self {
+        Self { cell, input, hidden, depth: 1, bidirectional: false, window: None }
+    }
+
+    /// With that many layers.
+    #[must_use]
+    pub fn depth(self, depth: usize) -> Self {
+        Self { depth, ..self }
+    }
+
+    /// In both directions: each layer reads the sequence forwards and backwards and joins the two outputs.
+    #[must_use]
+    pub fn bidirectional(self, bidirectional: bool) -> Self {
+        Self { bidirectional, ..self }
+    }
+
+    /// With truncated BPTT: states are cut from what made them every `window` steps.
+    #[must_use]
+    pub fn window(self, window: Option<usize>) -> Self {
+        Self { window, ..self }
+    }
+
+    /// The cell.
+    pub fn cell(&self) -> &dyn Cell {
+        &*self.cell
+    }
+
+    /// The states of the cell.
+    pub fn states(&self) -> Vec<State> {
+        self.cell.states(self.hidden)
+    }
+
+    /// 2 in both directions, otherwise 1.
+    pub fn directions(&self) -> usize {
+        if self.bidirectional { 2 } else { 1 }
+    }
+
+    /// The number of layers times directions: the first axis of initial and last states.
+    pub fn lanes(&self) -> usize {
+        self.depth * self.directions()
+    }
+
+    /// The number of features of the output.
+    pub fn output_size(&self) -> usize {
+        self.cell.output_size(self.hidden) * self.directions()
+    }
+
+    /// All weights of the net in PyTorch's order and under its names: the cell's name with `_l{layer}`, and
+    /// `_reverse` for the second direction.
+    pub fn weights(&self) -> Vec<Weight> {
+        (0..self.lanes()).flat_map(|lane| self.weights_of(lane)).collect()
+    }
+
+    fn weights_of(&self, lane: usize) -> Vec<Weight> {
+        let (layer, reverse) = (lane / self.directions(), lane % self.directions() == 1);
+        let input = if layer == 0 { self.input } else { self.output_size() };
+        let suffix = format!("_l{layer}{}", if reverse { "_reverse" } else { "" });
+        let named = |w: Weight| Weight { name: w.name.clone() + &suffix, ..w };
+        self.cell.weights(input, self.hidden).into_iter().map(named).collect()
+    }
+
+    /// Declares all weights as parameters, their names behind `prefix`; one entry for each layer and direction.
+    #[track_caller]
+    pub fn declare<'g>(&self, g: &'g Builder, prefix: &str) -> Vec<Weights<'g>> {
+        let lane = |lane| {
+            let names = self.cell.weights(1, 1).into_iter().map(|w| w.name);
+            let parameter = |w: Weight| g.parameter(&format!("{prefix}{}", w.name), w.shape);
+            Weights::new(g, names.zip(self.weights_of(lane).into_iter().map(parameter)).collect())
+        };
+        (0..self.lanes()).map(lane).collect()
+    }
+
+    /// Unrolls the net over `x`, `[time, batch, input]`. `lengths` are whole numbers `[batch, 1]`, each at least 1
+    /// and at most the number of steps.
+    #[track_caller]
+    pub fn unroll<'g>(
+        &self,
+        g: &'g Builder,
+        weights: &[Weights<'g>],
+        x: Expr<'g>,
+        lengths: Option<Expr<'g>>,
+        start: &Start<'g>,
+    ) -> Unrolled<'g> {
+        let steps = x.shape().first().copied().unwrap_or(0);
+        let inputs: Vec<Expr> = (0..steps).map(|t| step_of(g, x, t)).collect();
+        self.unroll_steps(g, weights, &inputs, lengths, start, None)
+    }
+
+    /// As [`Layers::unroll`], with the inputs `[batch, input]` of each step, and dropout between layers.
+    #[track_caller]
+    pub fn unroll_steps<'g>(
+        &self,
+        g: &'g Builder,
+        weights: &[Weights<'g>],
+        inputs: &[Expr<'g>],
+        lengths: Option<Expr<'g>>,
+        start: &Start<'g>,
+        dropout: Option<Dropout<'g>>,
+    ) -> Unrolled<'g> {
+        let poison = |why: String| {
+            let poison = g.refuse(why);
+            let run =
+                Run { outputs: vec![poison], states: vec![], last: vec![poison; 4], last_output: poison };
+            Unrolled { g, runs: vec![vec![run]; self.depth.max(1)], outputs: vec![poison] }
+        };
+        if inputs.is_empty() || self.depth == 0 {
+            return poison(format!(
+                "a net of {} layers over {} steps: both are at least 1",
+                self.depth,
+                inputs.len()
+            ));
+        }
+        if let Start::From(values) = start
+            && values.len() != self.states().len()
+        {
+            let names: Vec<_> = self.states().into_iter().map(|s| s.name).collect();
+            return poison(format!("{} initial states were given, and the cell has {names:?}", values.len()));
+        }
+        let live = lengths.map(|lengths| mask(g, lengths, inputs.len()));
+        let batch = inputs[0].shape().first().copied().unwrap_or(1);
+        let (mut inputs, mut runs) = (inputs.to_vec(), Vec::with_capacity(self.depth));
+        for layer in 0..self.depth {
+            if let (Some(dropout), 1..) = (dropout, layer) {
+                let _layer = g.layer(&format!("l{layer}"));
+                inputs = inputs
+                    .iter()
+                    .enumerate()
+                    .map(|(t, &x)| {
+                        let _step = g.step(t + 1);
+                        dropout.apply(x, layer * inputs.len() + t).named("dropped")
+                    })
+                    .collect();
+            }
+            let run = |direction: usize| {
+                let lane = layer * self.directions() + direction;
+                let name = match (self.bidirectional, direction) {
+                    (false, _) => format!("l{layer}"),
+                    (true, 0) => format!("l{layer}/forward"),
+                    (true, _) => format!("l{layer}/reverse"),
+                };
+                let _layer = g.layer(&name);
+                let reverse = direction == 1;
+                let initial = {
+                    let _before = g.step(if reverse { inputs.len() + 1 } else { 0 });
+                    self.initial(g, start, lane, batch)
+                };
+                let unroll = Unroll { reverse, live: live.as_deref(), window: self.window };
+                unroll.run(&*self.cell, &weights[lane], &inputs, &initial)
+            };
+            let directions: Vec<Run> = (0..self.directions()).map(run).collect();
+            inputs = match &directions[..] {
+                [forward] => forward.outputs.clone(),
+                both => (0..inputs.len())
+                    .map(|t| {
+                        let (_layer, _step) = (g.layer(&format!("l{layer}")), g.step(t + 1));
+                        let parts: Vec<Expr> = both.iter().map(|run| run.outputs[t]).collect();
+                        g.concat(1, &parts).named("joined")
+                    })
+                    .collect(),
+            };
+            runs.push(directions);
+        }
+        Unrolled { g, runs, outputs: inputs }
+    }
+
+    /// The states that one layer begins with in one direction, `[batch, size]`.
+    fn initial<'g>(&self, g: &'g Builder, start: &Start<'g>, lane: usize, batch: usize) -> Vec<Expr<'g>> {
+        let state = |(i, state): (usize, State)| {
+            let shape = [batch, state.size];
+            let value = match start {
+                Start::Zero => g.zeros(shape),
+                Start::From(values) => {
+                    let value = values[i].at(0, lane);
+                    if *value.shape() == shape { value } else { value.broadcast_to(shape) }
+                }
+            };
+            value.named(&state.name)
+        };
+        self.states().into_iter().enumerate().map(state).collect()
+    }
+}
+
+/// The input of a step, named after it: `x[t]`.
+fn step_of<'g>(g: &'g Builder, x: Expr<'g>, t: usize) -> Expr<'g> {
+    let _step = g.step(t + 1);
+    x.at(0, t).named(&x.name())
+}
+
+/// For each step, which sequences still run: `live[t]`, truth values `[batch, 1]`.
+fn mask<'g>(g: &'g Builder, lengths: Expr<'g>, steps: usize) -> Vec<Expr<'g>> {
+    let live = |t: usize| {
+        let _step = g.step(t + 1);
+        lengths.greater(g.constant(Value::Index(ndarray::arr0(t).into_dyn()))).named("live")
+    };
+    (0..steps).map(live).collect()
+}
+
+/// A net that has been unrolled: every output and every state of every step, at hand.
+#[derive(Clone, Debug)]
+pub struct Unrolled<'g> {
+    g: &'g Builder,
+    /// For each layer, its run in each direction.
+    pub runs: Vec<Vec<Run<'g>>>,
+    /// The outputs of the last layer, `[batch, directions · output]` for each step.
+    pub outputs: Vec<Expr<'g>>,
+}
+
+impl<'g> Unrolled<'g> {
+    /// The outputs of the last layer, `[time, batch, directions · output]`.
+    #[track_caller]
+    pub fn output(&self) -> Expr<'g> {
+        self.g.stack(0, &self.outputs)
+    }
+
+    /// The last output of each sequence, both directions joined: `[batch, directions · output]`. That of the second
+    /// direction is its output at the first step.
+    #[track_caller]
+    pub fn last_output(&self) -> Expr<'g> {
+        match self.runs.last().map(Vec::as_slice).unwrap_or_default() {
+            [one] => one.last_output,
+            both => self.g.concat(1, &both.iter().map(|run| run.last_output).collect::<Vec<_>>()),
+        }
+    }
+
+    /// The last values of the state of that number in [`Cell::states`]: `[layers · directions, batch, size]`.
+    #[track_caller]
+    pub fn last(&self, state: usize) -> Expr<'g> {
+        let lanes: Vec<Expr> = self.runs.iter().flatten().map(|run| run.last[state]).collect();
+        self.g.stack(0, &lanes)
+    }
+}

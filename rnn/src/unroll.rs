@@ -1,0 +1,98 @@
+//! One layer over time: the loop that names nodes.
+
+use crate::cell::{Cell, Weights};
+use autograd::Expr;
+
+/// How a layer is unrolled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unroll<'a, 'g> {
+    /// Whether time runs from the last step to the first.
+    pub reverse: bool,
+    /// For each step, which sequences of the batch still run: truth values `[batch, 1]`. Beyond its length a
+    /// sequence's states are carried on and its output is zero.
+    pub live: Option<&'a [Expr<'g>]>,
+    /// The number of steps after which the states are cut from what made them: truncated BPTT (Williams &
+    /// Peng 1990). The values are carried on; the adjoint stops.
+    pub window: Option<usize>,
+}
+
+/// A layer that has been unrolled. Steps are in the order of the input, also if time ran backwards.
+#[derive(Clone, Debug)]
+pub struct Run<'g> {
+    /// The output of each step, `[batch, output]`; zero beyond a sequence's length.
+    pub outputs: Vec<Expr<'g>>,
+    /// For each step, the states after it, `[batch, size]`.
+    pub states: Vec<Vec<Expr<'g>>>,
+    /// The states at the end, each sequence's own.
+    pub last: Vec<Expr<'g>>,
+    /// The last output of each sequence.
+    pub last_output: Expr<'g>,
+}
+
+impl<'g> Unroll<'_, 'g> {
+    /// Applies `cell` once for each input `[batch, input]`, from the states `initial`.
+    ///
+    /// The nodes of step t are named after it, from 1: `h[t]`, or `h.carried[t]` where lengths differ.
+    ///
+    /// # Panics
+    /// If there is no input, or not one truth value a step.
+    #[track_caller]
+    pub fn run(
+        &self,
+        cell: &dyn Cell,
+        w: &Weights<'g>,
+        inputs: &[Expr<'g>],
+        initial: &[Expr<'g>],
+    ) -> Run<'g> {
+        let steps = inputs.len();
+        assert!(steps > 0, "a sequence has at least one step");
+        assert!(self.live.is_none_or(|live| live.len() == steps), "one truth value a step");
+        let g = inputs[0].builder();
+        let names: Vec<String> = cell.states(1).into_iter().map(|state| state.name).collect();
+        let mut order: Vec<usize> = (0..steps).collect();
+        if self.reverse {
+            order.reverse();
+        }
+        let (mut states, mut last_output) = (initial.to_vec(), None);
+        let mut done = Vec::with_capacity(steps);
+        for (k, &t) in order.iter().enumerate() {
+            let _step = g.step(t + 1);
+            if k > 0 && self.window.is_some_and(|window| k.is_multiple_of(window)) {
+                states = states
+                    .iter()
+                    .zip(&names)
+                    .map(|(s, n)| s.stop_gradient().named(&format!("{n}.cut")))
+                    .collect();
+            }
+            let next = cell.step(w, inputs[t], &states);
+            let named: Vec<Expr> = next.states.iter().zip(&names).map(|(s, name)| s.named(name)).collect();
+            // The output is mostly a state, and is then carried as one.
+            let as_state = named.iter().position(|s| s.id() == next.output.id());
+            let output = match self.live {
+                None => {
+                    states = named;
+                    last_output = Some(next.output);
+                    next.output
+                }
+                Some(live) => {
+                    let carry = |new: Expr<'g>, old: Expr<'g>, name: &str| {
+                        live[t].select(new, old).named(&format!("{name}.carried"))
+                    };
+                    let pairs = named.into_iter().zip(states);
+                    states = pairs.zip(&names).map(|((new, old), name)| carry(new, old, name)).collect();
+                    last_output = Some(match (as_state, last_output) {
+                        (Some(i), _) => states[i],
+                        (None, Some(before)) => carry(next.output, before, "output"),
+                        (None, None) => next.output,
+                    });
+                    live[t].select(next.output, 0.0).named("output")
+                }
+            };
+            done.push((t, output, states.clone()));
+        }
+        done.sort_by_key(|&(t, ..)| t);
+        let (outputs, by_step) = done.into_iter().map(|(_, output, states)| (output, states)).unzip();
+        let last_output = last_output.expect("there is at least one step");
+        Run { outputs, states: by_step, last: states, last_output }
+    }
+}
