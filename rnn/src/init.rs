@@ -13,7 +13,7 @@ use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
-/// A distribution of first values. Written as `uniform:0.1`, `xavier`, `orthogonal:1`, `identity:1`,
+/// A distribution of first values. Written as `uniform:0.1`, `normal:1`, `xavier`, `orthogonal:1`, `identity:1`,
 /// `constant:0.5` or `zeros`; the gain and the scale are 1 if left out.
 ///
 /// ```
@@ -32,6 +32,11 @@ pub enum Init {
     Uniform {
         /// The largest absolute value.
         bound: f64,
+    },
+    /// Normal with mean 0. The first values of PyTorch's embeddings, with `std` 1.
+    Normal {
+        /// The standard deviation.
+        std: f64,
     },
     /// Uniform with bound √(6 / (fan in + fan out)), per block. Glorot & Bengio 2010, eq. 16.
     Xavier,
@@ -83,7 +88,7 @@ pub enum InitError {
     },
 }
 
-const FORMS: &str = "`uniform:BOUND` (BOUND > 0), `xavier`, `orthogonal[:GAIN]`, `identity[:SCALE]`, \
+const FORMS: &str = "`uniform:BOUND` (BOUND > 0), `normal:STD` (STD > 0), `xavier`, `orthogonal[:GAIN]`, `identity[:SCALE]`, \
                      `constant:VALUE`, `zeros`";
 
 /// The generator of one parameter: a function of the seed and the parameter's name alone, so that a parameter
@@ -108,6 +113,9 @@ impl Init {
             Self::Zeros => constant(0.0),
             Self::Constant { value } => constant(value),
             Self::Uniform { bound } => Ok(ArrayD::from_shape_simple_fn(shape, || uniform(bound, rng))),
+            Self::Normal { std } => {
+                Ok(ArrayD::from_shape_simple_fn(shape, || single(std * rng.sample::<f64, _>(StandardNormal))))
+            }
             Self::Xavier => self.draw_blocks(shape, blocks, |mut block| {
                 let (fan_out, fan_in) = block.dim();
                 let bound = (6.0 / (fan_in + fan_out) as f64).sqrt();
@@ -195,6 +203,7 @@ impl FromStr for Init {
         }
         match (name, number) {
             ("uniform", Some(bound)) if bound > 0.0 => Ok(Self::Uniform { bound }),
+            ("normal", Some(std)) if std > 0.0 => Ok(Self::Normal { std }),
             ("xavier", None) => Ok(Self::Xavier),
             ("orthogonal", gain) => Ok(Self::Orthogonal { gain: gain.unwrap_or(1.0) }),
             ("identity", scale) => Ok(Self::Identity { scale: scale.unwrap_or(1.0) }),
@@ -209,6 +218,7 @@ impl fmt::Display for Init {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::Uniform { bound } => write!(f, "uniform:{bound}"),
+            Self::Normal { std } => write!(f, "normal:{std}"),
             Self::Xavier => write!(f, "xavier"),
             Self::Orthogonal { gain } => write!(f, "orthogonal:{gain}"),
             Self::Identity { scale } => write!(f, "identity:{scale}"),

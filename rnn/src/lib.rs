@@ -6,7 +6,9 @@ pub mod compare;
 pub mod data;
 pub mod files;
 pub mod init;
+
 mod layers;
+pub mod model;
 pub mod parameters;
 pub mod train;
 mod unroll;

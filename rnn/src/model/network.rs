@@ -1,0 +1,312 @@
+//! A model unrolled for a number of steps and a size of batch: the graph that is trained and asked.
+
+use super::{Head, Input, Loss, Model, ModelError, Start};
+use crate::layers::{self, Dropout};
+use crate::parameters::Parameters;
+use autograd::{Builder, Expr, Graph, NodeId, Point, Scalar, Type, Value, grad};
+use ndarray::{Array2, ArrayD};
+use std::sync::Arc;
+
+/// What a network is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Mode {
+    /// With dropout and with gradients.
+    pub train: bool,
+    /// With lengths: the sequences of a batch may differ.
+    pub lengths: bool,
+    /// With initial states that are given, so that a state can be carried from one batch to the next.
+    pub carry: bool,
+}
+
+/// A model unrolled over time, with handles to what is put in and what is read off.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// The graph, with its derivative if the network is for training.
+    pub graph: Arc<Graph>,
+    /// The input: symbols `[time, batch]` or real features `[time, batch, feature]`.
+    pub x: NodeId,
+    /// The targets: classes `[time, batch]` or `[batch]`, of which the number of classes means "ignore"; real
+    /// values `[time, batch, outputs]` or `[batch, outputs]`.
+    pub y: NodeId,
+    /// The lengths, `[batch, 1]`.
+    pub lengths: Option<NodeId>,
+    /// The seed of the dropout masks.
+    pub seed: Option<NodeId>,
+    /// The initial states, `[layers · directions, batch, size]`.
+    pub start: Vec<NodeId>,
+    /// The loss: a mean over all that is not ignored.
+    pub loss: NodeId,
+    /// What the mean is taken over: its number, at least 1.
+    pub count: NodeId,
+    /// The outputs `[batch, outputs]`: one a step, or a single one. Logits for classes.
+    pub outputs: Vec<NodeId>,
+    /// The last states, `[layers · directions, batch, size]`.
+    pub last: Vec<NodeId>,
+    /// For each step, the first state of the last layer in its first direction, `[batch, size]`.
+    pub states: Vec<NodeId>,
+    /// The parameters by name.
+    pub parameters: Vec<(String, NodeId)>,
+    /// Their gradients, in the same order; none unless the network is for training.
+    pub gradients: Vec<NodeId>,
+}
+
+/// What one batch puts into a network.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// The input, as [`Network::x`] wants it.
+    pub x: Value<f32>,
+    /// The targets, as [`Network::y`] wants them.
+    pub y: Value<f32>,
+    /// The length of each sequence, if they differ.
+    pub lengths: Option<Vec<usize>>,
+}
+
+impl Feed {
+    /// The number of steps.
+    pub fn steps(&self) -> usize {
+        self.x.shape()[0]
+    }
+
+    /// The number of sequences.
+    pub fn batch(&self) -> usize {
+        self.x.shape()[1]
+    }
+}
+
+impl Model {
+    /// The model unrolled over `steps` steps for `batch` sequences.
+    ///
+    /// # Errors
+    /// As [`Model::net`]; if there is no step or no sequence.
+    pub fn network(&self, steps: usize, batch: usize, mode: Mode) -> Result<Network, ModelError> {
+        for (what, found) in [("the number of steps", steps), ("the batch size", batch)] {
+            if found == 0 {
+                return Err(ModelError::Range { what, found: "0".into(), need: "at least 1" });
+            }
+        }
+        if mode.carry && self.start == Start::Learned {
+            return Err(ModelError::Start);
+        }
+        let net = self.net()?;
+        let g = Builder::new();
+
+        let (x, mut inputs) = self.inputs(&g, steps, batch);
+        let lengths = mode.lengths.then(|| g.batch_input("lengths", Type::index([batch, 1], steps + 1), 0));
+        let dropout = (mode.train && self.dropout > 0.0)
+            .then(|| Dropout { seed: g.index_input("seed", [], usize::MAX), rate: self.dropout });
+        let weights = net.declare(&g, "rnn.");
+        let states = net.states();
+        let lanes = net.lanes();
+        let given = |state: &crate::cell::State| {
+            let name = format!("{}0", state.name);
+            match (mode.carry, self.start) {
+                (true, _) => Some(g.batch_input(&name, Type::float([lanes, batch, state.size]), 1)),
+                (_, Start::Learned) => Some(g.parameter(&format!("rnn.{name}"), [lanes, 1, state.size])),
+                _ => None,
+            }
+        };
+        let initial: Vec<Expr> = states.iter().filter_map(given).collect();
+        let start =
+            if initial.is_empty() { layers::Start::Zero } else { layers::Start::From(initial.clone()) };
+
+        // Streams of masks: one for each layer and step; the embedding's come after them, the head's last.
+        let streams = self.layers * steps;
+        if let (Some(dropout), Input::Embedding { .. }) = (dropout, self.input) {
+            for (t, x) in inputs.iter_mut().enumerate() {
+                let _step = g.step(t + 1);
+                *x = dropout.apply(*x, streams + t).named("x.dropped");
+            }
+        }
+        let run = net.unroll_steps(&g, &weights, &inputs, lengths, &start, dropout);
+
+        let head = (
+            g.parameter("head.weight", [self.outputs, net.output_size()]),
+            g.parameter("head.bias", [self.outputs]),
+        );
+        let tops = self.tops(&g, &run, lengths, steps);
+        let (y, targets) = self.targets(&g, steps, batch);
+        let count = self.count(&g, &targets, lengths, steps, batch).named("count");
+        let each = self.head == Head::EachStep;
+        let mut outputs = Vec::new();
+        let mut losses = Vec::new();
+        for (t, &top) in tops.iter().enumerate() {
+            let _step = each.then(|| g.step(t + 1));
+            let top =
+                dropout.map_or(top, |dropout| dropout.apply(top, streams + steps + t).named("top.dropped"));
+            let output = (top.linear(head.0) + head.1).named(if self.loss.is_of_classes() {
+                "logits"
+            } else {
+                "output"
+            });
+            let mut total = (output, targets[t]);
+            if let (true, Some(lengths), false) = (each, lengths, self.loss.is_of_classes()) {
+                // Beyond its length a sequence is right whatever it says.
+                let live = lengths.greater(g.constant(Value::Index(ndarray::arr0(t).into_dyn())));
+                total = (live.select(output, 0.0), live.select(targets[t], 0.0));
+            }
+            losses.push((self.loss.total(total.0, total.1) / count).named("L"));
+            outputs.push(output);
+        }
+        let loss = if let [one] = losses[..] { one } else { g.sum(&losses).named("loss") };
+
+        let graph = g.graph()?;
+        let wrt: Vec<Expr> = graph.parameters().map(|id| g.expr(id)).collect();
+        let gradients = if mode.train { grad(loss, &wrt) } else { Vec::new() };
+        let last: Vec<Expr> = (0..states.len()).map(|i| run.last(i)).collect();
+        let ids = |exprs: &[Expr]| exprs.iter().map(|e| e.id()).collect::<Vec<_>>();
+        let top = run.runs.last().and_then(|directions| directions.first());
+        Ok(Network {
+            x: x.id(),
+            y: y.id(),
+            lengths: lengths.map(Expr::id),
+            seed: dropout.map(|dropout| dropout.seed.id()),
+            start: if mode.carry { ids(&initial) } else { Vec::new() },
+            loss: loss.id(),
+            count: count.id(),
+            outputs: ids(&outputs),
+            last: ids(&last),
+            states: top.map_or_else(Vec::new, |run| run.states.iter().map(|s| s[0].id()).collect()),
+            parameters: wrt.iter().map(|w| (w.name(), w.id())).collect(),
+            gradients: ids(&gradients),
+            graph: g.graph()?,
+        })
+    }
+
+    /// The input node, and the input of each step `[batch, feature]`.
+    fn inputs<'g>(&self, g: &'g Builder, steps: usize, batch: usize) -> (Expr<'g>, Vec<Expr<'g>>) {
+        let (x, sequence) = match self.input {
+            Input::Embedding { symbols, size } => {
+                let x = g.batch_input("x", Type::index([steps, batch], symbols), 1);
+                let table = g.parameter("embedding.weight", [symbols, size]);
+                (x, table.gather(x).named("embedded"))
+            }
+            Input::OneHot { symbols } => {
+                let x = g.batch_input("x", Type::index([steps, batch], symbols), 1);
+                (x, x.one_hot(symbols).named("one-hot"))
+            }
+            Input::Reals { size } => {
+                let x = g.batch_input("x", Type::float([steps, batch, size]), 1);
+                (x, x)
+            }
+        };
+        let at = |t: usize| {
+            let _step = g.step(t + 1);
+            sequence.at(0, t).named("x")
+        };
+        (x, (0..steps).map(at).collect())
+    }
+
+    /// What the head reads: one `[batch, feature]` a step, or a single one.
+    fn tops<'g>(
+        &self,
+        g: &'g Builder,
+        run: &layers::Unrolled<'g>,
+        lengths: Option<Expr<'g>>,
+        steps: usize,
+    ) -> Vec<Expr<'g>> {
+        match self.head {
+            Head::EachStep => run.outputs.clone(),
+            Head::Last => vec![run.last_output()],
+            Head::Mean => {
+                let sum = g.sum(&run.outputs);
+                let mean = match lengths {
+                    None => sum * (1.0 / steps as f64),
+                    Some(lengths) => sum / real(g, lengths, steps),
+                };
+                vec![mean.named("mean")]
+            }
+        }
+    }
+
+    /// The target node, and the target of each output `[batch, outputs]`.
+    fn targets<'g>(&self, g: &'g Builder, steps: usize, batch: usize) -> (Expr<'g>, Vec<Expr<'g>>) {
+        let n = self.outputs;
+        let each = self.head == Head::EachStep;
+        let lead = if each { vec![steps, batch] } else { vec![batch] };
+        let axis = usize::from(each);
+        let (y, whole) = if self.loss.is_of_classes() {
+            let y = g.batch_input("y", Type::index(&lead[..], n + 1), axis);
+            // The class beyond the last means "ignore": its unit vector loses its one.
+            let whole = y.one_hot(n + 1).slice(lead.len(), 0..n).named("targets");
+            (y, whole)
+        } else {
+            let y = g.batch_input("y", Type::float([&lead[..], &[n]].concat().as_slice()), axis);
+            (y, y)
+        };
+        let at = |t: usize| {
+            let _step = g.step(t + 1);
+            whole.at(0, t).named("target")
+        };
+        (y, if each { (0..steps).map(at).collect() } else { vec![whole] })
+    }
+
+    /// What the mean of the loss is taken over.
+    fn count<'g>(
+        &self,
+        g: &'g Builder,
+        targets: &[Expr<'g>],
+        lengths: Option<Expr<'g>>,
+        steps: usize,
+        batch: usize,
+    ) -> Expr<'g> {
+        let values = match (self.loss, lengths, self.head) {
+            (Loss::CrossEntropy, ..) => {
+                let ones: Vec<Expr> = targets.iter().map(|t| t.sum()).collect();
+                return g.sum(&ones).max(1.0);
+            }
+            (_, Some(lengths), Head::EachStep) => {
+                return real(g, lengths, steps).sum() * self.outputs as f64;
+            }
+            (_, None, Head::EachStep) => steps * batch,
+            _ => batch,
+        };
+        g.scalar((values * self.outputs) as f64)
+    }
+}
+
+/// Lengths `[batch, 1]` in `0..=steps` as real numbers.
+fn real<'g>(g: &'g Builder, lengths: Expr<'g>, steps: usize) -> Expr<'g> {
+    let table = ndarray::Array::from_iter((0..=steps).map(|n| n as f64));
+    g.constant(table).gather(lengths)
+}
+
+impl Network {
+    /// The point at which the graph is read for a batch.
+    pub fn point(
+        &self,
+        parameters: &Parameters,
+        feed: &Feed,
+        start: &[ArrayD<f32>],
+        seed: usize,
+    ) -> Point<f32> {
+        let mut point = Point::new();
+        for (name, id) in &self.parameters {
+            if let Some(value) = parameters.get(name) {
+                point.set(*id, value.clone());
+            }
+        }
+        point.set(self.x, feed.x.clone());
+        point.set(self.y, feed.y.clone());
+        if let Some(id) = self.lengths {
+            let full = vec![feed.steps(); feed.batch()];
+            let lengths = feed.lengths.as_ref().unwrap_or(&full).clone();
+            let column = Array2::from_shape_vec((lengths.len(), 1), lengths).expect("one column");
+            point.set(id, Value::Index(column.into_dyn()));
+        }
+        if let Some(id) = self.seed {
+            point.set(id, Value::Index(ndarray::arr0(seed).into_dyn()));
+        }
+        for (&id, value) in self.start.iter().zip(start) {
+            point.set(id, value.clone());
+        }
+        point
+    }
+
+    /// The first node that is not finite, by its name and op, for a message: where a NaN arose.
+    pub fn culprit<S: Scalar>(&self, point: &Point<S>) -> Option<String> {
+        let outputs: Vec<NodeId> = [self.loss].into_iter().chain(self.gradients.iter().copied()).collect();
+        let id = autograd::first_not_finite(&self.graph, point, &outputs).ok()??;
+        let node = self.graph.node(id).ok()?;
+        Some(format!("`{}` ({} {})", self.graph.name(id).ok()?, node.op.name(), node.ty))
+    }
+}

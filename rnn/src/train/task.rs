@@ -1,0 +1,53 @@
+//! What is learned: batches, and what their losses mean.
+
+use crate::model::{Feed, Mode, Model};
+
+/// A source of batches for a model, and the reading of its losses.
+pub trait Task {
+    /// The model that the batches are for.
+    fn model(&self) -> &Model;
+
+    /// Whether sequences differ in length, and whether states are carried from batch to batch. Whether the network
+    /// is for training is the trainer's.
+    fn mode(&self) -> Mode;
+
+    /// The number of batches of an epoch.
+    fn batches(&self) -> usize;
+
+    /// The training batches of an epoch, from the batch `from` on: a function of the task and the epoch alone.
+    fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Feed> + '_>;
+
+    /// The batches that training does not see.
+    fn validation(&self) -> Box<dyn Iterator<Item = Feed> + '_>;
+
+    /// The batches that are looked at once, at the end; none if the task has no such part.
+    fn test(&self) -> Option<Box<dyn Iterator<Item = Feed> + '_>> {
+        None
+    }
+
+    /// What the losses say, for people.
+    fn figures(&self, metrics: &Metrics) -> Vec<Figure>;
+
+    /// How good a model is on the validation part: lower is better.
+    fn score(&self, metrics: &Metrics) -> f64 {
+        metrics.loss
+    }
+}
+
+/// Means over a number of batches.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metrics {
+    /// The mean loss, in nats or squared units.
+    pub loss: f64,
+    /// The share of classes that were right, for losses of classes.
+    pub accuracy: Option<f64>,
+}
+
+/// A number with its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// What it is: `loss`, `bits per character`, `accuracy`.
+    pub name: &'static str,
+    /// The number.
+    pub value: f64,
+}

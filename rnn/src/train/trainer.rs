@@ -1,0 +1,349 @@
+//! The loop.
+
+use super::clip;
+use super::networks::{Networks, StepError};
+use super::optim::{Method, OptimError, Optimiser};
+use super::progress::{Best, Progress};
+use super::schedule::Schedule;
+use super::task::{Metrics, Task};
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::model::ModelError;
+use crate::parameters::Parameters;
+use ndarray::ArrayD;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// How many times the training part is gone through.
+    pub epochs: u64,
+    /// The update rule.
+    pub method: Method,
+    /// The learning rate, before the schedule.
+    pub learning_rate: f64,
+    /// The learning rate over time.
+    pub schedule: Schedule,
+    /// What is done to large gradients.
+    pub clip: Option<Clip>,
+    /// Stops after so many epochs without a better validation.
+    pub patience: Option<u64>,
+    /// Decides all that is random.
+    pub seed: u64,
+    /// Over how many threads the rows of a batch are shared out. Runs are bit-identical at one number.
+    pub threads: usize,
+}
+
+/// What is done to large gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clip {
+    /// All gradients are scaled down together to this norm (Pascanu, Mikolov & Bengio 2013).
+    Norm(f64),
+    /// Each element is cut to ± this value.
+    Value(f64),
+}
+
+/// Why training ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The model cannot be built.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The learning rate is not a positive number.
+    #[error("the learning rate is {0}: it must be above 0")]
+    LearningRate(f64),
+    /// The bound of clipping is not a positive number.
+    #[error("gradients cannot be clipped to {0}: the bound must be above 0")]
+    ClipBound(f64),
+    /// There is nothing to train on.
+    #[error("the training part has no batch: give more data, or smaller batches and fewer steps")]
+    NoBatch,
+    /// A batch gave no gradient.
+    #[error("step {step}: {source}{}", if matches!(source, StepError::NotFinite { .. }) { "\n  a lower --lr or a --clip bound keeps values finite" } else { "" })]
+    Step {
+        /// The update that was to be made.
+        step: u64,
+        /// Why it was not.
+        source: StepError,
+    },
+    /// A checkpoint cannot be written or read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The checkpoint's optimiser is another one.
+    #[error(transparent)]
+    Optimiser(#[from] OptimError),
+    /// A checkpoint that cannot be gone on with.
+    #[error("{}: cannot go on from it: {reason}", path.display())]
+    Resume {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What differs.
+        reason: String,
+    },
+}
+
+/// What a run tells of itself while it goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// An update was made.
+    Step {
+        /// Where the run stands.
+        progress: &'a Progress,
+        /// The mean loss of the batch.
+        batch: Metrics,
+        /// The gradient's norm before clipping.
+        norm: f64,
+        /// The learning rate used.
+        learning_rate: f64,
+    },
+    /// An epoch is over.
+    Epoch {
+        /// Where the run stands.
+        progress: &'a Progress,
+        /// Means over the epoch's batches.
+        train: Metrics,
+        /// Means over the validation part.
+        validation: Metrics,
+        /// Whether it is the best so far.
+        best: bool,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// All epochs are done.
+    Done,
+    /// The validation had stopped improving.
+    Early,
+    /// It was asked to stop.
+    Stopped,
+}
+
+/// A run: a task, its options, and where it stands.
+pub struct Trainer<'a> {
+    task: &'a dyn Task,
+    options: Options,
+    networks: Networks,
+    parameters: Parameters,
+    best: Parameters,
+    optimiser: Box<dyn Optimiser>,
+    carry: Vec<ArrayD<f32>>,
+    progress: Progress,
+    config: serde_json::Value,
+}
+
+impl<'a> Trainer<'a> {
+    /// A run from the start. `config` is what a checkpoint must say besides the arrays.
+    ///
+    /// # Errors
+    /// If an option is out of range or the model cannot be built.
+    pub fn new(task: &'a dyn Task, options: Options, config: serde_json::Value) -> Result<Self, TrainError> {
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        if !positive(options.learning_rate) {
+            return Err(TrainError::LearningRate(options.learning_rate));
+        }
+        if let Some(Clip::Norm(bound) | Clip::Value(bound)) = options.clip
+            && !positive(bound)
+        {
+            return Err(TrainError::ClipBound(bound));
+        }
+        if task.batches() == 0 {
+            return Err(TrainError::NoBatch);
+        }
+        let model = task.model();
+        let parameters = model.first_parameters(options.seed)?;
+        let networks = Networks::new(model, task.mode(), options.threads);
+        let optimiser = options.method.optimiser(&parameters);
+        let best = parameters.clone();
+        let (carry, progress) = (Vec::new(), Progress::default());
+        Ok(Self { task, options, networks, parameters, best, optimiser, carry, progress, config })
+    }
+
+    /// Goes on from the last checkpoint of a run, `last`, with the best parameters from `best` if there are any.
+    ///
+    /// # Errors
+    /// If a file cannot be read or belongs to another configuration.
+    pub fn resume(mut self, best: &Path, last: &Path) -> Result<Self, TrainError> {
+        let mut saved = Checkpoint::load(last)?;
+        if let Some(reason) = difference(&saved.config, &self.config) {
+            return Err(TrainError::Resume { path: last.into(), reason });
+        }
+        let shapes = self.task.model().parameter_shapes()?;
+        self.parameters = saved.take_parameters(&shapes, last)?;
+        self.optimiser.restore(&saved.optimiser)?;
+        self.carry = saved.extra.into_iter().map(|(_, array)| array).collect();
+        self.progress = serde_json::from_value(saved.progress)
+            .map_err(|e| TrainError::Resume { path: last.into(), reason: e.to_string() })?;
+        if self.progress.best.is_some() {
+            self.best = Checkpoint::load(best)?.take_parameters(&shapes, best)?;
+        }
+        Ok(self)
+    }
+
+    /// Where the run stands.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// The parameters of the best validation; before the first, those at hand.
+    pub fn best(&self) -> &Parameters {
+        if self.progress.best.is_some() { &self.best } else { &self.parameters }
+    }
+
+    /// Trains until all epochs are done, validation no longer improves, or `stop` says so, which is asked after
+    /// every update.
+    ///
+    /// # Errors
+    /// If a batch gives no finite gradient or a checkpoint cannot be written.
+    pub fn run(
+        &mut self,
+        save: Option<&Save>,
+        mut stop: impl FnMut() -> bool,
+        mut tell: impl FnMut(Event),
+    ) -> Result<Finish, TrainError> {
+        let total = self.options.epochs * self.task.batches() as u64;
+        while self.progress.epoch < self.options.epochs {
+            if self.options.patience.is_some_and(|patience| self.progress.stale >= patience) {
+                return Ok(Finish::Early);
+            }
+            let task = self.task;
+            for feed in task.train(self.progress.epoch, self.progress.batch) {
+                self.update(&feed, total, &mut tell)?;
+                if stop() {
+                    self.save_last(save)?;
+                    return Ok(Finish::Stopped);
+                }
+                if save.is_some_and(|save| self.progress.step.is_multiple_of(save.every)) {
+                    self.save_last(save)?;
+                }
+            }
+            self.validate(save, &mut tell)?;
+        }
+        Ok(Finish::Done)
+    }
+
+    fn update(
+        &mut self,
+        feed: &crate::model::Feed,
+        total: u64,
+        tell: &mut impl FnMut(Event),
+    ) -> Result<(), TrainError> {
+        let step = self.progress.step;
+        let seed = mask_seed(self.options.seed, step);
+        let outcome = self.networks.run(&self.parameters, feed, &self.carry, seed, true);
+        let mut outcome = outcome.map_err(|source| TrainError::Step { step: step + 1, source })?;
+        let norm = match self.options.clip {
+            None => clip::norm(&outcome.gradients),
+            Some(Clip::Norm(max)) => clip::by_norm(&mut outcome.gradients, max),
+            Some(Clip::Value(bound)) => clip::by_value(&mut outcome.gradients, bound),
+        };
+        let learning_rate = self.options.learning_rate * self.options.schedule.factor(step, total);
+        self.optimiser.step(&mut self.parameters, &outcome.gradients, learning_rate)?;
+        self.progress.sums.add(&outcome);
+        self.progress.step += 1;
+        self.progress.batch += 1;
+        let mut one = super::networks::Tally::default();
+        one.add(&outcome);
+        if self.task.mode().carry {
+            self.carry = outcome.last;
+        }
+        tell(Event::Step { progress: &self.progress, batch: one.metrics(), norm, learning_rate });
+        Ok(())
+    }
+
+    fn validate(&mut self, save: Option<&Save>, tell: &mut impl FnMut(Event)) -> Result<(), TrainError> {
+        let step = self.progress.step;
+        let train = self.progress.sums.metrics();
+        let validation = self
+            .networks
+            .evaluate(&self.parameters, self.task.validation(), |_, _| ())
+            .map_err(|source| TrainError::Step { step, source })?;
+        let score = self.task.score(&validation);
+        self.progress.epoch += 1;
+        self.progress.batch = 0;
+        self.progress.sums = super::networks::Tally::default();
+        self.carry.clear();
+        let better = self.progress.best.is_none_or(|best| score < best.score);
+        if better {
+            let Metrics { loss, accuracy } = validation;
+            self.progress.best = Some(Best { score, loss, accuracy, epoch: self.progress.epoch });
+            self.progress.stale = 0;
+            self.best = self.parameters.clone();
+            if let Some(save) = save {
+                self.checkpoint(false).save(&save.best)?;
+            }
+        } else {
+            self.progress.stale += 1;
+        }
+        self.save_last(save)?;
+        tell(Event::Epoch { progress: &self.progress, train, validation, best: better });
+        Ok(())
+    }
+
+    fn save_last(&self, save: Option<&Save>) -> Result<(), TrainError> {
+        save.map_or(Ok(()), |save| Ok(self.checkpoint(true).save(&save.last)?))
+    }
+
+    /// The run as a checkpoint: with all that going on needs, or with what using the model needs.
+    fn checkpoint(&self, whole: bool) -> Checkpoint {
+        let carry = self.carry.iter().enumerate().map(|(i, a)| (format!("carry/{i}"), a.clone()));
+        Checkpoint {
+            parameters: self.parameters.clone(),
+            optimiser: if whole { self.optimiser.state() } else { Vec::new() },
+            extra: if whole { carry.collect() } else { Vec::new() },
+            config: self.config.clone(),
+            progress: serde_json::to_value(&self.progress).unwrap_or_default(),
+        }
+    }
+}
+
+/// Where and how often checkpoints are written.
+#[derive(Clone, Debug)]
+pub struct Save {
+    /// The file of the best validation.
+    pub best: PathBuf,
+    /// The file that a run goes on from.
+    pub last: PathBuf,
+    /// How many updates lie between two writings of it.
+    pub every: u64,
+}
+
+impl Save {
+    /// `NAME.safetensors` for the best and `NAME.last.safetensors` for the last, written every 200 updates.
+    pub fn at(best: &Path) -> Self {
+        let extension =
+            best.extension().map_or_else(|| "safetensors".into(), |e| e.to_string_lossy().into_owned());
+        Self { best: best.into(), last: best.with_extension(format!("last.{extension}")), every: 200 }
+    }
+}
+
+/// The seed of an update's dropout masks.
+fn mask_seed(seed: u64, step: u64) -> usize {
+    let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step) >> 2;
+    usize::try_from(mixed).unwrap_or(usize::MAX - 1)
+}
+
+/// The first entry in which two configurations differ, unless it is one that may change when a run goes on.
+fn difference(saved: &serde_json::Value, now: &serde_json::Value) -> Option<String> {
+    fn walk(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<String> {
+        match (a, b) {
+            (serde_json::Value::Object(a), serde_json::Value::Object(b)) => {
+                a.keys().chain(b.keys()).find_map(|key| {
+                    let null = serde_json::Value::Null;
+                    let at = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                    walk(&at, a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null))
+                })
+            }
+            _ if a == b || path == "options.epochs" || path == "options.patience" => None,
+            _ => Some(format!("`{path}` was {} and is now {}", brief(a), brief(b))),
+        }
+    }
+    walk("", saved, now)
+}
+
+fn brief(value: &serde_json::Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() > 40 { text.chars().take(39).chain(['…']).collect() } else { text }
+}
