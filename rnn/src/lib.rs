@@ -2,6 +2,7 @@
 
 pub mod cell;
 pub mod checkpoint;
+pub mod cli;
 pub mod compare;
 pub mod data;
 pub mod files;
@@ -10,6 +11,8 @@ pub mod init;
 mod layers;
 pub mod model;
 pub mod parameters;
+pub mod plot;
+pub mod tasks;
 pub mod train;
 mod unroll;
 

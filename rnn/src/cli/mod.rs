@@ -1,0 +1,44 @@
+//! The command line: one file a command.
+//!
+//! A command returns its exit code or an error; an error is printed once, after `error:`, and makes the code 1. Usage
+//! errors are clap's and make it 2.
+
+mod flags;
+mod progress;
+mod train;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// See, check and train recurrent nets.
+#[derive(Debug, Parser)]
+#[command(name = "rnn", version, about, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a net on a text, on labelled sentences, on a series, or on a synthetic task
+    #[command(subcommand)]
+    Train(train::Train),
+}
+
+/// What a command ends with: an exit code, or an error for the person.
+type Result = std::result::Result<ExitCode, Box<dyn std::error::Error>>;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Train(train) => train.run(),
+    };
+    result.unwrap_or_else(|error| {
+        use std::io::Write;
+        let style = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
+        // If standard error is closed there is nobody to tell.
+        let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {error}");
+        ExitCode::FAILURE
+    })
+}

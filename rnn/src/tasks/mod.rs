@@ -1,0 +1,14 @@
+//! Tasks: what a net is trained to do, from data to batches and back to words and numbers.
+
+mod feed;
+mod saved;
+mod sentiment;
+mod series;
+mod synthetic;
+mod text;
+
+pub use saved::{Described, Saved, SavedError};
+pub use sentiment::Sentiment;
+pub use series::Forecast;
+pub use synthetic::{Synthetic, SyntheticKind};
+pub use text::{Level, Text};

@@ -1,0 +1,119 @@
+//! What a checkpoint says of the run that made it: enough to use the model, and to go on.
+
+use super::Level;
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::data::Vocabulary;
+use crate::model::{Model, ModelError};
+use crate::parameters::Parameters;
+use crate::train::Options;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The configuration of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    /// What was learned.
+    pub task: Described,
+    /// The model.
+    pub model: Model,
+    /// How it was trained.
+    pub options: Options,
+    /// Sequences of a batch.
+    pub batch_size: usize,
+}
+
+/// A task, as far as using its model needs it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Described {
+    /// A language model.
+    Text {
+        /// What a symbol is.
+        level: Level,
+        /// The symbols.
+        vocabulary: Vocabulary,
+        /// Steps of a window.
+        steps: usize,
+    },
+    /// Classes of sentences.
+    Sentiment {
+        /// The words.
+        vocabulary: Vocabulary,
+        /// The names of the classes.
+        classes: Vec<String>,
+    },
+    /// A forecast.
+    Series {
+        /// The column.
+        column: Option<String>,
+        /// Steps that a forecast looks at.
+        window: usize,
+        /// How many steps it looks ahead.
+        horizon: usize,
+        /// The mean of the training part.
+        mean: f64,
+        /// The standard deviation of the training part.
+        std: f64,
+    },
+    /// A synthetic task.
+    Synthetic {
+        /// Its name.
+        name: String,
+        /// Its length.
+        length: usize,
+    },
+}
+
+impl Described {
+    /// The name of the task on the command line.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Text { .. } => "text",
+            Self::Sentiment { .. } => "sentiment",
+            Self::Series { .. } => "series",
+            Self::Synthetic { name, .. } => name,
+        }
+    }
+}
+
+/// Why a checkpoint cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SavedError {
+    /// The file is no checkpoint, or its parameters do not fit.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The configuration in the file cannot be read.
+    #[error("{}: its configuration cannot be read ({reason}): train the model again", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The model cannot be built.
+    #[error("{}: {source}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ModelError,
+    },
+}
+
+impl Saved {
+    /// The configuration and the parameters in a checkpoint.
+    ///
+    /// # Errors
+    /// If the file is no checkpoint of this program or does not fit its own configuration.
+    pub fn load(path: &Path) -> Result<(Self, Parameters), SavedError> {
+        let mut checkpoint = Checkpoint::load(path)?;
+        let saved: Self = serde_json::from_value(checkpoint.config.clone())
+            .map_err(|e| SavedError::Config { path: path.into(), reason: e.to_string() })?;
+        let shapes = saved
+            .model
+            .parameter_shapes()
+            .map_err(|source| SavedError::Model { path: path.into(), source })?;
+        let parameters = checkpoint.take_parameters(&shapes, path)?;
+        Ok((saved, parameters))
+    }
+}

@@ -1,0 +1,90 @@
+//! The forecast of a real-valued series: the seed's stock price.
+
+use crate::data::{Error, Regression, Series, batches};
+use crate::model::{Feed, Mode, Model};
+use crate::train::{Figure, Metrics, Task};
+use std::ops::Range;
+
+/// Windows of a series, each with the value some steps after it.
+#[derive(Debug)]
+pub struct Forecast {
+    model: Model,
+    series: Series,
+    window: usize,
+    horizon: usize,
+    train: Regression,
+    validation: Regression,
+    test: Regression,
+    batch: usize,
+    seed: u64,
+}
+
+impl Forecast {
+    /// Windows of `window` steps and the value `horizon` steps after each, in batches of `batch`.
+    ///
+    /// # Errors
+    /// If the series is too short or a number is zero.
+    pub fn new(
+        model: Model,
+        series: Series,
+        window: usize,
+        horizon: usize,
+        batch: usize,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        batches(1, batch, seed, 0)?;
+        let windows = |part: &Range<usize>| series.windows(part, window, horizon);
+        let (train, validation, test) =
+            (windows(&series.train)?, windows(&series.validation)?, windows(&series.test)?);
+        Ok(Self { model, series, window, horizon, train, validation, test, batch, seed })
+    }
+
+    /// The series.
+    pub fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// The number of steps that a forecast looks at, and how many steps it looks ahead.
+    pub fn window(&self) -> (usize, usize) {
+        (self.window, self.horizon)
+    }
+
+    fn feeds<'a>(&self, part: &'a Regression) -> Box<dyn Iterator<Item = Feed> + 'a> {
+        let all: Vec<usize> = (0..part.targets.nrows()).collect();
+        let chunks: Vec<Vec<usize>> = all.chunks(self.batch).map(<[usize]>::to_vec).collect();
+        Box::new(chunks.into_iter().map(|members| part.select(&members).into()))
+    }
+}
+
+impl Task for Forecast {
+    fn model(&self) -> &Model {
+        &self.model
+    }
+
+    fn mode(&self) -> Mode {
+        Mode::default()
+    }
+
+    fn batches(&self) -> usize {
+        self.train.targets.nrows().div_ceil(self.batch)
+    }
+
+    fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Feed> + '_> {
+        // The constructor has seen that the batch size is not zero.
+        let order = batches(self.train.targets.nrows(), self.batch, self.seed, epoch).unwrap_or_default();
+        Box::new(order.into_iter().skip(from).map(|members| self.train.select(&members).into()))
+    }
+
+    fn validation(&self) -> Box<dyn Iterator<Item = Feed> + '_> {
+        self.feeds(&self.validation)
+    }
+
+    fn test(&self) -> Option<Box<dyn Iterator<Item = Feed> + '_>> {
+        Some(self.feeds(&self.test))
+    }
+
+    /// In the unit of the series.
+    fn figures(&self, metrics: &Metrics) -> Vec<Figure> {
+        vec![Figure { name: "rmse", value: metrics.loss.sqrt() * self.series.std }]
+    }
+}
