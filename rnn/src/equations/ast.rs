@@ -1,0 +1,215 @@
+//! What a file says, as a tree.
+
+use super::diagnostic::Span;
+
+/// Something with its place in the text.
+#[derive(Clone, Debug)]
+pub struct At<T> {
+    /// The thing.
+    pub is: T,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// Trees are equal wherever they stand.
+impl<T: PartialEq> PartialEq for At<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.is == other.is
+    }
+}
+
+impl<T> At<T> {
+    /// A thing at a place.
+    pub fn new(is: T, span: Span) -> Self {
+        Self { is, span }
+    }
+}
+
+/// A name at a place.
+pub type Name = At<String>;
+
+/// A file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct File {
+    /// The first block of comments, without the marks.
+    pub description: String,
+    /// The cell's name.
+    pub name: Name,
+    /// What follows, in order.
+    pub items: Vec<Item>,
+}
+
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// `name[t] = expression`
+    Equation(Name, At<Expr>),
+    /// `size m = hidden / 2`
+    Size(Name, At<Expr>),
+    /// `param V: [m, input]`, `param v: m`, `param s: scalar`
+    Param(Name, Form),
+    /// `state c: m`
+    State(Name, Form),
+    /// `require input = hidden`
+    Require(At<Expr>, At<Expr>),
+    /// `init U = orthogonal`
+    Init(Name, At<String>),
+    /// `const beta = 1`
+    Const(Name, At<f64>),
+    /// `output y`
+    Output(Name),
+    /// `pack weight_ih = W_ii W_if`
+    Pack(Name, Vec<Name>),
+}
+
+/// A declared form.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Form {
+    /// One number a sample.
+    Scalar,
+    /// A vector of a size.
+    Vector(At<Expr>),
+    /// A matrix of rows and columns.
+    Matrix(At<Expr>, At<Expr>),
+}
+
+
+/// An expression.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expr {
+    /// A number.
+    Number(f64),
+    /// A bare name: a parameter, a constant or a size.
+    Name(String),
+    /// `name[t]`, or `name[t-k]` with a lag k.
+    Sequence(String, usize),
+    /// `t`
+    Step,
+    /// `W x`: a matrix and what it is multiplied by.
+    Product(Name, Box<At<Expr>>),
+    /// `−a`
+    Negative(Box<At<Expr>>),
+    /// `a + b` and the like.
+    Binary(Operation, Box<At<Expr>>, Box<At<Expr>>),
+    /// `aⁿ`
+    Power(Box<At<Expr>>, i32),
+    /// `tanh(a)`
+    Call(Function, Vec<At<Expr>>),
+}
+
+/// A sign between two expressions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // their signs stand below
+pub enum Operation {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+    Equal,
+    NotEqual,
+}
+
+impl Operation {
+    /// How it is written.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::Less => "<",
+            Self::LessEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterEqual => ">=",
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+        }
+    }
+
+    /// Whether its result is true or false.
+    pub fn is_relation(self) -> bool {
+        self.binding() == 0
+    }
+
+    /// How tightly it binds: relations 0, sums 1, products 2.
+    pub fn binding(self) -> u8 {
+        match self {
+            Self::Add | Self::Subtract => 1,
+            Self::Multiply | Self::Divide => 2,
+            _ => 0,
+        }
+    }
+}
+
+macro_rules! functions {
+    ($($function:ident $name:literal $least:literal..=$most:literal;)*) => {
+        /// A function of the language.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)] // their names say it
+        pub enum Function { $($function),* }
+
+        impl Function {
+            /// All functions.
+            pub const ALL: &[Self] = &[$(Self::$function),*];
+
+            /// Its name.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$function => $name),* }
+            }
+
+            /// The least and the largest number of arguments.
+            pub fn arity(self) -> (usize, usize) {
+                match self { $(Self::$function => ($least, $most)),* }
+            }
+        }
+    };
+}
+
+functions! {
+    Sigmoid "sigmoid" 1..=1;
+    Tanh "tanh" 1..=1;
+    Relu "relu" 1..=1;
+    Softplus "softplus" 1..=1;
+    Exp "exp" 1..=1;
+    Log "log" 1..=1;
+    Sqrt "sqrt" 1..=1;
+    Abs "abs" 1..=1;
+    Sin "sin" 1..=1;
+    Cos "cos" 1..=1;
+    Min "min" 2..=2;
+    Max "max" 2..=2;
+    Mod "mod" 2..=2;
+    Where "where" 3..=3;
+    Softmax "softmax" 1..=1;
+    Concat "concat" 1..=64;
+    Sum "sum" 1..=1;
+    Mean "mean" 1..=1;
+    Stop "stop" 1..=1;
+}
+
+impl Function {
+    /// The function of a name; σ is sigmoid.
+    pub fn by_name(name: &str) -> Option<Self> {
+        let name = if name == "σ" { "sigmoid" } else { name };
+        Self::ALL.iter().copied().find(|f| f.name() == name)
+    }
+}
+
+/// The words that begin a declaration.
+pub const KEYWORDS: &[&str] = &["cell", "size", "param", "state", "require", "init", "const", "output", "pack"];
+
+/// Names that no file can give to something of its own, with what they are.
+pub fn reserved(name: &str) -> Option<&'static str> {
+    match name {
+        "x" => Some("the input, `x[t]`"),
+        "t" => Some("the number of the step"),
+        "input" | "hidden" => Some("a size"),
+        _ if KEYWORDS.contains(&name) => Some("a word of the language"),
+        _ if Function::by_name(name).is_some() => Some("a function"),
+        _ => None,
+    }
+}

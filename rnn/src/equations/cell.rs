@@ -1,0 +1,336 @@
+//! A file as a cell: its weights, its states, and its step in the graph.
+
+use super::ast::{At, Expr, Function, Operation};
+use super::names::{Names, walk};
+use super::shapes::{Shape, Shapes};
+use crate::cell::{Cell, Next, Part, Role, State, Weight, Weights};
+use autograd::{Builder, Expr as Node, IntoExpr};
+use std::collections::HashMap;
+
+/// A cell that was read from equations.
+#[derive(Debug)]
+pub struct EquationCell {
+    pub(super) file: super::ast::File,
+    pub(super) text: String,
+    pub(super) names: Names,
+    pub(super) shapes: Shapes,
+    pub(super) constants: HashMap<String, f64>,
+}
+
+impl Cell for EquationCell {
+    fn weights(&self, input: usize, hidden: usize) -> Vec<Weight> {
+        let mut weights: Vec<Weight> = Vec::new();
+        for parameter in &self.names.parameters {
+            let name = &parameter.is;
+            let members = match self.names.packs.iter().find(|(_, parts)| parts.iter().any(|p| p.is == *name)) {
+                Some((pack, _)) if weights.iter().any(|w| w.name == pack.is) => continue,
+                Some((pack, parts)) => (&pack.is, parts.iter().map(|p| p.is.as_str()).collect()),
+                None => (name, vec![name.as_str()]),
+            };
+            weights.push(self.weight(members.0, &members.1, input, hidden));
+        }
+        weights
+    }
+
+    fn states(&self, input: usize, hidden: usize) -> Vec<State> {
+        let output = self.names.equations.iter().filter(|(name, _)| name.is == self.names.output);
+        let others = self.names.equations.iter().filter(|(name, _)| name.is != self.names.output);
+        let order = output.chain(others).map(|(name, _)| name.is.as_str()).chain(["x"]);
+        order
+            .flat_map(|name| {
+                let lags = self.names.lags.get(name).copied().unwrap_or(0);
+                let size = self.features(name, input, hidden);
+                (1..=lags).map(move |lag| State::new(delayed(name, lag), size))
+            })
+            .collect()
+    }
+
+    fn output_size(&self, hidden: usize) -> usize {
+        // Where the output is as wide as the input, the two are required to be equal.
+        self.features(&self.names.output, hidden, hidden)
+    }
+
+    fn prepare<'g>(&self, w: &Weights<'g>, hidden: usize) -> Weights<'g> {
+        let mut named = Vec::new();
+        for (name, weight) in w.iter() {
+            let Some((_, parts)) = self.names.packs.iter().find(|(pack, _)| pack.is == name) else {
+                named.push((name.to_string(), weight));
+                continue;
+            };
+            let mut start = 0;
+            for part in parts {
+                let end = start + self.rows(&part.is, hidden, hidden);
+                named.push((part.is.clone(), weight.slice(0, start..end).named(&part.is)));
+                start = end;
+            }
+        }
+        Weights::new(w.builder(), named)
+    }
+
+    fn step<'g>(&self, w: &Weights<'g>, x: Node<'g>, state: &[Node<'g>], t: usize) -> Next<'g> {
+        let size = x.shape().last().copied().unwrap_or(0);
+        let names = self.states(size, 1).into_iter().map(|state| state.name);
+        let past: HashMap<String, Node> = names.zip(state.iter().copied()).collect();
+        let mut step = Step { cell: self, g: x.builder(), w, past: &past, x, t, made: HashMap::new() };
+        for (name, value) in &self.names.equations {
+            let value = step.value(value);
+            let value = step.sample(value).named(&name.is);
+            step.made.insert(&name.is, value);
+        }
+        let now = |name: &str| if name == "x" { x } else { step.made.get(name).copied().unwrap_or(x) };
+        let next = |name: &str| match name.rsplit_once('-').and_then(|(name, lag)| Some((name, lag.parse::<usize>().ok()?))) {
+            // Two steps back from the next step is one step back from this one.
+            Some((name, lag)) => past[&delayed(name, lag - 1)],
+            None => now(name),
+        };
+        let states = self.states(size, 1).iter().map(|state| next(&state.name)).collect();
+        Next { output: now(&self.names.output), states }
+    }
+}
+
+/// The name of the state that holds a sequence's value some steps back: `h`, `h-2`, `h-3`.
+fn delayed(name: &str, lag: usize) -> String {
+    if lag == 1 { name.into() } else { format!("{name}-{lag}") }
+}
+
+impl EquationCell {
+    fn features(&self, sequence: &str, input: usize, hidden: usize) -> usize {
+        match self.shapes.sequences.get(sequence) {
+            Some(Shape::Vector(size)) => size.features(input, hidden).unwrap_or(1),
+            _ => 1,
+        }
+    }
+
+    fn rows(&self, parameter: &str, input: usize, hidden: usize) -> usize {
+        match self.shapes.parameters.get(parameter) {
+            Some(Shape::Vector(rows) | Shape::Matrix(rows, _)) => rows.features(input, hidden).unwrap_or(1),
+            _ => 1,
+        }
+    }
+
+    /// A parameter, or several that are stacked under one name.
+    fn weight(&self, name: &str, members: &[&str], input: usize, hidden: usize) -> Weight {
+        let rows: usize = members.iter().map(|m| self.rows(m, input, hidden)).sum();
+        let columns = match self.shapes.parameters.get(members[0]) {
+            Some(Shape::Matrix(_, columns)) => Some(columns.features(input, hidden).unwrap_or(1)),
+            _ => None,
+        };
+        let part = |member: &&str| Part {
+            name: (*member).into(),
+            rows: self.rows(member, input, hidden),
+            init: self.names.inits.get(*member).copied(),
+            forget_bias: self.forget_biases().iter().position(|b| b == member).map(|place| place == 0),
+        };
+        Weight {
+            name: name.into(),
+            shape: [rows].into_iter().chain(columns).collect(),
+            role: if columns.is_none() { Role::Bias } else { self.role(members[0]) },
+            parts: members.iter().map(part).collect(),
+        }
+    }
+
+    /// A matrix whose operand reads the input and no past is one of the input.
+    fn role(&self, matrix: &str) -> Role {
+        let mut role = Role::Recurrent;
+        for (_, value) in &self.names.equations {
+            walk(value, &mut |e| {
+                if let Expr::Product(name, right) = &e.is
+                    && name.is == matrix
+                {
+                    let (mut x, mut other) = (false, false);
+                    walk(right, &mut |e| match &e.is {
+                        Expr::Sequence(name, _) if name == "x" => x = true,
+                        Expr::Sequence(..) => other = true,
+                        _ => {}
+                    });
+                    role = if x && !other { Role::Input } else { Role::Recurrent };
+                }
+            });
+        }
+        role
+    }
+
+    /// The vectors that are added in the equation of the gate `f`.
+    fn forget_biases(&self) -> Vec<&str> {
+        fn added<'a>(expr: &'a At<Expr>, to: &mut Vec<&'a str>) {
+            match &expr.is {
+                Expr::Binary(Operation::Add, a, b) => {
+                    added(a, to);
+                    added(b, to);
+                }
+                Expr::Call(_, arguments) => arguments.iter().for_each(|a| added(a, to)),
+                Expr::Name(name) => to.push(name),
+                _ => {}
+            }
+        }
+        let mut biases = Vec::new();
+        if let Some((_, value)) = self.names.equations.iter().find(|(name, _)| name.is == "f") {
+            added(value, &mut biases);
+        }
+        biases.retain(|b| matches!(self.shapes.parameters.get(*b), Some(Shape::Vector(_))));
+        biases
+    }
+}
+
+/// A value on the way: a number or truth that is known when the graph is built, or a node.
+#[derive(Clone, Copy)]
+enum Value<'g> {
+    Number(f64),
+    Truth(bool),
+    Node(Node<'g>),
+}
+
+/// The equations of one step.
+struct Step<'a, 'g> {
+    cell: &'a EquationCell,
+    g: &'g Builder,
+    w: &'a Weights<'g>,
+    past: &'a HashMap<String, Node<'g>>,
+    x: Node<'g>,
+    t: usize,
+    made: HashMap<&'a str, Node<'g>>,
+}
+
+impl<'a, 'g> Step<'a, 'g> {
+    fn value(&mut self, expr: &'a At<Expr>) -> Value<'g> {
+        match &expr.is {
+            Expr::Number(number) => Value::Number(*number),
+            Expr::Step => Value::Number(self.t as f64),
+            Expr::Name(name) => match self.cell.constants.get(name) {
+                Some(&number) => Value::Number(number),
+                None => Value::Node(self.w[name.as_str()]),
+            },
+            Expr::Sequence(name, 0) if name == "x" => Value::Node(self.x),
+            Expr::Sequence(name, 0) => Value::Node(self.made[name.as_str()]),
+            Expr::Sequence(name, lag) => Value::Node(self.past[&delayed(name, *lag)]),
+            Expr::Product(matrix, right) => {
+                let right = self.value(right);
+                Value::Node(self.sample(right).linear(self.w[matrix.is.as_str()]))
+            }
+            Expr::Negative(a) => match self.value(a) {
+                Value::Number(a) => Value::Number(-a),
+                a => Value::Node(-self.node(a)),
+            },
+            Expr::Power(a, n) => match self.value(a) {
+                Value::Number(a) => Value::Number(a.powi(*n)),
+                a => Value::Node(self.node(a).powi(*n)),
+            },
+            Expr::Binary(operation, a, b) => {
+                let (a, b) = (self.value(a), self.value(b));
+                self.binary(*operation, a, b)
+            }
+            Expr::Call(function, arguments) => {
+                let arguments: Vec<Value> = arguments.iter().map(|a| self.value(a)).collect();
+                self.call(*function, &arguments)
+            }
+        }
+    }
+
+    fn node(&self, value: Value<'g>) -> Node<'g> {
+        match value {
+            Value::Number(number) => number.into_expr(self.g),
+            Value::Truth(truth) => self.g.scalar(f64::from(truth)),
+            Value::Node(node) => node,
+        }
+    }
+
+    /// A value with an axis for the batch and one for features: `[batch, features]`.
+    fn sample(&self, value: Value<'g>) -> Node<'g> {
+        let node = self.node(value);
+        let batch = self.x.shape().first().copied().unwrap_or(1);
+        match node.shape()[..] {
+            [] => node.broadcast_to([batch, 1]),
+            [n] => node.broadcast_to([batch, n]),
+            _ => node,
+        }
+    }
+
+    fn binary(&self, operation: Operation, a: Value<'g>, b: Value<'g>) -> Value<'g> {
+        use Operation::{Add, Divide, Equal, Greater, GreaterEqual, Less, LessEqual, Multiply, NotEqual, Subtract};
+        if let (Value::Number(a), Value::Number(b)) = (a, b) {
+            #[allow(clippy::float_cmp)] // the file says `==`
+            return match operation {
+                Add => Value::Number(a + b),
+                Subtract => Value::Number(a - b),
+                Multiply => Value::Number(a * b),
+                Divide => Value::Number(a / b),
+                Less => Value::Truth(a < b),
+                LessEqual => Value::Truth(a <= b),
+                Greater => Value::Truth(a > b),
+                GreaterEqual => Value::Truth(a >= b),
+                Equal => Value::Truth(a == b),
+                NotEqual => Value::Truth(a != b),
+            };
+        }
+        let (a, b) = (self.node(a), self.node(b));
+        Value::Node(match operation {
+            Add => a + b,
+            Subtract => a - b,
+            Multiply => a * b,
+            Divide => a / b,
+            Less => a.less(b),
+            LessEqual => a.less_equal(b),
+            Greater => a.greater(b),
+            GreaterEqual => a.greater_equal(b),
+            Equal => a.equals(b),
+            NotEqual => a.not_equals(b),
+        })
+    }
+
+    fn call(&self, function: Function, arguments: &[Value<'g>]) -> Value<'g> {
+        if let Some(known) = known(function, arguments) {
+            return known;
+        }
+        let nodes: Vec<Node> = arguments.iter().map(|&a| self.node(a)).collect();
+        let a = nodes[0];
+        Value::Node(match function {
+            Function::Sigmoid => a.sigmoid(),
+            Function::Tanh => a.tanh(),
+            Function::Relu => a.relu(),
+            Function::Softplus => a.softplus(),
+            Function::Exp => a.exp(),
+            Function::Log => a.ln(),
+            Function::Sqrt => a.sqrt(),
+            Function::Abs => a.abs(),
+            Function::Sin => a.sin(),
+            Function::Cos => a.cos(),
+            Function::Min => a.min(nodes[1]),
+            Function::Max => a.max(nodes[1]),
+            Function::Mod => a.modulo(nodes[1]),
+            Function::Where => match arguments[0] {
+                Value::Truth(true) => nodes[1],
+                Value::Truth(false) => nodes[2],
+                _ => a.select(nodes[1], nodes[2]),
+            },
+            Function::Softmax => self.sample(arguments[0]).softmax(1),
+            Function::Concat => {
+                let parts: Vec<Node> = arguments.iter().map(|&a| self.sample(a)).collect();
+                self.g.concat(1, &parts)
+            }
+            Function::Sum => self.sample(arguments[0]).sum_over([1]).insert_axis(1),
+            Function::Mean => self.sample(arguments[0]).mean_over([1]).insert_axis(1),
+            Function::Stop => a.stop_gradient(),
+        })
+    }
+}
+
+/// A function of numbers that are known when the graph is built.
+fn known<'g>(function: Function, arguments: &[Value<'g>]) -> Option<Value<'g>> {
+    let number = |i: usize| match arguments.get(i) {
+        Some(Value::Number(number)) => Some(*number),
+        _ => None,
+    };
+    Some(Value::Number(match function {
+        Function::Exp => number(0)?.exp(),
+        Function::Log => number(0)?.ln(),
+        Function::Sqrt => number(0)?.sqrt(),
+        Function::Abs => number(0)?.abs(),
+        Function::Sin => number(0)?.sin(),
+        Function::Cos => number(0)?.cos(),
+        Function::Tanh => number(0)?.tanh(),
+        Function::Min => number(0)?.min(number(1)?),
+        Function::Max => number(0)?.max(number(1)?),
+        Function::Mod => number(0)? - number(1)? * (number(0)? / number(1)?).floor(),
+        _ => return None,
+    }))
+}

@@ -1,0 +1,130 @@
+//! Cells as equations: a file that reads as a paper writes it, and everything that follows from it.
+//!
+//! ```
+//! use rnn::equations::EquationCell;
+//! use rnn::{Cell, Layers};
+//!
+//! let cell = EquationCell::read("
+//!     # Minimal gated unit. Zhou et al. 2016, eq. 4-6
+//!     cell mgu
+//!       f[t] = sigmoid(W_f x[t] + U_f h[t-1] + b_f)
+//!       n[t] = tanh(W_n x[t] + U_n (f[t] * h[t-1]) + b_n)
+//!       h[t] = (1 - f[t]) * h[t-1] + f[t] * n[t]
+//! ", "mgu.cell")?;
+//! assert_eq!(cell.weights(3, 4).len(), 6);
+//! assert_eq!(*cell.weights(3, 4)[0].shape, [4, 3]); // W_f
+//! # Ok::<(), rnn::equations::Faults>(())
+//! ```
+//!
+//! `docs/cells.md` is the language's reference. The text goes through `token.rs` and `parser.rs` to a tree (`ast.rs`);
+//! `names.rs` finds what its names mean, `shapes.rs` infers sizes, and `cell.rs` is the [`Cell`](crate::Cell). What is
+//! wrong is shown where it stands (`diagnostic.rs`).
+
+pub mod ast;
+mod cell;
+mod diagnostic;
+mod names;
+mod parser;
+mod print;
+mod shapes;
+mod size;
+mod token;
+
+pub use cell::EquationCell;
+pub use diagnostic::{Diagnostic, Faults, Span};
+pub use parser::parse;
+pub use shapes::Shape;
+pub use size::Size;
+
+use names::Names;
+
+impl EquationCell {
+    /// Reads a cell from the text of a file; `path` is for messages.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, each with its place.
+    pub fn read(text: &str, path: &str) -> Result<Self, Faults> {
+        let file = parse(text, path)?;
+        let faults = |diagnostics| Faults { path: path.into(), source: text.into(), diagnostics };
+        let mut names = Names::of(&file);
+        if !names.faults.is_empty() {
+            let mut wrong = std::mem::take(&mut names.faults);
+            wrong.sort_by_key(|d| d.labels.first().map_or(0, |(span, _)| span.start));
+            return Err(faults(wrong));
+        }
+        let shapes = shapes::infer(&mut names).map_err(faults)?;
+        let constants = names.constants.iter().map(|(name, value)| (name.clone(), value.is)).collect();
+        let cell = Self { file, text: text.into(), names, shapes, constants };
+        cell.check_packs().map_err(faults)?;
+        Ok(cell)
+    }
+
+    /// The text of the file.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The cell's name.
+    pub fn name(&self) -> &str {
+        &self.file.name.is
+    }
+
+    /// The file's description: what the cell is, and who published it.
+    pub fn description(&self) -> &str {
+        &self.file.description
+    }
+
+    /// The file as a tree.
+    pub fn file(&self) -> &ast::File {
+        &self.file
+    }
+
+    /// Gives a constant another value.
+    ///
+    /// # Errors
+    /// If the file has no such constant.
+    pub fn set(&mut self, name: &str, value: f64) -> Result<(), String> {
+        let known: Vec<String> = self.constants.keys().cloned().collect();
+        match self.constants.get_mut(name) {
+            Some(constant) => {
+                *constant = value;
+                Ok(())
+            }
+            None => {
+                let near = autograd::nearest(name, known);
+                let hint = near.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+                Err(format!("the cell `{}` has no constant `{name}`{hint}", self.name()))
+            }
+        }
+    }
+
+    /// The shape of each sequence and of each parameter, in the order of the file.
+    pub fn shapes(&self) -> Vec<(&str, Shape)> {
+        let sequences = self.names.equations.iter().map(|(name, _)| name.is.as_str());
+        let sequences = ["x"].into_iter().chain(sequences).filter_map(|n| Some((n, *self.shapes.sequences.get(n)?)));
+        let parameters = self.names.parameters.iter().map(|name| name.is.as_str());
+        sequences.chain(parameters.filter_map(|n| Some((n, *self.shapes.parameters.get(n)?)))).collect()
+    }
+
+    /// Whether a pack's members can be stacked.
+    fn check_packs(&self) -> Result<(), Vec<Diagnostic>> {
+        let columns = |name: &str| match self.shapes.parameters.get(name) {
+            Some(Shape::Matrix(_, columns)) => Some(*columns),
+            _ => None,
+        };
+        let mut wrong = Vec::new();
+        for (pack, parts) in &self.names.packs {
+            let first = &parts[0];
+            for part in &parts[1..] {
+                if columns(&first.is) != columns(&part.is) {
+                    wrong.push(
+                        Diagnostic::new(format!("`{}` cannot be packed", pack.is), part.span.clone(), "of other columns")
+                            .and(first.span.clone(), "than this")
+                            .help("a pack stacks matrices of the same columns, or vectors"),
+                    );
+                }
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+}

@@ -1,0 +1,110 @@
+//! A tree as text again.
+
+use super::ast::{At, Expr, File, Form, Item};
+use std::fmt::{self, Display, Formatter};
+
+impl Display for File {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        for line in self.description.lines() {
+            writeln!(f, "{}", format!("# {line}").trim_end())?;
+        }
+        writeln!(f, "cell {}", self.name.is)?;
+        self.items.iter().try_for_each(|item| writeln!(f, "  {item}"))
+    }
+}
+
+impl Display for Item {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            Self::Equation(name, value) => write!(f, "{}[t] = {}", name.is, value.is),
+            Self::Size(name, size) => write!(f, "size {} = {}", name.is, size.is),
+            Self::Param(name, form) => write!(f, "param {}: {form}", name.is),
+            Self::State(name, form) => write!(f, "state {}: {form}", name.is),
+            Self::Require(a, b) => write!(f, "require {} = {}", a.is, b.is),
+            Self::Init(name, init) => write!(f, "init {} = {}", name.is, init.is),
+            Self::Const(name, value) => write!(f, "const {} = {}", name.is, value.is),
+            Self::Output(name) => write!(f, "output {}", name.is),
+            Self::Pack(name, parts) => {
+                write!(f, "pack {} =", name.is)?;
+                parts.iter().try_for_each(|part| write!(f, " {}", part.is))
+            }
+        }
+    }
+}
+
+impl Display for Form {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            Self::Scalar => f.write_str("scalar"),
+            Self::Vector(n) => write!(f, "[{}]", n.is),
+            Self::Matrix(rows, columns) => write!(f, "[{}, {}]", rows.is, columns.is),
+        }
+    }
+}
+
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        write(self, 0, f)
+    }
+}
+
+/// How tightly an expression holds together: relations 0, sums 1, products 2, signs and matrix products 3, powers 4,
+/// names and calls 5.
+fn binding(expr: &Expr) -> u8 {
+    match expr {
+        Expr::Binary(operation, ..) => operation.binding(),
+        Expr::Negative(_) | Expr::Product(..) => 3,
+        Expr::Power(..) => 4,
+        _ => 5,
+    }
+}
+
+/// Writes an expression, in parentheses if it holds less tightly than `least`.
+fn write(expr: &Expr, least: u8, f: &mut Formatter) -> fmt::Result {
+    if binding(expr) < least {
+        f.write_str("(")?;
+        write(expr, 0, f)?;
+        return f.write_str(")");
+    }
+    match expr {
+        Expr::Number(number) => write!(f, "{number}"),
+        Expr::Name(name) => f.write_str(name),
+        Expr::Sequence(name, 0) => write!(f, "{name}[t]"),
+        Expr::Sequence(name, lag) => write!(f, "{name}[t-{lag}]"),
+        Expr::Step => f.write_str("t"),
+        Expr::Product(matrix, right) => {
+            write!(f, "{} ", matrix.is)?;
+            // A sign behind a matrix would be read as a difference.
+            let least = if matches!(right.is, Expr::Negative(_)) { 5 } else { 3 };
+            write(&right.is, least, f)
+        }
+        Expr::Negative(a) => {
+            f.write_str("-")?;
+            let least = if matches!(a.is, Expr::Negative(_)) { 5 } else { 3 };
+            write(&a.is, least, f)
+        }
+        Expr::Power(a, n) => {
+            write(&a.is, 5, f)?;
+            write!(f, "^{n}")
+        }
+        Expr::Binary(operation, a, b) => {
+            write(&a.is, operation.binding(), f)?;
+            write!(f, " {} ", operation.sign())?;
+            write(&b.is, operation.binding() + 1, f)
+        }
+        Expr::Call(function, arguments) => {
+            write!(f, "{}(", function.name())?;
+            comma_separated(arguments, f)?;
+            f.write_str(")")
+        }
+    }
+}
+
+fn comma_separated(arguments: &[At<Expr>], f: &mut Formatter) -> fmt::Result {
+    for (i, argument) in arguments.iter().enumerate() {
+        f.write_str(if i > 0 { ", " } else { "" })?;
+        write(&argument.is, 0, f)?;
+    }
+    Ok(())
+}
+
