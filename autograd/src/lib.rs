@@ -30,6 +30,7 @@ mod scalar;
 mod shape;
 mod value;
 
+pub mod draw;
 pub mod graph;
 pub mod ops;
 
