@@ -60,7 +60,7 @@ fn boxed(graph: &Graph, backward: bool) -> Vec<NodeId> {
     graph.ids().filter(is_shown).filter(|id| !is_number(id)).collect()
 }
 
-fn number<'a>(node: Node<'a, '_>, name: &str) -> f64 {
+fn number(node: Node, name: &str) -> f64 {
     node.attribute(name).and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{name} of {node:?}"))
 }
 
