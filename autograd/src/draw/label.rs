@@ -72,6 +72,7 @@ fn short(name: &'static str) -> &'static str {
     match name {
         "sigmoid" => "σ",
         "sum" => "Σ",
+        "stop_gradient" => "✂",
         name => name,
     }
 }

@@ -176,6 +176,9 @@ fn tags(plan: &Plan, across: &Across, layout: &mut Layout) -> Vec<f64> {
             }
             x += width;
         }
+        if plan.is_commutative(i) {
+            uncross(plan, i, &mut ports);
+        }
         let above: Vec<usize> =
             plan.outgoing[i].iter().copied().filter(|&l| plan.wires[l] == Wire::TagAbove).collect();
         let leaves = |&l: &usize| plan.wires[l] == Wire::Rise || across.leaves_above(l);
@@ -190,6 +193,25 @@ fn tags(plan: &Plan, across: &Across, layout: &mut Layout) -> Vec<f64> {
         }
     }
     ports
+}
+
+/// Gives the ports of an item's lines to them in the order in which they come.
+fn uncross(plan: &Plan, item: usize, ports: &mut [f64]) {
+    let Some(Seat { sheet, cell }) = plan.seats[item] else { return };
+    let sheet = &plan.sheets[sheet];
+    let mut lines: Vec<(f64, usize)> = Vec::new();
+    for &l in plan.incoming[item].iter().filter(|&&l| plan.wires[l] == Wire::Rise) {
+        if let Some(from) = plan.seats[plan.scene.links[l].from] {
+            let last = sheet.passing.get(&(from.cell, sheet.cells[cell].level - 1)).copied();
+            lines.push((sheet.cells[last.unwrap_or(from.cell)].x, l));
+        }
+    }
+    let mut places: Vec<f64> = lines.iter().map(|&(_, l)| ports[l]).collect();
+    places.sort_by(f64::total_cmp);
+    lines.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for ((_, l), place) in lines.into_iter().zip(places) {
+        ports[l] = place;
+    }
 }
 
 /// The lines to an item from other columns.

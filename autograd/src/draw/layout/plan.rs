@@ -6,6 +6,7 @@ use super::wire::{self, Wire};
 use super::{Frame, SIGN, SMALL, TITLE, Tag, kin, text};
 use crate::draw::label;
 use crate::draw::scene::{Column, Item, Link, Scene};
+use crate::ops::Op;
 use std::collections::HashMap;
 
 const BOX_HEIGHT: f64 = 32.0;
@@ -107,14 +108,26 @@ impl<'s> Plan<'s> {
             let Some(Seat { sheet, cell }) = self.seats[i] else { continue };
             let ports: Vec<(usize, f64)> =
                 self.ports(i).filter(|&(l, _)| !matches!(self.wires[l], Wire::Across { .. })).collect();
+            let lines = || ports.iter().filter(|&&(l, _)| self.wires[l] == Wire::Rise).count();
+            let middle = self.is_commutative(i) && lines() > 1;
             let mut x = -ports.iter().map(|(_, width)| width).sum::<f64>() / 2.0;
             for (l, width) in ports {
                 if let (Wire::Rise, Some(from)) = (self.wires[l], self.seats[self.scene.links[l].from]) {
-                    self.sheets[sheet].ports.entry((from.cell, cell)).or_insert(x + width / 2.0);
+                    self.sheets[sheet].ports.entry((from.cell, cell)).or_insert(if middle {
+                        0.0
+                    } else {
+                        x + width / 2.0
+                    });
                 }
                 x += width;
             }
         }
+    }
+
+    /// Whether the order of operands is of no matter, so that lines need not cross for it.
+    pub fn is_commutative(&self, item: usize) -> bool {
+        let op = &self.scene.graph.at(self.scene.items[item].node).op;
+        matches!(op, Op::Add(_) | Op::Mul(_) | Op::Max(_) | Op::Min(_))
     }
 
     pub fn tag(&self, link: usize, above: bool, frame: Frame) -> Tag {
