@@ -27,6 +27,7 @@ fn all() -> Vec<(&'static str, Arc<Graph>)> {
         ("elman", graph(|g| nets::elman(g, 3, false))),
         ("cut", graph(|g| nets::elman(g, 4, true))),
         ("lstm", graph(|g| nets::lstm(g, 5, 2))),
+        ("gru", graph(|g| nets::gru(g, 4))),
         ("two directions", graph(|g| nets::two_directions(g, 4))),
         ("no step", graph(without_steps)),
     ]
