@@ -1,7 +1,7 @@
 //! One order of differentiation: both sides of every tensor, and their comparison.
 
 use super::leaves;
-use super::numeric::{self, AROUND, Curve, NEAR, SAFETY, Slope};
+use super::numeric::{self, Curve, Noise, SAFETY};
 use super::report::{Comparison, Element, Report, Tensor, Verdict};
 use crate::error::Error;
 use crate::eval::{Point, eval};
@@ -63,12 +63,14 @@ impl<'g> Level<'_, 'g> {
     }
 
     fn tensor(&self, numeric: &Numeric, side: &Side, sampler: &mut Sampler) -> Result<Tensor, Error> {
+        let noise = numeric.curve(side, &side.direction).noise(side.length)?;
+        let comparison = numeric.tensor(side, noise)?;
         let mut tensor = Tensor {
             name: side.x.name(),
             shape: side.x.shape(),
             order: self.order,
             norm: norm(&side.gradient),
-            comparison: numeric.tensor(side)?,
+            comparison,
             elements: Vec::new(),
         };
         let failed = tensor.verdict() != Verdict::Pass;
@@ -77,7 +79,7 @@ impl<'g> Level<'_, 'g> {
         let mut places = if wanted < count { sampler.permutation(count) } else { (0..count).collect() };
         places.truncate(wanted);
         for place in places {
-            tensor.elements.push(numeric.element(side, place)?);
+            tensor.elements.push(numeric.element(side, noise, place)?);
         }
         tensor.elements.sort_by(|a, b| b.excess().total_cmp(&a.excess()));
         Ok(tensor)
@@ -106,16 +108,17 @@ struct Side<'g> {
 fn measure(graph: &Graph, point: &Point<f64>, gradients: &[Expr], sides: &mut [Side]) -> Result<(), Error> {
     let mut near = point.clone();
     let mut series: Vec<Vec<ArrayD<f64>>> = vec![Vec::new(); sides.len()];
-    for i in -AROUND..=AROUND {
+    for t in numeric::nearby() {
         for Side { x, base, length, direction, .. } in &*sides {
-            near.set(*x, base + &(direction * (NEAR * length * f64::from(i))));
+            near.set(*x, base + &(direction * (t * length)));
         }
         let values = eval(graph, &near, gradients)?;
         series.iter_mut().zip(values).for_each(|(series, value)| series.push(value.into_float()));
     }
     for (side, series) in sides.iter_mut().zip(series) {
-        let along = series.iter().map(|g| (g * &side.direction).sum()).collect();
-        side.noise = [numeric::variance(along).sqrt(), numeric::mean_variance(series).sqrt()];
+        let along = |g: &ArrayD<f64>| ndarray::arr0((g * &side.direction).sum()).into_dyn();
+        let along: Vec<_> = series.iter().map(along).collect();
+        side.noise = [numeric::deviation(&along), numeric::deviation(&series)];
     }
     Ok(())
 }
@@ -130,21 +133,20 @@ struct Numeric<'a, 'g> {
 
 impl Numeric<'_, '_> {
     /// The derivative along the tensor's direction.
-    fn tensor(&self, side: &Side) -> Result<Comparison, Error> {
-        let Side { direction, gradient, length, noise, .. } = side;
-        let product = gradient * direction;
-        let rounding = SAFETY * noise[0] + self.least() * product.map(|p| p.abs()).sum();
-        let slope = self.slope(side, direction, *length)?;
+    fn tensor(&self, side: &Side, noise: Noise) -> Result<Comparison, Error> {
+        let product = &side.gradient * &side.direction;
+        let rounding = SAFETY * side.noise[0] + self.least() * product.map(|p| p.abs()).sum();
+        let slope = self.curve(side, &side.direction).slope(side.length, noise)?;
         Ok(Comparison::new(product.sum(), &slope, rounding, norm(&product)))
     }
 
     /// The derivative by the element at a row-major position.
-    fn element(&self, side: &Side, place: usize) -> Result<Element, Error> {
+    fn element(&self, side: &Side, noise: Noise, place: usize) -> Result<Element, Error> {
         let mut direction = ArrayD::zeros(side.base.raw_dim());
         let (index, one) = direction.indexed_iter_mut().nth(place).expect("the place is below the count");
         *one = 1.0;
         let index = ndarray::Dimension::slice(&index).to_vec();
-        let slope = self.slope(side, &direction, side.base[&*index].abs().max(1.0))?;
+        let slope = self.curve(side, &direction).slope(side.base[&*index].abs().max(1.0), noise)?;
         let norm = norm(&side.gradient);
         let rounding = SAFETY * side.noise[1] + self.least() * norm;
         let comparison = Comparison::new(side.gradient[&*index], &slope, rounding, norm);
@@ -156,13 +158,18 @@ impl Numeric<'_, '_> {
         self.graph.len() as f64 * f64::EPSILON
     }
 
-    fn slope(&self, side: &Side, direction: &ArrayD<f64>, length: f64) -> Result<Slope, Error> {
+    /// The outputs as the expression moves along a direction.
+    fn curve(
+        &self,
+        side: &Side,
+        direction: &ArrayD<f64>,
+    ) -> Curve<'_, impl FnMut(f64) -> Result<Vec<Value<f64>>, Error>> {
         let mut point = self.point.clone();
-        let outputs = |t: f64| {
+        let outputs = move |t: f64| {
             point.set(side.x, Zip::from(&side.base).and(direction).map_collect(|&x, &u| x + t * u));
             eval(self.graph, &point, self.ys)
         };
-        Curve { outputs, cotangents: self.cotangents }.slope(length)
+        Curve { outputs, cotangents: self.cotangents }
     }
 }
 
