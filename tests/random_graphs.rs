@@ -215,21 +215,18 @@ proptest! {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
-
-    /// Without kinks: a step across one has no derivative to compare with.
-    #[test]
-    fn reverse_mode_agrees_with_differences_at_both_orders(seed: u64) {
-        let s = &mut Sampler::new(seed);
+/// Without kinks: a step across one has no derivative to compare with. The seeds are fixed, because differences
+/// can be wrong about their own error: about once in ten thousand tensors.
+#[test]
+fn reverse_mode_agrees_with_differences_at_both_orders() {
+    for seed in 0..100 {
         let g = Builder::new();
-        let (leaves, outputs, point) = make(&g, s, false);
+        let (leaves, outputs, point) = make(&g, &mut Sampler::new(seed), false);
         let report = Check::all(&outputs).wrt(&leaves).at(point).order(2).seed(seed).run().unwrap();
-        prop_assert!(report.passed(), "{report}\n{}", g.graph().unwrap().text());
+        assert!(report.passed(), "{report}\n{}", g.graph().unwrap().text());
         for tensor in &report.tensors {
             let limit = if tensor.order == 1 { 1e-8 } else { 1e-6 };
-            let bound = limit * tensor.norm.max(1.0);
-            prop_assert!(tensor.comparison.difference() <= bound, "{report}");
+            assert!(tensor.comparison.difference() <= limit * tensor.norm.max(1.0), "{report}");
         }
     }
 }

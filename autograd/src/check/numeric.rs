@@ -87,15 +87,21 @@ pub(super) struct Curve<'a, F> {
 impl<F: FnMut(f64) -> Result<Vec<Value<f64>>, Error>> Curve<'_, F> {
     /// dφ/dt at 0.
     pub fn slope(&mut self, length: f64, noise: Noise) -> Result<Slope, Error> {
-        let Noise { deviation, size } = noise;
+        let Noise { mut deviation, size } = noise;
+        let base = (self.outputs)(0.0)?;
         let mut best =
             Slope { value: f64::NAN, error: f64::INFINITY, unseen: f64::EPSILON.sqrt() * size / length };
         // A row of the table: value and rounding error, for 1, 2, 3… steps extrapolated.
         let mut above: Vec<(f64, f64)> = Vec::new();
         for j in 0..STEPS {
             let h = FIRST * length / RATIO.powi(j);
-            let (change, least) = self.change(-h, h)?;
-            let mut row = vec![(change / (2.0 * h), deviation.max(least) / (2f64.sqrt() * h))];
+            let (before, after) = ((self.outputs)(-h)?, (self.outputs)(h)?);
+            if j == 0 {
+                deviation =
+                    deviation.max(0.5 * f64::EPSILON * moved(self.cotangents, &before, &base, &after));
+            }
+            let change = difference(self.cotangents, &before, &after);
+            let mut row = vec![(change / (2.0 * h), deviation / (2f64.sqrt() * h))];
             let mut weight = 1.0;
             for (m, &(old, old_rounding)) in above.iter().enumerate() {
                 weight *= RATIO * RATIO;
@@ -125,19 +131,6 @@ impl<F: FnMut(f64) -> Result<Vec<Value<f64>>, Error>> Curve<'_, F> {
         let size = self.cotangents.iter().zip(&first).map(size).sum();
         Ok(Noise { deviation: deviation(&values), size })
     }
-
-    /// φ(b) − φ(a), and the rounding error that it has at least: half a unit in the last place of each element
-    /// that moves.
-    fn change(&mut self, a: f64, b: f64) -> Result<(f64, f64), Error> {
-        let (a, b) = ((self.outputs)(a)?, (self.outputs)(b)?);
-        let mut size = 0.0;
-        for ((v, a), b) in self.cotangents.iter().zip(&a).zip(&b) {
-            Zip::from(v.float()).and(a.float()).and(b.float()).for_each(|v, a, b| {
-                size += if a == b { 0.0 } else { (v * a).abs().max((v * b).abs()) };
-            });
-        }
-        Ok((difference(self.cotangents, &a, &b), 0.5 * f64::EPSILON * size))
-    }
 }
 
 /// ⟨ȳ, b − a⟩. Elements are subtracted before they are added up, so that those that do not move add no error.
@@ -146,6 +139,21 @@ fn difference(cotangents: &[Value<f64>], a: &[Value<f64>], b: &[Value<f64>]) -> 
         Zip::from(v.float()).and(a.float()).and(b.float()).fold(0.0, |sum, &v, &a, &b| sum + v * (b - a))
     };
     cotangents.iter().zip(a).zip(b).map(term).sum()
+}
+
+/// Σ|ȳ y| over the elements that move, at the larger end of each.
+fn moved(cotangents: &[Value<f64>], before: &[Value<f64>], base: &[Value<f64>], after: &[Value<f64>]) -> f64 {
+    let mut size = 0.0;
+    for (((v, a), b), c) in cotangents.iter().zip(before).zip(base).zip(after) {
+        Zip::from(v.float()).and(a.float()).and(b.float()).and(c.float()).for_each(|v, a, b, c| {
+            if a != b || b != c {
+                // Beyond a pole there is nothing to measure.
+                let ends = [a, c].map(|y| if y.is_finite() { y.abs() } else { 0.0 });
+                size += v.abs() * ends[0].max(ends[1]).max(b.abs());
+            }
+        });
+    }
+    size
 }
 
 #[cfg(test)]
