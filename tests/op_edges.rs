@@ -143,9 +143,9 @@ fn empty_arrays_go_through() {
     let point = Point::new()
         .with(x, ArrayD::<f64>::zeros(IxDyn(&[2, 0, 3])))
         .with(w, ArrayD::ones(IxDyn(&[4, 3])))
-        .with(i, Value::Index(ArrayD::zeros(IxDyn(&[0]))));
+        .with(i, Value::Index(ArrayD::<f64>::zeros(IxDyn(&[0]))));
     assert_eq!(value(&g, &point, gradients[0]).shape(), [2, 0, 3]);
-    assert_eq!(value(&g, &point, gradients[1]), ArrayD::zeros(IxDyn(&[4, 3])));
+    assert_eq!(value(&g, &point, gradients[1]), ArrayD::<f64>::zeros(IxDyn(&[4, 3])));
 }
 
 /// Both operands repeated: the adjoint of each is summed over what was repeated.
@@ -172,8 +172,8 @@ fn stacked_products_are_those_of_the_loops() {
         ArrayD::from_shape_vec(IxDyn(shape), data).unwrap()
     };
     let (a, b, c) = (numbers(&[p, 1, m, k], 3), numbers(&[q, k, n], 5), numbers(&[p, q, m, n], 4));
-    let mut y = ArrayD::zeros(IxDyn(&[p, q, m, n]));
-    let (mut da, mut db) = (ArrayD::zeros(a.raw_dim()), ArrayD::zeros(b.raw_dim()));
+    let mut y = ArrayD::<f64>::zeros(IxDyn(&[p, q, m, n]));
+    let (mut da, mut db) = (ArrayD::<f64>::zeros(a.raw_dim()), ArrayD::<f64>::zeros(b.raw_dim()));
     for [u, v, i, l, j] in ndarray::indices((p, q, m, k, n)).into_iter().map(<[usize; 5]>::from) {
         y[[u, v, i, j]] += a[[u, 0, i, l]] * b[[v, l, j]];
         da[[u, 0, i, l]] += c[[u, v, i, j]] * b[[v, l, j]];
