@@ -145,13 +145,15 @@ fn difference(cotangents: &[Value<f64>], a: &[Value<f64>], b: &[Value<f64>]) -> 
 fn moved(cotangents: &[Value<f64>], before: &[Value<f64>], base: &[Value<f64>], after: &[Value<f64>]) -> f64 {
     let mut size = 0.0;
     for (((v, a), b), c) in cotangents.iter().zip(before).zip(base).zip(after) {
-        Zip::from(v.float()).and(a.float()).and(b.float()).and(c.float()).for_each(|v, a, b, c| {
-            if a != b || b != c {
-                // Beyond a pole there is nothing to measure.
-                let ends = [a, c].map(|y| if y.is_finite() { y.abs() } else { 0.0 });
-                size += v.abs() * ends[0].max(ends[1]).max(b.abs());
-            }
-        });
+        Zip::from(v.float()).and(a.float()).and(b.float()).and(c.float()).for_each(
+            |v, a: &f64, b: &f64, c: &f64| {
+                if a.to_bits() != b.to_bits() || b.to_bits() != c.to_bits() {
+                    // Beyond a pole there is nothing to measure.
+                    let ends = [a, c].map(|y| if y.is_finite() { y.abs() } else { 0.0 });
+                    size += v.abs() * ends[0].max(ends[1]).max(b.abs());
+                }
+            },
+        );
     }
     size
 }
