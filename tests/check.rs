@@ -82,10 +82,7 @@ fn every_kind_of_wrong_rule_is_found() {
 fn a_report_says_what_and_where_the_worst_first() {
     let g = Builder::new();
     let (a, b) = (g.parameter("a", [2, 2]), g.parameter("b", [2, 2]));
-    fn wrong<'g>(i: usize, x: &[Expr<'g>], dy: Expr<'g>) -> Adjoint<'g> {
-        (dy * x[1 - i] * if i == 1 { -1.0 } else { 1.0 }).into()
-    }
-    let y = g.custom(Product(wrong), &[a, b]);
+    let y = g.custom(Product(|i, x, dy| (dy * x[1 - i] * if i == 1 { -1.0 } else { 1.0 }).into()), &[a, b]);
     let report = check(y).unwrap();
     let text = report.to_string();
     let lines: Vec<_> = text.lines().collect();
@@ -103,10 +100,8 @@ fn a_small_bias_is_not_lost_beside_a_big_weight() {
     let g = Builder::new();
     let (w, b) = (g.parameter("w", [5, 5]), g.parameter("b", [5]));
     let one = g.constant(arr1(&[1.0; 5]));
-    fn wrong<'g>(i: usize, x: &[Expr<'g>], dy: Expr<'g>) -> Adjoint<'g> {
-        (dy * x[1 - i] * 1.001).into()
-    }
-    let y = (w * 1e8).sin().sum() * 1e-2 + (w * 1e6 + g.custom(Product(wrong), &[b, one]) * 1e-2).sum();
+    let wrong = g.custom(Product(|i, x, dy| (dy * x[1 - i] * 1.001).into()), &[b, one]);
+    let y = (w * 1e8).sin().sum() * 1e-2 + (w * 1e6 + wrong * 1e-2).sum();
     let report = Check::new(y).at(Point::new().with(w, ndarray::Array2::zeros([5, 5]))).run().unwrap();
     assert_eq!(report.tensor("b").unwrap().verdict(), Verdict::Fail, "{report}");
 }

@@ -91,10 +91,10 @@ proptest! {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(50))]
-    #[test]
-    fn agree_with_differences(seed: u64) {
+/// The seeds are fixed, because differences can, very rarely, be wrong about their own error.
+#[test]
+fn agree_with_differences() {
+    for seed in 0..50 {
         let mut sampler = Sampler::new(seed);
         samples(&mut sampler).into_iter().for_each(|sample| against_differences(sample, &mut sampler));
     }

@@ -24,7 +24,7 @@ pub fn random(shape: &Shape, sampler: &mut Sampler) -> Value<f64> {
 
 /// The value of one node.
 pub fn value(g: &Builder, point: &Point<f64>, y: Expr) -> ArrayD<f64> {
-    eval(&*g.graph().unwrap(), point, &[y]).unwrap().remove(0).into_float()
+    eval(&g.graph().unwrap(), point, &[y]).unwrap().remove(0).into_float()
 }
 
 /// The gradients as expressions, zeros where there is none.

@@ -1,4 +1,4 @@
-//! Numeric against symbolic: is the gradient that [`vjp`] builds the derivative of what the graph computes?
+//! Numeric against symbolic: is the gradient that [`vjp`](crate::vjp) builds the derivative of what the graph computes?
 //!
 //! ```
 //! use autograd::{Builder, check};
