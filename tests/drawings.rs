@@ -363,19 +363,22 @@ fn a_cut_is_drawn_and_has_no_way_back() {
 }
 
 #[test]
-fn ten_thousand_nodes_take_well_under_a_second() {
-    let long = graph(|g| nets::lstm(g, 80, 2));
+fn drawings_grow_with_the_number_of_steps() {
+    let size = |steps| {
+        let graph = graph(|g| nets::lstm(g, steps, 2));
+        let options = draw::Options::default();
+        (draw::svg(&graph, &options).len() + draw::dot(&graph, &options).len()) as f64
+    };
+    // A constant part, a part for each step, and numbers that get a digit longer.
+    assert!(size(80) / size(40) < 2.2);
+}
+
+#[test]
+fn a_long_chain_is_drawn() {
     let chain = graph(|g| {
         let x = g.input("x", [2]);
         let y = (0..10_000).fold(x, |y, _| y.tanh() + x);
         let _ = y.named("y");
     });
-    for graph in [long, chain] {
-        assert!(graph.len() > 9_500);
-        let begin = std::time::Instant::now();
-        let options = draw::Options::default();
-        let size = draw::svg(&graph, &options).len() + draw::dot(&graph, &options).len();
-        let time = begin.elapsed();
-        assert!(time.as_secs_f64() < 1.0, "{} nodes, {size} bytes: {time:?}", graph.len());
-    }
+    assert!(draw::svg(&chain, &draw::Options::default()).matches("<title>").count() > 10_000);
 }

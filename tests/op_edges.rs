@@ -145,7 +145,7 @@ fn empty_arrays_go_through() {
     let point = Point::new()
         .with(x, ArrayD::<f64>::zeros(IxDyn(&[2, 0, 3])))
         .with(w, ArrayD::ones(IxDyn(&[4, 3])))
-        .with(i, Value::Index(ArrayD::<f64>::zeros(IxDyn(&[0]))));
+        .with(i, Value::Index(ArrayD::<usize>::zeros(IxDyn(&[0]))));
     assert_eq!(value(&g, &point, gradients[0]).shape(), [2, 0, 3]);
     assert_eq!(value(&g, &point, gradients[1]), ArrayD::<f64>::zeros(IxDyn(&[4, 3])));
 }
