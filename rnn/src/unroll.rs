@@ -1,6 +1,6 @@
 //! One layer over time: the loop that names nodes.
 
-use crate::cell::{Cell, Weights};
+use crate::cell::{Cell, Next, Weights};
 use autograd::Expr;
 
 /// How a layer is unrolled.
@@ -61,7 +61,7 @@ impl<'g> Unroll<'_, 'g> {
             if k > 0 {
                 states = self.cut(t.max(order[k - 1]), &states, &names);
             }
-            let next = cell.step(w, inputs[t], &states);
+            let next = declared(cell.step(w, inputs[t], &states), &states, &names);
             let named: Vec<Expr> = next.states.iter().zip(&names).map(|(s, name)| s.named(name)).collect();
             // The output is mostly a state, and is then carried as one.
             let as_state = named.iter().position(|s| s.id() == next.output.id());
@@ -103,5 +103,27 @@ impl<'g> Unroll<'_, 'g> {
             self.live.map_or(stopped, |live| live[later].select(stopped, s)).named(&format!("{name}.cut"))
         };
         states.iter().zip(names).map(cut).collect()
+    }
+}
+
+/// What a step returned, if it has the states that the cell declares; poisoned otherwise.
+#[track_caller]
+fn declared<'g>(next: Next<'g>, before: &[Expr<'g>], names: &[String]) -> Next<'g> {
+    let found = next.states.len();
+    let resized = |((new, old), name): ((&Expr, &Expr), &String)| {
+        (!new.is_poisoned() && !old.is_poisoned() && new.shape() != old.shape())
+            .then(|| format!("the cell's state `{name}` is {}, and its step returns {new:?}", old.shape()))
+    };
+    let wrong = if found == names.len() {
+        next.states.iter().zip(before).zip(names).find_map(resized)
+    } else {
+        Some(format!("the cell has the states {names:?}, and its step returns {found} of them"))
+    };
+    match wrong {
+        None => next,
+        Some(why) => {
+            let poison = next.output.builder().refuse(why);
+            Next { output: poison, states: vec![poison; before.len()] }
+        }
     }
 }
