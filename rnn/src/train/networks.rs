@@ -93,9 +93,13 @@ impl Networks {
             let network = self.network(feed.steps(), to - from, train)?;
             let start = if self.mode.carry { carried(&network, start, from, to)? } else { Vec::new() };
             let part = if shares == 1 { feed.clone() } else { self.rows(feed, from, to) };
-            // Every share of every step draws its own masks.
-            let point =
-                network.point(parameters, &part, &start, seed.wrapping_mul(shares).wrapping_add(i) >> 1);
+            // Every share of every step draws its own masks; a seed is below the largest number.
+            let point = network.point(
+                parameters,
+                &part,
+                &start,
+                seed.wrapping_mul(shares).wrapping_add(i) % usize::MAX,
+            );
             parts.push((network, point, part));
         }
         let class = self.model.loss.is_of_classes();
