@@ -256,11 +256,13 @@ fn join(parts: Vec<Outcome>) -> Outcome {
     if parts.len() == 0 {
         return whole;
     }
-    let first = whole.count / count;
+    // Of no targets at all the mean is 0, and not 0/0.
+    let all = count.max(1.0);
+    let first = whole.count / all;
     whole.loss *= first;
     scale(&mut whole.gradients, first);
     for part in parts {
-        let share = part.count / count;
+        let share = part.count / all;
         whole.loss += share * part.loss;
         whole.right = (whole.right.0 + part.right.0, whole.right.1 + part.right.1);
         for ((_, sum), (_, g)) in whole.gradients.iter_mut().zip(part.gradients.iter()) {
