@@ -273,12 +273,12 @@ impl Cell for Wrong {
         vec![Weight::input("W_f", [hidden, input]), Weight::recurrent("U_f", [hidden, hidden])]
     }
 
-    fn states(&self, hidden: usize) -> Vec<State> {
+    fn states(&self, _: usize, hidden: usize) -> Vec<State> {
         let h = State::new("h", hidden);
         if matches!(self, Self::Count) { vec![h, State::new("c", hidden)] } else { vec![h] }
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>]) -> Next<'g> {
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: usize) -> Next<'g> {
         match self {
             Self::Name => (x.linear(w["W_F"]) + state[0]).into(),
             Self::Count => (x.linear(w["W_f"]) + state[0]).into(),

@@ -3,6 +3,7 @@
 use crate::cell::{Cell, State, Weight, Weights};
 use crate::unroll::{Run, Unroll};
 use autograd::{Builder, Expr, Value};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Layers of one cell.
@@ -32,13 +33,33 @@ pub struct Layers {
     window: Option<usize>,
 }
 
+/// A state of a net.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetState {
+    /// Its name: that of the cell's state.
+    pub name: String,
+    /// Its number of features.
+    pub size: usize,
+    /// The lanes (layer times direction) that have it.
+    lanes: Range<usize>,
+    /// Its place among the states of the cell.
+    place: usize,
+}
+
+impl NetState {
+    /// How many lanes have it: the first axis of its value.
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+}
+
 /// Where the states begin.
 #[derive(Clone, Debug, Default)]
 pub enum Start<'g> {
     /// At zero.
     #[default]
     Zero,
-    /// At these values, one for each state of the cell: `[layers · directions, batch, size]`, or with 1 for the
+    /// At these values, one for each state of the net: `[layers · directions, batch, size]`, or with 1 for the
     /// batch if all sequences begin alike, as when the start is learned.
     From(Vec<Expr<'g>>),
 }
@@ -94,9 +115,31 @@ impl Layers {
         &*self.cell
     }
 
-    /// The states of the cell.
-    pub fn states(&self) -> Vec<State> {
-        self.cell.states(self.hidden)
+    /// Whether the sizes are ones that the cell can have.
+    ///
+    /// # Errors
+    /// What the cell needs.
+    pub fn fits(&self) -> Result<(), String> {
+        (0..self.lanes()).try_for_each(|lane| self.cell.fits(self.input_of(lane), self.hidden))
+    }
+
+    /// The states of the net: what [`Start::From`] gives and [`Unrolled::last`] returns, in this order. A state of
+    /// the cell is one of the net for all lanes; an input of the past is one for each lane.
+    pub fn states(&self) -> Vec<NetState> {
+        let lanes = self.lanes();
+        let mut states = Vec::new();
+        for (place, State { name, size, of_input }) in self.cell.states(self.input, self.hidden).into_iter().enumerate() {
+            if !of_input {
+                states.push(NetState { name, size, lanes: 0..lanes, place });
+                continue;
+            }
+            for lane in 0..lanes {
+                let size = self.cell.states(self.input_of(lane), self.hidden)[place].size;
+                let name = format!("{name}{}", self.suffix(lane));
+                states.push(NetState { name, size, lanes: lane..lane + 1, place });
+            }
+        }
+        states
     }
 
     /// 2 in both directions, otherwise 1.
@@ -121,11 +164,20 @@ impl Layers {
     }
 
     fn weights_of(&self, lane: usize) -> Vec<Weight> {
-        let (layer, reverse) = (lane / self.directions(), lane % self.directions() == 1);
-        let input = if layer == 0 { self.input } else { self.output_size() };
-        let suffix = format!("_l{layer}{}", if reverse { "_reverse" } else { "" });
+        let suffix = self.suffix(lane);
         let named = |w: Weight| Weight { name: w.name.clone() + &suffix, ..w };
-        self.cell.weights(input, self.hidden).into_iter().map(named).collect()
+        self.cell.weights(self.input_of(lane), self.hidden).into_iter().map(named).collect()
+    }
+
+    /// What a lane reads: the first layer the net's input, the others the outputs below.
+    fn input_of(&self, lane: usize) -> usize {
+        if lane < self.directions() { self.input } else { self.output_size() }
+    }
+
+    /// How PyTorch ends the names of a lane.
+    fn suffix(&self, lane: usize) -> String {
+        let (layer, reverse) = (lane / self.directions(), lane % self.directions() == 1);
+        format!("_l{layer}{}", if reverse { "_reverse" } else { "" })
     }
 
     /// Declares all weights as parameters, their names behind `prefix`; one entry for each layer and direction.
@@ -199,7 +251,8 @@ impl Layers {
                     self.initial(g, start, lane, batch)
                 };
                 let unroll = Unroll { reverse, live: live.as_deref(), window: self.window };
-                directions.push(unroll.run(&*self.cell, &weights[lane], &inputs, &initial));
+                let w = self.cell.prepare(&weights[lane], self.input_of(lane), self.hidden);
+                directions.push(unroll.run(&*self.cell, &w, &inputs, &initial));
             }
             inputs = match &directions[..] {
                 [forward] => forward.outputs.clone(),
@@ -213,7 +266,7 @@ impl Layers {
             };
             runs.push(directions);
         }
-        Unrolled { g, runs, outputs: inputs }
+        Unrolled { g, states: self.states(), runs, outputs: inputs }
     }
 
     /// What does not fit this net, for what would otherwise fail far from its cause or broadcast unseen.
@@ -224,10 +277,14 @@ impl Layers {
         lengths: Option<Expr<'g>>,
         start: &Start<'g>,
     ) -> Option<String> {
-        let (depth, steps, lanes, states) = (self.depth, inputs.len(), self.lanes(), self.states());
+        let (depth, steps, lanes) = (self.depth, inputs.len(), self.lanes());
+        let states = self.states();
         let Some(first) = inputs.first().filter(|_| depth > 0) else {
             return Some(format!("a net of {depth} layers over {steps} steps: both are at least 1"));
         };
+        if let Err(why) = self.fits() {
+            return Some(why);
+        }
         if weights.len() != lanes {
             let given = weights.len();
             return Some(format!(
@@ -243,9 +300,12 @@ impl Layers {
             let (given, names) = (values.len(), states.into_iter().map(|s| s.name).collect::<Vec<_>>());
             return Some(format!("{given} initial states were given, and the cell has {names:?}"));
         }
-        let fits = |value: &Expr, size| [batch, 1].iter().any(|&b| *value.shape() == [lanes, b, size]);
-        let wrong = values.iter().zip(&states).find(|(v, state)| !v.is_poisoned() && !fits(v, state.size));
-        wrong.map(|(v, State { name, size })| {
+        let fits = |value: &Expr, state: &NetState| {
+            [batch, 1].iter().any(|&b| *value.shape() == [state.lanes(), b, state.size])
+        };
+        let wrong = values.iter().zip(&states).find(|(v, state)| !v.is_poisoned() && !fits(v, state));
+        wrong.map(|(v, state)| {
+            let (name, lanes, size) = (&state.name, state.lanes(), state.size);
             format!(
                 "the initial `{name}` is [{lanes}, {batch}, {size}], or with 1 for the batch, and not {v:?}"
             )
@@ -254,26 +314,29 @@ impl Layers {
 
     /// What is returned when there is nothing to unroll: of one step, and poisoned throughout.
     fn poisoned<'g>(&self, g: &'g Builder, poison: Expr<'g>) -> Unrolled<'g> {
-        let states = vec![poison; self.states().len()];
+        let states = vec![poison; self.cell.states(1, 1).len()];
         let run =
             Run { outputs: vec![poison], states: vec![states.clone()], last: states, last_output: poison };
-        Unrolled { g, runs: vec![vec![run; self.directions()]; self.depth.max(1)], outputs: vec![poison] }
+        let runs = vec![vec![run; self.directions()]; self.depth.max(1)];
+        Unrolled { g, states: self.states(), runs, outputs: vec![poison] }
     }
 
     /// The states that one layer begins with in one direction, `[batch, size]`.
     fn initial<'g>(&self, g: &'g Builder, start: &Start<'g>, lane: usize, batch: usize) -> Vec<Expr<'g>> {
-        let state = |(i, state): (usize, State)| {
+        let of_net = self.states();
+        let state = |(place, state): (usize, State)| {
             let shape = [batch, state.size];
-            let value = match start {
-                Start::Zero => g.zeros(shape),
-                Start::From(values) => {
-                    let value = values[i].at(0, lane);
+            let entry = of_net.iter().position(|s| s.place == place && s.lanes.contains(&lane));
+            let value = match (start, entry) {
+                (Start::From(values), Some(entry)) => {
+                    let value = values[entry].at(0, lane - of_net[entry].lanes.start);
                     if *value.shape() == shape { value } else { value.broadcast_to(shape) }
                 }
+                _ => g.zeros(shape),
             };
             value.named(&state.name)
         };
-        self.states().into_iter().enumerate().map(state).collect()
+        self.cell.states(self.input_of(lane), self.hidden).into_iter().enumerate().map(state).collect()
     }
 }
 
@@ -296,6 +359,7 @@ fn mask<'g>(g: &'g Builder, lengths: Expr<'g>, steps: usize) -> Vec<Expr<'g>> {
 #[derive(Clone, Debug)]
 pub struct Unrolled<'g> {
     g: &'g Builder,
+    states: Vec<NetState>,
     /// For each layer, its run in each direction.
     pub runs: Vec<Vec<Run<'g>>>,
     /// The outputs of the last layer, `[batch, directions · output]` for each step.
@@ -319,10 +383,12 @@ impl<'g> Unrolled<'g> {
         }
     }
 
-    /// The last values of the state of that number in [`Cell::states`]: `[layers · directions, batch, size]`.
+    /// The last values of the state of that number in [`Layers::states`]: `[layers · directions, batch, size]`.
     #[track_caller]
     pub fn last(&self, state: usize) -> Expr<'g> {
-        let lanes: Vec<Expr> = self.runs.iter().flatten().map(|run| run.last[state]).collect();
-        self.g.stack(0, &lanes)
+        let NetState { lanes, place, .. } = &self.states[state];
+        let runs = self.runs.iter().flatten().skip(lanes.start).take(lanes.len());
+        let last: Vec<Expr> = runs.map(|run| run.last[*place]).collect();
+        self.g.stack(0, &last)
     }
 }

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod compare;
 pub mod data;
+pub mod equations;
 pub mod files;
 pub mod init;
 
@@ -19,6 +20,6 @@ pub mod train;
 mod unroll;
 
 pub use cell::Cell;
-pub use layers::{Dropout, Layers, Start, Unrolled};
+pub use layers::{Dropout, Layers, NetState, Start, Unrolled};
 pub use parameters::Parameters;
 pub use unroll::{Run, Unroll};

@@ -49,7 +49,7 @@ impl<'g> Unroll<'_, 'g> {
         assert!(steps > 0, "a sequence has at least one step");
         assert!(self.live.is_none_or(|live| live.len() == steps), "one truth value a step");
         let g = inputs[0].builder();
-        let names: Vec<String> = cell.states(1).into_iter().map(|state| state.name).collect();
+        let names: Vec<String> = cell.states(1, 1).into_iter().map(|state| state.name).collect();
         let mut order: Vec<usize> = (0..steps).collect();
         if self.reverse {
             order.reverse();
@@ -61,7 +61,7 @@ impl<'g> Unroll<'_, 'g> {
             if k > 0 {
                 states = self.cut(t.max(order[k - 1]), &states, &names);
             }
-            let next = declared(cell.step(w, inputs[t], &states), &states, &names);
+            let next = declared(cell.step(w, inputs[t], &states, k + 1), &states, &names);
             let named: Vec<Expr> = next.states.iter().zip(&names).map(|(s, name)| s.named(name)).collect();
             // The output is mostly a state, and is then carried as one.
             let as_state = named.iter().position(|s| s.id() == next.output.id());

@@ -21,7 +21,7 @@ impl Cell for Mgu {
         [gate("f"), gate("n")].concat()
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>]) -> Next<'g> {
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: usize) -> Next<'g> {
         let h = state[0];
         let f = (x.linear(w["W_f"]) + h.linear(w["U_f"]) + w["b_f"]).sigmoid().named("f");
         let n = (x.linear(w["W_n"]) + (f * h).linear(w["U_n"]) + w["b_n"]).tanh().named("n");
@@ -45,7 +45,7 @@ impl Cell for Readout {
         ]
     }
 
-    fn states(&self, hidden: usize) -> Vec<State> {
+    fn states(&self, _: usize, hidden: usize) -> Vec<State> {
         vec![State::new("h", hidden), State::new("s", 2)]
     }
 
@@ -53,7 +53,7 @@ impl Cell for Readout {
         hidden + 1
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>]) -> Next<'g> {
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: usize) -> Next<'g> {
         let h = (x.linear(w["W"]) + state[0].linear(w["U"])).tanh().named("h");
         let s = (0.5 * state[1] + h.linear(w["Q"])).named("s");
         let output = (h.linear(w["V"]) + s.linear(w["P"])).sin().named("y");

@@ -4,7 +4,7 @@ use super::{Builder, NodeId};
 use crate::error::Place;
 use crate::ops::{
     Abs, At, Axes, Broadcast, Compare, Cos, Div, DropoutMask, Exp, Gather, Ln, LogSoftmax, LogSumExp, MatMul,
-    Max, Min, Mul, Neg, OneHot, Op, Operator, Pad, Powi, Reciprocal, ReduceMax, ReduceMean, ReduceSum,
+    Max, Min, Modulo, Mul, Neg, OneHot, Op, Operator, Pad, Powi, Reciprocal, ReduceMax, ReduceMean, ReduceSum,
     Relation, Relu, Reshape, ScatterAdd, Select, Sigmoid, Sin, Slice, Softmax, Softplus, Sqrt, StopGradient,
     Sub, Tanh, Transpose,
 };
@@ -223,6 +223,13 @@ impl<'g> Expr<'g> {
     #[must_use]
     pub fn min(self, other: impl IntoExpr<'g>) -> Self {
         self.with(Min, other)
+    }
+
+    /// What is left after whole multiples of the other, with its sign: `a − b ⌊a / b⌋`.
+    #[track_caller]
+    #[must_use]
+    pub fn modulo(self, other: impl IntoExpr<'g>) -> Self {
+        self.with(Modulo, other)
     }
 
     /// The product of two matrices: `[.., m, k] · [.., k, n]`.

@@ -98,6 +98,16 @@ binary! {
         |_a, b, y, dy| dy / b, -(dy * y / b);
         written Notation::Infix { sign: "/", binding: 2 };
 
+    /// `y = a − b ⌊a / b⌋`: what is left of a after whole multiples of b, with the sign of b, for b ≠ 0
+    ///
+    /// shape   y: both shapes, broadcast
+    /// vjp     ā = ȳ, b̄ = −ȳ ⊙ ⌊a / b⌋
+    Modulo "modulo" on Domain::reals(2.2, 2.8), Domain::reals(0.98, 1.02);
+        |a, b| a - b * S::of((a.value() / b.value()).floor());
+        |a, b, y, dy| dy, -(dy * ((a - y) / b));
+        written Notation::Function;
+        side |a, b| (a / b).floor().rem_euclid(2.0) > 0.5;
+
     /// `y = max(a, b)`, element by element; where a = b each gets half of the adjoint
     ///
     /// shape   y: both shapes, broadcast

@@ -23,7 +23,7 @@ mod softmax;
 mod sum;
 mod unary;
 
-pub use binary::{Div, Max, Min, Mul, Sub};
+pub use binary::{Div, Max, Min, Modulo, Mul, Sub};
 pub use compare::{Compare, Relation, Select};
 pub use index::{Gather, OneHot, ScatterAdd};
 pub use leaf::Leaf;
@@ -217,7 +217,7 @@ macro_rules! ops {
 
 ops! {
     Neg Exp Ln Sqrt Tanh Sigmoid Relu Softplus Abs Sin Cos Reciprocal Powi StopGradient
-    Add Sub Mul Div Max Min
+    Add Sub Mul Div Modulo Max Min
     Compare Select
     MatMul
     ReduceSum ReduceMean ReduceMax

@@ -30,7 +30,7 @@ impl Cell for Elman {
         Weight::stacked(&["h"], input, hidden)
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>]) -> Next<'g> {
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: usize) -> Next<'g> {
         let a = x.linear(w["weight_ih"]) + w["bias_ih"] + state[0].linear(w["weight_hh"]) + w["bias_hh"];
         match self.activation {
             Activation::Tanh => a.tanh(),

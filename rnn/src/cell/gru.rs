@@ -45,7 +45,7 @@ impl Cell for Gru {
         Weight::stacked(&["r", "z", "n"], input, hidden)
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>]) -> Next<'g> {
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: usize) -> Next<'g> {
         let h = state[0];
         let hidden = h.shape()[1];
         let inputs = (x.linear(w["weight_ih"]) + w["bias_ih"]).named("inputs");

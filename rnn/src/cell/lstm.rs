@@ -30,11 +30,11 @@ impl Cell for Lstm {
         Weight::stacked(&["i", "f", "g", "o"], input, hidden)
     }
 
-    fn states(&self, hidden: usize) -> Vec<State> {
+    fn states(&self, _: usize, hidden: usize) -> Vec<State> {
         vec![State::new("h", hidden), State::new("c", hidden)]
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>]) -> Next<'g> {
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: usize) -> Next<'g> {
         let (h, c) = (state[0], state[1]);
         let gates = x.linear(w["weight_ih"]) + w["bias_ih"] + h.linear(w["weight_hh"]) + w["bias_hh"];
         let [i, f, g, o] = gates.named("gates").split(1);

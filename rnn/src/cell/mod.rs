@@ -11,7 +11,7 @@ mod weights;
 pub use elman::{Activation, Elman};
 pub use gru::{Gru, Reset};
 pub use lstm::Lstm;
-pub use weights::{Role, Weight, Weights};
+pub use weights::{Part, Role, Weight, Weights};
 
 use autograd::{Expr, nearest};
 use std::fmt::Debug;
@@ -32,7 +32,7 @@ use std::sync::Arc;
 ///         let gate = |g| Weight::gate(g, input, hidden); // W_g, U_g and b_g
 ///         [gate("f"), gate("n")].concat()
 ///     }
-///     fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>]) -> Next<'g> {
+///     fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _t: usize) -> Next<'g> {
 ///         let h = state[0];
 ///         let f = (x.linear(w["W_f"]) + h.linear(w["U_f"]) + w["b_f"]).sigmoid().named("f");
 ///         let n = (x.linear(w["W_n"]) + (f * h).linear(w["U_n"]) + w["b_n"]).tanh().named("n");
@@ -51,8 +51,16 @@ pub trait Cell: Debug + Send + Sync + 'static {
     fn weights(&self, input: usize, hidden: usize) -> Vec<Weight>;
 
     /// The states that are carried from step to step, with their sizes. The first is usually the output.
-    fn states(&self, hidden: usize) -> Vec<State> {
+    fn states(&self, _input: usize, hidden: usize) -> Vec<State> {
         vec![State::new("h", hidden)]
+    }
+
+    /// Whether the cell can have these sizes.
+    ///
+    /// # Errors
+    /// What it needs, as a sentence without a full stop.
+    fn fits(&self, _input: usize, _hidden: usize) -> Result<(), String> {
+        Ok(())
     }
 
     /// The size of the output.
@@ -60,9 +68,14 @@ pub trait Cell: Debug + Send + Sync + 'static {
         hidden
     }
 
-    /// One step: from the input `[batch, input]` and the states `[batch, size]` to the output and the next
-    /// states. Gates that are [named](Expr::named) can be seen in every dump.
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>]) -> Next<'g>;
+    /// What steps read, made of the declared weights once for a layer: slices of stacked weights, for one.
+    fn prepare<'g>(&self, w: &Weights<'g>, _input: usize, _hidden: usize) -> Weights<'g> {
+        w.clone()
+    }
+
+    /// Step `t`, from 1 in the order of processing: from the input `[batch, input]` and the states `[batch, size]`
+    /// to the output and the next states. Gates that are [named](Expr::named) can be seen in every dump.
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], t: usize) -> Next<'g>;
 }
 
 /// A state that a cell carries.
@@ -72,12 +85,14 @@ pub struct State {
     pub name: String,
     /// Its number of features.
     pub size: usize,
+    /// Whether it is an input of the past, whose size may differ from layer to layer.
+    pub of_input: bool,
 }
 
 impl State {
     /// A state of that name and size.
     pub fn new(name: impl Into<String>, size: usize) -> Self {
-        Self { name: name.into(), size }
+        Self { name: name.into(), size, of_input: false }
     }
 }
 

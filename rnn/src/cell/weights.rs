@@ -1,5 +1,6 @@
 //! The weights of a cell: what it declares, and what a step reads.
 
+use crate::init::Init;
 use autograd::{Builder, Expr, Shape, nearest};
 use std::ops::Index;
 
@@ -15,7 +16,7 @@ pub enum Role {
 }
 
 /// The declaration of one weight of a layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Weight {
     /// The name, without layer and direction: `weight_ih`.
     pub name: String,
@@ -23,24 +24,42 @@ pub struct Weight {
     pub shape: Shape,
     /// What it is for.
     pub role: Role,
-    /// The gates that are stacked along the first axis, in order; none if it belongs to one gate only.
-    pub gates: &'static [&'static str],
+    /// What is stacked along the first axis, in order; a weight that is not stacked is its only part.
+    pub parts: Vec<Part>,
+}
+
+/// A part of a weight: the rows that belong to one gate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// Its name: `W_if`, or the gate's.
+    pub name: String,
+    /// Its number of rows.
+    pub rows: usize,
+    /// How it begins, if the cell says so.
+    pub init: Option<Init>,
+    /// Whether it is a bias of a forget gate: of several that are added, `Some(true)` for the first.
+    pub forget_bias: Option<bool>,
 }
 
 impl Weight {
     /// A matrix that the input is multiplied by.
     pub fn input(name: &str, shape: [usize; 2]) -> Self {
-        Self { name: name.into(), shape: shape.into(), role: Role::Input, gates: &[] }
+        Self::whole(name, shape.into(), Role::Input)
     }
 
     /// A matrix that a state is multiplied by.
     pub fn recurrent(name: &str, shape: [usize; 2]) -> Self {
-        Self { name: name.into(), shape: shape.into(), role: Role::Recurrent, gates: &[] }
+        Self::whole(name, shape.into(), Role::Recurrent)
     }
 
     /// A vector that is added.
     pub fn bias(name: &str, size: usize) -> Self {
-        Self { name: name.into(), shape: [size].into(), role: Role::Bias, gates: &[] }
+        Self::whole(name, [size].into(), Role::Bias)
+    }
+
+    fn whole(name: &str, shape: Shape, role: Role) -> Self {
+        let part = Part { name: name.into(), rows: shape[0], init: None, forget_bias: None };
+        Self { name: name.into(), shape, role, parts: vec![part] }
     }
 
     /// The three weights of one gate as papers name them: `W_g [hidden, input]`, `U_g [hidden, hidden]` and
@@ -55,7 +74,7 @@ impl Weight {
 
     /// PyTorch's four weights of a layer whose gates are stacked: `weight_ih [gates · hidden, input]`,
     /// `weight_hh [gates · hidden, hidden]`, `bias_ih` and `bias_hh [gates · hidden]`.
-    pub fn stacked(gates: &'static [&'static str], input: usize, hidden: usize) -> Vec<Self> {
+    pub fn stacked(gates: &[&str], input: usize, hidden: usize) -> Vec<Self> {
         let rows = gates.len() * hidden;
         let weights = [
             Self::input("weight_ih", [rows, input]),
@@ -63,7 +82,17 @@ impl Weight {
             Self::bias("bias_ih", rows),
             Self::bias("bias_hh", rows),
         ];
-        weights.map(|weight| Self { gates, ..weight }).into()
+        let part = |gate: &&str, is_first: bool| Part {
+            name: (*gate).into(),
+            rows: hidden,
+            init: None,
+            forget_bias: (*gate == "f").then_some(is_first),
+        };
+        let stack = |w: Self| {
+            let parts = gates.iter().map(|gate| part(gate, w.name == "bias_ih"));
+            Self { parts: parts.collect(), ..w }
+        };
+        weights.map(stack).into()
     }
 }
 
@@ -80,6 +109,11 @@ impl<'g> Weights<'g> {
     pub fn new(g: &'g Builder, named: Vec<(String, Expr<'g>)>) -> Self {
         // Poison without an error of its own: an operand that nobody reads must not fail the graph.
         Self { missing: g.poison(), named }
+    }
+
+    /// The builder that they belong to.
+    pub fn builder(&self) -> &'g Builder {
+        self.missing.builder()
     }
 
     /// All weights, in the order of their declaration.

@@ -40,9 +40,28 @@ impl Cell for EquationCell {
             .flat_map(|name| {
                 let lags = self.names.lags.get(name).copied().unwrap_or(0);
                 let size = self.features(name, input, hidden);
-                (1..=lags).map(move |lag| State::new(delayed(name, lag), size))
+                (1..=lags).map(move |lag| State { of_input: name == "x", ..State::new(delayed(name, lag), size) })
             })
             .collect()
+    }
+
+    fn fits(&self, input: usize, hidden: usize) -> Result<(), String> {
+        let cell = &self.file.name.is;
+        if self.names.joined && input != hidden {
+            return Err(format!("the cell `{cell}` requires input = hidden, and they are {input} and {hidden}"));
+        }
+        let open = |shape: &Shape| match shape {
+            Shape::Scalar => None,
+            Shape::Vector(n) => Some(*n).filter(|n| n.features(input, hidden).is_none()),
+            Shape::Matrix(r, c) => [*r, *c].into_iter().find(|n| n.features(input, hidden).is_none()),
+        };
+        let all = self.shapes.sequences.iter().chain(&self.shapes.parameters);
+        match all.filter_map(|(name, shape)| Some((name, open(shape)?))).min_by_key(|(name, _)| (*name).clone()) {
+            None => Ok(()),
+            Some((name, size)) => Err(format!(
+                "the size of `{name}` in the cell `{cell}` is {size}, which is no whole number above 0 for input {input} and hidden {hidden}"
+            )),
+        }
     }
 
     fn output_size(&self, hidden: usize) -> usize {
@@ -50,7 +69,7 @@ impl Cell for EquationCell {
         self.features(&self.names.output, hidden, hidden)
     }
 
-    fn prepare<'g>(&self, w: &Weights<'g>, hidden: usize) -> Weights<'g> {
+    fn prepare<'g>(&self, w: &Weights<'g>, input: usize, hidden: usize) -> Weights<'g> {
         let mut named = Vec::new();
         for (name, weight) in w.iter() {
             let Some((_, parts)) = self.names.packs.iter().find(|(pack, _)| pack.is == name) else {
@@ -59,7 +78,7 @@ impl Cell for EquationCell {
             };
             let mut start = 0;
             for part in parts {
-                let end = start + self.rows(&part.is, hidden, hidden);
+                let end = start + self.rows(&part.is, input, hidden);
                 named.push((part.is.clone(), weight.slice(0, start..end).named(&part.is)));
                 start = end;
             }

@@ -225,7 +225,7 @@ impl Names {
         let functions = || Function::ALL.iter().map(|f| f.name().to_string());
         let near = nearest(word, functions());
         let is_word = word.len() >= 3 && word.chars().all(|c| c.is_ascii_lowercase());
-        if called && !self.declared.contains_key(word) && (is_word || (near.is_some() && word.len() > 2)) {
+        if called && is_word && !self.declared.contains_key(word) {
             let help = match near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the functions are {}", functions().collect::<Vec<_>>().join(", ")),

@@ -63,7 +63,7 @@ pub(super) fn tokens(text: &str) -> Tokens {
                 _ => out.tokens.push((Token::Sign(sign), span)),
             }
         } else if let Some(sign) = SIGNS.iter().find(|sign| text[start..].starts_with(**sign)) {
-            sign.chars().for_each(|_| drop(rest.next()));
+            rest.by_ref().take(sign.len()).for_each(drop);
             out.tokens.push((Token::Sign(sign), start..start + sign.len()));
         } else {
             rest.next();

@@ -1,7 +1,7 @@
 //! First values of a model's parameters.
 
 use super::{Input, Model, ModelError, Start};
-use crate::cell::{Role, Weight};
+use crate::cell::{Part, Role, Weight};
 use crate::init::{self, Init};
 use crate::parameters::Parameters;
 use ndarray::{ArrayD, Axis, Slice};
@@ -23,21 +23,32 @@ impl Model {
     /// a forget gate.
     pub fn first_parameters(&self, seed: u64) -> Result<Parameters, ModelError> {
         let specs = self.specs()?;
-        if self.init.forget_bias.is_some() && !specs.iter().any(|spec| spec.gates.contains(&"f")) {
+        let is_forget = |spec: &Spec| spec.parts.iter().any(|part| part.forget_bias.is_some());
+        if self.init.forget_bias.is_some() && !specs.iter().any(is_forget) {
             return Err(ModelError::NoForgetGate { cell: self.cell.clone() });
         }
-        let draw = |spec: Spec| {
-            let blocks = spec.gates.len().max(1);
-            let mut value = spec
-                .init
-                .draw(&spec.shape, blocks, &mut init::rng(seed, &spec.name))
-                .map_err(|source| ModelError::Init { weight: spec.name.clone(), source })?;
-            if let (Some(bias), Some(Role::Bias)) = (self.init.forget_bias, spec.role) {
-                set_forget_bias(&mut value, &spec, bias);
-            }
-            Ok((spec.name, value))
-        };
-        specs.into_iter().map(draw).collect()
+        specs.into_iter().map(|spec| Ok((spec.name.clone(), self.draw(&spec, seed)?))).collect()
+    }
+
+    /// First values of a weight, part by part: each is a function of the seed and of its own name.
+    fn draw(&self, spec: &Spec, seed: u64) -> Result<ArrayD<f32>, ModelError> {
+        let mut value = ArrayD::zeros(&spec.shape[..]);
+        let mut start = 0;
+        for part in &spec.parts {
+            let name = if spec.parts.len() == 1 { spec.name.clone() } else { format!("{}/{}", spec.name, part.name) };
+            let mut shape = spec.shape.clone();
+            shape[0] = part.rows;
+            let init = match (self.init.forget_bias, part.forget_bias) {
+                (Some(value), Some(true)) => Init::Constant { value },
+                (Some(_), Some(false)) => Init::Zeros,
+                _ => part.init.unwrap_or(spec.init),
+            };
+            let drawn = init.draw(&shape, 1, &mut init::rng(seed, &name));
+            let drawn = drawn.map_err(|source| ModelError::Init { weight: name, source })?;
+            value.slice_axis_mut(Axis(0), Slice::from(start..start + part.rows)).assign(&drawn);
+            start += part.rows;
+        }
+        Ok(value)
     }
 
     fn specs(&self) -> Result<Vec<Spec>, ModelError> {
@@ -47,7 +58,7 @@ impl Model {
         if let Input::Embedding { symbols, size } = self.input {
             specs.push(Spec::plain("embedding.weight", vec![symbols, size], Init::Normal { std: 1.0 }));
         }
-        specs.extend(net.weights().into_iter().map(|Weight { name, shape, role, gates }| {
+        specs.extend(net.weights().into_iter().map(|Weight { name, shape, role, parts }| {
             Spec {
                 name: format!("rnn.{name}"),
                 shape: shape.to_vec(),
@@ -57,13 +68,12 @@ impl Model {
                     Role::Bias => None,
                 }
                 .unwrap_or(uniform(self.hidden)),
-                gates,
-                role: Some(role),
+                parts,
             }
         }));
         if self.start == Start::Learned {
             specs.extend(net.states().into_iter().map(|state| {
-                Spec::plain(&format!("rnn.{}0", state.name), vec![net.lanes(), 1, state.size], Init::Zeros)
+                Spec::plain(&format!("rnn.{}0", state.name), vec![state.lanes(), 1, state.size], Init::Zeros)
             }));
         }
         let width = net.output_size();
@@ -77,21 +87,13 @@ struct Spec {
     name: String,
     shape: Vec<usize>,
     init: Init,
-    gates: &'static [&'static str],
-    role: Option<Role>,
+    /// Of a recurrent weight; others are drawn as a whole.
+    parts: Vec<Part>,
 }
 
 impl Spec {
     fn plain(name: &str, shape: Vec<usize>, init: Init) -> Self {
-        Self { name: name.into(), shape, init, gates: &[], role: None }
+        let part = Part { name: name.into(), rows: shape[0], init: None, forget_bias: None };
+        Self { name: name.into(), shape, init, parts: vec![part] }
     }
-}
-
-/// The forget gate's bias, where two biases are added: the first is set, the second is zero.
-fn set_forget_bias(value: &mut ArrayD<f32>, spec: &Spec, bias: f64) {
-    let Some(gate) = spec.gates.iter().position(|&gate| gate == "f") else { return };
-    let size = spec.shape[0] / spec.gates.len();
-    let bias = if spec.name.contains("bias_hh") { 0.0 } else { bias };
-    #[allow(clippy::cast_possible_truncation)] // rounding is what is meant
-    value.slice_axis_mut(Axis(0), Slice::from(gate * size..(gate + 1) * size)).fill(bias as f32);
 }

@@ -1,7 +1,7 @@
 //! A model unrolled for a number of steps and a size of batch: the graph that is trained and asked.
 
 use super::{Head, Input, Loss, Model, ModelError, Start};
-use crate::layers::{self, Dropout};
+use crate::layers::{self, NetState, Dropout};
 use crate::parameters::Parameters;
 use autograd::{Builder, Expr, Graph, NodeId, Point, Scalar, Type, Value, grad};
 use ndarray::{Array2, ArrayD, arr0};
@@ -96,12 +96,11 @@ impl Model {
             .then(|| Dropout { seed: g.index_input("seed", [], usize::MAX), rate: self.dropout });
         let weights = net.declare(&g, "rnn.");
         let states = net.states();
-        let lanes = net.lanes();
-        let given = |state: &crate::cell::State| {
+        let given = |state: &NetState| {
             let name = format!("{}0", state.name);
             match (mode.carry, self.start) {
-                (true, _) => Some(g.batch_input(&name, Type::float([lanes, batch, state.size]), 1)),
-                (_, Start::Learned) => Some(g.parameter(&format!("rnn.{name}"), [lanes, 1, state.size])),
+                (true, _) => Some(g.batch_input(&name, Type::float([state.lanes(), batch, state.size]), 1)),
+                (_, Start::Learned) => Some(g.parameter(&format!("rnn.{name}"), [state.lanes(), 1, state.size])),
                 _ => None,
             }
         };
