@@ -23,7 +23,9 @@ pub enum InferError {
     #[error("the checkpoint contradicts itself: {0}; take another checkpoint")]
     Contradiction(String),
     /// The result is not a number.
-    #[error("the model's output is not a finite number: its weights have run away; train it again with a lower --lr or with --clip")]
+    #[error(
+        "the model's output is not a finite number: its weights have run away; train it again with a lower --lr or with --clip"
+    )]
     NotFinite,
     /// A sequence without a symbol.
     #[error("there is nothing to read: give at least one symbol")]

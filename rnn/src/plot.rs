@@ -297,9 +297,11 @@ mod tests {
     #[test]
     fn the_ends_of_the_range_are_the_ends_of_the_picture() {
         let axis = Axis::over([10.0, 20.0].into_iter(), 50.0, 150.0);
-        assert!([(10.0, 50.0), (15.0, 100.0), (20.0, 150.0)]
-            .iter()
-            .all(|(value, place)| (axis.place(*value) - place).abs() < 1e-9));
+        assert!(
+            [(10.0, 50.0), (15.0, 100.0), (20.0, 150.0)]
+                .iter()
+                .all(|(value, place)| (axis.place(*value) - place).abs() < 1e-9)
+        );
     }
 
     #[test]
@@ -315,7 +317,11 @@ mod tests {
     fn what_is_not_finite_is_left_out_and_nothing_is_a_picture_too() {
         let mut chart = Chart::new("", "", "");
         assert!(!chart.svg().contains("NaN"));
-        chart.push(Series::new("", Look::Faint, [(0.0, 1.0), (1.0, f64::NAN), (2.0, f64::INFINITY), (3.0, 2.0)]));
+        chart.push(Series::new(
+            "",
+            Look::Faint,
+            [(0.0, 1.0), (1.0, f64::NAN), (2.0, f64::INFINITY), (3.0, 2.0)],
+        ));
         let svg = chart.svg();
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
     }

@@ -49,8 +49,10 @@ fn files_that_are_no_data() {
 #[test]
 fn flags_out_of_range_are_usage_errors() {
     let folder = folder();
-    for flag in ["hidden", "layers", "tbptt", "epochs", "batch-size", "patience", "threads", "steps", "min-count"] {
-        folder.bad(&format!("{TEXT} --{flag} 0").replace("--epochs 1 ", "").replace("--steps 5", ""), 2, &[flag]);
+    for flag in
+        ["hidden", "layers", "tbptt", "epochs", "batch-size", "patience", "threads", "steps", "min-count"]
+    {
+        folder.bad(&format!("{TEXT} --{flag} 0"), 2, &[flag]);
     }
     for (flag, parts) in [
         ("--lr 0", ["--lr <RATE>", "above 0"]),
@@ -96,7 +98,7 @@ fn a_number_that_is_not_finite_is_traced_to_its_node_and_step() {
     let folder = folder();
     let wild = "--cell elman --activation relu --optim sgd --lr 1e30 --epochs 9";
     folder.bad(
-        &format!("{TEXT} {wild}").replace("--epochs 1 ", ""),
+        &format!("{TEXT} {wild}"),
         1,
         &["update ", "not finite arose at `", "[1]", "a lower --lr", "--clip"],
     );
@@ -156,7 +158,11 @@ fn checkpoints_that_are_none() {
     let run = folder.run(&format!("{TEXT} --checkpoint a.safetensors --resume"));
     assert_eq!(run.code, Some(0), "{}", run.err);
     folder.write("a.last.safetensors", &whole[..whole.len() / 2]);
-    folder.bad(&format!("{TEXT} --checkpoint a.safetensors --resume"), 1, &["a.last.safetensors", "incomplete"]);
+    folder.bad(
+        &format!("{TEXT} --checkpoint a.safetensors --resume"),
+        1,
+        &["a.last.safetensors", "incomplete"],
+    );
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn an_interrupt_saves_and_says_how_to_go_on() {
     let folder = folder();
     let long = arguments("a").replace("--epochs 12", "--epochs 100000").replace("--save-every 3", "");
     let child = folder.command(&long).stderr(Stdio::piped()).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !folder.exists("a.safetensors") && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -113,8 +113,7 @@ fn a_full_disk_leaves_the_old_checkpoint() {
     let before = FILES.map(|file| folder.read(&format!("a{file}")));
     // No file may grow beyond 8 KiB, which no checkpoint of this net fits in.
     let limited = format!("trap '' XFSZ; ulimit -f 8; exec {} {}", program().display(), arguments("a"));
-    let output =
-        Command::new("bash").args(["-c", &limited]).current_dir(folder.path("")).output().unwrap();
+    let output = Command::new("bash").args(["-c", &limited]).current_dir(folder.path("")).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("cannot write `a.last.safetensors`") && said.contains("untouched"), "{said}");

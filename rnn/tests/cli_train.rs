@@ -32,14 +32,16 @@ fn a_text_that_repeats_itself_is_learned_to_the_last_bit() {
 
 #[test]
 fn words_that_tell_the_class_are_learned() {
-    let arguments = "train sentiment --data sentences.tsv --cell gru --hidden 16 --embedding 8 --lr 0.02 --epochs 10";
+    let arguments =
+        "train sentiment --data sentences.tsv --cell gru --hidden 16 --embedding 8 --lr 0.02 --epochs 10";
     let accuracy = figure(arguments, "test", "test accuracy");
     assert!(accuracy > 0.9, "{accuracy}");
 }
 
 #[test]
 fn a_sine_is_forecast() {
-    let arguments = "train series --data sine.csv --column price --hidden 16 --window 12 --lr 0.02 --epochs 20";
+    let arguments =
+        "train series --data sine.csv --column price --hidden 16 --window 12 --lr 0.02 --epochs 20";
     let rmse = figure(arguments, "test", "test rmse");
     // The last value as the forecast is wrong by 2 · 10 · sin(π/20) / √2 = 2.2 on the average.
     assert!(rmse < 1.0, "{rmse}");
@@ -70,7 +72,9 @@ fn every_flag_works() {
     ] {
         folder.good(&arguments);
     }
-    for optimiser in ["sgd:momentum=0.9:nesterov", "adagrad", "rmsprop", "adam:beta2=0.99", "adamw:weight_decay=0.1"] {
+    for optimiser in
+        ["sgd:momentum=0.9:nesterov", "adagrad", "rmsprop", "adam:beta2=0.99", "adamw:weight_decay=0.1"]
+    {
         folder.good(&format!("{series} --optim {optimiser}"));
     }
     for schedule in ["constant", "cosine:0.1", "step:5:0.5", "warmup:3+cosine"] {
@@ -117,7 +121,7 @@ fn a_seed_decides_every_bit() {
 fn a_pipe_gets_plain_lines_and_a_terminal_a_bar() {
     let folder = folder();
     let run = folder.good(&format!("{TEXT} --epochs 2 --log-interval 5"));
-    assert!(run.err.contains("update 5/32 epoch 1: bits per character"), "{}", run.err);
+    assert!(run.err.contains("update 5/34 epoch 1: bits per character"), "{}", run.err);
     assert!(!run.err.contains(['\u{1b}', '\r']) && run.out.is_empty(), "{}{}", run.err, run.out);
     let command = format!("{} {TEXT} --epochs 2", program::program().display());
     let script = std::process::Command::new("script")

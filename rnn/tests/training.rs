@@ -56,7 +56,11 @@ fn batches() -> Vec<(Model, Mode, Feed)> {
     };
     // Class 4 means "ignore": the first row has fewer targets than the others.
     let y = index(&|i| if i % 3 == 0 && i > 3 { 4 } else { i % 4 });
-    all.push((symbols, Mode { carry: true, ..Mode::default() }, Feed { x: index(&|i| i % 3), y, lengths: None }));
+    all.push((
+        symbols,
+        Mode { carry: true, ..Mode::default() },
+        Feed { x: index(&|i| i % 3), y, lengths: None },
+    ));
     all
 }
 
@@ -64,9 +68,8 @@ fn batches() -> Vec<(Model, Mode, Feed)> {
 fn threads_give_the_numbers_of_one_and_the_same_bits_each_time() {
     for (model, mode, feed) in batches() {
         let parameters = model.first_parameters(1).unwrap();
-        let run = |threads| {
-            Networks::new(&model, mode, threads).run(&parameters, &feed, &[], 5, true).unwrap()
-        };
+        let run =
+            |threads| Networks::new(&model, mode, threads).run(&parameters, &feed, &[], 5, true).unwrap();
         let one = run(1);
         for threads in [2, 3, 64] {
             let many = run(threads);

@@ -7,8 +7,10 @@ mod flags;
 mod predict;
 mod progress;
 mod resume;
+mod run;
 mod sample;
 mod strip;
+mod trace;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -17,13 +19,21 @@ use std::process::ExitCode;
 
 /// See, check and train recurrent nets.
 #[derive(Debug, Parser)]
-#[command(name = "rnn", version, about, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "rnn",
+    version,
+    about,
+    propagate_version = true,
+    args_override_self = true,
+    max_term_width = 100
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // one value of it ever lives
 enum Command {
     /// Train a net on a text, on labelled sentences, on a series, or on a synthetic task
     #[command(subcommand)]

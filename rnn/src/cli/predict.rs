@@ -1,6 +1,6 @@
 //! `rnn predict`: the class of sentences, or the next values of a series.
 
-use super::strip::{per_block, strip};
+use super::trace::write_trace;
 use crate::data::series;
 use crate::infer::{Classifier, InferError, Judgement, Step, forecast_next};
 use crate::tasks::{Described, Saved};
@@ -46,21 +46,22 @@ impl Predict {
             }
             (Described::Series { column, window, horizon, mean, std }, Some(data)) => {
                 let values = series::read(data, column.as_deref())?;
-                let next = forecast_next(
-                    &saved.model,
-                    &parameters,
-                    &values,
-                    (*window, *horizon),
-                    (*mean, *std),
-                )
-                .map_err(|e| format!("{}: {e}", data.display()))?;
+                let next =
+                    forecast_next(&saved.model, &parameters, &values, (*window, *horizon), (*mean, *std))
+                        .map_err(|e| format!("{}: {e}", data.display()))?;
                 self.series(&next)?;
             }
             (Described::Series { .. }, None) => {
-                return Err(format!("`{path}` holds a forecast of a series: give the series with --data FILE.csv").into());
+                return Err(format!(
+                    "`{path}` holds a forecast of a series: give the series with --data FILE.csv"
+                )
+                .into());
             }
             (Described::Sentiment { .. }, Some(_)) => {
-                return Err(format!("`{path}` holds a classifier of sentences: give sentences instead of --data").into());
+                return Err(format!(
+                    "`{path}` holds a classifier of sentences: give sentences instead of --data"
+                )
+                .into());
             }
             (other, _) => {
                 return Err(format!(
@@ -87,9 +88,9 @@ impl Predict {
 
     fn sentences(&self, mut classifier: Classifier) -> Result<(), Box<dyn std::error::Error>> {
         for (i, sentence) in self.sentences.iter().enumerate() {
-            self.one(&mut classifier, sentence).map_err(|error| match is_nothing(&*error) {
-                true => format!("sentence {} is empty: write at least one word", i + 1).into(),
-                false => error,
+            self.one(&mut classifier, sentence).map_err(|error| {
+                let empty = format!("sentence {} is empty: write at least one word", i + 1);
+                if is_nothing(&*error) { empty.into() } else { error }
             })?;
         }
         if !self.sentences.is_empty() {
@@ -114,7 +115,11 @@ impl Predict {
                 }
             }
         }
-        if any { Ok(()) } else { Err("no sentence was given: write some as arguments or on standard input".into()) }
+        if any {
+            Ok(())
+        } else {
+            Err("no sentence was given: write some as arguments or on standard input".into())
+        }
     }
 
     fn one(&self, classifier: &mut Classifier, sentence: &str) -> Result<(), Box<dyn std::error::Error>> {
@@ -129,7 +134,7 @@ impl Predict {
         let Judgement { class, probabilities, .. } = &judgement;
         writeln!(out, "{} {:.2}\t{}", classes[*class], probabilities[*class], sentence.trim())?;
         if self.trace {
-            writeln!(out, "{}", as_table(&judgement, &steps, classes))?;
+            write_trace(&mut out, &judgement, &steps, &classes[*class])?;
         }
         Ok(())
     }
@@ -168,37 +173,3 @@ fn as_json(
     }
     line
 }
-
-/// A line a word: the word, the probability of the sentence's class if it ended there, the state.
-fn as_table(judgement: &Judgement, steps: &[Step], classes: &[String]) -> String {
-    let class = judgement.class;
-    let wide = |text: &str| text.chars().count();
-    let largest = steps.iter().flat_map(|s| &s.state).fold(0.0, |a: f32, b| a.max(b.abs()));
-    let word = steps.iter().map(|s| wide(&s.word)).max().unwrap_or(0).max("word".len());
-    let name = wide(&classes[class]).max(4);
-    let units = steps.first().map_or(0, |s| s.state.len());
-    let group = match per_block(units) {
-        1 => "one block a unit".into(),
-        n => format!("each block the furthest from 0 of {n} units"),
-    };
-    let mut table = format!(
-        "  {:<word$}  {:>name$}  state h, {units} units, ▁ = −{largest:.2}, █ = +{largest:.2}, {group}\n",
-        "word", classes[class]
-    );
-    let bold = anstyle::Effects::UNDERLINE;
-    let underline = anstyle::Style::new().effects(bold);
-    for step in steps {
-        let p = step.probabilities[class];
-        let padding = " ".repeat(word - wide(&step.word));
-        let shown = if step.known { step.word.clone() } else { format!("{underline}{}{underline:#}", step.word) };
-        let drawn = strip(&step.state, largest);
-        let unknown = if step.known { "" } else { "  unknown word" };
-        table += &format!("  {shown}{padding}  {p:>name$.2}  {drawn}{unknown}\n");
-    }
-    if !judgement.unknown.is_empty() {
-        let unknown: Vec<String> = judgement.unknown.iter().map(|word| format!("`{word}`")).collect();
-        table += &format!("  not in the vocabulary: {}\n", unknown.join(", "));
-    }
-    table
-}
-

@@ -25,8 +25,13 @@ pub struct Reporter<'a> {
     /// The first failure to write the log or the plot: a reason to end the run.
     failure: Option<String>,
     started: Instant,
+    /// When a line was last said.
+    said: Instant,
     first_step: u64,
 }
+
+/// The longest silence, in seconds, of a run whose updates are slow.
+const SILENCE: f64 = 10.0;
 
 impl<'a> Reporter<'a> {
     /// Begins to report a run that stands at `progress`.
@@ -44,9 +49,7 @@ impl<'a> Reporter<'a> {
         }
         let log = match &output.log {
             None => None,
-            Some(path) => {
-                Some((path.clone(), open_log(path, progress).map_err(|e| format!("--log: {e}"))?))
-            }
+            Some(path) => Some((path.clone(), open_log(path, progress).map_err(|e| format!("--log: {e}"))?)),
         };
         let model = &saved.model;
         let shapes = model.parameter_shapes().map_err(|e| e.to_string())?;
@@ -77,6 +80,7 @@ impl<'a> Reporter<'a> {
             plot: output.plot.clone(),
             failure: None,
             started: Instant::now(),
+            said: Instant::now(),
             first_step: progress.step,
         })
     }
@@ -99,10 +103,8 @@ impl<'a> Reporter<'a> {
             bar.set_position(progress.step);
             bar.set_message(format!("{}, |∂| {norm:.2}", self.words(batch)));
         }
-        if !progress.step.is_multiple_of(self.interval) {
-            return;
-        }
-        if self.bar.is_none() {
+        let due = progress.step.is_multiple_of(self.interval);
+        if self.bar.is_none() && (due || self.said.elapsed().as_secs_f64() > SILENCE) {
             let rate = (progress.step - self.first_step) as f64 / self.started.elapsed().as_secs_f64();
             say(&format!(
                 "update {}/{} epoch {}: {}, |∂| {norm:.3} · {rate:.1} updates/s, {} left",
@@ -112,6 +114,10 @@ impl<'a> Reporter<'a> {
                 self.words(batch),
                 duration(self.total.saturating_sub(progress.step) as f64 / rate)
             ));
+            self.said = Instant::now();
+        }
+        if !due {
+            return;
         }
         let mut line = self.entry("step", progress, batch, "");
         line.insert("gradient norm".into(), json!(norm));
@@ -159,11 +165,11 @@ impl<'a> Reporter<'a> {
     /// # Errors
     /// If standard output or the log cannot be written.
     pub fn test(&mut self, metrics: &Metrics) -> Result<(), Box<dyn std::error::Error>> {
-        writeln!(std::io::stdout(), "test {}", self.words(metrics))?;
         let mut line = Map::new();
         line.insert("event".into(), json!("test"));
         line.extend(self.figures(metrics, "test "));
         self.write(line);
+        writeln!(std::io::stdout(), "test {}", self.words(metrics))?;
         self.failure.take().map_or(Ok(()), |failure| Err(failure.into()))
     }
 
@@ -197,7 +203,9 @@ impl<'a> Reporter<'a> {
             && let Err(error) = file.write_all(format!("{}\n", Value::Object(line)).as_bytes())
         {
             let path = path.display();
-            self.failure.get_or_insert(format!("the log `{path}` cannot be written: {error}; make room or give another --log"));
+            self.failure.get_or_insert(format!(
+                "the log `{path}` cannot be written: {error}; make room or give another --log"
+            ));
         }
     }
 
@@ -250,7 +258,7 @@ fn open_log(path: &Path, progress: &Progress) -> Result<File, FileError> {
         && let Ok(old) = File::open(path)
     {
         for line in BufReader::new(old).lines().map_while(Result::ok) {
-            if told_before(&line, progress) {
+            if told_before(&line, progress.step, progress.epoch) {
                 kept += &line;
                 kept.push('\n');
             }
@@ -260,11 +268,12 @@ fn open_log(path: &Path, progress: &Progress) -> Result<File, FileError> {
     File::options().append(true).open(path).map_err(fail)
 }
 
-/// Whether a line was written before the run stood here: what came later is about to be written again.
-fn told_before(line: &str, progress: &Progress) -> bool {
+/// Whether a line was written before the run stood at `step`, with `epoch` epochs finished: what came later is about to
+/// be written again.
+fn told_before(line: &str, step: u64, epoch: u64) -> bool {
     let Ok(line) = serde_json::from_str::<Value>(line) else { return false };
     let at_most = |key: &str, most: u64| line.get(key).and_then(Value::as_u64).is_some_and(|n| n <= most);
-    at_most("step", progress.step) && at_most("epoch", progress.epoch)
+    at_most("step", step) && at_most("epoch", epoch)
 }
 
 #[cfg(test)]
@@ -273,8 +282,7 @@ mod tests {
 
     #[test]
     fn a_log_is_cut_where_the_run_stands() {
-        let progress = Progress { step: 20, epoch: 1, ..Progress::default() };
-        let before = |line| told_before(line, &progress);
+        let before = |line| told_before(line, 20, 1);
         assert!(before(r#"{"event":"step","step":20,"epoch":1}"#));
         assert!(before(r#"{"event":"epoch","step":10,"epoch":1}"#));
         assert!(!before(r#"{"event":"step","step":21,"epoch":1}"#));

@@ -40,9 +40,10 @@ impl Sample {
         let (saved, parameters) = Saved::load(&self.checkpoint)?;
         let Described::Text { level, vocabulary, .. } = &saved.task else {
             let (path, kind) = (self.checkpoint.display(), saved.task.kind());
-            return Err(
-                format!("`{path}` holds {kind}; `rnn sample` wants a checkpoint of `rnn train text`").into()
-            );
+            return Err(format!(
+                "`{path}` holds {kind}; `rnn sample` wants a checkpoint of `rnn train text`"
+            )
+            .into());
         };
         let prime = level.symbols(&self.prime);
         let mut ids = vocabulary.encode_all(&prime).map_err(|e| format!("--prime: {e}"))?;

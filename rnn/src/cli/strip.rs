@@ -12,9 +12,12 @@ const WIDEST: usize = 64;
 /// nearer; without colours the heights say the same.
 pub fn strip(values: &[f32], largest: f32) -> String {
     let group = values.len().div_ceil(WIDEST).max(1);
-    let furthest = |group: &[f32]| group.iter().copied().fold(0.0, |a: f32, b| if b.abs() > a.abs() { b } else { a });
+    let furthest =
+        |group: &[f32]| group.iter().copied().fold(0.0, |a: f32, b| if b.abs() > a.abs() { b } else { a });
     let mut drawn = String::new();
-    for share in values.chunks(group).map(|group| (furthest(group) / largest.max(f32::MIN_POSITIVE)).clamp(-1.0, 1.0)) {
+    for share in
+        values.chunks(group).map(|group| (furthest(group) / largest.max(f32::MIN_POSITIVE)).clamp(-1.0, 1.0))
+    {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to 7
         let block = BLOCKS[((share + 1.0) * 3.999).floor() as usize];
         let style = colour(share).on_default();

@@ -1,8 +1,7 @@
 //! `rnn train`: from a file to a trained net.
 
-use super::flags::{Net, Output, Training, at_least_one, share, size};
-use super::progress::Reporter;
-use super::resume::resume;
+use super::flags::{Training, at_least_one, share, size};
+use super::run::Common;
 use super::say;
 use crate::data::synthetic::{Adding, CopyMemory, TemporalOrder};
 use crate::data::{Fractions, Series, file, labelled, series};
@@ -11,13 +10,9 @@ use crate::infer::forecast;
 use crate::model::{Head, Input, Loss, Model};
 use crate::parameters::Parameters;
 use crate::plot::{self, Chart, Look};
-use crate::tasks::{Described, Forecast, Level, Saved, Sentiment, Synthetic, SyntheticKind, Text};
-use crate::train::{Finish, Networks, Save, Task, Trainer};
+use crate::tasks::{Described, Forecast, Level, Sentiment, Synthetic, SyntheticKind, Text};
 use clap::{Args, Subcommand, ValueEnum};
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What to train on.
 #[derive(Debug, Subcommand)]
@@ -34,17 +29,6 @@ pub enum Train {
     Copy(SyntheticArgs),
     /// The order of two symbols in a long sequence (Hochreiter & Schmidhuber 1997, experiment 6a)
     TemporalOrder(SyntheticArgs),
-}
-
-/// Flags that all tasks share.
-#[derive(Args, Debug)]
-pub struct Common {
-    #[command(flatten)]
-    net: Net,
-    #[command(flatten)]
-    training: Training,
-    #[command(flatten)]
-    output: Output,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -138,13 +122,15 @@ pub struct SentimentArgs {
 /// `rnn train series`
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Data")]
-#[command(after_help = "Example: the next value of a price, drawn beside the truth, then the one after the last
+#[command(
+    after_help = "Example: the next value of a price, drawn beside the truth, then the one after the last
   rnn train series --data prices.csv --column close --window 30 --hidden 32 \\
       --checkpoint prices.safetensors --forecast forecast.svg
   rnn predict --checkpoint prices.safetensors --data prices.csv
 
 The series is cut in time: training, then a tenth for validation, then the test part.
-Ctrl-C saves and stops; the same command with --resume goes on.")]
+Ctrl-C saves and stops; the same command with --resume goes on."
+)]
 pub struct SeriesArgs {
     /// A CSV file with a header
     #[arg(long, value_name = "FILE")]
@@ -171,8 +157,10 @@ pub struct SeriesArgs {
 /// `rnn train adding`, `copy` and `temporal-order`
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Task")]
-#[command(after_help = "Example: how far back does a cell remember? Against the baseline that is printed first
-  rnn train adding --steps 100 --cell lstm --epochs 20 --clip 1")]
+#[command(
+    after_help = "Example: how far back does a cell remember? Against the baseline that is printed first
+  rnn train adding --steps 100 --cell lstm --epochs 20 --clip 1"
+)]
 pub struct SyntheticArgs {
     /// Steps of a sequence; blanks of the copy task. For temporal-order, 100 to 110 as published if not given
     #[arg(long, value_name = "T", value_parser = size)]
@@ -219,7 +207,9 @@ impl Train {
 impl TextArgs {
     fn run(self) -> super::Result {
         if self.common.net.bidirectional {
-            return Err("--bidirectional cannot go with `train text`: the net would read what it is to guess".into());
+            return Err(
+                "--bidirectional cannot go with `train text`: the net would read what it is to guess".into(),
+            );
         }
         if self.common.net.learned_start {
             return Err("--learned-start cannot go with `train text`, which carries the state from window to window: \
@@ -323,7 +313,13 @@ fn symbols_input(embedding: usize, symbols: usize) -> Input {
 const MOST_PARAMETERS: f64 = 1e10;
 
 impl Common {
-    fn model(&self, input: Input, head: Head, outputs: usize, loss: Loss) -> Result<Model, Box<dyn std::error::Error>> {
+    fn model(
+        &self,
+        input: Input,
+        head: Head,
+        outputs: usize,
+        loss: Loss,
+    ) -> Result<Model, Box<dyn std::error::Error>> {
         let net = &self.net;
         let model = Model {
             cell: net.cell()?,
@@ -352,90 +348,4 @@ impl Common {
         }
         Ok(model)
     }
-
-    fn train(&self, task: &dyn Task, described: Described) -> super::Result {
-        self.train_and(task, described, |_| Ok(()))
-    }
-
-    /// Trains, and shows the best parameters to `after` when the run is over.
-    fn train_and(
-        &self,
-        task: &dyn Task,
-        described: Described,
-        after: impl FnOnce(&Parameters) -> Result<(), Box<dyn std::error::Error>>,
-    ) -> super::Result {
-        let saved = Saved {
-            task: described,
-            model: task.model().clone(),
-            options: self.training.options(),
-            batch_size: self.training.batch_size,
-            updates: task.batches(),
-        };
-        let save = self.save()?;
-        let mut trainer = Trainer::new(task, saved.options.clone(), serde_json::to_value(&saved)?)?;
-        if let (true, Some(save)) = (self.output.resume, &save) {
-            trainer = resume(trainer, &saved, save)?;
-        }
-        let interrupted = interruption()?;
-        let mut reporter = Reporter::new(task, &saved, &self.output, trainer.progress())?;
-        let failed = Cell::new(false);
-        let outcome = trainer.run(
-            save.as_ref(),
-            || failed.get() || interrupted.load(Ordering::Relaxed),
-            |event| {
-                reporter.tell(&event);
-                failed.set(reporter.failed());
-            },
-        );
-        // A run that fails is drawn too: its curve shows how it came to that.
-        let told = reporter.finish(trainer.history());
-        let finish = outcome?;
-        if finish == Finish::Stopped {
-            let step = trainer.progress().step;
-            say(&match &save {
-                Some(Save { last, .. }) => format!(
-                    "stopped after update {step}, saved in {}; the same command with --resume goes on from there",
-                    last.display()
-                ),
-                None => format!("stopped after update {step}; with --checkpoint FILE it would be saved"),
-            });
-            told?;
-            return Ok(ExitCode::from(130));
-        }
-        told?;
-        if finish == Finish::Early {
-            say(&format!("stopped early after epoch {}: --patience", trainer.progress().epoch));
-        }
-        if let Some(test) = task.test() {
-            let mut networks = Networks::new(task.model(), task.mode(), self.training.threads);
-            let metrics = networks.evaluate(trainer.best(), test, |_, _| ())?;
-            reporter.test(&metrics)?;
-        }
-        after(trainer.best())?;
-        if let Some(save) = &save {
-            say(&format!("best model in {}", save.best.display()));
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-
-    /// Where checkpoints go, if they do; refused now and not after an hour if they cannot be written.
-    fn save(&self) -> Result<Option<Save>, String> {
-        let Some(path) = &self.output.checkpoint else { return Ok(None) };
-        let save = Save { every: self.output.save_every, ..Save::at(path) };
-        for path in [&save.best, &save.last] {
-            check_writable(path).map_err(|e| format!("--checkpoint: {e}"))?;
-        }
-        Ok(Some(save))
-    }
-}
-
-/// A flag that Ctrl-C sets. A second Ctrl-C ends the program at once.
-fn interruption() -> Result<&'static AtomicBool, ctrlc::Error> {
-    static STOP: AtomicBool = AtomicBool::new(false);
-    ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })?;
-    Ok(&STOP)
 }

@@ -75,7 +75,8 @@ pub fn draw(
     random: &mut impl Rng,
 ) -> Option<usize> {
     let allowed: Vec<usize> = (0..logits.len()).filter(|&i| Some(i) != forbidden).collect();
-    let largest = allowed.iter().copied().reduce(|best, i| if logits[i] > logits[best] { i } else { best })?;
+    let largest =
+        allowed.iter().copied().reduce(|best, i| if logits[i] > logits[best] { i } else { best })?;
     if temperature <= 0.0 {
         return Some(largest);
     }

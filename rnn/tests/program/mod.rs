@@ -71,8 +71,9 @@ impl Folder {
     /// The last line of a log with that event.
     pub fn last(&self, log: &str, event: &str) -> serde_json::Value {
         let text = String::from_utf8(self.read(log)).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        lines.filter(|line| line["event"] == event).last().unwrap()
+        let mut lines =
+            text.lines().rev().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.find(|line| line["event"] == event).unwrap()
     }
 }
 
@@ -101,7 +102,7 @@ pub fn sentences() -> String {
         let mut words: Vec<&str> = (0..2 + random(5)).map(|_| filler[random(8)]).collect();
         let at = random(words.len() as u64 + 1);
         words.insert(at, tell[i % 2][random(2)]);
-        table += &format!("{}\t{}\n", words.join(" "), i % 2);
+        table += &[&words.join(" "), "\t", ["0", "1"][i % 2], "\n"].concat();
     }
     table
 }
