@@ -187,7 +187,7 @@ impl Axis {
             range => range,
         };
         let step = nice(low, high);
-        let first = (low / step).floor();
+        let first = (low / step + 1e-9).floor();
         let count = (high / step - first - 1e-9).ceil().max(1.0);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a handful
         let ticks: Vec<f64> = (0..=count as usize).map(|i| (first + i as f64) * step).collect();

@@ -81,8 +81,8 @@ fn a_reader_that_has_seen_enough_ends_the_sample() {
 fn words_are_sampled_without_the_unknown_one() {
     let folder = Folder::new();
     // Every second word occurs once, so that <unk> is the commonest of all.
-    let text: String = (0..150).map(|i| format!("wolf rare{i} ",)).collect();
-    folder.write("words.txt", text);
+    let words: Vec<String> = (0..150).map(|i| format!("wolf rare{i}")).collect();
+    folder.write("words.txt", words.join(" "));
     folder.good(
         "train text --level word --data words.txt --hidden 8 --embedding 4 --steps 4 --batch-size 2 --epochs 3 \
          --checkpoint w.safetensors",
