@@ -7,12 +7,12 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::process::Stdio;
 
-/// A folder with a model of characters that has learned a cycle by heart.
+/// A folder with a model of characters that has learned a cycle by heart. What follows an `a` depends on the state.
 fn cycle() -> Folder {
     let folder = Folder::new();
-    folder.write("cycle.txt", "abcdefg\n".repeat(100));
+    folder.write("cycle.txt", "abacad\n".repeat(100));
     folder.good(
-        "train text --data cycle.txt --hidden 24 --embedding 8 --steps 8 --batch-size 4 --lr 0.02 --epochs 12 \
+        "train text --data cycle.txt --hidden 24 --embedding 8 --steps 8 --batch-size 4 --lr 0.02 --epochs 25 \
          --checkpoint cycle.safetensors",
     );
     folder
@@ -42,10 +42,10 @@ fn with_input(folder: &Folder, arguments: &str, input: &[u8]) -> program::Run {
 fn a_cycle_goes_on_from_any_prime() {
     let folder = cycle();
     let sample = |flags: &str| folder.good(&format!("sample --checkpoint cycle.safetensors {flags}")).out;
-    assert_eq!(sample("--prime cde --length 9 --temperature 0"), "cdefg\nabcdef\n");
+    assert_eq!(sample("--prime ac --length 10 --temperature 0"), "acad\nabacad\n\n");
     // Without a prime a text begins as after the end of a line.
-    assert_eq!(sample("--length 7 --temperature 0"), "abcdefg\n");
-    assert_eq!(sample("--prime abc --length 0"), "abc\n");
+    assert_eq!(sample("--length 6 --temperature 0"), "abacad\n");
+    assert_eq!(sample("--prime aba --length 0"), "aba\n");
     folder.bad("sample --checkpoint cycle.safetensors --prime héllo", 1, &["--prime", "'h' (U+0068)"]);
 }
 

@@ -7,7 +7,7 @@ use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Start};
 use rnn::tasks::{Level, Synthetic, SyntheticKind, Text};
 use rnn::train::optim::Method;
 use rnn::train::schedule::Schedule;
-use rnn::train::{Clip, Finish, Networks, Options, Save, Task, Trainer};
+use rnn::train::{Clip, Event, Finish, Networks, Options, Save, Task, Trainer};
 
 fn model(input: Input, head: Head, outputs: usize, loss: Loss) -> Model {
     Model {
@@ -126,5 +126,48 @@ fn a_run_that_stops_after_any_update_ends_in_the_same_files() {
         for every in [1, 3, updates / 2, updates / 2 + 1] {
             assert!(files(method, every) == whole, "{method}, stopped every {every} updates");
         }
+    }
+}
+
+/// What a listener is told: the update, the epochs finished, and whether an epoch ended.
+type Told = (u64, u64, bool);
+
+fn told(event: &Event) -> Told {
+    match event {
+        Event::Step { progress, .. } => (progress.step, progress.epoch, false),
+        Event::Epoch { progress, .. } => (progress.step, progress.epoch, true),
+    }
+}
+
+#[test]
+fn a_run_that_dies_at_any_moment_tells_and_saves_the_same() {
+    let task = text();
+    let trainer = || Trainer::new(&task, options("adam", 2), serde_json::json!(null)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let save = Save { every: 5, ..Save::at(&folder.path().join("a.safetensors")) };
+    let files = |save: &Save| [&save.best, &save.last].map(|path| std::fs::read(path).ok());
+    // At each event, what the files hold at that moment: what a run that dies there leaves behind.
+    let (mut all, mut left) = (Vec::new(), Vec::new());
+    let listen = |event: Event| {
+        all.push(told(&event));
+        left.push(files(&save));
+    };
+    trainer().run(Some(&save), || false, listen).unwrap();
+    let whole = files(&save);
+    for (k, left) in left.iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let save = Save { every: 5, ..Save::at(&folder.path().join("a.safetensors")) };
+        for (path, bytes) in [&save.best, &save.last].into_iter().zip(left) {
+            bytes.iter().for_each(|bytes| std::fs::write(path, bytes).unwrap());
+        }
+        let mut trainer = trainer();
+        if save.last.exists() {
+            trainer = trainer.resume(&save.best, &save.last).unwrap();
+        }
+        let (step, epoch) = (trainer.progress().step, trainer.progress().epoch);
+        let mut log: Vec<Told> = all[..=k].iter().copied().filter(|t| t.0 <= step && t.1 <= epoch).collect();
+        trainer.run(Some(&save), || false, |event| log.push(told(&event))).unwrap();
+        assert_eq!(log, all, "died at event {k}");
+        assert!(files(&save) == whole, "died at event {k}");
     }
 }

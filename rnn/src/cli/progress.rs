@@ -99,13 +99,15 @@ impl<'a> Reporter<'a> {
     }
 
     fn step(&mut self, progress: &Progress, batch: &Metrics, norm: f64, learning_rate: f64) {
+        let rate = (progress.step - self.first_step) as f64 / self.started.elapsed().as_secs_f64();
         if let Some(bar) = &self.bar {
+            // A narrow terminal has room for the first figure alone.
+            let figure = self.task.figures(batch).into_iter().next().map_or_else(String::new, word);
             bar.set_position(progress.step);
-            bar.set_message(format!("{}, |∂| {norm:.2}", self.words(batch)));
+            bar.set_message(format!("{figure}, |∂| {norm:.2}, {rate:.0}/s"));
         }
         let due = progress.step.is_multiple_of(self.interval);
         if self.bar.is_none() && (due || self.said.elapsed().as_secs_f64() > SILENCE) {
-            let rate = (progress.step - self.first_step) as f64 / self.started.elapsed().as_secs_f64();
             say(&format!(
                 "update {}/{} epoch {}: {}, |∂| {norm:.3} · {rate:.1} updates/s, {} left",
                 progress.step,
@@ -174,11 +176,6 @@ impl<'a> Reporter<'a> {
     }
 
     fn words(&self, metrics: &Metrics) -> String {
-        let word = |Figure { name, value }| match name {
-            "accuracy" => format!("accuracy {:.1} %", 100.0 * value),
-            name if value.abs() < 1e6 => format!("{name} {value:.4}"),
-            name => format!("{name} {value:.4e}"),
-        };
         self.task.figures(metrics).into_iter().map(word).collect::<Vec<_>>().join(", ")
     }
 
@@ -231,11 +228,19 @@ impl<'a> Reporter<'a> {
 }
 
 fn bar(total: u64, step: u64) -> ProgressBar {
-    let style = "{elapsed_precise} {bar:24} {pos}/{len} {wide_msg} {per_sec}, {eta} left";
+    let style = "{bar:16} {pos}/{len} {wide_msg} {eta} left";
     let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(total).with_style(style).with_position(step);
     bar.reset_eta();
     bar
+}
+
+fn word(Figure { name, value }: Figure) -> String {
+    match name {
+        "accuracy" => format!("accuracy {:.1} %", 100.0 * value),
+        name if value.abs() < 1e6 => format!("{name} {value:.4}"),
+        name => format!("{name} {value:.4e}"),
+    }
 }
 
 fn duration(seconds: f64) -> String {

@@ -21,7 +21,7 @@ pub struct Sample {
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
     /// The text to go on from
-    #[arg(long, default_value = "", value_name = "TEXT")]
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
     prime: String,
     /// Characters or words to write
     #[arg(long, default_value_t = 300, value_name = "N")]

@@ -58,3 +58,51 @@ pub fn forecast_next(
     let outcome = networks.run(parameters, &feed, &[], 0, false)?;
     Ok(ahead.into_iter().zip(outcome.outputs[0].iter().map(|&x| mean + std * f64::from(x))).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Fractions, Series};
+    use crate::model::{Head, Inits, Input, Loss, Start};
+
+    #[test]
+    fn the_forecast_of_a_value_is_the_next_one_of_the_series_before_it() {
+        let model = Model {
+            cell: "gru".into(),
+            input: Input::Reals { size: 1 },
+            hidden: 4,
+            layers: 1,
+            bidirectional: false,
+            dropout: 0.0,
+            start: Start::Zero,
+            window: None,
+            head: Head::Last,
+            outputs: 1,
+            loss: Loss::MeanSquared,
+            init: Inits::default(),
+        };
+        let parameters = model.first_parameters(1).unwrap();
+        let values: Vec<f64> = (0..60).map(|t| f64::from(t * t % 17)).collect();
+        let series = Series::new(&values, Fractions { validation: 0.1, test: 0.2 }).unwrap();
+        let (mean, std, test) = (series.mean, series.std, series.test.clone());
+        let (window, horizon) = (5, 3);
+        let task = Forecast::new(model.clone(), series, window, horizon, 4, 1).unwrap();
+        let rows = forecast(&task, &parameters).unwrap();
+        assert_eq!(rows.len(), test.len());
+        for (row, place) in rows.into_iter().zip(test) {
+            // The value at `place` is the last of the next three after those before `place − 2`.
+            let before = &values[..=place - horizon];
+            let next = forecast_next(&model, &parameters, before, (window, horizon), (mean, std)).unwrap();
+            let (ahead, forecast) = next[horizon - 1];
+            assert_eq!((row.0, ahead), (place, horizon));
+            assert!(
+                (row.1 - values[place]).abs() < 1e-12 && (row.2 - forecast).abs() < 1e-4,
+                "{row:?} {next:?}"
+            );
+        }
+        let few = forecast_next(&model, &parameters, &values[..6], (window, horizon), (mean, std)).unwrap();
+        assert_eq!(few.iter().map(|next| next.0).collect::<Vec<_>>(), [2, 3]);
+        let none = forecast_next(&model, &parameters, &values[..4], (window, horizon), (mean, std));
+        assert!(matches!(none, Err(InferError::ShortSeries { found: 4, window: 5 })));
+    }
+}
