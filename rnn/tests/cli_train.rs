@@ -63,6 +63,7 @@ fn every_flag_works() {
         format!("{TEXT} --epochs 1 --dropout 0.3 --layers 2 --tbptt 3 --clip-value 0.5 --threads 2"),
         format!("{TEXT} --epochs 1 --embedding 0 --init orthogonal --init-input xavier --forget-bias 1"),
         format!("{TEXT} --epochs 1 --level word --vocabulary 5 --min-count 1"),
+        format!("{TEXT} --epochs 1 --steps 5000"), // more than the text has
         format!("{TEXT} --epochs 1 --cell elman --activation relu --init identity:0.5"),
         format!("{sentiment} --bidirectional --learned-start --pool mean --dropout 0.2 --layers 2"),
         format!("{sentiment} --text sentence --label label --vocabulary 6 --embedding 0 --cell gru-v1"),

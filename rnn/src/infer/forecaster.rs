@@ -90,15 +90,15 @@ mod tests {
         let rows = forecast(&task, &parameters).unwrap();
         assert_eq!(rows.len(), test.len());
         for (row, place) in rows.into_iter().zip(test) {
-            // The value at `place` is the last of the next three after those before `place − 2`.
-            let before = &values[..=place - horizon];
-            let next = forecast_next(&model, &parameters, before, (window, horizon), (mean, std)).unwrap();
-            let (ahead, forecast) = next[horizon - 1];
-            assert_eq!((row.0, ahead), (place, horizon));
-            assert!(
-                (row.1 - values[place]).abs() < 1e-12 && (row.2 - forecast).abs() < 1e-4,
-                "{row:?} {next:?}"
-            );
+            // It is the forecast one, two and three steps ahead of what comes before.
+            for ahead in 1..=horizon {
+                let before = &values[..=place - ahead];
+                let next =
+                    forecast_next(&model, &parameters, before, (window, horizon), (mean, std)).unwrap();
+                assert_eq!((row.0, next[ahead - 1].0), (place, ahead));
+                assert!((row.1 - values[place]).abs() < 1e-12, "{row:?}");
+                assert!((row.2 - next[ahead - 1].1).abs() < 1e-4, "{row:?} {next:?}");
+            }
         }
         let few = forecast_next(&model, &parameters, &values[..6], (window, horizon), (mean, std)).unwrap();
         assert_eq!(few.iter().map(|next| next.0).collect::<Vec<_>>(), [2, 3]);
