@@ -265,7 +265,7 @@ proptest! {
         for problem in problems(&setup) {
             let part = |range: std::ops::Range<usize>, start: Vec<ArrayD<f64>>| {
                 let (x, v_output) = (steps(&problem.x, range.clone()), steps(&problem.v_output, range));
-                Problem { x, v_output, start, ..problem.clone() }.solve()
+                Problem { x, start, v_output, ..problem.clone() }.solve()
             };
             let whole = problem.solve();
             let first = part(0..at, problem.start.clone());
