@@ -2,7 +2,7 @@
 //!
 //! A computation is written down as a [`Graph`] through a [`Builder`]. [`grad()`] appends its derivative to the
 //! same graph. Everything else is a reading of it, and no reading knows another: [`eval()`] computes it in
-//! `f32`, `f64` or dual numbers, [`Graph::text`] prints it, `check` compares its gradients with numeric ones,
+//! `f32`, `f64` or dual numbers, [`Graph::text`] prints it, [`check()`] compares its gradients with numeric ones,
 //! `draw` makes pictures.
 //!
 //! ```
@@ -30,9 +30,11 @@ mod scalar;
 mod shape;
 mod value;
 
+pub mod check;
 pub mod graph;
 pub mod ops;
 
+pub use check::{Check, Report, check};
 pub use error::{Error, Place};
 pub use eval::{Point, eval, eval_with, first_not_finite, jvp};
 pub use grad::{Gradient, grad, vjp};
