@@ -22,6 +22,8 @@
 //! # Ok::<(), autograd::Error>(())
 //! ```
 
+#![cfg_attr(not(test), deny(unused_crate_dependencies))]
+
 mod error;
 mod eval;
 mod grad;

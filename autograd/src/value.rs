@@ -30,30 +30,25 @@ impl<S: Scalar> Value<S> {
     /// # Errors
     /// A sentence that names both kinds or shapes, or the first index that is out of range.
     pub fn fits(&self, ty: &Type) -> Result<(), String> {
-        let same_kind = match (self, ty.kind) {
-            (Self::Float(_), Kind::Float) | (Self::Bool(_), Kind::Bool) => true,
-            (Self::Index(a), Kind::Index { below }) => {
-                if let Some((at, &i)) = a.indexed_iter().find(|&(_, &i)| i >= below) {
-                    let at = Shape::from(ndarray::Dimension::slice(&at));
-                    return Err(format!("the index {i} at {at} is not in 0..{below}"));
-                }
-                true
-            }
-            _ => false,
-        };
         let shape = self.shape();
-        if same_kind && shape == ty.shape {
-            return Ok(());
-        }
-        let ours = match self {
-            Self::Float(_) => Kind::Float,
-            Self::Index(_) => Kind::Index { below: usize::MAX },
-            Self::Bool(_) => Kind::Bool,
+        let given = match self {
+            Self::Float(_) => Type::float(&shape).to_string(),
+            Self::Index(_) => format!("{shape} of whole numbers"),
+            Self::Bool(_) => Type::bool(&shape).to_string(),
         };
-        Err(match ours {
-            Kind::Index { .. } => format!("it needs {ty}, and was given {shape} of whole numbers"),
-            kind => format!("it needs {ty}, and was given {}", Type { kind, shape }),
-        })
+        let same_kind = matches!(
+            (self, ty.kind),
+            (Self::Float(_), Kind::Float) | (Self::Index(_), Kind::Index { .. }) | (Self::Bool(_), Kind::Bool)
+        );
+        if !same_kind || shape != ty.shape {
+            return Err(format!("it needs {ty}, and was given {given}"));
+        }
+        if let (Self::Index(a), Kind::Index { below }) = (self, ty.kind)
+            && let Some((at, i)) = a.indexed_iter().find(|&(_, &i)| i >= below)
+        {
+            return Err(format!("the index {i} at {} is not in 0..{below}", Shape::from(at.slice())));
+        }
+        Ok(())
     }
 
     /// The real numbers.

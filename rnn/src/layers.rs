@@ -166,14 +166,9 @@ impl Layers {
         start: &Start<'g>,
         dropout: Option<Dropout<'g>>,
     ) -> Unrolled<'g> {
-        let poison = |why: String| {
-            let poison = g.refuse(why);
-            let run =
-                Run { outputs: vec![poison], states: vec![], last: vec![poison; 4], last_output: poison };
-            Unrolled { g, runs: vec![vec![run]; self.depth.max(1)], outputs: vec![poison] }
-        };
+        let refuse = |why: String| self.poisoned(g, g.refuse(why));
         if inputs.is_empty() || self.depth == 0 {
-            return poison(format!(
+            return refuse(format!(
                 "a net of {} layers over {} steps: both are at least 1",
                 self.depth,
                 inputs.len()
@@ -183,7 +178,7 @@ impl Layers {
             && values.len() != self.states().len()
         {
             let names: Vec<_> = self.states().into_iter().map(|s| s.name).collect();
-            return poison(format!("{} initial states were given, and the cell has {names:?}", values.len()));
+            return refuse(format!("{} initial states were given, and the cell has {names:?}", values.len()));
         }
         let live = lengths.map(|lengths| mask(g, lengths, inputs.len()));
         let batch = inputs[0].shape().first().copied().unwrap_or(1);
@@ -230,6 +225,13 @@ impl Layers {
             runs.push(directions);
         }
         Unrolled { g, runs, outputs: inputs }
+    }
+
+    /// What is returned when there is nothing to unroll: of one step, and poisoned throughout.
+    fn poisoned<'g>(&self, g: &'g Builder, poison: Expr<'g>) -> Unrolled<'g> {
+        let states = vec![poison; self.states().len()];
+        let run = Run { outputs: vec![poison], states: vec![states.clone()], last: states, last_output: poison };
+        Unrolled { g, runs: vec![vec![run; self.directions()]; self.depth.max(1)], outputs: vec![poison] }
     }
 
     /// The states that one layer begins with in one direction, `[batch, size]`.

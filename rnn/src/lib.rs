@@ -1,5 +1,7 @@
 //! Recurrent nets unrolled over time into one computation graph.
 
+#![cfg_attr(not(test), deny(unused_crate_dependencies))]
+
 pub mod cell;
 pub mod checkpoint;
 pub mod cli;

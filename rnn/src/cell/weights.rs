@@ -76,7 +76,7 @@ pub struct Weights<'g> {
 }
 
 impl<'g> Weights<'g> {
-    /// Weights by name. `what` is the cell, for the message when a step reads a weight that is not there.
+    /// Weights by name.
     pub fn new(g: &'g Builder, named: Vec<(String, Expr<'g>)>) -> Self {
         // Poison without an error of its own: an operand that nobody reads must not fail the graph.
         Self { missing: g.poison(), named }
