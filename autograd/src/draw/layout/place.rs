@@ -1,0 +1,272 @@
+//! Puts the sheets beside each other and the parts above each other, and everything in its place.
+
+use super::route::{Across, Gutter};
+use super::rows::Row;
+use super::{Bend, Frame, Layout, Line, PORT, Plan, Seat, TAG_HEIGHT, of_part, side};
+use crate::draw::layout::wire::Wire;
+use crate::draw::scene::{Column, Part};
+
+/// Between the edge and what is drawn.
+const MARGIN: f64 = 16.0;
+/// Above the forward part, for the title and the numbers of the steps.
+const HEAD: f64 = 52.0;
+/// Between the parts.
+const DIVIDE: f64 = 34.0;
+/// Left of the first step, for the names of the bands.
+const BAND_NAME: f64 = 18.0;
+
+/// The left edges of columns and gutters.
+struct Columns {
+    side: f64,
+    steps: Vec<f64>,
+    end: f64,
+    width: f64,
+    inner: f64,
+    first: f64,
+}
+
+pub(super) fn place(plan: &Plan, across: &mut Across) -> Layout {
+    let items = &plan.scene.items;
+    let mut frames: Vec<Frame> =
+        plan.sizes.iter().map(|&[width, height]| Frame { width, height, ..Frame::default() }).collect();
+    // The lower edges of the sheets, and of the parts.
+    let mut floors = [0.0; 4];
+    let mut divider = None;
+    let mut edge = HEAD;
+    for part in [Part::Forward, Part::Backward] {
+        let aside = aside(plan, part);
+        let sizes: Vec<f64> = aside.iter().map(|&i| frames[i].height).collect();
+        let high =
+            of_part(part).map(|s| plan.rows[s].height).into_iter().fold(side::height(&sizes), f64::max);
+        let is_empty = items.iter().all(|item| item.part != part);
+        if part == Part::Backward && !is_empty {
+            divider = Some(edge + DIVIDE / 2.0);
+            edge += DIVIDE;
+        }
+        let bottom = if is_empty { edge } else { edge + high };
+        for s in of_part(part) {
+            // Outputs are at the far edge of their part.
+            floors[s] = if part == Part::Forward { edge + plan.rows[s].height } else { bottom };
+        }
+        for (frame, seat) in frames.iter_mut().zip(&plan.seats) {
+            if let Some(Seat { sheet, cell }) = *seat
+                && of_part(part).contains(&sheet)
+            {
+                frame.y = floors[sheet] - row(plan, sheet, cell).middle - frame.height / 2.0;
+            }
+        }
+        put_aside(plan, &aside, &mut frames, edge, bottom);
+        edge = bottom;
+    }
+    across.assign(plan, &frames, &floors);
+    let columns = columns(plan, across);
+    let left = |item: usize, width: f64| match (items[item].column, plan.seats[item]) {
+        (Column::Step(s), Some(seat)) => {
+            columns.steps[s] + (columns.width - plan.sheets[seat.sheet].width) / 2.0
+        }
+        (Column::End, _) => columns.end,
+        _ => columns.first - width,
+    };
+    for i in 0..frames.len() {
+        let x = left(i, frames[i].width);
+        let middle = plan.seats[i].map(|seat| plan.sheets[seat.sheet].cells[seat.cell].x);
+        frames[i].x = middle.map_or(x, |middle| x + middle - frames[i].width / 2.0);
+    }
+    let end_width = of_part(Part::Forward).into_iter().chain(of_part(Part::Backward));
+    let end_width = end_width.skip(1).step_by(2).map(|s| plan.sheets[s].width).fold(0.0, f64::max);
+    let mut layout = Layout {
+        width: columns.end + end_width + MARGIN,
+        height: edge,
+        frames,
+        tags: Vec::new(),
+        lines: Vec::new(),
+        bands: Vec::new(),
+        column_width: columns.width,
+        columns: Vec::new(),
+        divider,
+    };
+    let ports = tags(plan, across, &mut layout);
+    lines(plan, across, &columns, &floors, &ports, &mut layout);
+    layout.bands = bands(plan, &columns, &floors);
+    layout.columns = columns.steps;
+    layout
+}
+
+fn row(plan: &Plan, sheet: usize, cell: usize) -> Row {
+    plan.rows[sheet].rows[plan.sheets[sheet].cells[cell].level]
+}
+
+/// The items at the side of a part, from the top: as their first users or operands are.
+fn aside(plan: &Plan, part: Part) -> Vec<usize> {
+    let items = &plan.scene.items;
+    (0..items.len()).filter(|&i| items[i].part == part && items[i].column == Column::Side).collect()
+}
+
+/// Gives the items at the side their heights.
+fn put_aside(plan: &Plan, aside: &[usize], frames: &mut [Frame], top: f64, bottom: f64) {
+    let items = &plan.scene.items;
+    let mut wants: Vec<(f64, usize)> = Vec::new();
+    // Data flows upwards: what others at the side are made of is asked last, and stands lower.
+    let mut want = vec![f64::NAN; items.len()];
+    for &i in aside {
+        let links = plan.incoming[i].iter().map(|&l| plan.scene.links[l].from);
+        let links = plan.outgoing[i].iter().map(|&l| plan.scene.links[l].to).chain(links);
+        let near = links.filter(|&j| items[j].part == items[i].part && items[j].column != Column::Side);
+        let nearest = near.min_by_key(|&j| (items[j].column, j));
+        want[i] = nearest.map_or(f64::NAN, |j| frames[j].middle()[1]);
+    }
+    for &i in aside.iter().rev() {
+        if want[i].is_nan() {
+            let users = plan.outgoing[i].iter().map(|&l| want[plan.scene.links[l].to]);
+            want[i] = users.filter(|y| !y.is_nan()).fold(f64::NAN, f64::max) + 1.0;
+        }
+        wants.push((if want[i].is_nan() { bottom } else { want[i] }, i));
+    }
+    wants.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let sizes: Vec<f64> = wants.iter().map(|&(_, i)| frames[i].height).collect();
+    let middles = side::stack(&wants.iter().map(|w| w.0).collect::<Vec<_>>(), &sizes, top, bottom);
+    for ((_, i), middle) in wants.into_iter().zip(middles) {
+        frames[i].y = middle - frames[i].height / 2.0;
+    }
+}
+
+fn columns(plan: &Plan, across: &Across) -> Columns {
+    let has_arcs = plan.wires.contains(&Wire::Arc);
+    let side = MARGIN + if has_arcs { 40.0 } else { 0.0 };
+    let items = plan.scene.items.iter().zip(&plan.sizes);
+    let widest =
+        items.filter(|(item, _)| item.column == Column::Side).map(|(_, size)| size[0]).fold(0.0, f64::max);
+    let first = side + widest;
+    let width = plan.sheets[0].width.max(plan.sheets[2].width);
+    let inner = across.gutter(Gutter::Inner);
+    let steps = plan.scene.steps.len();
+    let start = first + if steps > 0 { across.gutter(Gutter::First) + BAND_NAME } else { 24.0 };
+    let steps: Vec<f64> = (0..steps).map(|s| start + s as f64 * (width + inner)).collect();
+    let end = steps.last().map_or(start, |last| last + width + across.gutter(Gutter::Last));
+    Columns { side, steps, end, width, inner, first }
+}
+
+/// Puts the tags in their places; gives for each link where it meets the lower edge of its user.
+fn tags(plan: &Plan, across: &Across, layout: &mut Layout) -> Vec<f64> {
+    let mut ports = vec![0.0; plan.wires.len()];
+    for i in 0..plan.scene.items.len() {
+        let frame = layout.frames[i];
+        let needed: Vec<(usize, f64)> =
+            plan.ports(i).filter(|&(l, _)| is_needed(plan, across, i, l)).collect();
+        let mut x = frame.middle()[0] - needed.iter().map(|(_, width)| width).sum::<f64>() / 2.0;
+        for (l, width) in needed {
+            ports[l] = x + width / 2.0;
+            match plan.wires[l] {
+                Wire::TagBelow => {
+                    let tag = Frame { x: x + 1.5, y: frame.bottom(), width: width - 3.0, height: TAG_HEIGHT };
+                    layout.tags.push(plan.tag(l, false, tag));
+                }
+                Wire::Across { .. } => from_afar(plan, i).for_each(|other| ports[other] = x + width / 2.0),
+                _ => {}
+            }
+            x += width;
+        }
+        let above: Vec<usize> =
+            plan.outgoing[i].iter().copied().filter(|&l| plan.wires[l] == Wire::TagAbove).collect();
+        let leaves = |&l: &usize| plan.wires[l] == Wire::Rise || across.leaves_above(l);
+        let has_line = plan.outgoing[i].iter().any(leaves);
+        let total: f64 = above.iter().map(|&l| plan.tag_width(l) + 3.0).sum();
+        let mut x = frame.middle()[0] + if has_line { PORT / 2.0 } else { -total / 2.0 };
+        for l in above {
+            let width = plan.tag_width(l);
+            let tag = Frame { x: x + 1.5, y: frame.y - TAG_HEIGHT, width, height: TAG_HEIGHT };
+            layout.tags.push(plan.tag(l, true, tag));
+            x += width + 3.0;
+        }
+    }
+    ports
+}
+
+/// The lines to an item from other columns.
+fn from_afar<'a>(plan: &'a Plan, item: usize) -> impl Iterator<Item = usize> + 'a {
+    plan.incoming[item].iter().copied().filter(|&l| matches!(plan.wires[l], Wire::Across { .. }))
+}
+
+/// Whether a port of an item is on its lower edge: lines from other columns may all arrive at its side.
+fn is_needed(plan: &Plan, across: &Across, item: usize, link: usize) -> bool {
+    !matches!(plan.wires[link], Wire::Across { .. }) || from_afar(plan, item).any(|l| across.needs_port(l))
+}
+
+fn lines(
+    plan: &Plan,
+    across: &Across,
+    columns: &Columns,
+    floors: &[f64],
+    ports: &[f64],
+    layout: &mut Layout,
+) {
+    for (link, wire) in plan.wires.iter().enumerate() {
+        let ends = plan.scene.links[link];
+        let (from, to) = (layout.frames[ends.from], layout.frames[ends.to]);
+        let (points, shape) = match wire {
+            Wire::Rise => (rise(plan, link, &from, &to, floors, ports[link]), Bend::Curve),
+            Wire::Across { .. } => {
+                let gutter = across.column(plan, link);
+                let left = match gutter {
+                    Some((Gutter::First, _)) => columns.first,
+                    Some((Gutter::Inner, s)) => columns.steps[s] - columns.inner,
+                    _ => columns.steps.last().map_or(0.0, |x| x + columns.width),
+                };
+                (across.points(plan, link, &layout.frames, floors, left, ports[link]), Bend::Corner)
+            }
+            Wire::Arc => {
+                let ([_, a], [_, b]) = (from.middle(), to.middle());
+                let out = (columns.side - 8.0 - (a - b).abs() / 4.0).max(MARGIN / 2.0);
+                (vec![[from.x, a], [out.min(from.x - 10.0), f64::midpoint(a, b)], [to.x, b]], Bend::Bow)
+            }
+            Wire::TagBelow | Wire::TagAbove => continue,
+        };
+        layout.lines.push(Line { link, points, shape });
+    }
+}
+
+/// The points of a line upwards, through its places on the levels that it passes.
+fn rise(plan: &Plan, link: usize, from: &Frame, to: &Frame, floors: &[f64], port: f64) -> Vec<[f64; 2]> {
+    let link = plan.scene.links[link];
+    let (Some(a), Some(b)) = (plan.seats[link.from], plan.seats[link.to]) else {
+        return Vec::new();
+    };
+    let sheet = &plan.sheets[a.sheet];
+    // What turns a place on the sheet into one of the picture.
+    let shift = from.middle()[0] - sheet.cells[a.cell].x;
+    let floor = floors[a.sheet];
+    let start = row(plan, a.sheet, a.cell);
+    let mut points = vec![[from.middle()[0], from.y], [from.middle()[0], floor - start.roof]];
+    for level in sheet.cells[a.cell].level + 1..sheet.cells[b.cell].level {
+        if let Some(&cell) = sheet.passing.get(&(a.cell, level)) {
+            let (x, row) = (sheet.cells[cell].x + shift, plan.rows[a.sheet].rows[level]);
+            points.extend([[x, floor - row.floor], [x, floor - row.roof]]);
+        }
+    }
+    points.extend([[port, floor - row(plan, b.sheet, b.cell).floor], [port, to.bottom()]]);
+    points
+}
+
+/// The bands of the steps, across all columns.
+fn bands(plan: &Plan, columns: &Columns, floors: &[f64]) -> Vec<(String, Frame)> {
+    let (Some(first), Some(last)) = (columns.steps.first(), columns.steps.last()) else {
+        return Vec::new();
+    };
+    let mut bands = Vec::new();
+    for sheet in [0, 2] {
+        let mut reach: std::collections::BTreeMap<usize, [f64; 2]> = std::collections::BTreeMap::new();
+        for cell in plan.sheets[sheet].cells.iter().filter(|cell| cell.is_box) {
+            let row = plan.rows[sheet].rows[cell.level];
+            let [low, high] = reach.entry(cell.band).or_insert([row.floor, row.roof]);
+            (*low, *high) = (low.min(row.floor), high.max(row.roof));
+        }
+        for (band, [low, high]) in reach {
+            if let Some(name) = plan.scene.band_name(band) {
+                let (y, height) = (floors[sheet] - high - 8.0, high - low + 16.0);
+                let width = last + columns.width - first + BAND_NAME + 6.0;
+                bands.push((name.to_string(), Frame { x: first - BAND_NAME, y, width, height }));
+            }
+        }
+    }
+    bands
+}

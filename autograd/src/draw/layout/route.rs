@@ -1,0 +1,223 @@
+//! Lines to other columns: straight from the side of a box, or along the channel above or below it, into the
+//! gutter between the columns, up or down in a lane of it, and to the user in the same way.
+
+use super::rows::{LANE, Rows};
+use super::wire::Wire;
+use super::{Frame, Plan, Seat};
+use crate::draw::scene::Column;
+use std::collections::{BTreeMap, HashMap};
+
+/// The lines of one node to one side are one net and share their lane; those of kin share its number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(super) struct Net {
+    gutter: Gutter,
+    /// The sheet and cell of the operand; of an item without a sheet, a sheet beyond all and its number.
+    source: (usize, usize),
+    right: bool,
+}
+
+/// Which gutter: before the first step, between two steps, after the last.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(super) enum Gutter {
+    First,
+    Inner,
+    Last,
+}
+
+/// How a line leaves or reaches a box.
+#[derive(Clone, Copy, Debug)]
+enum Door {
+    /// At its side, as the n-th net there.
+    Side(usize),
+    /// By the n-th lane of a channel.
+    Channel(usize, usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Route {
+    net: Net,
+    exit: Door,
+    entry: Door,
+}
+
+/// The lines to other columns, by their links.
+pub(super) struct Across {
+    routes: BTreeMap<usize, Route>,
+    doors: Doors,
+    /// The lane of each net in its gutter.
+    lanes: HashMap<Net, usize>,
+}
+
+/// Which nets share a side of a box, and which lanes a channel has.
+#[derive(Default)]
+struct Doors {
+    sides: HashMap<(usize, usize, bool), Vec<Net>>,
+    channels: HashMap<(usize, usize), usize>,
+    /// By sheet, channel, net, and whether the net ends there.
+    lanes: HashMap<(usize, usize, Net, bool), usize>,
+}
+
+impl Doors {
+    fn side(&mut self, (sheet, cell): (usize, usize), right: bool, net: Net) -> Door {
+        let nets = self.sides.entry((sheet, cell, right)).or_default();
+        let place = nets.iter().position(|&n| n == net).unwrap_or(nets.len());
+        if place == nets.len() {
+            nets.push(net);
+        }
+        Door::Side(place)
+    }
+
+    fn channel(&mut self, sheet: usize, channel: usize, net: Net, ends: bool) -> Door {
+        let count = self.channels.entry((sheet, channel)).or_default();
+        let lane = *self.lanes.entry((sheet, channel, net, ends)).or_insert_with(|| {
+            *count += 1;
+            *count - 1
+        });
+        Door::Channel(channel, lane)
+    }
+}
+
+/// The sheet and cell of an item, or what stands for them.
+fn source(plan: &Plan, item: usize) -> (usize, usize) {
+    plan.seats[item].map_or((plan.sheets.len(), item), |seat| (seat.sheet, seat.cell))
+}
+
+impl Across {
+    pub fn new(plan: &Plan) -> Self {
+        let (mut routes, mut doors) = (BTreeMap::new(), Doors::default());
+        for (l, wire) in plan.wires.iter().enumerate() {
+            if let Wire::Across { right } = *wire {
+                routes.insert(l, route(plan, &mut doors, l, right));
+            }
+        }
+        Self { routes, doors, lanes: HashMap::new() }
+    }
+
+    /// How many lanes the channel below a level has.
+    pub fn lanes(&self, sheet: usize, channel: usize) -> usize {
+        self.doors.channels.get(&(sheet, channel)).copied().unwrap_or(0)
+    }
+
+    /// Gives each net its lane; nets that are at different heights may share one. `frames` need their heights
+    /// only.
+    pub fn assign(&mut self, plan: &Plan, frames: &[Frame], floors: &[f64]) {
+        let mut reach: BTreeMap<Net, [f64; 2]> = BTreeMap::new();
+        for (&l, route) in &self.routes {
+            let ends = self.heights(plan, l, route, frames, floors);
+            let [top, bottom] = reach.entry(route.net).or_insert([f64::INFINITY, f64::NEG_INFINITY]);
+            ends.iter().for_each(|&y| (*top, *bottom) = (top.min(y), bottom.max(y)));
+        }
+        let mut nets: Vec<(Net, [f64; 2])> = reach.into_iter().collect();
+        nets.sort_by(|(_, a), (_, b)| a[0].total_cmp(&b[0]));
+        let mut free: HashMap<Gutter, Vec<f64>> = HashMap::new();
+        for (net, [top, bottom]) in nets {
+            let ends = free.entry(net.gutter).or_default();
+            let lane = ends.iter().position(|&end| end + LANE < top).unwrap_or(ends.len());
+            ends.resize(ends.len().max(lane + 1), 0.0);
+            ends[lane] = bottom;
+            self.lanes.insert(net, lane);
+        }
+    }
+
+    pub fn gutter(&self, gutter: Gutter) -> f64 {
+        let lanes = self.lanes.iter().filter(|(net, _)| net.gutter == gutter).map(|(_, lane)| lane + 1).max();
+        24.0 + lanes.unwrap_or(0) as f64 * LANE
+    }
+
+    /// Which gutter a line goes through, as the position of the column on its right.
+    pub fn column(&self, plan: &Plan, link: usize) -> Option<(Gutter, usize)> {
+        let net = self.routes.get(&link)?.net;
+        let link = plan.scene.links[link];
+        let column = |item: usize| match plan.scene.items[item].column {
+            Column::Step(s) => Some(s),
+            _ => None,
+        };
+        let position = match net.gutter {
+            Gutter::First => 0,
+            Gutter::Inner => column(link.from).max(column(link.to))?,
+            Gutter::Last => plan.scene.steps.len(),
+        };
+        Some((net.gutter, position))
+    }
+
+    /// The points of a line. `left` is the left edge of its gutter, `port` where it reaches its user from
+    /// below.
+    pub fn points(
+        &self,
+        plan: &Plan,
+        link: usize,
+        frames: &[Frame],
+        floors: &[f64],
+        left: f64,
+        port: f64,
+    ) -> Vec<[f64; 2]> {
+        let Some(route) = self.routes.get(&link) else {
+            return Vec::new();
+        };
+        let [leave, arrive] = self.heights(plan, link, route, frames, floors);
+        let lane = left + 12.0 + self.lanes.get(&route.net).copied().unwrap_or(0) as f64 * LANE + LANE / 2.0;
+        let (from, to) = (&frames[plan.scene.links[link].from], &frames[plan.scene.links[link].to]);
+        let side = |f: &Frame, right: bool| if right { f.right() } else { f.x };
+        let mut points = Vec::new();
+        match route.exit {
+            Door::Side(_) => points.push([side(from, route.net.right), leave]),
+            Door::Channel(..) => points.extend([[from.middle()[0], from.y], [from.middle()[0], leave]]),
+        }
+        points.extend([[lane, leave], [lane, arrive]]);
+        match route.entry {
+            Door::Side(_) => points.push([side(to, !route.net.right), arrive]),
+            Door::Channel(..) => points.extend([[port, arrive], [port, to.bottom()]]),
+        }
+        points
+    }
+
+    /// Whether the line reaches its user from below.
+    pub fn needs_port(&self, link: usize) -> bool {
+        self.routes.get(&link).is_some_and(|route| matches!(route.entry, Door::Channel(..)))
+    }
+
+    /// Whether the line leaves its operand upwards.
+    pub fn leaves_above(&self, link: usize) -> bool {
+        self.routes.get(&link).is_some_and(|route| matches!(route.exit, Door::Channel(..)))
+    }
+
+    /// The heights at which a line enters and leaves its gutter.
+    fn heights(&self, plan: &Plan, link: usize, route: &Route, frames: &[Frame], floors: &[f64]) -> [f64; 2] {
+        let link = plan.scene.links[link];
+        let height = |item: usize, door: Door, right: bool| match (door, plan.seats[item]) {
+            (Door::Channel(channel, lane), Some(seat)) => {
+                floors[seat.sheet] - Rows::lane(&plan.rows[seat.sheet], channel, lane)
+            }
+            (Door::Side(place), _) => {
+                let (sheet, cell) = source(plan, item);
+                let nets = self.doors.sides.get(&(sheet, cell, right)).map_or(1, Vec::len);
+                let spread = (frames[item].height - 8.0) / nets as f64;
+                frames[item].middle()[1] + (place as f64 - (nets as f64 - 1.0) / 2.0) * spread.min(LANE)
+            }
+            (_, None) => frames[item].middle()[1],
+        };
+        let right = route.net.right;
+        [height(link.from, route.exit, right), height(link.to, route.entry, !right)]
+    }
+}
+
+fn route(plan: &Plan, doors: &mut Doors, link: usize, right: bool) -> Route {
+    let link = plan.scene.links[link];
+    let columns = [plan.scene.items[link.from].column, plan.scene.items[link.to].column];
+    let gutter = match columns {
+        [Column::Side, _] | [_, Column::Side] => Gutter::First,
+        [Column::End, _] | [_, Column::End] => Gutter::Last,
+        _ => Gutter::Inner,
+    };
+    let net = Net { gutter, source: source(plan, link.from), right };
+    // Between the end and a step there are other steps: such lines keep to the channels in both.
+    let passes = |item: usize| gutter == Gutter::Last && plan.scene.items[item].column != Column::End;
+    let mut door = |item: usize, right: bool, ends: bool| match plan.seats[item] {
+        Some(Seat { sheet, cell }) if passes(item) || !plan.sheets[sheet].is_outermost(cell, right) => {
+            let level = plan.sheets[sheet].cells[cell].level;
+            doors.channel(sheet, if ends { level } else { level + 1 }, net, ends)
+        }
+        _ => doors.side(source(plan, item), right, net),
+    };
+    Route { net, exit: door(link.from, right, false), entry: door(link.to, !right, true) }
+}

@@ -1,0 +1,76 @@
+//! How each operand is shown: as a line, or as a name where the line would be long.
+
+use super::Seat;
+use super::sheet::Sheet;
+use crate::draw::label::Class;
+use crate::draw::scene::{Column, Item, Link, Part, Scene};
+
+/// How an operand is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wire {
+    /// A line upwards inside a column.
+    Rise,
+    /// A line to another column, to the right or to the left.
+    Across { right: bool },
+    /// An arc on the left of the side column.
+    Arc,
+    /// A tag at the user with the name of the operand.
+    TagBelow,
+    /// A tag at the operand with the name of the user.
+    TagAbove,
+}
+
+/// How all operands are shown. The levels of the sheets must be known.
+pub(super) fn wires(scene: &Scene, seats: &[Option<Seat>], sheets: &[Sheet]) -> Vec<Wire> {
+    let first_only = first_only(scene);
+    let wire = |link: &Link| {
+        let (a, b) = (&scene.items[link.from], &scene.items[link.to]);
+        if a.part != b.part {
+            return Wire::TagBelow;
+        }
+        match (a.column, b.column) {
+            (Column::Side, Column::Side) => Wire::Arc,
+            (Column::Side, Column::Step(0)) if first_only[link.from] => Wire::Across { right: true },
+            (Column::Step(0), Column::Side) if first_only[link.to] => Wire::Across { right: false },
+            (Column::Side, _) => Wire::TagBelow,
+            (_, Column::Side) => Wire::TagAbove,
+            (Column::Step(_), Column::End) => Wire::Across { right: true },
+            (Column::End, Column::Step(_)) => Wire::Across { right: false },
+            (Column::Step(i), Column::Step(j)) if i != j => match j.checked_sub(i) {
+                Some(1) => Wire::Across { right: true },
+                None if i - j == 1 => Wire::Across { right: false },
+                _ => Wire::TagBelow,
+            },
+            _ => match (seats[link.from], seats[link.to]) {
+                (Some(a), Some(b)) if sheets[a.sheet].rises(a.cell, b.cell) => Wire::Rise,
+                _ => Wire::TagBelow,
+            },
+        }
+    };
+    scene.links.iter().map(wire).collect()
+}
+
+/// For each node at the side, whether only the first step has to do with it, so that a line to it is short.
+fn first_only(scene: &Scene) -> Vec<bool> {
+    let shared = |item: &Item| matches!(item.class, Class::Parameter(_) | Class::Gradient(_));
+    let mut only: Vec<bool> =
+        scene.items.iter().map(|item| item.column == Column::Side && !shared(item)).collect();
+    for link in &scene.links {
+        let (a, b) = (&scene.items[link.from], &scene.items[link.to]);
+        if a.part == b.part {
+            only[link.from] &= matches!(b.column, Column::Side | Column::Step(0));
+            only[link.to] &= matches!(a.column, Column::Side | Column::Step(0));
+        }
+    }
+    only
+}
+
+/// The sheet of an item: one for the steps and one for the end, of each part.
+pub(super) fn sheet_of(item: &Item) -> Option<usize> {
+    let part = usize::from(item.part == Part::Backward);
+    match item.column {
+        Column::Side => None,
+        Column::Step(_) => Some(2 * part),
+        Column::End => Some(2 * part + 1),
+    }
+}

@@ -1,0 +1,84 @@
+//! Drawings of a graph, unrolled over time.
+//!
+//! A drawing of backpropagation through time should show what a teacher would put on the board: time runs from
+//! left to right, layers are stacked from the input at the bottom to the output on top, every step looks like
+//! every other, and the derivative lies below as the mirror image of the computation that it is the derivative
+//! of. So drawings here are made from origins: the column of a node is its step, its band is its layer, and a
+//! backward node stands below the forward node that it belongs to.
+//!
+//! Three formats, for three readers:
+//! - [`svg`] for people: laid out here, with one layout for all steps, complete in one file.
+//! - [`dot`] for Graphviz: a cluster for each step.
+//! - [`json`] for programs: node-link data, with nothing left out.
+//!
+//! In the pictures a constant that is a single number stands inside the box of the node that uses it (`1 −`),
+//! equal constants are drawn once, and a name is written where a long line would confuse: a parameter is drawn
+//! once, and a port with its name and colour stands at each of its uses.
+//!
+//! ```
+//! use autograd::{Builder, draw, grad};
+//!
+//! let g = Builder::new();
+//! let (x, w) = (g.input("x", [2, 1, 3]), g.parameter("w", [4, 3]));
+//! let u = g.parameter("u", [4, 4]);
+//! let mut h = g.zeros([1, 4]).named("h[0]");
+//! for t in 1..=2 {
+//!     let (_layer, _step) = (g.layer("l0"), g.step(t));
+//!     h = (x.at(0, t - 1).linear(w) + h.linear(u)).tanh().named("h");
+//! }
+//! grad(h.sum(), &[w, u]);
+//! let svg = draw::svg(&*g.graph()?, &draw::Options::default());
+//! assert!(svg.starts_with("<svg ") && svg.contains("∂h[1]"));
+//! # Ok::<(), autograd::Error>(())
+//! ```
+
+mod dot;
+mod json;
+mod label;
+mod layout;
+mod paint;
+mod scene;
+mod svg;
+
+use crate::graph::Graph;
+use scene::Scene;
+
+/// What to draw, and under which title.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether nodes of derivatives are drawn.
+    pub backward: bool,
+    /// Written above the drawing.
+    pub title: Option<String>,
+}
+
+impl Default for Options {
+    /// Forward and backward, without a title.
+    fn default() -> Self {
+        Self { backward: true, title: None }
+    }
+}
+
+impl Options {
+    /// The forward part alone.
+    pub fn forward() -> Self {
+        Self { backward: false, ..Self::default() }
+    }
+}
+
+/// The graph in the language of Graphviz, for `dot -Tsvg`.
+pub fn dot(graph: &Graph, options: &Options) -> String {
+    dot::write(&Scene::new(graph, options), options)
+}
+
+/// The graph as node-link data, which `networkx.node_link_graph` reads. The schema stands at the head of
+/// `draw/json.rs`.
+pub fn json(graph: &Graph, options: &Options) -> String {
+    json::write(graph, options)
+}
+
+/// The graph as a picture: one SVG element that needs no other file.
+pub fn svg(graph: &Graph, options: &Options) -> String {
+    let scene = Scene::new(graph, options);
+    svg::write(&scene, &layout::Layout::new(&scene), options)
+}

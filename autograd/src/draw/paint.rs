@@ -1,0 +1,60 @@
+//! Colours by role, the same in all pictures. They keep their contrast on a projector.
+
+use super::label::Class;
+
+/// The colours of a box.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Paint {
+    pub fill: &'static str,
+    pub edge: &'static str,
+    pub ink: &'static str,
+}
+
+const fn paint(fill: &'static str, edge: &'static str, ink: &'static str) -> Paint {
+    Paint { fill, edge, ink }
+}
+
+/// One for each parameter, in turn: edge and ink, and fill. Its gradient has the same.
+const PARAMETERS: [Paint; 8] = [
+    paint("#fbe9f3", "#ad2a75", "#8a1c5b"),
+    paint("#e5f4f1", "#127c6e", "#0c5f54"),
+    paint("#f2ecfb", "#6f42b5", "#553091"),
+    paint("#f6f0dc", "#8a6d0b", "#6b5407"),
+    paint("#fdeaea", "#b8322f", "#942421"),
+    paint("#e6f0fa", "#1d66a8", "#144c80"),
+    paint("#edf4e2", "#52791a", "#3d5c11"),
+    paint("#f6ece5", "#925028", "#733c1b"),
+];
+
+impl Class {
+    /// The colours of a node.
+    pub fn paint(self) -> Paint {
+        match self {
+            Self::Input => paint("#e3f3e6", "#2b8044", "#17512a"),
+            Self::Parameter(k) | Self::Gradient(k) => PARAMETERS[k % PARAMETERS.len()],
+            Self::Named => paint("#dfecfa", "#2a68a8", "#12395f"),
+            Self::Interior => paint("#ffffff", "#7f98b2", "#26415c"),
+            Self::Output => paint("#eee3fa", "#6d3aa8", "#431f6d"),
+            Self::Cut => paint("#fff5f5", "#d01f1f", "#b01010"),
+            Self::Mask => paint("#f4f4f4", "#a9a9a9", "#6a6a6a"),
+            Self::Adjoint => paint("#fde9d6", "#c05f12", "#6e3404"),
+            Self::Backward => paint("#ffffff", "#cf9d74", "#7a431a"),
+        }
+    }
+
+    /// What the class is called in the legend.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Parameter(_) => "parameter",
+            Self::Named => "named value",
+            Self::Interior => "on the way",
+            Self::Output => "result",
+            Self::Cut => "cut: no gradient passes",
+            Self::Mask => "mask, choice",
+            Self::Adjoint => "adjoint ∂",
+            Self::Gradient(_) => "gradient of a parameter",
+            Self::Backward => "on the way to an adjoint",
+        }
+    }
+}
