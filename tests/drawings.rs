@@ -27,6 +27,7 @@ fn all() -> Vec<(&'static str, Arc<Graph>)> {
         ("elman", graph(|g| nets::elman(g, 3, false))),
         ("cut", graph(|g| nets::elman(g, 4, true))),
         ("lstm", graph(|g| nets::lstm(g, 5, 2))),
+        ("gru", graph(|g| nets::gru(g, 4))),
         ("two directions", graph(|g| nets::two_directions(g, 4))),
         ("no step", graph(without_steps)),
     ]
@@ -60,7 +61,7 @@ fn boxed(graph: &Graph, backward: bool) -> Vec<NodeId> {
     graph.ids().filter(is_shown).filter(|id| !is_number(id)).collect()
 }
 
-fn number<'a>(node: Node<'a, '_>, name: &str) -> f64 {
+fn number(node: Node, name: &str) -> f64 {
     node.attribute(name).and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{name} of {node:?}"))
 }
 
@@ -362,19 +363,22 @@ fn a_cut_is_drawn_and_has_no_way_back() {
 }
 
 #[test]
-fn ten_thousand_nodes_take_well_under_a_second() {
-    let long = graph(|g| nets::lstm(g, 80, 2));
+fn drawings_grow_with_the_number_of_steps() {
+    let size = |steps| {
+        let graph = graph(|g| nets::lstm(g, steps, 2));
+        let options = draw::Options::default();
+        (draw::svg(&graph, &options).len() + draw::dot(&graph, &options).len()) as f64
+    };
+    // A constant part, a part for each step, and numbers that get a digit longer.
+    assert!(size(80) / size(40) < 2.2);
+}
+
+#[test]
+fn a_long_chain_is_drawn() {
     let chain = graph(|g| {
         let x = g.input("x", [2]);
         let y = (0..10_000).fold(x, |y, _| y.tanh() + x);
         let _ = y.named("y");
     });
-    for graph in [long, chain] {
-        assert!(graph.len() > 9_500);
-        let begin = std::time::Instant::now();
-        let options = draw::Options::default();
-        let size = draw::svg(&graph, &options).len() + draw::dot(&graph, &options).len();
-        let time = begin.elapsed();
-        assert!(time.as_secs_f64() < 1.0, "{} nodes, {size} bytes: {time:?}", graph.len());
-    }
+    assert!(draw::svg(&chain, &draw::Options::default()).matches("<title>").count() > 10_000);
 }

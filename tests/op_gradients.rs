@@ -1,111 +1,101 @@
-//! Every op against forward mode: the gradient that its VJP gives is the one that dual numbers give, and so
-//! is the gradient of that gradient. Operands have random shapes and values from the op's own samples.
+//! Every op against two other ways to differentiate: forward mode in dual numbers, and differences. Orders one
+//! and two, operands of random shapes and values from the op's own samples.
+
+mod common;
 
 use autograd::graph::verify;
-use autograd::ops::{Op, Sample, Sampler};
-use autograd::{Builder, Expr, Gradient, Kind, Point, Value, eval, grad, jvp, vjp};
+use autograd::ops::{Adjoint, Custom, Domain, Notation, Op, Operator, Sample, Sampler};
+use autograd::{Builder, Check, Expr, Kind, Scalar, Type, Value, eval, kernels};
+use common::{agrees_with_duals, apply, weighted};
 use proptest::prelude::*;
+use std::sync::Arc;
 
-/// ⟨a, b⟩ over several arrays.
-fn dot(a: &[Value<f64>], b: &[Value<f64>]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a.float() * b.float()).sum()).sum()
-}
-
-fn norm(a: &[Value<f64>]) -> f64 {
-    dot(a, a).sqrt()
-}
-
-struct Case<'g> {
-    g: &'g Builder,
-    point: Point<f64>,
-    /// The operands that hold real numbers.
-    wrt: Vec<Expr<'g>>,
-    /// A tangent for each of them.
-    direction: Vec<Value<f64>>,
-}
-
-impl<'g> Case<'g> {
-    /// `y` must have the derivative along the direction that dual numbers give.
-    fn agrees(&self, y: Expr<'g>, cotangent: Value<f64>, what: &str) -> Vec<Expr<'g>> {
-        let v = self.g.constant(cotangent.clone());
-        let zeros = |x: &Expr<'g>| self.g.zeros(x.shape());
-        let gradients: Vec<Expr> = vjp(&[(y, v)], &self.wrt)
-            .into_iter()
-            .zip(&self.wrt)
-            .map(|(gradient, x)| match gradient {
-                Gradient::Of(dx) => dx,
-                Gradient::Zero | Gradient::NotConnected => zeros(x),
-                Gradient::NotDefined(error) => panic!("{what}: {error}"),
-            })
-            .collect();
-        let graph = self.g.graph().unwrap();
-        verify(&graph).unwrap();
-        let reverse = dot(&eval(&graph, &self.point, &gradients).unwrap(), &self.direction);
-        let mut along = Point::new();
-        self.wrt.iter().zip(&self.direction).for_each(|(&x, u)| along.set(x, u.clone()));
-        let forward = jvp(&graph, &self.point, &along, &[y]).unwrap();
-        let forward = dot(&forward, std::slice::from_ref(&cotangent));
-        let scale = norm(&self.direction) * norm(&eval(&graph, &self.point, &gradients).unwrap());
-        let error = (reverse - forward).abs();
-        assert!(
-            error <= 1e-12 * scale.max(1.0),
-            "{what}: reverse {reverse}, forward {forward}\n{}",
-            graph.text()
-        );
-        gradients
-    }
-}
-
-fn check(Sample { op, operands }: Sample<Op>, sampler: &mut Sampler) {
+/// Forward mode must agree with reverse mode up to rounding.
+fn against_duals(sample: Sample<Op>, sampler: &mut Sampler) {
     let g = Builder::new();
-    let values = sampler.values(&operands);
-    let mut point = Point::new();
-    let x: Vec<Expr> = operands
-        .iter()
-        .zip(values)
-        .enumerate()
-        .map(|(i, (operand, value))| {
-            let name = format!("x{i}");
-            let x = match operand.ty.kind {
-                Kind::Float => g.parameter(&name, &operand.ty.shape),
-                Kind::Index { below } => g.index_input(&name, &operand.ty.shape, below),
-                Kind::Bool => return g.constant(value),
-            };
-            point.set(x, value);
-            x
-        })
-        .collect();
-    let what = format!("{op:?} of {operands:?}");
-    let y = g.apply(op, &x);
+    let (y, wrt, point) = apply(&g, sample, sampler);
     let graph = g.graph().unwrap();
     verify(&graph).unwrap();
     let computed = eval(&graph, &point, &[y]).unwrap().remove(0);
-    computed.fits(&y.ty()).unwrap_or_else(|e| panic!("{what}: the kernel and the shape rule differ: {e}"));
-    let wrt: Vec<Expr> = x.into_iter().filter(|x| x.ty().kind == Kind::Float).collect();
+    computed.fits(&y.ty()).unwrap_or_else(|e| panic!("{y:?}: the kernel and the shape rule differ: {e}"));
+    if y.ty().kind == Kind::Float && !wrt.is_empty() {
+        let gradients = agrees_with_duals(&[y], &wrt, &point, sampler, 1e-12);
+        agrees_with_duals(&[weighted(&gradients, sampler)], &wrt, &point, sampler, 1e-12);
+    }
+}
+
+/// The checker must pass, and its differences must be good to 8 digits of the gradient at order one, and to 6
+/// at order two.
+fn against_differences(sample: Sample<Op>, sampler: &mut Sampler) {
+    let g = Builder::new();
+    let what = format!("{sample:?}");
+    let (y, wrt, point) = apply(&g, sample, sampler);
     if y.ty().kind != Kind::Float || wrt.is_empty() {
         return;
     }
-    let mut random = |x: &Expr| {
-        let operand = sampler.float(x.shape(), autograd::ops::Domain::reals(-1.0, 1.0));
-        sampler.values(&[operand]).remove(0)
-    };
-    let direction = wrt.iter().map(&mut random).collect();
-    let case = Case { g: &g, point, direction, wrt: wrt.clone() };
-    let gradients = case.agrees(y, random(&y), &what);
-    let weighted: Vec<Expr> = gradients.iter().map(|&dx| (dx * g.constant(random(&dx))).sum()).collect();
-    let scalar = g.sum(&weighted);
-    case.agrees(scalar, ndarray::arr0(1.0).into(), &format!("gradient of {what}"));
-    let again = grad(scalar, &wrt);
-    assert_eq!(again.len(), wrt.len());
+    let seed = sampler.below(0..1 << 20) as u64;
+    let report = Check::new(y).wrt(&wrt).at(point).order(2).elements(4).seed(seed).run().unwrap();
+    assert!(report.passed(), "{what}\n{report}");
+    assert_eq!(report.tensors.iter().filter(|t| t.order == 1).count(), wrt.len());
+    for tensor in &report.tensors {
+        let limit = if tensor.order == 1 { 1e-8 } else { 1e-6 };
+        for comparison in tensor.elements.iter().map(|e| &e.comparison).chain([&tensor.comparison]) {
+            assert!(comparison.difference() <= limit * tensor.norm.max(1.0), "{what}\n{report}");
+        }
+    }
+}
+
+/// `y = x / (1 + |x|)`, x̄ = ȳ / (1 + |x|)²: an op from outside the crate.
+#[derive(Debug)]
+struct Softsign;
+
+impl Softsign {
+    fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
+        x[0].map(|x| x / (S::one() + if x < S::zero() { -x } else { x }))
+    }
+}
+
+impl Operator for Softsign {
+    kernels!();
+    fn name(&self) -> &'static str {
+        "softsign"
+    }
+    fn infer(&self, operands: &[Type]) -> Result<Type, String> {
+        Ok(operands[0].clone())
+    }
+    fn vjp<'g>(&self, _: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
+        (dy * (1.0 + x[0].abs()).powi(-2)).into()
+    }
+    fn notation(&self) -> Notation {
+        Notation::Function
+    }
+    fn sample(s: &mut Sampler) -> Sample<Self> {
+        let shape = s.shape(0..4);
+        Sample::new(Self, [s.float(shape, Domain::reals(-3.0, 3.0).avoiding(&[0.0]))])
+    }
+}
+
+/// One sample of every op there is, and of one from outside.
+fn samples(sampler: &mut Sampler) -> Vec<Sample<Op>> {
+    let Sample { op, operands } = Softsign::sample(sampler);
+    let custom = Sample::new(Op::Custom(Custom(Arc::new(op))), operands);
+    Op::samples(sampler).into_iter().chain([custom]).collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn orders_one_and_two_agree_with_forward_mode(seed: u64) {
+    fn agree_with_forward_mode(seed: u64) {
         let mut sampler = Sampler::new(seed);
-        for sample in Op::samples(&mut sampler) {
-            check(sample, &mut sampler);
-        }
+        samples(&mut sampler).into_iter().for_each(|sample| against_duals(sample, &mut sampler));
+    }
+}
+
+/// The seeds are fixed, because differences can, very rarely, be wrong about their own error.
+#[test]
+fn agree_with_differences() {
+    for seed in 0..50 {
+        let mut sampler = Sampler::new(seed);
+        samples(&mut sampler).into_iter().for_each(|sample| against_differences(sample, &mut sampler));
     }
 }

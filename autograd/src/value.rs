@@ -38,7 +38,9 @@ impl<S: Scalar> Value<S> {
         };
         let same_kind = matches!(
             (self, ty.kind),
-            (Self::Float(_), Kind::Float) | (Self::Index(_), Kind::Index { .. }) | (Self::Bool(_), Kind::Bool)
+            (Self::Float(_), Kind::Float)
+                | (Self::Index(_), Kind::Index { .. })
+                | (Self::Bool(_), Kind::Bool)
         );
         if !same_kind || shape != ty.shape {
             return Err(format!("it needs {ty}, and was given {given}"));

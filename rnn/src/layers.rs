@@ -230,7 +230,8 @@ impl Layers {
     /// What is returned when there is nothing to unroll: of one step, and poisoned throughout.
     fn poisoned<'g>(&self, g: &'g Builder, poison: Expr<'g>) -> Unrolled<'g> {
         let states = vec![poison; self.states().len()];
-        let run = Run { outputs: vec![poison], states: vec![states.clone()], last: states, last_output: poison };
+        let run =
+            Run { outputs: vec![poison], states: vec![states.clone()], last: states, last_output: poison };
         Unrolled { g, runs: vec![vec![run; self.directions()]; self.depth.max(1)], outputs: vec![poison] }
     }
 

@@ -75,6 +75,25 @@ pub fn lstm(g: &Builder, steps: usize, layers: usize) {
     grad(g.sum(&losses).named("loss"), &parameters);
 }
 
+/// A GRU with a product of its own for each gate (Cho et al. 2014): the state has five users at the next step.
+pub fn gru(g: &Builder, steps: usize) {
+    let x = g.input("x", [steps, B, 3]);
+    let parameter = |name: &str, gate: &str, width| g.parameter(&format!("{name}_{gate}"), [4, width]);
+    let [w, u] =
+        [("W", 3), ("U", 4)].map(|(name, width)| ["r", "z", "n"].map(|gate| parameter(name, gate, width)));
+    let _layer = g.layer("l0");
+    let mut h = g.zeros([B, 4]).named("h[0]");
+    for t in 1..=steps {
+        let _step = g.step(t);
+        let x = x.at(0, t - 1).named("x");
+        let r = (x.linear(w[0]) + h.linear(u[0])).sigmoid().named("r");
+        let z = (x.linear(w[1]) + h.linear(u[1])).sigmoid().named("z");
+        let n = (x.linear(w[2]) + (r * h).linear(u[2])).tanh().named("n");
+        h = ((1.0 - z) * n + z * h).named("h");
+    }
+    grad(h.powi(2).sum().named("loss"), &[w, u].concat());
+}
+
 /// One layer that is read in both directions; beyond its length a sequence keeps its state.
 pub fn two_directions(g: &Builder, steps: usize) {
     let x = g.input("x", [steps, B, 3]);

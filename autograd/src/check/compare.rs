@@ -1,7 +1,7 @@
 //! One order of differentiation: both sides of every tensor, and their comparison.
 
 use super::leaves;
-use super::numeric::{self, AROUND, Curve, NEAR, SAFETY, Slope};
+use super::numeric::{self, Curve, Noise, SAFETY};
 use super::report::{Comparison, Element, Report, Tensor, Verdict};
 use crate::error::Error;
 use crate::eval::{Point, eval};
@@ -20,13 +20,18 @@ pub(super) struct Level<'a, 'g> {
     pub cotangents: &'a [Expr<'g>],
     pub xs: &'a [Expr<'g>],
     pub point: &'a Point<f64>,
+    /// How many nodes the user's graph has; the rest are derivatives of it.
+    pub forward: usize,
+    /// The largest ‖g ⊙ u‖₁ of the order before.
+    pub largest: f64,
     /// How many elements of each tensor are looked at one by one.
     pub elements: usize,
 }
 
 impl<'g> Level<'_, 'g> {
-    /// Adds a tensor for each x to the report, and returns the gradients as far as they are not zero.
-    pub fn compare(&self, sampler: &mut Sampler, report: &mut Report) -> Result<Vec<Expr<'g>>, Error> {
+    /// Adds a tensor for each x to the report, and returns the gradients as far as they are not zero, and the
+    /// largest ‖g ⊙ u‖₁.
+    pub fn compare(&self, sampler: &mut Sampler, report: &mut Report) -> Result<(Vec<Expr<'g>>, f64), Error> {
         let &Self { g, ys, cotangents, xs, .. } = self;
         let pairs: Vec<_> = ys.iter().copied().zip(cotangents.iter().copied()).collect();
         let (mut gradients, mut dxs) = (Vec::new(), Vec::new());
@@ -44,7 +49,7 @@ impl<'g> Level<'_, 'g> {
             }
         }
         let graph = g.graph()?;
-        let point = freeze(&graph, self.point, ys)?;
+        let point = freeze(&graph, self.point, ys, self.forward)?;
         let cotangents = eval(&graph, &point, cotangents)?;
         let analytic = eval(&graph, &point, &gradients)?;
         let mut sides = Vec::new();
@@ -55,20 +60,25 @@ impl<'g> Level<'_, 'g> {
             sides.push(Side { x, base, length, direction, gradient, noise: [0.0; 2] });
         }
         measure(&graph, &point, &gradients, &mut sides)?;
-        let numeric = Numeric { graph: &graph, point: &point, ys, cotangents: &cotangents };
+        let largest =
+            sides.iter().map(|side| size(&(&side.gradient * &side.direction))).fold(self.largest, f64::max);
+        let least = graph.len() as f64 * f64::EPSILON * largest;
+        let numeric = Numeric { graph: &graph, point: &point, ys, cotangents: &cotangents, least };
         for side in &sides {
             report.tensors.push(self.tensor(&numeric, side, sampler)?);
         }
-        Ok(dxs)
+        Ok((dxs, largest))
     }
 
     fn tensor(&self, numeric: &Numeric, side: &Side, sampler: &mut Sampler) -> Result<Tensor, Error> {
+        let noise = numeric.curve(side, &side.direction).noise(side.length)?;
+        let comparison = numeric.tensor(side, noise)?;
         let mut tensor = Tensor {
             name: side.x.name(),
             shape: side.x.shape(),
             order: self.order,
             norm: norm(&side.gradient),
-            comparison: numeric.tensor(side)?,
+            comparison,
             elements: Vec::new(),
         };
         let failed = tensor.verdict() != Verdict::Pass;
@@ -77,7 +87,7 @@ impl<'g> Level<'_, 'g> {
         let mut places = if wanted < count { sampler.permutation(count) } else { (0..count).collect() };
         places.truncate(wanted);
         for place in places {
-            tensor.elements.push(numeric.element(side, place)?);
+            tensor.elements.push(numeric.element(side, noise, place)?);
         }
         tensor.elements.sort_by(|a, b| b.excess().total_cmp(&a.excess()));
         Ok(tensor)
@@ -86,6 +96,11 @@ impl<'g> Level<'_, 'g> {
 
 fn norm(a: &ArrayD<f64>) -> f64 {
     a.map(|x| x * x).sum().sqrt()
+}
+
+/// ‖a‖₁
+fn size(a: &ArrayD<f64>) -> f64 {
+    a.map(|x| x.abs()).sum()
 }
 
 /// One expression that moves, and its analytic gradient.
@@ -106,16 +121,17 @@ struct Side<'g> {
 fn measure(graph: &Graph, point: &Point<f64>, gradients: &[Expr], sides: &mut [Side]) -> Result<(), Error> {
     let mut near = point.clone();
     let mut series: Vec<Vec<ArrayD<f64>>> = vec![Vec::new(); sides.len()];
-    for i in -AROUND..=AROUND {
+    for t in numeric::nearby() {
         for Side { x, base, length, direction, .. } in &*sides {
-            near.set(*x, base + &(direction * (NEAR * length * f64::from(i))));
+            near.set(*x, base + &(direction * (t * length)));
         }
         let values = eval(graph, &near, gradients)?;
         series.iter_mut().zip(values).for_each(|(series, value)| series.push(value.into_float()));
     }
     for (side, series) in sides.iter_mut().zip(series) {
-        let along = series.iter().map(|g| (g * &side.direction).sum()).collect();
-        side.noise = [numeric::variance(along).sqrt(), numeric::mean_variance(series).sqrt()];
+        let along = |g: &ArrayD<f64>| ndarray::arr0((g * &side.direction).sum()).into_dyn();
+        let along: Vec<_> = series.iter().map(along).collect();
+        side.noise = [numeric::deviation(&along), numeric::deviation(&series)];
     }
     Ok(())
 }
@@ -126,59 +142,57 @@ struct Numeric<'a, 'g> {
     point: &'a Point<f64>,
     ys: &'a [Expr<'g>],
     cotangents: &'a [Value<f64>],
+    /// What rounding costs the analytic side at least.
+    least: f64,
 }
 
 impl Numeric<'_, '_> {
     /// The derivative along the tensor's direction.
-    fn tensor(&self, side: &Side) -> Result<Comparison, Error> {
-        let Side { direction, gradient, length, noise, .. } = side;
-        let product = gradient * direction;
-        let rounding = SAFETY * noise[0] + self.least() * product.map(|p| p.abs()).sum();
-        let slope = self.slope(side, direction, *length)?;
+    fn tensor(&self, side: &Side, noise: Noise) -> Result<Comparison, Error> {
+        let product = &side.gradient * &side.direction;
+        let rounding = SAFETY * side.noise[0] + self.least;
+        let slope = self.curve(side, &side.direction).slope(side.length, noise)?;
         Ok(Comparison::new(product.sum(), &slope, rounding, norm(&product)))
     }
 
     /// The derivative by the element at a row-major position.
-    fn element(&self, side: &Side, place: usize) -> Result<Element, Error> {
+    fn element(&self, side: &Side, noise: Noise, place: usize) -> Result<Element, Error> {
         let mut direction = ArrayD::zeros(side.base.raw_dim());
         let (index, one) = direction.indexed_iter_mut().nth(place).expect("the place is below the count");
         *one = 1.0;
         let index = ndarray::Dimension::slice(&index).to_vec();
-        let slope = self.slope(side, &direction, side.base[&*index].abs().max(1.0))?;
+        let slope = self.curve(side, &direction).slope(side.base[&*index].abs().max(1.0), noise)?;
         let norm = norm(&side.gradient);
-        let rounding = SAFETY * side.noise[1] + self.least() * norm;
+        let rounding = SAFETY * side.noise[1] + self.least;
         let comparison = Comparison::new(side.gradient[&*index], &slope, rounding, norm);
         Ok(Element { index, comparison })
     }
 
-    /// The part of itself that a gradient loses by rounding at least: N ε.
-    fn least(&self) -> f64 {
-        self.graph.len() as f64 * f64::EPSILON
-    }
-
-    fn slope(&self, side: &Side, direction: &ArrayD<f64>, length: f64) -> Result<Slope, Error> {
+    /// The outputs as the expression moves along a direction.
+    fn curve(
+        &self,
+        side: &Side,
+        direction: &ArrayD<f64>,
+    ) -> Curve<'_, impl FnMut(f64) -> Result<Vec<Value<f64>>, Error>> {
         let mut point = self.point.clone();
-        let outputs = |t: f64| {
+        let outputs = move |t: f64| {
             point.set(side.x, Zip::from(&side.base).and(direction).map_collect(|&x, &u| x + t * u));
             eval(self.graph, &point, self.ys)
         };
-        Curve { outputs, cotangents: self.cotangents }.slope(length)
+        Curve { outputs, cotangents: self.cotangents }
     }
 }
 
-/// The point with every `stop_gradient` that the outputs depend on held at its value there.
+/// The point with every `stop_gradient` of the first `forward` nodes held at its value there. One that a VJP made
+/// is not held: it stops what belongs to the second derivative, and differences are to show it.
 ///
 /// # Errors
 /// As [`eval`]; also if an output is not finite.
-fn freeze(graph: &Graph, point: &Point<f64>, ys: &[Expr]) -> Result<Point<f64>, Error> {
+fn freeze(graph: &Graph, point: &Point<f64>, ys: &[Expr], forward: usize) -> Result<Point<f64>, Error> {
     let outputs: Vec<NodeId> = ys.iter().map(|y| y.id()).collect();
     leaves::finite(graph, point, &outputs)?;
-    let mut stops = Vec::new();
-    for id in leaves::ancestors(graph, &outputs)? {
-        if matches!(graph.node(id)?.op, Op::StopGradient(_)) {
-            stops.push(id);
-        }
-    }
+    let mut stops = leaves::ancestors(graph, &outputs)?;
+    stops.retain(|id| id.index() < forward && matches!(graph.at(id.index()).op, Op::StopGradient(_)));
     let mut frozen = point.clone();
     for (&id, value) in stops.iter().zip(eval(graph, point, &stops)?) {
         frozen.set(id, value);

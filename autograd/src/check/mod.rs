@@ -1,4 +1,4 @@
-//! Numeric against symbolic: is the gradient that [`vjp`] builds the derivative of what the graph computes?
+//! Numeric against symbolic: is the gradient that [`vjp`](crate::vjp) builds the derivative of what the graph computes?
 //!
 //! ```
 //! use autograd::{Builder, check};
@@ -16,13 +16,14 @@
 //! beside a big weight. Cotangents are never all ones: with ones the gradient of a softmax is zero, right or
 //! wrong.
 //!
-//! **Tolerance.** `|analytic − numeric| ≤ k (e + s) + N ε ‖g ⊙ u‖₁`. The differences estimate their own error e;
-//! s is the rounding noise of the gradient g, measured as theirs is (see `numeric.rs`); and k = [`SAFETY`]. The
-//! last part is the least that rounding costs: each of the graph's N nodes rounds once, by at most ε of its
-//! value. For one element, the norm of the whole tensor's gradient stands for ‖g ⊙ u‖₁. Nothing else is tuned.
+//! **Tolerance.** `|analytic − numeric| ≤ k (e + s) + N ε max ‖g ⊙ u‖₁`. The differences estimate their own error
+//! e; s is the rounding noise of the gradient g, measured as theirs is (see `numeric.rs`); and k = [`SAFETY`]. The
+//! last part is the least that rounding costs: each of the graph's N nodes rounds once, by at most ε of its value,
+//! and the gradients of all tensors are made of the same adjoints, so that the largest bounds them. Nothing else
+//! is tuned.
 //!
-//! **Stopped gradients.** Differences see through `stop_gradient`. Its nodes are therefore held at their values
-//! at the base point while a leaf moves.
+//! **Stopped gradients.** Differences see through `stop_gradient`. Those of the graph are therefore held at their
+//! values at the base point while a leaf moves.
 
 mod compare;
 mod leaves;
@@ -194,7 +195,7 @@ impl<'g> Check<'g> {
         let mut sampler = Sampler::new(self.seed);
         let g = Builder::resume(graph.clone());
         let handles = |ids: &[NodeId]| ids.iter().map(|&id| g.expr(id)).collect::<Vec<_>>();
-        let (ys, mut xs) = (handles(&outputs), handles(&wrt));
+        let (ys, xs) = (handles(&outputs), handles(&wrt));
         if let Some(x) = xs.iter().find(|x| x.ty().kind != Kind::Float) {
             return Err(refuse(format!("there is no gradient towards {x:?}: it holds no real numbers")));
         }
@@ -203,16 +204,25 @@ impl<'g> Check<'g> {
         let subject = ys.iter().map(|y| format!("{y:?}")).collect::<Vec<_>>().join(", ");
         let mut report = Report { subject, seed: self.seed, order: self.order, tensors: Vec::new() };
 
-        let elements = self.elements;
         let cotangents = cotangents(&g, &ys, "cotangent of", &mut sampler, &mut point);
-        let first =
-            Level { order: 1, g: &g, ys: &ys, cotangents: &cotangents, xs: &xs, point: &point, elements };
-        let dxs = first.compare(&mut sampler, &mut report)?;
+        let first = Level {
+            order: 1,
+            g: &g,
+            ys: &ys,
+            cotangents: &cotangents,
+            xs: &xs,
+            point: &point,
+            forward: graph.len(),
+            largest: 0.0,
+            elements: self.elements,
+        };
+        let (dxs, largest) = first.compare(&mut sampler, &mut report)?;
         if self.order == 2 && report.passed() && !dxs.is_empty() {
-            xs.extend(&cotangents);
+            let xs: Vec<Expr> = xs.iter().chain(&cotangents).copied().collect();
+            let mut point = point.clone();
             let tangents = self::cotangents(&g, &dxs, "tangent of", &mut sampler, &mut point);
-            let second =
-                Level { order: 2, g: &g, ys: &dxs, cotangents: &tangents, xs: &xs, point: &point, elements };
+            let (ys, cotangents) = (&dxs, &tangents);
+            let second = Level { order: 2, ys, cotangents, xs: &xs, point: &point, largest, ..first };
             second.compare(&mut sampler, &mut report)?;
         }
         Ok(report)

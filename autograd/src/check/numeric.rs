@@ -6,9 +6,11 @@
 //! from 0.1 of the length of x by quarters to 6·10⁻⁶, where a plain central difference in `f64` is best
 //! (∛ε): a smooth function is extrapolated from the large ones, one with a kink nearby is left the small ones.
 //!
-//! **Rounding.** The noise σ of φ is measured: fourth differences of values at points so near each other that
-//! a smooth function has none (Moré and Wild 2011, *Estimating computational noise*, eq. 1.2). A difference over
-//! 2h then has the rounding error σ/√2h, and the table's recurrence carries it on beside the values.
+//! **Rounding.** The noise σ of φ is measured: what is left when a straight line is fitted to its values at
+//! points so near each other that a smooth function is straight (the idea of Moré and Wild 2011, *Estimating
+//! computational noise*; their points are equidistant, which the lattice of `f64` can resonate with). A difference
+//! over 2h then has the rounding error σ/√2h, and the table's recurrence carries it on beside the values. Far from x
+//! the values, and so their last places, can be larger: half a unit of each element that moves is the least.
 //!
 //! The entry with the smallest sum of both is taken. No rows are thrown away before, so one bad step, across a
 //! kink or out of the domain (a NaN), spoils only the entries made of it.
@@ -19,9 +21,10 @@ use ndarray::{ArrayD, Zip};
 
 /// k in the tolerance: how many times its own estimate the error of a numeric derivative may be.
 ///
-/// The part from rounding is a standard deviation. Of a million normal deviates the largest is 5, and the
-/// deviation itself, being measured on a few values, can be taken for half of what it is: 10 together.
-pub const SAFETY: f64 = 10.0;
+/// The part from rounding is a standard deviation. Of a million normal deviates the largest is 5; beyond the next
+/// power of two, which a step can reach and the measurement does not, deviations are twice as large; and the entry
+/// that is taken is the best of 28, so that its estimate can be small by luck: twice again.
+pub const SAFETY: f64 = 20.0;
 
 /// The largest step, over the length of x.
 const FIRST: f64 = 0.1;
@@ -29,11 +32,13 @@ const FIRST: f64 = 0.1;
 const RATIO: f64 = 4.0;
 /// How many there are: `FIRST / RATIO⁷` = 6·10⁻⁶.
 const STEPS: i32 = 8;
-/// The distance of the points at which noise is measured, over the length of x. Its fourth power is below the
-/// rounding error for any function that changes over lengths of more than 1/100.
-pub(super) const NEAR: f64 = 1e-6;
-/// How many of them there are on either side of x.
-pub(super) const AROUND: i32 = 4;
+/// Where noise is measured, over the length of x: irregular points in ±10⁻¹⁰, a million times ε, so that the last
+/// places are random, and small, so that a kink hardly ever lies between them.
+pub(super) fn nearby() -> impl Iterator<Item = f64> {
+    // The fractions of i² times an irrational number are spread evenly (Weyl 1916).
+    let golden = 0.5 * (5f64.sqrt() - 1.0);
+    (1..=16).map(move |i| 1e-10 * (2.0 * (f64::from(i * i) * golden).fract() - 1.0))
+}
 
 /// A numeric derivative.
 #[derive(Clone, Copy, Debug)]
@@ -45,19 +50,32 @@ pub(super) struct Slope {
     pub unseen: f64,
 }
 
-/// The variance of the rounding errors in values of a smooth function at equidistant points near each other.
-pub(super) fn variance(values: Vec<f64>) -> f64 {
-    mean_variance(values.into_iter().map(|x| ndarray::arr0(x).into_dyn()).collect())
+/// How well φ is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Noise {
+    /// The standard deviation of its rounding errors.
+    pub deviation: f64,
+    /// Σ|ȳ y|
+    pub size: f64,
 }
 
-/// The same for a function with values in arrays: the mean over their elements.
-pub(super) fn mean_variance(mut values: Vec<ArrayD<f64>>) -> f64 {
-    for _ in 0..4 {
-        values = values.windows(2).map(|pair| &pair[1] - &pair[0]).collect();
+/// The standard deviation, over all elements, of the rounding errors in values at the points [`nearby`].
+pub(super) fn deviation(values: &[ArrayD<f64>]) -> f64 {
+    let Some((first, n)) = values.first().zip(Some(values.len() as f64)) else { return 0.0 };
+    // Differences of numbers this near are exact.
+    let values: Vec<_> = values.iter().map(|y| y - first).collect();
+    let middle = nearby().sum::<f64>() / n;
+    let (mut level, mut slope, mut spread) = (first * 0.0, first * 0.0, 0.0);
+    for (t, y) in nearby().zip(&values) {
+        level += &(y / n);
+        slope += &(y * (t - middle));
+        spread += (t - middle).powi(2);
     }
-    let count: usize = values.iter().map(ArrayD::len).sum();
-    // The fourth difference of noise of variance σ² has the variance σ² 8!/4!² = 70 σ².
-    values.iter().map(|d| d.map(|d| d * d).sum()).sum::<f64>() / (count.max(1) as f64 * 70.0)
+    slope /= spread;
+    let residual = |(t, y): (f64, &ArrayD<f64>)| y - &level - &(&slope * (t - middle));
+    let squares: f64 = nearby().zip(&values).map(|pair| residual(pair).map(|r| r * r).sum()).sum();
+    // A line takes two degrees of freedom.
+    (squares / ((n - 2.0) * first.len().max(1) as f64)).sqrt()
 }
 
 /// The function φ(t) = ⟨ȳ, y(t)⟩, as the outputs y(t).
@@ -68,16 +86,23 @@ pub(super) struct Curve<'a, F> {
 
 impl<F: FnMut(f64) -> Result<Vec<Value<f64>>, Error>> Curve<'_, F> {
     /// dφ/dt at 0.
-    pub fn slope(&mut self, length: f64) -> Result<Slope, Error> {
-        let (noise, size) = self.noise(NEAR * length)?;
+    pub fn slope(&mut self, length: f64, noise: Noise) -> Result<Slope, Error> {
+        let Noise { mut deviation, size } = noise;
+        let base = (self.outputs)(0.0)?;
         let mut best =
             Slope { value: f64::NAN, error: f64::INFINITY, unseen: f64::EPSILON.sqrt() * size / length };
         // A row of the table: value and rounding error, for 1, 2, 3… steps extrapolated.
         let mut above: Vec<(f64, f64)> = Vec::new();
         for j in 0..STEPS {
             let h = FIRST * length / RATIO.powi(j);
-            let central = self.change(-h, h)? / (2.0 * h);
-            let mut row = vec![(central, noise / (2f64.sqrt() * h))];
+            let (before, after) = ((self.outputs)(-h)?, (self.outputs)(h)?);
+            if j == 0 {
+                let moved = moved(self.cotangents, &before, &base, &after);
+                deviation = deviation.max(0.5 * f64::EPSILON * moved);
+                best.unseen = best.unseen.max(f64::EPSILON.sqrt() * moved / length);
+            }
+            let change = difference(self.cotangents, &before, &after);
+            let mut row = vec![(change / (2.0 * h), deviation / (2f64.sqrt() * h))];
             let mut weight = 1.0;
             for (m, &(old, old_rounding)) in above.iter().enumerate() {
                 weight *= RATIO * RATIO;
@@ -95,24 +120,17 @@ impl<F: FnMut(f64) -> Result<Vec<Value<f64>>, Error>> Curve<'_, F> {
         Ok(best)
     }
 
-    /// The standard deviation of the rounding errors of φ, and Σ|ȳ y|.
-    fn noise(&mut self, near: f64) -> Result<(f64, f64), Error> {
-        let first = (self.outputs)(-near * f64::from(AROUND))?;
-        let mut values = vec![0.0];
-        let (mut size, mut least) = (0.0, 0.0);
-        for i in 1 - AROUND..=AROUND {
-            let other = (self.outputs)(near * f64::from(i))?;
-            values.push(difference(self.cotangents, &first, &other));
-            (size, least) = moved(self.cotangents, &first, &other);
+    /// Measures the rounding errors of φ near 0.
+    pub fn noise(&mut self, length: f64) -> Result<Noise, Error> {
+        let first = (self.outputs)(0.0)?;
+        let mut values = Vec::new();
+        for t in nearby() {
+            let change = difference(self.cotangents, &first, &(self.outputs)(t * length)?);
+            values.push(ndarray::arr0(change).into_dyn());
         }
-        // Half a unit in the last place of each output that moves is lost in any case.
-        Ok((variance(values).sqrt().max(0.5 * f64::EPSILON * least), size))
-    }
-
-    /// φ(b) − φ(a)
-    fn change(&mut self, a: f64, b: f64) -> Result<f64, Error> {
-        let (a, b) = ((self.outputs)(a)?, (self.outputs)(b)?);
-        Ok(difference(self.cotangents, &a, &b))
+        let size = |(v, y): (&Value<f64>, &Value<f64>)| (v.float() * y.float()).map(|p| p.abs()).sum();
+        let size = self.cotangents.iter().zip(&first).map(size).sum();
+        Ok(Noise { deviation: deviation(&values), size })
     }
 }
 
@@ -124,17 +142,21 @@ fn difference(cotangents: &[Value<f64>], a: &[Value<f64>], b: &[Value<f64>]) -> 
     cotangents.iter().zip(a).zip(b).map(term).sum()
 }
 
-/// Σ|ȳ b| over all elements, and over those that differ from `a`.
-fn moved(cotangents: &[Value<f64>], a: &[Value<f64>], b: &[Value<f64>]) -> (f64, f64) {
-    let (mut all, mut some) = (0.0, 0.0);
-    for ((v, a), b) in cotangents.iter().zip(a).zip(b) {
-        Zip::from(v.float()).and(a.float()).and(b.float()).for_each(|&v, &a, &b: &f64| {
-            let size = (v * b).abs();
-            all += size;
-            some += if a.to_bits() == b.to_bits() { 0.0 } else { size };
-        });
+/// Σ|ȳ y| over the elements that move, at the larger end of each.
+fn moved(cotangents: &[Value<f64>], before: &[Value<f64>], base: &[Value<f64>], after: &[Value<f64>]) -> f64 {
+    let mut size = 0.0;
+    for (((v, a), b), c) in cotangents.iter().zip(before).zip(base).zip(after) {
+        Zip::from(v.float()).and(a.float()).and(b.float()).and(c.float()).for_each(
+            |v, a: &f64, b: &f64, c: &f64| {
+                if a.to_bits() != b.to_bits() || b.to_bits() != c.to_bits() {
+                    // Beyond a pole there is nothing to measure.
+                    let ends = [a, c].map(|y| if y.is_finite() { y.abs() } else { 0.0 });
+                    size += v.abs() * ends[0].max(ends[1]).max(b.abs());
+                }
+            },
+        );
     }
-    (all, some)
+    size
 }
 
 #[cfg(test)]
@@ -144,7 +166,10 @@ mod tests {
     /// The slope of `f` at `x`.
     fn slope(f: impl Fn(f64) -> f64, x: f64) -> Slope {
         let outputs = |t: f64| Ok(vec![ndarray::arr0(f(x + t)).into()]);
-        Curve { outputs, cotangents: &[ndarray::arr0(1.0).into()] }.slope(x.abs().max(1.0)).unwrap()
+        let mut curve = Curve { outputs, cotangents: &[ndarray::arr0(1.0).into()] };
+        let length = x.abs().max(1.0);
+        let noise = curve.noise(length).unwrap();
+        curve.slope(length, noise).unwrap()
     }
 
     #[track_caller]
@@ -172,10 +197,12 @@ mod tests {
     }
 
     #[test]
-    #[allow(clippy::cast_possible_truncation)] // to lose digits is the point
     fn noise_is_measured_and_not_taken_for_the_slope() {
-        // Seven digits, as of a function computed in single precision.
-        let Slope { value, error, .. } = slope(|x| f64::from(x.sin() as f32), 0.7);
-        assert!((value - 0.7_f64.cos()).abs() <= SAFETY * error && (1e-9..1e-4).contains(&error), "{error}");
+        // Nine digits: the rest is scrambled bits of x.
+        let noisy = |x: f64| {
+            x.sin() + 1e-9 * ((x.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f64 / 2f64.powi(24))
+        };
+        let Slope { value, error, .. } = slope(noisy, 0.7);
+        assert!((value - 0.7_f64.cos()).abs() <= SAFETY * error && (1e-10..1e-6).contains(&error), "{error}");
     }
 }

@@ -206,3 +206,21 @@ impl fmt::Display for Report {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts() {
+        let verdict = |analytic, error| {
+            Comparison::new(analytic, &Slope { value: 1.0, error, unseen: 0.0 }, 0.0, 1.0).verdict
+        };
+        assert_eq!(verdict(1.0 + 1e-9, 1e-10), Verdict::Pass);
+        assert_eq!(verdict(1.0 + 1e-8, 1e-10), Verdict::Fail);
+        assert_eq!(verdict(1.0, 1e-3), Verdict::Inconclusive);
+        assert_eq!(verdict(1.5, 1e-3), Verdict::Fail);
+        assert_eq!(verdict(f64::NAN, 1e-10), Verdict::Fail);
+        assert_eq!(verdict(1.0, f64::NAN), Verdict::Inconclusive);
+    }
+}

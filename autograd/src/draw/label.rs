@@ -72,6 +72,7 @@ fn short(name: &'static str) -> &'static str {
     match name {
         "sigmoid" => "σ",
         "sum" => "Σ",
+        "stop_gradient" => "✂",
         name => name,
     }
 }
@@ -171,13 +172,17 @@ mod tests {
         sign(&g.graph().unwrap(), y.index())
     }
 
+    fn sigmoid(x: Expr<'_>) -> Expr<'_> {
+        x.sigmoid()
+    }
+
     #[test]
     fn signs_show_constants_where_they_stand() {
         assert_eq!(signs(|x| 1.0 - x), "1 −");
         assert_eq!(signs(|x| x - 1.0), "− 1");
         assert_eq!(signs(|x| x.max(0.0)), "max(·, 0)");
         assert_eq!(signs(|x| x * x), "⊙");
-        assert_eq!(signs(Expr::sigmoid), "σ");
+        assert_eq!(signs(sigmoid), "σ");
         assert_eq!(signs(|x| x.powi(2)), "x²");
         assert_eq!(signs(|x| x.builder().zeros([2])), "0");
     }

@@ -7,9 +7,9 @@
 //! backward node stands below the forward node that it belongs to.
 //!
 //! Three formats, for three readers:
-//! - [`svg`] for people: laid out here, with one layout for all steps, complete in one file.
-//! - [`dot`] for Graphviz: a cluster for each step.
-//! - [`json`] for programs: node-link data, with nothing left out.
+//! - [`svg()`] for people: laid out here, with one layout for all steps, complete in one file.
+//! - [`dot()`] for Graphviz: a cluster for each step.
+//! - [`json()`] for programs: node-link data, with nothing left out.
 //!
 //! In the pictures a constant that is a single number stands inside the box of the node that uses it (`1 −`),
 //! equal constants are drawn once, and a name is written where a long line would confuse: a parameter is drawn

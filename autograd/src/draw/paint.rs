@@ -21,9 +21,9 @@ const PARAMETERS: [Paint; 8] = [
     paint("#f2ecfb", "#6f42b5", "#553091"),
     paint("#f6f0dc", "#8a6d0b", "#6b5407"),
     paint("#fdeaea", "#b8322f", "#942421"),
-    paint("#e6f0fa", "#1d66a8", "#144c80"),
+    paint("#ddf4f8", "#07809c", "#055f75"),
     paint("#edf4e2", "#52791a", "#3d5c11"),
-    paint("#f6ece5", "#925028", "#733c1b"),
+    paint("#e9ecf1", "#55657b", "#3b495c"),
 ];
 
 impl Class {

@@ -144,17 +144,19 @@ impl Graph {
     /// # Errors
     /// [`Error::Unknown`], with the name most like it.
     pub fn find(&self, name: &str) -> Result<NodeId, Error> {
-        if let Some(&index) = self.leaves.get(name).or_else(|| self.names.get(&origin::Label::parse(name))) {
-            return Ok(self.id(index as usize));
-        }
-        if let Some(adjoint) = self.find_adjoint(name) {
-            return Ok(adjoint);
-        }
-        if let Some(id) = self.ids().find(|&id| self.name_at(id.index()) == name) {
-            return Ok(id);
-        }
-        let names = self.ids().map(|id| self.name_at(id.index()));
-        Err(Error::Unknown { name: name.into(), nearest: crate::nearest::nearest(name, names) })
+        self.lookup(name).ok_or_else(|| {
+            let names = self.ids().map(|id| self.name_at(id.index()));
+            Error::Unknown { name: name.into(), nearest: crate::nearest::nearest(name, names) }
+        })
+    }
+
+    /// By the tables of names; a node that nobody named is searched for.
+    fn lookup(&self, name: &str) -> Option<NodeId> {
+        let known = self.leaves.get(name).or_else(|| self.names.get(&origin::Label::parse(name)));
+        known
+            .map(|&index| self.id(index as usize))
+            .or_else(|| self.find_adjoint(name))
+            .or_else(|| self.ids().find(|&id| self.name_at(id.index()) == name))
     }
 
     /// `∂h` is the adjoint of `h` in the first sweep, `∂₂h` that in the second.
@@ -165,7 +167,7 @@ impl Graph {
         for digit in rest.chars().take(digits) {
             sweep = sweep * 10 + (u32::from(digit) - u32::from('₀')) as usize;
         }
-        self.adjoint(self.find(&of).ok()?, sweep.saturating_sub(1)).ok()?
+        self.adjoint(self.lookup(&of)?, sweep.saturating_sub(1)).ok()?
     }
 
     /// The name of a node: its own, or one made of its origin.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 /// Who made a node.
 ///
 /// The name of a node follows from its origin: `l0/h[3]` is what layer `l0` calls `h` at step 3, `l0/h[3]#2`
-/// is the second node on the way to it, and `∂l0/h[3]` is its adjoint. Unrolling again gives the same names.
+/// is the second node on the way to it, and `∂l0/h[3]` is its adjoint; `∂(l0/h[3])#1` is the first node of its VJP.
+/// Unrolling again gives the same names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
     /// The layer, with its direction if it has two: `l0`, `l1/reverse`.
@@ -122,11 +123,11 @@ impl Graph {
             if sweep > 0 {
                 write!(to, "{}", subscript(sweep + 1))?;
             }
+            // In parentheses, because `∂h#1` is the adjoint of `h#1`.
+            let on_the_way = matches!(origin.role, Role::Backward { .. });
+            to.write_str(if on_the_way { "(" } else { "" })?;
             self.write_name(to, of as usize)?;
-            return match origin.role {
-                Role::Backward { .. } => write!(to, "#{}", origin.ordinal),
-                _ => Ok(()),
-            };
+            return if on_the_way { write!(to, ")#{}", origin.ordinal) } else { Ok(()) };
         }
         let word = match &node.op {
             Op::Leaf(leaf @ Leaf::Constant(_)) => leaf.word(),

@@ -71,7 +71,7 @@ impl Operator for Gather {
 /// `y[k] = Σ x[j] over all j with i[j] = k`: rows added up by their numbers
 ///
 /// shape   x: [..n, ..r], i: [..n] in 0..rows, y: [rows, ..r]
-/// vjp     x̄ = ȳ[i]
+/// vjp     `x̄ = ȳ[i]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ScatterAdd {
     /// The number of rows of the result.

@@ -104,7 +104,7 @@ impl Operator for Reshape {
 
 /// `y = x` with its axes in another order: axis i of y is axis `order[i]` of x
 ///
-/// shape   y[i]: shape(x)[order[i]]
+/// shape   `shape(y)[i] = shape(x)[order[i]]`
 /// vjp     x̄ = ȳ with its axes put back
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Transpose {

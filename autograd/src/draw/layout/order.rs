@@ -128,8 +128,9 @@ impl Sheet {
     fn place(&mut self, below: &[Vec<usize>], above: &[Vec<usize>]) {
         const GAP: f64 = 10.0;
         const LINE_GAP: f64 = 7.0;
-        let gap =
-            |a: &Cell, b: &Cell| (a.room + b.room) / 2.0 + if a.is_box && b.is_box { GAP } else { LINE_GAP };
+        let gap = |a: &Cell, b: &Cell| {
+            f64::midpoint(a.room, b.room) + if a.is_box && b.is_box { GAP } else { LINE_GAP }
+        };
         let gaps: Vec<Vec<f64>> = self
             .levels
             .iter()

@@ -1,8 +1,9 @@
 //! Puts the sheets beside each other and the parts above each other, and everything in its place.
 
+use super::plan::{PORT, Plan, Seat};
 use super::route::{Across, Gutter};
 use super::rows::Row;
-use super::{Bend, Frame, Layout, Line, PORT, Plan, Seat, TAG_HEIGHT, of_part, side};
+use super::{Bend, Frame, Layout, Line, TAG_HEIGHT, of_part, side};
 use crate::draw::layout::wire::Wire;
 use crate::draw::scene::{Column, Part};
 
@@ -26,70 +27,79 @@ struct Columns {
 }
 
 pub(super) fn place(plan: &Plan, across: &mut Across) -> Layout {
-    let items = &plan.scene.items;
-    let mut frames: Vec<Frame> =
-        plan.sizes.iter().map(|&[width, height]| Frame { width, height, ..Frame::default() }).collect();
-    // The lower edges of the sheets, and of the parts.
-    let mut floors = [0.0; 4];
-    let mut divider = None;
-    let mut edge = HEAD;
+    let frame = |&[width, height]: &[f64; 2]| Frame { width, height, ..Frame::default() };
+    let mut frames: Vec<Frame> = plan.sizes.iter().map(frame).collect();
+    let Heights { floors, divider, bottom } = heights(plan, &mut frames);
+    across.assign(plan, &frames, &floors);
+    let columns = columns(plan, across);
+    for ((frame, item), seat) in frames.iter_mut().zip(&plan.scene.items).zip(&plan.seats) {
+        frame.x = match (item.column, *seat) {
+            (Column::Side, _) | (_, None) => columns.first - frame.width,
+            (column, Some(Seat { sheet, cell })) => {
+                let sheet = &plan.sheets[sheet];
+                let left = match column {
+                    Column::Step(s) => columns.steps[s] + (columns.width - sheet.width) / 2.0,
+                    _ => columns.end,
+                };
+                left + sheet.cells[cell].x - frame.width / 2.0
+            }
+        };
+    }
+    let mut layout = Layout {
+        width: columns.end + plan.sheets[1].width.max(plan.sheets[3].width) + MARGIN,
+        height: bottom,
+        frames,
+        tags: Vec::new(),
+        lines: Vec::new(),
+        bands: bands(plan, &columns, &floors),
+        column_width: columns.width,
+        columns: columns.steps.clone(),
+        divider,
+    };
+    let ports = tags(plan, across, &mut layout);
+    lines(plan, across, &columns, &floors, &ports, &mut layout);
+    layout
+}
+
+/// The lower edges of the sheets, the line between the parts, the lower edge of all.
+struct Heights {
+    floors: [f64; 4],
+    divider: Option<f64>,
+    bottom: f64,
+}
+
+/// Puts the parts above each other and gives every box its height.
+fn heights(plan: &Plan, frames: &mut [Frame]) -> Heights {
+    let mut heights = Heights { floors: [0.0; 4], divider: None, bottom: HEAD };
     for part in [Part::Forward, Part::Backward] {
+        if plan.scene.items.iter().all(|item| item.part != part) {
+            continue;
+        }
         let aside = aside(plan, part);
         let sizes: Vec<f64> = aside.iter().map(|&i| frames[i].height).collect();
         let high =
             of_part(part).map(|s| plan.rows[s].height).into_iter().fold(side::height(&sizes), f64::max);
-        let is_empty = items.iter().all(|item| item.part != part);
-        if part == Part::Backward && !is_empty {
-            divider = Some(edge + DIVIDE / 2.0);
-            edge += DIVIDE;
+        if part == Part::Backward {
+            heights.divider = Some(heights.bottom + DIVIDE / 2.0);
+            heights.bottom += DIVIDE;
         }
-        let bottom = if is_empty { edge } else { edge + high };
+        let top = heights.bottom;
+        heights.bottom += high;
         for s in of_part(part) {
             // Outputs are at the far edge of their part.
-            floors[s] = if part == Part::Forward { edge + plan.rows[s].height } else { bottom };
+            let forward = part == Part::Forward;
+            heights.floors[s] = if forward { top + plan.rows[s].height } else { heights.bottom };
         }
         for (frame, seat) in frames.iter_mut().zip(&plan.seats) {
             if let Some(Seat { sheet, cell }) = *seat
                 && of_part(part).contains(&sheet)
             {
-                frame.y = floors[sheet] - row(plan, sheet, cell).middle - frame.height / 2.0;
+                frame.y = heights.floors[sheet] - row(plan, sheet, cell).middle - frame.height / 2.0;
             }
         }
-        put_aside(plan, &aside, &mut frames, edge, bottom);
-        edge = bottom;
+        put_aside(plan, &aside, frames, top, heights.bottom);
     }
-    across.assign(plan, &frames, &floors);
-    let columns = columns(plan, across);
-    let left = |item: usize, width: f64| match (items[item].column, plan.seats[item]) {
-        (Column::Step(s), Some(seat)) => {
-            columns.steps[s] + (columns.width - plan.sheets[seat.sheet].width) / 2.0
-        }
-        (Column::End, _) => columns.end,
-        _ => columns.first - width,
-    };
-    for i in 0..frames.len() {
-        let x = left(i, frames[i].width);
-        let middle = plan.seats[i].map(|seat| plan.sheets[seat.sheet].cells[seat.cell].x);
-        frames[i].x = middle.map_or(x, |middle| x + middle - frames[i].width / 2.0);
-    }
-    let end_width = of_part(Part::Forward).into_iter().chain(of_part(Part::Backward));
-    let end_width = end_width.skip(1).step_by(2).map(|s| plan.sheets[s].width).fold(0.0, f64::max);
-    let mut layout = Layout {
-        width: columns.end + end_width + MARGIN,
-        height: edge,
-        frames,
-        tags: Vec::new(),
-        lines: Vec::new(),
-        bands: Vec::new(),
-        column_width: columns.width,
-        columns: Vec::new(),
-        divider,
-    };
-    let ports = tags(plan, across, &mut layout);
-    lines(plan, across, &columns, &floors, &ports, &mut layout);
-    layout.bands = bands(plan, &columns, &floors);
-    layout.columns = columns.steps;
-    layout
+    heights
 }
 
 fn row(plan: &Plan, sheet: usize, cell: usize) -> Row {
@@ -166,6 +176,9 @@ fn tags(plan: &Plan, across: &Across, layout: &mut Layout) -> Vec<f64> {
             }
             x += width;
         }
+        if plan.is_commutative(i) {
+            uncross(plan, i, &mut ports);
+        }
         let above: Vec<usize> =
             plan.outgoing[i].iter().copied().filter(|&l| plan.wires[l] == Wire::TagAbove).collect();
         let leaves = |&l: &usize| plan.wires[l] == Wire::Rise || across.leaves_above(l);
@@ -180,6 +193,25 @@ fn tags(plan: &Plan, across: &Across, layout: &mut Layout) -> Vec<f64> {
         }
     }
     ports
+}
+
+/// Gives the ports of an item's lines to them in the order in which they come.
+fn uncross(plan: &Plan, item: usize, ports: &mut [f64]) {
+    let Some(Seat { sheet, cell }) = plan.seats[item] else { return };
+    let sheet = &plan.sheets[sheet];
+    let mut lines: Vec<(f64, usize)> = Vec::new();
+    for &l in plan.incoming[item].iter().filter(|&&l| plan.wires[l] == Wire::Rise) {
+        if let Some(from) = plan.seats[plan.scene.links[l].from] {
+            let last = sheet.passing.get(&(from.cell, sheet.cells[cell].level - 1)).copied();
+            lines.push((sheet.cells[last.unwrap_or(from.cell)].x, l));
+        }
+    }
+    let mut places: Vec<f64> = lines.iter().map(|&(_, l)| ports[l]).collect();
+    places.sort_by(f64::total_cmp);
+    lines.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for ((_, l), place) in lines.into_iter().zip(places) {
+        ports[l] = place;
+    }
 }
 
 /// The lines to an item from other columns.

@@ -1,9 +1,10 @@
 //! Lines to other columns: straight from the side of a box, or along the channel above or below it, into the
 //! gutter between the columns, up or down in a lane of it, and to the user in the same way.
 
+use super::Frame;
+use super::plan::{Plan, Seat};
 use super::rows::{LANE, Rows};
 use super::wire::Wire;
-use super::{Frame, Plan, Seat};
 use crate::draw::scene::Column;
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,6 +1,6 @@
 //! How each operand is shown: as a line, or as a name where the line would be long.
 
-use super::Seat;
+use super::plan::Seat;
 use super::sheet::Sheet;
 use crate::draw::label::Class;
 use crate::draw::scene::{Column, Item, Link, Part, Scene};

@@ -1,0 +1,170 @@
+//! The gradient check itself: right gradients pass, and every kind of wrong one is found and named.
+
+use autograd::check::Verdict;
+use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
+use autograd::{Builder, Check, Error, Expr, Point, Scalar, Type, Value, check, kernels};
+use ndarray::arr1;
+
+/// `y = a b`, element by element, with a VJP of one's own.
+struct Product(for<'g> fn(usize, &[Expr<'g>], Expr<'g>) -> Adjoint<'g>);
+
+impl std::fmt::Debug for Product {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("Product")
+    }
+}
+
+impl Product {
+    fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
+        (x[0].float() * x[1].float()).into()
+    }
+}
+
+impl Operator for Product {
+    kernels!();
+    fn name(&self) -> &'static str {
+        "product"
+    }
+    fn infer(&self, operands: &[Type]) -> Result<Type, String> {
+        Ok(operands[0].clone())
+    }
+    fn vjp<'g>(&self, i: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
+        (self.0)(i, x, dy)
+    }
+    fn notation(&self) -> Notation {
+        Notation::Function
+    }
+    fn sample(s: &mut Sampler) -> Sample<Self> {
+        let operand = s.float([2], Domain::reals(-1.0, 1.0));
+        Sample::new(Self(right), [operand.clone(), operand])
+    }
+}
+
+fn right<'g>(i: usize, x: &[Expr<'g>], dy: Expr<'g>) -> Adjoint<'g> {
+    (dy * x[1 - i]).into()
+}
+
+/// The verdicts on `a`, on `b`, and whether order 2 passes, of a product with this VJP between other ops.
+fn verdicts(vjp: for<'g> fn(usize, &[Expr<'g>], Expr<'g>) -> Adjoint<'g>) -> [Verdict; 3] {
+    let g = Builder::new();
+    let (a, b) = (g.parameter("a", [3, 3]), g.parameter("b", [3, 3]));
+    let y = g.custom(Product(vjp), &[a.sin(), b]).tanh();
+    let first = check(y).unwrap();
+    let second = Check::new(y).order(2).run().unwrap();
+    let order2 = second.tensors.iter().filter(|t| t.order == 2).map(autograd::check::Tensor::verdict).max();
+    [
+        first.tensor("a").unwrap().verdict(),
+        first.tensor("b").unwrap().verdict(),
+        order2.unwrap_or(Verdict::Fail),
+    ]
+}
+
+#[test]
+fn every_kind_of_wrong_rule_is_found() {
+    use Verdict::{Fail, Pass};
+    assert_eq!(verdicts(right), [Pass, Pass, Pass]);
+    // Sign, factor, operands mixed up, transposed, dropped, off by a little.
+    assert_eq!(verdicts(|_, x, dy| (-(dy * x[1])).into()), [Fail, Fail, Fail]);
+    assert_eq!(
+        verdicts(|i, x, dy| (dy * x[1 - i] * if i == 0 { 2.0 } else { 1.0 }).into()),
+        [Fail, Pass, Fail]
+    );
+    assert_eq!(verdicts(|i, x, dy| (dy * x[i]).into()), [Fail, Fail, Fail]);
+    assert_eq!(verdicts(|i, x, dy| (dy * x[1 - i].transpose(&[1, 0])).into()), [Fail, Fail, Fail]);
+    assert_eq!(verdicts(|i, x, dy| if i == 0 { right(i, x, dy) } else { Adjoint::Zero }), [Pass, Fail, Fail]);
+    assert_eq!(verdicts(|i, x, dy| (dy * x[1 - i] * (1.0 + 1e-8)).into()), [Fail, Fail, Fail]);
+    assert_eq!(verdicts(|i, x, dy| (dy * x[1 - i] * f64::NAN).into()), [Fail, Fail, Fail]);
+    // Right numbers in the wrong graph: only the second derivative shows it.
+    assert_eq!(verdicts(|i, x, dy| (dy * x[1 - i].stop_gradient()).into()), [Pass, Pass, Fail]);
+}
+
+#[test]
+fn a_report_says_what_and_where_the_worst_first() {
+    let g = Builder::new();
+    let (a, b) = (g.parameter("a", [2, 2]), g.parameter("b", [2, 2]));
+    let y = g.custom(Product(|i, x, dy| (dy * x[1 - i] * if i == 1 { -1.0 } else { 1.0 }).into()), &[a, b]);
+    let report = check(y).unwrap();
+    let text = report.to_string();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "gradients of product#1 [2, 2], 2 tensors, seed 0: 1 of 2 did not pass");
+    assert!(lines[1].starts_with("  FAIL  b [2, 2]  analytic "), "{text}");
+    assert!(lines[2].starts_with("          at [") && lines[2].ends_with("ratio -1.0000"), "{text}");
+    assert!(lines.last().unwrap().starts_with("  pass  a [2, 2]"), "{text}");
+    assert_eq!(report.worst().unwrap().name, "b");
+    assert_eq!(report.tensor("b").unwrap().elements.len(), 4);
+}
+
+/// Beside a weight with a gradient 10⁸ times as large, an error in the bias of one part in a thousand is seen.
+#[test]
+fn a_small_bias_is_not_lost_beside_a_big_weight() {
+    let g = Builder::new();
+    let (w, b) = (g.parameter("w", [5, 5]), g.parameter("b", [5]));
+    let one = g.constant(arr1(&[1.0; 5]));
+    let wrong = g.custom(Product(|i, x, dy| (dy * x[1 - i] * 1.001).into()), &[b, one]);
+    let y = (w * 1e8).sin().sum() * 1e-2 + (w * 1e6 + wrong * 1e-2).sum();
+    let report = Check::new(y).at(Point::new().with(w, ndarray::Array2::zeros([5, 5]))).run().unwrap();
+    assert_eq!(report.tensor("b").unwrap().verdict(), Verdict::Fail, "{report}");
+}
+
+#[test]
+fn stopped_gradients_are_held() {
+    let g = Builder::new();
+    let x = g.parameter("x", [3]);
+    let y = x * x.sin().stop_gradient() + x.stop_gradient();
+    let report = Check::new(y).order(2).elements(3).run().unwrap();
+    assert!(report.passed(), "{report}");
+}
+
+#[test]
+fn interior_nodes_several_outputs_and_index_inputs() {
+    let g = Builder::new();
+    let (table, i) = (g.parameter("table", [4, 3]), g.index_input("i", [5], 4));
+    let h = table.gather(i).tanh().named("h");
+    let report = Check::all(&[h * h, h.sum(), h, h]).wrt(&[h, table]).order(2).elements(100).run().unwrap();
+    assert!(report.passed(), "{report}");
+    assert_eq!(report.tensor("h").unwrap().elements.len(), 15);
+    assert_eq!(report.tensors.iter().filter(|t| t.order == 1).count(), 2);
+    // The order-2 tensors: h, table, and a cotangent for each of the three outputs.
+    assert_eq!(report.tensors.iter().filter(|t| t.order == 2).count(), 5);
+}
+
+#[test]
+fn a_check_is_determined_by_its_seed_and_leaves_the_graph_alone() {
+    let g = Builder::new();
+    let y = g.parameter("w", [3]).exp();
+    let before = g.graph().unwrap().text();
+    let [a, b, c] = [1, 1, 2].map(|seed| Check::new(y).seed(seed).order(2).run().unwrap());
+    assert_eq!(a, b);
+    assert_ne!(a.tensors[0].comparison, c.tensors[0].comparison);
+    assert_eq!(g.graph().unwrap().text(), before);
+}
+
+#[test]
+fn what_a_check_refuses() {
+    let g = Builder::new();
+    let (x, i) = (g.parameter("x", [2]), g.index_input("i", [2], 3));
+    let h = x.exp().named("h");
+    let message = |result: Result<autograd::Report, Error>| {
+        result.unwrap_err().to_string().split("\n  at ").next().unwrap().to_string()
+    };
+    assert_eq!(message(check(i)), "i [2] of 0..3 has no gradient to check: it holds no real numbers");
+    assert_eq!(message(check(i.one_hot(3))), "`one_hot#1` depends on no parameter and no real-valued input");
+    assert_eq!(message(Check::new(x).order(3).run()), "a check has order 1 or 2, not 3");
+    assert_eq!(message(Check::all(&[]).run()), "there is no output to check");
+    assert_eq!(
+        message(Check::new(x).wrt(&[i]).run()),
+        "there is no gradient towards i [2] of 0..3: it holds no real numbers"
+    );
+    assert_eq!(
+        message(check((x - 5.0).ln())),
+        "the value for `ln#1` does not fit: it is not finite at the point of this check: give values with `Check::at`, away from there"
+    );
+    let set = Point::new().with(h, arr1(&[1.0, 2.0]));
+    assert_eq!(
+        message(Check::new(h.sin()).at(set).run()),
+        "the value for `h` does not fit: a check is done at values of leaves, and this node is computed: leave its value out"
+    );
+    let other = Builder::new();
+    assert!(matches!(Check::new(x).wrt(&[other.parameter("x", [])]).run(), Err(Error::Foreign { .. })));
+    assert!(matches!(check(x + g.parameter("y", [3])), Err(Error::Operands { .. })));
+}
