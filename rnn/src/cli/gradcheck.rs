@@ -76,7 +76,7 @@ pub fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
             writeln!(out, "{t}{title}{t:#}")?;
             writeln!(
                 out,
-                "{f}{:name$}  {:shape$}  {:>10}  {:>10}  {:>6}  {:>6}{f:#}",
+                "{f}{:name$}  {:shape$} {:>10} {:>10}  {:>6}  {:>6}{f:#}",
                 "tensor", "shape", "symbolic", "numeric", "differ", "within"
             )?;
         }
@@ -84,7 +84,7 @@ pub fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
         let (verdict, style) = (tensor.verdict(), paint::verdict(tensor.verdict() == Verdict::Pass));
         writeln!(
             out,
-            "{:name$}  {its_shape:shape$}  {analytic:>10.3e}  {numeric:>10.3e}  {:>6.0e}  {tolerance:>6.0e}  \
+            "{:name$}  {its_shape:shape$} {analytic:>10.3e} {numeric:>10.3e}  {:>6.0e}  {tolerance:>6.0e}  \
              {style}{verdict}{style:#}",
             tensor.name,
             tensor.comparison.difference(),
@@ -128,4 +128,25 @@ fn to_json(report: &Report) -> serde_json::Value {
         "passed": report.passed(), "subject": report.subject, "seed": report.seed, "order": report.order,
         "tensors": report.tensors.iter().map(tensor).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_gradient_comes_first_and_decides() {
+        let mut report = Specimen::default().check(1, 0).unwrap();
+        let wrong = report.tensors.len() - 1;
+        let name = report.tensors[wrong].name.clone();
+        for (found, word) in [(Verdict::Fail, "FAIL 1 of 8"), (Verdict::Inconclusive, "OPEN 1 of 8")] {
+            report.tensors[wrong].comparison.verdict = found;
+            let mut out = Vec::new();
+            table(&mut out, &report).unwrap();
+            verdict(&mut out, &report).unwrap();
+            let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
+            assert!(text.lines().nth(2).unwrap().starts_with(&name), "{text}");
+            assert!(text.lines().last().unwrap().starts_with(word), "{text}");
+        }
+    }
 }

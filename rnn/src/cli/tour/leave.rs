@@ -39,7 +39,8 @@ pub fn leave(out: &mut impl Write, folder: &Path, net: &Learned) -> Result<(), B
         }
     }
     writeln!(out)?;
-    let program = std::env::args().next().unwrap_or_else(|| "rnn".into());
+    let program = std::env::args_os().next().unwrap_or_else(|| "rnn".into());
+    let program = program.to_string_lossy();
     let (t, f) = (paint::TITLE, paint::FAINT);
     writeln!(out, "{t}Next{t:#}\n")?;
     for (what, command) in [
