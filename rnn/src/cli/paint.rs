@@ -57,7 +57,10 @@ mod tests {
     #[test]
     fn lines_are_full_and_lose_no_word() {
         assert_eq!(wrap("ab ßd e  longer f", 4), ["ab", "ßd e", "longer", "f"]);
-        assert_eq!(wrap("ab cd", 5), ["ab cd"]);
+        assert_eq!(
+            (wrap("ab ßß", 5), wrap("ab ßß", 4)),
+            (vec!["ab ßß".into()], vec!["ab".into(), "ßß".into()])
+        );
         assert!(wrap(" ", 5).is_empty());
     }
 }
