@@ -15,6 +15,7 @@ mod layers;
 pub mod model;
 pub mod parameters;
 pub mod plot;
+pub mod study;
 pub mod tasks;
 pub mod train;
 mod unroll;

@@ -3,13 +3,20 @@
 //! A command returns its exit code or an error; an error is printed once, after `error:`, and makes the code 1. Usage
 //! errors are clap's and make it 2.
 
+mod cells;
+mod compare;
 mod flags;
+mod gradcheck;
+mod graph;
+mod paint;
 mod predict;
 mod progress;
 mod resume;
 mod run;
 mod sample;
+mod specimen;
 mod strip;
+mod tour;
 mod trace;
 mod train;
 
@@ -35,6 +42,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // one value of it ever lives
 enum Command {
+    Tour(tour::Args),
     /// Train a net on a text, on labelled sentences, on a series, or on a synthetic task
     #[command(subcommand)]
     Train(train::Train),
@@ -42,6 +50,10 @@ enum Command {
     Sample(sample::Sample),
     /// Ask a trained model for the class of sentences, or for the next values of a series
     Predict(predict::Predict),
+    Graph(graph::Args),
+    Gradcheck(gradcheck::Args),
+    Compare(compare::Args),
+    Cells(cells::Args),
 }
 
 /// What a command ends with: an exit code, or an error for the person.
@@ -51,9 +63,14 @@ type Result = std::result::Result<ExitCode, Box<dyn std::error::Error>>;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Command::Tour(args) => args.run(),
         Command::Train(train) => train.run(),
         Command::Sample(sample) => sample.run(),
         Command::Predict(predict) => predict.run(),
+        Command::Graph(args) => args.run(),
+        Command::Gradcheck(args) => args.run(),
+        Command::Compare(args) => args.run(),
+        Command::Cells(args) => args.run(),
     };
     result.unwrap_or_else(|error| {
         if is_closed_pipe(&*error) {

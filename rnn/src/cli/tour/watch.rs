@@ -1,0 +1,65 @@
+//! Chapter 2: the hidden state and the verdict, word by word.
+
+use super::learn::Learned;
+use super::{SENTENCE, bar, height, say};
+use crate::cli::paint;
+use crate::study::read;
+use ndarray::ArrayView1;
+use std::io::Write;
+
+/// Shows the net reading the sentence.
+pub fn watch(out: &mut impl Write, net: &Learned) -> Result<(), Box<dyn std::error::Error>> {
+    let reading = read(&net.model, &net.parameters, &net.vocabulary, SENTENCE)?;
+    let unknown: Vec<&str> =
+        reading.words.iter().filter(|word| !word.known).map(|word| word.text.as_str()).collect();
+    say(
+        out,
+        &format!(
+            "\"{SENTENCE}\". Below is the state h[t] after each word, one column a unit: low is near −1, middle 0, \
+             high near +1. Units are sorted by their weight in the verdict: those on the right raise \"positive\", \
+             those on the left lower it. Beside it is what the net would answer if the sentence ended there.",
+        ),
+    )?;
+    let order = votes(net);
+    let hidden = order.len();
+    let f = paint::FAINT;
+    writeln!(out, "  {f}{:8}  {:hidden$}   positive{f:#}", "", "h[t]")?;
+    for (t, word) in reading.words.iter().enumerate() {
+        let mark = if word.known { "" } else { "*" };
+        write!(out, "  {:8}  ", format!("{}{mark}", word.text))?;
+        strip(out, reading.states.row(t), &order)?;
+        let p = f64::from(reading.probabilities[[t, net.positive]]);
+        writeln!(out, "  {:5.1} %  {}", 100.0 * p, bar(p))?;
+    }
+    writeln!(out)?;
+    if !unknown.is_empty() {
+        say(
+            out,
+            &format!(
+                "* The net does not know \"{}\": the word is not in its vocabulary, and it reads <unk>, as it does for \
+                 every rare word. What came before decides.",
+                unknown.join("\", \"")
+            ),
+        )?;
+    }
+    Ok(())
+}
+
+/// The units from the one that speaks loudest against "positive" to the one that speaks loudest for it.
+fn votes(net: &Learned) -> Vec<usize> {
+    let head = &net.parameters["head.weight"];
+    let vote = |unit: &usize| head[[net.positive, *unit]] - head[[1 - net.positive, *unit]];
+    let mut units: Vec<usize> = (0..net.model.hidden).collect();
+    units.sort_by(|a, b| vote(a).total_cmp(&vote(b)));
+    units
+}
+
+/// One block a unit: its height is the value, and its colour the sign.
+fn strip(out: &mut impl Write, state: ArrayView1<f32>, order: &[usize]) -> std::io::Result<()> {
+    for &unit in order {
+        let value = f64::from(state[unit]);
+        let style = if value < 0.0 { paint::BELOW } else { paint::ABOVE };
+        write!(out, "{style}{}{style:#}", height(value.midpoint(1.0)))?;
+    }
+    Ok(())
+}
