@@ -24,3 +24,8 @@ pub use cell::Cell;
 pub use layers::{Dropout, Layers, Start, Unrolled};
 pub use parameters::Parameters;
 pub use unroll::{Run, Unroll};
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -31,7 +31,7 @@ pub struct Outcome {
     pub gradients: Parameters,
     /// The outputs of each step, or the single one: `[batch, outputs]`.
     pub outputs: Vec<ArrayD<f32>>,
-    /// The states at the end, `[layers · directions, batch, size]`.
+    /// The states at the end, `[layers · directions, batch, size]`; none unless states are carried.
     pub last: Vec<ArrayD<f32>>,
 }
 
