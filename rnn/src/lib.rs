@@ -8,6 +8,7 @@ pub mod cli;
 pub mod compare;
 pub mod data;
 pub mod files;
+pub mod infer;
 pub mod init;
 
 mod layers;

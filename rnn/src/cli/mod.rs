@@ -9,30 +9,47 @@ mod flags;
 mod gradcheck;
 mod graph;
 mod paint;
+mod predict;
 mod progress;
+mod resume;
+mod run;
+mod sample;
 mod specimen;
+mod strip;
 mod tour;
+mod trace;
 mod train;
 
 use clap::{Parser, Subcommand};
-use std::io::ErrorKind;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// See, check and train recurrent nets.
 #[derive(Debug, Parser)]
-#[command(name = "rnn", version, about, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "rnn",
+    version,
+    about,
+    propagate_version = true,
+    args_override_self = true,
+    max_term_width = 100
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-#[allow(clippy::large_enum_variant)] // there is one, for the life of the process
+#[allow(clippy::large_enum_variant)] // one value of it ever lives
 enum Command {
     Tour(tour::Args),
     /// Train a net on a text, on labelled sentences, on a series, or on a synthetic task
     #[command(subcommand)]
     Train(train::Train),
+    /// Write text with a trained language model
+    Sample(sample::Sample),
+    /// Ask a trained model for the class of sentences, or for the next values of a series
+    Predict(predict::Predict),
     Graph(graph::Args),
     Gradcheck(gradcheck::Args),
     Compare(compare::Args),
@@ -48,21 +65,29 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Tour(args) => args.run(),
         Command::Train(train) => train.run(),
+        Command::Sample(sample) => sample.run(),
+        Command::Predict(predict) => predict.run(),
         Command::Graph(args) => args.run(),
         Command::Gradcheck(args) => args.run(),
         Command::Compare(args) => args.run(),
         Command::Cells(args) => args.run(),
     };
     result.unwrap_or_else(|error| {
-        use std::io::Write;
-        // Whoever reads our output has seen enough, as `head` does.
-        let closed = |e: &std::io::Error| e.kind() == ErrorKind::BrokenPipe;
-        if error.downcast_ref().is_some_and(closed) {
+        if is_closed_pipe(&*error) {
             return ExitCode::SUCCESS;
         }
         let style = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
-        // If standard error is closed there is nobody to tell.
-        let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {error}");
+        say(&format!("{style}error:{style:#} {error}"));
         ExitCode::FAILURE
     })
+}
+
+/// Writes a line to standard error, without styles unless it is a terminal. If it is closed there is nobody to tell.
+fn say(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Whether the reader of standard output has seen enough, as `head` has: no failure of ours.
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -45,7 +45,9 @@ pub enum StepError {
     #[error(transparent)]
     Graph(#[from] autograd::Error),
     /// A NaN or an infinity.
-    #[error("not a finite number: it arose at {culprit}")]
+    #[error(
+        "a number that is not finite arose at {culprit}; a lower --lr or a bound on the gradient with --clip prevents it"
+    )]
     NotFinite {
         /// The node where it arose.
         culprit: String,

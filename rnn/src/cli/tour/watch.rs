@@ -1,10 +1,10 @@
 //! Chapter 2: the hidden state and the verdict, word by word.
 
 use super::learn::Learned;
-use super::{SENTENCE, bar, height, say};
+use super::{SENTENCE, bar, say};
 use crate::cli::paint;
+use crate::cli::strip::strip;
 use crate::study::read;
-use ndarray::ArrayView1;
 use std::io::Write;
 
 /// Shows the net reading the sentence.
@@ -26,10 +26,10 @@ pub fn watch(out: &mut impl Write, net: &Learned) -> Result<(), Box<dyn std::err
     writeln!(out, "  {f}{:8}  {:hidden$}   positive{f:#}", "", "h[t]")?;
     for (t, word) in reading.words.iter().enumerate() {
         let mark = if word.known { "" } else { "*" };
-        write!(out, "  {:8}  ", format!("{}{mark}", word.text))?;
-        strip(out, reading.states.row(t), &order)?;
+        let state: Vec<f32> = order.iter().map(|&unit| reading.states[[t, unit]]).collect();
         let p = f64::from(reading.probabilities[[t, net.positive]]);
-        writeln!(out, "  {:5.1} %  {}", 100.0 * p, bar(p))?;
+        let (word, state) = (format!("{}{mark}", word.text), strip(&state, 1.0));
+        writeln!(out, "  {word:8}  {state}  {:5.1} %  {}", 100.0 * p, bar(p))?;
     }
     writeln!(out)?;
     if !unknown.is_empty() {
@@ -52,14 +52,4 @@ fn votes(net: &Learned) -> Vec<usize> {
     let mut units: Vec<usize> = (0..net.model.hidden).collect();
     units.sort_by(|a, b| vote(a).total_cmp(&vote(b)));
     units
-}
-
-/// One block a unit: its height is the value, and its colour the sign.
-fn strip(out: &mut impl Write, state: ArrayView1<f32>, order: &[usize]) -> std::io::Result<()> {
-    for &unit in order {
-        let value = f64::from(state[unit]);
-        let style = if value < 0.0 { paint::BELOW } else { paint::ABOVE };
-        write!(out, "{style}{}{style:#}", height(value.midpoint(1.0)))?;
-    }
-    Ok(())
 }
