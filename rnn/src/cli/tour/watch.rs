@@ -4,14 +4,12 @@ use super::learn::Learned;
 use super::{SENTENCE, bar, say};
 use crate::cli::paint;
 use crate::cli::strip::strip;
-use crate::study::read;
 use std::io::Write;
 
 /// Shows the net reading the sentence.
 pub fn watch(out: &mut impl Write, net: &Learned) -> Result<(), Box<dyn std::error::Error>> {
-    let reading = read(&net.model, &net.parameters, &net.vocabulary, SENTENCE)?;
-    let unknown: Vec<&str> =
-        reading.words.iter().filter(|word| !word.known).map(|word| word.text.as_str()).collect();
+    let steps = net.classifier()?.trace(SENTENCE)?;
+    let unknown: Vec<&str> = steps.iter().filter(|step| !step.known).map(|step| step.word.as_str()).collect();
     say(
         out,
         &format!(
@@ -24,11 +22,11 @@ pub fn watch(out: &mut impl Write, net: &Learned) -> Result<(), Box<dyn std::err
     let hidden = order.len();
     let f = paint::FAINT;
     writeln!(out, "  {f}{:8}  {:hidden$}   positive{f:#}", "", "h[t]")?;
-    for (t, word) in reading.words.iter().enumerate() {
-        let mark = if word.known { "" } else { "*" };
-        let state: Vec<f32> = order.iter().map(|&unit| reading.states[[t, unit]]).collect();
-        let p = f64::from(reading.probabilities[[t, net.positive]]);
-        let (word, state) = (format!("{}{mark}", word.text), strip(&state, 1.0));
+    for step in &steps {
+        let mark = if step.known { "" } else { "*" };
+        let state: Vec<f32> = order.iter().map(|&unit| step.state[unit]).collect();
+        let p = step.probabilities[net.positive];
+        let (word, state) = (format!("{}{mark}", step.word), strip(&state, 1.0));
         writeln!(out, "  {word:8}  {state}  {:5.1} %  {}", 100.0 * p, bar(p))?;
     }
     writeln!(out)?;
