@@ -166,19 +166,8 @@ impl Layers {
         start: &Start<'g>,
         dropout: Option<Dropout<'g>>,
     ) -> Unrolled<'g> {
-        let refuse = |why: String| self.poisoned(g, g.refuse(why));
-        if inputs.is_empty() || self.depth == 0 {
-            return refuse(format!(
-                "a net of {} layers over {} steps: both are at least 1",
-                self.depth,
-                inputs.len()
-            ));
-        }
-        if let Start::From(values) = start
-            && values.len() != self.states().len()
-        {
-            let names: Vec<_> = self.states().into_iter().map(|s| s.name).collect();
-            return refuse(format!("{} initial states were given, and the cell has {names:?}", values.len()));
+        if let Some(why) = self.misfit(weights, inputs, lengths, start) {
+            return self.poisoned(g, g.refuse(why));
         }
         let live = lengths.map(|lengths| mask(g, lengths, inputs.len()));
         let batch = inputs[0].shape().first().copied().unwrap_or(1);
@@ -195,7 +184,8 @@ impl Layers {
                     })
                     .collect();
             }
-            let run = |direction: usize| {
+            let mut directions: Vec<Run> = Vec::with_capacity(self.directions());
+            for direction in 0..self.directions() {
                 let lane = layer * self.directions() + direction;
                 let name = match (self.bidirectional, direction) {
                     (false, _) => format!("l{layer}"),
@@ -209,9 +199,8 @@ impl Layers {
                     self.initial(g, start, lane, batch)
                 };
                 let unroll = Unroll { reverse, live: live.as_deref(), window: self.window };
-                unroll.run(&*self.cell, &weights[lane], &inputs, &initial)
-            };
-            let directions: Vec<Run> = (0..self.directions()).map(run).collect();
+                directions.push(unroll.run(&*self.cell, &weights[lane], &inputs, &initial));
+            }
             inputs = match &directions[..] {
                 [forward] => forward.outputs.clone(),
                 both => (0..inputs.len())
@@ -225,6 +214,42 @@ impl Layers {
             runs.push(directions);
         }
         Unrolled { g, runs, outputs: inputs }
+    }
+
+    /// What does not fit this net, for what would otherwise fail far from its cause or broadcast unseen.
+    fn misfit<'g>(
+        &self,
+        weights: &[Weights<'g>],
+        inputs: &[Expr<'g>],
+        lengths: Option<Expr<'g>>,
+        start: &Start<'g>,
+    ) -> Option<String> {
+        let (depth, steps, lanes, states) = (self.depth, inputs.len(), self.lanes(), self.states());
+        let Some(first) = inputs.first().filter(|_| depth > 0) else {
+            return Some(format!("a net of {depth} layers over {steps} steps: both are at least 1"));
+        };
+        if weights.len() != lanes {
+            let given = weights.len();
+            return Some(format!(
+                "weights of {given} layers and directions were given, and the net has {lanes}"
+            ));
+        }
+        let batch = first.shape().first().copied().unwrap_or(1);
+        if let Some(lengths) = lengths.filter(|l| !l.is_poisoned() && *l.shape() != [batch, 1]) {
+            return Some(format!("lengths are [{batch}, 1], one for each sequence, and not {lengths:?}"));
+        }
+        let Start::From(values) = start else { return None };
+        if values.len() != states.len() {
+            let (given, names) = (values.len(), states.into_iter().map(|s| s.name).collect::<Vec<_>>());
+            return Some(format!("{given} initial states were given, and the cell has {names:?}"));
+        }
+        let fits = |value: &Expr, size| [batch, 1].iter().any(|&b| *value.shape() == [lanes, b, size]);
+        let wrong = values.iter().zip(&states).find(|(v, state)| !v.is_poisoned() && !fits(v, state.size));
+        wrong.map(|(v, State { name, size })| {
+            format!(
+                "the initial `{name}` is [{lanes}, {batch}, {size}], or with 1 for the batch, and not {v:?}"
+            )
+        })
     }
 
     /// What is returned when there is nothing to unroll: of one step, and poisoned throughout.

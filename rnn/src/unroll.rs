@@ -1,6 +1,6 @@
 //! One layer over time: the loop that names nodes.
 
-use crate::cell::{Cell, Weights};
+use crate::cell::{Cell, Next, Weights};
 use autograd::Expr;
 
 /// How a layer is unrolled.
@@ -12,7 +12,8 @@ pub struct Unroll<'a, 'g> {
     /// sequence's states are carried on and its output is zero.
     pub live: Option<&'a [Expr<'g>]>,
     /// The number of steps after which the states are cut from what made them: truncated BPTT (Williams &
-    /// Peng 1990). The values are carried on; the adjoint stops.
+    /// Peng 1990). The values are carried on; the adjoint stops. The cuts lie at the same places of the input in
+    /// both directions, and cut only sequences that run on both sides: so padding moves none of them.
     pub window: Option<usize>,
 }
 
@@ -57,14 +58,10 @@ impl<'g> Unroll<'_, 'g> {
         let mut done = Vec::with_capacity(steps);
         for (k, &t) in order.iter().enumerate() {
             let _step = g.step(t + 1);
-            if k > 0 && self.window.is_some_and(|window| k.is_multiple_of(window)) {
-                states = states
-                    .iter()
-                    .zip(&names)
-                    .map(|(s, n)| s.stop_gradient().named(&format!("{n}.cut")))
-                    .collect();
+            if k > 0 {
+                states = self.cut(t.max(order[k - 1]), &states, &names);
             }
-            let next = cell.step(w, inputs[t], &states);
+            let next = declared(cell.step(w, inputs[t], &states), &states, &names);
             let named: Vec<Expr> = next.states.iter().zip(&names).map(|(s, name)| s.named(name)).collect();
             // The output is mostly a state, and is then carried as one.
             let as_state = named.iter().position(|s| s.id() == next.output.id());
@@ -94,5 +91,39 @@ impl<'g> Unroll<'_, 'g> {
         let (outputs, by_step) = done.into_iter().map(|(_, output, states)| (output, states)).unzip();
         let last_output = last_output.expect("there is at least one step");
         Run { outputs, states: by_step, last: states, last_output }
+    }
+
+    /// The states on their way into or out of step `later`, cut if a window ends there.
+    fn cut(&self, later: usize, states: &[Expr<'g>], names: &[String]) -> Vec<Expr<'g>> {
+        if !self.window.is_some_and(|window| later.is_multiple_of(window)) {
+            return states.to_vec();
+        }
+        let cut = |(&s, name): (&Expr<'g>, &String)| {
+            let stopped = s.stop_gradient();
+            self.live.map_or(stopped, |live| live[later].select(stopped, s)).named(&format!("{name}.cut"))
+        };
+        states.iter().zip(names).map(cut).collect()
+    }
+}
+
+/// What a step returned, if it has the states that the cell declares; poisoned otherwise.
+#[track_caller]
+fn declared<'g>(next: Next<'g>, before: &[Expr<'g>], names: &[String]) -> Next<'g> {
+    let found = next.states.len();
+    let resized = |((new, old), name): ((&Expr, &Expr), &String)| {
+        (!new.is_poisoned() && !old.is_poisoned() && new.shape() != old.shape())
+            .then(|| format!("the cell's state `{name}` is {}, and its step returns {new:?}", old.shape()))
+    };
+    let wrong = if found == names.len() {
+        next.states.iter().zip(before).zip(names).find_map(resized)
+    } else {
+        Some(format!("the cell has the states {names:?}, and its step returns {found} of them"))
+    };
+    match wrong {
+        None => next,
+        Some(why) => {
+            let poison = next.output.builder().refuse(why);
+            Next { output: poison, states: vec![poison; before.len()] }
+        }
     }
 }

@@ -93,14 +93,12 @@ impl<'g> Index<&str> for Weights<'g> {
 
     #[track_caller]
     fn index(&self, name: &str) -> &Expr<'g> {
-        self.named.iter().find(|(n, _)| n == name).map_or_else(
-            || {
-                let near = nearest(name, self.named.iter().map(|(n, _)| n.clone()));
-                let hint = near.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
-                self.missing.builder().refuse(format!("the cell declares no weight `{name}`{hint}"));
-                &self.missing
-            },
-            |(_, w)| w,
-        )
+        if let Some((_, w)) = self.named.iter().find(|(n, _)| n == name) {
+            return w;
+        }
+        let near = nearest(name, self.named.iter().map(|(n, _)| n.clone()));
+        let hint = near.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+        self.missing.builder().refuse(format!("the cell declares no weight `{name}`{hint}"));
+        &self.missing
     }
 }

@@ -1,4 +1,4 @@
-//! Losses. Each gives the sum over a batch; the mean divides by a count that the model knows.
+//! Losses, element by element; the mean divides their sum by a count that the model knows.
 
 use autograd::Expr;
 use serde::{Deserialize, Serialize};
@@ -16,13 +16,13 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// The sum of the losses of all rows. Logits or values `z [batch, outputs]`, targets of the same shape.
+    /// The terms of the sum, `[batch, outputs]`, for logits or values `z` and targets of the same shape.
     #[track_caller]
-    pub fn total<'g>(self, z: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
+    pub fn terms<'g>(self, z: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
         match self {
-            Self::CrossEntropy => -(target * z.log_softmax(1)).sum(),
-            Self::MeanSquared => (z - target).powi(2).sum(),
-            Self::BinaryCrossEntropy => (z.softplus() - target * z).sum(),
+            Self::CrossEntropy => -(target * z.log_softmax(1)),
+            Self::MeanSquared => (z - target).powi(2),
+            Self::BinaryCrossEntropy => z.softplus() - target * z,
         }
     }
 

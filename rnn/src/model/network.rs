@@ -4,7 +4,7 @@ use super::{Head, Input, Loss, Model, ModelError, Start};
 use crate::layers::{self, Dropout};
 use crate::parameters::Parameters;
 use autograd::{Builder, Expr, Graph, NodeId, Point, Scalar, Type, Value, grad};
-use ndarray::{Array2, ArrayD};
+use ndarray::{Array2, ArrayD, arr0};
 use std::sync::Arc;
 
 /// What a network is for.
@@ -36,7 +36,7 @@ pub struct Network {
     pub start: Vec<NodeId>,
     /// The loss: a mean over all that is not ignored.
     pub loss: NodeId,
-    /// What the mean is taken over: its number, at least 1.
+    /// What the mean is taken over: its number. If it is 0, so is the loss.
     pub count: NodeId,
     /// The outputs `[batch, outputs]`: one a step, or a single one. Logits for classes.
     pub outputs: Vec<NodeId>,
@@ -125,26 +125,27 @@ impl Model {
         );
         let tops = self.tops(&g, &run, lengths, steps);
         let (y, targets) = self.targets(&g, steps, batch);
-        let count = self.count(&g, &targets, lengths, steps, batch).named("count");
+        // Beyond its length a sequence has no loss, whatever its targets are.
         let each = self.head == Head::EachStep;
+        let live = |t: usize| {
+            let g = &g;
+            lengths
+                .filter(|_| each)
+                .map(|lengths| lengths.greater(g.constant(Value::Index(arr0(t).into_dyn()))))
+        };
+        let live: Vec<Option<Expr>> = (0..targets.len()).map(live).collect();
+        let count = self.count(&g, &targets, &live, lengths, steps, batch).named("count");
+        let over = if self.loss.is_of_classes() { count.max(1.0) } else { count };
         let mut outputs = Vec::new();
         let mut losses = Vec::new();
         for (t, &top) in tops.iter().enumerate() {
             let _step = each.then(|| g.step(t + 1));
             let top =
                 dropout.map_or(top, |dropout| dropout.apply(top, streams + steps + t).named("top.dropped"));
-            let output = (top.linear(head.0) + head.1).named(if self.loss.is_of_classes() {
-                "logits"
-            } else {
-                "output"
-            });
-            let mut total = (output, targets[t]);
-            if let (true, Some(lengths), false) = (each, lengths, self.loss.is_of_classes()) {
-                // Beyond its length a sequence is right whatever it says.
-                let live = lengths.greater(g.constant(Value::Index(ndarray::arr0(t).into_dyn())));
-                total = (live.select(output, 0.0), live.select(targets[t], 0.0));
-            }
-            losses.push((self.loss.total(total.0, total.1) / count).named("L"));
+            let name = if self.loss.is_of_classes() { "logits" } else { "output" };
+            let output = (top.linear(head.0) + head.1).named(name);
+            let terms = masked(self.loss.terms(output, targets[t]), live[t]);
+            losses.push((terms.sum() / over).named("L"));
             outputs.push(output);
         }
         let loss = if let [one] = losses[..] { one } else { g.sum(&losses).named("loss") };
@@ -245,14 +246,16 @@ impl Model {
         &self,
         g: &'g Builder,
         targets: &[Expr<'g>],
+        live: &[Option<Expr<'g>>],
         lengths: Option<Expr<'g>>,
         steps: usize,
         batch: usize,
     ) -> Expr<'g> {
         let values = match (self.loss, lengths, self.head) {
             (Loss::CrossEntropy, ..) => {
-                let ones: Vec<Expr> = targets.iter().map(|t| t.sum()).collect();
-                return g.sum(&ones).max(1.0);
+                let ones: Vec<Expr> =
+                    targets.iter().zip(live).map(|(&t, &live)| masked(t, live).sum()).collect();
+                return g.sum(&ones);
             }
             (_, Some(lengths), Head::EachStep) => {
                 return real(g, lengths, steps).sum() * self.outputs as f64;
@@ -262,6 +265,11 @@ impl Model {
         };
         g.scalar((values * self.outputs) as f64)
     }
+}
+
+/// Zero where a sequence has ended.
+fn masked<'g>(x: Expr<'g>, live: Option<Expr<'g>>) -> Expr<'g> {
+    live.map_or(x, |live| live.select(x, 0.0))
 }
 
 /// Lengths `[batch, 1]` in `0..=steps` as real numbers.
@@ -294,7 +302,7 @@ impl Network {
             point.set(id, Value::Index(column.into_dyn()));
         }
         if let Some(id) = self.seed {
-            point.set(id, Value::Index(ndarray::arr0(seed).into_dyn()));
+            point.set(id, Value::Index(arr0(seed).into_dyn()));
         }
         for (&id, value) in self.start.iter().zip(start) {
             point.set(id, value.clone());

@@ -95,9 +95,13 @@ impl Networks {
             let network = self.network(feed.steps(), to - from, train)?;
             let start = if self.mode.carry { carried(&network, start, from, to)? } else { Vec::new() };
             let part = if shares == 1 { feed.clone() } else { self.rows(feed, from, to) };
-            // Every share of every step draws its own masks.
-            let point =
-                network.point(parameters, &part, &start, seed.wrapping_mul(shares).wrapping_add(i) >> 1);
+            // Every share of every step draws its own masks; a seed is below the largest number.
+            let point = network.point(
+                parameters,
+                &part,
+                &start,
+                seed.wrapping_mul(shares).wrapping_add(i) % usize::MAX,
+            );
             parts.push((network, point, part));
         }
         let class = self.model.loss.is_of_classes();
@@ -254,11 +258,13 @@ fn join(parts: Vec<Outcome>) -> Outcome {
     if parts.len() == 0 {
         return whole;
     }
-    let first = whole.count / count;
+    // Of no targets at all the mean is 0, and not 0/0.
+    let all = count.max(1.0);
+    let first = whole.count / all;
     whole.loss *= first;
     scale(&mut whole.gradients, first);
     for part in parts {
-        let share = part.count / count;
+        let share = part.count / all;
         whole.loss += share * part.loss;
         whole.right = (whole.right.0 + part.right.0, whole.right.1 + part.right.1);
         for ((_, sum), (_, g)) in whole.gradients.iter_mut().zip(part.gradients.iter()) {

@@ -357,9 +357,9 @@ impl Save {
 }
 
 /// The seed of an update's dropout masks.
+#[allow(clippy::cast_possible_truncation)] // the lower bits are as good as all
 fn mask_seed(seed: u64, step: u64) -> usize {
-    let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step) >> 2;
-    usize::try_from(mixed).unwrap_or(usize::MAX - 1)
+    seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step) as usize
 }
 
 /// The first entry in which two configurations differ, unless it is one that may change when a run goes on.
@@ -391,4 +391,17 @@ fn brief(value: &serde_json::Value) -> String {
 #[allow(clippy::cast_possible_truncation)] // losses are computed in single precision
 fn single(loss: f64) -> f32 {
     loss as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mask_seed;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_update_draws_its_own_masks() {
+        let seeds: HashSet<_> =
+            (0..3).flat_map(|seed| (0..1000).map(move |step| mask_seed(seed, step))).collect();
+        assert_eq!(seeds.len(), 3000);
+    }
 }
