@@ -44,7 +44,7 @@ impl Args {
                 Ok(differences) => agree += usize::from(self.table(&mut out, &differences)?),
                 Err(error) => {
                     let bad = paint::BAD;
-                    writeln!(anstream::stderr(), "{bad}error:{bad:#} {error}")?;
+                    super::say(&format!("{bad}error:{bad:#} {error}"));
                 }
             }
         }

@@ -15,10 +15,6 @@ pub const BAD: Style = coloured(AnsiColor::Red).effects(Effects::BOLD);
 pub const TITLE: Style = Style::new().effects(Effects::BOLD);
 /// What is there for whoever looks twice.
 pub const FAINT: Style = Style::new().effects(Effects::DIMMED);
-/// Above zero.
-pub const ABOVE: Style = coloured(AnsiColor::Yellow);
-/// Below zero.
-pub const BELOW: Style = coloured(AnsiColor::Blue);
 /// Four lines in one chart.
 pub const LINES: [Style; 4] = [
     coloured(AnsiColor::Red),

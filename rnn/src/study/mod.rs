@@ -11,9 +11,9 @@
 //! ```
 
 mod fade;
-mod reading;
+mod sentence;
 mod specimen;
 
 pub use fade::fade;
-pub use reading::{Reading, ReadingError, Word, check_sentence, network_of, read};
+pub use sentence::{check_sentence, network_of};
 pub use specimen::Specimen;

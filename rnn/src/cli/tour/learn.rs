@@ -2,9 +2,9 @@
 
 use super::{bar, height, say};
 use crate::data::{Labelled, Vocabulary};
+use crate::infer::{Classifier, InferError};
 use crate::model::{Head, Inits, Input, Loss, Model, Start};
 use crate::parameters::Parameters;
-use crate::study::read;
 use crate::tasks::Sentiment;
 use crate::train::optim::Method;
 use crate::train::schedule::Schedule;
@@ -26,16 +26,15 @@ pub struct Learned {
     pub model: Model,
     pub vocabulary: Vocabulary,
     pub parameters: Parameters,
+    pub classes: Vec<String>,
     /// The class "positive".
     pub positive: usize,
 }
 
 impl Learned {
-    /// The probability that a sentence is positive.
-    pub fn positive(&self, sentence: &str) -> Result<f64, crate::study::ReadingError> {
-        let reading = read(&self.model, &self.parameters, &self.vocabulary, sentence)?;
-        let last = reading.probabilities.nrows() - 1;
-        Ok(reading.probabilities[[last, self.positive]].into())
+    /// The net in use.
+    pub fn classifier(&self) -> Result<Classifier<'_>, InferError> {
+        Classifier::new(&self.model, &self.parameters, &self.vocabulary, &self.classes)
     }
 }
 
@@ -95,13 +94,14 @@ pub fn learn(out: &mut impl Write, seed: u64) -> Result<Learned, Box<dyn std::er
 
     let parameters = trainer.best().clone();
     let positive = data.classes.len() - 1;
-    let learned = Learned { model, vocabulary, parameters, positive };
+    let learned = Learned { model, vocabulary, parameters, classes: data.classes, positive };
+    let mut classifier = learned.classifier()?;
     say(
         out,
         "Order matters to it: neither of these two is among the sentences, and one word turns the verdict.",
     )?;
     for sentence in PAIR {
-        let p = learned.positive(sentence)?;
+        let p = classifier.judge(sentence)?.probabilities[positive];
         writeln!(out, "  {sentence:22}  {:5.1} % positive  {}", 100.0 * p, bar(p))?;
     }
     writeln!(out)?;

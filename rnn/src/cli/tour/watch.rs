@@ -1,17 +1,15 @@
 //! Chapter 2: the hidden state and the verdict, word by word.
 
 use super::learn::Learned;
-use super::{SENTENCE, bar, height, say};
+use super::{SENTENCE, bar, say};
 use crate::cli::paint;
-use crate::study::read;
-use ndarray::ArrayView1;
+use crate::cli::strip::strip;
 use std::io::Write;
 
 /// Shows the net reading the sentence.
 pub fn watch(out: &mut impl Write, net: &Learned) -> Result<(), Box<dyn std::error::Error>> {
-    let reading = read(&net.model, &net.parameters, &net.vocabulary, SENTENCE)?;
-    let unknown: Vec<&str> =
-        reading.words.iter().filter(|word| !word.known).map(|word| word.text.as_str()).collect();
+    let steps = net.classifier()?.trace(SENTENCE)?;
+    let unknown: Vec<&str> = steps.iter().filter(|step| !step.known).map(|step| step.word.as_str()).collect();
     say(
         out,
         &format!(
@@ -24,12 +22,12 @@ pub fn watch(out: &mut impl Write, net: &Learned) -> Result<(), Box<dyn std::err
     let hidden = order.len();
     let f = paint::FAINT;
     writeln!(out, "  {f}{:8}  {:hidden$}   positive{f:#}", "", "h[t]")?;
-    for (t, word) in reading.words.iter().enumerate() {
-        let mark = if word.known { "" } else { "*" };
-        write!(out, "  {:8}  ", format!("{}{mark}", word.text))?;
-        strip(out, reading.states.row(t), &order)?;
-        let p = f64::from(reading.probabilities[[t, net.positive]]);
-        writeln!(out, "  {:5.1} %  {}", 100.0 * p, bar(p))?;
+    for step in &steps {
+        let mark = if step.known { "" } else { "*" };
+        let state: Vec<f32> = order.iter().map(|&unit| step.state[unit]).collect();
+        let p = step.probabilities[net.positive];
+        let (word, state) = (format!("{}{mark}", step.word), strip(&state, 1.0));
+        writeln!(out, "  {word:8}  {state}  {:5.1} %  {}", 100.0 * p, bar(p))?;
     }
     writeln!(out)?;
     if !unknown.is_empty() {
@@ -52,14 +50,4 @@ fn votes(net: &Learned) -> Vec<usize> {
     let mut units: Vec<usize> = (0..net.model.hidden).collect();
     units.sort_by(|a, b| vote(a).total_cmp(&vote(b)));
     units
-}
-
-/// One block a unit: its height is the value, and its colour the sign.
-fn strip(out: &mut impl Write, state: ArrayView1<f32>, order: &[usize]) -> std::io::Result<()> {
-    for &unit in order {
-        let value = f64::from(state[unit]);
-        let style = if value < 0.0 { paint::BELOW } else { paint::ABOVE };
-        write!(out, "{style}{}{style:#}", height(value.midpoint(1.0)))?;
-    }
-    Ok(())
 }
