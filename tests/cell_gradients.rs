@@ -47,7 +47,7 @@ fn nearest_kink(problem: &Problem) -> f64 {
     let relus = graph.ids().filter(|&id| matches!(graph.node(id).unwrap().op, Op::Relu(_)));
     let operands: Vec<_> = relus.flat_map(|id| graph.operands(id).unwrap().collect::<Vec<_>>()).collect();
     let values = eval(&graph, &built.point, &operands).unwrap();
-    values.iter().flat_map(|v| v.float()).fold(f64::INFINITY, |least, x| least.min(x.abs()))
+    values.iter().flat_map(Value::float).fold(f64::INFINITY, |least, x| least.min(x.abs()))
 }
 
 /// Reverse mode and differences must agree, tensor by tensor, at order one and two.

@@ -66,6 +66,7 @@ proptest! {
         }
     }
 
+    /// Outputs and states to the last bit; gradients up to the order in which sequences are added up.
     #[test]
     fn a_sequence_in_a_batch_is_what_it_is_alone(setup in setups()) {
         for problem in problems(&setup) {
@@ -76,9 +77,9 @@ proptest! {
                 let length = problem.length(b);
                 let alone = problem.alone(b).solve();
                 let of = |a: &ArrayD<f64>, axis: usize| a.select(Axis(axis), &[b]);
-                near(&steps(&of(&whole.output, 1), 0..length), &alone.output, &what);
-                near(&of(&whole.last_output, 0), &alone.last_output, &what);
-                whole.last.iter().zip(&alone.last).for_each(|(w, a)| near(&of(w, 1), a, &what));
+                assert_eq!(steps(&of(&whole.output, 1), 0..length), alone.output, "{what}");
+                assert_eq!(of(&whole.last_output, 0), alone.last_output, "{what}");
+                whole.last.iter().zip(&alone.last).for_each(|(w, a)| assert_eq!(&of(w, 1), a, "{what}"));
                 near(&steps(&of(&whole.gradients["x"], 1), 0..length), &alone.gradients["x"], &what);
                 for (name, gradient) in alone.gradients.into_iter().filter(|(name, _)| name != "x") {
                     // The gradients of an own start stand side by side, those of all that is shared are added up.
@@ -98,10 +99,10 @@ proptest! {
         for problem in problems(&setup) {
             let order: Vec<usize> = (0..problem.batch()).map(|b| (b + 1) % problem.batch()).collect();
             let (whole, turned) = (problem.solve(), problem.sequences(&order).solve());
-            near(&turned.output, &whole.output.select(Axis(1), &order), "output");
-            near(&turned.last_output, &whole.last_output.select(Axis(0), &order), "last output");
+            assert_eq!(turned.output, whole.output.select(Axis(1), &order));
+            assert_eq!(turned.last_output, whole.last_output.select(Axis(0), &order));
             for (turned, whole) in turned.last.iter().zip(&whole.last) {
-                near(turned, &whole.select(Axis(1), &order), "last state");
+                assert_eq!(*turned, whole.select(Axis(1), &order));
             }
             for (name, gradient) in &whole.gradients {
                 let own = gradient.ndim() == 3 && gradient.shape()[1] == problem.batch();
@@ -265,7 +266,7 @@ proptest! {
         for problem in problems(&setup) {
             let part = |range: std::ops::Range<usize>, start: Vec<ArrayD<f64>>| {
                 let (x, v_output) = (steps(&problem.x, range.clone()), steps(&problem.v_output, range));
-                Problem { x, v_output, start, ..problem.clone() }.solve()
+                Problem { x, start, v_output, ..problem.clone() }.solve()
             };
             let whole = problem.solve();
             let first = part(0..at, problem.start.clone());

@@ -79,6 +79,19 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     })
 }
 
+/// Whether [`write_whole`] could write the file now: asked before hours of work, not after. Nothing is changed.
+///
+/// # Errors
+///
+/// [`FileError`] as [`write_whole`] would give it.
+pub fn check_writable(path: &Path) -> Result<(), FileError> {
+    let check = || match place(path)? {
+        Place::Device(target) => File::options().write(true).open(target).map(drop),
+        Place::File { folder, .. } => temporary_in(&folder).map(drop),
+    };
+    check().map_err(|source| FileError { path: path.to_owned(), action: Action::Write, source })
+}
+
 /// Reads the whole file.
 ///
 /// # Errors
@@ -88,7 +101,15 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(|source| FileError { path: path.to_owned(), action: Action::Read, source })
 }
 
-fn write_with(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+/// Where the bytes of a path go.
+enum Place {
+    /// Straight to what is there, which holds nothing to keep.
+    Device(PathBuf),
+    /// To a temporary file in `folder`, which then becomes `target`.
+    File { target: PathBuf, folder: PathBuf, permissions: Option<fs::Permissions> },
+}
+
+fn place(path: &Path) -> io::Result<Place> {
     let target = match fs::canonicalize(path) {
         Ok(target) => target,
         Err(_) => path.to_owned(), // nothing there yet
@@ -97,20 +118,28 @@ fn write_with(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> i
     if target.file_name().is_none() || old.as_ref().is_some_and(fs::Metadata::is_dir) {
         return Err(ErrorKind::IsADirectory.into());
     }
-    let old_permissions = match old {
-        Some(old) if !old.is_file() => return write(&mut File::options().write(true).open(&target)?),
+    let permissions = match old {
+        Some(old) if !old.is_file() => return Ok(Place::Device(target)),
         // A rename does not ask the old file; its owner may have locked it on purpose.
         Some(old) if old.permissions().readonly() => return Err(ErrorKind::PermissionDenied.into()),
         old => old.map(|old| old.permissions()),
     };
     let folder = match target.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
     };
-    let mut temporary = temporary_in(folder)?;
+    Ok(Place::File { target, folder, permissions })
+}
+
+fn write_with(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let (target, folder, permissions) = match place(path)? {
+        Place::Device(target) => return write(&mut File::options().write(true).open(&target)?),
+        Place::File { target, folder, permissions } => (target, folder, permissions),
+    };
+    let mut temporary = temporary_in(&folder)?;
     // From here on, an early return drops `temporary`, which removes it.
     write(temporary.as_file_mut())?;
-    if let Some(permissions) = old_permissions {
+    if let Some(permissions) = permissions {
         temporary.as_file().set_permissions(permissions)?;
     }
     temporary.as_file().sync_all()?;
@@ -152,6 +181,17 @@ mod tests {
     }
 
     #[test]
+    fn asking_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        check_writable(&path).unwrap();
+        assert!(names(folder.path()).is_empty());
+        write_whole(&path, b"old").unwrap();
+        check_writable(&path).unwrap();
+        assert_eq!((read(&path).unwrap(), names(folder.path()).len()), (b"old".to_vec(), 1));
+    }
+
+    #[test]
     fn an_error_half_way_leaves_the_old_file_and_no_temporary() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
@@ -169,6 +209,8 @@ mod tests {
     fn assert_refused(path: &Path, reason: ErrorKind, mend: &str) {
         let error = write_whole(path, b"x").unwrap_err();
         assert_eq!(error.source.kind(), reason, "{error}");
+        let early = check_writable(path).map_err(|error| error.source.kind());
+        assert!(early == Err(reason) || path == Path::new("/dev/full"), "{early:?}");
         let text = error.to_string();
         assert!(text.contains(mend) && text.contains(&path.display().to_string()), "{text}");
     }

@@ -9,12 +9,14 @@ pub mod compare;
 pub mod data;
 pub mod equations;
 pub mod files;
+pub mod infer;
 pub mod init;
 
 mod layers;
 pub mod model;
 pub mod parameters;
 pub mod plot;
+pub mod study;
 pub mod tasks;
 pub mod train;
 mod unroll;
@@ -23,3 +25,8 @@ pub use cell::Cell;
 pub use layers::{Dropout, Layers, NetState, Start, Unrolled};
 pub use parameters::Parameters;
 pub use unroll::{Run, Unroll};
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -9,7 +9,7 @@ use autograd::ops::{Domain, Sampler};
 use autograd::{Builder, Expr, Graph, Point, Type, Value, eval, grad};
 use ndarray::{Array2, ArrayD, Axis, Slice};
 use proptest::prelude::*;
-use rnn::cell::Cell;
+use rnn::cell::{Cell, Weights};
 use rnn::{Layers, Start, Unrolled};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -171,7 +171,7 @@ impl Problem {
             input
         });
         let weights = net.declare(g, "");
-        for (spec, (_, w)) in net.weights().into_iter().zip(weights.iter().flat_map(|lane| lane.iter())) {
+        for (spec, (_, w)) in net.weights().into_iter().zip(weights.iter().flat_map(Weights::iter)) {
             point.set(w, self.weights[&spec.name].clone());
             leaves.push((spec.name, w));
         }

@@ -85,19 +85,19 @@ impl Step<'_> {
     }
 
     /// W x + b
-    fn from_input(&self, k: usize, x: &Vector) -> Vector {
+    fn input_part(&self, k: usize, x: &Vector) -> Vector {
         self.product("weight_ih", k, x) + self.bias("bias_ih", k)
     }
 
     /// U h + c
-    fn from_state(&self, k: usize, h: &Vector) -> Vector {
+    fn state_part(&self, k: usize, h: &Vector) -> Vector {
         self.product("weight_hh", k, h) + self.bias("bias_hh", k)
     }
 
     /// The states after one step; the first is the output.
     fn of(&self, cell: &str, x: &Vector, states: &[Vector]) -> Vec<Vector> {
         let h = &states[0];
-        let a = |k| self.from_input(k, x) + self.from_state(k, h);
+        let a = |k| self.input_part(k, x) + self.state_part(k, h);
         match cell {
             // Elman 1990
             "elman" => vec![tanh(&a(0))],
@@ -111,13 +111,13 @@ impl Step<'_> {
             // Cho et al. 2014, eq. 5-8, with the reset where cuDNN has it
             "gru" => {
                 let (r, z) = (sigmoid(&a(0)), sigmoid(&a(1)));
-                let n = tanh(&(self.from_input(2, x) + &r * &self.from_state(2, h)));
+                let n = tanh(&(self.input_part(2, x) + &r * &self.state_part(2, h)));
                 vec![&z * h + (1.0 - &z) * n]
             }
             // Cho et al. 2014, eq. 5-8
             "gru-v1" => {
                 let (r, z) = (sigmoid(&a(0)), sigmoid(&a(1)));
-                let n = tanh(&(self.from_input(2, x) + self.from_state(2, &(&r * h))));
+                let n = tanh(&(self.input_part(2, x) + self.state_part(2, &(&r * h))));
                 vec![&z * h + (1.0 - &z) * n]
             }
             other => panic!("`{other}` is not written out by hand"),

@@ -29,8 +29,7 @@ use std::sync::Arc;
 ///
 /// impl Cell for Mgu {
 ///     fn weights(&self, input: usize, hidden: usize) -> Vec<Weight> {
-///         let gate = |g| Weight::gate(g, input, hidden); // W_g, U_g and b_g
-///         [gate("f"), gate("n")].concat()
+///         Weight::gates(["f", "n"], input, hidden) // W_f, U_f, b_f, W_n, U_n, b_n
 ///     }
 ///     fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _t: usize) -> Next<'g> {
 ///         let h = state[0];

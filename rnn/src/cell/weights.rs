@@ -72,6 +72,11 @@ impl Weight {
         ]
     }
 
+    /// The three weights of each gate: see [`Weight::gate`].
+    pub fn gates<const N: usize>(gates: [&str; N], input: usize, hidden: usize) -> Vec<Self> {
+        gates.into_iter().flat_map(|gate| Self::gate(gate, input, hidden)).collect()
+    }
+
     /// PyTorch's four weights of a layer whose gates are stacked: `weight_ih [gates · hidden, input]`,
     /// `weight_hh [gates · hidden, hidden]`, `bias_ih` and `bias_hh [gates · hidden]`.
     pub fn stacked(gates: &[&str], input: usize, hidden: usize) -> Vec<Self> {

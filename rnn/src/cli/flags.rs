@@ -7,6 +7,7 @@ use crate::train::schedule::Schedule;
 use crate::train::{Clip, Options};
 use clap::Args;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// The net.
 #[derive(Args, Debug)]
@@ -20,22 +21,22 @@ pub struct Net {
     #[arg(long, value_name = "NAME")]
     pub activation: Option<String>,
     /// Size of the states
-    #[arg(long, default_value_t = 128, value_name = "N")]
+    #[arg(long, default_value_t = 128, value_name = "N", value_parser = size)]
     pub hidden: usize,
     /// Number of layers
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = size)]
     pub layers: usize,
     /// Read each sequence in both directions
     #[arg(long)]
     pub bidirectional: bool,
     /// Features of a symbol; 0 for unit vectors instead of a learned table
-    #[arg(long, default_value_t = 64, value_name = "N")]
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = size_or_zero)]
     pub embedding: usize,
     /// Probability of dropping an element of every connection but those through time
-    #[arg(long, default_value_t = 0.0, value_name = "P")]
+    #[arg(long, default_value_t = 0.0, value_name = "P", allow_negative_numbers = true, value_parser = probability)]
     pub dropout: f64,
     /// Cut the gradient every N steps: truncated BPTT
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
     pub tbptt: Option<usize>,
     /// Learn the initial state instead of starting at zero
     #[arg(long)]
@@ -47,7 +48,7 @@ pub struct Net {
     #[arg(long, value_name = "INIT")]
     pub init_input: Option<Init>,
     /// First value of the forget gate's bias
-    #[arg(long, value_name = "B", allow_negative_numbers = true)]
+    #[arg(long, value_name = "B", allow_negative_numbers = true, value_parser = finite)]
     pub forget_bias: Option<f64>,
 }
 
@@ -83,34 +84,34 @@ impl Net {
 #[command(next_help_heading = "Training")]
 pub struct Training {
     /// Times the training part is gone through
-    #[arg(long, default_value_t = 10, value_name = "N")]
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = at_least_one::<u64>)]
     pub epochs: u64,
     /// Sequences of a batch
-    #[arg(long, default_value_t = 32, value_name = "N")]
+    #[arg(long, default_value_t = 32, value_name = "N", value_parser = at_least_one::<usize>)]
     pub batch_size: usize,
     /// sgd, adagrad, rmsprop, adam or adamw, with options as in sgd:momentum=0.9
     #[arg(long, default_value = "adam", value_name = "METHOD")]
     pub optim: Method,
     /// Learning rate; the method's own if not given
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = positive)]
     pub lr: Option<f64>,
     /// constant, cosine[:FLOOR] or step:EVERY:FACTOR, each perhaps behind warmup:STEPS+
     #[arg(long, default_value = "constant", value_name = "SCHEDULE")]
     pub schedule: Schedule,
     /// Scale gradients down to this norm
-    #[arg(long, value_name = "NORM", conflicts_with = "clip_value", allow_negative_numbers = true)]
+    #[arg(long, value_name = "NORM", conflicts_with = "clip_value", allow_negative_numbers = true, value_parser = positive)]
     pub clip: Option<f64>,
     /// Cut each element of the gradients to ± this value
-    #[arg(long, value_name = "BOUND", allow_negative_numbers = true)]
+    #[arg(long, value_name = "BOUND", allow_negative_numbers = true, value_parser = positive)]
     pub clip_value: Option<f64>,
     /// Stop after N epochs without a better validation
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u64>)]
     pub patience: Option<u64>,
     /// Decides all that is random
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
     /// Share the rows of a batch out over N threads
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = at_least_one::<usize>)]
     pub threads: usize,
 }
 
@@ -134,22 +135,139 @@ impl Training {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Files")]
 pub struct Output {
-    /// Where the best model is written; the last state goes beside it, as NAME.last.safetensors
+    /// Where the best model is written; the state to go on from stands beside it, as NAME.last.safetensors
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
-    /// Go on from the last state of --checkpoint; from the start if there is none
+    /// Go on from the last state of --checkpoint, bit for bit as if never stopped; from the start if there is none.
+    /// All flags but --epochs and --patience must be those of the first run
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
     /// Updates between two writings of the last state
-    #[arg(long, default_value_t = 200, value_name = "N", requires = "checkpoint")]
+    #[arg(long, default_value_t = 200, value_name = "N", requires = "checkpoint", value_parser = at_least_one::<u64>)]
     pub save_every: u64,
     /// One JSON object a line for each reported update and each epoch
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
     /// Updates between two reports
-    #[arg(long, default_value_t = 100, value_name = "N")]
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = at_least_one::<u64>)]
     pub log_interval: u64,
-    /// The loss over time as a picture
+    /// The loss over the updates as a picture, drawn anew after each epoch
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
+}
+
+/// A whole number of at least 1.
+pub fn at_least_one<N: FromStr<Err: ToString> + Default + PartialEq>(text: &str) -> Result<N, String> {
+    match text.parse::<N>() {
+        Ok(n) if n == N::default() => Err("it must be at least 1".into()),
+        Ok(n) => Ok(n),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The most that a size may be: beyond it no memory holds the net, and sums of sizes might overflow.
+const LARGEST: usize = 1_000_000;
+
+/// A size of at least 1.
+pub fn size(text: &str) -> Result<usize, String> {
+    at_least_one(text).and_then(bounded)
+}
+
+fn size_or_zero(text: &str) -> Result<usize, String> {
+    text.parse::<usize>().map_err(|error| error.to_string()).and_then(bounded)
+}
+
+fn bounded(size: usize) -> Result<usize, String> {
+    if size > LARGEST { Err(format!("it must be at most {LARGEST}")) } else { Ok(size) }
+}
+
+/// A number that `fits`, which `need` says in words.
+fn number(text: &str, need: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if x.is_finite() && fits(x) => Ok(x),
+        Ok(_) => Err(format!("it must be {need}")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A number above 0.
+pub fn positive(text: &str) -> Result<f64, String> {
+    number(text, "above 0 and finite", |x| x > 0.0)
+}
+
+/// A number of at least 0.
+pub fn not_negative(text: &str) -> Result<f64, String> {
+    number(text, "at least 0 and finite", |x| x >= 0.0)
+}
+
+/// A number of at least 0 and below 1.
+pub fn probability(text: &str) -> Result<f64, String> {
+    number(text, "at least 0 and below 1", |x| (0.0..1.0).contains(&x))
+}
+
+/// A share of the data that leaves some for training beside the tenth for validation.
+pub fn share(text: &str) -> Result<f64, String> {
+    number(text, "above 0 and below 0.9: a tenth is for validation", |x| x > 0.0 && x < 0.9)
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    number(text, "finite", |_| true)
+}
+
+/// The flag that decides an entry of a checkpoint's configuration.
+pub fn flag_of(entry: &str) -> String {
+    let flag = match entry {
+        "batch_size" => "--batch-size",
+        "options.learning_rate" => "--lr",
+        "options.method" => "--optim",
+        "options.schedule" => "--schedule",
+        "options.seed" => "--seed",
+        "options.threads" => "--threads",
+        "model.cell" => "--cell",
+        "model.hidden" => "--hidden",
+        "model.layers" => "--layers",
+        "model.bidirectional" => "--bidirectional",
+        "model.dropout" => "--dropout",
+        "model.start" => "--learned-start",
+        "model.window" => "--tbptt",
+        "model.init.input" => "--init-input",
+        "model.init.recurrent" => "--init",
+        "model.init.forget_bias" => "--forget-bias",
+        "model.head" => "--pool",
+        "model.input.embedding" | "model.input.embedding.size" | "model.input.one-hot" => "--embedding",
+        "task.text.level" => "--level",
+        "task.text.steps" | "task.synthetic.length" => "--steps",
+        "task.sentiment.classes" => "--classes",
+        "task.series.column" => "--column",
+        "task.series.window" => "--window",
+        "task.series.horizon" => "--horizon",
+        "task.series.mean" | "task.series.std" => "the series of --data, or --test,",
+        "updates" => "the size of --data, or --batches,",
+        entry if entry.starts_with("options.clip") => "--clip or --clip-value",
+        entry if entry.contains("vocabulary") || entry.contains("symbols") || entry == "model.outputs" => {
+            "the vocabulary of --data"
+        }
+        other => return format!("`{other}`"),
+    };
+    flag.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_out_of_range_are_told_the_range() {
+        assert_eq!(at_least_one::<usize>("1"), Ok(1));
+        assert_eq!(at_least_one::<u64>("0").unwrap_err(), "it must be at least 1");
+        assert!(at_least_one::<u64>("-1").is_err());
+        assert_eq!(size("1000001").unwrap_err(), "it must be at most 1000000");
+        assert!(size("0").is_err() && size_or_zero("0").is_ok());
+        for text in ["0", "-1", "NaN", "inf"] {
+            assert_eq!(positive(text).unwrap_err(), "it must be above 0 and finite", "{text}");
+        }
+        assert!(probability("1").is_err() && probability("0").is_ok() && probability("1.5").is_err());
+        assert!(not_negative("0").is_ok() && not_negative("-0.1").is_err());
+        assert!(share("0.89").is_ok() && share("0.9").is_err() && share("0").is_err());
+    }
 }

@@ -3,26 +3,57 @@
 //! A command returns its exit code or an error; an error is printed once, after `error:`, and makes the code 1. Usage
 //! errors are clap's and make it 2.
 
+mod cells;
+mod compare;
 mod flags;
+mod gradcheck;
+mod graph;
+mod paint;
+mod predict;
 mod progress;
+mod resume;
+mod run;
+mod sample;
+mod specimen;
+mod strip;
+mod tour;
+mod trace;
 mod train;
 
 use clap::{Parser, Subcommand};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// See, check and train recurrent nets.
 #[derive(Debug, Parser)]
-#[command(name = "rnn", version, about, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "rnn",
+    version,
+    about,
+    propagate_version = true,
+    args_override_self = true,
+    max_term_width = 100
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // one value of it ever lives
 enum Command {
+    Tour(tour::Args),
     /// Train a net on a text, on labelled sentences, on a series, or on a synthetic task
     #[command(subcommand)]
     Train(train::Train),
+    /// Write text with a trained language model
+    Sample(sample::Sample),
+    /// Ask a trained model for the class of sentences, or for the next values of a series
+    Predict(predict::Predict),
+    Graph(graph::Args),
+    Gradcheck(gradcheck::Args),
+    Compare(compare::Args),
+    Cells(cells::Args),
 }
 
 /// What a command ends with: an exit code, or an error for the person.
@@ -32,13 +63,31 @@ type Result = std::result::Result<ExitCode, Box<dyn std::error::Error>>;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Command::Tour(args) => args.run(),
         Command::Train(train) => train.run(),
+        Command::Sample(sample) => sample.run(),
+        Command::Predict(predict) => predict.run(),
+        Command::Graph(args) => args.run(),
+        Command::Gradcheck(args) => args.run(),
+        Command::Compare(args) => args.run(),
+        Command::Cells(args) => args.run(),
     };
     result.unwrap_or_else(|error| {
-        use std::io::Write;
+        if is_closed_pipe(&*error) {
+            return ExitCode::SUCCESS;
+        }
         let style = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
-        // If standard error is closed there is nobody to tell.
-        let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {error}");
+        say(&format!("{style}error:{style:#} {error}"));
         ExitCode::FAILURE
     })
+}
+
+/// Writes a line to standard error, without styles unless it is a terminal. If it is closed there is nobody to tell.
+fn say(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Whether the reader of standard output has seen enough, as `head` has: no failure of ours.
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -1,16 +1,18 @@
 //! `rnn train`: from a file to a trained net.
 
-use super::flags::{Net, Output, Training};
-use super::progress::Reporter;
+use super::flags::{Training, at_least_one, share, size};
+use super::run::Common;
+use super::say;
 use crate::data::synthetic::{Adding, CopyMemory, TemporalOrder};
 use crate::data::{Fractions, Series, file, labelled, series};
+use crate::files::{check_writable, write_whole};
+use crate::infer::forecast;
 use crate::model::{Head, Input, Loss, Model};
-use crate::tasks::{Described, Forecast, Level, Saved, Sentiment, Synthetic, SyntheticKind, Text};
-use crate::train::{Finish, Networks, Save, Task, Trainer};
+use crate::parameters::Parameters;
+use crate::plot::{self, Chart, Look};
+use crate::tasks::{Described, Forecast, Level, Sentiment, Synthetic, SyntheticKind, Text};
 use clap::{Args, Subcommand, ValueEnum};
-use std::path::PathBuf;
-use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{Path, PathBuf};
 
 /// What to train on.
 #[derive(Debug, Subcommand)]
@@ -27,17 +29,6 @@ pub enum Train {
     Copy(SyntheticArgs),
     /// The order of two symbols in a long sequence (Hochreiter & Schmidhuber 1997, experiment 6a)
     TemporalOrder(SyntheticArgs),
-}
-
-/// Flags that all tasks share.
-#[derive(Args, Debug)]
-pub struct Common {
-    #[command(flatten)]
-    net: Net,
-    #[command(flatten)]
-    training: Training,
-    #[command(flatten)]
-    output: Output,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -57,6 +48,15 @@ impl From<LevelArg> for Level {
 
 /// `rnn train text`
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Data")]
+#[command(after_help = "Example: a small model of characters, then some text from it
+  rnn train text --data notes.txt --hidden 256 --dropout 0.2 --clip 1 \\
+      --checkpoint notes.safetensors --plot loss.svg
+  rnn sample --checkpoint notes.safetensors --prime \"In the \"
+
+The first nine tenths of the text are learned, the rest is for validation. The state is carried from window to \
+window, so that the net reads on where it stopped; the gradient goes back --steps steps.
+Ctrl-C saves and stops; the same command with --resume goes on.")]
 pub struct TextArgs {
     /// A UTF-8 text
     #[arg(long, value_name = "FILE")]
@@ -64,14 +64,14 @@ pub struct TextArgs {
     /// What a symbol is
     #[arg(long, value_enum, default_value_t = LevelArg::Char)]
     level: LevelArg,
-    /// Steps of a window
-    #[arg(long, default_value_t = 50, value_name = "T")]
+    /// Steps of a window: how far the gradient goes back
+    #[arg(long, default_value_t = 50, value_name = "T", value_parser = at_least_one::<usize>)]
     steps: usize,
     /// Words kept, the most frequent first; the others become <unk>
-    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = at_least_one::<usize>)]
     vocabulary: usize,
     /// Occurrences that a word needs
-    #[arg(long, default_value_t = 2, value_name = "N")]
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = at_least_one::<usize>)]
     min_count: usize,
     #[command(flatten)]
     common: Common,
@@ -85,6 +85,14 @@ enum Pooling {
 
 /// `rnn train sentiment`
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Data")]
+#[command(after_help = "Example: a classifier of reviews, then a question to it
+  rnn train sentiment --data reviews.tsv --cell gru --hidden 64 --dropout 0.5 --patience 3 \\
+      --checkpoint reviews.safetensors
+  rnn predict --checkpoint reviews.safetensors \"I love RNNs\" --trace
+
+Eight tenths of the sentences are learned, a tenth is for validation and a tenth for the test at the end.
+Ctrl-C saves and stops; the same command with --resume goes on.")]
 pub struct SentimentArgs {
     /// A TSV or CSV file with a header
     #[arg(long, value_name = "FILE")]
@@ -102,10 +110,10 @@ pub struct SentimentArgs {
     #[arg(long, value_enum, default_value_t = Pooling::Last)]
     pool: Pooling,
     /// Words kept, the most frequent first; the others become <unk>
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
     vocabulary: Option<usize>,
     /// Occurrences that a word needs
-    #[arg(long, default_value_t = 2, value_name = "N")]
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = at_least_one::<usize>)]
     min_count: usize,
     #[command(flatten)]
     common: Common,
@@ -113,6 +121,16 @@ pub struct SentimentArgs {
 
 /// `rnn train series`
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Data")]
+#[command(
+    after_help = "Example: the next value of a price, drawn beside the truth, then the one after the last
+  rnn train series --data prices.csv --column close --window 30 --hidden 32 \\
+      --checkpoint prices.safetensors --forecast forecast.svg
+  rnn predict --checkpoint prices.safetensors --data prices.csv
+
+The series is cut in time: training, then a tenth for validation, then the test part.
+Ctrl-C saves and stops; the same command with --resume goes on."
+)]
 pub struct SeriesArgs {
     /// A CSV file with a header
     #[arg(long, value_name = "FILE")]
@@ -121,26 +139,34 @@ pub struct SeriesArgs {
     #[arg(long, value_name = "COLUMN")]
     column: Option<String>,
     /// Steps that a forecast looks at
-    #[arg(long, default_value_t = 24, value_name = "N")]
+    #[arg(long, default_value_t = 24, value_name = "N", value_parser = size)]
     window: usize,
     /// How many steps it looks ahead
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = size)]
     horizon: usize,
     /// Share of the series, at its end, that is forecast and never trained on
-    #[arg(long, default_value_t = 0.2, value_name = "P")]
+    #[arg(long, default_value_t = 0.2, value_name = "P", allow_negative_numbers = true, value_parser = share)]
     test: f64,
+    /// The forecast beside the truth on the test part, as a picture
+    #[arg(long, value_name = "FILE.svg")]
+    forecast: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
 
 /// `rnn train adding`, `copy` and `temporal-order`
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Task")]
+#[command(
+    after_help = "Example: how far back does a cell remember? Against the baseline that is printed first
+  rnn train adding --steps 100 --cell lstm --epochs 20 --clip 1"
+)]
 pub struct SyntheticArgs {
     /// Steps of a sequence; blanks of the copy task. For temporal-order, 100 to 110 as published if not given
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = size)]
     steps: Option<usize>,
     /// Fresh batches that are called an epoch
-    #[arg(long, default_value_t = 100, value_name = "N")]
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = at_least_one::<usize>)]
     batches: usize,
     #[command(flatten)]
     common: Common,
@@ -155,7 +181,8 @@ impl Train {
             Self::Series(args) => args.run(),
             Self::Adding(args) => {
                 let steps = args.steps.unwrap_or(100);
-                let kind = SyntheticKind::Adding(Adding::new(steps)?);
+                let task = Adding::new(steps).map_err(|e| format!("--steps {steps}: {e}"))?;
+                let kind = SyntheticKind::Adding(task);
                 args.run("adding", steps, kind)
             }
             Self::Copy(args) => {
@@ -166,7 +193,9 @@ impl Train {
             Self::TemporalOrder(args) => {
                 let task = match args.steps {
                     None => TemporalOrder::published(),
-                    Some(steps) => TemporalOrder::with_length(steps)?,
+                    Some(steps) => {
+                        TemporalOrder::with_length(steps).map_err(|e| format!("--steps {steps}: {e}"))?
+                    }
                 };
                 let steps = args.steps.unwrap_or(0);
                 args.run("temporal-order", steps, SyntheticKind::TemporalOrder(task))
@@ -179,8 +208,13 @@ impl TextArgs {
     fn run(self) -> super::Result {
         if self.common.net.bidirectional {
             return Err(
-                "a language model cannot be --bidirectional: it would read the words it is to guess".into()
+                "--bidirectional cannot go with `train text`: the net would read what it is to guess".into(),
             );
+        }
+        if self.common.net.learned_start {
+            return Err("--learned-start cannot go with `train text`, which carries the state from window to window: \
+                        leave it out"
+                .into());
         }
         let text = file::read(&self.data)?;
         let level = Level::from(self.level);
@@ -227,8 +261,37 @@ impl SeriesArgs {
         let Training { seed, batch_size, .. } = self.common.training;
         let (column, window, horizon) = (self.column, self.window, self.horizon);
         let task = Forecast::new(model, series, window, horizon, batch_size, seed)?;
-        self.common.train(&task, Described::Series { column, window, horizon, mean, std })
+        if let Some(path) = &self.forecast {
+            check_writable(path).map_err(|e| format!("--forecast: {e}"))?;
+        }
+        let described = Described::Series { column: column.clone(), window, horizon, mean, std };
+        self.common.train_and(&task, described, |best| match &self.forecast {
+            Some(path) => draw_forecast(&task, column.as_deref(), best, path),
+            None => Ok(()),
+        })
     }
+}
+
+/// The forecast of the test part over its truth.
+fn draw_forecast(
+    task: &Forecast,
+    column: Option<&str>,
+    best: &Parameters,
+    path: &Path,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let rows = forecast(task, best)?;
+    let (window, horizon) = task.window();
+    let steps = if horizon == 1 { "step" } else { "steps" };
+    let title = format!("forecast {horizon} {steps} ahead from {window} values, on the test part");
+    let mut chart = Chart::new(&title, "place in the series", column.unwrap_or("value"));
+    let line = |name, look, value: fn(&(usize, f64, f64)) -> f64| {
+        plot::Series::new(name, look, rows.iter().map(|row| (row.0 as f64, value(row))))
+    };
+    chart.push(line("truth", Look::Line, |row| row.1));
+    chart.push(line("forecast", Look::Second, |row| row.2));
+    write_whole(path, chart.svg().as_bytes()).map_err(|e| format!("--forecast: {e}"))?;
+    say(&format!("forecast in {}", path.display()));
+    Ok(())
 }
 
 impl SyntheticArgs {
@@ -237,7 +300,7 @@ impl SyntheticArgs {
         let model = self.common.model(input, head, outputs, loss)?;
         let Training { seed, batch_size, .. } = self.common.training;
         let task = Synthetic::new(model, kind, batch_size, self.batches, seed)?;
-        eprintln!("baseline (a net without memory): {:.4}", task.kind().baseline());
+        say(&format!("baseline: a net without memory has a loss of {:.4}", task.kind().baseline()));
         self.common.train(&task, Described::Synthetic { name: name.into(), length })
     }
 }
@@ -246,10 +309,19 @@ fn symbols_input(embedding: usize, symbols: usize) -> Input {
     if embedding == 0 { Input::OneHot { symbols } } else { Input::Embedding { symbols, size: embedding } }
 }
 
+/// Forty gigabytes of weights, and as much again for the gradient and for each moment of the optimiser.
+const MOST_PARAMETERS: f64 = 1e10;
+
 impl Common {
-    fn model(&self, input: Input, head: Head, outputs: usize, loss: Loss) -> Result<Model, String> {
+    fn model(
+        &self,
+        input: Input,
+        head: Head,
+        outputs: usize,
+        loss: Loss,
+    ) -> Result<Model, Box<dyn std::error::Error>> {
         let net = &self.net;
-        Ok(Model {
+        let model = Model {
             cell: net.cell()?,
             input,
             hidden: net.hidden,
@@ -262,62 +334,18 @@ impl Common {
             outputs,
             loss,
             init: net.inits(),
-        })
+        };
+        // What is wrong with a model is said before its data is laid out.
+        let shapes = model.parameter_shapes()?;
+        let parameters: f64 =
+            shapes.iter().map(|(_, shape)| shape.iter().map(|&n| n as f64).product::<f64>()).sum();
+        if parameters > MOST_PARAMETERS {
+            return Err(format!(
+                "a net of {parameters:.1e} parameters is more than {MOST_PARAMETERS:.0e}: \
+                 give a smaller --hidden, --layers or --embedding"
+            )
+            .into());
+        }
+        Ok(model)
     }
-
-    fn train(&self, task: &dyn Task, described: Described) -> super::Result {
-        let options = self.training.options();
-        let model = task.model().clone();
-        let saved = Saved { task: described, model, options, batch_size: self.training.batch_size };
-        let mut trainer = Trainer::new(task, saved.options.clone(), serde_json::to_value(&saved)?)?;
-        let save = self
-            .output
-            .checkpoint
-            .as_deref()
-            .map(|path| Save { every: self.output.save_every.max(1), ..Save::at(path) });
-        if let (true, Some(save)) = (self.output.resume, &save)
-            && save.last.exists()
-        {
-            trainer = trainer.resume(&save.best, &save.last)?;
-        }
-        let stop = interruption()?;
-        let mut reporter = Reporter::new(task, &saved, &self.output, trainer.progress())?;
-        let finish =
-            trainer.run(save.as_ref(), || stop.load(Ordering::Relaxed), |event| reporter.tell(&event))?;
-        reporter.finish()?;
-        if finish == Finish::Stopped {
-            match &save {
-                Some(save) => eprintln!(
-                    "stopped after update {}, saved in {}; the same command with --resume goes on from there",
-                    trainer.progress().step,
-                    save.last.display()
-                ),
-                None => eprintln!(
-                    "stopped after update {}; with --checkpoint FILE it would be saved",
-                    trainer.progress().step
-                ),
-            }
-            return Ok(ExitCode::from(130));
-        }
-        if let Some(test) = task.test() {
-            let mut networks = Networks::new(task.model(), task.mode(), self.training.threads);
-            let metrics = networks.evaluate(trainer.best(), test, |_, _| ())?;
-            reporter.test(&metrics)?;
-        }
-        if let Some(save) = &save {
-            eprintln!("best model in {}", save.best.display());
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// A flag that Ctrl-C sets. A second Ctrl-C ends the program at once.
-fn interruption() -> Result<&'static AtomicBool, ctrlc::Error> {
-    static STOP: AtomicBool = AtomicBool::new(false);
-    ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })?;
-    Ok(&STOP)
 }

@@ -136,7 +136,10 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         let short = Streams::new(&[1; 7], 4).unwrap_err().to_string();
-        assert!(short.starts_with("the text has 7 symbols; 4 parallel streams need at least 8"), "{short}");
+        assert!(
+            short.starts_with("7 symbols of text do not fill 4 parallel streams, which need at least 8"),
+            "{short}"
+        );
         assert!(Streams::new(&[1; 7], 0).is_err());
         assert!(Streams::new(&[1; 7], 1).unwrap().windows(0).is_err());
         assert!(split(&[1], 0.5).is_err() && split(&[1, 2], 1.0).is_err());

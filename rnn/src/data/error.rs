@@ -180,7 +180,7 @@ pub enum Error {
     /// A series has too few values.
     #[error(
         "the series has {found} values; a window of {window} and a horizon of {horizon} need at least {needed}: \
-         give more values or a smaller window"
+         give more values or a smaller --window"
     )]
     ShortSeries {
         /// How many values there are.
@@ -194,7 +194,8 @@ pub enum Error {
     },
     /// A text has too few symbols.
     #[error(
-        "the text has {found} symbols; {batch} parallel streams need at least {needed}: give more text or a smaller batch"
+        "{found} symbols of text do not fill {batch} parallel streams, which need at least {needed}: \
+         give more text or a smaller --batch-size"
     )]
     ShortText {
         /// How many symbols there are.

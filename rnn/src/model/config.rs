@@ -132,7 +132,7 @@ pub enum ModelError {
         source: crate::init::InitError,
     },
     /// The forget gate's bias was given for a cell without one.
-    #[error("the cell `{cell}` has no forget gate: leave out the forget bias")]
+    #[error("the cell `{cell}` has no forget gate: leave out the forget bias (--forget-bias)")]
     NoForgetGate {
         /// The cell.
         cell: String,

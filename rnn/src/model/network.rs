@@ -40,7 +40,7 @@ pub struct Network {
     pub count: NodeId,
     /// The outputs `[batch, outputs]`: one a step, or a single one. Logits for classes.
     pub outputs: Vec<NodeId>,
-    /// The last states, `[layers · directions, batch, size]`.
+    /// The last states, `[layers · directions, batch, size]`; none unless states are carried.
     pub last: Vec<NodeId>,
     /// For each step, the first state of the last layer in its first direction, `[batch, size]`.
     pub states: Vec<NodeId>,
@@ -152,7 +152,7 @@ impl Model {
         let graph = g.graph()?;
         let wrt: Vec<Expr> = graph.parameters().map(|id| g.expr(id)).collect();
         let gradients = if mode.train { grad(loss, &wrt) } else { Vec::new() };
-        let last: Vec<Expr> = (0..states.len()).map(|i| run.last(i)).collect();
+        let last: Vec<Expr> = (0..states.len()).filter(|_| mode.carry).map(|i| run.last(i)).collect();
         let ids = |exprs: &[Expr]| exprs.iter().map(|e| e.id()).collect::<Vec<_>>();
         let top = run.runs.last().and_then(|directions| directions.first());
         Ok(Network {

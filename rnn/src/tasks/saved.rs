@@ -20,6 +20,8 @@ pub struct Saved {
     pub options: Options,
     /// Sequences of a batch.
     pub batch_size: usize,
+    /// Updates of an epoch.
+    pub updates: usize,
 }
 
 /// A task, as far as using its model needs it.

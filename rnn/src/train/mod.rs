@@ -12,6 +12,6 @@ mod task;
 mod trainer;
 
 pub use networks::{Networks, Outcome, StepError};
-pub use progress::{Best, Progress};
+pub use progress::{Best, History, Progress};
 pub use task::{Figure, Metrics, Task};
-pub use trainer::{Clip, Event, Finish, Options, Save, TrainError, Trainer};
+pub use trainer::{Clip, Difference, Event, Finish, Options, Save, TrainError, Trainer};

@@ -31,7 +31,7 @@ pub struct Outcome {
     pub gradients: Parameters,
     /// The outputs of each step, or the single one: `[batch, outputs]`.
     pub outputs: Vec<ArrayD<f32>>,
-    /// The states at the end, `[layers · directions, batch, size]`.
+    /// The states at the end, `[layers · directions, batch, size]`; none unless states are carried.
     pub last: Vec<ArrayD<f32>>,
 }
 
@@ -45,7 +45,9 @@ pub enum StepError {
     #[error(transparent)]
     Graph(#[from] autograd::Error),
     /// A NaN or an infinity.
-    #[error("not a finite number: it arose at {culprit}")]
+    #[error(
+        "a number that is not finite arose at {culprit}; a lower --lr or a bound on the gradient with --clip prevents it"
+    )]
     NotFinite {
         /// The node where it arose.
         culprit: String,

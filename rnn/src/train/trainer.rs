@@ -3,7 +3,7 @@
 use super::clip;
 use super::networks::{Networks, StepError};
 use super::optim::{Method, OptimError, Optimiser};
-use super::progress::{Best, Progress};
+use super::progress::{Best, History, Progress};
 use super::schedule::Schedule;
 use super::task::{Metrics, Task};
 use crate::checkpoint::{Checkpoint, CheckpointError};
@@ -60,7 +60,7 @@ pub enum TrainError {
     #[error("the training part has no batch: give more data, or smaller batches and fewer steps")]
     NoBatch,
     /// A batch gave no gradient.
-    #[error("step {step}: {source}{}", if matches!(source, StepError::NotFinite { .. }) { "\n  a lower --lr or a --clip bound keeps values finite" } else { "" })]
+    #[error("update {step}: {source}")]
     Step {
         /// The update that was to be made.
         step: u64,
@@ -73,14 +73,33 @@ pub enum TrainError {
     /// The checkpoint's optimiser is another one.
     #[error(transparent)]
     Optimiser(#[from] OptimError),
-    /// A checkpoint that cannot be gone on with.
-    #[error("{}: cannot go on from it: {reason}", path.display())]
-    Resume {
+    /// A checkpoint of another configuration.
+    #[error("cannot go on from `{}`: `{}` was {} and is now {}", path.display(), difference.entry, difference.was, difference.now)]
+    Differs {
         /// The checkpoint.
         path: PathBuf,
         /// What differs.
+        difference: Difference,
+    },
+    /// A checkpoint that does not say where the run stands.
+    #[error("cannot go on from `{}`: {reason}; take another checkpoint", path.display())]
+    Resume {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What is wrong.
         reason: String,
     },
+}
+
+/// An entry in which two configurations differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Where it stands, such as `options.learning_rate`.
+    pub entry: String,
+    /// Its value in the checkpoint.
+    pub was: String,
+    /// Its value now.
+    pub now: String,
 }
 
 /// What a run tells of itself while it goes.
@@ -90,6 +109,8 @@ pub enum Event<'a> {
     Step {
         /// Where the run stands.
         progress: &'a Progress,
+        /// The losses so far, the new one included.
+        history: &'a History,
         /// The mean loss of the batch.
         batch: Metrics,
         /// The gradient's norm before clipping.
@@ -101,6 +122,8 @@ pub enum Event<'a> {
     Epoch {
         /// Where the run stands.
         progress: &'a Progress,
+        /// The losses so far, the new one included.
+        history: &'a History,
         /// Means over the epoch's batches.
         train: Metrics,
         /// Means over the validation part.
@@ -131,6 +154,7 @@ pub struct Trainer<'a> {
     optimiser: Box<dyn Optimiser>,
     carry: Vec<ArrayD<f32>>,
     progress: Progress,
+    history: History,
     config: serde_json::Value,
 }
 
@@ -157,8 +181,8 @@ impl<'a> Trainer<'a> {
         let networks = Networks::new(model, task.mode(), options.threads);
         let optimiser = options.method.optimiser(&parameters);
         let best = parameters.clone();
-        let (carry, progress) = (Vec::new(), Progress::default());
-        Ok(Self { task, options, networks, parameters, best, optimiser, carry, progress, config })
+        let (carry, progress, history) = (Vec::new(), Progress::default(), History::default());
+        Ok(Self { task, options, networks, parameters, best, optimiser, carry, progress, history, config })
     }
 
     /// Goes on from the last checkpoint of a run, `last`, with the best parameters from `best` if there are any.
@@ -167,12 +191,13 @@ impl<'a> Trainer<'a> {
     /// If a file cannot be read or belongs to another configuration.
     pub fn resume(mut self, best: &Path, last: &Path) -> Result<Self, TrainError> {
         let mut saved = Checkpoint::load(last)?;
-        if let Some(reason) = difference(&saved.config, &self.config) {
-            return Err(TrainError::Resume { path: last.into(), reason });
+        if let Some(difference) = difference(&saved.config, &self.config) {
+            return Err(TrainError::Differs { path: last.into(), difference });
         }
         let shapes = self.task.model().parameter_shapes()?;
         self.parameters = saved.take_parameters(&shapes, last)?;
         self.optimiser.restore(&saved.optimiser)?;
+        self.history = History::take(&mut saved.extra);
         self.carry = saved.extra.into_iter().map(|(_, array)| array).collect();
         self.progress = serde_json::from_value(saved.progress)
             .map_err(|e| TrainError::Resume { path: last.into(), reason: e.to_string() })?;
@@ -185,6 +210,11 @@ impl<'a> Trainer<'a> {
     /// Where the run stands.
     pub fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// The losses of the run so far.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// The parameters of the best validation; before the first, those at hand.
@@ -203,7 +233,7 @@ impl<'a> Trainer<'a> {
         mut stop: impl FnMut() -> bool,
         mut tell: impl FnMut(Event),
     ) -> Result<Finish, TrainError> {
-        let total = self.options.epochs * self.task.batches() as u64;
+        let total = self.options.epochs.saturating_mul(self.task.batches() as u64);
         while self.progress.epoch < self.options.epochs {
             if self.options.patience.is_some_and(|patience| self.progress.stale >= patience) {
                 return Ok(Finish::Early);
@@ -249,7 +279,10 @@ impl<'a> Trainer<'a> {
         if self.task.mode().carry {
             self.carry = outcome.last;
         }
-        tell(Event::Step { progress: &self.progress, batch: one.metrics(), norm, learning_rate });
+        let batch = one.metrics();
+        self.history.training.push(single(batch.loss));
+        let (progress, history) = (&self.progress, &self.history);
+        tell(Event::Step { progress, history, batch, norm, learning_rate });
         Ok(())
     }
 
@@ -277,9 +310,12 @@ impl<'a> Trainer<'a> {
         } else {
             self.progress.stale += 1;
         }
-        self.save_last(save)?;
-        tell(Event::Epoch { progress: &self.progress, train, validation, best: better });
-        Ok(())
+        self.history.validation.push(single(validation.loss));
+        // The listener comes before the file: a run that is killed between the two goes on from before this epoch's
+        // end, and tells it again.
+        let (progress, history) = (&self.progress, &self.history);
+        tell(Event::Epoch { progress, history, train, validation, best: better });
+        self.save_last(save)
     }
 
     fn save_last(&self, save: Option<&Save>) -> Result<(), TrainError> {
@@ -289,10 +325,11 @@ impl<'a> Trainer<'a> {
     /// The run as a checkpoint: with all that going on needs, or with what using the model needs.
     fn checkpoint(&self, whole: bool) -> Checkpoint {
         let carry = self.carry.iter().enumerate().map(|(i, a)| (format!("carry/{i}"), a.clone()));
+        let extra = || carry.chain(self.history.arrays()).collect();
         Checkpoint {
             parameters: self.parameters.clone(),
             optimiser: if whole { self.optimiser.state() } else { Vec::new() },
-            extra: if whole { carry.collect() } else { Vec::new() },
+            extra: if whole { extra() } else { Vec::new() },
             config: self.config.clone(),
             progress: serde_json::to_value(&self.progress).unwrap_or_default(),
         }
@@ -326,8 +363,8 @@ fn mask_seed(seed: u64, step: u64) -> usize {
 }
 
 /// The first entry in which two configurations differ, unless it is one that may change when a run goes on.
-fn difference(saved: &serde_json::Value, now: &serde_json::Value) -> Option<String> {
-    fn walk(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<String> {
+fn difference(saved: &serde_json::Value, now: &serde_json::Value) -> Option<Difference> {
+    fn walk(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<Difference> {
         match (a, b) {
             (serde_json::Value::Object(a), serde_json::Value::Object(b)) => {
                 a.keys().chain(b.keys()).find_map(|key| {
@@ -337,15 +374,23 @@ fn difference(saved: &serde_json::Value, now: &serde_json::Value) -> Option<Stri
                 })
             }
             _ if a == b || path == "options.epochs" || path == "options.patience" => None,
-            _ => Some(format!("`{path}` was {} and is now {}", brief(a), brief(b))),
+            _ => Some(Difference { entry: path.into(), was: brief(a), now: brief(b) }),
         }
     }
     walk("", saved, now)
 }
 
 fn brief(value: &serde_json::Value) -> String {
-    let text = value.to_string();
+    let text = match value {
+        serde_json::Value::Null => return "not given".into(),
+        value => value.to_string(),
+    };
     if text.chars().count() > 40 { text.chars().take(39).chain(['…']).collect() } else { text }
+}
+
+#[allow(clippy::cast_possible_truncation)] // losses are computed in single precision
+fn single(loss: f64) -> f32 {
+    loss as f32
 }
 
 #[cfg(test)]

@@ -1,0 +1,152 @@
+//! `rnn gradcheck`: are the gradients of a net the derivatives of what it computes?
+
+use super::paint;
+use super::specimen::{Small, describe};
+use crate::study::Specimen;
+use autograd::Report;
+use autograd::check::{Comparison, Tensor, Verdict};
+use clap::builder::PossibleValuesParser;
+use serde_json::json;
+use std::cmp::Reverse;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Compare a net's gradients with numeric ones
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Each weight, the input and each initial state is moved along a random direction. The slope of the loss is taken twice, \
+from the graph and from differences, in f64. The table has the worst first: how far the two lie apart, and how far they \
+may, which is what the differences themselves can be off.
+
+Example: sequences of different lengths, and the gradients of the gradients too
+  rnn gradcheck --cell lstm --steps 5 --lengths 5,3,1 --order 2
+
+Ends with 0 if all gradients are right and with 1 if one is not.")]
+pub struct Args {
+    #[command(flatten)]
+    net: Small,
+    /// 1 for gradients, 2 for the gradients of gradients too
+    #[arg(long, default_value = "1", value_name = "N", help_heading = "Check", value_parser = PossibleValuesParser::new(["1", "2"]))]
+    order: String,
+    /// Decides all that is random
+    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Check")]
+    seed: u64,
+    /// The report as one JSON object
+    #[arg(long, help_heading = "Check")]
+    json: bool,
+}
+
+impl Args {
+    /// Runs the command.
+    pub fn run(self) -> super::Result {
+        let order = if self.order == "2" { 2 } else { 1 };
+        let net = Specimen::from(self.net);
+        let report = net.check(order, self.seed)?;
+        let mut out = anstream::stdout().lock();
+        if self.json {
+            writeln!(out, "{:#}", to_json(&report))?;
+        } else {
+            writeln!(out, "{}; seed {}\n", describe(&net), self.seed)?;
+            table(&mut out, &report)?;
+            writeln!(out)?;
+            verdict(&mut out, &report)?;
+        }
+        out.flush()?;
+        Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// A line for each tensor, the worst first; after one that does not pass, its elements.
+pub fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let mut tensors: Vec<&Tensor> = report.tensors.iter().collect();
+    let excess = |t: &Tensor| t.elements.iter().map(|e| e.excess()).fold(t.comparison.excess(), f64::max);
+    tensors.sort_by(|a, b| {
+        let key = |t: &Tensor| (t.order, Reverse(t.verdict()));
+        key(a).cmp(&key(b)).then(excess(b).total_cmp(&excess(a)))
+    });
+    let name = width(tensors.iter().map(|t| t.name.as_str()), "tensor");
+    let shapes: Vec<String> = tensors.iter().map(|t| t.shape.to_string()).collect();
+    let shape = width(shapes.iter().map(String::as_str), "shape");
+    let mut order = 0;
+    for (tensor, its_shape) in tensors.into_iter().zip(&shapes) {
+        if tensor.order > order {
+            order = tensor.order;
+            let title = if order == 1 { "Gradients of the loss" } else { "\nGradients of the gradients" };
+            let (t, f) = (paint::TITLE, paint::FAINT);
+            writeln!(out, "{t}{title}{t:#}")?;
+            writeln!(
+                out,
+                "{f}{:name$}  {:shape$} {:>10} {:>10}  {:>6}  {:>6}{f:#}",
+                "tensor", "shape", "symbolic", "numeric", "differ", "within"
+            )?;
+        }
+        let Comparison { analytic, numeric, tolerance, .. } = tensor.comparison;
+        let (verdict, style) = (tensor.verdict(), paint::verdict(tensor.verdict() == Verdict::Pass));
+        writeln!(
+            out,
+            "{:name$}  {its_shape:shape$} {analytic:>10.3e} {numeric:>10.3e}  {:>6.0e}  {tolerance:>6.0e}  \
+             {style}{verdict}{style:#}",
+            tensor.name,
+            tensor.comparison.difference(),
+        )?;
+        if verdict != Verdict::Pass {
+            // The report of the checker has the elements, below its own line for the tensor.
+            tensor.to_string().lines().skip(1).try_for_each(|line| writeln!(out, "{line}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn width<'a>(texts: impl Iterator<Item = &'a str>, title: &'a str) -> usize {
+    texts.chain([title]).map(|text| text.chars().count()).max().unwrap_or(0)
+}
+
+/// One line that says it all.
+pub fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let count = |verdict| report.tensors.iter().filter(|t| t.verdict() == verdict).count();
+    let (failed, open, all) = (count(Verdict::Fail), count(Verdict::Inconclusive), report.tensors.len());
+    let (word, rest) = match (failed, open) {
+        (0, 0) => ("PASS", format!("all {all} gradients agree with numeric ones")),
+        (0, _) => {
+            ("OPEN", format!("{open} of {all} numeric gradients are too coarse to tell: try another --seed"))
+        }
+        _ => ("FAIL", format!("{failed} of {all} gradients are wrong")),
+    };
+    let s = paint::verdict(report.passed());
+    writeln!(out, "{s}{word}{s:#} {rest}")
+}
+
+fn to_json(report: &Report) -> serde_json::Value {
+    let tensor = |t: &Tensor| {
+        let Comparison { analytic, numeric, error, tolerance, .. } = t.comparison;
+        json!({
+            "name": t.name, "shape": t.shape.to_vec(), "order": t.order, "verdict": t.verdict().to_string().to_lowercase(),
+            "norm": t.norm, "symbolic": analytic, "numeric": numeric, "error": error, "tolerance": tolerance,
+        })
+    };
+    json!({
+        "passed": report.passed(), "subject": report.subject, "seed": report.seed, "order": report.order,
+        "tensors": report.tensors.iter().map(tensor).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_gradient_comes_first_and_decides() {
+        let mut report = Specimen::default().check(1, 0).unwrap();
+        let wrong = report.tensors.len() - 1;
+        let name = report.tensors[wrong].name.clone();
+        for (found, word) in [(Verdict::Fail, "FAIL 1 of 8"), (Verdict::Inconclusive, "OPEN 1 of 8")] {
+            report.tensors[wrong].comparison.verdict = found;
+            let mut out = Vec::new();
+            table(&mut out, &report).unwrap();
+            verdict(&mut out, &report).unwrap();
+            let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
+            assert!(text.lines().nth(2).unwrap().starts_with(&name), "{text}");
+            assert!(text.lines().last().unwrap().starts_with(word), "{text}");
+        }
+    }
+}

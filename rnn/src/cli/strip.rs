@@ -1,0 +1,66 @@
+//! A vector as a strip of blocks: one block a number, low for negative, high for positive.
+
+use std::fmt::Write;
+
+const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// The most blocks of a strip.
+const WIDEST: usize = 64;
+
+/// `values` as blocks: −`largest` is the lowest, +`largest` the highest. Of a long vector, each block is the number
+/// of its group that is furthest from zero. Styled for [`anstream`]: red below zero and blue above, the paler the
+/// nearer; without colours the heights say the same.
+pub fn strip(values: &[f32], largest: f32) -> String {
+    let group = values.len().div_ceil(WIDEST).max(1);
+    let furthest =
+        |group: &[f32]| group.iter().copied().fold(0.0, |a: f32, b| if b.abs() > a.abs() { b } else { a });
+    let mut drawn = String::new();
+    for share in
+        values.chunks(group).map(|group| (furthest(group) / largest.max(f32::MIN_POSITIVE)).clamp(-1.0, 1.0))
+    {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to 7
+        let block = BLOCKS[((share + 1.0) * 3.999).floor() as usize];
+        let style = colour(share).on_default();
+        // Writing to a string cannot fail.
+        let _ = write!(drawn, "{style}{block}{style:#}");
+    }
+    drawn
+}
+
+/// A step of the 256 colours: from grey to red or blue.
+fn colour(share: f32) -> anstyle::Ansi256Color {
+    const NEGATIVE: [u8; 5] = [245, 181, 174, 167, 160];
+    const POSITIVE: [u8; 5] = [245, 110, 74, 32, 27];
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to 4
+    let step = (share.abs() * 4.999) as usize;
+    anstyle::Ansi256Color(if share < 0.0 { NEGATIVE[step] } else { POSITIVE[step] })
+}
+
+/// How many numbers a block stands for.
+pub fn per_block(length: usize) -> usize {
+    length.div_ceil(WIDEST).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(values: &[f32], largest: f32) -> String {
+        anstream::adapter::strip_str(&strip(values, largest)).to_string()
+    }
+
+    #[test]
+    fn heights_follow_the_numbers() {
+        assert_eq!(plain(&[-1.0, -0.3, 0.0, 0.3, 1.0], 1.0), "▁▃▄▆█");
+        assert_eq!(plain(&[-2.0, 2.0], 2.0), "▁█");
+        assert_eq!(plain(&[0.0], 0.0), "▄");
+    }
+
+    #[test]
+    fn a_long_vector_is_drawn_by_the_furthest_of_each_group() {
+        let mut values = vec![0.1; 128];
+        values[5] = -1.0;
+        let drawn: Vec<char> = plain(&values, 1.0).chars().collect();
+        assert_eq!((drawn.len(), drawn[2], per_block(128)), (64, '▁', 2));
+    }
+}

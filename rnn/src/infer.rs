@@ -1,0 +1,89 @@
+//! A trained model in use: text that goes on, the class of a sentence, the next values of a series.
+
+mod classifier;
+mod forecaster;
+mod generator;
+
+pub use classifier::{Classifier, Judgement, Step};
+pub use forecaster::{forecast, forecast_next};
+pub use generator::{Generator, draw};
+
+use crate::tasks::Described;
+
+/// Why a model cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InferError {
+    /// The network cannot be built or evaluated, or its result is not finite.
+    #[error(transparent)]
+    Step(#[from] crate::train::StepError),
+    /// The data does not fit the vocabulary or the window.
+    #[error(transparent)]
+    Data(#[from] crate::data::Error),
+    /// The configuration contradicts itself.
+    #[error("the checkpoint contradicts itself: {0}; take another checkpoint")]
+    Contradiction(String),
+    /// The result is not a number.
+    #[error(
+        "the model's output is not a finite number: its weights have run away; train it again with a lower --lr or with --clip"
+    )]
+    NotFinite,
+    /// A sequence without a symbol.
+    #[error("there is nothing to read: give at least one symbol")]
+    Nothing,
+    /// A series that is shorter than what a forecast looks at.
+    #[error("the series has {found} values, and a forecast looks at {window}: give more values")]
+    ShortSeries {
+        /// How many values there are.
+        found: usize,
+        /// How many a forecast looks at.
+        window: usize,
+    },
+}
+
+impl From<crate::model::ModelError> for InferError {
+    fn from(error: crate::model::ModelError) -> Self {
+        Self::Step(error.into())
+    }
+}
+
+impl From<autograd::Error> for InferError {
+    fn from(error: autograd::Error) -> Self {
+        Self::Step(error.into())
+    }
+}
+
+/// Whether a description of the task is one of the model: as many symbols, as many outputs.
+fn agree(what: &str, described: usize, model: usize) -> Result<(), InferError> {
+    if described == model {
+        return Ok(());
+    }
+    Err(InferError::Contradiction(format!("it names {described} {what}, and its model has {model}")))
+}
+
+/// The number of symbols that a model reads; none if it reads real numbers.
+fn symbols(model: &crate::model::Model) -> usize {
+    match model.input {
+        crate::model::Input::Embedding { symbols, .. } | crate::model::Input::OneHot { symbols } => symbols,
+        crate::model::Input::Reals { .. } => 0,
+    }
+}
+
+/// `exp zᵢ / Σ exp zⱼ`
+fn softmax(logits: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
+    let largest = logits.clone().fold(f64::NEG_INFINITY, f64::max);
+    let powers: Vec<f64> = logits.map(|z| (z - largest).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|p| p / sum).collect()
+}
+
+impl Described {
+    /// What a model of the task is, and the command that uses it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Text { .. } => "a language model, for `rnn sample`",
+            Self::Sentiment { .. } => "a classifier of sentences, for `rnn predict`",
+            Self::Series { .. } => "a forecast of a series, for `rnn predict --data FILE`",
+            Self::Synthetic { .. } => "a model of a synthetic task, which has no words",
+        }
+    }
+}

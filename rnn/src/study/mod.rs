@@ -1,0 +1,19 @@
+//! Nets that are looked at instead of trained: small ones to draw and check, and what a gradient does on its way
+//! back through time.
+//!
+//! ```
+//! use rnn::study::Specimen;
+//!
+//! let gru = Specimen { cell: "gru".into(), steps: 4, ..Specimen::default() };
+//! assert!(gru.network(true)?.graph.text().contains("l0/z[4]"));
+//! assert!(gru.check(1, 0)?.passed());
+//! # Ok::<(), rnn::model::ModelError>(())
+//! ```
+
+mod fade;
+mod sentence;
+mod specimen;
+
+pub use fade::fade;
+pub use sentence::{check_sentence, network_of};
+pub use specimen::Specimen;

@@ -1,0 +1,146 @@
+//! A net small enough to be seen whole.
+
+use crate::init::{self, Init};
+use crate::model::{Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start};
+use autograd::{Builder, Check, Point, Report, Value};
+use ndarray::{Array2, ArrayD};
+use rand::RngExt;
+
+/// A small net: real inputs `[time, batch, feature]`, a head and a loss at each step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Specimen {
+    /// The name of the cell.
+    pub cell: String,
+    /// The number of steps.
+    pub steps: usize,
+    /// The number of layers.
+    pub layers: usize,
+    /// Features of an input.
+    pub input: usize,
+    /// The size of the states.
+    pub hidden: usize,
+    /// The number of classes that the head tells apart.
+    pub classes: usize,
+    /// The number of sequences.
+    pub batch: usize,
+    /// Whether each layer runs in both directions.
+    pub bidirectional: bool,
+    /// Truncated BPTT: the number of steps after which states are cut.
+    pub window: Option<usize>,
+    /// The length of each sequence, if they differ.
+    pub lengths: Option<Vec<usize>>,
+}
+
+impl Default for Specimen {
+    /// An Elman net over three steps: 3 inputs, 4 hidden units, 2 classes, one sequence.
+    fn default() -> Self {
+        Self {
+            cell: "elman".into(),
+            steps: 3,
+            layers: 1,
+            input: 3,
+            hidden: 4,
+            classes: 2,
+            batch: 1,
+            bidirectional: false,
+            window: None,
+            lengths: None,
+        }
+    }
+}
+
+impl Specimen {
+    /// The model.
+    pub fn model(&self) -> Model {
+        Model {
+            cell: self.cell.clone(),
+            input: Input::Reals { size: self.input },
+            hidden: self.hidden,
+            layers: self.layers,
+            bidirectional: self.bidirectional,
+            dropout: 0.0,
+            start: Start::Zero,
+            window: self.window,
+            head: Head::EachStep,
+            outputs: self.classes,
+            loss: Loss::CrossEntropy,
+            init: Inits::default(),
+        }
+    }
+
+    /// The net unrolled, from zero states; with its backpropagation through time if `backward`.
+    ///
+    /// # Errors
+    /// If there is no such cell, or a size, a number or a length is out of range.
+    pub fn network(&self, backward: bool) -> Result<Network, ModelError> {
+        self.unrolled(Mode { train: backward, ..Mode::default() })
+    }
+
+    /// Compares the gradients of the loss with numeric ones, in f64, at random weights, inputs, targets and initial
+    /// states. `order` is 1, or 2 for the gradients of the gradients too.
+    ///
+    /// # Errors
+    /// As [`Specimen::network`]; if `order` is neither.
+    pub fn check(&self, order: u32, seed: u64) -> Result<Report, ModelError> {
+        let network = self.unrolled(Mode { carry: true, ..Mode::default() })?;
+        let g = Builder::resume(network.graph.clone());
+        // The checker draws what is real. Classes are drawn here: it does not know that one of them means "ignore".
+        let mut rng = init::rng(seed, "y");
+        let classes =
+            Array2::from_shape_simple_fn((self.steps, self.batch), || rng.random_range(0..self.classes));
+        let mut point = Point::new().with(network.y, Value::Index(classes.into_dyn()));
+        if let (Some(id), Some(lengths)) = (network.lengths, &self.lengths) {
+            let column = Array2::from_shape_fn((lengths.len(), 1), |(b, _)| lengths[b]);
+            point.set(id, Value::Index(column.into_dyn()));
+        }
+        Ok(Check::new(g.expr(network.loss)).at(point).order(order).seed(seed).run()?)
+    }
+
+    fn unrolled(&self, mode: Mode) -> Result<Network, ModelError> {
+        if let Some(lengths) = &self.lengths {
+            let least = |what, found: usize, need| ModelError::Range { what, found: found.to_string(), need };
+            if lengths.len() != self.batch {
+                let found = lengths.len();
+                return Err(least("the number of lengths", found, "the number of sequences"));
+            }
+            if let Some(&length) = lengths.iter().find(|&&length| length == 0 || length > self.steps) {
+                return Err(least("a length", length, "at least 1 and at most the number of steps"));
+            }
+        }
+        self.model().network(self.steps, self.batch, Mode { lengths: self.lengths.is_some(), ..mode })
+    }
+}
+
+/// Inputs `[time, batch, feature]`, uniform on [−1, 1): a function of the seed.
+pub(super) fn inputs(shape: [usize; 3], seed: u64) -> Result<ArrayD<f32>, init::InitError> {
+    Init::Uniform { bound: 1.0 }.draw(&shape, 1, &mut init::rng(seed, "x"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_cell_passes_in_every_arrangement() {
+        for shipped in crate::cell::SHIPPED.iter().filter(|cell| cell.name != "elman-relu") {
+            let net = Specimen { cell: shipped.name.into(), batch: 2, ..Specimen::default() };
+            for net in [
+                Specimen { layers: 2, bidirectional: true, ..net.clone() },
+                Specimen { lengths: Some(vec![3, 1]), bidirectional: true, ..net.clone() },
+                Specimen { window: Some(2), ..net },
+            ] {
+                let report = net.check(1, 3).unwrap();
+                assert!(report.passed(), "{net:?}\n{report}");
+                assert!(report.tensor("x").is_some() && report.tensor("h0").is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_must_fit() {
+        let net = |lengths| Specimen { batch: 2, lengths: Some(lengths), ..Specimen::default() };
+        for lengths in [vec![3], vec![3, 0], vec![4, 1]] {
+            assert!(matches!(net(lengths).check(1, 0), Err(ModelError::Range { .. })));
+        }
+    }
+}

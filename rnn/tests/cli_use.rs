@@ -1,0 +1,181 @@
+//! `rnn sample` and `rnn predict`: trained nets in use.
+
+mod program;
+
+use program::{Folder, sentences, sine, value};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::process::Stdio;
+
+/// A folder with a model of characters that has learned a cycle by heart. What follows an `a` depends on the state.
+fn cycle() -> Folder {
+    let folder = Folder::new();
+    folder.write("cycle.txt", "abacad\n".repeat(100));
+    folder.good(
+        "train text --data cycle.txt --hidden 24 --embedding 8 --steps 8 --batch-size 4 --lr 0.02 --epochs 25 \
+         --checkpoint cycle.safetensors",
+    );
+    folder
+}
+
+/// A folder with a classifier of sentences.
+fn classifier(flags: &str) -> Folder {
+    let folder = Folder::new();
+    folder.write("sentences.tsv", sentences());
+    folder.good(&format!(
+        "train sentiment --data sentences.tsv --hidden 12 --embedding 8 --lr 0.02 --epochs 10 \
+         --checkpoint c.safetensors {flags}"
+    ));
+    folder
+}
+
+/// Runs with a standard input.
+fn with_input(folder: &Folder, arguments: &str, input: &[u8]) -> program::Run {
+    let mut command = folder.command(arguments);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap().into()
+}
+
+#[test]
+fn a_cycle_goes_on_from_any_prime() {
+    let folder = cycle();
+    let sample = |flags: &str| folder.good(&format!("sample --checkpoint cycle.safetensors {flags}")).out;
+    assert_eq!(sample("--prime ac --length 10 --temperature 0"), "acad\nabacad\n\n");
+    // Without a prime a text begins as after the end of a line.
+    assert_eq!(sample("--length 6 --temperature 0"), "abacad\n");
+    assert_eq!(sample("--prime aba --length 0"), "aba\n");
+    folder.bad("sample --checkpoint cycle.safetensors --prime héllo", 1, &["--prime", "'h' (U+0068)"]);
+}
+
+#[test]
+fn a_seed_decides_what_is_drawn() {
+    let folder = cycle();
+    let sample = |seed: u64| {
+        folder
+            .good(&format!(
+                "sample --checkpoint cycle.safetensors --temperature 5 --length 200 --seed {seed}"
+            ))
+            .out
+    };
+    assert_eq!(sample(1), sample(1));
+    assert_ne!(sample(1), sample(2));
+    assert_eq!(sample(1).chars().count(), 201);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_sample() {
+    let folder = cycle();
+    let mut command = folder.command("sample --checkpoint cycle.safetensors --length 1000000000");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut start = [0; 20];
+    let mut out = child.stdout.take().unwrap();
+    out.read_exact(&mut start).unwrap();
+    drop(out);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+}
+
+#[test]
+fn words_are_sampled_without_the_unknown_one() {
+    let folder = Folder::new();
+    // Every second word occurs once, so that <unk> is the commonest of all.
+    let words: Vec<String> = (0..150).map(|i| format!("wolf rare{i}")).collect();
+    folder.write("words.txt", words.join(" "));
+    folder.good(
+        "train text --level word --data words.txt --hidden 8 --embedding 4 --steps 4 --batch-size 2 --epochs 3 \
+         --checkpoint w.safetensors",
+    );
+    for temperature in [0, 1, 9] {
+        let arguments = format!(
+            "sample --checkpoint w.safetensors --prime Wolf~mouse --length 30 --temperature {temperature}"
+        );
+        assert_eq!(folder.good(&arguments).out, "wolf mouse".to_owned() + &" wolf".repeat(30) + "\n");
+    }
+}
+
+#[test]
+fn sentences_are_classified_from_arguments_and_from_lines() {
+    let folder = classifier("");
+    let run = folder.good("predict --checkpoint c.safetensors the~film~was~superb a~Boring~story");
+    let lines: Vec<(&str, &str)> = run.out.lines().filter_map(|line| line.split_once('\t')).collect();
+    assert!(lines[0].0.starts_with("positive 0.") || lines[0].0 == "positive 1.00", "{lines:?}");
+    assert!(lines[1].0.starts_with("negative ") && lines[1].1 == "a Boring story", "{lines:?}");
+
+    let run = with_input(&folder, "predict --checkpoint c.safetensors", b"superb\n \nawful");
+    assert_eq!((run.code, run.err.as_str()), (Some(0), "line 2 is empty: skipped\n"));
+    assert_eq!(run.out.lines().count(), 2);
+    let run = with_input(&folder, "predict --checkpoint c.safetensors", b"superb\nb\xffd\n");
+    assert!(run.code == Some(1) && run.err.contains("standard input:2: not UTF-8"), "{}", run.err);
+    let run = with_input(&folder, "predict --checkpoint c.safetensors", b"");
+    assert!(run.code == Some(1) && run.err.contains("no sentence was given"), "{}", run.err);
+    folder.bad("predict --checkpoint c.safetensors fine ~", 1, &["sentence 2 is empty"]);
+    folder.bad(
+        "predict --checkpoint c.safetensors --data x.csv",
+        1,
+        &["a classifier of sentences", "--data"],
+    );
+}
+
+#[test]
+fn a_trace_says_what_the_net_would_say_of_each_beginning() {
+    // True of every net: also of one that reads backwards, and of one that takes the mean.
+    for flags in ["", "--bidirectional --layers 2 --cell gru", "--pool mean", "--learned-start"] {
+        let folder = classifier(&format!("{flags} --epochs 2"));
+        let words = ["the", "film", "was", "lovely", "but", "a", "boring", "story", "and", "very", "awful"];
+        let arguments = format!("predict --checkpoint c.safetensors --json --trace {}", words.join("~"));
+        let whole: Value = serde_json::from_str(&folder.good(&arguments).out).unwrap();
+        for (k, step) in whole["trace"].as_array().unwrap().iter().enumerate() {
+            assert_eq!((&step["word"], &step["known"]), (&words[k].into(), &(words[k] != "but").into()));
+            assert_eq!(step["state"].as_array().unwrap().len(), 12);
+            let beginning = words[..=k].join("~");
+            let alone = folder.good(&format!("predict --checkpoint c.safetensors --json {beginning}")).out;
+            let alone: Value = serde_json::from_str(&alone).unwrap();
+            let p = |value: &Value| value["probabilities"]["positive"].as_f64().unwrap();
+            assert!((p(step) - p(&alone)).abs() < 1e-5, "{flags}: {beginning}: {step} {alone}");
+        }
+        assert_eq!(whole["unknown"], serde_json::json!(["but"]));
+    }
+}
+
+#[test]
+fn a_trace_is_legible_without_colours() {
+    let folder = classifier("");
+    let run = folder.good("predict --checkpoint c.safetensors --trace the~zebra~was~superb");
+    assert!(!run.out.contains('\u{1b}'), "{}", run.out);
+    let lines: Vec<&str> = run.out.lines().collect();
+    assert!(lines[1].contains("word") && lines[1].contains("12 units"), "{}", run.out);
+    assert!(lines[3].trim().starts_with("zebra") && lines[3].ends_with("unknown word"), "{}", run.out);
+    assert_eq!(lines[2].chars().filter(|c| ('▁'..='█').contains(c)).count(), 12, "{}", run.out);
+    assert!(run.out.contains("not in the vocabulary: `zebra`"), "{}", run.out);
+}
+
+#[test]
+fn the_next_values_of_a_series_are_forecast() {
+    let folder = Folder::new();
+    folder.write("sine.csv", sine(300));
+    folder.good(
+        "train series --data sine.csv --column price --hidden 16 --window 12 --horizon 3 --lr 0.02 --epochs 25 \
+         --checkpoint s.safetensors",
+    );
+    let run = folder.good("predict --checkpoint s.safetensors --data sine.csv --json");
+    let lines: Vec<Value> = run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    for (i, line) in lines.iter().enumerate() {
+        let (found, truth) = (line["forecast"].as_f64().unwrap(), value(300 + i));
+        assert!(line["ahead"] == i + 1 && (found - truth).abs() < 2.0, "{line}, truth {truth}");
+    }
+    // Thirteen values end one and two steps late for the first of the three.
+    folder.write("short.csv", sine(13));
+    let run = folder.good("predict --checkpoint s.safetensors --data short.csv");
+    assert!(run.out.starts_with("+2\t") && run.out.lines().count() == 2, "{}", run.out);
+    folder.write("short.csv", sine(11));
+    folder.bad(
+        "predict --checkpoint s.safetensors --data short.csv",
+        1,
+        &["short.csv", "11 values", "looks at 12"],
+    );
+    folder.bad("predict --checkpoint s.safetensors --data no.csv", 1, &["no.csv"]);
+    folder.bad("predict --checkpoint s.safetensors hello", 1, &["give the series with --data FILE.csv"]);
+}

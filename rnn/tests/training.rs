@@ -1,0 +1,177 @@
+//! The trainer and its networks: threads, and stops after any update.
+
+use autograd::Value;
+use ndarray::ArrayD;
+use rnn::data::synthetic::{Adding, TemporalOrder};
+use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Start};
+use rnn::tasks::{Level, Synthetic, SyntheticKind, Text};
+use rnn::train::optim::Method;
+use rnn::train::schedule::Schedule;
+use rnn::train::{Clip, Event, Finish, Networks, Options, Save, Task, Trainer};
+
+fn model(input: Input, head: Head, outputs: usize, loss: Loss) -> Model {
+    Model {
+        cell: "lstm".into(),
+        input,
+        hidden: 6,
+        layers: 2,
+        bidirectional: false,
+        dropout: 0.0,
+        start: Start::Zero,
+        window: None,
+        head,
+        outputs,
+        loss,
+        init: Inits::default(),
+    }
+}
+
+fn options(method: &str, epochs: u64) -> Options {
+    Options {
+        epochs,
+        method: method.parse::<Method>().unwrap(),
+        learning_rate: 0.01,
+        schedule: "cosine:0.1".parse::<Schedule>().unwrap(),
+        clip: Some(Clip::Norm(1.0)),
+        patience: None,
+        seed: 3,
+        threads: 1,
+    }
+}
+
+/// Batches whose rows differ in length, in what is ignored, and in number: all that the shares of threads must weigh.
+fn batches() -> Vec<(Model, Mode, Feed)> {
+    let order = SyntheticKind::TemporalOrder(TemporalOrder::with_length(12).unwrap());
+    let (input, head, outputs, loss) = order.shape();
+    let lengths = Synthetic::new(model(input, head, outputs, loss), order, 5, 1, 1).unwrap();
+    let adding = SyntheticKind::Adding(Adding::new(6).unwrap());
+    let (input, head, outputs, loss) = adding.shape();
+    let reals = Synthetic::new(model(input, head, outputs, loss), adding, 7, 1, 1).unwrap();
+    let mut all: Vec<(Model, Mode, Feed)> = [&lengths as &dyn Task, &reals]
+        .map(|task| (task.model().clone(), task.mode(), task.train(0, 0).next().unwrap()))
+        .into();
+    let symbols = model(Input::OneHot { symbols: 4 }, Head::EachStep, 4, Loss::CrossEntropy);
+    let index = |f: &dyn Fn(usize) -> usize| {
+        Value::Index(ArrayD::from_shape_fn(vec![5, 3], |place| f(3 * place[0] + place[1])))
+    };
+    // Class 4 means "ignore": the first row has fewer targets than the others.
+    let y = index(&|i| if i % 3 == 0 && i > 3 { 4 } else { i % 4 });
+    all.push((
+        symbols,
+        Mode { carry: true, ..Mode::default() },
+        Feed { x: index(&|i| i % 3), y, lengths: None },
+    ));
+    all
+}
+
+#[test]
+fn threads_give_the_numbers_of_one_and_the_same_bits_each_time() {
+    for (model, mode, feed) in batches() {
+        let parameters = model.first_parameters(1).unwrap();
+        let run =
+            |threads| Networks::new(&model, mode, threads).run(&parameters, &feed, &[], 5, true).unwrap();
+        let one = run(1);
+        for threads in [2, 3, 64] {
+            let many = run(threads);
+            assert!((many.loss - one.loss).abs() < 1e-6, "{} {}", many.loss, one.loss);
+            assert_eq!((many.count.to_bits(), many.right), (one.count.to_bits(), one.right));
+            for ((name, a), (_, b)) in many.gradients.iter().zip(one.gradients.iter()) {
+                let largest = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(largest < 1e-6, "{name} differs by {largest} over {threads} threads");
+            }
+            for (a, b) in many.outputs.iter().chain(&many.last).zip(one.outputs.iter().chain(&one.last)) {
+                assert_eq!(a.shape(), b.shape());
+                assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6));
+            }
+            let again = run(threads);
+            assert!(again.gradients == many.gradients && again.loss.to_bits() == many.loss.to_bits());
+        }
+    }
+}
+
+fn text() -> Text {
+    let symbols: Vec<usize> = (0..400).map(|i| i * i % 5).collect();
+    let mut model = model(Input::Embedding { symbols: 5, size: 3 }, Head::EachStep, 5, Loss::CrossEntropy);
+    model.dropout = 0.3;
+    Text::new(model, Level::Char, &symbols, 6, 6).unwrap()
+}
+
+/// Trains to the end, stopping after every `every` updates and going on from the files; the files' bytes.
+fn files(method: &str, every: u64) -> [Vec<u8>; 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let save = Save { every: 4, ..Save::at(&folder.path().join("a.safetensors")) };
+    let task = text();
+    let config = serde_json::json!({ "anything": 1 });
+    loop {
+        let mut trainer = Trainer::new(&task, options(method, 2), config.clone()).unwrap();
+        if save.last.exists() {
+            trainer = trainer.resume(&save.best, &save.last).unwrap();
+        }
+        let until = trainer.progress().step + every;
+        let count = std::cell::Cell::new(trainer.progress().step);
+        let stop = || count.get() >= until;
+        let finish = trainer.run(Some(&save), stop, |_| count.set(count.get() + 1)).unwrap();
+        if finish == Finish::Done {
+            return [&save.best, &save.last].map(|path| std::fs::read(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_run_that_stops_after_any_update_ends_in_the_same_files() {
+    let updates = 2 * text().batches() as u64;
+    assert!(updates > 12, "{updates}");
+    for method in ["sgd:momentum=0.9", "adagrad", "rmsprop:momentum=0.5", "adam", "adamw"] {
+        let whole = files(method, u64::MAX / 2);
+        for every in [1, 3, updates / 2, updates / 2 + 1] {
+            assert!(files(method, every) == whole, "{method}, stopped every {every} updates");
+        }
+    }
+}
+
+/// What a listener is told: the update, the epochs finished, and whether an epoch ended.
+type Told = (u64, u64, bool);
+
+fn told(event: &Event) -> Told {
+    match event {
+        Event::Step { progress, .. } => (progress.step, progress.epoch, false),
+        Event::Epoch { progress, .. } => (progress.step, progress.epoch, true),
+    }
+}
+
+#[test]
+fn a_run_that_dies_at_any_moment_tells_and_saves_the_same() {
+    let task = text();
+    let trainer = || Trainer::new(&task, options("adam", 2), serde_json::json!(null)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let save = Save { every: 5, ..Save::at(&folder.path().join("a.safetensors")) };
+    let files = |save: &Save| [&save.best, &save.last].map(|path| std::fs::read(path).ok());
+    // At each event, what the files hold at that moment: what a run that dies there leaves behind.
+    let (mut all, mut left) = (Vec::new(), Vec::new());
+    let listen = |event: Event| {
+        all.push(told(&event));
+        left.push(files(&save));
+    };
+    trainer().run(Some(&save), || false, listen).unwrap();
+    let whole = files(&save);
+    for (k, left) in left.iter().enumerate() {
+        // The listener may have died before it wrote down the event, or after.
+        for written in [&all[..k], &all[..=k]] {
+            let folder = tempfile::tempdir().unwrap();
+            let save = Save { every: 5, ..Save::at(&folder.path().join("a.safetensors")) };
+            for (path, bytes) in [&save.best, &save.last].into_iter().zip(left) {
+                bytes.iter().for_each(|bytes| std::fs::write(path, bytes).unwrap());
+            }
+            let mut trainer = trainer();
+            if save.last.exists() {
+                trainer = trainer.resume(&save.best, &save.last).unwrap();
+            }
+            let (step, epoch) = (trainer.progress().step, trainer.progress().epoch);
+            let kept = written.iter().copied().filter(|told| told.0 <= step && told.1 <= epoch);
+            let mut log: Vec<Told> = kept.collect();
+            trainer.run(Some(&save), || false, |event| log.push(told(&event))).unwrap();
+            assert_eq!(log, all, "died at event {k}");
+            assert!(files(&save) == whole, "died at event {k}");
+        }
+    }
+}
