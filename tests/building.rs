@@ -47,7 +47,7 @@ fn shape_errors_name_op_operands_and_reason() {
         |_, a, _, _| a.pad(2, 1, 1) => "pad(a [2, 3]): there is no axis 2 in [2, 3], which has 2";
         |g, a, b, _| g.concat(0, &[a, b]) => "concat(a [2, 3], b [4]): [2, 3] and [4] differ beside axis 0";
         |g, a, b, _| g.stack(0, &[a, b]) => "stack(a [2, 3], b [4]): [2, 3] and [4] differ";
-        |g, _, _, _| g.apply(Add, &[]) => "add(): a sum needs at least one operand";
+        |g, _, _, _| g.apply(Add, &[]) => "add(): it needs at least one operand";
         |g, _, _, _| g.apply(Concat { axis: 0 }, &[]) => "concat(): it needs at least one operand";
         |g, a, _, _| g.apply(Stack { axis: 3 }, &[a]) => "stack(a [2, 3]): [2, 3] has no place for a new axis 3";
         |_, a, _, i| a.gather(i) => "gather(a [2, 3], i [5] of 0..9): indices go up to 8, and there are 2 rows";
@@ -206,7 +206,7 @@ fn scopes_end_where_they_are_dropped_and_nest() {
             x.exp().named("a").name()
         }
     };
-    assert_eq!(inner, "inner/a[3]");
+    assert_eq!(inner, "outer/inner/a[3]");
     assert_eq!(x.exp().named("a").name(), "a");
 }
 

@@ -2,9 +2,9 @@
 
 use autograd::ops::{
     Abs, Add, At, Axes, Broadcast, Compare, Concat, Cos, Div, Exp, Gather, Ln, LogSoftmax, LogSumExp, MatMul,
-    Max, Min, Mul, Neg, OneHot, Op, Pad, Powi, Reciprocal, ReduceMax, ReduceMean, ReduceSum, Relation, Relu,
-    Reshape, Sampler, ScatterAdd, Select, Sigmoid, Sin, Slice, Softmax, Softplus, Sqrt, Stack, StopGradient,
-    Sub, Tanh, Transpose,
+    Max, Min, Modulo, Mul, Neg, OneHot, Op, Pad, Powi, Reciprocal, ReduceMax, ReduceMean, ReduceSum,
+    Relation, Relu, Reshape, Sampler, ScatterAdd, Select, Sigmoid, Sin, Slice, Softmax, Softplus, Sqrt,
+    Stack, StopGradient, Sub, Tanh, Transpose,
 };
 use autograd::{Builder, Expr, Scalar, Shape, Value, eval};
 use ndarray::ArrayD;
@@ -20,7 +20,7 @@ fn ulps(op: &str) -> f64 {
         "exp" | "ln" | "sin" | "cos" | "logsumexp" | "softmax" | "log_softmax" => 3.0,
         // One rounding for each of at most six operands, at worst.
         "add" | "matmul" | "sum" | "mean" | "scatter_add" => 6.0,
-        "sub" | "mul" | "div" | "sqrt" | "reciprocal" => 1.0,
+        "modulo" | "sub" | "mul" | "div" | "sqrt" | "reciprocal" => 1.0,
         // The rest only moves and compares.
         _ => 0.0,
     }
@@ -59,6 +59,7 @@ fn op(name: &str, attributes: &Json) -> Op {
         "sub" => Sub.into(),
         "mul" => Mul.into(),
         "div" => Div.into(),
+        "modulo" => Modulo.into(),
         "max" => Max.into(),
         "min" => Min.into(),
         "less" => Compare(Relation::Less).into(),

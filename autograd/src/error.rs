@@ -5,7 +5,7 @@ use std::panic::Location;
 
 /// Why a graph could not be built or read. The message names the node, its operands and the place in the
 /// caller's source, and says what would mend it.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An op was given operands that it cannot take.
@@ -72,6 +72,13 @@ pub enum Error {
         /// Where the op was applied.
         place: Place,
     },
+}
+
+/// As it is displayed: a `main` that returns the error then shows the message, and not its parts.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 struct Suggest<'a>(&'a Option<String>);

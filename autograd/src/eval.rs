@@ -131,16 +131,18 @@ pub fn eval_with<S: Scalar>(
             }
         }
     }
-    let take = |(k, &y): (usize, &usize)| {
-        let again = outputs[k + 1..].contains(&y);
-        let value = if again { made[y].clone() } else { made[y].take() };
+    // What is left to be read of a node are its places among the outputs.
+    let take = |&y: &usize| {
+        readers[y] -= 1;
+        let value = if readers[y] > 0 { made[y].clone() } else { made[y].take() };
         value.or_else(|| given[y].cloned()).expect("every output was computed or given")
     };
-    Ok(outputs.iter().enumerate().map(take).collect())
+    Ok(outputs.iter().map(take).collect())
 }
 
 /// The directional derivatives of some nodes: forward mode, by dual numbers. `direction` has a tangent for
-/// each leaf that moves; the others stay.
+/// each leaf that moves; the others stay. On a kink it follows one of its sides, the first operand's where two are
+/// equal. Outputs must hold real numbers.
 ///
 /// # Errors
 /// As [`eval`]; also if a tangent is not of its node's shape.
@@ -162,11 +164,15 @@ pub fn jvp(
             Zip::from(value).and(tangent.float()).map_collect(|&value, &tangent| Dual { value, tangent });
         dual.set(id, joined);
     }
-    let tangent = |value: Value<Dual>| match value {
-        Value::Float(a) => Value::Float(a.mapv(|d| d.tangent)),
-        other => other.cast(),
+    let tangent = |(value, &y): (Value<Dual>, &_)| match value {
+        Value::Float(a) => Ok(Value::Float(a.mapv(|d| d.tangent))),
+        _ => Err(Error::Value {
+            node: graph.name(y)?,
+            reason: "it holds no real numbers and has no tangent".into(),
+        }),
     };
-    Ok(eval(graph, &dual, outputs)?.into_iter().map(tangent).collect())
+    let outputs: Vec<NodeId> = outputs.iter().map(|&y| y.into()).collect();
+    eval(graph, &dual, &outputs)?.into_iter().zip(&outputs).map(tangent).collect()
 }
 
 /// The first node, in order of execution, whose value is not finite: where a NaN arose.

@@ -6,7 +6,7 @@
 //! `loss = Σ output ⊙ v_output + Σ hn ⊙ v_hn (+ Σ cn ⊙ v_cn)`, and the gradient of the loss for each weight, for x and
 //! for the initial states. Padded steps have output 0. `tests/data/reference/make.py` makes such files with PyTorch.
 
-use crate::cell::{self, Cell, UnknownCell};
+use crate::cell::{self, Cell, CellError};
 use crate::data::file;
 use crate::layers::{Layers, Start};
 use autograd::{Builder, Error as GraphError, Expr, Point, Type, Value, eval, grad};
@@ -206,7 +206,7 @@ pub fn compare(path: &Path) -> Result<Vec<Difference>, CompareError> {
         .collect()
 }
 
-fn cell_of(reference: &File) -> Result<Arc<dyn Cell>, UnknownCell> {
+fn cell_of(reference: &File) -> Result<Arc<dyn Cell>, CellError> {
     match (reference.kind.as_str(), reference.nonlinearity.as_deref()) {
         ("RNN", Some("relu")) => cell::by_name("elman-relu"),
         ("RNN", _) => cell::by_name("elman"),

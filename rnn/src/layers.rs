@@ -10,10 +10,10 @@ use std::sync::Arc;
 ///
 /// ```
 /// use autograd::Builder;
-/// use rnn::{Layers, Start, cell::Lstm};
+/// use rnn::{Layers, Start, cell::by_name};
 ///
 /// let g = Builder::new();
-/// let net = Layers::new(Lstm, 10, 20).depth(2).bidirectional(true);
+/// let net = Layers::of(by_name("lstm").unwrap(), 10, 20).depth(2).bidirectional(true);
 /// let weights = net.declare(&g, "");
 /// let run = net.unroll(&g, &weights, g.input("x", [7, 3, 10]), None, &Start::Zero);
 /// assert_eq!(*run.output().shape(), [7, 3, 40]);
@@ -128,7 +128,9 @@ impl Layers {
     pub fn states(&self) -> Vec<NetState> {
         let lanes = self.lanes();
         let mut states = Vec::new();
-        for (place, State { name, size, of_input }) in self.cell.states(self.input, self.hidden).into_iter().enumerate() {
+        for (place, State { name, size, of_input }) in
+            self.cell.states(self.input, self.hidden).into_iter().enumerate()
+        {
             if !of_input {
                 states.push(NetState { name, size, lanes: 0..lanes, place });
                 continue;
@@ -291,7 +293,14 @@ impl Layers {
                 "weights of {given} layers and directions were given, and the net has {lanes}"
             ));
         }
+        if self.window == Some(0) {
+            return Some("a window of 0 steps has nothing in it: it is at least 1".into());
+        }
         let batch = first.shape().first().copied().unwrap_or(1);
+        let other = |x: &&Expr| !x.is_poisoned() && !first.is_poisoned() && x.shape() != first.shape();
+        if let Some(x) = inputs.iter().find(other) {
+            return Some(format!("the inputs of all steps have one shape, and {first:?} and {x:?} differ"));
+        }
         if let Some(lengths) = lengths.filter(|l| !l.is_poisoned() && *l.shape() != [batch, 1]) {
             return Some(format!("lengths are [{batch}, 1], one for each sequence, and not {lengths:?}"));
         }

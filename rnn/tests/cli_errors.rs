@@ -175,8 +175,16 @@ fn a_checkpoint_whose_configuration_was_edited() {
         checkpoint.save(&folder.path("edited.safetensors")).unwrap();
     };
     for (key, value, parts) in [
-        ("/model/cell", "gru".into(), ["`rnn.weight_ih_l0`", "[16, 4] in the file and [12, 4] in the model"]),
-        ("/model/cell", "nosuch".into(), ["edited.safetensors", "no cell called `nosuch`"]),
+        (
+            "/model/cell",
+            serde_json::json!({"name": "gru"}),
+            ["`rnn.weight_ih_l0`", "[16, 4] in the file and [12, 4] in the model"],
+        ),
+        (
+            "/model/cell",
+            serde_json::json!({"name": "nosuch"}),
+            ["edited.safetensors", "no cell called `nosuch`"],
+        ),
         ("/model/hidden", 0.into(), ["edited.safetensors", "at least 1"]),
         ("/model/hidden", "four".into(), ["edited.safetensors", "configuration cannot be read"]),
         ("/task/text/vocabulary/symbols", serde_json::json!(["a", "b"]), ["names 2 symbols", "has 10"]),
@@ -185,4 +193,13 @@ fn a_checkpoint_whose_configuration_was_edited() {
         edited(key, value);
         folder.bad("sample --checkpoint edited.safetensors --prime a", 1, &parts);
     }
+}
+
+#[test]
+fn a_file_that_is_no_log_is_not_replaced() {
+    let folder = folder();
+    let before = std::fs::read_to_string(folder.path("text.txt")).unwrap();
+    folder.bad(&format!("{TEXT} --log text.txt"), 1, &["text.txt", "no log of a run"]);
+    assert_eq!(std::fs::read_to_string(folder.path("text.txt")).unwrap(), before);
+    folder.bad(&format!("{TEXT} --log one --plot one"), 1, &["--log and --plot are one file"]);
 }

@@ -71,9 +71,10 @@ fn every_format_goes_to_a_file_as_it_goes_to_the_screen() {
 fn a_mistake_is_named_and_its_mend_too() {
     fails("graph --cell lstn", 1, "did you mean `lstm`?");
     fails("gradcheck --cell transformer", 1, "`rnn cells` lists them");
-    fails("graph --steps 0", 1, "the number of steps is 0: it must be at least 1");
-    fails("gradcheck --steps 0", 1, "the number of steps is 0");
-    fails("graph --hidden 0", 1, "the hidden size is 0");
+    fails("graph --steps 0", 2, "'--steps <T>': it must be at least 1");
+    fails("gradcheck --steps 0", 2, "it must be at least 1");
+    fails("graph --hidden 0", 2, "'--hidden <N>': it must be at least 1");
+    fails("graph --layers 18446744073709551615", 2, "it must be at most 1000000");
     fails("graph --tbptt 0", 1, "truncated BPTT is 0");
     fails("graph --lengths 4", 1, "a length is 4");
     fails("graph --lengths 3 --batch 2", 2, "cannot be used with");
@@ -133,11 +134,24 @@ fn references_agree_or_the_command_fails() {
 }
 
 #[test]
-fn cells_are_listed_with_their_equations() {
+fn cells_are_listed_and_shown() {
     let text = succeeds("cells");
-    assert!(text.contains("\nlstm        h, c        99,328  Hochreiter & Schmidhuber 1997"), "{text}");
-    assert!(text.contains("c[t] = f[t] ⊙ c[t-1] + i[t] ⊙ g[t]\n"), "{text}");
+    let lstm = text.lines().find(|line| line.starts_with("lstm ")).unwrap();
+    assert!(lstm.contains(" h, c ") && lstm.contains(" 99,328 "), "{lstm}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    // What is shown is a file again.
+    let text = succeeds("cells lstm");
+    assert!(text.contains("c[t] = f[t] * c[t-1] + i[t] * g[t]\n"), "{text}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.cell");
+    std::fs::write(&path, text).unwrap();
+    let checked = succeeds(&format!("cells check {}", path.display()));
+    assert!(checked.starts_with("PASS "), "{checked}");
+    let dump = succeeds(&format!("graph --cell {} --steps 2", path.display()));
+    assert!(dump.contains("// l0/c[2]\n"), "{dump}");
+    std::fs::write(&path, "cell mine\n  h[t] = tahn(W x[t] + U h[t-1])\n").unwrap();
+    fails(&format!("cells check {}", path.display()), 1, "");
+    fails(&format!("graph --cell {}", path.display()), 1, "did you mean `tanh`?");
 }
 
 #[test]

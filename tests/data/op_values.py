@@ -64,6 +64,7 @@ for a, b in [(reals(3, 4), reals(3, 4)), (reals(3, 1), reals(4)), (reals(), real
     case("sub", [a, b], a - b, size=np.abs(a) + np.abs(b))
     case("mul", [a, b], a * b)
     case("div", [a, b], a / b)
+    case("modulo", [a, b], a - b * np.floor(a / b), size=np.abs(a) + np.abs(b * np.floor(a / b)))
     case("max", [a, b], np.maximum(a, b))
     case("min", [a, b], np.minimum(a, b))
     for name in ["less", "less_equal", "equal", "greater", "greater_equal", "not_equal"]:

@@ -53,6 +53,20 @@ pub fn setups() -> impl Strategy<Value = Setup> {
     )
 }
 
+impl Setup {
+    /// The same, with other sizes if these are none that the cell can have.
+    fn fitting(&self, cell: &Arc<dyn Cell>) -> Self {
+        let fits = |setup: &Self| {
+            let net = Layers::of(cell.clone(), setup.input, setup.hidden).depth(setup.depth);
+            net.bidirectional(setup.bidirectional).fits().is_ok()
+        };
+        let wide = Self { hidden: 4, ..self.clone() };
+        let square = Self { input: 4, ..wide.clone() };
+        let one_way = Self { bidirectional: false, ..square.clone() };
+        [self.clone(), wide, square, one_way].into_iter().find(fits).expect("a cell has sizes")
+    }
+}
+
 /// All numbers that go into a net.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -110,12 +124,13 @@ pub fn random(shape: &[usize], sampler: &mut Sampler) -> ArrayD<f64> {
 impl Problem {
     /// A net of random numbers.
     pub fn new(cell: Arc<dyn Cell>, setup: &Setup) -> Self {
+        let setup = &setup.fitting(&cell);
         let &Setup { steps, batch, input, hidden, depth, bidirectional, window, begin, seed, .. } = setup;
         let net = Layers::of(cell.clone(), input, hidden).depth(depth).bidirectional(bidirectional);
         let mut s = Sampler::new(seed);
         let weights = net.weights().into_iter().map(|w| (w.name, random(&w.shape, &mut s))).collect();
         let per_state = |batch: usize, s: &mut Sampler| -> Vec<_> {
-            net.states().iter().map(|state| random(&[net.lanes(), batch, state.size], s)).collect()
+            net.states().iter().map(|state| random(&[state.lanes(), batch, state.size], s)).collect()
         };
         Self {
             hidden,

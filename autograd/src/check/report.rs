@@ -55,7 +55,8 @@ impl Comparison {
         let size = gradient.max(numeric.abs()).max(unseen);
         let verdict = if !analytic.is_finite() || (analytic - numeric).abs() > tolerance {
             Verdict::Fail
-        } else if tolerance <= COARSE * size {
+        } else if tolerance <= COARSE * size || (analytic == 0.0 && numeric == 0.0) {
+            // Where nothing moves at all, both say so exactly.
             Verdict::Pass
         } else {
             Verdict::Inconclusive
@@ -221,6 +222,8 @@ mod tests {
         assert_eq!(verdict(1.0, 1e-3), Verdict::Inconclusive);
         assert_eq!(verdict(1.5, 1e-3), Verdict::Fail);
         assert_eq!(verdict(f64::NAN, 1e-10), Verdict::Fail);
+        let flat = Slope { value: 0.0, error: 1e-9, unseen: 0.0 };
+        assert_eq!(Comparison::new(0.0, &flat, 0.0, 0.0).verdict, Verdict::Pass);
         assert_eq!(verdict(1.0, f64::NAN), Verdict::Inconclusive);
     }
 }

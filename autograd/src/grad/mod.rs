@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::graph::{Builder, Expr, Role};
 use crate::ops::{Adjoint, Op};
 use parts::Part;
+use std::collections::HashMap;
 
 /// The gradient of an output with respect to one expression.
 #[derive(Clone, Debug)]
@@ -54,7 +55,7 @@ pub fn grad<'g>(scalar: Expr<'g>, wrt: &[Expr<'g>]) -> Vec<Expr<'g>> {
     let expr = |(gradient, x): (Gradient<'g>, &Expr<'g>)| match gradient {
         Gradient::Of(dx) => dx,
         Gradient::Zero | Gradient::NotConnected => g.zeros(x.shape()),
-        Gradient::NotDefined(error) => g.refuse(error.to_string()),
+        Gradient::NotDefined(error) => g.fail(error),
     };
     gradients.into_iter().zip(wrt).map(expr).collect()
 }
@@ -136,6 +137,8 @@ fn sweep<'g>(
     let depends = g.dependents(wrt, end);
     let mut slots: Vec<Slot> = (0..end).map(|_| Slot::default()).collect();
     let mut gradients = vec![Gradient::NotConnected; wrt.len()];
+    let mut wanted: HashMap<usize, Vec<usize>> = HashMap::new();
+    wrt.iter().enumerate().for_each(|(k, x)| wanted.entry(x.position()).or_default().push(k));
     for (k, y) in outputs.iter().enumerate() {
         let role = Role::Backward { of: y.raw(), sweep: number };
         let seed = cotangents.map_or_else(|| g.deriving(role, || g.scalar(1.0)), |c| c[k]);
@@ -163,9 +166,8 @@ fn sweep<'g>(
             }
             gradient
         });
-        for (x, result) in wrt.iter().zip(&mut gradients).filter(|(x, _)| x.position() == i) {
-            debug_assert_eq!(x.raw(), y.raw());
-            *result = gradient.clone();
+        for &k in wanted.get(&i).into_iter().flatten() {
+            gradients[k] = gradient.clone();
         }
     }
     gradients

@@ -218,8 +218,15 @@ impl Builder {
         let index: Vec<u32> = operands.iter().map(|x| x.index).collect();
         let types: Vec<Type> = index.iter().map(|&i| state.graph.at(i as usize).ty.clone()).collect();
         let inferred = match op.operator() {
-            Some(operator) => operator.infer(&types),
+            Some(operator) if !types.is_empty() => operator.infer(&types),
+            Some(_) => Err("it needs at least one operand".into()),
             None => Err("a leaf is not applied to operands".into()),
+        };
+        let inferred = match inferred {
+            Ok(ty) if ty.shape.checked_count().is_none() => {
+                Err(format!("the result {ty} has too many elements"))
+            }
+            inferred => inferred,
         };
         let node = match inferred {
             Ok(ty) => {
@@ -235,12 +242,15 @@ impl Builder {
         self.expr_at(node)
     }
 
-    /// From here to the end of the scope's life, nodes belong to this layer.
+    /// From here to the end of the scope's life, nodes belong to this layer, within the layer there is: `decoder/l0`.
     #[must_use = "the layer ends when the scope is dropped"]
     pub fn layer(&self, layer: &str) -> Scope<'_> {
         let mut state = self.state.borrow_mut();
         let scope = Scope { builder: self, layer: state.layer.clone(), step: state.step };
-        state.layer = Some(layer.into());
+        state.layer = Some(match &state.layer {
+            Some(outer) => format!("{outer}/{layer}").into(),
+            None => layer.into(),
+        });
         scope
     }
 
@@ -268,6 +278,11 @@ impl Builder {
     #[track_caller]
     pub fn refuse(&self, reason: impl Into<String>) -> Expr<'_> {
         let error = Error::Build { reason: reason.into(), place: Place::caller() };
+        self.fail(error)
+    }
+
+    /// A poisoned expression, with the graph's error if it is the first.
+    pub(crate) fn fail(&self, error: Error) -> Expr<'_> {
         self.expr_at(self.state.borrow_mut().fail(error))
     }
 

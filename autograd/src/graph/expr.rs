@@ -4,9 +4,9 @@ use super::{Builder, NodeId};
 use crate::error::Place;
 use crate::ops::{
     Abs, At, Axes, Broadcast, Compare, Cos, Div, DropoutMask, Exp, Gather, Ln, LogSoftmax, LogSumExp, MatMul,
-    Max, Min, Modulo, Mul, Neg, OneHot, Op, Operator, Pad, Powi, Reciprocal, ReduceMax, ReduceMean, ReduceSum,
-    Relation, Relu, Reshape, ScatterAdd, Select, Sigmoid, Sin, Slice, Softmax, Softplus, Sqrt, StopGradient,
-    Sub, Tanh, Transpose,
+    Max, Min, Modulo, Mul, Neg, OneHot, Op, Operator, Pad, Powi, Reciprocal, ReduceMax, ReduceMean,
+    ReduceSum, Relation, Relu, Reshape, ScatterAdd, Select, Sigmoid, Sin, Slice, Softmax, Softplus, Sqrt,
+    StopGradient, Sub, Tanh, Transpose,
 };
 use crate::shape::{Shape, Type};
 use std::fmt;

@@ -33,8 +33,9 @@ fn line(graph: &Graph, i: usize, to: &mut String) -> std::fmt::Result {
     }
     write!(to, " : {}", node.ty)?;
     match &node.op {
-        // An input or parameter shows its name already, and a constant its value.
-        Op::Leaf(Leaf::Input { .. } | Leaf::Parameter { .. } | Leaf::Constant(_)) => writeln!(to),
+        // An input or parameter shows its name already, and a constant of the forward part is its value.
+        Op::Leaf(Leaf::Input { .. } | Leaf::Parameter { .. }) => writeln!(to),
+        Op::Leaf(Leaf::Constant(_)) if node.origin.role == super::Role::Forward => writeln!(to),
         _ => writeln!(to, "  // {}", graph.name_at(i)),
     }
 }

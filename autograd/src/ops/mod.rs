@@ -128,8 +128,8 @@ pub trait Operator: Debug + Send + Sync + 'static {
         None
     }
 
-    /// Draws an instance with operands from its domain, away from the points where no derivative exists. An
-    /// op without samples cannot be registered, so an unchecked op cannot exist.
+    /// Draws an instance with operands from its domain, away from the points where no derivative exists. The tests
+    /// of this crate walk the samples of all its ops.
     fn sample(sampler: &mut Sampler) -> Sample<Self>
     where
         Self: Sized;

@@ -138,7 +138,7 @@ impl Operator for Transpose {
         dy.transpose(&back).into()
     }
     fn notation(&self) -> Notation {
-        if self.order.len() == 2 { Notation::Postfix("ᵀ".into()) } else { Notation::Function }
+        if self.order[..] == [1, 0] { Notation::Postfix("ᵀ".into()) } else { Notation::Function }
     }
     fn attributes(&self) -> String {
         format!("order={:?}", &self.order[..])
@@ -286,7 +286,9 @@ impl Operator for Pad {
     fn infer(&self, operands: &[Type]) -> Result<Type, String> {
         let x = one_float(operands)?;
         axis_in(self.axis, x)?;
-        Ok(Type::float(x.shape.resized(self.axis, self.before + x.shape[self.axis] + self.after)))
+        let size = self.before.checked_add(x.shape[self.axis]).and_then(|n| n.checked_add(self.after));
+        let size = size.ok_or("so many places cannot be counted")?;
+        Ok(Type::float(x.shape.resized(self.axis, size)))
     }
     fn vjp<'g>(&self, _: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
         dy.slice(self.axis, self.before..self.before + x[0].shape()[self.axis]).into()

@@ -39,7 +39,7 @@ impl Operator for Add {
         "add"
     }
     fn infer(&self, operands: &[Type]) -> Result<Type, String> {
-        let (first, rest) = operands.split_first().ok_or("a sum needs at least one operand")?;
+        let (first, rest) = operands.split_first().ok_or("it needs at least one operand")?;
         operands.iter().try_for_each(float)?;
         let sum = |shape: Shape, x: &Type| {
             shape.broadcast(&x.shape).ok_or_else(|| format!("{shape} and {} do not broadcast", x.shape))

@@ -166,7 +166,8 @@ pointwise! {
     ///
     /// vjp     x̄ = ȳ where x > 0, −ȳ where x < 0, else 0
     Abs "abs" on Domain::reals(-2.0, 2.0).avoiding(&[0.0]);
-        |x| if x < S::zero() { -x } else if x > S::zero() { x } else { x * S::zero() };
+        // Zero of either sign becomes zero, its tangent too; NaN passes through.
+        |x| if x < S::zero() { -x } else if x > S::zero() { x } else { x * S::zero() + S::zero() };
         |x, _y, dy| x.greater(0.0).select(dy, x.less(0.0).select(-dy, 0.0));
         side |x| x > 0.0;
 

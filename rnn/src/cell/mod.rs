@@ -3,19 +3,14 @@
 //! A cell says which weights one layer has, which states it carries, and what one step computes. Everything
 //! else follows from that: unrolling, masks, stacking, both directions, BPTT, checks, drawings.
 
-mod elman;
-mod gru;
-mod lstm;
+mod shipped;
 mod weights;
 
-pub use elman::{Activation, Elman};
-pub use gru::{Gru, Reset};
-pub use lstm::Lstm;
+pub use shipped::{CellError, CellRef, SHIPPED, Shipped, by_name};
 pub use weights::{Part, Role, Weight, Weights};
 
-use autograd::{Expr, nearest};
+use autograd::Expr;
 use std::fmt::Debug;
-use std::sync::Arc;
 
 /// One step of a recurrent net, as a custom cell implements it.
 ///
@@ -116,73 +111,4 @@ impl<'g, const N: usize> From<[Expr<'g>; N]> for Next<'g> {
     fn from(states: [Expr<'g>; N]) -> Self {
         Self { output: states[0], states: states.into() }
     }
-}
-
-/// A cell that comes with the crate.
-#[derive(Clone, Copy, Debug)]
-pub struct Shipped {
-    /// Its name on the command line.
-    pub name: &'static str,
-    /// Who published it.
-    pub source: &'static str,
-    /// Its equations, one a line.
-    pub equations: &'static str,
-    make: fn() -> Arc<dyn Cell>,
-}
-
-impl Shipped {
-    /// The cell.
-    pub fn cell(&self) -> Arc<dyn Cell> {
-        (self.make)()
-    }
-}
-
-/// The cells that come with the crate.
-pub const SHIPPED: &[Shipped] = &[
-    Shipped {
-        name: "elman",
-        source: elman::SOURCE,
-        equations: elman::EQUATIONS,
-        make: || Arc::new(Elman { activation: Activation::Tanh }),
-    },
-    Shipped {
-        name: "elman-relu",
-        source: elman::SOURCE,
-        equations: elman::EQUATIONS_RELU,
-        make: || Arc::new(Elman { activation: Activation::Relu }),
-    },
-    Shipped { name: "lstm", source: lstm::SOURCE, equations: lstm::EQUATIONS, make: || Arc::new(Lstm) },
-    Shipped {
-        name: "gru",
-        source: gru::SOURCE,
-        equations: gru::EQUATIONS,
-        make: || Arc::new(Gru { reset: Reset::AfterProduct }),
-    },
-    Shipped {
-        name: "gru-v1",
-        source: gru::SOURCE_V1,
-        equations: gru::EQUATIONS_V1,
-        make: || Arc::new(Gru { reset: Reset::BeforeProduct }),
-    },
-];
-
-/// There is no cell of that name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no cell called `{name}`{}: `rnn cells` lists them", nearest.as_ref().map_or(String::new(), |n| format!("; did you mean `{n}`?")))]
-pub struct UnknownCell {
-    /// The name asked for.
-    pub name: String,
-    /// The name most like it.
-    pub nearest: Option<String>,
-}
-
-/// The shipped cell of a name.
-///
-/// # Errors
-/// If there is none; the nearest name is suggested.
-pub fn by_name(name: &str) -> Result<Arc<dyn Cell>, UnknownCell> {
-    SHIPPED.iter().find(|cell| cell.name == name).map(Shipped::cell).ok_or_else(|| UnknownCell {
-        name: name.into(),
-        nearest: nearest(name, SHIPPED.iter().map(|cell| cell.name.into())),
-    })
 }

@@ -1,48 +1,140 @@
-//! `rnn cells`: the cells and their equations.
+//! `rnn cells`: the cells, one cell, and whether a file is one.
 
 use super::paint;
-use crate::cell::{Cell, SHIPPED};
+use crate::cell::{Cell, CellRef, SHIPPED};
+use crate::data::file;
+use crate::equations::EquationCell;
+use crate::study::Specimen;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 const INPUT: usize = 64;
 const HIDDEN: usize = 128;
 
-/// List the cells with their equations
+/// List the cells, show one, or check files of equations
 #[derive(clap::Args, Debug)]
-#[command(after_help = "\
-Parameters are those of one layer that reads 64 features and has 128 hidden units.
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Parameters are those of one layer that reads 64 features and has 128 hidden units (64 where both must be equal).
 
-Example: the names alone
-  rnn cells | grep -o '^[a-z0-9-]*'")]
-pub struct Args {}
+Examples:
+  rnn cells mgu                 the file of a cell, and the shapes that follow from it
+  rnn cells mgu > my.cell       a file to begin from
+  rnn cells check my.cell       is it a cell, and are its gradients right?"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// A cell's name, or a file of equations
+    #[arg(value_name = "NAME|FILE.cell")]
+    cell: Option<String>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    /// Read files of equations, and compare their gradients of order one and two with numeric ones
+    Check {
+        /// Files of equations
+        #[arg(required = true, value_name = "FILE.cell")]
+        files: Vec<String>,
+    },
+}
 
 impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
-        let mut out = anstream::stdout().lock();
-        let (t, f) = (paint::TITLE, paint::FAINT);
-        let name = SHIPPED.iter().map(|cell| cell.name.len()).max().unwrap_or(0);
-        writeln!(out, "{f}{:name$}  {:6}  {:>10}  SOURCE{f:#}", "CELL", "STATES", "PARAMETERS")?;
-        for shipped in SHIPPED {
-            let cell = shipped.cell();
-            let states: Vec<String> = cell.states(HIDDEN).into_iter().map(|state| state.name).collect();
-            let parameters = thousands(parameters(&*cell));
-            write!(out, "{t}{:name$}{t:#}  {:6}  {parameters:>10}  ", shipped.name, states.join(", "))?;
-            let margin = name + 2 + 6 + 2 + 10 + 2;
-            let source = paint::wrap(shipped.source, paint::WIDTH - margin);
-            writeln!(out, "{}", source.join(&format!("\n{:margin$}", "")))?;
-            for line in shipped.equations.lines() {
-                writeln!(out, "{:name$}  {line}", "")?;
-            }
+        match (self.command, self.cell) {
+            (Some(Command::Check { files }), _) => check(&files),
+            (None, Some(cell)) => show(&cell),
+            (None, None) => list(),
         }
-        out.flush()?;
-        Ok(ExitCode::SUCCESS)
     }
 }
 
+fn list() -> super::Result {
+    let mut out = anstream::stdout().lock();
+    let (t, f) = (paint::TITLE, paint::FAINT);
+    let name = SHIPPED.iter().map(|cell| cell.name.len()).max().unwrap_or(0);
+    writeln!(out, "{f}{:name$}  {:9}  {:>10}  SOURCE{f:#}", "CELL", "STATES", "PARAMETERS")?;
+    for shipped in SHIPPED {
+        let cell = shipped.cell();
+        let states: Vec<String> = cell.states(HIDDEN, HIDDEN).into_iter().map(|state| state.name).collect();
+        let parameters = thousands(parameters(&*cell));
+        write!(out, "{t}{:name$}{t:#}  {:9}  {parameters:>10}  ", shipped.name, states.join(", "))?;
+        let margin = name + 2 + 9 + 2 + 10 + 2;
+        let source = paint::wrap(cell.description().lines().next().unwrap_or(""), paint::WIDTH - margin);
+        writeln!(out, "{}", source.join(&format!("\n{:margin$}", "")))?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The file as it is, and the shapes as comments, so that what is printed is a file again.
+fn show(name: &str) -> super::Result {
+    let CellRef { text, name, .. } = CellRef::open(name)?;
+    let text = text.unwrap_or_default();
+    let cell = EquationCell::read(&text, &name)?;
+    let mut out = anstream::stdout().lock();
+    let f = paint::FAINT;
+    writeln!(out, "{}", text.trim_end())?;
+    writeln!(out, "\n{f}# shapes of one sample:{f:#}")?;
+    let width = cell.shapes().iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, shape) in cell.shapes() {
+        writeln!(out, "{f}#   {name:width$}  {shape}{f:#}")?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(files: &[String]) -> super::Result {
+    let mut out = anstream::stdout().lock();
+    let mut good = true;
+    for path in files {
+        let text = file::read(Path::new(path))?;
+        let cell = match EquationCell::read(&text, path) {
+            Ok(cell) => cell,
+            Err(faults) => {
+                good = false;
+                writeln!(out, "{}\n", faults.render(true))?;
+                verdict(&mut out, false, path, "is not a cell")?;
+                continue;
+            }
+        };
+        // Two layers in both directions want a cell that takes any input.
+        let wide = cell.fits(2 * cell.output_size(4), 4).is_ok();
+        let net = Specimen {
+            cell: CellRef { name: cell.name().into(), text: Some(text), constants: [].into() },
+            input: if wide { 3 } else { 4 },
+            steps: 4,
+            batch: 3,
+            layers: if wide { 2 } else { 1 },
+            bidirectional: wide,
+            lengths: Some(vec![4, 2, 1]),
+            ..Specimen::default()
+        };
+        let report = net.check(2, 1)?;
+        let how = if wide { "two layers in both directions" } else { "one layer" };
+        let what = format!("{}: gradients of order one and two, {how}, unequal lengths", cell.name());
+        if !report.passed() {
+            writeln!(out, "{report}")?;
+        }
+        good &= report.passed();
+        verdict(&mut out, report.passed(), path, &what)?;
+    }
+    out.flush()?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn verdict(out: &mut impl Write, good: bool, path: &str, what: &str) -> std::io::Result<()> {
+    let style = paint::verdict(good);
+    writeln!(out, "{style}{}{style:#} {path}: {what}", if good { "PASS" } else { "FAIL" })
+}
+
 fn parameters(cell: &dyn Cell) -> usize {
-    cell.weights(INPUT, HIDDEN).iter().map(|weight| weight.shape.iter().product::<usize>()).sum()
+    let input = if cell.fits(INPUT, HIDDEN).is_ok() { (INPUT, HIDDEN) } else { (INPUT, INPUT) };
+    cell.weights(input.0, input.1).iter().map(|weight| weight.shape.iter().product::<usize>()).sum()
 }
 
 /// `24832` as `24,832`.

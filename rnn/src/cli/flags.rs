@@ -1,5 +1,6 @@
 //! Flags that several commands share.
 
+use crate::cell::{CellError, CellRef};
 use crate::init::Init;
 use crate::model::{Inits, Start};
 use crate::train::optim::Method;
@@ -9,14 +10,32 @@ use clap::Args;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+/// The cell of a name or a file, with other values for some of its constants.
+///
+/// # Errors
+/// If there is none, the file has faults, or a constant does not exist.
+pub fn open_cell(name: &str, constants: &[(String, f64)]) -> Result<CellRef, CellError> {
+    constants.iter().try_fold(CellRef::open(name)?, |cell, (constant, value)| cell.set(constant, *value))
+}
+
+/// `NAME=VALUE`.
+pub fn setting(text: &str) -> Result<(String, f64), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, as in beta=2")?;
+    let value = value.trim().parse::<f64>().ok().filter(|value| value.is_finite());
+    Ok((name.trim().into(), value.ok_or("the value is a number, as in beta=2")?))
+}
+
 /// The net.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Net")]
 #[allow(clippy::struct_excessive_bools)] // flags are
 pub struct Net {
-    /// The cell; `rnn cells` lists them
-    #[arg(long, default_value = "lstm", value_name = "NAME")]
+    /// The cell: a name that `rnn cells` lists, or a file of equations
+    #[arg(long, default_value = "lstm", value_name = "NAME|FILE.cell")]
     pub cell: String,
+    /// Another value for a constant of the cell; may be given again
+    #[arg(long, value_name = "CONST=VALUE", value_parser = setting)]
+    pub set: Vec<(String, f64)>,
     /// The function of an Elman cell: tanh or relu
     #[arg(long, value_name = "NAME")]
     pub activation: Option<String>,
@@ -53,19 +72,23 @@ pub struct Net {
 }
 
 impl Net {
-    /// The cell's name, the activation taken in.
+    /// The cell, activation and constants taken in.
     ///
     /// # Errors
-    /// If the activation is unknown or the cell has none to choose.
-    pub fn cell(&self) -> Result<String, String> {
-        match (self.cell.as_str(), self.activation.as_deref()) {
-            (cell, None) | (cell @ "elman", Some("tanh")) => Ok(cell.into()),
-            ("elman", Some("relu")) => Ok("elman-relu".into()),
-            ("elman", Some(other)) => Err(format!("--activation {other}: an Elman cell takes tanh or relu")),
-            (cell, Some(_)) => {
-                Err(format!("--activation is for --cell elman; `{cell}` has its own functions"))
+    /// If there is no such cell, the activation is unknown, or the cell has none to choose.
+    pub fn cell(&self) -> Result<CellRef, Box<dyn std::error::Error>> {
+        let name = match (self.cell.as_str(), self.activation.as_deref()) {
+            (cell, None) | (cell @ "elman", Some("tanh")) => cell,
+            ("elman", Some("relu")) => "elman-relu",
+            ("elman", Some(other)) => {
+                return Err(format!("--activation {other}: an Elman cell takes tanh or relu").into());
             }
-        }
+            (cell, Some(_)) => {
+                let why = format!("--activation is for --cell elman; `{cell}` has its own functions");
+                return Err(why.into());
+            }
+        };
+        Ok(open_cell(name, &self.set)?)
     }
 
     /// First values of the weights.
@@ -87,7 +110,7 @@ pub struct Training {
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = at_least_one::<u64>)]
     pub epochs: u64,
     /// Sequences of a batch
-    #[arg(long, default_value_t = 32, value_name = "N", value_parser = at_least_one::<usize>)]
+    #[arg(long, default_value_t = 32, value_name = "N", value_parser = size)]
     pub batch_size: usize,
     /// sgd, adagrad, rmsprop, adam or adamw, with options as in sgd:momentum=0.9
     #[arg(long, default_value = "adam", value_name = "METHOD")]
@@ -128,6 +151,27 @@ impl Training {
             seed: self.seed,
             threads: self.threads,
         }
+    }
+}
+
+impl Output {
+    /// Whether no two of the files are one.
+    ///
+    /// # Errors
+    /// The flags that name one file.
+    pub fn are_different(&self) -> Result<(), String> {
+        let files = [("--checkpoint", &self.checkpoint), ("--log", &self.log), ("--plot", &self.plot)];
+        let given: Vec<_> =
+            files.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?))).collect();
+        for (i, (flag, path)) in given.iter().enumerate() {
+            if let Some((other, _)) = given[..i].iter().find(|(_, other)| other == path) {
+                return Err(format!(
+                    "{other} and {flag} are one file, {}: give each its own",
+                    path.display()
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -223,7 +267,8 @@ pub fn flag_of(entry: &str) -> String {
         "options.schedule" => "--schedule",
         "options.seed" => "--seed",
         "options.threads" => "--threads",
-        "model.cell" => "--cell",
+        "model.cell.name" | "model.cell.text" => "--cell",
+        "model.cell.constants" => "--set",
         "model.hidden" => "--hidden",
         "model.layers" => "--layers",
         "model.bidirectional" => "--bidirectional",

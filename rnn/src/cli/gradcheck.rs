@@ -40,7 +40,7 @@ impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
         let order = if self.order == "2" { 2 } else { 1 };
-        let net = Specimen::from(self.net);
+        let net = Specimen::try_from(self.net)?;
         let report = net.check(order, self.seed)?;
         let mut out = anstream::stdout().lock();
         if self.json {

@@ -42,7 +42,7 @@ enum Format {
 impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
-        let net = Specimen::from(self.net);
+        let net = Specimen::try_from(self.net)?;
         let graph = net.network(!self.forward)?.graph;
         let options = draw::Options { backward: !self.forward, title: Some(describe(&net)) };
         let mut text = match self.format {

@@ -2,14 +2,14 @@
 
 use super::flags::Output;
 use super::say;
-use crate::files::{FileError, check_writable, write_whole};
+use crate::files::{FileError, check_writable, read, write_whole};
 use crate::plot::{Chart, Look, Series, smoothed};
 use crate::tasks::Saved;
 use crate::train::{Event, Figure, History, Metrics, Progress, Task};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -156,7 +156,7 @@ impl<'a> Reporter<'a> {
     /// If the log or the plot could not be written.
     pub fn finish(&mut self, history: &History) -> Result<(), String> {
         if let Some(bar) = &self.bar {
-            bar.abandon();
+            bar.finish_and_clear();
         }
         self.draw(history);
         self.failure.take().map_or(Ok(()), Err)
@@ -258,19 +258,25 @@ fn open_log(path: &Path, progress: &Progress) -> Result<File, FileError> {
     if path.exists() && !path.is_file() {
         return File::options().write(true).open(path).map_err(fail); // a device or a pipe: nothing to keep
     }
+    let old = if path.exists() { read(path)? } else { Vec::new() };
+    let lines =
+        || old.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(String::from_utf8_lossy);
+    if lines().next().is_some_and(|line| !is_event(&line)) {
+        let source = std::io::Error::other("it exists and is no log of a run: give another file");
+        return Err(fail(source));
+    }
     let mut kept = String::new();
-    if progress.step > 0
-        && let Ok(old) = File::open(path)
-    {
-        for line in BufReader::new(old).lines().map_while(Result::ok) {
-            if told_before(&line, progress.step, progress.epoch) {
-                kept += &line;
-                kept.push('\n');
-            }
-        }
+    for line in lines().filter(|line| told_before(line, progress.step, progress.epoch)) {
+        kept += &line;
+        kept.push('\n');
     }
     write_whole(path, kept.as_bytes())?;
     File::options().append(true).open(path).map_err(fail)
+}
+
+/// Whether a line is one of a log.
+fn is_event(line: &str) -> bool {
+    serde_json::from_str::<Value>(line).is_ok_and(|line| line.get("event").is_some())
 }
 
 /// Whether a line was written before the run stood at `step`, with `epoch` epochs finished: what came later is about to

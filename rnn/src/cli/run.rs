@@ -44,6 +44,7 @@ impl Common {
             batch_size: self.training.batch_size,
             updates: task.batches(),
         };
+        self.output.are_different()?;
         let save = self.save()?;
         let mut trainer = Trainer::new(task, saved.options.clone(), serde_json::to_value(&saved)?)?;
         match &save {

@@ -1,5 +1,7 @@
 //! Flags of a small net that is looked at.
 
+use super::flags::open_cell;
+use crate::cell::CellError;
 use crate::study::Specimen;
 use clap::Args;
 
@@ -7,23 +9,26 @@ use clap::Args;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Net")]
 pub struct Small {
-    /// The cell; `rnn cells` lists them
-    #[arg(long, default_value = "elman", value_name = "NAME")]
+    /// The cell: a name that `rnn cells` lists, or a file of equations
+    #[arg(long, default_value = "elman", value_name = "NAME|FILE.cell")]
     cell: String,
+    /// Another value for a constant of the cell; may be given again
+    #[arg(long, value_name = "CONST=VALUE", value_parser = super::flags::setting)]
+    set: Vec<(String, f64)>,
     /// Steps that the net is unrolled over
-    #[arg(long, default_value_t = 3, value_name = "T")]
+    #[arg(long, default_value_t = 3, value_name = "T", value_parser = super::flags::size)]
     steps: usize,
     /// Number of layers
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = super::flags::size)]
     layers: usize,
     /// Features of an input
-    #[arg(long, default_value_t = 3, value_name = "N")]
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = super::flags::size)]
     input: usize,
     /// Size of the states
-    #[arg(long, default_value_t = 4, value_name = "N")]
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = super::flags::size)]
     hidden: usize,
     /// Number of sequences
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = super::flags::size)]
     batch: usize,
     /// Read each sequence in both directions
     #[arg(long)]
@@ -36,12 +41,25 @@ pub struct Small {
     lengths: Option<Vec<usize>>,
 }
 
-impl From<Small> for Specimen {
-    fn from(small: Small) -> Self {
-        let Small { cell, steps, layers, input, hidden, batch, bidirectional, tbptt: window, lengths } =
-            small;
+impl TryFrom<Small> for Specimen {
+    type Error = CellError;
+
+    fn try_from(small: Small) -> Result<Self, CellError> {
+        let cell = open_cell(&small.cell, &small.set)?;
+        let Small { steps, layers, input, hidden, batch, bidirectional, tbptt: window, lengths, .. } = small;
         let batch = lengths.as_ref().map_or(batch, Vec::len);
-        Self { cell, steps, layers, input, hidden, batch, bidirectional, window, lengths, ..Self::default() }
+        Ok(Self {
+            cell,
+            steps,
+            layers,
+            input,
+            hidden,
+            batch,
+            bidirectional,
+            window,
+            lengths,
+            ..Self::default()
+        })
     }
 }
 

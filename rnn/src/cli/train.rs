@@ -218,7 +218,7 @@ impl TextArgs {
         }
         let text = file::read(&self.data)?;
         let level = Level::from(self.level);
-        let vocabulary = level.vocabulary(&text, self.min_count, Some(self.vocabulary));
+        let vocabulary = level.vocabulary(&text, self.min_count, Some(self.vocabulary))?;
         let symbols = vocabulary.encode_all(level.symbols(&text))?;
         let n = vocabulary.len();
         let model = self.common.model(

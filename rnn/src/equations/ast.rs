@@ -73,7 +73,6 @@ pub enum Form {
     Matrix(At<Expr>, At<Expr>),
 }
 
-
 /// An expression.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
@@ -200,7 +199,8 @@ impl Function {
 }
 
 /// The words that begin a declaration.
-pub const KEYWORDS: &[&str] = &["cell", "size", "param", "state", "require", "init", "const", "output", "pack"];
+pub const KEYWORDS: &[&str] =
+    &["cell", "size", "param", "state", "require", "init", "const", "output", "pack"];
 
 /// Names that no file can give to something of its own, with what they are.
 pub fn reserved(name: &str) -> Option<&'static str> {

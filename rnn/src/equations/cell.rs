@@ -19,17 +19,14 @@ pub struct EquationCell {
 
 impl Cell for EquationCell {
     fn weights(&self, input: usize, hidden: usize) -> Vec<Weight> {
-        let mut weights: Vec<Weight> = Vec::new();
-        for parameter in &self.names.parameters {
-            let name = &parameter.is;
-            let members = match self.names.packs.iter().find(|(_, parts)| parts.iter().any(|p| p.is == *name)) {
-                Some((pack, _)) if weights.iter().any(|w| w.name == pack.is) => continue,
-                Some((pack, parts)) => (&pack.is, parts.iter().map(|p| p.is.as_str()).collect()),
-                None => (name, vec![name.as_str()]),
-            };
-            weights.push(self.weight(members.0, &members.1, input, hidden));
-        }
-        weights
+        let packed =
+            |name: &str| self.names.packs.iter().any(|(_, parts)| parts.iter().any(|p| p.is == name));
+        let packs = self.names.packs.iter().map(|(pack, parts)| {
+            let members: Vec<&str> = parts.iter().map(|p| p.is.as_str()).collect();
+            self.weight(&pack.is, &members, input, hidden)
+        });
+        let others = self.names.parameters.iter().map(|p| p.is.as_str()).filter(|name| !packed(name));
+        packs.chain(others.map(|name| self.weight(name, &[name], input, hidden))).collect()
     }
 
     fn states(&self, input: usize, hidden: usize) -> Vec<State> {
@@ -40,7 +37,8 @@ impl Cell for EquationCell {
             .flat_map(|name| {
                 let lags = self.names.lags.get(name).copied().unwrap_or(0);
                 let size = self.features(name, input, hidden);
-                (1..=lags).map(move |lag| State { of_input: name == "x", ..State::new(delayed(name, lag), size) })
+                (1..=lags)
+                    .map(move |lag| State { of_input: name == "x", ..State::new(delayed(name, lag), size) })
             })
             .collect()
     }
@@ -48,7 +46,9 @@ impl Cell for EquationCell {
     fn fits(&self, input: usize, hidden: usize) -> Result<(), String> {
         let cell = &self.file.name.is;
         if self.names.joined && input != hidden {
-            return Err(format!("the cell `{cell}` requires input = hidden, and they are {input} and {hidden}"));
+            return Err(format!(
+                "the cell `{cell}` requires input = hidden, and they are {input} and {hidden}"
+            ));
         }
         let open = |shape: &Shape| match shape {
             Shape::Scalar => None,
@@ -56,7 +56,10 @@ impl Cell for EquationCell {
             Shape::Matrix(r, c) => [*r, *c].into_iter().find(|n| n.features(input, hidden).is_none()),
         };
         let all = self.shapes.sequences.iter().chain(&self.shapes.parameters);
-        match all.filter_map(|(name, shape)| Some((name, open(shape)?))).min_by_key(|(name, _)| (*name).clone()) {
+        match all
+            .filter_map(|(name, shape)| Some((name, open(shape)?)))
+            .min_by_key(|(name, _)| (*name).clone())
+        {
             None => Ok(()),
             Some((name, size)) => Err(format!(
                 "the size of `{name}` in the cell `{cell}` is {size}, which is no whole number above 0 for input {input} and hidden {hidden}"
@@ -76,6 +79,10 @@ impl Cell for EquationCell {
                 named.push((name.to_string(), weight));
                 continue;
             };
+            if let [part] = &parts[..] {
+                named.push((part.is.clone(), weight));
+                continue;
+            }
             let mut start = 0;
             for part in parts {
                 let end = start + self.rows(&part.is, input, hidden);
@@ -97,7 +104,10 @@ impl Cell for EquationCell {
             step.made.insert(&name.is, value);
         }
         let now = |name: &str| if name == "x" { x } else { step.made.get(name).copied().unwrap_or(x) };
-        let next = |name: &str| match name.rsplit_once('-').and_then(|(name, lag)| Some((name, lag.parse::<usize>().ok()?))) {
+        let next = |name: &str| match name
+            .rsplit_once('-')
+            .and_then(|(name, lag)| Some((name, lag.parse::<usize>().ok()?)))
+        {
             // Two steps back from the next step is one step back from this one.
             Some((name, lag)) => past[&delayed(name, lag - 1)],
             None => now(name),
@@ -265,7 +275,9 @@ impl<'a, 'g> Step<'a, 'g> {
     }
 
     fn binary(&self, operation: Operation, a: Value<'g>, b: Value<'g>) -> Value<'g> {
-        use Operation::{Add, Divide, Equal, Greater, GreaterEqual, Less, LessEqual, Multiply, NotEqual, Subtract};
+        use Operation::{
+            Add, Divide, Equal, Greater, GreaterEqual, Less, LessEqual, Multiply, NotEqual, Subtract,
+        };
         if let (Value::Number(a), Value::Number(b)) = (a, b) {
             #[allow(clippy::float_cmp)] // the file says `==`
             return match operation {

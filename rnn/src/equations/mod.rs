@@ -5,7 +5,7 @@
 //! use rnn::{Cell, Layers};
 //!
 //! let cell = EquationCell::read("
-//!     # Minimal gated unit. Zhou et al. 2016, eq. 4-6
+//!     ## Minimal gated unit. Zhou et al. 2016, eq. 4-6
 //!     cell mgu
 //!       f[t] = sigmoid(W_f x[t] + U_f h[t-1] + b_f)
 //!       n[t] = tanh(W_n x[t] + U_n (f[t] * h[t-1]) + b_n)
@@ -85,23 +85,20 @@ impl EquationCell {
     /// If the file has no such constant.
     pub fn set(&mut self, name: &str, value: f64) -> Result<(), String> {
         let known: Vec<String> = self.constants.keys().cloned().collect();
-        match self.constants.get_mut(name) {
-            Some(constant) => {
-                *constant = value;
-                Ok(())
-            }
-            None => {
-                let near = autograd::nearest(name, known);
-                let hint = near.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
-                Err(format!("the cell `{}` has no constant `{name}`{hint}", self.name()))
-            }
+        if let Some(constant) = self.constants.get_mut(name) {
+            *constant = value;
+            return Ok(());
         }
+        let near = autograd::nearest(name, known);
+        let hint = near.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+        Err(format!("the cell `{}` has no constant `{name}`{hint}", self.name()))
     }
 
     /// The shape of each sequence and of each parameter, in the order of the file.
     pub fn shapes(&self) -> Vec<(&str, Shape)> {
         let sequences = self.names.equations.iter().map(|(name, _)| name.is.as_str());
-        let sequences = ["x"].into_iter().chain(sequences).filter_map(|n| Some((n, *self.shapes.sequences.get(n)?)));
+        let sequences =
+            ["x"].into_iter().chain(sequences).filter_map(|n| Some((n, *self.shapes.sequences.get(n)?)));
         let parameters = self.names.parameters.iter().map(|name| name.is.as_str());
         sequences.chain(parameters.filter_map(|n| Some((n, *self.shapes.parameters.get(n)?)))).collect()
     }
@@ -118,9 +115,13 @@ impl EquationCell {
             for part in &parts[1..] {
                 if columns(&first.is) != columns(&part.is) {
                     wrong.push(
-                        Diagnostic::new(format!("`{}` cannot be packed", pack.is), part.span.clone(), "of other columns")
-                            .and(first.span.clone(), "than this")
-                            .help("a pack stacks matrices of the same columns, or vectors"),
+                        Diagnostic::new(
+                            format!("`{}` cannot be packed", pack.is),
+                            part.span.clone(),
+                            "of other columns",
+                        )
+                        .and(first.span.clone(), "than this")
+                        .help("a pack stacks matrices of the same columns, or vectors"),
                     );
                 }
             }

@@ -46,15 +46,22 @@ impl Names {
         let mut given: HashMap<String, Span> = HashMap::new();
         for item in &file.items {
             let own = match item {
-                Item::Equation(name, _) | Item::Size(name, _) | Item::Const(name, _) | Item::Pack(name, _) => Some(name),
+                Item::Equation(name, _)
+                | Item::Size(name, _)
+                | Item::Const(name, _)
+                | Item::Pack(name, _) => Some(name),
                 _ => None,
             };
             if let Some(name) = own
                 && let Some(first) = given.insert(name.is.clone(), name.span.clone())
             {
                 self.fault(
-                    Diagnostic::new(format!("`{}` is defined twice", name.is), name.span.clone(), "here again")
-                        .and(first, "first here"),
+                    Diagnostic::new(
+                        format!("`{}` is defined twice", name.is),
+                        name.span.clone(),
+                        "here again",
+                    )
+                    .and(first, "first here"),
                 );
                 continue;
             }
@@ -71,8 +78,12 @@ impl Names {
                     let entry = (form.clone(), name.span.clone());
                     if let Some((_, first)) = self.declared.insert(name.is.clone(), entry) {
                         self.fault(
-                            Diagnostic::new(format!("`{}` is declared twice", name.is), name.span.clone(), "here again")
-                                .and(first, "first here"),
+                            Diagnostic::new(
+                                format!("`{}` is declared twice", name.is),
+                                name.span.clone(),
+                                "here again",
+                            )
+                            .and(first, "first here"),
                         );
                     }
                 }
@@ -84,10 +95,16 @@ impl Names {
                     let (a, b) = (self.size(left), self.size(right));
                     let sides = [Size::INPUT, Size::HIDDEN];
                     match (a, b) {
-                        (Some(a), Some(b)) if a != b && sides.contains(&a) && sides.contains(&b) => self.joined = true,
+                        (Some(a), Some(b)) if a != b && sides.contains(&a) && sides.contains(&b) => {
+                            self.joined = true;
+                        }
                         (Some(_), Some(_)) => self.fault(
-                            Diagnostic::new("only `input` and `hidden` can be required to be equal", left.span.start..right.span.end, "not these two")
-                                .help("write `require input = hidden`"),
+                            Diagnostic::new(
+                                "only `input` and `hidden` can be required to be equal",
+                                left.span.start..right.span.end,
+                                "not these two",
+                            )
+                            .help("write `require input = hidden`"),
                         ),
                         _ => {}
                     }
@@ -98,8 +115,12 @@ impl Names {
         if self.equations.is_empty() {
             let name = &file.name;
             self.fault(
-                Diagnostic::new(format!("the cell `{}` has no equation", name.is), name.span.clone(), "nothing is computed")
-                    .help("write one, such as `h[t] = tanh(W x[t] + U h[t-1] + b)`"),
+                Diagnostic::new(
+                    format!("the cell `{}` has no equation", name.is),
+                    name.span.clone(),
+                    "nothing is computed",
+                )
+                .help("write one, such as `h[t] = tanh(W x[t] + U h[t-1] + b)`"),
             );
         }
     }
@@ -112,9 +133,20 @@ impl Names {
             Expr::Name(name) => {
                 let size = self.sizes.get(name).copied();
                 if size.is_none() {
-                    let near = nearest(name, self.sizes.keys().cloned().chain(["input".into(), "hidden".into()]));
-                    let help = near.map_or("sizes are `input`, `hidden`, and what `size m = …` makes above".into(), |n| format!("did you mean `{n}`?"));
-                    self.fault(Diagnostic::new(format!("there is no size `{name}`"), expr.span.clone(), "unknown here").help(help));
+                    let near =
+                        nearest(name, self.sizes.keys().cloned().chain(["input".into(), "hidden".into()]));
+                    let help = near.map_or(
+                        "sizes are `input`, `hidden`, and what `size m = …` makes above".into(),
+                        |n| format!("did you mean `{n}`?"),
+                    );
+                    self.fault(
+                        Diagnostic::new(
+                            format!("there is no size `{name}`"),
+                            expr.span.clone(),
+                            "unknown here",
+                        )
+                        .help(help),
+                    );
                 }
                 return size;
             }
@@ -143,10 +175,13 @@ impl Names {
     /// Every read of a name, in order.
     fn reads(&mut self) {
         let equations = std::mem::take(&mut self.equations);
-        let made: HashMap<&str, usize> = equations.iter().enumerate().map(|(i, (name, _))| (name.is.as_str(), i)).collect();
+        let made: HashMap<&str, usize> =
+            equations.iter().enumerate().map(|(i, (name, _))| (name.is.as_str(), i)).collect();
         for (i, (name, value)) in equations.iter().enumerate() {
             walk(value, &mut |expr| match &expr.is {
-                Expr::Sequence(read, lag) => self.sequence(read, *lag, &expr.span, (i, name), &made, &equations),
+                Expr::Sequence(read, lag) => {
+                    self.sequence(read, *lag, &expr.span, (i, name), &made, &equations);
+                }
                 Expr::Name(read) => self.bare(read, &expr.span, &made),
                 Expr::Product(matrix, right) => {
                     let called = !matches!(right.is, Expr::Sequence(..) | Expr::Product(..));
@@ -179,7 +214,10 @@ impl Names {
             } else {
                 Diagnostic::new(format!("the state `{read}` is never assigned"), span.clone(), "read here")
             };
-            let help = near.map_or_else(|| format!("write an equation `{read}[t] = …`"), |n| format!("did you mean `{n}`?"));
+            let help = near.map_or_else(
+                || format!("write an equation `{read}[t] = …`"),
+                |n| format!("did you mean `{n}`?"),
+            );
             return self.fault(fault.help(help));
         };
         if lag == 0 && at == i {
@@ -191,9 +229,13 @@ impl Names {
         if lag == 0 && at > i {
             let later = &equations[at].0;
             return self.fault(
-                Diagnostic::new(format!("`{read}[t]` is read before it is made"), span.clone(), format!("`{}[t]` needs it", name.is))
-                    .and(later.span.clone(), "made here")
-                    .help(format!("put that equation above this one, or read `{read}[t-1]`")),
+                Diagnostic::new(
+                    format!("`{read}[t]` is read before it is made"),
+                    span.clone(),
+                    format!("`{}[t]` needs it", name.is),
+                )
+                .and(later.span.clone(), "made here")
+                .help(format!("put that equation above this one, or read `{read}[t-1]`")),
             );
         }
         let farthest = self.lags.entry(read.into()).or_default();
@@ -206,8 +248,12 @@ impl Names {
         }
         if read == "input" || read == "hidden" || self.sizes.contains_key(read) {
             return self.fault(
-                Diagnostic::new(format!("`{read}` is a size, not a value"), span.clone(), "sizes stand in declarations")
-                    .help("for a number, write `const`"),
+                Diagnostic::new(
+                    format!("`{read}` is a size, not a value"),
+                    span.clone(),
+                    "sizes stand in declarations",
+                )
+                .help("for a number, write `const`"),
             );
         }
         if made.contains_key(read) {
@@ -231,12 +277,19 @@ impl Names {
                 None => format!("the functions are {}", functions().collect::<Vec<_>>().join(", ")),
             };
             let help = format!("{help}; a matrix of this name needs `param {word}: [rows, columns]`");
-            return self.fault(Diagnostic::new(format!("there is no function `{word}`"), matrix.span.clone(), "unknown").help(help));
+            return self.fault(
+                Diagnostic::new(format!("there is no function `{word}`"), matrix.span.clone(), "unknown")
+                    .help(help),
+            );
         }
         if let Some(constant) = self.constants.get(word) {
-            let fault = Diagnostic::new(format!("`{word}` is a number, not a matrix"), matrix.span.clone(), "stands before what it is multiplied by")
-                .and(constant.span.clone(), "its value")
-                .help("write `*`");
+            let fault = Diagnostic::new(
+                format!("`{word}` is a number, not a matrix"),
+                matrix.span.clone(),
+                "stands before what it is multiplied by",
+            )
+            .and(constant.span.clone(), "its value")
+            .help("write `*`");
             return self.fault(fault);
         }
         self.bare(word, &matrix.span, made);
@@ -254,8 +307,7 @@ impl Names {
         let sequence = |names: &Self, name: &str| names.equations.iter().any(|(n, _)| n.is == name);
         for item in &file.items {
             let (what, name) = match item {
-                Item::Param(name, _) => ("parameter", name),
-                Item::Init(name, _) => ("parameter", name),
+                Item::Param(name, _) | Item::Init(name, _) => ("parameter", name),
                 Item::Const(name, _) => ("constant", name),
                 Item::State(name, _) => ("sequence", name),
                 Item::Pack(_, parts) => {
@@ -282,7 +334,9 @@ impl Names {
 
     fn nothing_reads(&mut self, what: &str, name: &Name) {
         let near = nearest(&name.is, self.parameters.iter().map(|p| p.is.clone()));
-        let help = near.map_or("take the line out, or use the name in an equation".into(), |n| format!("did you mean `{n}`?"));
+        let help = near.map_or("take the line out, or use the name in an equation".into(), |n| {
+            format!("did you mean `{n}`?")
+        });
         let message = match what {
             "sequence" => format!("no equation makes `{}`", name.is),
             what => format!("nothing reads the {what} `{}`", name.is),
@@ -291,15 +345,23 @@ impl Names {
     }
 
     fn output(&mut self, file: &File) {
-        let named: Vec<&Name> = file.items.iter().filter_map(|i| if let Item::Output(name) = i { Some(name) } else { None }).collect();
+        let named: Vec<&Name> = file
+            .items
+            .iter()
+            .filter_map(|i| if let Item::Output(name) = i { Some(name) } else { None })
+            .collect();
         let made = |names: &Self, name: &str| names.equations.iter().any(|(n, _)| n.is == name);
         match named[..] {
             [] => {
                 self.output = "h".into();
                 if !made(self, "h") && !self.equations.is_empty() {
                     let last = &self.equations[self.equations.len() - 1].0;
-                    let fault = Diagnostic::new("no equation makes the output `h`", file.name.span.clone(), "in this cell")
-                        .help(format!("name another output, as in `output {}`", last.is));
+                    let fault = Diagnostic::new(
+                        "no equation makes the output `h`",
+                        file.name.span.clone(),
+                        "in this cell",
+                    )
+                    .help(format!("name another output, as in `output {}`", last.is));
                     self.fault(fault);
                 }
             }
@@ -310,7 +372,8 @@ impl Names {
                 }
             }
             [first, second, ..] => {
-                let fault = Diagnostic::new("a cell has one output", second.span.clone(), "a second one").and(first.span.clone(), "the first");
+                let fault = Diagnostic::new("a cell has one output", second.span.clone(), "a second one")
+                    .and(first.span.clone(), "the first");
                 self.fault(fault);
             }
         }

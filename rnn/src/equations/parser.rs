@@ -25,7 +25,7 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
         let diagnostics = vec![Diagnostic::new("a cell's file has at most a million bytes", 0..0, size)];
         return Err(Faults { path: path.into(), source, diagnostics });
     }
-    let Tokens { description, tokens, faults: mut wrong } = tokens(text);
+    let Tokens { description, list: tokens, faults: mut wrong } = tokens(text);
     let mut parser = Parser { tokens, at: 0, depth: 0, factors: 0, end: text.len() };
     let name = parser.heading().map_err(|d| wrong.push(*d)).ok();
     let mut items = Vec::new();
@@ -94,6 +94,7 @@ impl Parser {
         if self.accept(sign) { Ok(()) } else { Err(self.unexpected(&format!("`{sign}` {why}"))) }
     }
 
+    #[allow(clippy::unnecessary_box_returns)] // every error of the parser is boxed
     fn unexpected(&self, wanted: &str) -> Box<Diagnostic> {
         let found = match self.token() {
             None | Some(Token::End) => "the line ends".into(),
@@ -101,7 +102,11 @@ impl Parser {
             Some(Token::Number(number)) => format!("`{number}` stands"),
             Some(Token::Sign(sign)) => format!("`{sign}` stands"),
         };
-        Box::new(Diagnostic::new(format!("{found} where {wanted} was expected"), self.span(), format!("expected {wanted}")))
+        Box::new(Diagnostic::new(
+            format!("{found} where {wanted} was expected"),
+            self.span(),
+            format!("expected {wanted}"),
+        ))
     }
 
     fn skip_line(&mut self) {
@@ -162,8 +167,12 @@ impl Parser {
             self.at += 1;
             let (part, span) = (self.token().cloned(), self.span());
             match part {
-                Some(Token::Name(part)) if span.start == self.before() => name.is += &format!("-{part}"),
-                Some(Token::Number(part)) if span.start == self.before() => name.is += &format!("-{part}"),
+                Some(Token::Name(part)) if span.start == self.before() => {
+                    name.is = format!("{}-{part}", name.is);
+                }
+                Some(Token::Number(part)) if span.start == self.before() => {
+                    name.is = format!("{}-{part}", name.is);
+                }
                 _ => return Err(self.unexpected("the rest of the cell's name")),
             }
             name.span.end = span.end;
@@ -222,8 +231,10 @@ impl Parser {
                 Item::Pack(name, parts)
             }
             _ => {
-                return Err(Box::new(Diagnostic::new("a file has one cell", start, "a second one begins here")
-                    .help("put it into a file of its own")));
+                return Err(Box::new(
+                    Diagnostic::new("a file has one cell", start, "a second one begins here")
+                        .help("put it into a file of its own"),
+                ));
             }
         };
         self.end_of_line()?;
@@ -235,8 +246,15 @@ impl Parser {
         let name = self.own_name("an equation, `name[t] = …`, or a declaration")?;
         if self.sign() == Some("=") {
             return Err(Box::new(
-                Diagnostic::new(format!("`{}` has no time", name.is), name.span.clone(), "expected `[t]` behind it")
-                    .help(format!("write `{0}[t] = …`; a parameter needs no equation, and a number is `const {0} = …`", name.is)),
+                Diagnostic::new(
+                    format!("`{}` has no time", name.is),
+                    name.span.clone(),
+                    "expected `[t]` behind it",
+                )
+                .help(format!(
+                    "write `{0}[t] = …`; a parameter needs no equation, and a number is `const {0} = …`",
+                    name.is
+                )),
             ));
         }
         self.expect("[", "and the time, `[t]`")?;
@@ -244,8 +262,12 @@ impl Parser {
         let lag = self.time()?;
         if lag != 0 {
             return Err(Box::new(
-                Diagnostic::new("an equation makes the value of step t", start..self.before() - 1, "expected `t`")
-                    .help(format!("write `{}[t] = …`, and read the past on the right side", name.is)),
+                Diagnostic::new(
+                    "an equation makes the value of step t",
+                    start..self.before() - 1,
+                    "expected `t`",
+                )
+                .help(format!("write `{}[t] = …`, and read the past on the right side", name.is)),
             ));
         }
         self.expect("=", "and what it is equal to")?;
@@ -264,7 +286,8 @@ impl Parser {
             return Ok(Form::Vector(self.expression(1)?));
         }
         let first = self.expression(1)?;
-        let form = if self.accept(",") { Form::Matrix(first, self.expression(1)?) } else { Form::Vector(first) };
+        let form =
+            if self.accept(",") { Form::Matrix(first, self.expression(1)?) } else { Form::Vector(first) };
         self.expect("]", "at the end of the form")?;
         Ok(form)
     }
@@ -278,7 +301,11 @@ impl Parser {
                 Some(Token::Name(word)) => text += word,
                 Some(Token::Number(number)) => text += &number.to_string(),
                 Some(Token::Sign(sign @ (":" | "-"))) => text += sign,
-                _ => return Err(self.unexpected("a number, or an initialiser such as `orthogonal` or `uniform:0.1`")),
+                _ => {
+                    return Err(
+                        self.unexpected("a number, or an initialiser such as `orthogonal` or `uniform:0.1`")
+                    );
+                }
             }
             self.at += 1;
         }
@@ -305,8 +332,12 @@ impl Parser {
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err(Box::new(
-                Diagnostic::new(format!("parentheses lie more than {DEEPEST} deep"), self.span(), "too deep here")
-                    .help("give the inner part a name in an equation of its own"),
+                Diagnostic::new(
+                    format!("parentheses lie more than {DEEPEST} deep"),
+                    self.span(),
+                    "too deep here",
+                )
+                .help("give the inner part a name in an equation of its own"),
             ));
         }
         let mut left = self.operand()?;
@@ -321,7 +352,9 @@ impl Parser {
     }
 
     fn operation(&self) -> Option<Operation> {
-        use Operation::{Add, Divide, Equal, Greater, GreaterEqual, Less, LessEqual, Multiply, NotEqual, Subtract};
+        use Operation::{
+            Add, Divide, Equal, Greater, GreaterEqual, Less, LessEqual, Multiply, NotEqual, Subtract,
+        };
         let sign = self.sign()?;
         let all = [Add, Subtract, Multiply, Divide, Less, LessEqual, Greater, GreaterEqual, Equal, NotEqual];
         all.into_iter().find(|o| o.sign() == sign)
@@ -353,9 +386,13 @@ impl Parser {
                     Ok(At::new(Expr::Product(name, Box::new(right)), span))
                 }
                 _ => Err(Box::new(
-                    Diagnostic::new("only a matrix stands before what it is multiplied by", left.span, "not the name of a parameter")
-                        .and(right.span, "multiplied by this")
-                        .help("write `*` for the product element by element"),
+                    Diagnostic::new(
+                        "only a matrix stands before what it is multiplied by",
+                        left.span,
+                        "not the name of a parameter",
+                    )
+                    .and(right.span, "multiplied by this")
+                    .help("write `*` for the product element by element"),
                 )),
             }
         })
@@ -366,8 +403,12 @@ impl Parser {
         self.factors += 1;
         if self.factors > LARGEST {
             return Err(Box::new(
-                Diagnostic::new(format!("an equation has at most {LARGEST} factors"), self.span(), "one too many")
-                    .help("give a part of it a name in an equation of its own"),
+                Diagnostic::new(
+                    format!("an equation has at most {LARGEST} factors"),
+                    self.span(),
+                    "one too many",
+                )
+                .help("give a part of it a name in an equation of its own"),
             ));
         }
         let base = self.primary()?;
@@ -417,7 +458,11 @@ impl Parser {
             let lag = self.time()?;
             if reserved(&name).is_some_and(|_| name != "x") {
                 let is = reserved(&name).unwrap_or_default();
-                return Err(Box::new(Diagnostic::new(format!("`{name}` is reserved"), span, format!("it is {is}"))));
+                return Err(Box::new(Diagnostic::new(
+                    format!("`{name}` is reserved"),
+                    span,
+                    format!("it is {is}"),
+                )));
             }
             return Ok(At::new(Expr::Sequence(name, lag), span.start..self.before()));
         }
@@ -430,7 +475,9 @@ impl Parser {
             Some(_) if name == "input" || name == "hidden" => Ok(At::new(Expr::Name(name), span)),
             Some(is) => {
                 let help = if name == "x" { "write `x[t]`" } else { "give it another name" };
-                Err(Box::new(Diagnostic::new(format!("`{name}` is reserved"), span, format!("it is {is}")).help(help)))
+                Err(Box::new(
+                    Diagnostic::new(format!("`{name}` is reserved"), span, format!("it is {is}")).help(help),
+                ))
             }
         }
     }

@@ -107,4 +107,3 @@ fn comma_separated(arguments: &[At<Expr>], f: &mut Formatter) -> fmt::Result {
     }
     Ok(())
 }
-

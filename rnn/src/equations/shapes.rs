@@ -110,7 +110,8 @@ pub(super) fn infer(names: &mut Names) -> Result<Shapes, Vec<Diagnostic>> {
 
 /// The declared forms, with their sizes worked out.
 fn declarations(names: &mut Names) -> Vec<(String, Shape, Span)> {
-    let declared: Vec<_> = names.declared.iter().map(|(n, (f, s))| (n.clone(), f.clone(), s.clone())).collect();
+    let declared: Vec<_> =
+        names.declared.iter().map(|(n, (f, s))| (n.clone(), f.clone(), s.clone())).collect();
     let mut shapes = Vec::new();
     for (name, form, span) in declared {
         let shape = match &form {
@@ -202,8 +203,12 @@ impl<'a> Solver<'a> {
         for name in &names.parameters {
             let Some((parameter, span)) = self.parameters.get(name.is.as_str()).cloned() else { continue };
             let open = || {
-                Diagnostic::new(format!("nothing fixes the size of `{}`", name.is), span.clone(), "its shape is open")
-                    .help(format!("declare it, as in `param {}: [hidden, input]`", name.is))
+                Diagnostic::new(
+                    format!("nothing fixes the size of `{}`", name.is),
+                    span.clone(),
+                    "its shape is open",
+                )
+                .help(format!("declare it, as in `param {}: [hidden, input]`", name.is))
             };
             let shape = match parameter {
                 Parameter::Scalar => Some(Shape::Scalar),
@@ -258,7 +263,8 @@ impl Solver<'_> {
         match (self.known[ra].clone(), self.known[rb].clone()) {
             (Some((x, _)), Some((y, _))) if x != y => {
                 let message = format!("sizes differ: {x} and {y}");
-                let fault = Diagnostic::new(message, at_a.clone(), format!("of size {x}")).and(at_b.clone(), format!("of size {y}"));
+                let fault = Diagnostic::new(message, at_a.clone(), format!("of size {x}"))
+                    .and(at_b.clone(), format!("of size {y}"));
                 if !self.faults.contains(&fault) {
                     self.faults.push(fault);
                 }
@@ -287,7 +293,9 @@ impl<'a> Solver<'a> {
         let number = |dim| Value { dim, truth: false };
         match &expr.is {
             Expr::Number(_) | Expr::Step => number(Dim::Scalar),
-            Expr::Sequence(name, _) => number(self.sequences.get(name.as_str()).copied().unwrap_or(Dim::Open)),
+            Expr::Sequence(name, _) => {
+                number(self.sequences.get(name.as_str()).copied().unwrap_or(Dim::Open))
+            }
             Expr::Name(name) => number(self.vector(name, &expr.span)),
             Expr::Product(matrix, right) => number(self.product(matrix, right)),
             Expr::Negative(a) | Expr::Power(a, _) => number(self.number(a)),
@@ -309,8 +317,9 @@ impl<'a> Solver<'a> {
     }
 
     fn truth(&mut self, expr: &At<Expr>) {
-        let fault = Diagnostic::new("a comparison is true or false, not a number", expr.span.clone(), "a comparison")
-            .help("write `where(…, 1, 0)` to make it a number");
+        let fault =
+            Diagnostic::new("a comparison is true or false, not a number", expr.span.clone(), "a comparison")
+                .help("write `where(…, 1, 0)` to make it a number");
         if !self.faults.contains(&fault) {
             self.faults.push(fault);
         }
@@ -337,9 +346,13 @@ impl<'a> Solver<'a> {
     }
 
     fn two_forms(&mut self, name: &str, one: Parameter, at: &Span, other: &str, here: &Span) {
-        let fault = Diagnostic::new(format!("`{name}` is used in two ways"), here.clone(), format!("here as {other}"))
-            .and(at.clone(), format!("as {} here", one.word()))
-            .help("give one of them another name");
+        let fault = Diagnostic::new(
+            format!("`{name}` is used in two ways"),
+            here.clone(),
+            format!("here as {other}"),
+        )
+        .and(at.clone(), format!("as {} here", one.word()))
+        .help("give one of them another name");
         if !self.faults.contains(&fault) {
             self.faults.push(fault);
         }
@@ -362,8 +375,12 @@ impl<'a> Solver<'a> {
         match columns {
             Dim::Vector(n) => self.same(c, n, &matrix.span, &right.span),
             Dim::Scalar => self.faults.push(
-                Diagnostic::new(format!("the matrix `{}` is multiplied by a scalar", matrix.is), right.span.clone(), "one number a sample")
-                    .help("write `*`, which makes it a vector"),
+                Diagnostic::new(
+                    format!("the matrix `{}` is multiplied by a scalar", matrix.is),
+                    right.span.clone(),
+                    "one number a sample",
+                )
+                .help("write `*`, which makes it a vector"),
             ),
             Dim::Open => {}
         }
@@ -389,7 +406,8 @@ impl<'a> Solver<'a> {
         match (sequence, value) {
             (Dim::Vector(m), Dim::Vector(n)) => self.same(m, n, at, of),
             (Dim::Scalar, Dim::Vector(_)) => self.faults.push(
-                Diagnostic::new("a scalar cannot hold a vector", of.clone(), "a vector").and(at.clone(), "a scalar")
+                Diagnostic::new("a scalar cannot hold a vector", of.clone(), "a vector")
+                    .and(at.clone(), "a scalar")
                     .help("take its sum or mean, or declare another size"),
             ),
             _ => {}
@@ -402,8 +420,9 @@ impl<'a> Solver<'a> {
             (Function::Where, [condition, a, b]) => {
                 let c = self.value(condition);
                 if !c.truth {
-                    let fault = Diagnostic::new("`where` chooses by a comparison", condition.span.clone(), "not one")
-                        .help("write `where(a > 0, …, …)`");
+                    let fault =
+                        Diagnostic::new("`where` chooses by a comparison", condition.span.clone(), "not one")
+                            .help("write `where(a > 0, …, …)`");
                     if !self.faults.contains(&fault) {
                         self.faults.push(fault);
                     }
@@ -425,7 +444,11 @@ impl<'a> Solver<'a> {
             }
             (Function::Softmax, [a]) => match self.number(a) {
                 Dim::Scalar => {
-                    self.faults.push(Diagnostic::new("the softmax of one number is 1", a.span.clone(), "a scalar"));
+                    self.faults.push(Diagnostic::new(
+                        "the softmax of one number is 1",
+                        a.span.clone(),
+                        "a scalar",
+                    ));
                     Dim::Scalar
                 }
                 dim => dim,
@@ -458,4 +481,3 @@ impl<'a> Solver<'a> {
         }
     }
 }
-

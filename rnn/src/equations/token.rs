@@ -13,9 +13,8 @@ pub(super) enum Token {
     End,
 }
 
-const SIGNS: &[&str] = &[
-    "<=", ">=", "==", "!=", "+", "-", "*", "/", "^", "(", ")", "[", "]", ",", ":", "=", "<", ">",
-];
+const SIGNS: &[&str] =
+    &["<=", ">=", "==", "!=", "+", "-", "*", "/", "^", "(", ")", "[", "]", ",", ":", "=", "<", ">"];
 
 /// Signs that are typed as papers print them.
 const PRINTED: &[(char, &str)] =
@@ -24,60 +23,69 @@ const PRINTED: &[(char, &str)] =
 pub(super) struct Tokens {
     /// The first block of comments.
     pub description: String,
-    pub tokens: Vec<(Token, Span)>,
+    pub list: Vec<(Token, Span)>,
     pub faults: Vec<Diagnostic>,
 }
 
 pub(super) fn tokens(text: &str) -> Tokens {
-    let mut out = Tokens { description: description(text), tokens: Vec::new(), faults: Vec::new() };
+    let mut out = Tokens { description: description(text), list: Vec::new(), faults: Vec::new() };
     let mut rest = text.char_indices().peekable();
     while let Some(&(start, c)) = rest.peek() {
         if c == '\n' {
             rest.next();
-            out.tokens.push((Token::End, start..start + 1));
+            out.list.push((Token::End, start..start + 1));
         } else if c.is_whitespace() || c == '\u{feff}' {
             rest.next();
         } else if c == '#' {
             while rest.next_if(|&(_, c)| c != '\n').is_some() {}
         } else if c.is_alphabetic() || c == '_' {
             let end = run(&mut rest, text, is_in_name);
-            out.tokens.push((Token::Name(text[start..end].into()), start..end));
-        } else if c.is_ascii_digit() || (c == '.' && text[start + 1..].starts_with(|c: char| c.is_ascii_digit())) {
+            out.list.push((Token::Name(text[start..end].into()), start..end));
+        } else if c.is_ascii_digit()
+            || (c == '.' && text[start + 1..].starts_with(|c: char| c.is_ascii_digit()))
+        {
             let end = start + number(&text[start..]);
             while rest.next_if(|&(at, _)| at < end).is_some() {}
             let value: f64 = text[start..end].parse().unwrap_or(f64::INFINITY);
             if value.is_finite() {
-                out.tokens.push((Token::Number(value), start..end));
+                out.list.push((Token::Number(value), start..end));
             } else {
                 out.faults.push(Diagnostic::new("this number is too large", start..end, "beyond 1.8e308"));
-                out.tokens.push((Token::Number(1.0), start..end));
+                out.list.push((Token::Number(1.0), start..end));
             }
         } else if let Some(&(_, sign)) = PRINTED.iter().find(|p| p.0 == c) {
             rest.next();
             let span = start..start + c.len_utf8();
             match sign {
                 "²" | "³" => {
-                    out.tokens.push((Token::Sign("^"), span.clone()));
-                    out.tokens.push((Token::Number(if sign == "²" { 2.0 } else { 3.0 }), span));
+                    out.list.push((Token::Sign("^"), span.clone()));
+                    out.list.push((Token::Number(if sign == "²" { 2.0 } else { 3.0 }), span));
                 }
-                _ => out.tokens.push((Token::Sign(sign), span)),
+                _ => out.list.push((Token::Sign(sign), span)),
             }
         } else if let Some(sign) = SIGNS.iter().find(|sign| text[start..].starts_with(**sign)) {
             rest.by_ref().take(sign.len()).for_each(drop);
-            out.tokens.push((Token::Sign(sign), start..start + sign.len()));
+            out.list.push((Token::Sign(sign), start..start + sign.len()));
         } else {
             rest.next();
             let span = start..start + c.len_utf8();
-            out.faults.push(Diagnostic::new(format!("`{}` has no meaning here", c.escape_debug()), span, "not a sign of the language"));
+            out.faults.push(Diagnostic::new(
+                format!("`{}` has no meaning here", c.escape_debug()),
+                span,
+                "not a sign of the language",
+            ));
         }
     }
-    out.tokens = without_soft_ends(out.tokens);
+    out.list = without_soft_ends(out.list);
     out
 }
 
 /// Letters, digits, `_`, `'` and accents that are signs of their own (h̃).
 fn is_in_name(c: char) -> bool {
-    c.is_alphanumeric() && c != '²' && c != '³' || c == '_' || c == '\'' || ('\u{300}'..='\u{36f}').contains(&c)
+    c.is_alphanumeric() && c != '²' && c != '³'
+        || c == '_'
+        || c == '\''
+        || ('\u{300}'..='\u{36f}').contains(&c)
 }
 
 fn run(
@@ -110,9 +118,8 @@ fn number(text: &str) -> usize {
 /// declaration, or `name =`, or `name[…] =`.
 fn without_soft_ends(tokens: Vec<(Token, Span)>) -> Vec<(Token, Span)> {
     let begins = |rest: &[(Token, Span)]| match rest {
-        [] => true,
+        [] | [(Token::Name(_), _), (Token::Sign("="), _), ..] => true,
         [(Token::Name(word), _), ..] if KEYWORDS.contains(&word.as_str()) => true,
-        [(Token::Name(_), _), (Token::Sign("="), _), ..] => true,
         [(Token::Name(_), _), (Token::Sign("["), _), rest @ ..] => {
             let line = rest.iter().take_while(|(t, _)| *t != Token::End).take(8);
             let close = line.into_iter().position(|(t, _)| *t == Token::Sign("]"));
@@ -151,7 +158,7 @@ mod tests {
             Token::Sign(s) => (*s).into(),
             Token::End => ";".into(),
         };
-        tokens(text).tokens.iter().map(word).collect::<Vec<_>>().join(" ")
+        tokens(text).list.iter().map(word).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -162,6 +169,9 @@ mod tests {
 
     #[test]
     fn lines_end_only_where_something_begins() {
-        assert_eq!(words("cell a\n\n f[t] = W\n x[t]\n  + b\n h[t] = f[t]\n"), "cell a ; f [ t ] = W x [ t ] + b ; h [ t ] = f [ t ] ;");
+        assert_eq!(
+            words("cell a\n\n f[t] = W\n x[t]\n  + b\n h[t] = f[t]\n"),
+            "cell a ; f [ t ] = W x [ t ] + b ; h [ t ] = f [ t ] ;"
+        );
     }
 }

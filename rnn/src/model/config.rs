@@ -1,7 +1,7 @@
 //! The configuration of a model: all that a checkpoint must say to rebuild it.
 
 use super::Loss;
-use crate::cell::{self, UnknownCell};
+use crate::cell::{CellError, CellRef};
 use crate::init::Init;
 use crate::layers::Layers;
 use serde::{Deserialize, Serialize};
@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 /// A model: input, layers, head and loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model {
-    /// The name of the cell.
-    pub cell: String,
+    /// The cell.
+    pub cell: CellRef,
     /// What a step reads.
     pub input: Input,
     /// The size of the states.
@@ -107,7 +107,7 @@ pub struct Inits {
 pub enum ModelError {
     /// There is no such cell.
     #[error(transparent)]
-    Cell(#[from] UnknownCell),
+    Cell(#[from] CellError),
     /// A number is out of its range.
     #[error("{what} is {found}: it must be {need}")]
     Range {
@@ -163,7 +163,7 @@ impl Model {
             let found = self.dropout.to_string();
             return Err(ModelError::Range { what: "dropout", found, need: "at least 0 and below 1" });
         }
-        Ok(Layers::of(cell::by_name(&self.cell)?, self.input.size(), self.hidden)
+        Ok(Layers::of(self.cell.cell()?, self.input.size(), self.hidden)
             .depth(self.layers)
             .bidirectional(self.bidirectional)
             .window(self.window))

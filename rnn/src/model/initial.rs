@@ -25,7 +25,7 @@ impl Model {
         let specs = self.specs()?;
         let is_forget = |spec: &Spec| spec.parts.iter().any(|part| part.forget_bias.is_some());
         if self.init.forget_bias.is_some() && !specs.iter().any(is_forget) {
-            return Err(ModelError::NoForgetGate { cell: self.cell.clone() });
+            return Err(ModelError::NoForgetGate { cell: self.cell.to_string() });
         }
         specs.into_iter().map(|spec| Ok((spec.name.clone(), self.draw(&spec, seed)?))).collect()
     }
@@ -35,7 +35,11 @@ impl Model {
         let mut value = ArrayD::zeros(&spec.shape[..]);
         let mut start = 0;
         for part in &spec.parts {
-            let name = if spec.parts.len() == 1 { spec.name.clone() } else { format!("{}/{}", spec.name, part.name) };
+            let name = if spec.parts.len() == 1 {
+                spec.name.clone()
+            } else {
+                format!("{}/{}", spec.name, part.name)
+            };
             let mut shape = spec.shape.clone();
             shape[0] = part.rows;
             let init = match (self.init.forget_bias, part.forget_bias) {

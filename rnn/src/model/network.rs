@@ -1,7 +1,7 @@
 //! A model unrolled for a number of steps and a size of batch: the graph that is trained and asked.
 
 use super::{Head, Input, Loss, Model, ModelError, Start};
-use crate::layers::{self, NetState, Dropout};
+use crate::layers::{self, Dropout, NetState};
 use crate::parameters::Parameters;
 use autograd::{Builder, Expr, Graph, NodeId, Point, Scalar, Type, Value, grad};
 use ndarray::{Array2, ArrayD, arr0};
@@ -100,7 +100,9 @@ impl Model {
             let name = format!("{}0", state.name);
             match (mode.carry, self.start) {
                 (true, _) => Some(g.batch_input(&name, Type::float([state.lanes(), batch, state.size]), 1)),
-                (_, Start::Learned) => Some(g.parameter(&format!("rnn.{name}"), [state.lanes(), 1, state.size])),
+                (_, Start::Learned) => {
+                    Some(g.parameter(&format!("rnn.{name}"), [state.lanes(), 1, state.size]))
+                }
                 _ => None,
             }
         };

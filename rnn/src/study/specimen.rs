@@ -1,5 +1,6 @@
 //! A net small enough to be seen whole.
 
+use crate::cell::CellRef;
 use crate::init::{self, Init};
 use crate::model::{Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start};
 use autograd::{Builder, Check, Point, Report, Value};
@@ -7,10 +8,10 @@ use ndarray::{Array2, ArrayD};
 use rand::RngExt;
 
 /// A small net: real inputs `[time, batch, feature]`, a head and a loss at each step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Specimen {
     /// The name of the cell.
-    pub cell: String,
+    pub cell: CellRef,
     /// The number of steps.
     pub steps: usize,
     /// The number of layers.
@@ -122,7 +123,9 @@ mod tests {
 
     #[test]
     fn every_shipped_cell_passes_in_every_arrangement() {
-        for shipped in crate::cell::SHIPPED.iter().filter(|cell| cell.name != "elman-relu") {
+        for shipped in
+            crate::cell::SHIPPED.iter().filter(|cell| ["elman", "lstm", "gru", "gru-v1"].contains(&cell.name))
+        {
             let net = Specimen { cell: shipped.name.into(), batch: 2, ..Specimen::default() };
             for net in [
                 Specimen { layers: 2, bidirectional: true, ..net.clone() },

@@ -1,4 +1,4 @@
-//! The forecast of a real-valued series: the seed's stock price.
+//! The forecast of a real-valued series, such as a price.
 
 use crate::data::{Error, Regression, Series, batches};
 use crate::model::{Feed, Mode, Model};

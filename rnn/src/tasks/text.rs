@@ -7,6 +7,9 @@ use crate::train::{Figure, Metrics, Task};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
 
+/// The share of a text that is learned.
+const TRAIN: f64 = 0.9;
+
 /// What a symbol is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -26,12 +29,19 @@ impl Level {
         }
     }
 
-    /// The vocabulary of a text: all its characters, or its words that occur `minimum` times or more, at most
-    /// `limit` of them.
-    pub fn vocabulary(self, text: &str, minimum: usize, limit: Option<usize>) -> Vocabulary {
+    /// The vocabulary of a text: all its characters, or those words of its training part that occur `minimum` times or
+    /// more, at most `limit` of them.
+    ///
+    /// # Errors
+    /// If the text is too short to have a training part.
+    pub fn vocabulary(self, text: &str, minimum: usize, limit: Option<usize>) -> Result<Vocabulary, Error> {
         match self {
-            Self::Char => Vocabulary::characters(text),
-            Self::Word => Vocabulary::words(words(text), minimum, limit),
+            Self::Char => Ok(Vocabulary::characters(text)),
+            Self::Word => {
+                let words = words(text);
+                let (train, _) = corpus::split(&words, TRAIN)?;
+                Ok(Vocabulary::words(train, minimum, limit))
+            }
         }
     }
 }
@@ -59,7 +69,7 @@ impl Text {
         steps: usize,
         batch: usize,
     ) -> Result<Self, Error> {
-        let (train, validation) = corpus::split(symbols, 0.9)?;
+        let (train, validation) = corpus::split(symbols, TRAIN)?;
         // A short text has a short rest: it is read in as many streams as it fills.
         let few = batch.min(validation.len() / 2).max(1);
         let (train, validation) = (Streams::new(train, batch)?, Streams::new(validation, few)?);

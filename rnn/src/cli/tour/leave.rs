@@ -46,7 +46,10 @@ pub fn leave(out: &mut impl Write, folder: &Path, net: &Learned) -> Result<(), B
     for (what, command) in [
         ("draw another net", format!("{program} graph --cell gru --steps 4 --format svg -o gru.svg")),
         ("check its gradients, twice", format!("{program} gradcheck --cell gru --steps 8 --order 2")),
-        ("write a cell of your own", "cargo doc -p rnn --open   # then: the trait Cell".into()),
+        (
+            "write a cell of your own",
+            format!("{program} cells mgu > my.cell   # change it, then: --cell my.cell"),
+        ),
     ] {
         writeln!(out, "  {f}{what}{f:#}\n    {command}")?;
     }

@@ -24,7 +24,7 @@ A small LSTM learns to tell praise from complaint, reads a sentence before your 
 numeric one, and is drawn unrolled. Nothing is prepared: all is computed while you look, from a seed.
 
 Example: another seed, drawings elsewhere
-  rnn tour --seed 2 --out /tmp/tour
+  rnn tour --seed 2 --out my-tour
 
 Ends with 0 if the gradient passed its check.")]
 pub struct Args {

@@ -98,11 +98,12 @@ impl Method {
 fn read_setting(text: &str) -> Result<(String, Value), String> {
     let (key, value) = text.split_once('=').unwrap_or((text, "true"));
     let parsed: Value = value.parse().map_err(|_| format!("the value of `{text}` is no number"))?;
-    let share = matches!(key, "alpha" | "beta1" | "beta2");
+    let share = matches!(key, "alpha" | "beta1" | "beta2" | "momentum");
     match parsed.as_f64() {
         Some(x) if share && !(0.0..1.0).contains(&x) => {
             Err(format!("`{text}` must be at least 0 and below 1"))
         }
+        Some(x) if key == "eps" && x <= 0.0 => Err(format!("`{text}` must be above 0")),
         Some(x) if x < 0.0 => Err(format!("`{text}` must not be negative")),
         _ => Ok((key.to_owned(), parsed)),
     }
@@ -195,7 +196,10 @@ mod tests {
             ("sgd:momentum", "expected f64"),
             ("sgd:momentum=x", "the value of `momentum=x` is no number"),
             ("adam:beta2=1", "`beta2=1` must be at least 0 and below 1"),
-            ("adam:eps=-1e-8", "`eps=-1e-8` must not be negative"),
+            ("adam:eps=-1e-8", "`eps=-1e-8` must be above 0"),
+            ("adam:eps=0", "`eps=0` must be above 0"),
+            ("sgd:momentum=1.5", "`momentum=1.5` must be at least 0 and below 1"),
+            ("adagrad:lr_decay=-1", "`lr_decay=-1` must not be negative"),
             ("sgd:nesterov", "nesterov wants a momentum above 0"),
         ] {
             let error = text.parse::<Method>().unwrap_err().to_string();
