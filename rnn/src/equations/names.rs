@@ -274,9 +274,9 @@ impl Names {
         if called && is_word && !self.declared.contains_key(word) {
             let help = match near {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the functions are {}", functions().collect::<Vec<_>>().join(", ")),
+                None => format!("The functions are {}.", functions().collect::<Vec<_>>().join(", ")),
             };
-            let help = format!("{help}; a matrix of this name needs `param {word}: [rows, columns]`");
+            let help = format!("{help} A matrix of this name needs `param {word}: [rows, columns]`.");
             return self.fault(
                 Diagnostic::new(format!("there is no function `{word}`"), matrix.span.clone(), "unknown")
                     .help(help),
