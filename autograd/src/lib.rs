@@ -33,6 +33,7 @@ mod shape;
 mod value;
 
 pub mod check;
+pub mod compile;
 pub mod draw;
 pub mod graph;
 pub mod ops;

@@ -79,7 +79,7 @@ pub struct Graph {
 }
 
 impl Graph {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         Self {
             dag: DiGraph::default(),
@@ -226,7 +226,7 @@ impl Graph {
     }
 
     /// Appends a node. Whoever calls it has inferred its type.
-    fn push(&mut self, op: Op, ty: Type, origin: Origin, operands: &[u32]) -> u32 {
+    pub(crate) fn push(&mut self, op: Op, ty: Type, origin: Origin, operands: &[u32]) -> u32 {
         let (first, arity) = (narrow(self.dag.edge_count()), narrow(operands.len()));
         let node = self.dag.add_node(Node { op, ty, origin, first, arity });
         for &operand in operands {

@@ -22,6 +22,11 @@ impl Axes {
         Self(axes)
     }
 
+    /// The axes, ascending.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.0.iter().copied()
+    }
+
     /// The shape that remains.
     fn infer(&self, operands: &[Type]) -> Result<Type, String> {
         let x = one_float(operands)?;

@@ -1,0 +1,157 @@
+//! A graph on its way through the passes.
+//!
+//! A pass reads a program and writes the next one; nothing is edited in place. Nodes are written in dependency order,
+//! each after what its rewrite needs: so a group of nodes that becomes one node may pull forward whatever any of its
+//! members reads. The walk keeps its own stack: a graph of a million nodes is as deep as it is long.
+
+use super::writer::Writer;
+use crate::graph::Graph;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// The positions, in the graph that was given to the compiler, of all nodes that one node stands for.
+pub(super) type Sources = SmallVec<[u32; 2]>;
+
+/// No node.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// A graph, what is wanted of it, and where its nodes come from.
+#[derive(Clone, Debug)]
+pub(super) struct Program {
+    /// The graph that was given, by whose names nodes are called.
+    pub source: Arc<Graph>,
+    /// The graph as it stands.
+    pub graph: Graph,
+    /// The nodes whose values are asked for.
+    pub outputs: Vec<u32>,
+    /// For each node, what it stands for.
+    pub of: Vec<Sources>,
+}
+
+/// What a pass does to a graph, node by node.
+pub(super) trait Rewrite {
+    /// The nodes that must be written before `v` is. Mostly its operands.
+    fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
+        needs.extend(p.graph.operands_at(v));
+    }
+
+    /// Whether `v` is written only if another node needs it: its value has become part of another's.
+    fn is_absorbed(&self, _v: usize) -> bool {
+        false
+    }
+
+    /// Writes node `v`, all of whose needs are written, and returns its place in the new graph.
+    fn write(&mut self, p: &Program, v: usize, out: &mut Writer) -> u32 {
+        out.copy(p, v)
+    }
+}
+
+impl Program {
+    /// The part of `source` that `outputs` depend on, as it is.
+    pub fn new(source: &Arc<Graph>, outputs: &[usize]) -> Self {
+        let mut whole = Self {
+            source: source.clone(),
+            graph: Graph::new(),
+            outputs: Vec::new(),
+            of: Vec::with_capacity(source.len()),
+        };
+        let live = live(source, outputs);
+        let mut place = vec![NONE; source.len()];
+        for i in (0..source.len()).filter(|&i| live[i]) {
+            let node = source.at(i);
+            let operands: SmallVec<[u32; 8]> = source.operands_at(i).map(|x| place[x]).collect();
+            place[i] = whole.graph.push(node.op.clone(), node.ty.clone(), node.origin.clone(), &operands);
+            whole.of.push(SmallVec::from_elem(super::narrow(i), 1));
+        }
+        whole.outputs = outputs.iter().map(|&y| place[y]).collect();
+        whole
+    }
+
+    /// The program that `rewrite` makes of this one; `None` if what it joins would have to come before itself.
+    pub fn rewrite(&self, rewrite: &mut impl Rewrite, mut out: Writer) -> Option<(Self, Writer)> {
+        let outputs: Vec<usize> = self.outputs.iter().map(|&y| y as usize).collect();
+        let live = live(&self.graph, &outputs);
+        out.begin(self.graph.len());
+        let mut open = vec![false; self.graph.len()];
+        let (mut stack, mut needs) = (Vec::new(), Vec::new());
+        for root in 0..self.graph.len() {
+            if live[root] && !rewrite.is_absorbed(root) {
+                stack.push(root);
+            }
+            while let Some(&v) = stack.last() {
+                if out.has(v) {
+                    stack.pop();
+                    continue;
+                }
+                if !open[v] {
+                    open[v] = true;
+                    needs.clear();
+                    rewrite.needs(self, v, &mut needs);
+                    let before = stack.len();
+                    stack.extend(needs.iter().rev().copied().filter(|&u| !out.has(u)));
+                    // An open node that is not written is one that waits for this one.
+                    if stack[before..].iter().any(|&u| open[u]) {
+                        return None;
+                    }
+                    if stack.len() > before {
+                        continue;
+                    }
+                }
+                out.of(&self.of[v]);
+                let new = rewrite.write(self, v, &mut out);
+                out.set(v, new);
+                stack.pop();
+            }
+        }
+        let outputs = self.outputs.iter().map(|&y| out.at(y as usize)).collect();
+        let (graph, of) = out.take();
+        Some((Self { source: self.source.clone(), graph, outputs, of }, out))
+    }
+
+    /// For each node, how often it is read; an output is read once more.
+    pub fn readers(&self) -> Vec<u32> {
+        let mut readers = vec![0u32; self.graph.len()];
+        self.outputs.iter().for_each(|&y| readers[y as usize] += 1);
+        for v in 0..self.graph.len() {
+            self.graph.operands_at(v).for_each(|x| readers[x] += 1);
+        }
+        readers
+    }
+
+    /// For each node, whether it depends on parameters and constants alone: a loop invariant.
+    pub fn invariants(&self) -> Vec<bool> {
+        use crate::ops::{Leaf, Op};
+        let mut invariant = vec![false; self.graph.len()];
+        for v in 0..self.graph.len() {
+            invariant[v] = match &self.graph.at(v).op {
+                Op::Leaf(Leaf::Input { .. }) => false,
+                Op::Leaf(_) => true,
+                _ => self.graph.operands_at(v).all(|x| invariant[x]),
+            };
+        }
+        invariant
+    }
+
+    /// The time step of a node, if what it stands for has one.
+    pub fn step(&self, v: usize) -> u32 {
+        let steps = self.of[v].iter().filter_map(|&i| self.source.at(i as usize).origin.step);
+        steps.min().unwrap_or(0)
+    }
+
+    /// The shape of a node's value.
+    pub fn shape(&self, v: usize) -> &[usize] {
+        &self.graph.at(v).ty.shape
+    }
+}
+
+/// The nodes that some nodes depend on, and these themselves.
+fn live(graph: &Graph, outputs: &[usize]) -> Vec<bool> {
+    let mut live = vec![false; graph.len()];
+    outputs.iter().for_each(|&y| live[y] = true);
+    for v in (0..graph.len()).rev() {
+        if live[v] {
+            graph.operands_at(v).for_each(|x| live[x] = true);
+        }
+    }
+    live
+}
