@@ -35,6 +35,7 @@ mod value;
 pub mod check;
 pub mod draw;
 pub mod graph;
+pub mod kernels;
 pub mod ops;
 
 pub use check::{Check, Report, check};
