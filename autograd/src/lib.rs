@@ -36,6 +36,7 @@ pub mod check;
 pub mod compile;
 pub mod draw;
 pub mod graph;
+pub mod kernels;
 pub mod ops;
 
 pub use check::{Check, Report, check};

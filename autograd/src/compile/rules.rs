@@ -54,6 +54,7 @@ rules! {
         "[[x; y]; z] → [x; y; z]" = concat_concat;
         "[x[0..i]; x[i..n]] → x" = concat_slices;
         "[[a; b], [c; d]] → [[a, c]; [b, d]]" = concat_across;
+        "[Σ a; Σ b] → Σ [a, b]" = concat_sums;
     }
     ADD {
         "sum of one → it" = add_one;
@@ -317,6 +318,20 @@ fn concat_across(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
         })
         .collect();
     Some(w.add(Concat { axis: 0 }, &joined))
+}
+
+/// Sums over the rows of matrices beside each other.
+fn concat_sums(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
+    let over_rows = Op::ReduceSum(ReduceSum(Axes::new([0])));
+    let inner = |w: &Writer, x: u32| (*w.op(x) == over_rows).then(|| w.operands(x)[0]);
+    let parts: SmallVec<[u32; 8]> = x.iter().map(|&x| inner(w, x)).collect::<Option<_>>()?;
+    let rows = |w: &Writer, x: u32| (w.shape(x).len() == 2).then(|| w.shape(x)[0]);
+    let first = rows(w, parts[0])?;
+    if *op != Op::Concat(Concat { axis: 0 }) || parts.iter().any(|&x| rows(w, x) != Some(first)) {
+        return None;
+    }
+    let joined = w.add(Concat { axis: 1 }, &parts);
+    Some(w.add(over_rows, &[joined]))
 }
 
 fn add_one(_: &mut Writer, _: &Op, x: &[u32]) -> Option<u32> {

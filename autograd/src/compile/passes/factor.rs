@@ -3,6 +3,7 @@
 use super::super::program::{Program, Rewrite};
 use super::super::writer::Writer;
 use crate::ops::{Add, Op};
+use smallvec::SmallVec;
 
 /// See the head of the file.
 pub(in super::super) struct Factor {
@@ -15,8 +16,7 @@ impl Factor {
     }
 
     /// The op that all terms apply last, with its second operand.
-    fn common<'p>(&self, p: &'p Program, v: usize) -> Option<(&'p Op, Option<usize>)> {
-        let Op::Add(_) = p.graph.at(v).op else { return None };
+    fn common<'p>(&self, p: &'p Program, v: usize, terms: &[usize]) -> Option<(&'p Op, Option<usize>)> {
         let last = |x: usize| {
             let op = &p.graph.at(x).op;
             let mut operands = p.graph.operands_at(x);
@@ -26,20 +26,30 @@ impl Factor {
             let linear = matches!(op, Op::Div(_) | Op::Mul(_) | Op::Neg(_));
             (linear && scalar && self.readers[x] == 1 && p.shape(x) == p.shape(v)).then_some((op, second))
         };
-        let mut terms = p.graph.operands_at(v);
-        let common = last(terms.next()?)?;
-        (terms.len() > 0 && terms.all(|x| last(x) == Some(common))).then_some(common)
+        let (&first, rest) = terms.split_first()?;
+        let common = last(first)?;
+        (!rest.is_empty() && rest.iter().all(|&x| last(x) == Some(common))).then_some(common)
     }
 }
 
 impl Rewrite for Factor {
     fn write(&mut self, p: &Program, v: usize, out: &mut Writer) -> u32 {
-        let Some((op, second)) = self.common(p, v) else { return out.copy(p, v) };
-        out.count("a/c + b/c → (a + b)/c");
-        let first = |x: usize| p.graph.operands_at(x).next().expect("it has an operand");
-        let terms: Vec<u32> = p.graph.operands_at(v).map(|x| out.at(first(x))).collect();
+        let mut terms: Vec<usize> = p.graph.operands_at(v).collect();
+        let mut outer = Vec::new();
+        while let (Op::Add(_), Some((op, second))) = (&p.graph.at(v).op, self.common(p, v, &terms)) {
+            out.count("a/c + b/c → (a + b)/c");
+            outer.push((op, second));
+            terms = terms.iter().filter_map(|&x| p.graph.operands_at(x).next()).collect();
+        }
+        if outer.is_empty() {
+            return out.copy(p, v);
+        }
+        let terms: Vec<u32> = terms.into_iter().map(|x| out.at(x)).collect();
         let sum = out.add(Add, &terms);
-        let operands: Vec<u32> = [Some(sum), second.map(|c| out.at(c))].into_iter().flatten().collect();
-        out.add(op.clone(), &operands)
+        outer.into_iter().rev().fold(sum, |x, (op, second)| {
+            let operands: SmallVec<[u32; 2]> =
+                [Some(x), second.map(|c| out.at(c))].into_iter().flatten().collect();
+            out.add(op.clone(), &operands)
+        })
     }
 }

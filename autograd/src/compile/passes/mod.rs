@@ -1,5 +1,6 @@
 //! The passes: each reads a graph and writes the next one. One file a pass, in the order in which they run.
 
+mod accumulate;
 mod factor;
 mod flatten;
 mod join;
@@ -58,6 +59,7 @@ pub(super) static PASSES: &[Pass] = passes! {
     "lift": |p| lift::Lift::new(p);
     "overlap": |p| overlap::Overlap::new(p);
     "transposes": |p| transposes::Transposes::new(p);
+    "accumulate": |p| accumulate::Accumulate::new(p);
 };
 
 impl Pass {

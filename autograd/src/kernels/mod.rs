@@ -1,0 +1,24 @@
+//! The lowest layer: vectorised loops over slices, and matrix products.
+//!
+//! Nothing here knows a graph, allocates, or starts a thread. Elementwise functions work on *strips*, short
+//! slices that stay in the first cache ([`strips`]); some work on the rows of a matrix ([`rows`]); products
+//! go to a small kernel of ours or to the matrix library ([`Product`]). Every function is compiled for several
+//! instruction sets, and a call takes the widest that the machine has.
+//!
+//! ```
+//! use autograd::kernels::strips;
+//!
+//! let mut y = [0.0; 3];
+//! strips::tanh(&mut y, &[-1.0, 0.0, 1.0]);
+//! assert_eq!([y[1], y[0]], [0.0, -y[2]]);
+//! ```
+
+mod machine;
+mod math;
+pub mod product;
+mod real;
+pub mod rows;
+pub mod strips;
+
+pub use product::{Layout, Product, Workspace};
+pub use real::Real;

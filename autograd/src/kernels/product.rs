@@ -1,0 +1,105 @@
+//! Matrix products: `C = α A B + β C`.
+
+use super::real::Real;
+
+/// Where the elements of a matrix are in its slice: (i, j) at `i × strides[0] + j × strides[1]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The number of rows.
+    pub rows: usize,
+    /// The number of columns.
+    pub columns: usize,
+    /// How far apart rows are, and columns.
+    pub strides: [usize; 2],
+}
+
+impl Layout {
+    /// Rows one after the other.
+    pub fn row_major(rows: usize, columns: usize) -> Self {
+        Self { rows, columns, strides: [columns, 1] }
+    }
+
+    /// The same elements as the transposed matrix.
+    #[must_use]
+    pub fn transposed(self) -> Self {
+        let [row, column] = self.strides;
+        Self { rows: self.columns, columns: self.rows, strides: [column, row] }
+    }
+
+    /// The same matrix as some columns of a wider one, whose rows are `stride` apart.
+    #[must_use]
+    pub fn rows_apart(self, stride: usize) -> Self {
+        Self { strides: [stride, self.strides[1]], ..self }
+    }
+
+    /// How long a slice must be to hold the matrix.
+    fn extent(&self) -> usize {
+        match (self.rows, self.columns) {
+            (0, _) | (_, 0) => 0,
+            (rows, columns) => (rows - 1) * self.strides[0] + (columns - 1) * self.strides[1] + 1,
+        }
+    }
+}
+
+/// Memory that products use while they run; grows to what the largest needs, then is never allocated again.
+/// Each thread has its own.
+#[derive(Default)]
+pub struct Workspace(gemmkit::Workspace);
+
+/// A matrix product whose shapes are known: what is checked and chosen once, before it runs many times.
+///
+/// shape   A: [m, k], B: [k, n], C: [m, n]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Product {
+    a: Layout,
+    b: Layout,
+    c: Layout,
+}
+
+impl Product {
+    /// A product of matrices laid out like this.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn new(a: Layout, b: Layout, c: Layout) -> Self {
+        assert_eq!(a.columns, b.rows, "A has as many columns as B has rows");
+        assert_eq!((a.rows, b.columns), (c.rows, c.columns), "C has the rows of A and the columns of B");
+        Self { a, b, c }
+    }
+
+    /// Computes `C = α A B + β C`. Where β is 0, C may hold anything, NaN too.
+    ///
+    /// # Panics
+    /// If a slice is shorter than its layout.
+    pub fn run<S: Real>(&self, workspace: &mut Workspace, alpha: S, a: &[S], b: &[S], beta: S, c: &mut [S]) {
+        assert!(a.len() >= self.a.extent() && b.len() >= self.b.extent() && c.len() >= self.c.extent());
+        S::library(self, workspace, alpha, a, b, beta, c);
+    }
+}
+
+/// The matrix library for one type of number.
+pub trait Library: Sized {
+    /// The product by the library.
+    #[allow(clippy::too_many_arguments)] // those of `Product::run`
+    fn library(p: &Product, w: &mut Workspace, alpha: Self, a: &[Self], b: &[Self], beta: Self, c: &mut [Self]);
+}
+
+macro_rules! library {
+    ($($float:ident)*) => {$(
+        impl Library for $float {
+            fn library(p: &Product, w: &mut Workspace, alpha: $float, a: &[$float], b: &[$float], beta: $float, c: &mut [$float]) {
+                // A slice is never longer than `isize::MAX`, so no stride inside one is.
+                let signed = |layout: Layout| layout.strides.map(usize::cast_signed);
+                let view = |data, layout: Layout| {
+                    let [row, column] = signed(layout);
+                    gemmkit::MatRef::new(data, layout.rows, layout.columns, row, column)
+                };
+                let [row, column] = signed(p.c);
+                let c = gemmkit::MatMut::new(c, p.c.rows, p.c.columns, row, column);
+                let serial = gemmkit::Parallelism::Serial;
+                gemmkit::gemm_with(&mut w.0, alpha, view(a, p.a), view(b, p.b), beta, c, serial);
+            }
+        }
+    )*};
+}
+library!(f32 f64);
