@@ -1,16 +1,24 @@
 //! The compiler.
+mod exec;
 mod passes;
+mod plan;
 mod program;
 mod rules;
 mod writer;
 
 pub use passes::PassReport;
 
-use crate::graph::Graph;
+use crate::error::Error;
+use crate::eval::Point;
+use crate::graph::{Graph, NodeId};
+use crate::kernels::Real;
 use crate::ops::Op;
+use crate::value::Value;
+use exec::Memory;
 use passes::PASSES;
+use plan::{Plan, Step};
 use program::Program;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use writer::Tidy;
 
 /// Positions are 32 bits wide, as in the graph.
@@ -29,16 +37,99 @@ fn is_pointwise(op: &Op) -> bool {
     )
 }
 
-/// test
-pub fn optimised(graph: &Arc<Graph>, outputs: &[usize]) -> (Graph, Vec<u32>, Vec<PassReport>) {
-    let mut p = Program::new(graph, outputs);
-    let mut reports = Vec::new();
+
+/// A graph made ready to be run many times: optimised, planned, with its memory laid out.
+///
+/// It is computed as [`eval`](crate::eval()) would compute it, up to rounding, and can be shared by threads.
+pub struct Executable<S> {
+    source: Arc<Graph>,
+    plan: Plan<S>,
+    memories: Mutex<Vec<Memory<S>>>,
+    passes: Vec<PassReport>,
+}
+
+/// Makes a graph ready to compute `outputs`.
+///
+/// # Errors
+/// If a handle belongs to another graph.
+pub fn compile<S: Real>(
+    graph: &Arc<Graph>,
+    outputs: &[impl Into<NodeId> + Copy],
+) -> Result<Executable<S>, Error> {
+    let outputs: Vec<usize> = outputs.iter().map(|&y| graph.index(y.into())).collect::<Result<_, _>>()?;
+    let mut program = Program::new(graph, &outputs);
+    let mut passes = Vec::with_capacity(PASSES.len());
     for pass in PASSES {
-        let t = std::time::Instant::now();
-        let (next, report) = pass.apply(p, Tidy::ALL);
-        eprintln!("{} {:?}", pass.name, t.elapsed());
-        p = next;
-        reports.push(report);
+        let (next, report) = pass.apply(program, Tidy::ALL);
+        program = next;
+        passes.push(report);
     }
-    (p.graph, p.outputs, reports)
+    let plan = Plan::new(&program);
+    Ok(Executable { source: graph.clone(), plan, memories: Mutex::new(Vec::new()), passes })
+}
+
+impl<S: Real> Executable<S> {
+    /// The values of the outputs at a point.
+    ///
+    /// # Errors
+    /// If a leaf that they depend on has no value, or one that does not fit.
+    pub fn run(&self, point: &Point<S>) -> Result<Vec<Value<S>>, Error> {
+        let mut memory = self.memory();
+        for leaf in &self.plan.given {
+            let id = self.source.id(leaf.source as usize);
+            let name = || self.source.name_at(leaf.source as usize);
+            let Some(value) = point.get(id) else {
+                return Err(Error::Unset { leaf: name(), ty: leaf.ty.to_string() });
+            };
+            value.fits(&leaf.ty).map_err(|reason| Error::Value { node: name(), reason })?;
+            match value {
+                Value::Float(a) => memory.put(leaf.at, &a.view()),
+                Value::Bool(a) => memory.put_bool(leaf.at, &a.view()),
+                Value::Index(a) => memory.put_index(leaf.at, &a.view()),
+            }
+        }
+        memory.run(&self.plan);
+        let values = self.plan.outputs.iter().map(|(ty, of)| memory.get(ty, of)).collect();
+        self.give_back(memory);
+        Ok(values)
+    }
+
+    /// Memory for one run: used before, or new.
+    fn memory(&self) -> Memory<S> {
+        let kept = self.memories.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_else(|| Memory::new(&self.plan))
+    }
+
+    fn give_back(&self, memory: Memory<S>) {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+    }
+
+    /// What each pass did.
+    pub fn passes(&self) -> &[PassReport] {
+        &self.passes
+    }
+
+    /// The bytes that one run needs.
+    pub fn bytes(&self) -> usize {
+        self.plan.size * size_of::<S>()
+    }
+
+    /// x
+    pub fn profile(&self) -> Vec<(String, f64)> {
+        let mut memory = self.memory();
+        let mut out = Vec::new();
+        for step in &self.plan.steps {
+            let t = std::time::Instant::now();
+            memory.step(&self.plan, step);
+            let e = t.elapsed().as_secs_f64();
+            let n = match step {
+                Step::Product { product, accumulate, .. } => format!("product {product:?} {accumulate}"),
+                Step::Region(r) => format!("region {}x{} code {} slots {} {:?}", r.rows, r.columns, r.code.len(), r.slots.len(), r.code.iter().map(|c| format!("{:?}", c.code)).collect::<Vec<_>>()),
+                Step::Copy{shape,..} => format!("copy {shape:?}"),
+                other => format!("{other:?}"),
+            };
+            out.push((n, e));
+        }
+        out
+    }
 }

@@ -67,6 +67,11 @@ impl Product {
         Self { a, b, c }
     }
 
+    /// How long the slices of A, B and C must be.
+    pub fn extents(&self) -> [usize; 3] {
+        [self.a, self.b, self.c].map(|layout| layout.extent())
+    }
+
     /// Computes `C = α A B + β C`. Where β is 0, C may hold anything, NaN too.
     ///
     /// # Panics

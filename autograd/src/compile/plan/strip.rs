@@ -1,0 +1,642 @@
+//! A region as a program over strips.
+//!
+//! The elements of a region are gone through in blocks that fit the first cache. For each block the program runs once,
+//! an instruction being one vectorised loop over the block. What lies without gaps is read and written where it is;
+//! anything else goes through a strip of scratch memory.
+
+use super::super::program::Program;
+use super::place::{Place, Places};
+use crate::kernels::{Real, strips};
+use crate::ops::{Leaf, Op, Powi, Relation};
+use smallvec::SmallVec;
+use std::collections::{BTreeSet, HashMap};
+
+/// The elements of a strip at most: a few of them fit the first cache.
+pub(in super::super) const STRIP: usize = 1024;
+
+/// What an instruction computes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in super::super) enum Code {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Modulo,
+    Max,
+    Min,
+    Compare(Relation),
+    Select,
+    Neg,
+    Exp,
+    Ln,
+    Sqrt,
+    Tanh,
+    Sigmoid,
+    Relu,
+    Softplus,
+    Abs,
+    Sin,
+    Cos,
+    Reciprocal,
+    Powi(i32),
+    /// a + b c
+    MulAdd,
+    /// b a (1 − a)
+    SigmoidAdjoint,
+    /// b (1 − a²)
+    TanhAdjoint,
+    /// p a + q
+    Affine,
+    /// A strip from memory with strides.
+    Load,
+    /// A strip to memory with strides.
+    Store,
+}
+
+/// One instruction. Operands and result are numbers of slots: first those in memory, then strips.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Instruction<S> {
+    pub code: Code,
+    pub out: u16,
+    pub args: [u16; 3],
+    pub numbers: [S; 2],
+}
+
+/// A value in memory, as a region reads or writes it.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Slot {
+    /// Its buffer; then, once buffers have places, where it begins.
+    pub place: Place,
+    /// How far apart rows are.
+    pub row: usize,
+    /// How far apart the elements of a row are.
+    pub column: usize,
+    /// For each outer axis, how far apart its places are.
+    pub outer: SmallVec<[usize; 2]>,
+}
+
+/// A region's program.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Strips<S> {
+    /// The sizes of the axes around the rows.
+    pub outer: SmallVec<[usize; 2]>,
+    pub rows: usize,
+    pub columns: usize,
+    /// The rows and columns of a block.
+    pub block: [usize; 2],
+    pub slots: Vec<Slot>,
+    pub strips: usize,
+    pub code: Vec<Instruction<S>>,
+}
+
+/// The number that a node holds everywhere, if it is a constant.
+fn number(p: &Program, x: usize) -> Option<f64> {
+    match &p.graph.at(x).op {
+        Op::Leaf(Leaf::Constant(value)) if value.shape().count() == 1 => match &**value {
+            crate::Value::Float(a) => a.first().copied(),
+            _ => None,
+        },
+        Op::Broadcast(_) | Op::Reshape(_) => number(p, p.graph.operands_at(x).next()?),
+        _ => None,
+    }
+}
+
+/// Writes the program of a region: `members` ascend, and those of `visible` are read outside.
+pub(super) struct Assembler<'a, S> {
+    p: &'a Program,
+    places: &'a Places,
+    region: &'a [u32],
+    readers: &'a [u32],
+    number: u32,
+    slots: Vec<Slot>,
+    /// For each operand from memory, its slot.
+    slot_of: HashMap<usize, u16>,
+    /// For each value at hand, where it is.
+    at: HashMap<usize, Hand>,
+    code: Vec<Instruction<S>>,
+    /// For each virtual strip, the last instruction that reads it.
+    virtual_strips: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Hand {
+    Slot(u16),
+    Strip(usize),
+}
+
+/// Virtual strips are numbered from here on until they are given real ones.
+const VIRTUAL: usize = 1 << 14;
+
+impl<'a, S: Real> Assembler<'a, S> {
+    pub fn new(p: &'a Program, places: &'a Places, region: &'a [u32], readers: &'a [u32], number: u32) -> Self {
+        Self {
+            p,
+            places,
+            region,
+            readers,
+            number,
+            slots: Vec::new(),
+            slot_of: HashMap::new(),
+            at: HashMap::new(),
+            code: Vec::new(),
+            virtual_strips: 0,
+        }
+    }
+
+    /// The program for `members`.
+    pub fn assemble(mut self, members: &[usize], visible: impl Fn(usize) -> bool) -> Strips<S> {
+        let shape = self.p.shape(members[0]).to_vec();
+        // All that is read from memory or written to it decides together how axes merge.
+        let fused = self.fused(members, &visible);
+        let outside = members.iter().flat_map(|&v| self.p.graph.operands_at(v));
+        let outside: BTreeSet<usize> = outside.filter(|&x| self.region[x] != self.number).collect();
+        let mut touched: Vec<usize> = outside.into_iter().collect();
+        touched.extend(members.iter().copied().filter(|&v| visible(v)));
+        let places: Vec<Place> =
+            touched.iter().map(|&x| self.places.at(x).spread(self.p.shape(x), &shape)).collect();
+        let (sizes, strides) = merge(&shape, &places);
+        let (columns, rows) = (sizes.last().copied().unwrap_or(1), sizes.iter().rev().nth(1).copied().unwrap_or(1));
+        let depth = sizes.len();
+        let outer: SmallVec<[usize; 2]> = sizes[..depth.saturating_sub(2)].into();
+        let block_columns = columns.min(STRIP);
+        let block_rows = if block_columns == columns { (STRIP / columns.max(1)).clamp(1, rows.max(1)) } else { 1 };
+        for ((&x, place), strides) in touched.iter().zip(places).zip(&strides) {
+            let slot = Slot {
+                place,
+                row: if depth > 1 { strides[depth - 2] } else { 0 },
+                column: strides.last().copied().unwrap_or(0),
+                outer: strides[..depth.saturating_sub(2)].into(),
+            };
+            let number = u16::try_from(self.slots.len()).expect("a region reads and writes fewer than 16,000 values");
+            self.slot_of.insert(x, number);
+            self.slots.push(slot);
+        }
+        let is_direct = |slot: &Slot| {
+            (slot.column == 1 || columns == 1)
+                && (block_rows == 1 || slot.row == columns)
+        };
+        let direct: Vec<bool> = self.slots.iter().map(is_direct).collect();
+        for &v in members {
+            if fused.contains_key(&v) && fused[&v] {
+                continue;
+            }
+            let out = match self.slot_of.get(&v) {
+                Some(&slot) if direct[slot as usize] => Hand::Slot(slot),
+                _ => self.strip(),
+            };
+            self.node(v, out, &direct, &fused);
+            self.at.insert(v, out);
+            if let (Some(&slot), Hand::Strip(_)) = (self.slot_of.get(&v), out) {
+                let from = self.code_of(out);
+                self.emit(Code::Store, slot, [from, 0, 0], [S::ZERO; 2]);
+            }
+        }
+        let strips = self.allocate();
+        Strips {
+            outer,
+            rows,
+            columns,
+            block: [block_rows, block_columns],
+            slots: self.slots,
+            strips,
+            code: self.code,
+        }
+    }
+
+    /// Members that are computed only as a part of another's instruction.
+    fn fused(&self, members: &[usize], visible: &impl Fn(usize) -> bool) -> HashMap<usize, bool> {
+        let mut fused: HashMap<usize, bool> = members.iter().map(|&v| (v, false)).collect();
+        let alone = |x: usize| self.region[x] == self.number && self.readers[x] == 1 && !visible(x);
+        for &v in members.iter().rev() {
+            match self.p.graph.at(v).op {
+                Op::Mul(_) => {
+                    if let Some((_, inner)) = self.adjoint_pattern(v, &alone) {
+                        for x in inner {
+                            fused.insert(x, true);
+                        }
+                    }
+                }
+                Op::Add(_) => {
+                    let is_product = |&x: &usize| {
+                        alone(x)
+                            && matches!(self.p.graph.at(x).op, Op::Mul(_))
+                            && self.adjoint_pattern(x, &alone).is_none()
+                            && self.p.graph.operands_at(x).all(|y| number(self.p, y).is_none())
+                    };
+                    for x in self.p.graph.operands_at(v).filter(is_product).collect::<Vec<_>>() {
+                        fused.insert(x, true);
+                    }
+                }
+                _ => {}
+            }
+        }
+        fused
+    }
+
+    /// `d (a (1 − a))` and `d (1 − a a)`: the code, and the nodes that are part of it. The first operand is a, the
+    /// second d.
+    fn adjoint_pattern(&self, v: usize, alone: &impl Fn(usize) -> bool) -> Option<((Code, usize, usize), Vec<usize>)> {
+        let pair = |x: usize| {
+            let mut operands = self.p.graph.operands_at(x);
+            Some((operands.next()?, operands.next()?))
+        };
+        let one_less = |x: usize| match self.p.graph.at(x).op {
+            Op::Sub(_) => pair(x).filter(|&(one, _)| number(self.p, one) == Some(1.0)).map(|(_, a)| a),
+            _ => None,
+        };
+        if !matches!(self.p.graph.at(v).op, Op::Mul(_)) {
+            return None;
+        }
+        let (x, y) = pair(v)?;
+        [(x, y), (y, x)].into_iter().find_map(|(d, m)| {
+            if !alone(m) || self.p.shape(m) != self.p.shape(v) {
+                return None;
+            }
+            match self.p.graph.at(m).op {
+                Op::Mul(_) => {
+                    let (x, y) = pair(m)?;
+                    [(x, y), (y, x)].into_iter().find_map(|(a, s)| {
+                        (alone(s) && one_less(s) == Some(a)).then(|| ((Code::SigmoidAdjoint, a, d), vec![m, s]))
+                    })
+                }
+                Op::Sub(_) => {
+                    let square = one_less(m)?;
+                    let (a, b) = pair(square).filter(|_| matches!(self.p.graph.at(square).op, Op::Mul(_)))?;
+                    (a == b && alone(square)).then(|| ((Code::TanhAdjoint, a, d), vec![m, square]))
+                }
+                _ => None,
+            }
+        })
+    }
+
+    /// A new virtual strip.
+    fn strip(&mut self) -> Hand {
+        self.virtual_strips += 1;
+        Hand::Strip(self.virtual_strips - 1)
+    }
+
+    fn code_of(&self, hand: Hand) -> u16 {
+        match hand {
+            Hand::Slot(slot) => slot,
+            // There are fewer virtual strips than members and operands.
+            Hand::Strip(i) => u16::try_from(VIRTUAL + i).expect("a region has fewer than 16,000 values"),
+        }
+    }
+
+    fn emit(&mut self, code: Code, out: u16, args: [u16; 3], numbers: [S; 2]) {
+        self.code.push(Instruction { code, out, args, numbers });
+    }
+
+    /// A value as the operand of an instruction: loaded if it does not lie without gaps.
+    fn operand(&mut self, x: usize, direct: &[bool]) -> u16 {
+        if let Some(&hand) = self.at.get(&x) {
+            return self.code_of(hand);
+        }
+        let slot = self.slot_of[&x];
+        if direct[slot as usize] {
+            return slot;
+        }
+        let strip = self.strip();
+        let out = self.code_of(strip);
+        self.emit(Code::Load, out, [slot, 0, 0], [S::ZERO; 2]);
+        self.at.insert(x, strip);
+        out
+    }
+
+    /// The instructions of one member.
+    fn node(&mut self, v: usize, out: Hand, direct: &[bool], fused: &HashMap<usize, bool>) {
+        let out = self.code_of(out);
+        let zero = [S::ZERO; 2];
+        let operands: SmallVec<[usize; 4]> = self.p.graph.operands_at(v).collect();
+        let readers = self.readers;
+        let (region, mine) = (self.region, self.number);
+        let alone = |x: usize| {
+            region[x] == mine && readers[x] == 1 && fused.get(&x).copied().unwrap_or(false)
+        };
+        let op = self.p.graph.at(v).op.clone();
+        let unary = match op {
+            Op::Neg(_) => Some(Code::Neg),
+            Op::Exp(_) => Some(Code::Exp),
+            Op::Ln(_) => Some(Code::Ln),
+            Op::Sqrt(_) => Some(Code::Sqrt),
+            Op::Tanh(_) => Some(Code::Tanh),
+            Op::Sigmoid(_) => Some(Code::Sigmoid),
+            Op::Relu(_) => Some(Code::Relu),
+            Op::Softplus(_) => Some(Code::Softplus),
+            Op::Abs(_) => Some(Code::Abs),
+            Op::Sin(_) => Some(Code::Sin),
+            Op::Cos(_) => Some(Code::Cos),
+            Op::Reciprocal(_) => Some(Code::Reciprocal),
+            Op::Powi(Powi(n)) => Some(Code::Powi(n)),
+            Op::StopGradient(_) => Some(Code::Affine),
+            _ => None,
+        };
+        if let Some(code) = unary {
+            let a = self.operand(operands[0], direct);
+            return self.emit(code, out, [a, 0, 0], [S::ONE, S::ZERO]);
+        }
+        if let Op::Add(_) = op {
+            return self.sum(&operands, out, direct, fused);
+        }
+        if let Op::Mul(_) = op
+            && let Some(((code, a, d), _)) = self.adjoint_pattern(v, &alone)
+        {
+            let args = [self.operand(a, direct), self.operand(d, direct), 0];
+            return self.emit(code, out, args, zero);
+        }
+        // A constant becomes a part of the instruction.
+        let constants = [number(self.p, operands[0]), operands.get(1).and_then(|&x| number(self.p, x))];
+        let affine = match (&op, constants) {
+            (Op::Sub(_), [Some(c), None]) => Some((1, -1.0, c)),
+            (Op::Sub(_), [None, Some(c)]) => Some((0, 1.0, -c)),
+            (Op::Mul(_), [Some(c), None]) => Some((1, c, 0.0)),
+            (Op::Mul(_), [None, Some(c)]) => Some((0, c, 0.0)),
+            _ => None,
+        };
+        if let Some((i, p, q)) = affine {
+            let a = self.operand(operands[i], direct);
+            return self.emit(Code::Affine, out, [a, 0, 0], [S::of(p), S::of(q)]);
+        }
+        let code = match op {
+            Op::Sub(_) => Code::Sub,
+            Op::Mul(_) => Code::Mul,
+            Op::Div(_) => Code::Div,
+            Op::Modulo(_) => Code::Modulo,
+            Op::Max(_) => Code::Max,
+            Op::Min(_) => Code::Min,
+            Op::Compare(crate::ops::Compare(relation)) => Code::Compare(relation),
+            // What else is elementwise has been dealt with.
+            _ => Code::Select,
+        };
+        let mut args = [0; 3];
+        for (arg, &x) in args.iter_mut().zip(&operands) {
+            *arg = self.operand(x, direct);
+        }
+        self.emit(code, out, args, zero);
+    }
+
+    /// A sum: products are multiplied and added in one.
+    fn sum(&mut self, terms: &[usize], out: u16, direct: &[bool], fused: &HashMap<usize, bool>) {
+        let zero = [S::ZERO; 2];
+        let mut shift = 0.0;
+        let (mut plain, mut products) = (SmallVec::<[usize; 4]>::new(), SmallVec::<[usize; 4]>::new());
+        for &x in terms {
+            if let Some(c) = number(self.p, x) {
+                shift += c;
+            } else if fused.get(&x).copied().unwrap_or(false) {
+                products.push(x);
+            } else {
+                plain.push(x);
+            }
+        }
+        let mut steps: Vec<(Code, [u16; 2])> = Vec::new();
+        let mut current = None;
+        let mut plain = plain.into_iter();
+        if let Some(first) = plain.next() {
+            current = Some(self.operand(first, direct));
+        }
+        for x in plain {
+            let b = self.operand(x, direct);
+            steps.push((Code::Add, [b, 0]));
+        }
+        for x in products {
+            let mut factors = self.p.graph.operands_at(x);
+            let (a, b) = (factors.next().unwrap_or(x), factors.next().unwrap_or(x));
+            let pair = [self.operand(a, direct), self.operand(b, direct)];
+            steps.push((Code::MulAdd, pair));
+        }
+        let shifts = shift != 0.0 || steps.is_empty() && current.is_some();
+        let last = steps.len();
+        let mut at = current;
+        for (i, (code, [b, c])) in steps.into_iter().enumerate() {
+            let to = if i + 1 == last && !shifts {
+                out
+            } else {
+                let strip = self.strip();
+                self.code_of(strip)
+            };
+            match (at, code) {
+                (Some(a), Code::Add) => self.emit(Code::Add, to, [a, b, 0], zero),
+                (Some(a), _) => self.emit(Code::MulAdd, to, [a, b, c], zero),
+                (None, _) => self.emit(Code::Mul, to, [b, c, 0], zero),
+            }
+            at = Some(to);
+        }
+        match at {
+            Some(a) if shifts => self.emit(Code::Affine, out, [a, 0, 0], [S::ONE, S::of(shift)]),
+            Some(_) => {}
+            // Of constants alone.
+            None => {
+                let a = self.operand(terms[0], direct);
+                self.emit(Code::Affine, out, [a, 0, 0], [S::ZERO, S::of(shift)]);
+            }
+        }
+    }
+
+    /// Gives virtual strips real ones, each free again after its last reader. Returns how many there are.
+    fn allocate(&mut self) -> usize {
+        let mut last = vec![0; self.virtual_strips];
+        let is_virtual = |slot: u16| (slot as usize).checked_sub(VIRTUAL);
+        for (i, instruction) in self.code.iter().enumerate() {
+            for slot in instruction.args.into_iter().chain([instruction.out]) {
+                if let Some(v) = is_virtual(slot) {
+                    last[v] = i;
+                }
+            }
+        }
+        let base = self.slots.len();
+        let mut real: Vec<Option<u16>> = vec![None; self.virtual_strips];
+        let (mut free, mut count): (Vec<u16>, u16) = (Vec::new(), 0);
+        for i in 0..self.code.len() {
+            let instruction = self.code[i];
+            let mut place = |slot: u16, real: &mut Vec<Option<u16>>, free: &mut Vec<u16>| match is_virtual(slot) {
+                None => slot,
+                Some(v) => {
+                    let strip = *real[v].get_or_insert_with(|| {
+                        free.pop().unwrap_or_else(|| {
+                            count += 1;
+                            count - 1
+                        })
+                    });
+                    // The sum of two numbers below 16,000.
+                    u16::try_from(base).expect("a region has fewer than 16,000 values") + strip
+                }
+            };
+            let args = instruction.args.map(|slot| place(slot, &mut real, &mut free));
+            let out = place(instruction.out, &mut real, &mut free);
+            self.code[i] = Instruction { out, args, ..instruction };
+            let mut done: SmallVec<[usize; 4]> =
+                instruction.args.into_iter().chain([instruction.out]).filter_map(is_virtual).collect();
+            done.sort_unstable();
+            done.dedup();
+            free.extend(done.into_iter().filter(|&v| last[v] == i).filter_map(|v| real[v]));
+        }
+        count as usize
+    }
+}
+
+/// The axes of a shape, merged wherever all places allow it; for each place, its strides along them.
+fn merge(shape: &[usize], places: &[Place]) -> (Vec<usize>, Vec<Vec<usize>>) {
+    let mut sizes: Vec<usize> = Vec::new();
+    let mut strides: Vec<Vec<usize>> = vec![Vec::new(); places.len()];
+    for (axis, &n) in shape.iter().enumerate().filter(|&(_, &n)| n != 1) {
+        let joins = !sizes.is_empty()
+            && places.iter().zip(&strides).all(|(place, s)| s[s.len() - 1] == place.strides[axis] * n);
+        if joins {
+            let last = sizes.len() - 1;
+            sizes[last] *= n;
+            places.iter().zip(&mut strides).for_each(|(place, s)| s[last] = place.strides[axis]);
+        } else {
+            sizes.push(n);
+            places.iter().zip(&mut strides).for_each(|(place, s)| s.push(place.strides[axis]));
+        }
+    }
+    (sizes, strides)
+}
+
+impl<S: Real> Strips<S> {
+    /// Runs the program on an arena. `at` has room for the slots' offsets; strips lie from `scratch` on.
+    pub fn run(&self, arena: &mut [S], at: &mut Vec<usize>, scratch: usize) {
+        let outer: usize = self.outer.iter().product();
+        let base = self.slots.len();
+        at.clear();
+        at.extend(self.slots.iter().map(|slot| slot.place.offset));
+        at.extend((0..self.strips).map(|i| scratch + i * STRIP));
+        let [block_rows, block_columns] = self.block;
+        if outer == 1 && self.rows <= block_rows && self.columns <= block_columns {
+            return self.block(arena, at, self.rows, self.columns);
+        }
+        for i in 0..outer {
+            let mut row = 0;
+            while row < self.rows {
+                let rows = block_rows.min(self.rows - row);
+                let mut column = 0;
+                while column < self.columns {
+                    let columns = block_columns.min(self.columns - column);
+                    for (at, slot) in at[..base].iter_mut().zip(&self.slots) {
+                        let mut rest = i;
+                        let mut start = slot.place.offset + row * slot.row + column * slot.column;
+                        for (&n, &stride) in self.outer.iter().zip(&slot.outer).rev() {
+                            start += rest % n * stride;
+                            rest /= n;
+                        }
+                        *at = start;
+                    }
+                    self.block(arena, at, rows, columns);
+                    column += columns;
+                }
+                row += rows;
+            }
+        }
+    }
+
+    /// Runs the program on one block.
+    fn block(&self, arena: &mut [S], at: &[usize], rows: usize, columns: usize) {
+        let n = rows * columns;
+        for instruction in &self.code {
+            let Instruction { code, out, args, numbers } = instruction;
+            let arg = |i: usize| at[args[i] as usize];
+            match code {
+                Code::Load => {
+                    let slot = &self.slots[args[0] as usize];
+                    load(arena, at[*out as usize], arg(0), [rows, columns], [slot.row, slot.column]);
+                    continue;
+                }
+                Code::Store => {
+                    let slot = &self.slots[*out as usize];
+                    store(arena, at[*out as usize], arg(0), [rows, columns], [slot.row, slot.column]);
+                    continue;
+                }
+                _ => {}
+            }
+            let (y, rest) = Rest::around(arena, at[*out as usize], n);
+            let (a, b, c) = (|| rest.at(arg(0), n), || rest.at(arg(1), n), || rest.at(arg(2), n));
+            match *code {
+                Code::Add => strips::add(y, a(), b()),
+                Code::Sub => strips::sub(y, a(), b()),
+                Code::Mul => strips::mul(y, a(), b()),
+                Code::Div => strips::div(y, a(), b()),
+                Code::Modulo => strips::modulo(y, a(), b()),
+                Code::Max => strips::max(y, a(), b()),
+                Code::Min => strips::min(y, a(), b()),
+                Code::Compare(Relation::Less) => strips::less(y, a(), b()),
+                Code::Compare(Relation::LessEqual) => strips::less_equal(y, a(), b()),
+                Code::Compare(Relation::Equal) => strips::equal(y, a(), b()),
+                Code::Compare(Relation::Greater) => strips::greater(y, a(), b()),
+                Code::Compare(Relation::GreaterEqual) => strips::greater_equal(y, a(), b()),
+                Code::Compare(Relation::NotEqual) => strips::not_equal(y, a(), b()),
+                Code::Select => strips::select(y, a(), b(), c()),
+                Code::Neg => strips::neg(y, a()),
+                Code::Exp => strips::exp(y, a()),
+                Code::Ln => strips::ln(y, a()),
+                Code::Sqrt => strips::sqrt(y, a()),
+                Code::Tanh => strips::tanh(y, a()),
+                Code::Sigmoid => strips::sigmoid(y, a()),
+                Code::Relu => strips::relu(y, a()),
+                Code::Softplus => strips::softplus(y, a()),
+                Code::Abs => strips::abs(y, a()),
+                Code::Sin => strips::sin(y, a()),
+                Code::Cos => strips::cos(y, a()),
+                Code::Reciprocal => strips::reciprocal(y, a()),
+                Code::Powi(n) => strips::powi(y, a(), n),
+                Code::MulAdd => strips::mul_add(y, a(), b(), c()),
+                Code::SigmoidAdjoint => strips::sigmoid_adjoint(y, a(), b()),
+                Code::TanhAdjoint => strips::tanh_adjoint(y, a(), b()),
+                Code::Affine => strips::affine(y, a(), numbers[0], numbers[1]),
+                Code::Load | Code::Store => {}
+            }
+        }
+    }
+}
+
+/// An arena without the part that is written.
+pub(in super::super) struct Rest<'a, S> {
+    before: &'a [S],
+    after: &'a [S],
+    end: usize,
+}
+
+impl<'a, S> Rest<'a, S> {
+    /// The `n` places from `start` on, to be written, and the rest.
+    pub fn around(arena: &'a mut [S], start: usize, n: usize) -> (&'a mut [S], Self) {
+        let (before, rest) = arena.split_at_mut(start);
+        let (y, after) = rest.split_at_mut(n);
+        (y, Self { before, after, end: start + n })
+    }
+
+    /// The `n` places from `start` on, to be read.
+    pub fn at(&self, start: usize, n: usize) -> &'a [S] {
+        if start >= self.end { &self.after[start - self.end..][..n] } else { &self.before[start..][..n] }
+    }
+}
+
+/// A strip from places with strides.
+fn load<S: Real>(arena: &mut [S], to: usize, from: usize, [rows, columns]: [usize; 2], [row, column]: [usize; 2]) {
+    if (row, column) == (0, 0) {
+        let x = arena[from];
+        return arena[to..to + rows * columns].fill(x);
+    }
+    for i in 0..rows {
+        let (to, from) = (to + i * columns, from + i * row);
+        match column {
+            0 => {
+                let x = arena[from];
+                arena[to..to + columns].fill(x);
+            }
+            1 => arena.copy_within(from..from + columns, to),
+            _ => (0..columns).for_each(|j| arena[to + j] = arena[from + j * column]),
+        }
+    }
+}
+
+/// A strip to places with strides.
+fn store<S: Real>(arena: &mut [S], to: usize, from: usize, [rows, columns]: [usize; 2], [row, column]: [usize; 2]) {
+    for i in 0..rows {
+        let (to, from) = (to + i * row, from + i * columns);
+        if column == 1 {
+            arena.copy_within(from..from + columns, to);
+        } else {
+            (0..columns).for_each(|j| arena[to + j * column] = arena[from + j]);
+        }
+    }
+}
