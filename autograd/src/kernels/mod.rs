@@ -13,12 +13,17 @@
 //! assert_eq!([y[1], y[0]], [0.0, -y[2]]);
 //! ```
 
+#[cfg(test)]
+mod accuracy;
+mod buffer;
 mod machine;
 mod math;
 pub mod product;
 mod real;
 pub mod rows;
 pub mod strips;
+mod tiles;
 
+pub use buffer::Buffer;
 pub use product::{Layout, Product, Workspace};
 pub use real::Real;

@@ -1,6 +1,7 @@
 //! Matrix products: `C = α A B + β C`.
 
 use super::real::Real;
+use super::tiles;
 
 /// Where the elements of a matrix are in its slice: (i, j) at `i × strides[0] + j × strides[1]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +52,13 @@ pub struct Workspace(gemmkit::Workspace);
 /// shape   A: [m, k], B: [k, n], C: [m, n]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Product {
-    a: Layout,
-    b: Layout,
-    c: Layout,
+    pub(super) a: Layout,
+    pub(super) b: Layout,
+    pub(super) c: Layout,
+    /// Whether the tiles of ours compute it, and not the library.
+    tiled: bool,
+    /// Whether this is `Cᵀ = Bᵀ Aᵀ`, A and B having changed places.
+    swapped: bool,
 }
 
 impl Product {
@@ -64,7 +69,10 @@ impl Product {
     pub fn new(a: Layout, b: Layout, c: Layout) -> Self {
         assert_eq!(a.columns, b.rows, "A has as many columns as B has rows");
         assert_eq!((a.rows, b.columns), (c.rows, c.columns), "C has the rows of A and the columns of B");
-        Self { a, b, c }
+        // The library and the tiles prefer C by rows: Cᵀ = Bᵀ Aᵀ.
+        let swapped = c.strides[0] == 1 && c.strides[1] != 1;
+        let [a, b, c] = if swapped { [b, a, c].map(Layout::transposed) } else { [a, b, c] };
+        Self { a, b, c, swapped, tiled: tiles::fit(&a, &b, &c) && worth_tiles(&a, &b) }
     }
 
     /// Computes `C = α A B + β C`. Where β is 0, C may hold anything, NaN too.
@@ -72,9 +80,19 @@ impl Product {
     /// # Panics
     /// If a slice is shorter than its layout.
     pub fn run<S: Real>(&self, workspace: &mut Workspace, alpha: S, a: &[S], b: &[S], beta: S, c: &mut [S]) {
+        let (a, b) = if self.swapped { (b, a) } else { (a, b) };
         assert!(a.len() >= self.a.extent() && b.len() >= self.b.extent() && c.len() >= self.c.extent());
+        if self.tiled {
+            return tiles::multiply(self, alpha, a, b, beta, c);
+        }
         S::library(self, workspace, alpha, a, b, beta, c);
     }
+}
+
+/// Whether a product is so small that the library's preparations cost more than its better use of the caches
+/// brings. The two are equal at about half a million multiplications.
+fn worth_tiles(a: &Layout, b: &Layout) -> bool {
+    b.columns >= 8 && a.rows * a.columns * b.columns <= 1 << 17
 }
 
 /// The matrix library for one type of number.

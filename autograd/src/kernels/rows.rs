@@ -6,44 +6,98 @@
 use super::machine::{Machine, vectorised};
 use super::math;
 use super::real::Real;
+use super::strips::{BLOCK, by_blocks};
+
+/// The larger of two; NaN if either is.
+#[inline(always)]
+#[allow(clippy::inline_always)] // into the copy of each instruction set
+fn larger<S: Real>(a: S, b: S) -> S {
+    // Only NaN differs from itself.
+    if a >= b || a != a { a } else { b }
+}
 
 /// The largest element; NaN if any is.
 #[inline(always)]
+#[allow(clippy::inline_always)] // as above
 fn largest<S: Real>(x: &[S]) -> S {
-    let pick = |a: S, b: S| if a >= b || a != a { a } else { b };
-    let mut parts = [-S::INFINITY; 16];
-    let blocks = x.chunks_exact(16);
-    parts.iter_mut().zip(blocks.remainder()).for_each(|(y, &x)| *y = pick(*y, x));
-    blocks.for_each(|block| parts.iter_mut().zip(block).for_each(|(y, &x)| *y = pick(x, *y)));
-    parts.into_iter().fold(-S::INFINITY, |a, b| pick(b, a))
-}
-
-/// `y = f(x)` element by element, and `Σ y`. The elements after the last full block take the place of a block
-/// of which only they count.
-#[inline(always)]
-fn sum_of<S: Real>(x: &[S], mut f: impl FnMut(S) -> S) -> S {
-    let mut parts = [S::ZERO; 16];
-    let blocks = x.chunks_exact(16);
-    let rest = blocks.remainder();
+    let mut parts = [-S::INFINITY; BLOCK];
+    let (blocks, rest) = x.as_chunks::<BLOCK>();
     for block in blocks {
         for (y, &x) in parts.iter_mut().zip(block) {
-            *y += f(x);
+            *y = larger(x, *y);
         }
     }
-    if !rest.is_empty() {
-        let mut block = [S::ZERO; 16];
-        block[..rest.len()].copy_from_slice(rest);
-        block.iter_mut().for_each(|x| *x = f(*x));
-        parts.iter_mut().zip(&block[..rest.len()]).for_each(|(y, &x)| *y += x);
+    for (y, &x) in parts.iter_mut().zip(rest) {
+        *y = larger(x, *y);
     }
-    parts.into_iter().fold(S::ZERO, |a, b| a + b)
+    let mut width = BLOCK;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            parts[i] = larger(parts[i], parts[i + width]);
+        }
+    }
+    parts[0]
 }
 
-/// The largest element m of a row, and `ln Σ eˣ⁻ᵐ`, as the interpreter keeps them apart.
+/// `Σ x`
 #[inline(always)]
-fn log_sum_exp_row<S: Real, M: Machine>(x: &[S]) -> [S; 2] {
-    let top = largest(x);
-    [top, math::ln::<S, M>(sum_of(x, |x| math::exp::<S, M>(x - top)))]
+#[allow(clippy::inline_always)] // as above
+fn total<S: Real>(x: &[S]) -> S {
+    let mut parts = [S::ZERO; BLOCK];
+    let (blocks, rest) = x.as_chunks::<BLOCK>();
+    for block in blocks {
+        for (y, &x) in parts.iter_mut().zip(block) {
+            *y += x;
+        }
+    }
+    for (y, &x) in parts.iter_mut().zip(rest) {
+        *y += x;
+    }
+    halved(parts)
+}
+
+/// `Σ eˣ⁻ᵐ`
+#[inline(always)]
+#[allow(clippy::inline_always)] // as above
+fn exp_total<S: Real, M: Machine>(x: &[S], m: S) -> S {
+    let (mut y, mut sum) = ([S::ZERO; 16 * BLOCK], S::ZERO);
+    for x in x.chunks(y.len()) {
+        let y = &mut y[..x.len()];
+        by_blocks!(&mut *y, x, math::exp::<S, M>(x - m));
+        sum += total(y);
+    }
+    sum
+}
+
+/// The sum of a block, by halves.
+#[inline(always)]
+#[allow(clippy::inline_always)] // as above
+fn halved<S: Real>(mut parts: [S; BLOCK]) -> S {
+    let mut width = BLOCK;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            parts[i] += parts[i + width];
+        }
+    }
+    parts[0]
+}
+
+/// The largest element m of each of the rows, and `ln Σ eˣ⁻ᵐ`, as the interpreter keeps them apart. Up to a block of
+/// rows at once, so that their logarithms are one.
+#[inline(always)]
+#[allow(clippy::inline_always)] // as above
+fn log_sum_exps<S: Real, M: Machine>(x: &[S], n: usize) -> [[S; BLOCK]; 2] {
+    let (mut tops, mut rests) = ([S::ZERO; BLOCK], [S::ONE; BLOCK]);
+    for (i, x) in x.chunks_exact(n).enumerate() {
+        tops[i] = largest(x);
+        rests[i] = exp_total::<S, M>(x, tops[i]);
+    }
+    for y in &mut rests {
+        *y = math::ln::<S, M>(*y);
+    }
+    [tops, rests]
 }
 
 /// `n`, checked to be the length of a row.
@@ -93,7 +147,7 @@ vectorised! {
         if y.is_empty() { return }
         let n = row_length(a.len(), y.len());
         for (i, y) in y.iter_mut().enumerate() {
-            *y = sum_of(&a[i * n..][..n], |x| x);
+            *y = total(&a[i * n..][..n]);
         }
     }
 
@@ -114,9 +168,11 @@ vectorised! {
     pub fn log_sum_exp<S, M>(y: &mut [S], x: &[S]) {
         if y.is_empty() { return }
         let n = row_length(x.len(), y.len());
-        for (i, y) in y.iter_mut().enumerate() {
-            let [top, rest] = log_sum_exp_row::<S, M>(&x[i * n..][..n]);
-            *y = if top - top == S::ZERO { top + rest } else { top };
+        for (y, x) in y.chunks_mut(BLOCK).zip(x.chunks(BLOCK * n)) {
+            let [tops, rests] = log_sum_exps::<S, M>(x, n);
+            for (y, (top, rest)) in y.iter_mut().zip(tops.into_iter().zip(rests)) {
+                *y = if top - top == S::ZERO { top + rest } else { top };
+            }
         }
     }
 
@@ -125,9 +181,13 @@ vectorised! {
     /// shape   Y, X: [m, n]
     pub fn log_softmax<S, M>(y: &mut [S], x: &[S], n: usize) {
         assert!(y.len() == x.len() && n > 0 && y.len().is_multiple_of(n));
-        for (y, x) in y.chunks_exact_mut(n).zip(x.chunks_exact(n)) {
-            let [top, rest] = log_sum_exp_row::<S, M>(x);
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y = x - top - rest);
+        for (y, x) in y.chunks_mut(BLOCK * n).zip(x.chunks(BLOCK * n)) {
+            let [tops, rests] = log_sum_exps::<S, M>(x, n);
+            for (i, (y, x)) in y.chunks_exact_mut(n).zip(x.chunks_exact(n)).enumerate() {
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = x - tops[i] - rests[i];
+                }
+            }
         }
     }
 
@@ -136,9 +196,11 @@ vectorised! {
     /// shape   Y, X: [m, n]
     pub fn softmax<S, M>(y: &mut [S], x: &[S], n: usize) {
         assert!(y.len() == x.len() && n > 0 && y.len().is_multiple_of(n));
-        for (y, x) in y.chunks_exact_mut(n).zip(x.chunks_exact(n)) {
-            let [top, rest] = log_sum_exp_row::<S, M>(x);
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y = math::exp::<S, M>(x - top - rest));
+        for (y, x) in y.chunks_mut(BLOCK * n).zip(x.chunks(BLOCK * n)) {
+            let [tops, rests] = log_sum_exps::<S, M>(x, n);
+            for (i, (y, x)) in y.chunks_exact_mut(n).zip(x.chunks_exact(n)).enumerate() {
+                by_blocks!(y, x, math::exp::<S, M>(x - tops[i] - rests[i]));
+            }
         }
     }
 
@@ -148,10 +210,9 @@ vectorised! {
     pub fn log_softmax_adjoint<S, M>(dx: &mut [S], y: &[S], dy: &[S], n: usize) {
         assert!(dx.len() == y.len() && dx.len() == dy.len() && n > 0 && y.len().is_multiple_of(n));
         for ((dx, y), dy) in dx.chunks_exact_mut(n).zip(y.chunks_exact(n)).zip(dy.chunks_exact(n)) {
-            let total = sum_of(dy, |dy| dy);
-            for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
-                *dx = dy - math::exp::<S, M>(y) * total;
-            }
+            let total = total(dy);
+            by_blocks!(&mut *dx, y, -total * math::exp::<S, M>(y));
+            dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy);
         }
     }
 }

@@ -10,10 +10,37 @@ use super::machine::vectorised;
 use super::math;
 
 /// Elements worked on together where a loop needs an array: as many as fit the longest vector of any machine.
-const BLOCK: usize = 16;
+pub(super) const BLOCK: usize = 16;
 
-/// Functions of strips and of numbers `; p`, from their formulas. What is `padded` is so dear that the last,
-/// partly filled vector is worth a copy.
+/// `y[i] = f(x[i])` for an f so dear that only whole vectors of it are computed: the last block overlaps the one
+/// before, or is padded if it is the only one.
+macro_rules! by_blocks {
+    ($y:expr, $x:ident, $of:expr) => {{
+        use $crate::kernels::strips::BLOCK;
+        let (y, x): (&mut [_], &[_]) = ($y, $x);
+        let n = y.len();
+        let whole = n - n % BLOCK;
+        for (y, &$x) in y[..whole].iter_mut().zip(&x[..whole]) {
+            *y = $of;
+        }
+        if n > whole && n > BLOCK {
+            for (y, &$x) in y[n - BLOCK..].iter_mut().zip(&x[n - BLOCK..]) {
+                *y = $of;
+            }
+        } else if n > whole {
+            let mut block = [y[0]; BLOCK];
+            block[..n].copy_from_slice(x);
+            for y in &mut block {
+                let $x = *y;
+                *y = $of;
+            }
+            y.copy_from_slice(&block[..n]);
+        }
+    }};
+}
+pub(super) use by_blocks;
+
+/// Functions of strips and of numbers `; p`, from their formulas. What is `dear` goes [`by_blocks!`].
 macro_rules! strips {
     ($($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($($x:ident),+ $(; $($p:ident),+)?) = $of:expr;)*) => {
         vectorised! {$(
@@ -28,26 +55,12 @@ macro_rules! strips {
             }
         )*}
     };
-    (padded $($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($x:ident) = $of:expr;)*) => {
+    (dear $($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($x:ident) = $of:expr;)*) => {
         vectorised! {$(
             $(#[$doc])*
             pub fn $name<$S, $M>(y: &mut [$S], $x: &[$S]) {
                 assert_eq!($x.len(), y.len(), "the strips differ in length");
-                let whole = y.len() - y.len() % BLOCK;
-                let (y, y_rest) = y.split_at_mut(whole);
-                let ($x, x_rest) = $x.split_at(whole);
-                for (y, &$x) in y.iter_mut().zip($x) {
-                    *y = $of;
-                }
-                if !y_rest.is_empty() {
-                    let mut block = [$S::ONE; BLOCK];
-                    block[..x_rest.len()].copy_from_slice(x_rest);
-                    for y in &mut block {
-                        let $x = *y;
-                        *y = $of;
-                    }
-                    y_rest.copy_from_slice(&block[..x_rest.len()]);
-                }
+                by_blocks!(y, $x, $of);
             }
         )*}
     };
@@ -116,7 +129,7 @@ strips! {
     tanh_adjoint<S, M>(a, d) = d * (S::ONE - a * a);
 }
 
-strips! { padded
+strips! { dear
     /// `y = eᵃ`
     exp<S, M>(a) = math::exp::<S, M>(a);
     /// `y = ln a`
@@ -132,27 +145,23 @@ strips! { padded
 vectorised! {
     /// `y = aⁿ`, by repeated squaring
     pub fn powi<S, M>(y: &mut [S], a: &[S], n: i32) {
-        let one_power = |y: &mut [S], a: &[S]| {
+        assert_eq!(a.len(), y.len(), "the strips differ in length");
+        for (y, a) in y.chunks_mut(BLOCK).zip(a.chunks(BLOCK)) {
             let (mut square, mut power) = ([S::ONE; BLOCK], [S::ONE; BLOCK]);
             square[..a.len()].copy_from_slice(a);
             let mut left = n.unsigned_abs();
             while left > 0 {
-                if left % 2 == 1 {
-                    power.iter_mut().zip(&square).for_each(|(y, &x)| *y = *y * x);
+                for (power, square) in power.iter_mut().zip(&mut square) {
+                    *power = if left % 2 == 1 { *power * *square } else { *power };
+                    *square = *square * *square;
                 }
                 left /= 2;
-                square.iter_mut().for_each(|x| *x = *x * *x);
             }
             if n < 0 {
                 power.iter_mut().for_each(|y| *y = S::ONE / *y);
             }
             y.copy_from_slice(&power[..y.len()]);
-        };
-        assert_eq!(a.len(), y.len(), "the strips differ in length");
-        let mut blocks = y.chunks_exact_mut(BLOCK);
-        let rest = a.chunks_exact(BLOCK).remainder();
-        blocks.by_ref().zip(a.chunks_exact(BLOCK)).for_each(|(y, a)| one_power(y, a));
-        one_power(blocks.into_remainder(), rest);
+        }
     }
 
     /// `y += a`
