@@ -19,7 +19,7 @@ fn ulps(y: f64, exact: f64, rest: f64, digits: i32, least: i32) -> f64 {
         return 0.0;
     }
     let exponent = (exact.abs().log2().floor() as i32).max(least);
-    ((y - exact) - rest).abs() / 2f64.powi(exponent + 1 - digits)
+    ((y - exact) - rest).abs() / f64::from(exponent + 1 - digits).exp2()
 }
 
 fn ulps_f32(y: f32, exact: f64) -> f64 {
@@ -139,8 +139,12 @@ mod f64_functions {
         let check = |y: &[f64], exact: fn(f64) -> f64| {
             for (&y, x) in y.iter().zip(x) {
                 let exact = exact(x);
-                let near = y == exact || y.is_nan() && exact.is_nan() || (y - exact).abs() <= 3e-16 * exact.abs();
-                assert!(near && (exact != 0.0 || y.is_sign_negative() == exact.is_sign_negative()), "{x}: {y} {exact}");
+                let near =
+                    y == exact || y.is_nan() && exact.is_nan() || (y - exact).abs() <= 3e-16 * exact.abs();
+                assert!(
+                    near && (exact != 0.0 || y.is_sign_negative() == exact.is_sign_negative()),
+                    "{x}: {y} {exact}"
+                );
             }
         };
         strips::exp(&mut y, &x);

@@ -256,3 +256,82 @@ vectorised! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Builder, Expr, Point, eval};
+    use ndarray::{Array2, ArrayD};
+
+    const M: usize = 19;
+
+    /// Rows of numbers that exponentials would overflow without care, one with an infinity and one with a NaN.
+    fn rows(n: usize) -> ArrayD<f64> {
+        let mut x = Array2::from_shape_fn((M, n), |(i, j)| ((i * 31 + j * 17) % 23) as f64 * 90.0 - 900.0);
+        (x[[3, 0]], x[[4, n - 1]]) = (f64::NEG_INFINITY, f64::NAN);
+        x.into_dyn()
+    }
+
+    /// The interpreter's answer, for matrices of n columns.
+    fn interpreted(x: &ArrayD<f64>, op: impl for<'g> Fn(Expr<'g>) -> Expr<'g>) -> Vec<f64> {
+        let g = Builder::new();
+        let input = g.input("x", [M, x.shape()[1]]);
+        let y = op(input);
+        let values = eval::<f64>(&g.graph().unwrap(), &Point::new().with(input, x.clone()), &[y]).unwrap();
+        values[0].float().iter().copied().collect()
+    }
+
+    fn agree(ours: &[f64], theirs: &[f64]) {
+        let near = |(a, b): (&f64, &f64)| {
+            a == b || a.is_nan() && b.is_nan() || (a - b).abs() < 1e-12 * b.abs().max(1.0)
+        };
+        assert!(ours.len() == theirs.len() && ours.iter().zip(theirs).all(near), "{ours:?}\n{theirs:?}");
+    }
+
+    #[test]
+    fn rows_are_the_interpreters() {
+        for n in [1, 5, 16, 37, 300] {
+            let x = rows(n);
+            let data = x.as_slice().unwrap();
+            let (mut y, mut short) = (vec![7.0; M * n], vec![7.0; M]);
+            row_sums(&mut short, data);
+            agree(&short, &interpreted(&x, |x| x.sum_over([1])));
+            row_maxima(&mut short, data);
+            agree(&short, &interpreted(&x, |x| x.max_over([1])));
+            log_sum_exp(&mut short, data);
+            agree(&short, &interpreted(&x, |x| x.logsumexp(1)));
+            log_softmax(&mut y, data, n);
+            agree(&y, &interpreted(&x, |x| x.log_softmax(1)));
+            softmax(&mut y, data, n);
+            agree(&y, &interpreted(&x, |x| x.softmax(1)));
+            let mut dx = vec![7.0; M * n];
+            log_softmax_adjoint(&mut dx, &y, data, n);
+            let y = ArrayD::from_shape_vec(vec![M, n], y.clone()).unwrap();
+            let adjoint = |i: usize| {
+                data[i] - y.as_slice().unwrap()[i].exp() * data[i / n * n..][..n].iter().sum::<f64>()
+            };
+            agree(&dx, &(0..M * n).map(adjoint).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn columns_and_indices() {
+        let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let mut y = [0.0; 6];
+        add_row(&mut y, &a, &[10.0, 20.0, 30.0]);
+        assert_eq!(y, [11.0, 22.0, 33.0, 14.0, 25.0, 36.0]);
+        accumulate_row(&mut y, &[1.0, 0.0, 0.0]);
+        assert_eq!(y, [12.0, 22.0, 33.0, 15.0, 25.0, 36.0]);
+        let mut sums = [1.0; 3];
+        accumulate_column_sums(&mut sums, &a);
+        assert_eq!(sums, [6.0, 8.0, 10.0]);
+        let mut picked = [0.0; 2];
+        pick(&mut picked, &a, &[2, 0]);
+        assert_eq!(picked, [3.0, 4.0]);
+        gather(&mut y, &a, &[1, 1]);
+        assert_eq!(y, [4.0, 5.0, 6.0, 4.0, 5.0, 6.0]);
+        let mut table = [0.0; 6];
+        accumulate_scattered(&mut table, &a, &[1, 1]);
+        assert_eq!(table, [0.0, 0.0, 0.0, 5.0, 7.0, 9.0]);
+    }
+}

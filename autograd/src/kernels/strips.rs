@@ -203,3 +203,162 @@ vectorised! {
         parts.into_iter().fold(S::ZERO, |a, b| a + b)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Builder, Expr, Point, eval};
+    use ndarray::Array1;
+
+    type Unary = fn(&mut [f32], &[f32]);
+    type Binary = fn(&mut [f32], &[f32], &[f32]);
+
+    /// Edges, and enough ordinary numbers for a block and a part of one.
+    fn edges() -> Vec<f32> {
+        let edges = [
+            f32::NAN,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            0.0,
+            -0.0,
+            1e-40,
+            -1e-40,
+            3e38,
+            -3e38,
+            100.0,
+            -100.0,
+        ];
+        edges.into_iter().chain((0..32).map(|i| i as f32 / 4.0 - 4.0)).collect()
+    }
+
+    /// Every pair of the numbers above.
+    fn pairs() -> [Vec<f32>; 2] {
+        let x = edges();
+        let pairs = x.iter().flat_map(|&a| x.iter().map(move |&b| (a, b)));
+        let (a, b) = pairs.unzip();
+        [a, b]
+    }
+
+    /// What the interpreter says.
+    fn interpreted(x: &[Vec<f32>], op: impl for<'g> Fn(&[Expr<'g>]) -> Expr<'g>) -> Vec<f32> {
+        let g = Builder::new();
+        let mut point = Point::new();
+        let inputs: Vec<_> = (0..x.len()).map(|i| g.input(&format!("x{i}"), [x[i].len()])).collect();
+        inputs.iter().zip(x).for_each(|(&input, x)| point.set(input, Array1::from(x.clone())));
+        let y = op(&inputs);
+        eval::<f32>(&g.graph().unwrap(), &point, &[y])
+            .unwrap()
+            .remove(0)
+            .into_float()
+            .into_raw_vec_and_offset()
+            .0
+    }
+
+    /// Equal within `ulps`, NaN being NaN and zeros having any sign.
+    fn agree(name: &str, x: &[Vec<f32>], ours: &[f32], theirs: &[f32], ulps: f32) {
+        for (i, (&a, &b)) in ours.iter().zip(theirs).enumerate() {
+            let near = a == b
+                || a.is_nan() && b.is_nan()
+                || (a - b).abs() <= ulps * f32::EPSILON * b.abs().max(1e-37);
+            let x: Vec<f32> = x.iter().map(|x| x[i]).collect();
+            assert!(near, "{name} of {x:?}: {a}, and the interpreter says {b}");
+        }
+    }
+
+    #[test]
+    fn functions_of_one_strip_are_the_interpreters() {
+        let table: [(&str, Unary, fn(Expr) -> Expr, f32); 13] = [
+            ("neg", neg, |x| -x, 0.0),
+            ("abs", abs, |x| x.abs(), 0.0),
+            ("relu", relu, |x| x.relu(), 0.0),
+            ("sqrt", sqrt, |x| x.sqrt(), 0.0),
+            ("sin", sin, |x| x.sin(), 0.0),
+            ("cos", cos, |x| x.cos(), 0.0),
+            ("reciprocal", reciprocal, |x| x.reciprocal(), 0.0),
+            ("exp", exp, |x| x.exp(), 2.0),
+            ("ln", ln, |x| x.ln(), 2.0),
+            ("tanh", tanh, |x| x.tanh(), 4.0),
+            ("sigmoid", sigmoid, |x| x.sigmoid(), 4.0),
+            ("softplus", softplus, |x| x.softplus(), 4.0),
+            ("cube", |y, x| powi(y, x, 3), |x| x.powi(3), 1.0),
+        ];
+        let x = edges();
+        for (name, ours, theirs, ulps) in table {
+            // Lengths of no block, of one, of a part, and of both.
+            for n in [0, 1, 7, 16, 20, x.len()] {
+                let x = [x[..n].to_vec()];
+                let mut y = vec![7.0; n];
+                ours(&mut y, &x[0]);
+                agree(name, &x, &y, &interpreted(&x, |x| theirs(x[0])), ulps);
+            }
+        }
+    }
+
+    #[test]
+    fn functions_of_two_strips_are_the_interpreters() {
+        let x = pairs();
+        let table: [(&str, Binary, for<'g> fn(Expr<'g>, Expr<'g>) -> Expr<'g>); 13] = [
+            ("add", add, |a, b| a + b),
+            ("sub", sub, |a, b| a - b),
+            ("mul", mul, |a, b| a * b),
+            ("div", div, |a, b| a / b),
+            ("modulo", modulo, |a, b| a.modulo(b)),
+            ("max", max, |a, b| a.max(b)),
+            ("min", min, |a, b| a.min(b)),
+            ("less", less, |a, b| a.less(b).select(1.0, 0.0)),
+            ("less_equal", less_equal, |a, b| a.less_equal(b).select(1.0, 0.0)),
+            ("equal", equal, |a, b| a.equals(b).select(1.0, 0.0)),
+            ("greater", greater, |a, b| a.greater(b).select(1.0, 0.0)),
+            ("greater_equal", greater_equal, |a, b| a.greater_equal(b).select(1.0, 0.0)),
+            ("not_equal", not_equal, |a, b| a.not_equals(b).select(1.0, 0.0)),
+        ];
+        for (name, ours, theirs) in table {
+            let mut y = vec![7.0; x[0].len()];
+            ours(&mut y, &x[0], &x[1]);
+            agree(name, &x, &y, &interpreted(&x, |x| theirs(x[0], x[1])), 0.0);
+        }
+    }
+
+    #[test]
+    fn powers_follow_the_exponent() {
+        for n in [-3, -1, 0, 1, 2, 5, 8] {
+            let x = [edges()];
+            let mut y = vec![7.0; x[0].len()];
+            powi(&mut y, &x[0], n);
+            agree("powi", &x, &y, &interpreted(&x, |x| x[0].powi(n)), 4.0);
+        }
+    }
+
+    #[test]
+    fn fused_functions_are_their_formulas() {
+        let (a, b): (Vec<f64>, Vec<f64>) =
+            (0..21).map(|i| (f64::from(i) / 8.0, 2.0 - f64::from(i) / 4.0)).unzip();
+        let check = |name: &str, y: &[f64], formula: &dyn Fn(f64, f64) -> f64| {
+            for ((y, &a), &b) in y.iter().zip(&a).zip(&b) {
+                assert!((y - formula(a, b)).abs() < 1e-14, "{name} of {a} and {b}: {y}");
+            }
+        };
+        let mut y = vec![0.0; 21];
+        mul_add(&mut y, &a, &b, &b);
+        check("mul_add", &y, &|a, b| a + b * b);
+        dot2(&mut y, &a, &b, &b, &b);
+        check("dot2", &y, &|a, b| a * b + b * b);
+        mix(&mut y, &a, &b, &a);
+        check("mix", &y, &|a, b| a * b + (1.0 - a) * a);
+        sigmoid_adjoint(&mut y, &a, &b);
+        check("sigmoid_adjoint", &y, &|a, b| b * a * (1.0 - a));
+        tanh_adjoint(&mut y, &a, &b);
+        check("tanh_adjoint", &y, &|a, b| b * (1.0 - a * a));
+        select(&mut y, &a, &b, &a);
+        check("select", &y, &|a, b| if a == 0.0 { a } else { b });
+        affine(&mut y, &a, 3.0, -2.0);
+        check("affine", &y, &|a, _| 3.0 * a - 2.0);
+        y.copy_from_slice(&a);
+        accumulate_product(&mut y, &a, &b);
+        accumulate(&mut y, &b);
+        rescale(&mut y, 2.0);
+        check("accumulated", &y, &|a, b| 2.0 * (a + a * b + b));
+        assert_eq!(sum(&a), a.iter().sum::<f64>());
+        assert!((dot(&a, &b) - a.iter().zip(&b).map(|(a, b)| a * b).sum::<f64>()).abs() < 1e-12);
+    }
+}

@@ -71,7 +71,13 @@ impl<S: Real> Sides<'_, S> {
 
     /// R rows of C from row i on, of which the first `known` are there already.
     #[inline(always)]
-    fn columns<M: Machine, const R: usize, const L: usize>(&self, i: usize, known: usize, n: usize, c: &mut [S]) {
+    fn columns<M: Machine, const R: usize, const L: usize>(
+        &self,
+        i: usize,
+        known: usize,
+        n: usize,
+        c: &mut [S],
+    ) {
         let mut j = 0;
         while R == 1 && L == 32 && j + 64 <= n {
             self.tile::<M, R, 64>([i, j], [known, 0], c);
@@ -101,7 +107,12 @@ impl<S: Real> Sides<'_, S> {
 
     /// R rows of L elements from (i, j) on, without the first `known` rows and columns.
     #[inline(always)]
-    fn tile<M: Machine, const R: usize, const L: usize>(&self, at: [usize; 2], known: [usize; 2], c: &mut [S]) {
+    fn tile<M: Machine, const R: usize, const L: usize>(
+        &self,
+        at: [usize; 2],
+        known: [usize; 2],
+        c: &mut [S],
+    ) {
         let ([i, j], [row, column]) = (at, self.a_strides);
         let (a, b) = (&self.a[i * row..], &self.b[j..]);
         let sums: [[S; L]; R] = if column == 1 {
@@ -207,11 +218,4 @@ impl<S: Real, const R: usize> Left<S, R> for Columns<'_, S> {
 #[allow(clippy::inline_always)] // as above
 fn block<S, const L: usize>(x: &[S]) -> &[S; L] {
     x.first_chunk().expect("the product has checked the length")
-}
-
-/// The same, to be written.
-#[inline(always)]
-#[allow(clippy::inline_always)] // as above
-fn block_mut<S, const L: usize>(x: &mut [S]) -> &mut [S; L] {
-    x.first_chunk_mut().expect("the product has checked the length")
 }

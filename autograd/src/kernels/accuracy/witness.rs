@@ -52,7 +52,8 @@ impl Double {
     /// `eˣ`: the series, after x = n ln 2 + r.
     pub fn exp(x: f64) -> Self {
         // ln 2; the product of its first part with n is exact.
-        const LN_2: [f64; 3] = [6.931_471_803_691_238_164_90e-1, 1.908_214_929_270_587_700_02e-10, 1.161_222_722_936_253_2e-26];
+        const LN_2: [f64; 3] =
+            [6.931_471_803_691_238_164_90e-1, 1.908_214_929_270_587_700_02e-10, 1.161_222_722_936_253_2e-26];
         let n = (x / std::f64::consts::LN_2).round();
         let r = Self(x - n * LN_2[0], 0.0) - Self(n, 0.0) * Self(LN_2[1], LN_2[2]);
         let one = Self(1.0, 0.0);
