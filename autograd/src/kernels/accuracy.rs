@@ -11,22 +11,22 @@ mod witness;
 
 /// The distance of `y` from `exact + rest` in units in the last place of a float with `digits` bits and the least
 /// exponent `least`.
-fn ulps(y: f64, exact: f64, rest: f64, digits: i32, least: i32) -> f64 {
+fn ulps(y: f64, exact: f64, rest: f64, digits: f64, least: f64) -> f64 {
     if exact.is_nan() || y.is_nan() {
         return if exact.is_nan() == y.is_nan() { 0.0 } else { f64::INFINITY };
     }
     if y == exact {
         return 0.0;
     }
-    let exponent = (exact.abs().log2().floor() as i32).max(least);
-    ((y - exact) - rest).abs() / f64::from(exponent + 1 - digits).exp2()
+    let exponent = exact.abs().log2().floor().max(least);
+    ((y - exact) - rest).abs() / (exponent + 1.0 - digits).exp2()
 }
 
 fn ulps_f32(y: f32, exact: f64) -> f64 {
     // Beyond the largest number, infinity stands for the next power of two, as in rounding.
     let y = if y.is_infinite() { f64::from(y.signum()) * 2f64.powi(128) } else { f64::from(y) };
     let limit = 2f64.powi(128);
-    ulps(y, exact.clamp(-limit, limit), 0.0, 24, -126)
+    ulps(y, exact.clamp(-limit, limit), 0.0, 24.0, -126.0)
 }
 
 type Strip = fn(&mut [f32], &[f32]);
@@ -98,7 +98,7 @@ macro_rules! accurate_f64 {
             for (&x, y) in x.iter().zip(y) {
                 let exact: Double = $exact(x);
                 for (worst, y) in worst.iter_mut().zip([y, math::$name::<f64, Portable>(x)]) {
-                    let error = ulps(y, exact.0, exact.1, 53, -1022);
+                    let error = ulps(y, exact.0, exact.1, 53.0, -1022.0);
                     if error > worst.0 {
                         *worst = (error, x);
                     }

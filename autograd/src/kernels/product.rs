@@ -161,9 +161,12 @@ mod tests {
 
     #[test]
     fn products_of_all_sizes_and_layouts() {
-        let stored = |rows, columns, transposed: bool, gap| match transposed {
-            true => Layout::row_major(columns, rows).rows_apart(rows + gap).transposed(),
-            false => Layout::row_major(rows, columns).rows_apart(columns + gap),
+        let stored = |rows, columns, transposed: bool, gap| {
+            if transposed {
+                Layout::row_major(columns, rows).rows_apart(rows + gap).transposed()
+            } else {
+                Layout::row_major(rows, columns).rows_apart(columns + gap)
+            }
         };
         let sizes = if cfg!(miri) { vec![1, 9] } else { vec![0, 1, 2, 3, 4, 5, 8, 9, 16, 31, 33, 70] };
         for &m in &sizes {

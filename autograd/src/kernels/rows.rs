@@ -10,7 +10,6 @@ use super::strips::{BLOCK, by_blocks};
 
 /// The larger of two; NaN if either is.
 #[inline(always)]
-#[allow(clippy::inline_always)] // into the copy of each instruction set
 fn larger<S: Real>(a: S, b: S) -> S {
     // Only NaN differs from itself.
     if a >= b || a != a { a } else { b }
@@ -18,7 +17,6 @@ fn larger<S: Real>(a: S, b: S) -> S {
 
 /// The largest element; NaN if any is.
 #[inline(always)]
-#[allow(clippy::inline_always)] // as above
 fn largest<S: Real>(x: &[S]) -> S {
     let mut parts = [-S::INFINITY; BLOCK];
     let (blocks, rest) = x.as_chunks::<BLOCK>();
@@ -42,7 +40,6 @@ fn largest<S: Real>(x: &[S]) -> S {
 
 /// `Σ x`
 #[inline(always)]
-#[allow(clippy::inline_always)] // as above
 fn total<S: Real>(x: &[S]) -> S {
     let mut parts = [S::ZERO; BLOCK];
     let (blocks, rest) = x.as_chunks::<BLOCK>();
@@ -59,7 +56,6 @@ fn total<S: Real>(x: &[S]) -> S {
 
 /// `Σ eˣ⁻ᵐ`
 #[inline(always)]
-#[allow(clippy::inline_always)] // as above
 fn exp_total<S: Real, M: Machine>(x: &[S], m: S) -> S {
     let (mut y, mut sum) = ([S::ZERO; 16 * BLOCK], S::ZERO);
     for x in x.chunks(y.len()) {
@@ -72,7 +68,6 @@ fn exp_total<S: Real, M: Machine>(x: &[S], m: S) -> S {
 
 /// The sum of a block, by halves.
 #[inline(always)]
-#[allow(clippy::inline_always)] // as above
 fn halved<S: Real>(mut parts: [S; BLOCK]) -> S {
     let mut width = BLOCK;
     while width > 1 {
@@ -87,7 +82,6 @@ fn halved<S: Real>(mut parts: [S; BLOCK]) -> S {
 /// The largest element m of each of the rows, and `ln Σ eˣ⁻ᵐ`, as the interpreter keeps them apart. Up to a block of
 /// rows at once, so that their logarithms are one.
 #[inline(always)]
-#[allow(clippy::inline_always)] // as above
 fn log_sum_exps<S: Real, M: Machine>(x: &[S], n: usize) -> [[S; BLOCK]; 2] {
     let (mut tops, mut rests) = ([S::ZERO; BLOCK], [S::ONE; BLOCK]);
     for (i, x) in x.chunks_exact(n).enumerate() {

@@ -92,9 +92,9 @@ strips! {
     /// `y = 1 where a ≥ b, else 0`
     greater_equal<S, M>(a, b) = if a >= b { S::ONE } else { S::ZERO };
     /// `y = 1 where a ≠ b, else 0`
-    not_equal<S, M>(a, b) = if a != b { S::ONE } else { S::ZERO };
+    not_equal<S, M>(a, b) = if a == b { S::ZERO } else { S::ONE };
     /// `y = a where c ≠ 0, else b`
-    select<S, M>(c, a, b) = if c != S::ZERO { a } else { b };
+    select<S, M>(c, a, b) = if c == S::ZERO { b } else { a };
 
     /// `y = −a`
     neg<S, M>(a) = -a;
@@ -212,6 +212,8 @@ mod tests {
 
     type Unary = fn(&mut [f32], &[f32]);
     type Binary = fn(&mut [f32], &[f32], &[f32]);
+    type UnaryOp = fn(Expr) -> Expr;
+    type BinaryOp = for<'g> fn(Expr<'g>, Expr<'g>) -> Expr<'g>;
 
     /// Edges, and enough ordinary numbers for a block and a part of one.
     fn edges() -> Vec<f32> {
@@ -267,7 +269,7 @@ mod tests {
 
     #[test]
     fn functions_of_one_strip_are_the_interpreters() {
-        let table: [(&str, Unary, fn(Expr) -> Expr, f32); 13] = [
+        let table: [(&str, Unary, UnaryOp, f32); 13] = [
             ("neg", neg, |x| -x, 0.0),
             ("abs", abs, |x| x.abs(), 0.0),
             ("relu", relu, |x| x.relu(), 0.0),
@@ -297,7 +299,7 @@ mod tests {
     #[test]
     fn functions_of_two_strips_are_the_interpreters() {
         let x = pairs();
-        let table: [(&str, Binary, for<'g> fn(Expr<'g>, Expr<'g>) -> Expr<'g>); 13] = [
+        let table: [(&str, Binary, BinaryOp); 13] = [
             ("add", add, |a, b| a + b),
             ("sub", sub, |a, b| a - b),
             ("mul", mul, |a, b| a * b),

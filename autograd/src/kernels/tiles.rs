@@ -49,7 +49,6 @@ struct Sides<'a, S> {
     scales: [S; 2],
 }
 
-#[allow(clippy::inline_always)] // into the copy of each instruction set
 impl<S: Real> Sides<'_, S> {
     /// All rows of C, four at a time; the last four overlap those before if m is no multiple. The widest tile has L
     /// columns.
@@ -175,7 +174,6 @@ impl<S: Real> Sides<'_, S> {
 
 /// `sums[r][l] += a[r] b[l]`
 #[inline(always)]
-#[allow(clippy::inline_always)] // as above
 fn add<S: Real, M: Machine, const R: usize, const L: usize>(sums: &mut [[S; L]; R], a: [S; R], b: [S; L]) {
     for r in 0..R {
         for l in 0..L {
@@ -191,7 +189,6 @@ trait Left<S, const R: usize> {
 
 /// Rows without gaps.
 struct Rows<'a, S, const R: usize>([&'a [S]; R]);
-#[allow(clippy::inline_always)] // as above
 impl<S: Real, const R: usize> Left<S, R> for Rows<'_, S, R> {
     #[inline(always)]
     fn at(&self, p: usize) -> [S; R] {
@@ -205,7 +202,6 @@ impl<S: Real, const R: usize> Left<S, R> for Rows<'_, S, R> {
 
 /// Columns without gaps, so far apart.
 struct Columns<'a, S>(&'a [S], usize);
-#[allow(clippy::inline_always)] // as above
 impl<S: Real, const R: usize> Left<S, R> for Columns<'_, S> {
     #[inline(always)]
     fn at(&self, p: usize) -> [S; R] {
@@ -215,7 +211,6 @@ impl<S: Real, const R: usize> Left<S, R> for Columns<'_, S> {
 
 /// The first elements of a slice, which its layout has measured.
 #[inline(always)]
-#[allow(clippy::inline_always)] // as above
 fn block<S, const L: usize>(x: &[S]) -> &[S; L] {
     x.first_chunk().expect("the product has checked the length")
 }
