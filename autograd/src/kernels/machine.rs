@@ -83,7 +83,6 @@ macro_rules! vectorised {
         $vis fn $name<$S: $crate::kernels::Real>($($arg: $type),*) $(-> $result)? {
             use $crate::kernels::machine;
             #[inline(always)]
-            #[allow(clippy::inline_always)] // or it would be compiled without the features of its caller
             fn kernel<$S: $crate::kernels::Real, $M: machine::Machine>($($arg: $type),*) $(-> $result)? $body
 
             #[cfg(target_arch = "x86_64")]

@@ -1,7 +1,7 @@
 //! Exponentials and logarithms without a branch, so that a loop over them becomes vector instructions.
 //!
 //! `eˣ`: x = n ln 2 + r with |r| ≤ ½ ln 2 (Cody and Waite, *Software Manual for the Elementary Functions*, 1980);
-//! `eʳ − 1` is its series, and 2ⁿ goes into the exponent. σ and tanh are made of it, tanh of `e⁻²ˣ − 1`, which
+//! `eʳ − 1` is its series, and 2ⁿ goes into the exponent. σ and tanh are made of it, tanh of `e²ˣ − 1`, which
 //! keeps its relative precision next to 0. `ln` is the algorithm of FreeBSD's msun (`e_log.c`, Sun Microsystems,
 //! 1993), with its coefficients.
 //!
@@ -52,12 +52,12 @@ pub(super) fn exp<S: Real, M: Machine>(x: S) -> S {
     mul_add::<S, M>(expm1_reduced::<S, M>(r), p, p) * q
 }
 
-/// `tanh x = (1 − e⁻²ˣ) / (1 + e⁻²ˣ)`
+/// `tanh x = m / (m + 2)` with m = e²ˣ − 1; what m is off by goes out of the quotient as it grows
 #[inline(always)]
 pub(super) fn tanh<S: Real, M: Machine>(x: S) -> S {
     let y = x.magnitude();
     let y = if y > S::TANH_END { S::TANH_END } else { y };
-    let (r, shifted) = reduce::<S, M>(-(y + y));
+    let (r, shifted) = reduce::<S, M>(y + y);
     let [p, q] = S::powers_of_two(shifted);
     let power = p * q;
     let expm1 = mul_add::<S, M>(expm1_reduced::<S, M>(r), power, power - S::ONE);

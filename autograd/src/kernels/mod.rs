@@ -13,12 +13,22 @@
 //! assert_eq!([y[1], y[0]], [0.0, -y[2]]);
 //! ```
 
+#![allow(clippy::inline_always)] // or a function would be compiled without its caller's instruction set
+#![allow(clippy::needless_range_loop)] // arrays of registers, by their indices
+#![allow(clippy::float_cmp, clippy::eq_op)] // the functions' own edges; NaN is what differs from itself
+#![allow(clippy::excessive_precision)] // coefficients as their source prints them
+
+#[cfg(test)]
+mod accuracy;
+mod buffer;
 mod machine;
 mod math;
 pub mod product;
 mod real;
 pub mod rows;
 pub mod strips;
+mod tiles;
 
+pub use buffer::Buffer;
 pub use product::{Layout, Product, Workspace};
 pub use real::Real;

@@ -1,6 +1,7 @@
 //! Matrix products: `C = α A B + β C`.
 
 use super::real::Real;
+use super::tiles;
 
 /// Where the elements of a matrix are in its slice: (i, j) at `i × strides[0] + j × strides[1]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +52,13 @@ pub struct Workspace(gemmkit::Workspace);
 /// shape   A: [m, k], B: [k, n], C: [m, n]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Product {
-    a: Layout,
-    b: Layout,
-    c: Layout,
+    pub(super) a: Layout,
+    pub(super) b: Layout,
+    pub(super) c: Layout,
+    /// Whether the tiles of ours compute it, and not the library.
+    tiled: bool,
+    /// Whether this is `Cᵀ = Bᵀ Aᵀ`, A and B having changed places.
+    swapped: bool,
 }
 
 impl Product {
@@ -64,7 +69,10 @@ impl Product {
     pub fn new(a: Layout, b: Layout, c: Layout) -> Self {
         assert_eq!(a.columns, b.rows, "A has as many columns as B has rows");
         assert_eq!((a.rows, b.columns), (c.rows, c.columns), "C has the rows of A and the columns of B");
-        Self { a, b, c }
+        // The library and the tiles prefer C by rows: Cᵀ = Bᵀ Aᵀ.
+        let swapped = c.strides[0] == 1 && c.strides[1] != 1;
+        let [a, b, c] = if swapped { [b, a, c].map(Layout::transposed) } else { [a, b, c] };
+        Self { a, b, c, swapped, tiled: tiles::fit(&a, &b, &c) && worth_tiles(&a, &b) }
     }
 
     /// How long the slices of A, B and C must be.
@@ -77,16 +85,34 @@ impl Product {
     /// # Panics
     /// If a slice is shorter than its layout.
     pub fn run<S: Real>(&self, workspace: &mut Workspace, alpha: S, a: &[S], b: &[S], beta: S, c: &mut [S]) {
+        let (a, b) = if self.swapped { (b, a) } else { (a, b) };
         assert!(a.len() >= self.a.extent() && b.len() >= self.b.extent() && c.len() >= self.c.extent());
+        if self.tiled {
+            return tiles::multiply(self, alpha, a, b, beta, c);
+        }
         S::library(self, workspace, alpha, a, b, beta, c);
     }
+}
+
+/// Whether a product is so small that the library's preparations cost more than its better use of the caches
+/// brings. The two are equal at about half a million multiplications.
+fn worth_tiles(a: &Layout, b: &Layout) -> bool {
+    b.columns >= 8 && (1..=1 << 17).contains(&(a.rows * a.columns * b.columns))
 }
 
 /// The matrix library for one type of number.
 pub trait Library: Sized {
     /// The product by the library.
     #[allow(clippy::too_many_arguments)] // those of `Product::run`
-    fn library(p: &Product, w: &mut Workspace, alpha: Self, a: &[Self], b: &[Self], beta: Self, c: &mut [Self]);
+    fn library(
+        p: &Product,
+        w: &mut Workspace,
+        alpha: Self,
+        a: &[Self],
+        b: &[Self],
+        beta: Self,
+        c: &mut [Self],
+    );
 }
 
 macro_rules! library {
@@ -108,3 +134,69 @@ macro_rules! library {
     )*};
 }
 library!(f32 f64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whole numbers, so that every order of summation gives the same.
+    fn whole(n: usize, step: usize) -> Vec<f32> {
+        (0..n).map(|i| ((i * step) % 7) as f32 - 3.0).collect()
+    }
+
+    fn at(layout: Layout, i: usize, j: usize) -> usize {
+        i * layout.strides[0] + j * layout.strides[1]
+    }
+
+    /// Every element against the sum that defines it, and nothing written between the rows of C.
+    fn check(a: Layout, b: Layout, c: Layout, alpha: f32, beta: f32) {
+        let (x, y) = (whole(a.extent(), 5), whole(b.extent(), 3));
+        let before = if beta == 0.0 { vec![f32::NAN; c.extent()] } else { whole(c.extent(), 4) };
+        let mut z = before.clone();
+        Product::new(a, b, c).run(&mut Workspace::default(), alpha, &x, &y, beta, &mut z);
+        let mut expected = before;
+        for (i, j) in (0..c.rows).flat_map(|i| (0..c.columns).map(move |j| (i, j))) {
+            let sum: f32 = (0..a.columns).map(|p| x[at(a, i, p)] * y[at(b, p, j)]).sum();
+            let old = if beta == 0.0 { 0.0 } else { beta * expected[at(c, i, j)] };
+            expected[at(c, i, j)] = alpha * sum + old;
+        }
+        let same = z.iter().zip(&expected).all(|(z, e)| z == e || z.is_nan() && e.is_nan());
+        assert!(same, "{a:?} {b:?} {c:?} {alpha} {beta}");
+    }
+
+    #[test]
+    fn products_of_all_sizes_and_layouts() {
+        let stored = |rows, columns, transposed: bool, gap| {
+            if transposed {
+                Layout::row_major(columns, rows).rows_apart(rows + gap).transposed()
+            } else {
+                Layout::row_major(rows, columns).rows_apart(columns + gap)
+            }
+        };
+        let sizes = if cfg!(miri) { vec![1, 9] } else { vec![0, 1, 2, 3, 4, 5, 8, 9, 16, 31, 33, 70] };
+        for &m in &sizes {
+            for &(k, n) in &sizes.iter().flat_map(|&k| sizes.iter().map(move |&n| (k, n))).collect::<Vec<_>>()
+            {
+                let form = m + 2 * k + 3 * n;
+                let [ta, tb, tc] = [form % 2 == 1, form % 3 == 2, form % 5 == 4];
+                let (a, b, c) =
+                    (stored(m, k, ta, form % 4), stored(k, n, tb, form % 2), stored(m, n, tc, form % 3));
+                check(a, b, c, 1.0, 0.0);
+                check(a, b, c, -2.0, 3.0);
+            }
+        }
+    }
+
+    #[test]
+    fn large_products_go_to_the_library() {
+        let [a, b, c] = [(70, 60), (60, 65), (70, 65)].map(|(m, n)| Layout::row_major(m, n));
+        assert!(!Product::new(a, b, c).tiled);
+        check(a, b, c, 1.0, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "A has as many columns as B has rows")]
+    fn shapes_must_fit() {
+        Product::new(Layout::row_major(2, 3), Layout::row_major(2, 3), Layout::row_major(2, 3));
+    }
+}

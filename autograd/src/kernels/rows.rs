@@ -6,44 +6,92 @@
 use super::machine::{Machine, vectorised};
 use super::math;
 use super::real::Real;
+use super::strips::{BLOCK, by_blocks};
+
+/// The larger of two; NaN if either is.
+#[inline(always)]
+fn larger<S: Real>(a: S, b: S) -> S {
+    // Only NaN differs from itself.
+    if a >= b || a != a { a } else { b }
+}
 
 /// The largest element; NaN if any is.
 #[inline(always)]
 fn largest<S: Real>(x: &[S]) -> S {
-    let pick = |a: S, b: S| if a >= b || a != a { a } else { b };
-    let mut parts = [-S::INFINITY; 16];
-    let blocks = x.chunks_exact(16);
-    parts.iter_mut().zip(blocks.remainder()).for_each(|(y, &x)| *y = pick(*y, x));
-    blocks.for_each(|block| parts.iter_mut().zip(block).for_each(|(y, &x)| *y = pick(x, *y)));
-    parts.into_iter().fold(-S::INFINITY, |a, b| pick(b, a))
-}
-
-/// `y = f(x)` element by element, and `Σ y`. The elements after the last full block take the place of a block
-/// of which only they count.
-#[inline(always)]
-fn sum_of<S: Real>(x: &[S], mut f: impl FnMut(S) -> S) -> S {
-    let mut parts = [S::ZERO; 16];
-    let blocks = x.chunks_exact(16);
-    let rest = blocks.remainder();
+    let mut parts = [-S::INFINITY; BLOCK];
+    let (blocks, rest) = x.as_chunks::<BLOCK>();
     for block in blocks {
         for (y, &x) in parts.iter_mut().zip(block) {
-            *y += f(x);
+            *y = larger(x, *y);
         }
     }
-    if !rest.is_empty() {
-        let mut block = [S::ZERO; 16];
-        block[..rest.len()].copy_from_slice(rest);
-        block.iter_mut().for_each(|x| *x = f(*x));
-        parts.iter_mut().zip(&block[..rest.len()]).for_each(|(y, &x)| *y += x);
+    for (y, &x) in parts.iter_mut().zip(rest) {
+        *y = larger(x, *y);
     }
-    parts.into_iter().fold(S::ZERO, |a, b| a + b)
+    let mut width = BLOCK;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            parts[i] = larger(parts[i], parts[i + width]);
+        }
+    }
+    parts[0]
 }
 
-/// The largest element m of a row, and `ln Σ eˣ⁻ᵐ`, as the interpreter keeps them apart.
+/// `Σ x`
 #[inline(always)]
-fn log_sum_exp_row<S: Real, M: Machine>(x: &[S]) -> [S; 2] {
-    let top = largest(x);
-    [top, math::ln::<S, M>(sum_of(x, |x| math::exp::<S, M>(x - top)))]
+fn total<S: Real>(x: &[S]) -> S {
+    let mut parts = [S::ZERO; BLOCK];
+    let (blocks, rest) = x.as_chunks::<BLOCK>();
+    for block in blocks {
+        for (y, &x) in parts.iter_mut().zip(block) {
+            *y += x;
+        }
+    }
+    for (y, &x) in parts.iter_mut().zip(rest) {
+        *y += x;
+    }
+    halved(parts)
+}
+
+/// `Σ eˣ⁻ᵐ`
+#[inline(always)]
+fn exp_total<S: Real, M: Machine>(x: &[S], m: S) -> S {
+    let (mut y, mut sum) = ([S::ZERO; 16 * BLOCK], S::ZERO);
+    for x in x.chunks(y.len()) {
+        let y = &mut y[..x.len()];
+        by_blocks!(&mut *y, x, math::exp::<S, M>(x - m));
+        sum += total(y);
+    }
+    sum
+}
+
+/// The sum of a block, by halves.
+#[inline(always)]
+fn halved<S: Real>(mut parts: [S; BLOCK]) -> S {
+    let mut width = BLOCK;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            parts[i] += parts[i + width];
+        }
+    }
+    parts[0]
+}
+
+/// The largest element m of each of the rows, and `ln Σ eˣ⁻ᵐ`, as the interpreter keeps them apart. Up to a block of
+/// rows at once, so that their logarithms are one.
+#[inline(always)]
+fn log_sum_exps<S: Real, M: Machine>(x: &[S], n: usize) -> [[S; BLOCK]; 2] {
+    let (mut tops, mut rests) = ([S::ZERO; BLOCK], [S::ONE; BLOCK]);
+    for (i, x) in x.chunks_exact(n).enumerate() {
+        tops[i] = largest(x);
+        rests[i] = exp_total::<S, M>(x, tops[i]);
+    }
+    for y in &mut rests {
+        *y = math::ln::<S, M>(*y);
+    }
+    [tops, rests]
 }
 
 /// `n`, checked to be the length of a row.
@@ -93,7 +141,7 @@ vectorised! {
         if y.is_empty() { return }
         let n = row_length(a.len(), y.len());
         for (i, y) in y.iter_mut().enumerate() {
-            *y = sum_of(&a[i * n..][..n], |x| x);
+            *y = total(&a[i * n..][..n]);
         }
     }
 
@@ -114,9 +162,11 @@ vectorised! {
     pub fn log_sum_exp<S, M>(y: &mut [S], x: &[S]) {
         if y.is_empty() { return }
         let n = row_length(x.len(), y.len());
-        for (i, y) in y.iter_mut().enumerate() {
-            let [top, rest] = log_sum_exp_row::<S, M>(&x[i * n..][..n]);
-            *y = if top - top == S::ZERO { top + rest } else { top };
+        for (y, x) in y.chunks_mut(BLOCK).zip(x.chunks(BLOCK * n)) {
+            let [tops, rests] = log_sum_exps::<S, M>(x, n);
+            for (y, (top, rest)) in y.iter_mut().zip(tops.into_iter().zip(rests)) {
+                *y = if top - top == S::ZERO { top + rest } else { top };
+            }
         }
     }
 
@@ -125,9 +175,13 @@ vectorised! {
     /// shape   Y, X: [m, n]
     pub fn log_softmax<S, M>(y: &mut [S], x: &[S], n: usize) {
         assert!(y.len() == x.len() && n > 0 && y.len().is_multiple_of(n));
-        for (y, x) in y.chunks_exact_mut(n).zip(x.chunks_exact(n)) {
-            let [top, rest] = log_sum_exp_row::<S, M>(x);
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y = x - top - rest);
+        for (y, x) in y.chunks_mut(BLOCK * n).zip(x.chunks(BLOCK * n)) {
+            let [tops, rests] = log_sum_exps::<S, M>(x, n);
+            for (i, (y, x)) in y.chunks_exact_mut(n).zip(x.chunks_exact(n)).enumerate() {
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = x - tops[i] - rests[i];
+                }
+            }
         }
     }
 
@@ -136,9 +190,11 @@ vectorised! {
     /// shape   Y, X: [m, n]
     pub fn softmax<S, M>(y: &mut [S], x: &[S], n: usize) {
         assert!(y.len() == x.len() && n > 0 && y.len().is_multiple_of(n));
-        for (y, x) in y.chunks_exact_mut(n).zip(x.chunks_exact(n)) {
-            let [top, rest] = log_sum_exp_row::<S, M>(x);
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y = math::exp::<S, M>(x - top - rest));
+        for (y, x) in y.chunks_mut(BLOCK * n).zip(x.chunks(BLOCK * n)) {
+            let [tops, rests] = log_sum_exps::<S, M>(x, n);
+            for (i, (y, x)) in y.chunks_exact_mut(n).zip(x.chunks_exact(n)).enumerate() {
+                by_blocks!(y, x, math::exp::<S, M>(x - tops[i] - rests[i]));
+            }
         }
     }
 
@@ -148,10 +204,9 @@ vectorised! {
     pub fn log_softmax_adjoint<S, M>(dx: &mut [S], y: &[S], dy: &[S], n: usize) {
         assert!(dx.len() == y.len() && dx.len() == dy.len() && n > 0 && y.len().is_multiple_of(n));
         for ((dx, y), dy) in dx.chunks_exact_mut(n).zip(y.chunks_exact(n)).zip(dy.chunks_exact(n)) {
-            let total = sum_of(dy, |dy| dy);
-            for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
-                *dx = dy - math::exp::<S, M>(y) * total;
-            }
+            let total = total(dy);
+            by_blocks!(&mut *dx, y, -total * math::exp::<S, M>(y));
+            dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy);
         }
     }
 }
@@ -193,5 +248,84 @@ vectorised! {
         for (i, &k) in index.iter().enumerate() {
             table[k * n..][..n].iter_mut().zip(&a[i * n..][..n]).for_each(|(y, &x)| *y += x);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Builder, Expr, Point, eval};
+    use ndarray::{Array2, ArrayD};
+
+    const M: usize = 19;
+
+    /// Rows of numbers that exponentials would overflow without care, one with an infinity and one with a NaN.
+    fn rows(n: usize) -> ArrayD<f64> {
+        let mut x = Array2::from_shape_fn((M, n), |(i, j)| ((i * 31 + j * 17) % 23) as f64 * 90.0 - 900.0);
+        (x[[3, 0]], x[[4, n - 1]]) = (f64::NEG_INFINITY, f64::NAN);
+        x.into_dyn()
+    }
+
+    /// The interpreter's answer, for matrices of n columns.
+    fn interpreted(x: &ArrayD<f64>, op: impl for<'g> Fn(Expr<'g>) -> Expr<'g>) -> Vec<f64> {
+        let g = Builder::new();
+        let input = g.input("x", [M, x.shape()[1]]);
+        let y = op(input);
+        let values = eval::<f64>(&g.graph().unwrap(), &Point::new().with(input, x.clone()), &[y]).unwrap();
+        values[0].float().iter().copied().collect()
+    }
+
+    fn agree(ours: &[f64], theirs: &[f64]) {
+        let near = |(a, b): (&f64, &f64)| {
+            a == b || a.is_nan() && b.is_nan() || (a - b).abs() < 1e-12 * b.abs().max(1.0)
+        };
+        assert!(ours.len() == theirs.len() && ours.iter().zip(theirs).all(near), "{ours:?}\n{theirs:?}");
+    }
+
+    #[test]
+    fn rows_are_the_interpreters() {
+        for n in [1, 5, 16, 37, 300] {
+            let x = rows(n);
+            let data = x.as_slice().unwrap();
+            let (mut y, mut short) = (vec![7.0; M * n], vec![7.0; M]);
+            row_sums(&mut short, data);
+            agree(&short, &interpreted(&x, |x| x.sum_over([1])));
+            row_maxima(&mut short, data);
+            agree(&short, &interpreted(&x, |x| x.max_over([1])));
+            log_sum_exp(&mut short, data);
+            agree(&short, &interpreted(&x, |x| x.logsumexp(1)));
+            log_softmax(&mut y, data, n);
+            agree(&y, &interpreted(&x, |x| x.log_softmax(1)));
+            softmax(&mut y, data, n);
+            agree(&y, &interpreted(&x, |x| x.softmax(1)));
+            let mut dx = vec![7.0; M * n];
+            log_softmax_adjoint(&mut dx, &y, data, n);
+            let y = ArrayD::from_shape_vec(vec![M, n], y.clone()).unwrap();
+            let adjoint = |i: usize| {
+                data[i] - y.as_slice().unwrap()[i].exp() * data[i / n * n..][..n].iter().sum::<f64>()
+            };
+            agree(&dx, &(0..M * n).map(adjoint).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn columns_and_indices() {
+        let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let mut y = [0.0; 6];
+        add_row(&mut y, &a, &[10.0, 20.0, 30.0]);
+        assert_eq!(y, [11.0, 22.0, 33.0, 14.0, 25.0, 36.0]);
+        accumulate_row(&mut y, &[1.0, 0.0, 0.0]);
+        assert_eq!(y, [12.0, 22.0, 33.0, 15.0, 25.0, 36.0]);
+        let mut sums = [1.0; 3];
+        accumulate_column_sums(&mut sums, &a);
+        assert_eq!(sums, [6.0, 8.0, 10.0]);
+        let mut picked = [0.0; 2];
+        pick(&mut picked, &a, &[2, 0]);
+        assert_eq!(picked, [3.0, 4.0]);
+        gather(&mut y, &a, &[1, 1]);
+        assert_eq!(y, [4.0, 5.0, 6.0, 4.0, 5.0, 6.0]);
+        let mut table = [0.0; 6];
+        accumulate_scattered(&mut table, &a, &[1, 1]);
+        assert_eq!(table, [0.0, 0.0, 0.0, 5.0, 7.0, 9.0]);
     }
 }

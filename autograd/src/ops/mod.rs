@@ -96,7 +96,7 @@ pub trait Operator: Debug + Send + Sync + 'static {
     /// What does not fit, as a sentence without a full stop.
     fn infer(&self, operands: &[Type]) -> Result<Type, String>;
 
-    /// The kernel in single precision. [`kernels!`](crate::kernels) writes the three from one.
+    /// The kernel in single precision. [`kernels!`](macro@crate::kernels) writes the three from one.
     fn eval_f32(&self, x: &[&Value<f32>]) -> Value<f32>;
     /// The kernel in double precision.
     fn eval_f64(&self, x: &[&Value<f64>]) -> Value<f64>;
