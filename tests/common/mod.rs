@@ -1,6 +1,8 @@
 //! What several tests share.
 #![allow(dead_code)] // each test is a crate of its own and uses a part of this
 
+pub mod graphs;
+
 use autograd::graph::verify;
 use autograd::ops::{Domain, Op, Sample, Sampler};
 use autograd::{Builder, Expr, Gradient, Kind, NodeId, Point, Shape, Value, eval, jvp, vjp};

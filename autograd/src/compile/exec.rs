@@ -1,14 +1,14 @@
 //! A plan at work: values are put in, the steps run, and results are read off.
 
 use super::plan::{ByRow, Interpreted, Operand, Place, Plan, Rest, Step};
-use crate::kernels::{Real, Workspace, rows, strips};
+use crate::kernels::{Buffer, Real, Workspace, rows, strips};
 use crate::shape::{Kind, Type};
 use crate::value::Value;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, IxDyn, ShapeBuilder};
 
 /// What one run of a plan needs besides the plan. It is kept from run to run, and nothing is allocated again.
 pub(super) struct Memory<S> {
-    arena: Vec<S>,
+    arena: Buffer<S>,
     indices: Vec<Vec<usize>>,
     /// Where the slots of a region are.
     slots: Vec<usize>,
@@ -18,7 +18,7 @@ pub(super) struct Memory<S> {
 impl<S: Real> Memory<S> {
     pub fn new(plan: &Plan<S>) -> Self {
         let mut this = Self {
-            arena: vec![S::ZERO; plan.size],
+            arena: Buffer::new(plan.size),
             indices: plan.indices.iter().map(|&n| vec![0; n]).collect(),
             slots: Vec::new(),
             workspace: Workspace::default(),

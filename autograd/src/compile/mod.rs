@@ -15,7 +15,7 @@ use crate::kernels::Real;
 use crate::ops::Op;
 use crate::value::Value;
 use exec::Memory;
-use passes::PASSES;
+use passes::{PASSES, Pass};
 use plan::{Plan, Step};
 use program::Program;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +38,107 @@ fn is_pointwise(op: &Op) -> bool {
 }
 
 
+/// How a graph is made ready: which passes run over it.
+#[derive(Clone, Debug)]
+pub struct Compiler {
+    passes: Vec<&'static Pass>,
+    tidy: Tidy,
+}
+
+impl Default for Compiler {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A graph after the passes.
+#[derive(Clone, Debug)]
+pub struct Optimised {
+    /// The graph. Each node is called by what it stands for.
+    pub graph: Arc<Graph>,
+    /// Its outputs, in the order in which they were asked for.
+    pub outputs: Vec<NodeId>,
+    /// What each pass did.
+    pub passes: Vec<PassReport>,
+}
+
+impl Compiler {
+    /// With all passes.
+    pub fn new() -> Self {
+        Self { passes: PASSES.iter().collect(), tidy: Tidy::ALL }
+    }
+
+    /// With the passes of these names alone; unknown names are ignored.
+    pub fn with(names: &[&str]) -> Self {
+        let passes: Vec<_> = PASSES.iter().filter(|pass| names.contains(&pass.name)).collect();
+        let tidy = if passes.is_empty() { Tidy::default() } else { Tidy::ALL };
+        Self { passes, tidy }
+    }
+
+    /// Without the pass of this name.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.passes.retain(|pass| pass.name != name);
+        self
+    }
+
+    /// The names of all passes, in the order in which they run.
+    pub fn passes() -> impl Iterator<Item = &'static str> {
+        PASSES.iter().map(|pass| pass.name)
+    }
+
+    /// Runs the passes.
+    ///
+    /// # Errors
+    /// If a handle belongs to another graph.
+    pub fn optimise(&self, graph: &Arc<Graph>, outputs: &[impl Into<NodeId> + Copy]) -> Result<Optimised, Error> {
+        let (program, passes) = self.run(graph, outputs)?;
+        let (graph, outputs) = program.into_graph();
+        Ok(Optimised { graph: Arc::new(graph), outputs, passes })
+    }
+
+    /// Makes a graph ready to compute `outputs`.
+    ///
+    /// # Errors
+    /// If a handle belongs to another graph.
+    pub fn compile<S: Real>(
+        &self,
+        graph: &Arc<Graph>,
+        outputs: &[impl Into<NodeId> + Copy],
+    ) -> Result<Executable<S>, Error> {
+        let (program, passes) = self.run(graph, outputs)?;
+        let plan = Plan::new(&program);
+        Ok(Executable { source: graph.clone(), plan, memories: Mutex::new(Vec::new()), passes })
+    }
+
+    fn run(
+        &self,
+        graph: &Arc<Graph>,
+        outputs: &[impl Into<NodeId> + Copy],
+    ) -> Result<(Program, Vec<PassReport>), Error> {
+        let outputs: Vec<usize> = outputs.iter().map(|&y| graph.index(y.into())).collect::<Result<_, _>>()?;
+        let mut program = Program::new(graph, &outputs);
+        let mut reports = Vec::with_capacity(self.passes.len());
+        for pass in &self.passes {
+            let (next, report) = pass.apply(program, self.tidy);
+            program = next;
+            reports.push(report);
+        }
+        Ok((program, reports))
+    }
+}
+
+/// Makes a graph ready to compute `outputs`, with all passes.
+///
+/// # Errors
+/// If a handle belongs to another graph.
+pub fn compile<S: Real>(
+    graph: &Arc<Graph>,
+    outputs: &[impl Into<NodeId> + Copy],
+) -> Result<Executable<S>, Error> {
+    Compiler::new().compile(graph, outputs)
+}
+
 /// A graph made ready to be run many times: optimised, planned, with its memory laid out.
 ///
 /// It is computed as [`eval`](crate::eval()) would compute it, up to rounding, and can be shared by threads.
@@ -46,26 +147,6 @@ pub struct Executable<S> {
     plan: Plan<S>,
     memories: Mutex<Vec<Memory<S>>>,
     passes: Vec<PassReport>,
-}
-
-/// Makes a graph ready to compute `outputs`.
-///
-/// # Errors
-/// If a handle belongs to another graph.
-pub fn compile<S: Real>(
-    graph: &Arc<Graph>,
-    outputs: &[impl Into<NodeId> + Copy],
-) -> Result<Executable<S>, Error> {
-    let outputs: Vec<usize> = outputs.iter().map(|&y| graph.index(y.into())).collect::<Result<_, _>>()?;
-    let mut program = Program::new(graph, &outputs);
-    let mut passes = Vec::with_capacity(PASSES.len());
-    for pass in PASSES {
-        let (next, report) = pass.apply(program, Tidy::ALL);
-        program = next;
-        passes.push(report);
-    }
-    let plan = Plan::new(&program);
-    Ok(Executable { source: graph.clone(), plan, memories: Mutex::new(Vec::new()), passes })
 }
 
 impl<S: Real> Executable<S> {

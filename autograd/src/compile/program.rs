@@ -5,7 +5,7 @@
 //! members reads. The walk keeps its own stack: a graph of a million nodes is as deep as it is long.
 
 use super::writer::Writer;
-use crate::graph::Graph;
+use crate::graph::{Graph, NodeId, Origin, Role};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -106,6 +106,27 @@ impl Program {
         let outputs = self.outputs.iter().map(|&y| out.at(y as usize)).collect();
         let (graph, of) = out.take();
         Some((Self { source: self.source.clone(), graph, outputs, of }, out))
+    }
+
+    /// The graph by itself, its nodes called by what they stand for, and the outputs' handles.
+    pub fn into_graph(mut self) -> (Graph, Vec<NodeId>) {
+        for v in 0..self.graph.len() {
+            let origin = match self.of[v].split_first() {
+                None => continue,
+                Some((&first, others)) => {
+                    let first = &self.source.at(first as usize).origin;
+                    let place = first.place;
+                    let mut name = self.source.name_at(self.of[v][0] as usize);
+                    if !others.is_empty() {
+                        name.push_str(&format!(" ×{}", others.len() + 1));
+                    }
+                    Origin { layer: None, name: Some(name.into()), step: None, ordinal: 0, role: Role::Forward, place }
+                }
+            };
+            self.graph.rename(v, origin);
+        }
+        let outputs = self.outputs.iter().map(|&y| self.graph.id(y as usize)).collect();
+        (self.graph, outputs)
     }
 
     /// For each node, how often it is read; an output is read once more.

@@ -299,8 +299,7 @@ impl Builder {
             return self.refuse(format!("{} {} {ty} has too many elements", leaf.word(), leaf.attributes()));
         }
         let mut state = self.state.borrow_mut();
-        let name = leaf.name().cloned();
-        if let Some(name) = &name
+        if let Some(name) = leaf.name()
             && state.graph.leaves.contains_key(name)
         {
             let reason = format!("there are two leaves called `{name}`: give one another name");
@@ -308,9 +307,6 @@ impl Builder {
         }
         let origin = state.origin(leaf.word(), place);
         let node = state.graph_mut().push(Op::Leaf(leaf), ty, origin, &[]);
-        if let Some(name) = name {
-            state.graph_mut().leaves.insert(name, node);
-        }
         self.expr_at(node)
     }
 

@@ -225,10 +225,19 @@ impl Graph {
         edges.iter().map(|edge| edge.source().index())
     }
 
+    /// Gives a node another origin. Whoever calls it has built the graph by rewriting another.
+    pub(crate) fn rename(&mut self, index: usize, origin: Origin) {
+        self.dag[NodeIndex::new(index)].origin = origin;
+    }
+
     /// Appends a node. Whoever calls it has inferred its type.
     pub(crate) fn push(&mut self, op: Op, ty: Type, origin: Origin, operands: &[u32]) -> u32 {
         let (first, arity) = (narrow(self.dag.edge_count()), narrow(operands.len()));
+        let leaf = if let Op::Leaf(leaf) = &op { leaf.name().cloned() } else { None };
         let node = self.dag.add_node(Node { op, ty, origin, first, arity });
+        if let Some(name) = leaf {
+            self.leaves.insert(name, narrow(node.index()));
+        }
         for &operand in operands {
             self.dag.add_edge(NodeIndex::new(operand as usize), node, ());
         }

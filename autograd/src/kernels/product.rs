@@ -77,7 +77,8 @@ impl Product {
 
     /// How long the slices of A, B and C must be.
     pub fn extents(&self) -> [usize; 3] {
-        [self.a, self.b, self.c].map(|layout| layout.extent())
+        let [a, b] = if self.swapped { [self.b, self.a] } else { [self.a, self.b] };
+        [a, b, self.c].map(|layout| layout.extent())
     }
 
     /// Computes `C = α A B + β C`. Where β is 0, C may hold anything, NaN too.

@@ -35,6 +35,7 @@ impl Rewrite for Copy {}
 type Run = fn(&Program, Writer) -> Option<(Program, Writer)>;
 
 /// A pass by its name.
+#[derive(Debug)]
 pub(super) struct Pass {
     pub name: &'static str,
     pub run: Run,

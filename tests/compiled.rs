@@ -1,0 +1,154 @@
+//! Compiled graphs against the interpreter: random graphs and nets of every cell, all passes and each by itself.
+
+mod common;
+mod nets;
+
+use autograd::compile::{Compiler, compile};
+use autograd::graph::verify;
+use autograd::ops::Sampler;
+use autograd::{Builder, Expr, Graph, NodeId, Point, Value, eval, grad};
+use common::graphs::make;
+use nets::{Problem, cells, setups};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+/// The largest difference, relative to the largest number of the expected value if that is above 1.
+fn distance(a: &Value<f64>, b: &Value<f64>) -> f64 {
+    match (a, b) {
+        (Value::Float(a), Value::Float(b)) => {
+            assert_eq!(a.shape(), b.shape());
+            let scale = b.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
+            a.iter().zip(b).fold(0.0, |m, (a, b)| {
+                // Equal infinities and two NaNs are no difference.
+                if a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan() || a == b { m } else { m.max((a - b).abs() / scale) }
+            })
+        }
+        (a, b) => if a == b { 0.0 } else { f64::INFINITY },
+    }
+}
+
+fn agrees(graph: &Arc<Graph>, point: &Point<f64>, outputs: &[NodeId], compiler: &Compiler, what: &str) {
+    let want = eval(graph, point, outputs).unwrap();
+    let optimised = compiler.optimise(graph, outputs).unwrap();
+    verify(&optimised.graph).unwrap();
+    let mut moved = Point::new();
+    for (id, value) in point.iter() {
+        if let Ok(new) = optimised.graph.find(&graph.name(id).unwrap()) {
+            moved.set(new, value.clone());
+        }
+    }
+    let interpreted = eval(&optimised.graph, &moved, &optimised.outputs).unwrap();
+    let executable = compiler.compile::<f64>(graph, outputs).unwrap();
+    for run in 0..2 {
+        let compiled = executable.run(point).unwrap();
+        for (i, want) in want.iter().enumerate() {
+            for (by, got) in [("the passes", &interpreted[i]), ("the plan", &compiled[i])] {
+                let d = distance(got, want);
+                assert!(
+                    d <= 1e-11,
+                    "{what}, run {run}: output {i} {} differs by {d} through {by}\n{}\n{}",
+                    graph.name(outputs[i]).unwrap(),
+                    graph.text(),
+                    optimised.graph.text()
+                );
+            }
+        }
+    }
+}
+
+fn random_graph(seed: u64, second: bool) -> (Arc<Graph>, Vec<NodeId>, Point<f64>) {
+    let g = Builder::new();
+    let (leaves, mut outputs, point) = make(&g, &mut Sampler::new(seed), true);
+    let total = g.sum(&outputs.iter().map(|y| y.sum()).collect::<Vec<_>>());
+    outputs.extend(grad(total, &leaves));
+    if second {
+        let again = g.sum(&outputs.iter().map(|y| y.powi(2).sum()).collect::<Vec<_>>());
+        outputs.extend(grad(again, &leaves));
+    }
+    let ids = outputs.iter().map(|&y| y.into()).collect();
+    (g.graph().unwrap(), ids, point)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn random_graphs_agree(seed: u64, second: bool) {
+        let (graph, outputs, point) = random_graph(seed, second);
+        agrees(&graph, &point, &outputs, &Compiler::new(), "all passes");
+    }
+
+    #[test]
+    fn each_pass_agrees_by_itself(seed: u64) {
+        let (graph, outputs, point) = random_graph(seed, false);
+        agrees(&graph, &point, &outputs, &Compiler::with(&[]), "no pass");
+        for pass in Compiler::passes() {
+            agrees(&graph, &point, &outputs, &Compiler::with(&[pass]), pass);
+            agrees(&graph, &point, &outputs, &Compiler::new().without(pass), &format!("without {pass}"));
+        }
+    }
+}
+
+fn net_agrees(problem: &Problem, compiler: &Compiler, what: &str) {
+    let g = Builder::new();
+    let built = problem.build(&g);
+    let mut outputs: Vec<Expr> = vec![built.loss];
+    outputs.extend(grad(built.loss, &built.wrt()));
+    let ids: Vec<NodeId> = outputs.iter().map(|&y| y.into()).collect();
+    agrees(&g.graph().unwrap(), &built.point, &ids, compiler, what);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn nets_of_every_cell_agree(setup in setups()) {
+        for (name, cell) in cells::all() {
+            net_agrees(&Problem::new(cell, &setup), &Compiler::new(), &format!("{name} {setup:?}"));
+        }
+    }
+
+    #[test]
+    fn nets_agree_after_each_pass(setup in setups()) {
+        for (name, cell) in cells::all() {
+            for pass in Compiler::passes() {
+                let compiler = Compiler::new().without(pass);
+                net_agrees(&Problem::new(cell.clone(), &setup), &compiler, &format!("{name} without {pass} {setup:?}"));
+            }
+        }
+    }
+}
+
+/// What an LSTM of four gates and 20 steps comes to: one product of the recurrence a step in each direction, and one
+/// each for the inputs, the head and the gradients of the weights.
+#[test]
+fn the_products_of_an_lstm_are_those_of_a_fused_one() {
+    let steps = 20;
+    let g = Builder::new();
+    let net = rnn::Layers::of(rnn::cell::by_name("lstm").unwrap(), 5, 6);
+    let weights = net.declare(&g, "");
+    let x = g.input("x", [steps, 3, 5]);
+    let run = net.unroll(&g, &weights, x, None, &rnn::Start::Zero);
+    let head = g.parameter("head", [4, 6]);
+    let losses: Vec<Expr> = run.outputs.iter().map(|h| h.linear(head).log_softmax(1).sum()).collect();
+    let loss = g.sum(&losses);
+    let wrt: Vec<Expr> = g.graph().unwrap().parameters().map(|id| g.expr(id)).collect();
+    let outputs: Vec<NodeId> = [loss].into_iter().chain(grad(loss, &wrt)).map(NodeId::from).collect();
+    let optimised = Compiler::new().optimise(&g.graph().unwrap(), &outputs).unwrap();
+    let products = optimised.graph.ids().filter(|&id| optimised.graph.node(id).unwrap().op.name() == "matmul").count();
+    // Forward: inputs, head, and `steps` of the recurrence. Backward: through the head, the recurrence from step 2 on,
+    // and the gradients of the head, the input weights and the recurrent weights.
+    assert_eq!(products, 2 + steps + 1 + (steps - 1) + 3);
+}
+
+#[test]
+fn what_is_missing_or_does_not_fit_is_named() {
+    let g = Builder::new();
+    let x = g.input("x", [2]);
+    let y = x.tanh();
+    let executable = compile::<f64>(&g.graph().unwrap(), &[y]).unwrap();
+    let unset = executable.run(&Point::new()).unwrap_err().to_string();
+    assert!(unset.contains("`x`") && unset.contains("has no value"), "{unset}");
+    let wrong = executable.run(&Point::new().with(x, ndarray::arr1(&[1.0]))).unwrap_err().to_string();
+    assert!(wrong.contains("`x`") && wrong.contains("[1]"), "{wrong}");
+}
