@@ -15,7 +15,7 @@ use crate::tasks::Described;
 pub enum InferError {
     /// The network cannot be built or evaluated, or its result is not finite.
     #[error(transparent)]
-    Step(#[from] crate::train::StepError),
+    Step(#[from] crate::model::StepError),
     /// The data does not fit the vocabulary or the window.
     #[error(transparent)]
     Data(#[from] crate::data::Error),
@@ -24,7 +24,7 @@ pub enum InferError {
     Contradiction(String),
     /// The result is not a number.
     #[error(
-        "the model's output is not a finite number: its weights have run away; train it again with a lower --lr or with --clip"
+        "the model's output is not a finite number: its weights have run away; train it again with a lower learning rate or clipped gradients"
     )]
     NotFinite,
     /// A sequence without a symbol.

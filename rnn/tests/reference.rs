@@ -141,7 +141,7 @@ fn what_is_no_reference_is_refused_with_its_file_and_field() {
             "`lengths` holds 7: a length is at least 1 and at most 6",
         ),
         ("cells/mgu.json", |f| f["lengths"][1] = json!(0), "`lengths` holds 0"),
-        ("cells/mgu.json", |f| f["cell"] = json!("cell a\n  h[t] = tahn(W x[t])"), "did you mean `tanh`?"),
+        ("cells/mgu.json", |f| f["cell"] = json!("cell a\n  h[t] = tahn(W x[t])"), "`cell`:\nerror: "),
         ("gru.json", |f| f["kind"] = json!("TCN"), "`kind` is TCN: it must be RNN, LSTM or GRU"),
         ("gru.json", |f| f["layers"] = json!(1_000_000), "`layers` is 1000000, and `weights` holds 8 arrays"),
         ("gru.json", |f| f["bidirectional"] = json!(1), "`bidirectional` is a number"),

@@ -76,7 +76,8 @@ fn a_mistake_is_named_and_its_mend_too() {
     fails("graph --hidden 0", 2, "'--hidden <N>': it must be at least 1");
     fails("graph --layers 18446744073709551615", 2, "it must be at most 1000000");
     fails("graph --tbptt 0", 1, "truncated BPTT is 0");
-    fails("graph --lengths 4", 1, "a length is 4");
+    fails("graph --lengths 4", 1, "has the length 4: it must be at least 1 and at most 3");
+    fails("gradcheck --lengths 3,0", 1, "sequence 2 of the batch has the length 0");
     fails("graph --lengths 3 --batch 2", 2, "cannot be used with");
     fails("graph --format pdf", 2, "text, dot, json, svg");
     fails("gradcheck --order 3", 2, "possible values: 1, 2");

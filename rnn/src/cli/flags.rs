@@ -183,7 +183,8 @@ pub struct Output {
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
     /// Go on from the last state of --checkpoint, bit for bit as if never stopped; from the start if there is none.
-    /// All flags but --epochs and --patience must be those of the first run
+    /// The data and all flags must be those of the first run, but for --patience, and for --epochs unless the schedule
+    /// is a cosine, which falls over all epochs
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
     /// Updates between two writings of the last state
@@ -287,6 +288,7 @@ pub fn flag_of(entry: &str) -> String {
         "task.series.window" => "--window",
         "task.series.horizon" => "--horizon",
         "task.series.mean" | "task.series.std" => "the series of --data, or --test,",
+        "data" | "data.digest" => "--data",
         "updates" => "the size of --data, or --batches,",
         entry if entry.starts_with("options.clip") => "--clip or --clip-value",
         entry if entry.contains("vocabulary") || entry.contains("symbols") || entry == "model.outputs" => {

@@ -4,13 +4,13 @@ use super::flags::{Training, at_least_one, share, size};
 use super::run::Common;
 use super::say;
 use crate::data::synthetic::{Adding, CopyMemory, TemporalOrder};
-use crate::data::{Fractions, Series, file, labelled, series};
+use crate::data::{Digest, Fractions, Series, file, labelled, series};
 use crate::files::{check_writable, write_whole};
 use crate::infer::forecast;
 use crate::model::{Head, Input, Loss, Model};
 use crate::parameters::Parameters;
 use crate::plot::{self, Chart, Look};
-use crate::tasks::{Described, Forecast, Level, Sentiment, Synthetic, SyntheticKind, Text};
+use crate::tasks::{Described, Forecast, Level, Sentiment, Source, Synthetic, SyntheticKind, Text};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -228,7 +228,8 @@ impl TextArgs {
             Loss::CrossEntropy,
         )?;
         let task = Text::new(model, level, &symbols, self.steps, self.common.training.batch_size)?;
-        self.common.train(&task, Described::Text { level, vocabulary, steps: self.steps })
+        let source = Source::new(&self.data, Digest::default().text(&text));
+        self.common.train(&task, Described::Text { level, vocabulary, steps: self.steps }, Some(source))
     }
 }
 
@@ -247,7 +248,10 @@ impl SentimentArgs {
         let input = symbols_input(self.common.net.embedding, vocabulary.len());
         let model = self.common.model(input, head, classes.len(), Loss::CrossEntropy)?;
         let task = Sentiment::new(model, &data, parts, &vocabulary, batch_size, seed)?;
-        self.common.train(&task, Described::Sentiment { vocabulary, classes })
+        let digest = data.sentences.iter().fold(Digest::default(), |digest, sentence| digest.text(sentence));
+        let digest = data.labels.iter().fold(digest, |digest, &label| digest.text(&data.classes[label]));
+        let source = Source::new(&self.data, digest);
+        self.common.train(&task, Described::Sentiment { vocabulary, classes }, Some(source))
     }
 }
 
@@ -265,7 +269,8 @@ impl SeriesArgs {
             check_writable(path).map_err(|e| format!("--forecast: {e}"))?;
         }
         let described = Described::Series { column: column.clone(), window, horizon, mean, std };
-        self.common.train_and(&task, described, |best| match &self.forecast {
+        let source = Source::new(&self.data, Digest::default().numbers(&values));
+        self.common.train_and(&task, described, Some(source), |best| match &self.forecast {
             Some(path) => draw_forecast(&task, column.as_deref(), best, path),
             None => Ok(()),
         })
@@ -301,7 +306,7 @@ impl SyntheticArgs {
         let Training { seed, batch_size, .. } = self.common.training;
         let task = Synthetic::new(model, kind, batch_size, self.batches, seed)?;
         say(&format!("baseline: a net without memory has a loss of {:.4}", task.kind().baseline()));
-        self.common.train(&task, Described::Synthetic { name: name.into(), length })
+        self.common.train(&task, Described::Synthetic { name: name.into(), length }, None)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cell::CellRef;
 use crate::init::{self, Init};
-use crate::model::{Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start};
+use crate::model::{Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, lengths_fit};
 use autograd::{Builder, Check, Point, Report, Value};
 use ndarray::{Array2, ArrayD};
 use rand::RngExt;
@@ -99,14 +99,7 @@ impl Specimen {
 
     fn unrolled(&self, mode: Mode) -> Result<Network, ModelError> {
         if let Some(lengths) = &self.lengths {
-            let least = |what, found: usize, need| ModelError::Range { what, found: found.to_string(), need };
-            if lengths.len() != self.batch {
-                let found = lengths.len();
-                return Err(least("the number of lengths", found, "the number of sequences"));
-            }
-            if let Some(&length) = lengths.iter().find(|&&length| length == 0 || length > self.steps) {
-                return Err(least("a length", length, "at least 1 and at most the number of steps"));
-            }
+            lengths_fit(lengths, self.batch, self.steps)?;
         }
         self.model().network(self.steps, self.batch, Mode { lengths: self.lengths.is_some(), ..mode })
     }
@@ -142,8 +135,9 @@ mod tests {
     #[test]
     fn lengths_must_fit() {
         let net = |lengths| Specimen { batch: 2, lengths: Some(lengths), ..Specimen::default() };
-        for lengths in [vec![3], vec![3, 0], vec![4, 1]] {
-            assert!(matches!(net(lengths).check(1, 0), Err(ModelError::Range { .. })));
-        }
+        let error = |lengths| net(lengths).check(1, 0).unwrap_err();
+        assert!(matches!(error(vec![3]), ModelError::Lengths { found: 1, batch: 2 }));
+        assert!(matches!(error(vec![3, 0]), ModelError::Length { sequence: 2, found: 0, steps: 3 }));
+        assert!(matches!(error(vec![4, 1]), ModelError::Length { sequence: 1, found: 4, steps: 3 }));
     }
 }
