@@ -6,7 +6,7 @@ use autograd::ops::{Op, Sampler};
 use autograd::{Builder, Check, NodeId, Point, Scalar, Value, eval, jvp};
 use ndarray::{ArrayD, Axis, IxDyn, arr2, s};
 use rnn::Parameters;
-use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Network, Start};
+use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Network, Networks, Start};
 use std::collections::HashSet;
 
 const HEADS: [Head; 3] = [Head::EachStep, Head::Last, Head::Mean];
@@ -325,8 +325,12 @@ fn dropout_keeps_the_mean() {
     let feed = feed(&plain, 3);
     let outputs = |model: &Model, seed| {
         let network = model.network(STEPS, BATCH, RAGGED).unwrap();
-        values(&network, &network.point(&parameters(model), &feed, &[], seed).unwrap().cast::<f64>(), &network.outputs)
-            .remove(0)
+        values(
+            &network,
+            &network.point(&parameters(model), &feed, &[], seed).unwrap().cast::<f64>(),
+            &network.outputs,
+        )
+        .remove(0)
     };
     let expected = outputs(&plain, 0);
     let network = dropped.network(STEPS, BATCH, RAGGED).unwrap();

@@ -113,7 +113,11 @@ fn a_cosine_falls_over_as_many_epochs_as_were_said() {
     folder.good(&epochs(2));
     let before = folder.read("a.last.safetensors");
     for n in [1, 3] {
-        let parts = ["`warmup:10+cosine` falls over all epochs", &format!("were 2 and are now {n}"), "give --epochs 2"];
+        let parts = [
+            "`warmup:10+cosine` falls over all epochs",
+            &format!("were 2 and are now {n}"),
+            "give --epochs 2",
+        ];
         folder.bad(&epochs(n), 1, &parts);
     }
     folder.good(&epochs(2));
@@ -127,7 +131,8 @@ fn a_run_goes_on_with_its_own_data_alone() {
     let run = arguments("a").replace("--epochs 12", "--epochs 1");
     folder.good(&run);
     folder.write("other.txt", "the quick brown dog jumps over the lazy fox.\n".repeat(30));
-    let parts = ["`a.last.safetensors`", "trained on `text.txt`", "`other.txt` now holds other data", "--data"];
+    let parts =
+        ["`a.last.safetensors`", "trained on `text.txt`", "`other.txt` now holds other data", "--data"];
     folder.bad(&run.replace("text.txt", "other.txt"), 1, &parts);
     folder.write("moved.txt", folder.read("text.txt"));
     folder.good(&run.replace("text.txt", "moved.txt"));

@@ -106,7 +106,11 @@ fn epochs_count_from_one_in_the_log_as_on_the_screen() {
         lines.map(|line| (line["event"].as_str().unwrap().into(), line["epoch"].as_u64().unwrap())).collect();
     let steps = |epoch| epochs.iter().filter(|line| **line == ("step".into(), epoch)).count();
     assert!(steps(0) == 0 && steps(1) > 0 && steps(1) == steps(2), "{log}");
-    assert!(run.err.contains("update 1/34 epoch 1: ") && run.err.contains("update 34/34 epoch 2: "), "{}", run.err);
+    assert!(
+        run.err.contains("update 1/34 epoch 1: ") && run.err.contains("update 34/34 epoch 2: "),
+        "{}",
+        run.err
+    );
     // Each epoch's end stands behind its updates.
     assert!(epochs.is_sorted_by_key(|(_, epoch)| *epoch), "{log}");
 }

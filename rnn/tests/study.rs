@@ -68,6 +68,32 @@ fn every_format_goes_to_a_file_as_it_goes_to_the_screen() {
 }
 
 #[test]
+fn the_format_follows_from_the_name_of_the_file_unless_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = |flags: &str, name: &str| {
+        let file = folder.path().join(name);
+        succeeds(&format!("graph --steps 2 {flags} -o {}", file.display()));
+        std::fs::read_to_string(file).unwrap()
+    };
+    for (name, format) in [
+        ("a.svg", "svg"),
+        ("a.SVG", "svg"),
+        ("a.dot", "dot"),
+        ("a.gv", "dot"),
+        ("a.json", "json"),
+        ("a.txt", "text"),
+        ("a", "text"),
+    ] {
+        assert_eq!(written("", name), succeeds(&format!("graph --steps 2 --format {format}")), "{name}");
+    }
+    assert!(written("--format dot", "b.svg").starts_with("digraph"));
+    assert!(written("--format svg", "b.picture").starts_with("<svg"));
+    fails("graph -o net.pdf", 1, "no format is called `pdf`");
+    fails("graph -o net.pdf", 1, "--format text, dot, json or svg");
+    assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("net.pdf").exists());
+}
+
+#[test]
 fn a_mistake_is_named_and_its_mend_too() {
     fails("graph --cell lstn", 1, "did you mean `lstm`?");
     fails("gradcheck --cell transformer", 1, "`rnn cells` lists them");
@@ -109,6 +135,23 @@ fn a_gradient_check_is_data_too() {
         tensors.iter().any(|t| t["name"] == "rnn.weight_ih_l0" && t["shape"] == serde_json::json!([12, 3]))
     );
     assert!(tensors.iter().all(|t| t["verdict"] == "pass" && t["symbolic"].is_f64()));
+}
+
+#[test]
+fn a_weight_that_takes_no_part_is_named_and_does_not_fail() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stopped.cell");
+    std::fs::write(&path, "cell stopped\n  h[t] = tanh(W x[t] + U h[t-1] + stop(V x[t]))\n").unwrap();
+    let check = format!("gradcheck --cell {}", path.display());
+    let text = succeeds(&check);
+    let line = text.lines().find(|line| line.starts_with("rnn.V_l0")).unwrap();
+    assert!(line.ends_with("[4, 3] not connected to the loss"), "{line}");
+    assert!(text.ends_with("agree with numeric ones; `rnn.V_l0` is not connected to the loss\n"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&succeeds(&format!("{check} --json"))).unwrap();
+    let connected = |tensor: &&serde_json::Value| tensor["connected"] == true;
+    let tensors = json["tensors"].as_array().unwrap();
+    assert_eq!(tensors.len() - tensors.iter().filter(connected).count(), 1, "{json}");
+    assert!(!succeeds("gradcheck").contains("connected"));
 }
 
 #[test]

@@ -96,7 +96,10 @@ fn lengths_that_no_sequence_can_have_are_refused() {
     let parameters = model.first_parameters(1).unwrap();
     let network = model.network(steps, rows, mode).unwrap();
     for (length, said) in [
-        (Some(0), format!("sequence 2 of the batch has the length 0: it must be at least 1 and at most {steps}")),
+        (
+            Some(0),
+            format!("sequence 2 of the batch has the length 0: it must be at least 1 and at most {steps}"),
+        ),
         (Some(steps + 1), format!("has the length {}", steps + 1)),
         (None, format!("{} lengths were given for {rows} sequences", rows - 1)),
     ] {

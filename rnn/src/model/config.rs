@@ -127,7 +127,9 @@ pub enum ModelError {
         batch: usize,
     },
     /// A length is 0 or above the number of steps.
-    #[error("sequence {sequence} of the batch has the length {found}: it must be at least 1 and at most {steps}, the number of steps")]
+    #[error(
+        "sequence {sequence} of the batch has the length {found}: it must be at least 1 and at most {steps}, the number of steps"
+    )]
     Length {
         /// Which sequence, from 1.
         sequence: usize,

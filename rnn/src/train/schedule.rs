@@ -194,9 +194,11 @@ mod tests {
     /// By the meaning of the words: whether any step's factor changes with the total.
     #[test]
     fn only_what_changes_with_the_total_needs_it() {
-        for text in ["constant", "cosine", "cosine:0.1", "step:3:0.5", "warmup:5+constant", "warmup:5+cosine"] {
+        for text in ["constant", "cosine", "cosine:0.1", "step:3:0.5", "warmup:5+constant", "warmup:5+cosine"]
+        {
             let schedule: Schedule = text.parse().unwrap();
-            let changes = (0..30).any(|t| schedule.factor(t, 20).to_bits() != schedule.factor(t, 30).to_bits());
+            let changes =
+                (0..30).any(|t| schedule.factor(t, 20).to_bits() != schedule.factor(t, 30).to_bits());
             assert_eq!(schedule.needs_total(), changes, "{text}");
         }
     }

@@ -1,8 +1,8 @@
 //! The loop.
 
 use super::clip;
-use super::optim::{Method, OptimError, Optimiser};
 use super::history::History;
+use super::optim::{Method, OptimError, Optimiser};
 use super::progress::{Best, Progress};
 use super::schedule::Schedule;
 use super::task::Task;
@@ -277,12 +277,7 @@ impl<'a> Trainer<'a> {
         Ok(Finish::Done)
     }
 
-    fn update(
-        &mut self,
-        feed: &Feed,
-        total: u64,
-        tell: &mut impl FnMut(Event),
-    ) -> Result<(), TrainError> {
+    fn update(&mut self, feed: &Feed, total: u64, tell: &mut impl FnMut(Event)) -> Result<(), TrainError> {
         let step = self.progress.step;
         let seed = mask_seed(self.options.seed, step);
         let outcome = self.networks.run(&self.parameters, feed, &self.carry, seed, true);
