@@ -1,6 +1,6 @@
 //! `rnn train`: from a file to a trained net.
 
-use super::flags::{Training, at_least_one, share, size};
+use super::flags::{Symbols, Training, Whole, at_least_one, share, size};
 use super::run::Common;
 use super::say;
 use crate::data::synthetic::{Adding, CopyMemory, TemporalOrder};
@@ -74,6 +74,8 @@ pub struct TextArgs {
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = at_least_one::<usize>)]
     min_count: usize,
     #[command(flatten)]
+    symbols: Symbols,
+    #[command(flatten)]
     common: Common,
 }
 
@@ -116,6 +118,10 @@ pub struct SentimentArgs {
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = at_least_one::<usize>)]
     min_count: usize,
     #[command(flatten)]
+    symbols: Symbols,
+    #[command(flatten)]
+    whole: Whole,
+    #[command(flatten)]
     common: Common,
 }
 
@@ -151,6 +157,8 @@ pub struct SeriesArgs {
     #[arg(long, value_name = "FILE.svg")]
     forecast: Option<PathBuf>,
     #[command(flatten)]
+    whole: Whole,
+    #[command(flatten)]
     common: Common,
 }
 
@@ -168,6 +176,8 @@ pub struct SyntheticArgs {
     /// Fresh batches that are called an epoch
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = at_least_one::<usize>)]
     batches: usize,
+    #[command(flatten)]
+    whole: Whole,
     #[command(flatten)]
     common: Common,
 }
@@ -206,27 +216,14 @@ impl Train {
 
 impl TextArgs {
     fn run(self) -> super::Result {
-        if self.common.net.bidirectional {
-            return Err(
-                "--bidirectional cannot go with `train text`: the net would read what it is to guess".into(),
-            );
-        }
-        if self.common.net.learned_start {
-            return Err("--learned-start cannot go with `train text`, which carries the state from window to window: \
-                        leave it out"
-                .into());
-        }
         let text = file::read(&self.data)?;
         let level = Level::from(self.level);
         let vocabulary = level.vocabulary(&text, self.min_count, Some(self.vocabulary))?;
         let symbols = vocabulary.encode_all(level.symbols(&text))?;
         let n = vocabulary.len();
-        let model = self.common.model(
-            symbols_input(self.common.net.embedding, n),
-            Head::EachStep,
-            n,
-            Loss::CrossEntropy,
-        )?;
+        // A net that read backwards would see what it is to guess, and its state is carried from window to window.
+        let input = self.symbols.input(n);
+        let model = self.common.model(input, Whole::default(), Head::EachStep, n, Loss::CrossEntropy)?;
         let task = Text::new(model, level, &symbols, self.steps, self.common.training.batch_size)?;
         let source = Source::new(&self.data, Digest::default().text(&text));
         self.common.train(&task, Described::Text { level, vocabulary, steps: self.steps }, Some(source))
@@ -245,8 +242,8 @@ impl SentimentArgs {
             Pooling::Mean => Head::Mean,
         };
         let classes = data.classes.clone();
-        let input = symbols_input(self.common.net.embedding, vocabulary.len());
-        let model = self.common.model(input, head, classes.len(), Loss::CrossEntropy)?;
+        let input = self.symbols.input(vocabulary.len());
+        let model = self.common.model(input, self.whole, head, classes.len(), Loss::CrossEntropy)?;
         let task = Sentiment::new(model, &data, parts, &vocabulary, batch_size, seed)?;
         let digest = data.sentences.iter().fold(Digest::default(), |digest, sentence| digest.text(sentence));
         let digest = data.labels.iter().fold(digest, |digest, &label| digest.text(&data.classes[label]));
@@ -261,7 +258,8 @@ impl SeriesArgs {
         let fractions = Fractions { validation: 0.1, test: self.test };
         let series = Series::new(&values, fractions)?;
         let (mean, std) = (series.mean, series.std);
-        let model = self.common.model(Input::Reals { size: 1 }, Head::Last, 1, Loss::MeanSquared)?;
+        let input = Input::Reals { size: 1 };
+        let model = self.common.model(input, self.whole, Head::Last, 1, Loss::MeanSquared)?;
         let Training { seed, batch_size, .. } = self.common.training;
         let (column, window, horizon) = (self.column, self.window, self.horizon);
         let task = Forecast::new(model, series, window, horizon, batch_size, seed)?;
@@ -302,16 +300,12 @@ fn draw_forecast(
 impl SyntheticArgs {
     fn run(self, name: &str, length: usize, kind: SyntheticKind) -> super::Result {
         let (input, head, outputs, loss) = kind.shape();
-        let model = self.common.model(input, head, outputs, loss)?;
+        let model = self.common.model(input, self.whole, head, outputs, loss)?;
         let Training { seed, batch_size, .. } = self.common.training;
         let task = Synthetic::new(model, kind, batch_size, self.batches, seed)?;
         say(&format!("baseline: a net without memory has a loss of {:.4}", task.kind().baseline()));
         self.common.train(&task, Described::Synthetic { name: name.into(), length }, None)
     }
-}
-
-fn symbols_input(embedding: usize, symbols: usize) -> Input {
-    if embedding == 0 { Input::OneHot { symbols } } else { Input::Embedding { symbols, size: embedding } }
 }
 
 /// Forty gigabytes of weights, and as much again for the gradient and for each moment of the optimiser.
@@ -321,6 +315,7 @@ impl Common {
     fn model(
         &self,
         input: Input,
+        whole: Whole,
         head: Head,
         outputs: usize,
         loss: Loss,
@@ -331,9 +326,9 @@ impl Common {
             input,
             hidden: net.hidden,
             layers: net.layers,
-            bidirectional: net.bidirectional,
+            bidirectional: whole.bidirectional,
             dropout: net.dropout,
-            start: net.start(),
+            start: whole.start(),
             window: net.tbptt,
             head,
             outputs,
@@ -347,7 +342,7 @@ impl Common {
         if parameters > MOST_PARAMETERS {
             return Err(format!(
                 "a net of {parameters:.1e} parameters is more than {MOST_PARAMETERS:.0e}: \
-                 give a smaller --hidden, --layers or --embedding"
+                 give a smaller --hidden or fewer --layers"
             )
             .into());
         }

@@ -9,7 +9,7 @@ use std::hash::Hasher;
 /// ```
 /// use rnn::data::Digest;
 ///
-/// assert_eq!(Digest::default().add(b"foobar").hex(), "85944171f73967e8"); // a test vector of its authors
+/// assert_eq!(Digest::default().bytes(b"foobar").hex(), "85944171f73967e8"); // a test vector of its authors
 /// assert_ne!(Digest::default().text("ab").text("c").hex(), Digest::default().text("a").text("bc").hex());
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ impl Default for Digest {
 
 impl Digest {
     /// With these bytes after those before.
-    pub fn add(self, bytes: &[u8]) -> Self {
+    pub fn bytes(self, bytes: &[u8]) -> Self {
         let mut hasher = FnvHasher::with_key(self.0);
         hasher.write(bytes);
         Self(hasher.finish())
@@ -33,12 +33,12 @@ impl Digest {
 
     /// With a text and its length, so that where one ends and the next begins counts too.
     pub fn text(self, text: &str) -> Self {
-        self.add(&(text.len() as u64).to_le_bytes()).add(text.as_bytes())
+        self.bytes(&(text.len() as u64).to_le_bytes()).bytes(text.as_bytes())
     }
 
     /// With these numbers.
     pub fn numbers(self, numbers: &[f64]) -> Self {
-        numbers.iter().fold(self, |digest, number| digest.add(&number.to_bits().to_le_bytes()))
+        numbers.iter().fold(self, |digest, number| digest.bytes(&number.to_bits().to_le_bytes()))
     }
 
     /// As sixteen hexadecimal digits.
