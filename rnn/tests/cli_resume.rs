@@ -137,7 +137,7 @@ fn a_run_goes_on_with_its_own_data_alone() {
     folder.write("moved.txt", folder.read("text.txt"));
     folder.good(&run.replace("text.txt", "moved.txt"));
     folder.write("text.txt", folder.read("other.txt"));
-    folder.bad(&run, 1, &["trained on `moved.txt`", "`text.txt` now holds other data"]);
+    folder.bad(&run, 1, &["trained on `text.txt`", "`text.txt` now holds other data"]);
 
     folder.write("sine.csv", program::sine(100));
     let series = "train series --data sine.csv --column price --hidden 4 --epochs 1 --checkpoint s.safetensors --resume";

@@ -22,8 +22,8 @@
 //! and the gradients of all tensors are made of the same adjoints, so that the largest bounds them. Nothing else
 //! is tuned.
 //!
-//! **Not connected.** A parameter from which no gradient path leads to the outputs agrees with the differences, which see no
-//! effect of it. It passes, and the report says that it takes no part.
+//! **Not connected.** A parameter that no output depends on agrees with the differences, which see no effect of it. It
+//! passes, and the report says that it takes no part.
 //!
 //! **Stopped gradients.** Differences see through `stop_gradient`. Those of the graph are therefore held at their
 //! values at the base point while a leaf moves.

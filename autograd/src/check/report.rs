@@ -118,8 +118,8 @@ pub struct Tensor {
     pub shape: Shape,
     /// 1 for the gradient, 2 for the gradient of the gradient.
     pub order: u32,
-    /// Whether a path leads from it to an output on which a gradient goes back. Without one its gradient is not zero but
-    /// none: a weight that nobody reads, or one behind `stop_gradient`. Always true at order 2.
+    /// Whether an output depends on it: without, its gradient is not zero but none, as that of a weight that nobody reads
+    /// (see [`Gradient`](crate::Gradient)). Always true at order 2.
     pub connected: bool,
     /// The norm of the analytic gradient.
     pub norm: f64,
