@@ -36,7 +36,7 @@ pub struct Small {
     /// Cut the gradient every K steps: truncated BPTT. A gradient check holds the cut states at their values
     #[arg(long, value_name = "K")]
     tbptt: Option<usize>,
-    /// Sequences of these lengths, one for each; the batch is as large as the list
+    /// Sequences of these lengths, each from 1 to --steps; the batch is as large as the list
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', conflicts_with = "batch")]
     lengths: Option<Vec<usize>>,
 }

@@ -67,16 +67,16 @@ pub struct TextArgs {
     /// Steps of a window: how far the gradient goes back
     #[arg(long, default_value_t = 50, value_name = "T", value_parser = at_least_one::<usize>)]
     steps: usize,
-    /// Words kept, the most frequent first; the others become <unk>
+    /// With --level word: words kept, the most frequent first; the others become <unk>
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = at_least_one::<usize>)]
     vocabulary: usize,
-    /// Occurrences that a word needs
+    /// With --level word: occurrences that a word needs
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = at_least_one::<usize>)]
     min_count: usize,
     #[command(flatten)]
-    symbols: Symbols,
-    #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    symbols: Symbols,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -118,11 +118,11 @@ pub struct SentimentArgs {
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = at_least_one::<usize>)]
     min_count: usize,
     #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
     symbols: Symbols,
     #[command(flatten)]
     whole: Whole,
-    #[command(flatten)]
-    common: Common,
 }
 
 /// `rnn train series`
@@ -157,9 +157,9 @@ pub struct SeriesArgs {
     #[arg(long, value_name = "FILE.svg")]
     forecast: Option<PathBuf>,
     #[command(flatten)]
-    whole: Whole,
-    #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    whole: Whole,
 }
 
 /// `rnn train adding`, `copy` and `temporal-order`
@@ -177,9 +177,9 @@ pub struct SyntheticArgs {
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = at_least_one::<usize>)]
     batches: usize,
     #[command(flatten)]
-    whole: Whole,
-    #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    whole: Whole,
 }
 
 impl Train {

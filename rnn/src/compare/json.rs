@@ -140,9 +140,10 @@ fn flatten(value: &Value, shape: &[usize], to: &mut Vec<f64>) -> Result<(), Faul
 fn shape_of(value: &Value) -> String {
     fn regular(value: &Value) -> Option<Vec<usize>> {
         let Value::Array(items) = value else { return Some(vec![]) };
-        let inner = items.first().map_or_else(|| Some(vec![]), regular)?;
-        let alike = items.iter().all(|item| regular(item).as_ref() == Some(&inner));
-        alike.then(|| [vec![items.len()], inner].concat())
+        let mut shapes = items.iter().map(regular);
+        let first = shapes.next().unwrap_or_else(|| Some(vec![]))?;
+        let alike = shapes.all(|shape| shape.as_ref() == Some(&first));
+        alike.then(|| [vec![items.len()], first].concat())
     }
     match (value, regular(value)) {
         (Value::Array(_), Some(shape)) => format!("an array of the shape {shape:?}"),
@@ -229,6 +230,10 @@ mod tests {
             assert!(error.ends_with(&format!(": the shape {shape:?} is wanted")), "{error}");
         }
         assert_eq!(object.array("n", &[1]).unwrap_err(), "`n` holds null, which is no finite number");
+        let nest = format!("{{\"w\": {}1{}}}", "[".repeat(100), "]".repeat(100));
+        let nest = parse(&nest).unwrap();
+        let error = Object::whole(&nest).unwrap().array("w", &[2]).unwrap_err();
+        assert!(error.starts_with("`w` is an array of the shape [1, 1, 1,"), "{error}");
         assert_eq!(object.array("v", &[1]).unwrap_err(), "`v` is missing");
     }
 }
