@@ -410,7 +410,7 @@ fn a_cell_without_a_forget_gate_refuses_its_bias() {
     model.init.forget_bias = Some(1.0);
     assert_eq!(
         model.first_parameters(0).unwrap_err().to_string(),
-        "the cell `gru` has no forget gate: leave out the forget bias (--forget-bias)"
+        "the cell `gru` has no forget gate: leave out the forget bias"
     );
 }
 
