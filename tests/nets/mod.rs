@@ -2,6 +2,8 @@
 #![allow(dead_code)] // each test is a crate of its own and uses a part of this
 
 pub mod cells;
+pub mod kinks;
+pub mod laws;
 pub mod plain;
 
 use autograd::graph::verify;
@@ -93,6 +95,7 @@ pub struct Problem {
 /// All numbers that come out of a net. The loss is the sum of all outputs and last states times their cotangents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Solution {
+    pub loss: f64,
     pub output: ArrayD<f64>,
     pub last: Vec<ArrayD<f64>>,
     pub last_output: ArrayD<f64>,
@@ -220,16 +223,17 @@ impl Problem {
     pub fn solve(&self) -> Solution {
         let g = Builder::new();
         let built = self.build(&g);
-        let mut wanted = vec![built.run.output(), built.run.last_output()];
+        let mut wanted = vec![built.loss, built.run.output(), built.run.last_output()];
         wanted.extend((0..self.v_last.len()).map(|i| built.run.last(i)));
         wanted.extend(grad(built.loss, &built.wrt()));
         let graph = g.graph().unwrap();
         verify(&graph).unwrap();
         let mut values = eval(&graph, &built.point, &wanted).unwrap().into_iter().map(Value::into_float);
+        let loss = values.next().unwrap().sum();
         let (output, last_output) = (values.next().unwrap(), values.next().unwrap());
         let last = values.by_ref().take(self.v_last.len()).collect();
         let names = built.leaves.iter().map(|leaf| leaf.0.clone());
-        Solution { output, last, last_output, gradients: names.zip(values).collect() }
+        Solution { loss, output, last, last_output, gradients: names.zip(values).collect() }
     }
 
     /// Some sequences, in that order.
