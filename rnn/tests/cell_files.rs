@@ -66,12 +66,17 @@ fn gradients_are_those_of_forward_mode() {
     });
 }
 
-/// Where no kink is near, differences must agree. Where they are too coarse to tell, they are asked elsewhere.
+/// Where no kink is near, differences must agree. Where they are too coarse to tell, they are asked elsewhere. All lanes
+/// have the same equations, so each weight is looked at in one of them.
 #[test]
 fn gradients_are_those_of_differences() {
     walk(|subject| {
         let smooth = (0..).map(|seed| net(subject, true, seed)).filter(|problem| kinks::nearest(problem) > 1e-3);
-        let decided = smooth.take(3).any(|problem| laws::agrees_with_differences(&problem, &subject.name).passed());
+        let agrees = |problem: Problem| {
+            let each = problem.each_in_one_lane();
+            laws::agrees_with_differences(&problem, &each, &subject.name).passed()
+        };
+        let decided = smooth.take(3).any(agrees);
         assert!(decided, "{}: differences are too coarse at three points", subject.name);
     });
 }
@@ -86,13 +91,13 @@ fn padding_changes_nothing() {
     });
 }
 
-/// The cells that have not learned to add by the end of the lesson, the error that they must reach as a part of the
-/// error without memory, and why.
+/// The cells that have not learned to add by the end of the lesson: what part of the error without memory they must fall
+/// below, and why it is not the tenth of all others.
 const SLOW: [(&str, f64, &str); 4] = [
-    ("clockwork", 0.5, "the modules that remember move at one step in 2, 4 and 8"),
-    ("cornn", 0.5, "its time step of 0.042 is for hundreds of steps; here all is over after less than half a unit of time"),
-    ("indrnn", 0.8, "a single layer cannot gate: its units do not see each other"),
-    ("phased-lstm", 0.98, "a unit is open at one step in twenty, for sequences of hundreds of steps"),
+    ("clockwork", 0.2, "three of its four modules move at one step in 2, 4 and 8 alone"),
+    ("cornn", 0.5, "time steps of 0.042 are for hundreds of them: these sequences last a third of a unit of time"),
+    ("indrnn", 0.6, "units of a single layer do not see each other, so that none is a gate: the paper stacks layers"),
+    ("phased-lstm", 0.9, "a unit is open at one step in twenty: it is for sequences of hundreds"),
 ];
 
 #[test]

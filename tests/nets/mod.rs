@@ -175,6 +175,16 @@ impl Problem {
             .window(self.window)
     }
 
+    /// x, the initial states, and each weight of the cell in one of the lanes, taken in turn.
+    pub fn each_in_one_lane(&self) -> Vec<String> {
+        let net = self.net();
+        let (lanes, weights) = (net.lanes(), net.weights());
+        let count = weights.len() / lanes;
+        let in_turn = |(i, w): (usize, rnn::cell::Weight)| (i % count % lanes == i / count).then_some(w.name);
+        let starts = net.states().into_iter().map(|state| format!("{}0", state.name));
+        starts.chain(["x".into()]).chain(weights.into_iter().enumerate().filter_map(in_turn)).collect()
+    }
+
     /// The graph of the net and its loss, without gradients.
     pub fn build<'g>(&self, g: &'g Builder) -> Built<'g> {
         let net = self.net();

@@ -21,13 +21,13 @@ pub struct Lesson {
 
 impl Lesson {
     /// The length of the sequences.
-    pub const STEPS: usize = 10;
+    pub const STEPS: usize = 8;
     /// The size of the states.
     pub const HIDDEN: usize = 16;
     /// How many sequences a batch has.
     pub const BATCH: usize = 20;
     /// How many updates are made, by Adam.
-    pub const UPDATES: usize = 1500;
+    pub const UPDATES: usize = 1000;
     /// The learning rate.
     pub const RATE: f64 = 0.01;
     /// The bound on the norm of a gradient.
