@@ -81,7 +81,8 @@ pub fn padding_is_not_seen(problem: &Problem, what: &str) {
 /// otherwise; gradients up to the order in which sequences are added up.
 #[track_caller]
 pub fn batch_is_its_sequences(problem: &Problem, sums: bool, what: &str) {
-    let same = |a: &ArrayD<f64>, b: &ArrayD<f64>| if sums { near(a, b, what) } else { assert_eq!(a, b, "{what}") };
+    let same =
+        |a: &ArrayD<f64>, b: &ArrayD<f64>| if sums { near(a, b, what) } else { assert_eq!(a, b, "{what}") };
     let begin = match problem.start.first() {
         None => Begin::Zero,
         Some(start) if start.shape()[1] == problem.batch() => Begin::Given,
