@@ -5,11 +5,11 @@ mod nets;
 
 use autograd::ops::Op;
 use ndarray::{ArrayD, Axis, Slice, concatenate, s};
-use nets::{Begin, Problem, Setup, Solution, cells, laws, near, near_all, steps};
+use nets::{Problem, Setup, Solution, cells, laws, near, near_all, steps};
 use std::collections::BTreeMap;
 
 /// How many nets of each cell a law is tried on.
-const CASES: u32 = 6;
+const CASES: u32 = 10;
 
 /// The lanes `range` of `[lanes, ..]`.
 fn lanes(arrays: &[ArrayD<f64>], range: std::ops::Range<usize>) -> Vec<ArrayD<f64>> {

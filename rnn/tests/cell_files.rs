@@ -71,7 +71,8 @@ fn gradients_are_those_of_forward_mode() {
 #[test]
 fn gradients_are_those_of_differences() {
     walk(|subject| {
-        let smooth = (0..).map(|seed| net(subject, true, seed)).filter(|problem| kinks::nearest(problem) > 1e-3);
+        let smooth =
+            (0..).map(|seed| net(subject, true, seed)).filter(|problem| kinks::nearest(problem) > 1e-3);
         let agrees = |problem: Problem| {
             let each = problem.each_in_one_lane();
             laws::agrees_with_differences(&problem, &each, &subject.name).passed()
@@ -95,8 +96,16 @@ fn padding_changes_nothing() {
 /// below, and why it is not the tenth of all others.
 const SLOW: [(&str, f64, &str); 4] = [
     ("clockwork", 0.2, "three of its four modules move at one step in 2, 4 and 8 alone"),
-    ("cornn", 0.5, "time steps of 0.042 are for hundreds of them: these sequences last a third of a unit of time"),
-    ("indrnn", 0.6, "units of a single layer do not see each other, so that none is a gate: the paper stacks layers"),
+    (
+        "cornn",
+        0.5,
+        "time steps of 0.042 are for hundreds of them: these sequences last a third of a unit of time",
+    ),
+    (
+        "indrnn",
+        0.6,
+        "units of a single layer do not see each other, so that none is a gate: the paper stacks layers",
+    ),
     ("phased-lstm", 0.9, "a unit is open at one step in twenty: it is for sequences of hundreds"),
 ];
 

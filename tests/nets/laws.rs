@@ -2,7 +2,7 @@
 
 use super::{Begin, Problem, near, near_all, random, steps};
 use autograd::check::Verdict;
-use autograd::ops::Sampler;
+use autograd::ops::{Op, Sampler};
 use autograd::{Builder, Check, Point, Report, Value, eval, grad, jvp};
 use ndarray::{ArrayD, Axis, concatenate, s};
 use std::collections::BTreeMap;
@@ -11,16 +11,23 @@ fn norm(a: &ArrayD<f64>) -> f64 {
     a.map(|x| x * x).sum().sqrt()
 }
 
-/// `⟨∂loss, u⟩`, and `⟨∂⟨∂loss, r⟩, u⟩`, for each leaf by itself: reverse mode and forward mode must agree.
+/// `⟨∂loss, u⟩`, and `⟨∂⟨∂loss, r⟩, u⟩`, for each leaf by itself: reverse mode and forward mode must agree. The backward
+/// pass must stop nothing: forward mode through it would be stopped too, and both would miss the same term.
 #[track_caller]
 pub fn agrees_with_duals(problem: &Problem, what: &str) {
     let g = Builder::new();
     let built = problem.build(&g);
     let (wrt, mut s) = (built.wrt(), Sampler::new(1));
+    let stops = || {
+        let graph = g.graph().unwrap();
+        graph.ids().filter(|&id| matches!(graph.node(id).unwrap().op, Op::StopGradient(_))).count()
+    };
+    let of_the_net = stops();
     let first = grad(built.loss, &wrt);
     let terms: Vec<_> =
         first.iter().map(|&dx| (dx * g.constant(random(&dx.shape(), &mut s))).sum()).collect();
     let turned = g.sum(&terms);
+    assert_eq!(stops(), of_the_net, "{what}: the backward pass stops gradients");
     let second = grad(turned, &wrt);
     let graph = g.graph().unwrap();
     for (order, y, gradients) in [(1, built.loss, first), (2, turned, second)] {
