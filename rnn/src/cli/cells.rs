@@ -7,6 +7,7 @@ use crate::data::file;
 use crate::data::synthetic::Adding;
 use crate::equations::EquationCell;
 use crate::study::{Lesson, Specimen, learns};
+use crate::train::{StepError, TrainError};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -142,7 +143,10 @@ fn lesson(cell: CellRef) -> String {
             let (error, baseline) = (lesson.error(), Adding::BASELINE);
             format!("{word}: {task}, error {error:.4} of {baseline:.4} without memory {course}")
         }
-        Err(error) => format!("does not learn: {task}: {error}"),
+        Err(error @ TrainError::Step { source: StepError::NotFinite { .. }, .. }) => {
+            format!("does not learn: {task}: {error}")
+        }
+        Err(error) => format!("was not taught: {task}: {error}"),
     }
 }
 
