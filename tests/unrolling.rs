@@ -180,7 +180,7 @@ fn truncation_gives_the_gradients_of_blocks() {
         if subject.reads_step {
             return;
         }
-        let k = 1 + setup.seed as usize % 6;
+        let k = setup.one_to(6);
         let setup = Setup { bidirectional: false, lengths: None, window: Some(k), ..setup };
         let problem = subject.problem(&setup);
         let whole = problem.solve();
@@ -223,7 +223,7 @@ fn a_cut_stops_every_gradient_and_is_seen_in_the_graph() {
         if subject.keeps_inputs {
             return;
         }
-        let k = 1 + setup.seed as usize % 3;
+        let k = setup.one_to(3);
         let setup = Setup { bidirectional: false, lengths: None, window: Some(k), ..setup };
         let mut problem = subject.problem(&setup);
         let last_block = (problem.steps() - 1) / k * k;
@@ -232,7 +232,7 @@ fn a_cut_stops_every_gradient_and_is_seen_in_the_graph() {
         let gradients = problem.solve().gradients;
         assert!(steps(&gradients["x"], 0..last_block).iter().all(|&dx| dx == 0.0));
         for name in gradients.keys().filter(|name| *name != "x" && !problem.weights.contains_key(*name)) {
-            assert!(last_block == 0 || gradients[name].iter().all(|&d| d == 0.0), "∂{}", name);
+            assert!(last_block == 0 || gradients[name].iter().all(|&d| d == 0.0), "∂{name}");
         }
         let graph = problem.graph();
         let stops = graph.ids().filter(|&id| matches!(graph.node(id).unwrap().op, Op::StopGradient(_)));
@@ -257,7 +257,7 @@ fn states_carry_a_sequence_on() {
         if subject.reads_step {
             return;
         }
-        let at = 1 + setup.seed as usize % 5;
+        let at = setup.one_to(5);
         let at = at.min(setup.steps.max(2) - 1);
         let setup =
             Setup { steps: setup.steps.max(2), bidirectional: false, lengths: None, window: None, ..setup };

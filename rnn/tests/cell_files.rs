@@ -19,7 +19,10 @@ fn walk(law: impl Fn(&Subject) + Sync) {
             law(subject);
         }
     };
-    std::thread::scope(|scope| [scope.spawn(work), scope.spawn(work)].map(|thread| thread.join().unwrap()));
+    std::thread::scope(|scope| {
+        [scope.spawn(work), scope.spawn(work)]
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
 }
 
 /// Two layers in both directions, or what of that the cell allows; unequal lengths; steps enough for all that happens

@@ -12,6 +12,7 @@ use std::sync::{Arc, LazyLock};
 
 /// A cell, and what it does that some laws exclude: read off its equations.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // each is the condition of a law
 pub struct Subject {
     pub name: String,
     pub cell: Arc<dyn Cell>,
@@ -120,7 +121,7 @@ impl Subject {
                     [ast::At { is: Expr::Step, .. }, ast::At { is: Expr::Number(n), .. }],
                 ) = (function, &arguments[..])
                 {
-                    self.period = least_common_multiple(self.period, *n as usize);
+                    self.period = least_common_multiple(self.period, whole(*n));
                 }
                 arguments.iter().for_each(|a| self.look(&a.is));
             }
@@ -139,6 +140,11 @@ impl Subject {
     pub fn problem(&self, setup: &Setup) -> Problem {
         Problem::new(self.cell.clone(), setup)
     }
+}
+
+/// A number of steps that is written as a real number; 1 if it is none.
+fn whole(n: f64) -> usize {
+    (1..1000_usize).find(|&k| (k as f64 - n).abs() < 1e-9).unwrap_or(1)
 }
 
 fn least_common_multiple(a: usize, b: usize) -> usize {

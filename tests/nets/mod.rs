@@ -5,6 +5,7 @@ pub mod cells;
 pub mod kinks;
 pub mod laws;
 pub mod plain;
+pub mod reading;
 
 use autograd::graph::verify;
 use autograd::ops::{Domain, Sampler};
@@ -56,6 +57,11 @@ pub fn setups() -> impl Strategy<Value = Setup> {
 }
 
 impl Setup {
+    /// A number from 1 to `n`.
+    pub fn one_to(&self, n: u64) -> usize {
+        usize::try_from(1 + self.seed % n).expect("n is small")
+    }
+
     /// The same, with other sizes if these are none that the cell can have.
     fn fitting(&self, cell: &Arc<dyn Cell>) -> Self {
         let fits = |setup: &Self| {
