@@ -194,9 +194,13 @@ fn cells_are_listed_and_shown() {
     let path = folder.path().join("mine.cell");
     std::fs::write(&path, text).unwrap();
     let checked = succeeds(&format!("cells check {}", path.display()));
-    assert!(checked.starts_with("PASS "), "{checked}");
+    assert!(checked.starts_with("PASS ") && checked.contains(": learns: adding, T=8"), "{checked}");
     let dump = succeeds(&format!("graph --cell {} --steps 2", path.display()));
     assert!(dump.contains("// l0/c[2]\n"), "{dump}");
+    // A cell without memory is right, and cannot add.
+    std::fs::write(&path, "cell mine\n  h[t] = tanh(W x[t] + b)\n").unwrap();
+    let checked = succeeds(&format!("cells check {}", path.display()));
+    assert!(checked.starts_with("PASS ") && checked.contains(": does not learn: adding"), "{checked}");
     std::fs::write(&path, "cell mine\n  h[t] = tahn(W x[t] + U h[t-1])\n").unwrap();
     fails(&format!("cells check {}", path.display()), 1, "");
     fails(&format!("graph --cell {}", path.display()), 1, "did you mean `tanh`?");

@@ -42,7 +42,8 @@ pub struct Network {
     pub outputs: Vec<NodeId>,
     /// The last states, `[layers · directions, batch, size]`; none unless states are carried.
     pub last: Vec<NodeId>,
-    /// For each step, the first state of the last layer in its first direction, `[batch, size]`.
+    /// For each step, the first state of the last layer in its first direction, `[batch, size]`; none for a cell
+    /// without memory.
     pub states: Vec<NodeId>,
     /// The parameters by name.
     pub parameters: Vec<(String, NodeId)>,
@@ -181,7 +182,9 @@ impl Model {
             count: count.id(),
             outputs: ids(&outputs),
             last: ids(&last),
-            states: top.map_or_else(Vec::new, |run| run.states.iter().map(|s| s[0].id()).collect()),
+            states: top.map_or_else(Vec::new, |run| {
+                run.states.iter().filter_map(|s| Some(s.first()?.id())).collect()
+            }),
             parameters: wrt.iter().map(|w| (w.name(), w.id())).collect(),
             gradients: ids(&gradients),
             graph: g.graph()?,
