@@ -4,8 +4,9 @@
 mod nets;
 
 use autograd::{Builder, eval, grad};
-use ndarray::{Array2, ArrayD, Axis, Ix2, Ix3, arr1};
-use nets::{Begin, Problem, Setup, near, plain, setups};
+use ndarray::{Array2, ArrayD, Axis, Ix2, Ix3, arr1, s};
+use nets::reading::Reading;
+use nets::{Begin, Problem, Setup, cells, near, plain, setups};
 use proptest::prelude::*;
 use rnn::cell::by_name;
 
@@ -72,6 +73,40 @@ proptest! {
         near(&value("∂bias_hh_l0"), &db.into_dyn(), "∂b_h");
         near(&value("∂h0"), &delta.into_dyn().insert_axis(Axis(0)), "∂h[0]");
     }
+}
+
+/// What a net of a file computes is what the file says, read by hand: outputs of a layer in both directions, lane by lane.
+#[test]
+fn outputs_are_those_of_the_equations_as_they_stand() {
+    cells::each(4, |subject, setup| {
+        let Some(cell) = &subject.file else { return };
+        let setup = Setup { depth: 1, begin: Begin::Zero, ..setup };
+        let problem = subject.problem(&setup);
+        if subject.counts_padding(&problem) {
+            return;
+        }
+        let output = problem.solve().output;
+        let width = output.shape()[2] / problem.net().directions();
+        for (lane, suffix) in ["_l0", "_l0_reverse"].iter().take(problem.net().directions()).enumerate() {
+            let weight = |name: &str| problem.weights[&format!("{name}{suffix}")].clone();
+            let reading = Reading::new(cell, problem.x.shape()[2], problem.hidden, weight);
+            for b in 0..problem.batch() {
+                let mut inputs: Vec<_> =
+                    (0..problem.length(b)).map(|t| problem.x.slice(s![t, b, ..]).to_owned()).collect();
+                if lane == 1 {
+                    inputs.reverse();
+                }
+                let mut outputs = reading.outputs(&inputs);
+                if lane == 1 {
+                    outputs.reverse();
+                }
+                for (t, y) in outputs.into_iter().enumerate() {
+                    let ours = output.slice(s![t, b, lane * width..(lane + 1) * width]).to_owned();
+                    near(&ours.into_dyn(), &y.into_dyn(), &subject.name);
+                }
+            }
+        }
+    });
 }
 
 /// One step of a cell of hidden size 1 from given states, all weights zero but those that are given.

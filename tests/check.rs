@@ -115,6 +115,31 @@ fn stopped_gradients_are_held() {
     assert!(report.passed(), "{report}");
 }
 
+/// No path at all is told apart from a path that is stopped, and from a derivative that is zero.
+#[test]
+fn what_is_not_connected_is_said_and_does_not_fail() {
+    let g = Builder::new();
+    let [read, unread, stopped, flat] =
+        ["read", "unread", "stopped", "flat"].map(|name| g.parameter(name, [3]));
+    let y = read.tanh() * stopped.stop_gradient() + flat * 0.0;
+    let _ = unread.exp();
+    for order in [1, 2] {
+        let report = Check::new(y).order(order).run().unwrap();
+        assert!(report.passed(), "{report}");
+        let detached: Vec<&str> = report.detached().map(|t| t.name.as_str()).collect();
+        assert_eq!(detached, ["unread"]);
+        for name in ["stopped", "flat"] {
+            let tensor = report.tensor(name).unwrap();
+            assert!(tensor.connected && tensor.norm == 0.0, "{report}");
+        }
+        let text = report.to_string();
+        assert!(text.lines().next().unwrap().ends_with("passed; 1 not connected to the loss"), "{text}");
+        assert!(text.contains("  pass  unread [3]  not connected to the loss\n"), "{text}");
+    }
+    // What is asked for by name alone is looked at alone.
+    assert_eq!(Check::new(y).wrt(&[read]).run().unwrap().tensors.len(), 1);
+}
+
 #[test]
 fn interior_nodes_several_outputs_and_index_inputs() {
     let g = Builder::new();

@@ -6,8 +6,7 @@ use autograd::ops::{Op, Sampler};
 use autograd::{Builder, Check, NodeId, Point, Scalar, Value, eval, jvp};
 use ndarray::{ArrayD, Axis, IxDyn, arr2, s};
 use rnn::Parameters;
-use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Network, Start};
-use rnn::train::Networks;
+use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Network, Networks, Start};
 use std::collections::HashSet;
 
 const HEADS: [Head; 3] = [Head::EachStep, Head::Last, Head::Mean];
@@ -71,7 +70,7 @@ const RAGGED: Mode = Mode { train: true, lengths: true, carry: false };
 /// The network of a model with first parameters at a batch, in f64.
 fn network(model: &Model, feed: &Feed) -> (Network, Point<f64>) {
     let network = model.network(STEPS, BATCH, RAGGED).unwrap();
-    let point = network.point(&parameters(model), feed, &[], 5).cast();
+    let point = network.point(&parameters(model), feed, &[], 5).unwrap().cast();
     (network, point)
 }
 
@@ -251,7 +250,7 @@ fn ignored_targets_change_nothing() {
             }
         }
         feed.y = Value::Index(ArrayD::from_elem(feed.y.shape().to_vec(), 3));
-        let point = network.point(&parameters(&model), &feed, &[], 5).cast();
+        let point = network.point(&parameters(&model), &feed, &[], 5).unwrap().cast();
         assert!(all(&network, &point).iter().flatten().all(|&x| x == 0.0), "{head:?}");
     }
 }
@@ -307,7 +306,7 @@ fn masks_differ_by_place_by_step_and_by_seed() {
     let (ids, streams): (Vec<_>, HashSet<_>) = masks(&network).into_iter().unzip();
     assert_eq!(streams.len(), ids.len());
     for seed in 0..4 {
-        let point = network.point(&parameters(&model), &feed(&model, 3), &[], seed);
+        let point = network.point(&parameters(&model), &feed(&model, 3), &[], seed).unwrap();
         for mask in values(&network, &point, &ids) {
             assert!(mask.iter().all(|&m| m == 0.0 || m == 2.0));
             // 96 coins: two masks are alike by chance once in 2⁹⁶.
@@ -326,15 +325,19 @@ fn dropout_keeps_the_mean() {
     let feed = feed(&plain, 3);
     let outputs = |model: &Model, seed| {
         let network = model.network(STEPS, BATCH, RAGGED).unwrap();
-        values(&network, &network.point(&parameters(model), &feed, &[], seed).cast::<f64>(), &network.outputs)
-            .remove(0)
+        values(
+            &network,
+            &network.point(&parameters(model), &feed, &[], seed).unwrap().cast::<f64>(),
+            &network.outputs,
+        )
+        .remove(0)
     };
     let expected = outputs(&plain, 0);
     let network = dropped.network(STEPS, BATCH, RAGGED).unwrap();
     let (mut sum, mut squares) =
         (ArrayD::<f64>::zeros(expected.raw_dim()), ArrayD::<f64>::zeros(expected.raw_dim()));
     for seed in 0..SEEDS {
-        let point = network.point(&parameters(&dropped), &feed, &[], seed).cast::<f64>();
+        let point = network.point(&parameters(&dropped), &feed, &[], seed).unwrap().cast::<f64>();
         let output = values(&network, &point, &network.outputs).remove(0);
         squares += &output.mapv(|x| x * x);
         sum += &output;
@@ -407,7 +410,7 @@ fn a_cell_without_a_forget_gate_refuses_its_bias() {
     model.init.forget_bias = Some(1.0);
     assert_eq!(
         model.first_parameters(0).unwrap_err().to_string(),
-        "the cell `gru` has no forget gate: leave out the forget bias (--forget-bias)"
+        "the cell `gru` has no forget gate: leave out the forget bias"
     );
 }
 

@@ -8,14 +8,12 @@ pub use classifier::{Classifier, Judgement, Step};
 pub use forecaster::{forecast, forecast_next};
 pub use generator::{Generator, draw};
 
-use crate::tasks::Described;
-
 /// Why a model cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InferError {
     /// The network cannot be built or evaluated, or its result is not finite.
     #[error(transparent)]
-    Step(#[from] crate::train::StepError),
+    Step(#[from] crate::model::StepError),
     /// The data does not fit the vocabulary or the window.
     #[error(transparent)]
     Data(#[from] crate::data::Error),
@@ -24,7 +22,7 @@ pub enum InferError {
     Contradiction(String),
     /// The result is not a number.
     #[error(
-        "the model's output is not a finite number: its weights have run away; train it again with a lower --lr or with --clip"
+        "the model's output is not a finite number: its weights have run away; train it again with a lower learning rate or clipped gradients"
     )]
     NotFinite,
     /// A sequence without a symbol.
@@ -74,16 +72,4 @@ fn softmax(logits: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
     let powers: Vec<f64> = logits.map(|z| (z - largest).exp()).collect();
     let sum: f64 = powers.iter().sum();
     powers.into_iter().map(|p| p / sum).collect()
-}
-
-impl Described {
-    /// What a model of the task is, and the command that uses it.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Text { .. } => "a language model, for `rnn sample`",
-            Self::Sentiment { .. } => "a classifier of sentences, for `rnn predict`",
-            Self::Series { .. } => "a forecast of a series, for `rnn predict --data FILE`",
-            Self::Synthetic { .. } => "a model of a synthetic task, which has no words",
-        }
-    }
 }

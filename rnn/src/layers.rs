@@ -268,7 +268,7 @@ impl Layers {
             };
             runs.push(directions);
         }
-        Unrolled { g, states: self.states(), runs, outputs: inputs }
+        Unrolled { g, states: self.states(), runs, outputs: inputs, live }
     }
 
     /// What does not fit this net, for what would otherwise fail far from its cause or broadcast unseen.
@@ -327,7 +327,7 @@ impl Layers {
         let run =
             Run { outputs: vec![poison], states: vec![states.clone()], last: states, last_output: poison };
         let runs = vec![vec![run; self.directions()]; self.depth.max(1)];
-        Unrolled { g, states: self.states(), runs, outputs: vec![poison] }
+        Unrolled { g, states: self.states(), runs, outputs: vec![poison], live: None }
     }
 
     /// The states that one layer begins with in one direction, `[batch, size]`.
@@ -373,6 +373,8 @@ pub struct Unrolled<'g> {
     pub runs: Vec<Vec<Run<'g>>>,
     /// The outputs of the last layer, `[batch, directions · output]` for each step.
     pub outputs: Vec<Expr<'g>>,
+    /// Where lengths differ: for each step, which sequences still run, as truth values `[batch, 1]`.
+    pub live: Option<Vec<Expr<'g>>>,
 }
 
 impl<'g> Unrolled<'g> {

@@ -22,19 +22,19 @@ fn files_that_are_no_data() {
         (&b""[..], "text", vec!["is empty", "give a file that holds text"]),
         (b" \n\t\n", "text", vec!["is empty"]),
         (b"one\ntw\xff", "text", vec![":2: not UTF-8 at byte 6", "iconv"]),
-        (b"ab", "text", vec!["2 parallel streams", "a smaller --batch-size"]),
+        (b"ab", "text", vec!["2 parallel streams", "fewer streams (--batch-size)"]),
         (b"a", "text", vec!["symbols"]),
         (b"", "sentiment", vec!["is empty"]),
         (b"sentence\tlabel\n", "sentiment", vec!["no rows"]),
-        (b"words\tlabel\na\t1\n", "sentiment", vec!["which column holds the text?", "`words`", "--text"]),
+        (b"words\tlabel\na\t1\n", "sentiment", vec!["which column holds the text?", "`words`", "(--text)"]),
         (b"sentence\tclass\na\t1\n", "sentiment", vec!["which column holds the label?", "--label"]),
-        (b"sentence\tlabel\na\t1\nb\t7\n", "sentiment", vec![":3: label `7`", "--classes a,b,c"]),
+        (b"sentence\tlabel\na\t1\nb\t7\n", "sentiment", vec![":3: label `7`", "(--classes a,b,c)"]),
         (b"sentence\tlabel\na\t1\n", "sentiment", vec!["1 labelled sentence", "three or more"]),
         (b"sentence\tlabel\na\t1\nb\t1\nc\t1\n", "sentiment", vec!["every sentence is labelled `positive`"]),
         (b"x\n1\ntwo\n", "series", vec![":3: `two` in column `x` is not a finite number"]),
         (b"x,y\n1,2\n", "series", vec!["which column", "--column"]),
         (b"x\n1\n1\n1\n1\n", "series", vec!["constant (1)"]),
-        (b"x\n1\n2\n1\n2\n", "series", vec!["a window of 24", "a smaller --window"]),
+        (b"x\n1\n2\n1\n2\n", "series", vec!["a window of 24", "a smaller window (--window)"]),
     ] {
         let name = if command == "sentiment" { "bad.tsv" } else { "bad.csv" };
         folder.write(name, content);
@@ -76,6 +76,31 @@ fn flags_out_of_range_are_usage_errors() {
     folder.bad("sample --checkpoint x --temperature -1", 2, &["--temperature <T>", "at least 0"]);
 }
 
+/// Help shows the flags that act, and no command takes one that does not.
+#[test]
+fn flags_that_have_no_effect_are_no_flags() {
+    let folder = folder();
+    let all = ["--bidirectional", "--learned-start", "--embedding"];
+    for (task, acting) in [
+        ("text", vec!["--embedding"]),
+        ("sentiment", all.to_vec()),
+        ("series", all[..2].to_vec()),
+        ("adding", all[..2].to_vec()),
+        ("copy", all[..2].to_vec()),
+        ("temporal-order", all[..2].to_vec()),
+    ] {
+        let help = folder.good(&format!("train {task} --help")).out;
+        for flag in all {
+            let shown = help.lines().any(|line| line.trim_start().starts_with(flag));
+            assert_eq!(shown, acting.contains(&flag), "{task} {flag}: {help}");
+            if !shown {
+                let value = if flag == "--embedding" { "8" } else { "" };
+                folder.bad(&format!("train {task} {flag} {value}"), 2, &["unexpected argument", flag]);
+            }
+        }
+    }
+}
+
 #[test]
 fn nets_that_cannot_be() {
     let folder = folder();
@@ -83,9 +108,10 @@ fn nets_that_cannot_be() {
         ("--cell lsmt", vec!["no cell called `lsmt`", "`lstm`"]),
         ("--activation relu", vec!["--activation is for --cell elman"]),
         ("--cell elman --activation sine", vec!["--activation sine", "tanh or relu"]),
-        ("--cell gru --forget-bias 1", vec!["`gru` has no forget gate", "--forget-bias"]),
-        ("--learned-start", vec!["--learned-start cannot go with `train text`", "leave it out"]),
-        ("--bidirectional", vec!["--bidirectional cannot go with `train text`"]),
+        (
+            "--cell gru --forget-bias 1",
+            vec!["`gru` has no forget gate", "leave out the forget bias (--forget-bias)"],
+        ),
     ] {
         folder.bad(&format!("{TEXT} {flag}"), 1, &parts);
     }
@@ -100,7 +126,7 @@ fn a_number_that_is_not_finite_is_traced_to_its_node_and_step() {
     folder.bad(
         &format!("{TEXT} {wild}"),
         1,
-        &["update ", "not finite arose at `", "[1]", "a lower --lr", "--clip"],
+        &["update ", "not finite arose at `", "[1]", "a lower learning rate", "(--lr, --clip)"],
     );
 }
 

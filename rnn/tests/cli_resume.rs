@@ -58,6 +58,7 @@ fn a_run_that_is_killed_again_and_again_ends_in_the_same_files() {
 fn an_interrupt_saves_and_says_how_to_go_on() {
     let folder = folder();
     let long = arguments("a").replace("--epochs 12", "--epochs 100000").replace("--save-every 3", "");
+    let long = long.replace("warmup:10+cosine", "warmup:10+constant");
     let child = folder.command(&long).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_mins(1);
     while !folder.exists("a.safetensors") && Instant::now() < deadline {
@@ -75,6 +76,7 @@ fn an_interrupt_saves_and_says_how_to_go_on() {
 #[test]
 fn more_epochs_may_be_asked_for_and_nothing_else() {
     let folder = folder();
+    let arguments = |name| arguments(name).replace("warmup:10+cosine", "warmup:10+step:9:0.9");
     folder.good(&arguments("a").replace("--epochs 12", "--epochs 1"));
     folder.good(&arguments("a").replace("--epochs 12", "--epochs 2 --patience 9"));
     assert_eq!(folder.last("a.jsonl", "epoch")["epoch"], 2);
@@ -85,7 +87,7 @@ fn more_epochs_may_be_asked_for_and_nothing_else() {
         ("--batch-size 4", "--batch-size 5"),
         ("--embedding 8", "--embedding 0"),
         ("--clip 1", "--clip-value 1"),
-        ("--schedule warmup:10+cosine", "--schedule constant"),
+        ("--schedule warmup:10+step:9:0.9", "--schedule constant"),
         ("--resume", "--resume --seed 2"),
         ("--resume", "--resume --lr 0.5"),
         ("--resume", "--resume --cell gru"),
@@ -97,8 +99,6 @@ fn more_epochs_may_be_asked_for_and_nothing_else() {
         let name = name.split(' ').next().unwrap();
         folder.bad(&arguments("a").replace(flag, other), 1, &[name, " was ", "give the flags and the data"]);
     }
-    folder.write("text.txt", "the quick brown fox jumps over the lazy dog!\n".repeat(31));
-    folder.bad(&arguments("a"), 1, &["--data"]);
     folder.bad(
         "train adding --checkpoint a.safetensors --resume",
         1,
@@ -107,8 +107,74 @@ fn more_epochs_may_be_asked_for_and_nothing_else() {
 }
 
 #[test]
+fn a_cosine_falls_over_as_many_epochs_as_were_said() {
+    let folder = folder();
+    let epochs = |n: u32| arguments("a").replace("--epochs 12", &format!("--epochs {n}"));
+    folder.good(&epochs(2));
+    let before = folder.read("a.last.safetensors");
+    for n in [1, 3] {
+        let parts = [
+            "`warmup:10+cosine` falls over all epochs",
+            &format!("were 2 and are now {n}"),
+            "give --epochs 2",
+        ];
+        folder.bad(&epochs(n), 1, &parts);
+    }
+    folder.good(&epochs(2));
+    assert!(folder.read("a.last.safetensors") == before);
+}
+
+/// Of the same size and the same symbols: nothing else about the run tells.
+#[test]
+fn a_run_goes_on_with_its_own_data_alone() {
+    let folder = folder();
+    let run = arguments("a").replace("--epochs 12", "--epochs 1");
+    folder.good(&run);
+    folder.write("other.txt", "the quick brown dog jumps over the lazy fox.\n".repeat(30));
+    let parts =
+        ["`a.last.safetensors`", "trained on `text.txt`", "`other.txt` now holds other data", "--data"];
+    folder.bad(&run.replace("text.txt", "other.txt"), 1, &parts);
+    folder.write("moved.txt", folder.read("text.txt"));
+    folder.good(&run.replace("text.txt", "moved.txt"));
+    folder.write("text.txt", folder.read("other.txt"));
+    folder.bad(&run, 1, &["trained on `text.txt`", "`text.txt` now holds other data"]);
+
+    folder.write("sine.csv", program::sine(100));
+    let series = "train series --data sine.csv --column price --hidden 4 --epochs 1 --checkpoint s.safetensors --resume";
+    folder.good(series);
+    let late = program::sine(100).replace("99,96.90983005625053", "99,96.9");
+    assert_ne!(late, program::sine(100));
+    folder.write("sine.csv", late); // in the test part, which no number of the checkpoint knows
+    folder.bad(series, 1, &["trained on `sine.csv`", "other data"]);
+
+    folder.write("s.tsv", program::sentences());
+    let sentiment = "train sentiment --data s.tsv --hidden 4 --epochs 1 --checkpoint c.safetensors --resume";
+    folder.good(sentiment);
+    let mut lines: Vec<String> = program::sentences().lines().map(String::from).collect();
+    lines.swap(1, 2);
+    folder.write("s.tsv", lines.join("\n"));
+    folder.bad(sentiment, 1, &["trained on `s.tsv`", "other data"]);
+}
+
+/// A checkpoint is written every few updates: what it holds must not grow with them.
+#[test]
+fn a_checkpoint_does_not_grow_with_the_run() {
+    let folder = Folder::new();
+    let run = |epochs: u32| {
+        folder.good(&format!(
+            "train adding --steps 2 --batches 1000 --batch-size 1 --hidden 1 --epochs {epochs} \
+             --checkpoint a{epochs}.safetensors"
+        ));
+        folder.read(&format!("a{epochs}.last.safetensors")).len()
+    };
+    let (short, long) = (run(2), run(12));
+    assert!(long < short + 2048, "{short} bytes after 2000 updates, {long} after 12000");
+}
+
+#[test]
 fn a_full_disk_leaves_the_old_checkpoint() {
     let folder = folder();
+    let arguments = |name| arguments(name).replace("warmup:10+cosine", "constant");
     folder.good(&arguments("a").replace("--epochs 12", "--epochs 1"));
     let before = FILES.map(|file| folder.read(&format!("a{file}")));
     // No file may grow beyond 8 KiB, which no checkpoint of this net fits in.

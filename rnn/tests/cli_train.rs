@@ -97,6 +97,25 @@ fn the_learning_rate_follows_the_schedule() {
 }
 
 #[test]
+fn epochs_count_from_one_in_the_log_as_on_the_screen() {
+    let folder = folder();
+    let run = folder.good(&format!("{TEXT} --epochs 2 --log log.jsonl --log-interval 1"));
+    let log = String::from_utf8(folder.read("log.jsonl")).unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let epochs: Vec<(String, u64)> =
+        lines.map(|line| (line["event"].as_str().unwrap().into(), line["epoch"].as_u64().unwrap())).collect();
+    let steps = |epoch| epochs.iter().filter(|line| **line == ("step".into(), epoch)).count();
+    assert!(steps(0) == 0 && steps(1) > 0 && steps(1) == steps(2), "{log}");
+    assert!(
+        run.err.contains("update 1/34 epoch 1: ") && run.err.contains("update 34/34 epoch 2: "),
+        "{}",
+        run.err
+    );
+    // Each epoch's end stands behind its updates.
+    assert!(epochs.is_sorted_by_key(|(_, epoch)| *epoch), "{log}");
+}
+
+#[test]
 fn patience_ends_a_run_that_no_longer_improves() {
     // A learning rate that changes nothing: the first epoch stays the best.
     let folder = folder();

@@ -68,6 +68,32 @@ fn every_format_goes_to_a_file_as_it_goes_to_the_screen() {
 }
 
 #[test]
+fn the_format_follows_from_the_name_of_the_file_unless_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = |flags: &str, name: &str| {
+        let file = folder.path().join(name);
+        succeeds(&format!("graph --steps 2 {flags} -o {}", file.display()));
+        std::fs::read_to_string(file).unwrap()
+    };
+    for (name, format) in [
+        ("a.svg", "svg"),
+        ("a.SVG", "svg"),
+        ("a.dot", "dot"),
+        ("a.gv", "dot"),
+        ("a.json", "json"),
+        ("a.txt", "text"),
+        ("a", "text"),
+    ] {
+        assert_eq!(written("", name), succeeds(&format!("graph --steps 2 --format {format}")), "{name}");
+    }
+    assert!(written("--format dot", "b.svg").starts_with("digraph"));
+    assert!(written("--format svg", "b.picture").starts_with("<svg"));
+    fails("graph -o net.pdf", 1, "no format is called `pdf`");
+    fails("graph -o net.pdf", 1, "--format text, dot, json or svg");
+    assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("net.pdf").exists());
+}
+
+#[test]
 fn a_mistake_is_named_and_its_mend_too() {
     fails("graph --cell lstn", 1, "did you mean `lstm`?");
     fails("gradcheck --cell transformer", 1, "`rnn cells` lists them");
@@ -76,7 +102,8 @@ fn a_mistake_is_named_and_its_mend_too() {
     fails("graph --hidden 0", 2, "'--hidden <N>': it must be at least 1");
     fails("graph --layers 18446744073709551615", 2, "it must be at most 1000000");
     fails("graph --tbptt 0", 1, "truncated BPTT is 0");
-    fails("graph --lengths 4", 1, "a length is 4");
+    fails("graph --lengths 4", 1, "has the length 4: it must be at least 1 and at most 3");
+    fails("gradcheck --lengths 3,0", 1, "sequence 2 of the batch has the length 0");
     fails("graph --lengths 3 --batch 2", 2, "cannot be used with");
     fails("graph --format pdf", 2, "text, dot, json, svg");
     fails("gradcheck --order 3", 2, "possible values: 1, 2");
@@ -108,6 +135,27 @@ fn a_gradient_check_is_data_too() {
         tensors.iter().any(|t| t["name"] == "rnn.weight_ih_l0" && t["shape"] == serde_json::json!([12, 3]))
     );
     assert!(tensors.iter().all(|t| t["verdict"] == "pass" && t["symbolic"].is_f64()));
+}
+
+#[test]
+fn a_weight_that_takes_no_part_is_named_and_does_not_fail() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("unread.cell");
+    std::fs::write(
+        &path,
+        "cell unread\n  v[t] = V x[t]\n  h[t] = tanh(W x[t] + U h[t-1])\n  param V: [hidden, input]\n",
+    )
+    .unwrap();
+    let check = format!("gradcheck --cell {}", path.display());
+    let text = succeeds(&check);
+    let line = text.lines().find(|line| line.starts_with("rnn.V_l0")).unwrap();
+    assert!(line.ends_with(" not connected to the loss"), "{line}");
+    assert!(text.ends_with("agree with numeric ones; `rnn.V_l0` is not connected to the loss\n"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&succeeds(&format!("{check} --json"))).unwrap();
+    let connected = |tensor: &&serde_json::Value| tensor["connected"] == true;
+    let tensors = json["tensors"].as_array().unwrap();
+    assert_eq!(tensors.len() - tensors.iter().filter(connected).count(), 1, "{json}");
+    assert!(!succeeds("gradcheck").contains("connected"));
 }
 
 #[test]
@@ -146,9 +194,13 @@ fn cells_are_listed_and_shown() {
     let path = folder.path().join("mine.cell");
     std::fs::write(&path, text).unwrap();
     let checked = succeeds(&format!("cells check {}", path.display()));
-    assert!(checked.starts_with("PASS "), "{checked}");
+    assert!(checked.starts_with("PASS ") && checked.contains(": learns: adding, T=8"), "{checked}");
     let dump = succeeds(&format!("graph --cell {} --steps 2", path.display()));
     assert!(dump.contains("// l0/c[2]\n"), "{dump}");
+    // A cell without memory is right, and cannot add.
+    std::fs::write(&path, "cell mine\n  h[t] = tanh(W x[t] + b)\n").unwrap();
+    let checked = succeeds(&format!("cells check {}", path.display()));
+    assert!(checked.starts_with("PASS ") && checked.contains(": does not learn: adding"), "{checked}");
     std::fs::write(&path, "cell mine\n  h[t] = tahn(W x[t] + U h[t-1])\n").unwrap();
     fails(&format!("cells check {}", path.display()), 1, "");
     fails(&format!("graph --cell {}", path.display()), 1, "did you mean `tanh`?");

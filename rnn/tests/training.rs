@@ -3,11 +3,11 @@
 use autograd::Value;
 use ndarray::ArrayD;
 use rnn::data::synthetic::{Adding, TemporalOrder};
-use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Start};
+use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
 use rnn::tasks::{Level, Synthetic, SyntheticKind, Text};
 use rnn::train::optim::Method;
 use rnn::train::schedule::Schedule;
-use rnn::train::{Clip, Event, Finish, Networks, Options, Save, Task, Trainer};
+use rnn::train::{Clip, Event, Finish, Options, Save, Task, Trainer};
 
 fn model(input: Input, head: Head, outputs: usize, loss: Loss) -> Model {
     Model {
@@ -85,6 +85,35 @@ fn threads_give_the_numbers_of_one_and_the_same_bits_each_time() {
             }
             let again = run(threads);
             assert!(again.gradients == many.gradients && again.loss.to_bits() == many.loss.to_bits());
+        }
+    }
+}
+
+#[test]
+fn lengths_that_no_sequence_can_have_are_refused() {
+    let (model, mode, feed) = batches().remove(0);
+    let (steps, rows) = (feed.steps(), feed.batch());
+    let parameters = model.first_parameters(1).unwrap();
+    let network = model.network(steps, rows, mode).unwrap();
+    for (length, said) in [
+        (
+            Some(0),
+            format!("sequence 2 of the batch has the length 0: it must be at least 1 and at most {steps}"),
+        ),
+        (Some(steps + 1), format!("has the length {}", steps + 1)),
+        (None, format!("{} lengths were given for {rows} sequences", rows - 1)),
+    ] {
+        let mut feed = feed.clone();
+        let lengths = feed.lengths.as_mut().unwrap();
+        match length {
+            Some(length) => lengths[1] = length,
+            None => drop(lengths.pop()),
+        }
+        let one = network.point(&parameters, &feed, &[], 0).unwrap_err().to_string();
+        for threads in [1, 2] {
+            let run = Networks::new(&model, mode, threads).run(&parameters, &feed, &[], 5, true);
+            let many = run.unwrap_err().to_string();
+            assert!(one.contains(&said) && many == one, "{one}\n{many}");
         }
     }
 }

@@ -1,23 +1,155 @@
-//! The cells that the tests walk: those that come with the crate, and two from outside it.
+//! The cells that the tests walk: every file, shipped or an example, and two cells written in Rust.
 
+use super::{Problem, Setup, setups};
 use autograd::Expr;
-use rnn::cell::{Cell, Next, SHIPPED, State, Weight, Weights};
-use std::sync::Arc;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use rnn::cell::{Cell, Next, State, Weight, Weights};
+use rnn::equations::EquationCell;
+use rnn::equations::ast;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 
-/// Cells whose output at a step depends on nothing but the input and the states: not on the step's number, and not on
-/// stopped gradients or sums that are rounded otherwise in a batch.
-const SHIPPED_HERE: [&str; 5] = ["elman", "elman-relu", "lstm", "gru", "gru-v1"];
-
-/// All cells, by name.
-pub fn all() -> Vec<(&'static str, Arc<dyn Cell>)> {
-    let shipped = SHIPPED
-        .iter()
-        .filter(|s| SHIPPED_HERE.contains(&s.name))
-        .map(|shipped| (shipped.name, shipped.cell() as Arc<dyn Cell>));
-    let outside: [(&str, Arc<dyn Cell>); 2] = [("mgu", Arc::new(Mgu)), ("readout", Arc::new(Readout))];
-    shipped.chain(outside).collect()
+/// A cell, and what it does that some laws exclude: read off its equations.
+#[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // each is the condition of a law
+pub struct Subject {
+    pub name: String,
+    pub cell: Arc<dyn Cell>,
+    /// The cell as its file has it; none if it is written in Rust.
+    pub file: Option<Arc<EquationCell>>,
+    /// It reads the number of the step: step 5 of a sequence is not step 1 of its rest.
+    pub reads_step: bool,
+    /// After so many steps the graph of a step is the same again: the least common multiple of all n in `mod(t, n)`.
+    pub period: usize,
+    /// It stops gradients of its own accord.
+    pub stops: bool,
+    /// It adds up features, and what is added up is rounded otherwise in another batch.
+    pub sums: bool,
+    /// It reads inputs of earlier steps: states of the input's size, one for each lane.
+    pub keeps_inputs: bool,
 }
 
+/// The root of the workspace.
+fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if here.ends_with("rnn") { here.parent().unwrap() } else { here }
+}
+
+/// Every cell file, shipped or an example.
+pub fn files() -> Vec<PathBuf> {
+    let folders = ["rnn/cells", "examples/cells"].map(|folder| root().join(folder));
+    let entries = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "cell"));
+    files.sort();
+    files
+}
+
+/// All cells that come as files.
+pub static OF_FILES: LazyLock<Vec<Subject>> =
+    LazyLock::new(|| files().iter().map(|path| Subject::read(path)).collect());
+
+/// Those, and two that are written in Rust.
+pub static ALL: LazyLock<Vec<Subject>> = LazyLock::new(|| {
+    let outside =
+        [Subject::outside("Mgu in Rust", Arc::new(Mgu)), Subject::outside("readout", Arc::new(Readout))];
+    OF_FILES.iter().cloned().chain(outside).collect()
+});
+
+/// A law must hold for `cases` random nets of every cell. The nets are the same from run to run.
+#[track_caller]
+pub fn each(cases: u32, law: impl Fn(&Subject, Setup)) {
+    for subject in ALL.iter() {
+        let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+        let mut runner = TestRunner::new_with_rng(config, seeded(&subject.name));
+        let outcome = runner.run(&setups(), |setup| {
+            law(subject, setup);
+            Ok(())
+        });
+        outcome.unwrap_or_else(|error| panic!("{}: {error}", subject.name));
+    }
+}
+
+/// Random numbers of a name's own.
+fn seeded(name: &str) -> proptest::test_runner::TestRng {
+    use proptest::test_runner::{RngAlgorithm, TestRng};
+    let mut seed = [0; 32];
+    seed.iter_mut().zip(name.bytes().cycle()).for_each(|(s, byte)| *s = byte);
+    TestRng::from_seed(RngAlgorithm::ChaCha, &seed)
+}
+
+impl Subject {
+    fn outside(name: &str, cell: Arc<dyn Cell>) -> Self {
+        Self {
+            name: name.into(),
+            cell,
+            file: None,
+            reads_step: false,
+            period: 1,
+            stops: false,
+            sums: false,
+            keeps_inputs: false,
+        }
+    }
+
+    fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap();
+        let read = EquationCell::read(&text, &path.display().to_string());
+        let cell = Arc::new(read.unwrap_or_else(|faults| panic!("{faults}")));
+        let mut subject = Self::outside(cell.name(), cell.clone());
+        for item in &cell.file().items {
+            if let ast::Item::Equation(_, value) = item {
+                subject.look(&value.is);
+            }
+        }
+        subject.keeps_inputs = cell.states(4, 4).iter().any(|state| state.of_input);
+        Self { file: Some(cell), ..subject }
+    }
+
+    fn look(&mut self, expr: &ast::Expr) {
+        use ast::{Expr, Function};
+        match expr {
+            Expr::Step => self.reads_step = true,
+            Expr::Product(_, a) | Expr::Negative(a) | Expr::Power(a, _) => self.look(&a.is),
+            Expr::Binary(_, a, b) => [a, b].into_iter().for_each(|a| self.look(&a.is)),
+            Expr::Call(function, arguments) => {
+                self.stops |= *function == Function::Stop;
+                self.sums |= [Function::Sum, Function::Mean, Function::Softmax].contains(function);
+                if let (
+                    Function::Mod,
+                    [ast::At { is: Expr::Step, .. }, ast::At { is: Expr::Number(n), .. }],
+                ) = (function, &arguments[..])
+                {
+                    self.period = least_common_multiple(self.period, whole(*n));
+                }
+                arguments.iter().for_each(|a| self.look(&a.is));
+            }
+            Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) => {}
+        }
+    }
+
+    /// Whether a net has steps whose number depends on the padding: backwards, the steps of a padded batch are counted
+    /// from its end, and not from the end of each sequence.
+    pub fn counts_padding(&self, problem: &Problem) -> bool {
+        let ragged = (0..problem.batch()).any(|b| problem.length(b) < problem.steps());
+        self.reads_step && problem.bidirectional && ragged
+    }
+
+    /// The net of a size, or of a size near it that the cell can have, and random numbers.
+    pub fn problem(&self, setup: &Setup) -> Problem {
+        Problem::new(self.cell.clone(), setup)
+    }
+}
+
+/// A number of steps that is written as a real number; 1 if it is none.
+fn whole(n: f64) -> usize {
+    (1..1000_usize).find(|&k| (k as f64 - n).abs() < 1e-9).unwrap_or(1)
+}
+
+fn least_common_multiple(a: usize, b: usize) -> usize {
+    (1..=b).map(|k| k * a).find(|n| n.is_multiple_of(b)).unwrap()
+}
 /// The minimal gated unit. Zhou et al. 2016, eq. 4-6
 #[derive(Debug)]
 pub struct Mgu;

@@ -2,7 +2,10 @@
 #![allow(dead_code)] // each test is a crate of its own and uses a part of this
 
 pub mod cells;
+pub mod kinks;
+pub mod laws;
 pub mod plain;
+pub mod reading;
 
 use autograd::graph::verify;
 use autograd::ops::{Domain, Sampler};
@@ -54,6 +57,11 @@ pub fn setups() -> impl Strategy<Value = Setup> {
 }
 
 impl Setup {
+    /// A number from 1 to `n`.
+    pub fn one_to(&self, n: u64) -> usize {
+        usize::try_from(1 + self.seed % n).expect("n is small")
+    }
+
     /// The same, with other sizes if these are none that the cell can have.
     fn fitting(&self, cell: &Arc<dyn Cell>) -> Self {
         let fits = |setup: &Self| {
@@ -93,6 +101,7 @@ pub struct Problem {
 /// All numbers that come out of a net. The loss is the sum of all outputs and last states times their cotangents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Solution {
+    pub loss: f64,
     pub output: ArrayD<f64>,
     pub last: Vec<ArrayD<f64>>,
     pub last_output: ArrayD<f64>,
@@ -172,6 +181,16 @@ impl Problem {
             .window(self.window)
     }
 
+    /// x, the initial states, and each weight of the cell in one of the lanes, taken in turn.
+    pub fn each_in_one_lane(&self) -> Vec<String> {
+        let net = self.net();
+        let (lanes, weights) = (net.lanes(), net.weights());
+        let count = weights.len() / lanes;
+        let in_turn = |(i, w): (usize, rnn::cell::Weight)| (i % count % lanes == i / count).then_some(w.name);
+        let starts = net.states().into_iter().map(|state| format!("{}0", state.name));
+        starts.chain(["x".into()]).chain(weights.into_iter().enumerate().filter_map(in_turn)).collect()
+    }
+
     /// The graph of the net and its loss, without gradients.
     pub fn build<'g>(&self, g: &'g Builder) -> Built<'g> {
         let net = self.net();
@@ -220,16 +239,17 @@ impl Problem {
     pub fn solve(&self) -> Solution {
         let g = Builder::new();
         let built = self.build(&g);
-        let mut wanted = vec![built.run.output(), built.run.last_output()];
+        let mut wanted = vec![built.loss, built.run.output(), built.run.last_output()];
         wanted.extend((0..self.v_last.len()).map(|i| built.run.last(i)));
         wanted.extend(grad(built.loss, &built.wrt()));
         let graph = g.graph().unwrap();
         verify(&graph).unwrap();
         let mut values = eval(&graph, &built.point, &wanted).unwrap().into_iter().map(Value::into_float);
+        let loss = values.next().unwrap().sum();
         let (output, last_output) = (values.next().unwrap(), values.next().unwrap());
         let last = values.by_ref().take(self.v_last.len()).collect();
         let names = built.leaves.iter().map(|leaf| leaf.0.clone());
-        Solution { output, last, last_output, gradients: names.zip(values).collect() }
+        Solution { loss, output, last, last_output, gradients: names.zip(values).collect() }
     }
 
     /// Some sequences, in that order.

@@ -34,8 +34,10 @@ impl<'g> Level<'_, 'g> {
     pub fn compare(&self, sampler: &mut Sampler, report: &mut Report) -> Result<(Vec<Expr<'g>>, f64), Error> {
         let &Self { g, ys, cotangents, xs, .. } = self;
         let pairs: Vec<_> = ys.iter().copied().zip(cotangents.iter().copied()).collect();
-        let (mut gradients, mut dxs) = (Vec::new(), Vec::new());
+        let (mut gradients, mut dxs, mut connected) = (Vec::new(), Vec::new(), Vec::new());
         for (gradient, x) in vjp(&pairs, xs).into_iter().zip(xs) {
+            // Of second derivatives many have no path: a linear weight has none to its own gradient.
+            connected.push(self.order > 1 || !matches!(gradient, Gradient::NotConnected));
             gradients.push(match &gradient {
                 Gradient::Of(dx) => *dx,
                 Gradient::Zero | Gradient::NotConnected => g.zeros(x.shape()),
@@ -53,11 +55,12 @@ impl<'g> Level<'_, 'g> {
         let cotangents = eval(&graph, &point, cotangents)?;
         let analytic = eval(&graph, &point, &gradients)?;
         let mut sides = Vec::new();
-        for ((&x, base), gradient) in xs.iter().zip(eval(&graph, &point, xs)?).zip(analytic) {
+        let bases = eval(&graph, &point, xs)?;
+        for (((&x, base), gradient), connected) in xs.iter().zip(bases).zip(analytic).zip(connected) {
             let (base, gradient) = (base.into_float(), gradient.into_float());
             let direction = leaves::weights(&x.shape(), sampler);
             let length = (base.map(|x| x * x).sum() / base.len().max(1) as f64).sqrt().max(1.0);
-            sides.push(Side { x, base, length, direction, gradient, noise: [0.0; 2] });
+            sides.push(Side { x, base, length, direction, gradient, connected, noise: [0.0; 2] });
         }
         measure(&graph, &point, &gradients, &mut sides)?;
         let largest =
@@ -77,6 +80,7 @@ impl<'g> Level<'_, 'g> {
             name: side.x.name(),
             shape: side.x.shape(),
             order: self.order,
+            connected: side.connected,
             norm: norm(&side.gradient),
             comparison,
             elements: Vec::new(),
@@ -113,6 +117,7 @@ struct Side<'g> {
     /// Where it moves.
     direction: ArrayD<f64>,
     gradient: ArrayD<f64>,
+    connected: bool,
     /// The standard deviation of the rounding errors of ⟨gradient, direction⟩, and of an element.
     noise: [f64; 2],
 }

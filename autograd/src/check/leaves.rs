@@ -31,6 +31,15 @@ pub(super) fn real(graph: &Graph, outputs: &[NodeId]) -> Result<Vec<NodeId>, Err
     Ok(ancestors(graph, outputs)?.into_iter().filter(real).collect())
 }
 
+/// Those leaves and all parameters of real numbers, also those that the outputs do not depend on.
+pub(super) fn with_parameters(graph: &Graph, leaves: Vec<NodeId>) -> Vec<NodeId> {
+    let is_real = |id: &NodeId| graph.at(id.index()).ty.kind == Kind::Float;
+    let mut all: Vec<NodeId> = leaves.into_iter().chain(graph.parameters().filter(is_real)).collect();
+    all.sort_by_key(|id| id.index());
+    all.dedup();
+    all
+}
+
 /// The point with a value for every leaf that some nodes depend on.
 ///
 /// # Errors

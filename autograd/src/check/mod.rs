@@ -22,6 +22,9 @@
 //! and the gradients of all tensors are made of the same adjoints, so that the largest bounds them. Nothing else
 //! is tuned.
 //!
+//! **Not connected.** A parameter that no output depends on agrees with the differences, which see no effect of it. It
+//! passes, and the report says that it takes no part.
+//!
 //! **Stopped gradients.** Differences see through `stop_gradient`. Those of the graph are therefore held at their
 //! values at the base point while a leaf moves.
 
@@ -31,7 +34,7 @@ mod numeric;
 mod report;
 
 pub use numeric::SAFETY;
-pub use report::{Comparison, Element, Report, Tensor, Verdict};
+pub use report::{Comparison, DETACHED, Element, Report, Tensor, Verdict};
 
 use crate::error::{Error, Place};
 use crate::eval::Point;
@@ -187,6 +190,9 @@ impl<'g> Check<'g> {
             Some(wrt) => wrt.iter().map(|x| x.id()).collect(),
             None => leaves::real(&graph, &outputs)?,
         };
+        // A parameter that nobody reads is likely a mistake, and is told.
+        let wrt =
+            if self.wrt.is_some() || wrt.is_empty() { wrt } else { leaves::with_parameters(&graph, wrt) };
         if wrt.is_empty() {
             let names = self.outputs.iter().map(|y| format!("`{}`", y.name())).collect::<Vec<_>>().join(", ");
             return Err(refuse(format!("{names} depends on no parameter and no real-valued input")));

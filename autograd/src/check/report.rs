@@ -118,6 +118,9 @@ pub struct Tensor {
     pub shape: Shape,
     /// 1 for the gradient, 2 for the gradient of the gradient.
     pub order: u32,
+    /// Whether an output depends on it: without, its gradient is not zero but none, as that of a weight that nobody reads
+    /// (see [`Gradient`](crate::Gradient)). Always true at order 2.
+    pub connected: bool,
     /// The norm of the analytic gradient.
     pub norm: f64,
     /// The derivative along a random direction.
@@ -132,23 +135,39 @@ impl Tensor {
         self.comparisons().map(|c| c.verdict).max().unwrap_or(Verdict::Pass)
     }
 
+    /// Whether it is [not connected](Self::connected), and differences see no effect of it either.
+    pub fn is_detached(&self) -> bool {
+        !self.connected && self.verdict() == Verdict::Pass
+    }
+
     fn comparisons(&self) -> impl Iterator<Item = &Comparison> {
         std::iter::once(&self.comparison).chain(self.elements.iter().map(|e| &e.comparison))
     }
 
     fn worse(&self, other: &Self) -> Ordering {
         let excess = |t: &Self| t.comparisons().map(Comparison::excess).fold(0.0, f64::max);
-        other.verdict().cmp(&self.verdict()).then(excess(other).total_cmp(&excess(self)))
+        let verdict = other.verdict().cmp(&self.verdict());
+        verdict
+            .then(other.is_detached().cmp(&self.is_detached()))
+            .then(excess(other).total_cmp(&excess(self)))
     }
 }
 
 /// How many elements of a tensor, and how many tensors that pass, are printed.
 const SHOWN: usize = 3;
 
+/// What is said of a tensor without a path to the outputs.
+pub const DETACHED: &str = "not connected to the loss";
+
 impl fmt::Display for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let order = if self.order == 2 { " (order 2)" } else { "" };
-        write!(f, "  {:<5} {} {}{order}  {}", self.verdict(), self.name, self.shape, self.comparison)?;
+        write!(f, "  {:<5} {} {}{order}  ", self.verdict(), self.name, self.shape)?;
+        if self.is_detached() {
+            write!(f, "{DETACHED}")?;
+        } else {
+            write!(f, "{}", self.comparison)?;
+        }
         for element in self.elements.iter().filter(|e| e.verdict != Verdict::Pass).take(SHOWN) {
             let index = Shape::from(&element.index[..]);
             write!(f, "\n          at {index}  {}  ratio {:.4}", element.comparison, element.ratio())?;
@@ -185,6 +204,11 @@ impl Report {
     pub fn tensor(&self, name: &str) -> Option<&Tensor> {
         self.tensors.iter().find(|t| t.name == name)
     }
+
+    /// The tensors that take no part in the outputs. Nothing is wrong with their gradients, but perhaps with the net.
+    pub fn detached(&self) -> impl Iterator<Item = &Tensor> {
+        self.tensors.iter().filter(|t| t.is_detached())
+    }
 }
 
 impl fmt::Display for Report {
@@ -193,13 +217,18 @@ impl fmt::Display for Report {
         let all = self.tensors.len();
         let outcome = if bad == 0 { "passed".into() } else { format!("{bad} of {all} did not pass") };
         write!(f, "gradients of {}, {all} tensors, seed {}: {outcome}", self.subject, self.seed)?;
+        let detached = self.detached().count();
+        if detached > 0 {
+            write!(f, "; {detached} {DETACHED}")?;
+        }
         let mut tensors: Vec<_> = self.tensors.iter().collect();
         tensors.sort_by(|a, b| a.worse(b));
-        for tensor in tensors.iter().take(bad + SHOWN) {
+        let shown = bad + detached + SHOWN;
+        for tensor in tensors.iter().take(shown) {
             write!(f, "\n{tensor}")?;
         }
-        if all > bad + SHOWN {
-            write!(f, "\n  … and {} that pass", all - bad - SHOWN)?;
+        if all > shown {
+            write!(f, "\n  … and {} that pass", all - shown)?;
         }
         if bad > 0 && self.order == 2 && self.tensors.iter().all(|t| t.order == 1) {
             write!(f, "\n  order 2 waits until order 1 has passed")?;

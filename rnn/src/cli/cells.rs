@@ -1,10 +1,13 @@
 //! `rnn cells`: the cells, one cell, and whether a file is one.
 
 use super::paint;
+use super::tour::height;
 use crate::cell::{Cell, CellRef, SHIPPED};
 use crate::data::file;
+use crate::data::synthetic::Adding;
 use crate::equations::EquationCell;
-use crate::study::Specimen;
+use crate::study::{Lesson, Specimen, learns};
+use crate::train::{StepError, TrainError};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,7 +25,7 @@ Parameters are those of one layer that reads 64 features and has 128 hidden unit
 Examples:
   rnn cells mgu                 the file of a cell, and the shapes that follow from it
   rnn cells mgu > my.cell       a file to begin from
-  rnn cells check my.cell       is it a cell, and are its gradients right?"
+  rnn cells check my.cell       is it a cell, are its gradients right, does it learn?"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -34,7 +37,8 @@ pub struct Args {
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
-    /// Read files of equations, and compare their gradients of order one and two with numeric ones
+    /// Read files of equations, compare their gradients of order one and two with numeric ones, and see whether the
+    /// cells learn to add
     Check {
         /// Files of equations
         #[arg(required = true, value_name = "FILE.cell")]
@@ -104,8 +108,9 @@ fn check(files: &[String]) -> super::Result {
         };
         // Two layers in both directions want a cell that takes any input.
         let wide = cell.fits(2 * cell.output_size(4), 4).is_ok();
+        let named = CellRef { name: cell.name().into(), text: Some(text), constants: [].into() };
         let net = Specimen {
-            cell: CellRef { name: cell.name().into(), text: Some(text), constants: [].into() },
+            cell: named.clone(),
             input: if wide { 3 } else { 4 },
             steps: 4,
             batch: 3,
@@ -122,9 +127,27 @@ fn check(files: &[String]) -> super::Result {
         }
         good &= report.passed();
         verdict(&mut out, report.passed(), path, &what)?;
+        writeln!(out, "     {path}: {}", lesson(named))?;
     }
     out.flush()?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether a cell learns to add, with the course of its error. A cell can be right and not learn this.
+fn lesson(cell: CellRef) -> String {
+    let task = format!("adding, T={}, {} updates", Lesson::STEPS, Lesson::UPDATES);
+    match learns(cell, 1) {
+        Ok(lesson) => {
+            let word = if lesson.learned() { "learns" } else { "does not learn" };
+            let course: String = lesson.errors.iter().map(|error| height(error / Adding::BASELINE)).collect();
+            let (error, baseline) = (lesson.error(), Adding::BASELINE);
+            format!("{word}: {task}, error {error:.4} of {baseline:.4} without memory {course}")
+        }
+        Err(error @ TrainError::Step { source: StepError::NotFinite { .. }, .. }) => {
+            format!("does not learn: {task}: {error}")
+        }
+        Err(error) => format!("was not taught: {task}: {error}"),
+    }
 }
 
 fn verdict(out: &mut impl Write, good: bool, path: &str, what: &str) -> std::io::Result<()> {

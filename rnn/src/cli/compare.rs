@@ -6,16 +6,17 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Compare layers with the numbers that another framework computed
+/// Compare layers and cells with the numbers that another framework computed
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-The layer of each file is rebuilt from its weights, in f64. Compared are the output, the last states, the loss, and its \
-gradient for each weight, the input and the initial states. A difference is that of the worst element, relative to the \
-largest element of the array if that is above 1. rnn/tests/data/reference has files from PyTorch, and the script that \
-makes them.
+A file is a layer of PyTorch, or any cell, whose equations it holds. The net of each is rebuilt from the weights, in f64. \
+Compared are the output, the last states, the loss, and its gradient for each weight, the input and the initial states. \
+A difference is that of the worst element, relative to the largest element of the array if that is above 1. \
+rnn/tests/data/reference and its folder cells have files from PyTorch, and the scripts that make them.
 
-Example: everything that PyTorch's LSTM computes
+Examples: everything that PyTorch's LSTM computes, and cells that PyTorch does not have
   rnn compare rnn/tests/data/reference/lstm*.json
+  rnn compare rnn/tests/data/reference/cells/*.json
 
 Ends with 0 if all agree, and with 1 if one does not or cannot be compared.")]
 pub struct Args {

@@ -2,7 +2,7 @@
 
 use crate::cell::{CellError, CellRef};
 use crate::init::Init;
-use crate::model::{Inits, Start};
+use crate::model::{Inits, Input, Start};
 use crate::train::optim::Method;
 use crate::train::schedule::Schedule;
 use crate::train::{Clip, Options};
@@ -28,7 +28,6 @@ pub fn setting(text: &str) -> Result<(String, f64), String> {
 /// The net.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Net")]
-#[allow(clippy::struct_excessive_bools)] // flags are
 pub struct Net {
     /// The cell: a name that `rnn cells` lists, or a file of equations
     #[arg(long, default_value = "lstm", value_name = "NAME|FILE.cell")]
@@ -45,21 +44,12 @@ pub struct Net {
     /// Number of layers
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = size)]
     pub layers: usize,
-    /// Read each sequence in both directions
-    #[arg(long)]
-    pub bidirectional: bool,
-    /// Features of a symbol; 0 for unit vectors instead of a learned table
-    #[arg(long, default_value_t = 64, value_name = "N", value_parser = size_or_zero)]
-    pub embedding: usize,
     /// Probability of dropping an element of every connection but those through time
     #[arg(long, default_value_t = 0.0, value_name = "P", allow_negative_numbers = true, value_parser = probability)]
     pub dropout: f64,
     /// Cut the gradient every N steps: truncated BPTT
     #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
     pub tbptt: Option<usize>,
-    /// Learn the initial state instead of starting at zero
-    #[arg(long)]
-    pub learned_start: bool,
     /// First values of the state's weights: uniform:B, normal:S, xavier, orthogonal[:GAIN], identity[:SCALE]
     #[arg(long, value_name = "INIT")]
     pub init: Option<Init>,
@@ -95,10 +85,43 @@ impl Net {
     pub fn inits(&self) -> Inits {
         Inits { input: self.init_input, recurrent: self.init, forget_bias: self.forget_bias }
     }
+}
 
+/// What a net of whole sequences can have: not one that carries its state from window to window.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Net")]
+pub struct Whole {
+    /// Read each sequence in both directions
+    #[arg(long)]
+    pub bidirectional: bool,
+    /// Learn the initial state instead of starting at zero
+    #[arg(long)]
+    pub learned_start: bool,
+}
+
+impl Whole {
     /// Where the states begin.
-    pub fn start(&self) -> Start {
+    pub fn start(self) -> Start {
         if self.learned_start { Start::Learned } else { Start::Zero }
+    }
+}
+
+/// How symbols are read, where they are words or characters.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Net")]
+pub struct Symbols {
+    /// Features of a symbol; 0 for unit vectors instead of a learned table
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = size_or_zero)]
+    pub embedding: usize,
+}
+
+impl Symbols {
+    /// What a step reads of a vocabulary of so many symbols.
+    pub fn input(self, symbols: usize) -> Input {
+        match self.embedding {
+            0 => Input::OneHot { symbols },
+            size => Input::Embedding { symbols, size },
+        }
     }
 }
 
@@ -183,7 +206,8 @@ pub struct Output {
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
     /// Go on from the last state of --checkpoint, bit for bit as if never stopped; from the start if there is none.
-    /// All flags but --epochs and --patience must be those of the first run
+    /// The data and all flags must be those of the first run, but for --patience, and for --epochs unless the schedule
+    /// is a cosine, which falls over all epochs
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
     /// Updates between two writings of the last state
@@ -287,6 +311,7 @@ pub fn flag_of(entry: &str) -> String {
         "task.series.window" => "--window",
         "task.series.horizon" => "--horizon",
         "task.series.mean" | "task.series.std" => "the series of --data, or --test,",
+        "data" | "data.digest" => "--data",
         "updates" => "the size of --data, or --batches,",
         entry if entry.starts_with("options.clip") => "--clip or --clip-value",
         entry if entry.contains("vocabulary") || entry.contains("symbols") || entry == "model.outputs" => {

@@ -4,7 +4,7 @@ use super::paint;
 use super::specimen::{Small, describe};
 use crate::study::Specimen;
 use autograd::Report;
-use autograd::check::{Comparison, Tensor, Verdict};
+use autograd::check::{Comparison, DETACHED, Tensor, Verdict};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 use std::cmp::Reverse;
@@ -16,7 +16,9 @@ use std::process::ExitCode;
 #[command(after_help = "\
 Each weight, the input and each initial state is moved along a random direction. The slope of the loss is taken twice, \
 from the graph and from differences, in f64. The table has the worst first: how far the two lie apart, and how far they \
-may, which is what the differences themselves can be off.
+may, which is what the differences themselves can be off. A weight that takes no part in the loss has no gradient: the \
+table says that it is not connected, and it does not fail. With --tbptt the states are held at their values where they \
+are cut while a weight moves, since the slope of the loss itself would go through the cut.
 
 Example: sequences of different lengths, and the gradients of the gradients too
   rnn gradcheck --cell lstm --steps 5 --lengths 5,3,1 --order 2
@@ -61,7 +63,7 @@ pub fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let mut tensors: Vec<&Tensor> = report.tensors.iter().collect();
     let excess = |t: &Tensor| t.elements.iter().map(|e| e.excess()).fold(t.comparison.excess(), f64::max);
     tensors.sort_by(|a, b| {
-        let key = |t: &Tensor| (t.order, Reverse(t.verdict()));
+        let key = |t: &Tensor| (t.order, Reverse(t.verdict()), !t.is_detached());
         key(a).cmp(&key(b)).then(excess(b).total_cmp(&excess(a)))
     });
     let name = width(tensors.iter().map(|t| t.name.as_str()), "tensor");
@@ -79,6 +81,11 @@ pub fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
                 "{f}{:name$}  {:shape$} {:>10} {:>10}  {:>6}  {:>6}{f:#}",
                 "tensor", "shape", "symbolic", "numeric", "differ", "within"
             )?;
+        }
+        if tensor.is_detached() {
+            let f = paint::FAINT;
+            writeln!(out, "{:name$}  {its_shape:shape$} {f}{DETACHED}{f:#}", tensor.name)?;
+            continue;
         }
         let Comparison { analytic, numeric, tolerance, .. } = tensor.comparison;
         let (verdict, style) = (tensor.verdict(), paint::verdict(tensor.verdict() == Verdict::Pass));
@@ -112,8 +119,17 @@ pub fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
         }
         _ => ("FAIL", format!("{failed} of {all} gradients are wrong")),
     };
+    let names: Vec<String> = report.detached().map(|t| format!("`{}`", t.name)).collect();
+    let detached = match &names[..] {
+        [] => String::new(),
+        [one] => format!("; {one} is {DETACHED}"),
+        [first, .., last] if names.len() > 3 => {
+            format!("; {first} … {last}, {} in all, are {DETACHED}", names.len())
+        }
+        many => format!("; {} are {DETACHED}", many.join(", ")),
+    };
     let s = paint::verdict(report.passed());
-    writeln!(out, "{s}{word}{s:#} {rest}")
+    writeln!(out, "{s}{word}{s:#} {rest}{detached}")
 }
 
 fn to_json(report: &Report) -> serde_json::Value {
@@ -121,6 +137,7 @@ fn to_json(report: &Report) -> serde_json::Value {
         let Comparison { analytic, numeric, error, tolerance, .. } = t.comparison;
         json!({
             "name": t.name, "shape": t.shape.to_vec(), "order": t.order, "verdict": t.verdict().to_string().to_lowercase(),
+            "connected": t.connected,
             "norm": t.norm, "symbolic": analytic, "numeric": numeric, "error": error, "tolerance": tolerance,
         })
     };

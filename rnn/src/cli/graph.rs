@@ -6,7 +6,7 @@ use crate::study::Specimen;
 use autograd::draw;
 use clap::ValueEnum;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The unrolled net with its backpropagation through time, as text or as a picture
@@ -16,16 +16,17 @@ The net has an input x[t], a head and a loss at each step; its derivative is wha
 layer, variable and step: l0/h[2] is a state, ∂l0/h[2] its adjoint.
 
 Example: two layers of LSTM over four steps, as a picture
-  rnn graph --cell lstm --layers 2 --steps 4 --format svg -o lstm.svg")]
+  rnn graph --cell lstm --layers 2 --steps 4 -o lstm.svg")]
 pub struct Args {
     #[command(flatten)]
     net: Small,
     /// The forward part alone
     #[arg(long, help_heading = "Net")]
     forward: bool,
-    /// One node a line, a file for Graphviz, node-link data for programs, or a picture
-    #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Output")]
-    format: Format,
+    /// One node a line, a file for Graphviz, node-link data for programs, or a picture. If not given, what the end of
+    /// --output says (.txt, .dot, .json, .svg); text without it
+    #[arg(long, value_enum, help_heading = "Output")]
+    format: Option<Format>,
     /// Where to write it; standard output if not given
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
@@ -39,13 +40,36 @@ enum Format {
     Svg,
 }
 
+impl Format {
+    /// What the end of a file's name says; text if it has none, as `/dev/stdout`.
+    fn of(path: &Path) -> Result<Self, String> {
+        let Some(extension) = path.extension() else { return Ok(Self::Text) };
+        match extension.to_string_lossy().to_lowercase().as_str() {
+            "txt" | "text" => Ok(Self::Text),
+            "dot" | "gv" => Ok(Self::Dot),
+            "json" => Ok(Self::Json),
+            "svg" => Ok(Self::Svg),
+            other => Err(format!(
+                "{}: no format is called `{other}`; let the name end in .txt, .dot, .json or .svg, or give \
+                 --format text, dot, json or svg",
+                path.display()
+            )),
+        }
+    }
+}
+
 impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
+        let format = match (self.format, &self.output) {
+            (Some(format), _) => format,
+            (None, Some(path)) => Format::of(path)?,
+            (None, None) => Format::Text,
+        };
         let net = Specimen::try_from(self.net)?;
         let graph = net.network(!self.forward)?.graph;
         let options = draw::Options { backward: !self.forward, title: Some(describe(&net)) };
-        let mut text = match self.format {
+        let mut text = match format {
             Format::Text => graph.text(),
             Format::Dot => draw::dot(&graph, &options),
             Format::Json => draw::json(&graph, &options),

@@ -3,6 +3,7 @@
 //! A command returns its exit code or an error; an error is printed once, after `error:`, and makes the code 1. Usage
 //! errors are clap's and make it 2.
 
+mod advice;
 mod cells;
 mod compare;
 mod flags;
@@ -20,6 +21,7 @@ mod tour;
 mod trace;
 mod train;
 
+use crate::tasks::Described;
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
@@ -77,9 +79,20 @@ pub fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         let style = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
-        say(&format!("{style}error:{style:#} {error}"));
+        let flags = advice::flags(&*error).map_or(String::new(), |flags| format!(" ({flags})"));
+        say(&format!("{style}error:{style:#} {error}{flags}"));
         ExitCode::FAILURE
     })
+}
+
+/// What a model of a task is, and the command that uses it.
+fn kind(task: &Described) -> &'static str {
+    match task {
+        Described::Text { .. } => "a language model, for `rnn sample`",
+        Described::Sentiment { .. } => "a classifier of sentences, for `rnn predict`",
+        Described::Series { .. } => "a forecast of a series, for `rnn predict --data FILE`",
+        Described::Synthetic { .. } => "a model of a synthetic task, which has no words",
+    }
 }
 
 /// Writes a line to standard error, without styles unless it is a terminal. If it is closed there is nobody to tell.

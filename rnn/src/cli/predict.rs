@@ -66,7 +66,7 @@ impl Predict {
             (other, _) => {
                 return Err(format!(
                     "`{path}` holds {}; `rnn predict` wants a checkpoint of `rnn train sentiment` or `rnn train series`",
-                    other.kind()
+                    super::kind(other)
                 )
                 .into());
             }

@@ -3,9 +3,10 @@
 use super::flags::Output;
 use super::say;
 use crate::files::{FileError, check_writable, read, write_whole};
+use crate::model::Metrics;
 use crate::plot::{Chart, Look, Series, smoothed};
 use crate::tasks::Saved;
-use crate::train::{Event, Figure, History, Metrics, Progress, Task};
+use crate::train::{Event, Figure, History, Progress, Task};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 use std::fs::File;
@@ -121,7 +122,7 @@ impl<'a> Reporter<'a> {
         if !due {
             return;
         }
-        let mut line = self.entry("step", progress, batch, "");
+        let mut line = self.entry("step", progress, progress.epoch + 1, batch, "");
         line.insert("gradient norm".into(), json!(norm));
         line.insert("learning rate".into(), json!(learning_rate));
         self.write(line);
@@ -139,7 +140,7 @@ impl<'a> Reporter<'a> {
             Some(bar) => bar.println(line),
             None => say(&line),
         }
-        let mut line = self.entry("epoch", progress, train, "train ");
+        let mut line = self.entry("epoch", progress, progress.epoch, train, "train ");
         line.extend(self.figures(validation, "validation "));
         line.insert("best".into(), json!(best));
         self.write(line);
@@ -185,11 +186,19 @@ impl<'a> Reporter<'a> {
         figures.chain([(format!("{prefix}loss"), json!(metrics.loss))]).collect()
     }
 
-    fn entry(&self, event: &str, progress: &Progress, metrics: &Metrics, prefix: &str) -> Map<String, Value> {
+    /// A line of the log; epochs count from 1 here too.
+    fn entry(
+        &self,
+        event: &str,
+        progress: &Progress,
+        epoch: u64,
+        metrics: &Metrics,
+        prefix: &str,
+    ) -> Map<String, Value> {
         let mut line = Map::new();
         line.insert("event".into(), json!(event));
         line.insert("step".into(), json!(progress.step));
-        line.insert("epoch".into(), json!(progress.epoch));
+        line.insert("epoch".into(), json!(epoch));
         line.extend(self.figures(metrics, prefix));
         line
     }
@@ -209,17 +218,16 @@ impl<'a> Reporter<'a> {
     /// The loss over the updates: each batch's faint, their moving mean strong, the validation after each epoch.
     fn draw(&mut self, history: &History) {
         let Some(path) = &self.plot else { return };
-        let losses: Vec<f64> = history.training.iter().copied().map(f64::from).collect();
+        let (updates, losses): (Vec<f64>, Vec<f64>) = history.training.points().unzip();
         let numbered = |values: &[f64]| -> Vec<(f64, f64)> {
-            values.iter().enumerate().map(|(i, &loss)| ((i + 1) as f64, loss)).collect()
+            updates.iter().copied().zip(values.iter().copied()).collect()
         };
         let mut chart = Chart::new(&self.title, "update", "loss (mean of a batch)");
         chart.push(Series::new("training", Look::Faint, numbered(&losses)));
         let smooth = smoothed(&losses, losses.len() as f64 / 100.0);
         chart.push(Series::new("training, smoothed", Look::Line, numbered(&smooth)));
         let epoch = self.task.batches() as f64;
-        let validation =
-            history.validation.iter().enumerate().map(|(i, &loss)| ((i + 1) as f64 * epoch, f64::from(loss)));
+        let validation = history.validation.points().map(|(place, loss)| (place * epoch, loss));
         chart.push(Series::new("validation", Look::Second, validation));
         if let Err(error) = write_whole(path, chart.svg().as_bytes()) {
             self.failure.get_or_insert(format!("--plot: {error}"));
@@ -280,11 +288,11 @@ fn is_event(line: &str) -> bool {
 }
 
 /// Whether a line was written before the run stood at `step`, with `epoch` epochs finished: what came later is about to
-/// be written again.
+/// be written again. An epoch's last update has the step of the epoch's end, which may be still to come.
 fn told_before(line: &str, step: u64, epoch: u64) -> bool {
     let Ok(line) = serde_json::from_str::<Value>(line) else { return false };
     let at_most = |key: &str, most: u64| line.get(key).and_then(Value::as_u64).is_some_and(|n| n <= most);
-    at_most("step", step) && at_most("epoch", epoch)
+    at_most("step", step) && (line["event"] == "step" || at_most("epoch", epoch))
 }
 
 #[cfg(test)]
@@ -294,9 +302,9 @@ mod tests {
     #[test]
     fn a_log_is_cut_where_the_run_stands() {
         let before = |line| told_before(line, 20, 1);
-        assert!(before(r#"{"event":"step","step":20,"epoch":1}"#));
+        assert!(before(r#"{"event":"step","step":20,"epoch":2}"#));
         assert!(before(r#"{"event":"epoch","step":10,"epoch":1}"#));
-        assert!(!before(r#"{"event":"step","step":21,"epoch":1}"#));
+        assert!(!before(r#"{"event":"step","step":21,"epoch":2}"#));
         // The second epoch ends with update 20, and that is still to be told.
         assert!(!before(r#"{"event":"epoch","step":20,"epoch":2}"#));
         assert!(!before(r#"{"event":"test","test loss":0.1}"#));

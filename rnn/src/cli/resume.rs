@@ -22,7 +22,20 @@ pub fn resume<'a>(
         )
         .into());
     }
+    if let (Some(was), Some(now)) = (&before.data, &saved.data)
+        && was.digest != now.digest
+    {
+        let [path, was, now] = [&save.last, &was.path, &now.path].map(|path| path.display());
+        return Err(format!(
+            "cannot go on from `{path}`: it was trained on `{was}`, and `{now}` now holds other data; \
+             give the data of the first run with --data, or leave out --resume to begin anew"
+        )
+        .into());
+    }
     trainer.resume(&save.best, &save.last).map_err(|error| match error {
+        TrainError::Epochs { was, .. } => {
+            format!("{error}; give --epochs {was}, or leave out --resume to begin anew").into()
+        }
         TrainError::Differs { path, difference } => format!(
             "cannot go on from `{}`: {} was {} and is now {}; \
              give the flags and the data of the first run, or leave out --resume to begin anew",

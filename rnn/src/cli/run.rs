@@ -5,9 +5,10 @@ use super::progress::Reporter;
 use super::resume::resume;
 use super::say;
 use crate::files::check_writable;
+use crate::model::Networks;
 use crate::parameters::Parameters;
-use crate::tasks::{Described, Saved};
-use crate::train::{Finish, Networks, Save, Task, Trainer};
+use crate::tasks::{Described, Saved, Source};
+use crate::train::{Finish, Save, Task, Trainer};
 use clap::Args;
 use std::cell::Cell;
 use std::process::ExitCode;
@@ -26,8 +27,8 @@ pub struct Common {
 
 impl Common {
     /// Trains on a task to the end, or until Ctrl-C.
-    pub(super) fn train(&self, task: &dyn Task, described: Described) -> super::Result {
-        self.train_and(task, described, |_| Ok(()))
+    pub(super) fn train(&self, task: &dyn Task, described: Described, data: Option<Source>) -> super::Result {
+        self.train_and(task, described, data, |_| Ok(()))
     }
 
     /// Trains, and shows the best parameters to `after` when the run is over, before the test part is told.
@@ -35,6 +36,7 @@ impl Common {
         &self,
         task: &dyn Task,
         described: Described,
+        data: Option<Source>,
         after: impl FnOnce(&Parameters) -> Result<(), Box<dyn std::error::Error>>,
     ) -> super::Result {
         let saved = Saved {
@@ -43,6 +45,7 @@ impl Common {
             options: self.training.options(),
             batch_size: self.training.batch_size,
             updates: task.batches(),
+            data,
         };
         self.output.are_different()?;
         let save = self.save()?;

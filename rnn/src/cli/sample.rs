@@ -39,7 +39,7 @@ impl Sample {
     pub fn run(self) -> super::Result {
         let (saved, parameters) = Saved::load(&self.checkpoint)?;
         let Described::Text { level, vocabulary, .. } = &saved.task else {
-            let (path, kind) = (self.checkpoint.display(), saved.task.kind());
+            let (path, kind) = (self.checkpoint.display(), super::kind(&saved.task));
             return Err(format!(
                 "`{path}` holds {kind}; `rnn sample` wants a checkpoint of `rnn train text`"
             )

@@ -33,10 +33,10 @@ pub struct Small {
     /// Read each sequence in both directions
     #[arg(long)]
     bidirectional: bool,
-    /// Cut the gradient every K steps: truncated BPTT
+    /// Cut the gradient every K steps: truncated BPTT. A gradient check holds the cut states at their values
     #[arg(long, value_name = "K")]
     tbptt: Option<usize>,
-    /// Sequences of these lengths, one for each; the batch is as large as the list
+    /// Sequences of these lengths, each from 1 to --steps; the batch is as large as the list
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', conflicts_with = "batch")]
     lengths: Option<Vec<usize>>,
 }

@@ -4,14 +4,11 @@ use std::fmt::Write;
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The most blocks of a strip.
-const WIDEST: usize = 64;
-
-/// `values` as blocks: −`largest` is the lowest, +`largest` the highest. Of a long vector, each block is the number
-/// of its group that is furthest from zero. Styled for [`anstream`]: red below zero and blue above, the paler the
+/// `values` as blocks, at most `widest` of them: −`largest` is the lowest, +`largest` the highest. Of a long vector, each
+/// block is the number of its group that is furthest from zero. Styled for [`anstream`]: red below zero and blue above, the paler the
 /// nearer; without colours the heights say the same.
-pub fn strip(values: &[f32], largest: f32) -> String {
-    let group = values.len().div_ceil(WIDEST).max(1);
+pub fn strip(values: &[f32], largest: f32, widest: usize) -> String {
+    let group = per_block(values.len(), widest);
     let furthest =
         |group: &[f32]| group.iter().copied().fold(0.0, |a: f32, b| if b.abs() > a.abs() { b } else { a });
     let mut drawn = String::new();
@@ -36,9 +33,9 @@ fn colour(share: f32) -> anstyle::Ansi256Color {
     anstyle::Ansi256Color(if share < 0.0 { NEGATIVE[step] } else { POSITIVE[step] })
 }
 
-/// How many numbers a block stands for.
-pub fn per_block(length: usize) -> usize {
-    length.div_ceil(WIDEST).max(1)
+/// How many numbers a block stands for, where at most `widest` blocks have room.
+pub fn per_block(length: usize, widest: usize) -> usize {
+    length.div_ceil(widest.max(1)).max(1)
 }
 
 #[cfg(test)]
@@ -46,7 +43,7 @@ mod tests {
     use super::*;
 
     fn plain(values: &[f32], largest: f32) -> String {
-        anstream::adapter::strip_str(&strip(values, largest)).to_string()
+        anstream::adapter::strip_str(&strip(values, largest, 64)).to_string()
     }
 
     #[test]
@@ -61,6 +58,6 @@ mod tests {
         let mut values = vec![0.1; 128];
         values[5] = -1.0;
         let drawn: Vec<char> = plain(&values, 1.0).chars().collect();
-        assert_eq!((drawn.len(), drawn[2], per_block(128)), (64, '▁', 2));
+        assert_eq!((drawn.len(), drawn[2], per_block(128, 64)), (64, '▁', 2));
     }
 }

@@ -1,16 +1,16 @@
 //! `rnn train`: from a file to a trained net.
 
-use super::flags::{Training, at_least_one, share, size};
+use super::flags::{Symbols, Training, Whole, at_least_one, share, size};
 use super::run::Common;
 use super::say;
 use crate::data::synthetic::{Adding, CopyMemory, TemporalOrder};
-use crate::data::{Fractions, Series, file, labelled, series};
+use crate::data::{Digest, Fractions, Series, file, labelled, series};
 use crate::files::{check_writable, write_whole};
 use crate::infer::forecast;
 use crate::model::{Head, Input, Loss, Model};
 use crate::parameters::Parameters;
 use crate::plot::{self, Chart, Look};
-use crate::tasks::{Described, Forecast, Level, Sentiment, Synthetic, SyntheticKind, Text};
+use crate::tasks::{Described, Forecast, Level, Sentiment, Source, Synthetic, SyntheticKind, Text};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -67,14 +67,16 @@ pub struct TextArgs {
     /// Steps of a window: how far the gradient goes back
     #[arg(long, default_value_t = 50, value_name = "T", value_parser = at_least_one::<usize>)]
     steps: usize,
-    /// Words kept, the most frequent first; the others become <unk>
+    /// With --level word: words kept, the most frequent first; the others become <unk>
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = at_least_one::<usize>)]
     vocabulary: usize,
-    /// Occurrences that a word needs
+    /// With --level word: occurrences that a word needs
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = at_least_one::<usize>)]
     min_count: usize,
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    symbols: Symbols,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -117,6 +119,10 @@ pub struct SentimentArgs {
     min_count: usize,
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    symbols: Symbols,
+    #[command(flatten)]
+    whole: Whole,
 }
 
 /// `rnn train series`
@@ -152,6 +158,8 @@ pub struct SeriesArgs {
     forecast: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    whole: Whole,
 }
 
 /// `rnn train adding`, `copy` and `temporal-order`
@@ -170,6 +178,8 @@ pub struct SyntheticArgs {
     batches: usize,
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    whole: Whole,
 }
 
 impl Train {
@@ -206,29 +216,17 @@ impl Train {
 
 impl TextArgs {
     fn run(self) -> super::Result {
-        if self.common.net.bidirectional {
-            return Err(
-                "--bidirectional cannot go with `train text`: the net would read what it is to guess".into(),
-            );
-        }
-        if self.common.net.learned_start {
-            return Err("--learned-start cannot go with `train text`, which carries the state from window to window: \
-                        leave it out"
-                .into());
-        }
         let text = file::read(&self.data)?;
         let level = Level::from(self.level);
         let vocabulary = level.vocabulary(&text, self.min_count, Some(self.vocabulary))?;
         let symbols = vocabulary.encode_all(level.symbols(&text))?;
         let n = vocabulary.len();
-        let model = self.common.model(
-            symbols_input(self.common.net.embedding, n),
-            Head::EachStep,
-            n,
-            Loss::CrossEntropy,
-        )?;
+        // A net that read backwards would see what it is to guess, and its state is carried from window to window.
+        let input = self.symbols.input(n);
+        let model = self.common.model(input, Whole::default(), Head::EachStep, n, Loss::CrossEntropy)?;
         let task = Text::new(model, level, &symbols, self.steps, self.common.training.batch_size)?;
-        self.common.train(&task, Described::Text { level, vocabulary, steps: self.steps })
+        let source = Source::new(&self.data, Digest::default().text(&text));
+        self.common.train(&task, Described::Text { level, vocabulary, steps: self.steps }, Some(source))
     }
 }
 
@@ -244,10 +242,13 @@ impl SentimentArgs {
             Pooling::Mean => Head::Mean,
         };
         let classes = data.classes.clone();
-        let input = symbols_input(self.common.net.embedding, vocabulary.len());
-        let model = self.common.model(input, head, classes.len(), Loss::CrossEntropy)?;
+        let input = self.symbols.input(vocabulary.len());
+        let model = self.common.model(input, self.whole, head, classes.len(), Loss::CrossEntropy)?;
         let task = Sentiment::new(model, &data, parts, &vocabulary, batch_size, seed)?;
-        self.common.train(&task, Described::Sentiment { vocabulary, classes })
+        let digest = data.sentences.iter().fold(Digest::default(), |digest, sentence| digest.text(sentence));
+        let digest = data.labels.iter().fold(digest, |digest, &label| digest.text(&data.classes[label]));
+        let source = Source::new(&self.data, digest);
+        self.common.train(&task, Described::Sentiment { vocabulary, classes }, Some(source))
     }
 }
 
@@ -257,7 +258,8 @@ impl SeriesArgs {
         let fractions = Fractions { validation: 0.1, test: self.test };
         let series = Series::new(&values, fractions)?;
         let (mean, std) = (series.mean, series.std);
-        let model = self.common.model(Input::Reals { size: 1 }, Head::Last, 1, Loss::MeanSquared)?;
+        let input = Input::Reals { size: 1 };
+        let model = self.common.model(input, self.whole, Head::Last, 1, Loss::MeanSquared)?;
         let Training { seed, batch_size, .. } = self.common.training;
         let (column, window, horizon) = (self.column, self.window, self.horizon);
         let task = Forecast::new(model, series, window, horizon, batch_size, seed)?;
@@ -265,7 +267,8 @@ impl SeriesArgs {
             check_writable(path).map_err(|e| format!("--forecast: {e}"))?;
         }
         let described = Described::Series { column: column.clone(), window, horizon, mean, std };
-        self.common.train_and(&task, described, |best| match &self.forecast {
+        let source = Source::new(&self.data, Digest::default().numbers(&values));
+        self.common.train_and(&task, described, Some(source), |best| match &self.forecast {
             Some(path) => draw_forecast(&task, column.as_deref(), best, path),
             None => Ok(()),
         })
@@ -297,16 +300,12 @@ fn draw_forecast(
 impl SyntheticArgs {
     fn run(self, name: &str, length: usize, kind: SyntheticKind) -> super::Result {
         let (input, head, outputs, loss) = kind.shape();
-        let model = self.common.model(input, head, outputs, loss)?;
+        let model = self.common.model(input, self.whole, head, outputs, loss)?;
         let Training { seed, batch_size, .. } = self.common.training;
         let task = Synthetic::new(model, kind, batch_size, self.batches, seed)?;
         say(&format!("baseline: a net without memory has a loss of {:.4}", task.kind().baseline()));
-        self.common.train(&task, Described::Synthetic { name: name.into(), length })
+        self.common.train(&task, Described::Synthetic { name: name.into(), length }, None)
     }
-}
-
-fn symbols_input(embedding: usize, symbols: usize) -> Input {
-    if embedding == 0 { Input::OneHot { symbols } } else { Input::Embedding { symbols, size: embedding } }
 }
 
 /// Forty gigabytes of weights, and as much again for the gradient and for each moment of the optimiser.
@@ -316,6 +315,7 @@ impl Common {
     fn model(
         &self,
         input: Input,
+        whole: Whole,
         head: Head,
         outputs: usize,
         loss: Loss,
@@ -326,9 +326,9 @@ impl Common {
             input,
             hidden: net.hidden,
             layers: net.layers,
-            bidirectional: net.bidirectional,
+            bidirectional: whole.bidirectional,
             dropout: net.dropout,
-            start: net.start(),
+            start: whole.start(),
             window: net.tbptt,
             head,
             outputs,
@@ -342,7 +342,7 @@ impl Common {
         if parameters > MOST_PARAMETERS {
             return Err(format!(
                 "a net of {parameters:.1e} parameters is more than {MOST_PARAMETERS:.0e}: \
-                 give a smaller --hidden, --layers or --embedding"
+                 give a smaller --hidden or fewer --layers"
             )
             .into());
         }

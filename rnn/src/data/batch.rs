@@ -7,7 +7,7 @@ use ndarray::{Array2, Array3, Axis};
 pub struct Classification {
     /// Symbol ids, `[time, batch]`. Beyond a sequence's length stands id 0: a valid id, which the lengths mask.
     pub inputs: Array2<usize>,
-    /// The length of each sequence, `[batch]`, none above `time`.
+    /// The length of each sequence, `[batch]`, none above `time`. A net wants at least 1.
     pub lengths: Vec<usize>,
     /// The class of each sequence, `[batch]`.
     pub targets: Vec<usize>,

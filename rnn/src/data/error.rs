@@ -88,14 +88,12 @@ pub enum Error {
         name: String,
     },
     /// No column was named and none could be chosen.
-    #[error("{}: which column holds the {what}? name one of {} with `{option}`", path.display(), listed(columns))]
+    #[error("{}: which column holds the {what}? name one of {}", path.display(), listed(columns))]
     WhichColumn {
         /// The file.
         path: PathBuf,
         /// What is looked for.
         what: &'static str,
-        /// The option of the command line that names the column.
-        option: &'static str,
         /// The names that exist.
         columns: Vec<String>,
     },
@@ -141,7 +139,7 @@ pub enum Error {
         class: String,
     },
     /// The list of classes is not a list of two or more different names.
-    #[error("classes `{}`: give two or more different names, as in `--classes a,b,c`", classes.join(","))]
+    #[error("classes `{}`: give two or more different names", classes.join(","))]
     Classes {
         /// The list as given.
         classes: Vec<String>,
@@ -180,7 +178,7 @@ pub enum Error {
     /// A series has too few values.
     #[error(
         "the series has {found} values; a window of {window} and a horizon of {horizon} need at least {needed}: \
-         give more values or a smaller --window"
+         give more values or a smaller window"
     )]
     ShortSeries {
         /// How many values there are.
@@ -195,7 +193,7 @@ pub enum Error {
     /// A text has too few symbols.
     #[error(
         "{found} symbols of text do not fill {batch} parallel streams, which need at least {needed}: \
-         give more text or a smaller --batch-size"
+         give more text or take fewer streams"
     )]
     ShortText {
         /// How many symbols there are.

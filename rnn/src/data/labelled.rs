@@ -39,8 +39,8 @@ pub fn read(
 ) -> Result<Labelled> {
     let accepted = Accepted::new(classes)?;
     let table = Table::read(path)?;
-    let text = named_or_found(&table, text, &TEXT, "text", "--text")?;
-    let label = named_or_found(&table, label, &LABEL, "label", "--label")?;
+    let text = named_or_found(&table, text, &TEXT, "text")?;
+    let label = named_or_found(&table, label, &LABEL, "label")?;
 
     let mut sentences = Vec::new();
     for (line, sentence) in table.column(text)? {
@@ -68,11 +68,10 @@ fn named_or_found<'a>(
     named: Option<&'a str>,
     candidates: &[&str],
     what: &'static str,
-    option: &'static str,
 ) -> Result<&'a str> {
     let is_candidate = |column: &&String| candidates.iter().any(|name| column.eq_ignore_ascii_case(name));
     named.or_else(|| table.columns().iter().find(is_candidate).map(String::as_str)).ok_or_else(|| {
-        Error::WhichColumn { path: table.path().into(), what, option, columns: table.columns().to_vec() }
+        Error::WhichColumn { path: table.path().into(), what, columns: table.columns().to_vec() }
     })
 }
 
@@ -110,11 +109,10 @@ impl<'a> Accepted<'a> {
 
     fn refusal(&self, path: &Path, line: usize, label: &str) -> Error {
         let (accepted, mend) = match self {
-            Self::Sentiment => (
-                "0/1, neg/pos, negative/positive".to_owned(),
-                "correct it, or name the classes of the file with `--classes a,b,c`",
-            ),
-            Self::Named(names) => (names.join(", "), "correct it, or add it to `--classes a,b,c`"),
+            Self::Sentiment => {
+                ("0/1, neg/pos, negative/positive".to_owned(), "correct it, or name the classes of the file")
+            }
+            Self::Named(names) => (names.join(", "), "correct it, or add it to the classes"),
         };
         Error::Label { path: path.into(), line, label: label.trim().into(), accepted, mend }
     }
@@ -172,7 +170,7 @@ mod tests {
             label.contains("t.tsv:3: label `2` is not one of 0/1, neg/pos, negative/positive"),
             "{label}"
         );
-        assert!(label.contains("--classes a,b,c"), "{label}");
+        assert!(label.contains("name the classes of the file"), "{label}");
         assert!(said("text\tlabel\na\tx\nb\ty\nc\tX\n", Some(&["x", "y"])).contains(":4: label `X`"));
         assert!(
             said("text\tlabel\na\t0\n", None)

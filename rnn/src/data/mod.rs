@@ -28,6 +28,7 @@
 
 pub mod batch;
 pub mod corpus;
+mod digest;
 mod error;
 pub mod file;
 pub mod labelled;
@@ -40,6 +41,7 @@ pub mod vocabulary;
 pub mod words;
 
 pub use batch::{Classification, Regression, Transduction};
+pub use digest::Digest;
 pub use error::{Error, Result};
 pub use labelled::Labelled;
 pub use series::Series;

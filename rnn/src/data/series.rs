@@ -43,12 +43,7 @@ pub fn read(path: &Path, column: Option<&str>) -> Result<Vec<f64>> {
         (Some(name), _) => name,
         (None, [only]) => only,
         (None, columns) => {
-            return Err(Error::WhichColumn {
-                path: path.into(),
-                what: "series",
-                option: "--column",
-                columns: columns.to_vec(),
-            });
+            return Err(Error::WhichColumn { path: path.into(), what: "series", columns: columns.to_vec() });
         }
     };
     let number = |(line, text): (usize, &str)| {
@@ -162,7 +157,7 @@ mod tests {
             outcome("year,x\n1,5\n", None)
                 .unwrap_err()
                 .to_string()
-                .contains("one of `year`, `x` with `--column`")
+                .contains("which column holds the series? name one of `year`, `x`")
         );
     }
 

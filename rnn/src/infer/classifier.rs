@@ -2,10 +2,9 @@
 
 use super::{InferError, agree, softmax, symbols};
 use crate::data::{Classification, Vocabulary, words};
-use crate::model::{Feed, Mode, Model};
+use crate::model::{Feed, Mode, Model, Networks};
 use crate::parameters::Parameters;
 use crate::tasks::Sentiment;
-use crate::train::Networks;
 use autograd::{NodeId, eval};
 
 /// How many beginnings of a sentence are read side by side for a trace: a bound on memory.
@@ -99,7 +98,7 @@ impl<'a> Classifier<'a> {
             let feed = Feed::padded(Classification::padded(&beginnings), 8);
             let network =
                 self.networks.network(feed.steps(), feed.batch(), false).map_err(InferError::from)?;
-            let point = network.point(self.parameters, &feed, &[], 0);
+            let point = network.point(self.parameters, &feed, &[], 0)?;
             let wanted: Vec<NodeId> = network.outputs.iter().chain(&network.states).copied().collect();
             let values: Vec<_> =
                 eval(&network.graph, &point, &wanted)?.into_iter().map(autograd::Value::into_float).collect();

@@ -1,10 +1,10 @@
 //! Forecasts of a series: on its test part beside the truth, and after its end.
 
 use super::InferError;
-use crate::model::{Feed, Mode, Model};
+use crate::model::{Feed, Mode, Model, Networks, StepError};
 use crate::parameters::Parameters;
 use crate::tasks::Forecast;
-use crate::train::{Networks, StepError, Task};
+use crate::train::Task;
 use autograd::Value;
 use ndarray::{Array2, Array3};
 

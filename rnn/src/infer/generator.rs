@@ -31,7 +31,7 @@ impl Generator {
         let zero = |&id: &NodeId| Ok(ArrayD::zeros(&*network.graph.node(id)?.ty.shape));
         let start: Vec<ArrayD<f32>> =
             network.start.iter().map(zero).collect::<Result<_, autograd::Error>>()?;
-        let point = network.point(parameters, &symbol(0, model.outputs), &start, 0);
+        let point = network.point(parameters, &symbol(0, model.outputs), &start, 0)?;
         let wanted = network.outputs.iter().chain(&network.last).copied().collect();
         Ok(Self { network, point, wanted, unknown: vocabulary.unknown(), logits: Vec::new() })
     }

@@ -118,6 +118,26 @@ pub enum ModelError {
         /// The range.
         need: &'static str,
     },
+    /// Not one length for each sequence.
+    #[error("{found} lengths were given for {batch} sequences: give one for each")]
+    Lengths {
+        /// How many lengths.
+        found: usize,
+        /// How many sequences.
+        batch: usize,
+    },
+    /// A length is 0 or above the number of steps.
+    #[error(
+        "sequence {sequence} of the batch has the length {found}: it must be at least 1 and at most {steps}, the number of steps"
+    )]
+    Length {
+        /// Which sequence, from 1.
+        sequence: usize,
+        /// Its length.
+        found: usize,
+        /// The number of steps.
+        steps: usize,
+    },
     /// A learned start and a state carried from batch to batch exclude each other.
     #[error(
         "a learned initial state cannot go with a state that is carried from batch to batch: take one of them"
@@ -132,7 +152,7 @@ pub enum ModelError {
         source: crate::init::InitError,
     },
     /// The forget gate's bias was given for a cell without one.
-    #[error("the cell `{cell}` has no forget gate: leave out the forget bias (--forget-bias)")]
+    #[error("the cell `{cell}` has no forget gate: leave out the forget bias")]
     NoForgetGate {
         /// The cell.
         cell: String,

@@ -1,10 +1,18 @@
-//! Models: an input, layers of a cell, a head and a loss.
+//! Models: an input, layers of a cell, a head and a loss. A [`Network`] is one unrolled over time, and [`Networks`] give
+//! the gradients of batches of any size.
 
 mod config;
 mod initial;
 mod loss;
+mod metrics;
 mod network;
+mod networks;
 
 pub use config::{Head, Inits, Input, Model, ModelError, Start};
 pub use loss::Loss;
+pub(crate) use metrics::Tally;
+pub(crate) use network::lengths_fit;
+
+pub use metrics::Metrics;
 pub use network::{Feed, Mode, Network};
+pub use networks::{Networks, Outcome, StepError};

@@ -42,7 +42,8 @@ pub struct Network {
     pub outputs: Vec<NodeId>,
     /// The last states, `[layers · directions, batch, size]`; none unless states are carried.
     pub last: Vec<NodeId>,
-    /// For each step, the first state of the last layer in its first direction, `[batch, size]`.
+    /// For each step, the first state of the last layer in its first direction, `[batch, size]`; none for a cell
+    /// without memory.
     pub states: Vec<NodeId>,
     /// The parameters by name.
     pub parameters: Vec<(String, NodeId)>,
@@ -70,6 +71,25 @@ impl Feed {
     /// The number of sequences.
     pub fn batch(&self) -> usize {
         self.x.shape()[1]
+    }
+
+    /// Whether the lengths are those of the batch.
+    ///
+    /// # Errors
+    /// If there is not one for each sequence, at least 1 and at most the number of steps.
+    pub fn check_lengths(&self) -> Result<(), ModelError> {
+        self.lengths.as_ref().map_or(Ok(()), |lengths| lengths_fit(lengths, self.batch(), self.steps()))
+    }
+}
+
+/// Whether there is one length for each sequence of a batch, at least 1 and at most the number of steps.
+pub(crate) fn lengths_fit(lengths: &[usize], batch: usize, steps: usize) -> Result<(), ModelError> {
+    if lengths.len() != batch {
+        return Err(ModelError::Lengths { found: lengths.len(), batch });
+    }
+    match lengths.iter().position(|&length| length == 0 || length > steps) {
+        None => Ok(()),
+        Some(place) => Err(ModelError::Length { sequence: place + 1, found: lengths[place], steps }),
     }
 }
 
@@ -128,12 +148,7 @@ impl Model {
         let (y, targets) = self.targets(&g, steps, batch);
         // Beyond its length a sequence has no loss, whatever its targets are.
         let each = self.head == Head::EachStep;
-        let live = |t: usize| {
-            let g = &g;
-            lengths
-                .filter(|_| each)
-                .map(|lengths| lengths.greater(g.constant(Value::Index(arr0(t).into_dyn()))))
-        };
+        let live = |t: usize| run.live.as_ref().filter(|_| each).map(|live| live[t]);
         let live: Vec<Option<Expr>> = (0..targets.len()).map(live).collect();
         let count = self.count(&g, &targets, &live, lengths, steps, batch).named("count");
         let over = if self.loss.is_of_classes() { count.max(1.0) } else { count };
@@ -167,7 +182,9 @@ impl Model {
             count: count.id(),
             outputs: ids(&outputs),
             last: ids(&last),
-            states: top.map_or_else(Vec::new, |run| run.states.iter().map(|s| s[0].id()).collect()),
+            states: top.map_or_else(Vec::new, |run| {
+                run.states.iter().filter_map(|s| Some(s.first()?.id())).collect()
+            }),
             parameters: wrt.iter().map(|w| (w.name(), w.id())).collect(),
             gradients: ids(&gradients),
             graph: g.graph()?,
@@ -281,13 +298,17 @@ fn real<'g>(g: &'g Builder, lengths: Expr<'g>, steps: usize) -> Expr<'g> {
 
 impl Network {
     /// The point at which the graph is read for a batch.
+    ///
+    /// # Errors
+    /// If there is not one length for each sequence, at least 1 and at most the number of steps.
     pub fn point(
         &self,
         parameters: &Parameters,
         feed: &Feed,
         start: &[ArrayD<f32>],
         seed: usize,
-    ) -> Point<f32> {
+    ) -> Result<Point<f32>, ModelError> {
+        feed.check_lengths()?;
         let mut point = Point::new();
         for (name, id) in &self.parameters {
             if let Some(value) = parameters.get(name) {
@@ -308,7 +329,7 @@ impl Network {
         for (&id, value) in self.start.iter().zip(start) {
             point.set(id, value.clone());
         }
-        point
+        Ok(point)
     }
 
     /// The first node that is not finite, by its name and op, for a message: where a NaN arose.

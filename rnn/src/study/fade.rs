@@ -29,7 +29,7 @@ pub fn fade(model: &Model, steps: usize, batch: usize, seed: u64) -> Result<Vec<
     let y = network.graph.node(network.y)?.ty.shape.clone();
     let y = Value::Index(ArrayD::zeros(&y[..]));
     let feed = Feed { x: x.into(), y, lengths: None };
-    let point = network.point(&model.first_parameters(seed)?, &feed, &[], 0).cast::<f64>();
+    let point = network.point(&model.first_parameters(seed)?, &feed, &[], 0)?.cast::<f64>();
     let adjoints: Vec<Option<NodeId>> =
         network.states.iter().map(|&h| network.graph.adjoint(h, 0)).collect::<Result<_, _>>()?;
     let found: Vec<NodeId> = adjoints.iter().copied().flatten().collect();

@@ -11,9 +11,11 @@
 //! ```
 
 mod fade;
+mod learns;
 mod sentence;
 mod specimen;
 
 pub use fade::fade;
+pub use learns::{Lesson, learns};
 pub use sentence::{check_sentence, network_of};
 pub use specimen::Specimen;

@@ -38,7 +38,7 @@ pub fn check_sentence(
     let x = Array1::from(Sentiment::encode(vocabulary, sentence)?).insert_axis(Axis(1)).into_dyn();
     let y = Array1::from(vec![class]).into_dyn();
     let feed = Feed { x: Value::Index(x), y: Value::Index(y), lengths: None };
-    let point = network.point(parameters, &feed, &[], 0).cast();
+    let point = network.point(parameters, &feed, &[], 0)?.cast();
     let g = Builder::resume(network.graph.clone());
     Ok(Check::new(g.expr(network.loss)).at(point).run()?)
 }

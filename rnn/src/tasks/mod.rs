@@ -7,7 +7,7 @@ mod series;
 mod synthetic;
 mod text;
 
-pub use saved::{Described, Saved, SavedError};
+pub use saved::{Described, Saved, SavedError, Source};
 pub use sentiment::Sentiment;
 pub use series::Forecast;
 pub use synthetic::{Synthetic, SyntheticKind};

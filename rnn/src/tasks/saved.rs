@@ -2,7 +2,7 @@
 
 use super::Level;
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::data::Vocabulary;
+use crate::data::{Digest, Vocabulary};
 use crate::model::{Model, ModelError};
 use crate::parameters::Parameters;
 use crate::train::Options;
@@ -22,6 +22,25 @@ pub struct Saved {
     pub batch_size: usize,
     /// Updates of an epoch.
     pub updates: usize,
+    /// What it was trained on; nothing for a synthetic task, which makes its own data.
+    #[serde(default)]
+    pub data: Option<Source>,
+}
+
+/// A file of data, and a digest of what was read from it: so that a run that goes on goes on with the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The file, as it was named.
+    pub path: PathBuf,
+    /// The digest of the text, of the sentences and their labels, or of the values.
+    pub digest: String,
+}
+
+impl Source {
+    /// A file and the digest of what was read from it.
+    pub fn new(path: &Path, digest: Digest) -> Self {
+        Self { path: path.into(), digest: digest.hex() }
+    }
 }
 
 /// A task, as far as using its model needs it.

@@ -1,8 +1,8 @@
 //! The class of a sentence, from the last state.
 
 use crate::data::{Classification, Error, Fractions, Labelled, Split, Vocabulary, batches, split, words};
-use crate::model::{Feed, Mode, Model};
-use crate::train::{Figure, Metrics, Task};
+use crate::model::{Feed, Metrics, Mode, Model};
+use crate::train::{Figure, Task};
 
 /// Sentences longer than this are cut: their end says what they say.
 const LONGEST: usize = 400;

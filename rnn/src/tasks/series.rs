@@ -1,8 +1,8 @@
 //! The forecast of a real-valued series, such as a price.
 
 use crate::data::{Error, Regression, Series, batches};
-use crate::model::{Feed, Mode, Model};
-use crate::train::{Figure, Metrics, Task};
+use crate::model::{Feed, Metrics, Mode, Model};
+use crate::train::{Figure, Task};
 use std::ops::Range;
 
 /// Windows of a series, each with the value some steps after it.

@@ -2,8 +2,8 @@
 
 use crate::data::Error;
 use crate::data::synthetic::{Adding, CopyMemory, TemporalOrder};
-use crate::model::{Feed, Head, Input, Loss, Mode, Model};
-use crate::train::{Figure, Metrics, Task};
+use crate::model::{Feed, Head, Input, Loss, Metrics, Mode, Model};
+use crate::train::{Figure, Task};
 use std::ops::Range;
 
 /// Which task.

@@ -2,8 +2,8 @@
 
 use crate::data::corpus::{self, Streams};
 use crate::data::{Error, Vocabulary, words};
-use crate::model::{Feed, Mode, Model};
-use crate::train::{Figure, Metrics, Task};
+use crate::model::{Feed, Metrics, Mode, Model};
+use crate::train::{Figure, Task};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
 

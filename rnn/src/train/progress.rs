@@ -1,7 +1,6 @@
 //! Where a run stands: all that resuming needs besides arrays.
 
-use super::networks::Tally;
-use ndarray::{ArrayD, arr1};
+use crate::model::Tally;
 use serde::{Deserialize, Serialize};
 
 /// Where a run stands. Every random choice is a function of the seed and these counters, so a run that is
@@ -33,33 +32,4 @@ pub struct Best {
     pub accuracy: Option<f64>,
     /// The epoch after which it was reached, from 1.
     pub epoch: u64,
-}
-
-/// The losses of a run.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct History {
-    /// The mean loss of the batch of each update.
-    pub training: Vec<f32>,
-    /// The mean loss over the validation part after each epoch.
-    pub validation: Vec<f32>,
-}
-
-impl History {
-    const TRAINING: &str = "history/training";
-    const VALIDATION: &str = "history/validation";
-
-    /// As a checkpoint holds it.
-    pub(super) fn arrays(&self) -> [(String, ArrayD<f32>); 2] {
-        [(Self::TRAINING, &self.training), (Self::VALIDATION, &self.validation)]
-            .map(|(name, losses)| (name.into(), arr1(losses).into_dyn()))
-    }
-
-    /// Takes it out of a checkpoint's arrays, and leaves the others.
-    pub(super) fn take(arrays: &mut Vec<(String, ArrayD<f32>)>) -> Self {
-        let mut take = |wanted: &str| {
-            let at = arrays.iter().position(|(name, _)| name == wanted);
-            at.map_or_else(Vec::new, |at| arrays.remove(at).1.into_iter().collect())
-        };
-        Self { training: take(Self::TRAINING), validation: take(Self::VALIDATION) }
-    }
 }

@@ -66,6 +66,12 @@ impl Schedule {
             Some(step) => self.decay.factor(step, total.saturating_sub(self.warmup)),
         }
     }
+
+    /// Whether the factor depends on how many steps there are in all: then a run cannot go on for longer than was said
+    /// at its start.
+    pub fn needs_total(&self) -> bool {
+        matches!(self.decay, Decay::Cosine { .. })
+    }
 }
 
 impl Decay {
@@ -183,6 +189,18 @@ mod tests {
     fn totals_without_room_for_a_decay_are_safe() {
         check("cosine:0.5", 0, &[(0, 0.5)]);
         check("warmup:8+cosine", 4, &[(3, 4.0 / 9.0), (8, 0.0)]);
+    }
+
+    /// By the meaning of the words: whether any step's factor changes with the total.
+    #[test]
+    fn only_what_changes_with_the_total_needs_it() {
+        for text in ["constant", "cosine", "cosine:0.1", "step:3:0.5", "warmup:5+constant", "warmup:5+cosine"]
+        {
+            let schedule: Schedule = text.parse().unwrap();
+            let changes =
+                (0..30).any(|t| schedule.factor(t, 20).to_bits() != schedule.factor(t, 30).to_bits());
+            assert_eq!(schedule.needs_total(), changes, "{text}");
+        }
     }
 
     #[test]

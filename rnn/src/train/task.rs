@@ -1,6 +1,6 @@
 //! What is learned: batches, and what their losses mean.
 
-use crate::model::{Feed, Mode, Model};
+use crate::model::{Feed, Metrics, Mode, Model};
 
 /// A source of batches for a model, and the reading of its losses.
 pub trait Task {
@@ -32,15 +32,6 @@ pub trait Task {
     fn score(&self, metrics: &Metrics) -> f64 {
         metrics.loss
     }
-}
-
-/// Means over a number of batches.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Metrics {
-    /// The mean loss, in nats or squared units.
-    pub loss: f64,
-    /// The share of classes that were right, for losses of classes.
-    pub accuracy: Option<f64>,
 }
 
 /// A number with its name.

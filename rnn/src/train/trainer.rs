@@ -1,13 +1,13 @@
 //! The loop.
 
 use super::clip;
-use super::networks::{Networks, StepError};
+use super::history::History;
 use super::optim::{Method, OptimError, Optimiser};
-use super::progress::{Best, History, Progress};
+use super::progress::{Best, Progress};
 use super::schedule::Schedule;
-use super::task::{Metrics, Task};
+use super::task::Task;
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::model::ModelError;
+use crate::model::{Feed, Metrics, ModelError, Networks, StepError, Tally};
 use crate::parameters::Parameters;
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,21 @@ pub enum TrainError {
         path: PathBuf,
         /// What differs.
         difference: Difference,
+    },
+    /// Another number of epochs, where the learning rate follows from it.
+    #[error(
+        "cannot go on from `{}`: the schedule `{schedule}` falls over all epochs, of which there were {was} and are now {now}",
+        path.display()
+    )]
+    Epochs {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The schedule.
+        schedule: Schedule,
+        /// The number of epochs in the checkpoint.
+        was: u64,
+        /// The number now.
+        now: u64,
     },
     /// A checkpoint that does not say where the run stands.
     #[error("cannot go on from `{}`: {reason}; take another checkpoint", path.display())]
@@ -185,14 +200,22 @@ impl<'a> Trainer<'a> {
         Ok(Self { task, options, networks, parameters, best, optimiser, carry, progress, history, config })
     }
 
-    /// Goes on from the last checkpoint of a run, `last`, with the best parameters from `best` if there are any.
+    /// Goes on from the last checkpoint of a run, `last`, with the best parameters from `best` if there are any. What may
+    /// change is the patience, the place of the data, and the number of epochs, unless the schedule needs it.
     ///
     /// # Errors
-    /// If a file cannot be read or belongs to another configuration.
+    /// If a file cannot be read or belongs to another configuration or other data.
     pub fn resume(mut self, best: &Path, last: &Path) -> Result<Self, TrainError> {
         let mut saved = Checkpoint::load(last)?;
         if let Some(difference) = difference(&saved.config, &self.config) {
             return Err(TrainError::Differs { path: last.into(), difference });
+        }
+        let was = saved.config.pointer("/options/epochs").and_then(serde_json::Value::as_u64);
+        if let (true, Some(was)) = (self.options.schedule.needs_total(), was)
+            && was != self.options.epochs
+        {
+            let Options { schedule, epochs: now, .. } = self.options;
+            return Err(TrainError::Epochs { path: last.into(), schedule, was, now });
         }
         let shapes = self.task.model().parameter_shapes()?;
         self.parameters = saved.take_parameters(&shapes, last)?;
@@ -254,12 +277,7 @@ impl<'a> Trainer<'a> {
         Ok(Finish::Done)
     }
 
-    fn update(
-        &mut self,
-        feed: &crate::model::Feed,
-        total: u64,
-        tell: &mut impl FnMut(Event),
-    ) -> Result<(), TrainError> {
+    fn update(&mut self, feed: &Feed, total: u64, tell: &mut impl FnMut(Event)) -> Result<(), TrainError> {
         let step = self.progress.step;
         let seed = mask_seed(self.options.seed, step);
         let outcome = self.networks.run(&self.parameters, feed, &self.carry, seed, true);
@@ -274,13 +292,13 @@ impl<'a> Trainer<'a> {
         self.progress.sums.add(&outcome);
         self.progress.step += 1;
         self.progress.batch += 1;
-        let mut one = super::networks::Tally::default();
+        let mut one = Tally::default();
         one.add(&outcome);
         if self.task.mode().carry {
             self.carry = outcome.last;
         }
         let batch = one.metrics();
-        self.history.training.push(single(batch.loss));
+        self.history.training.push(batch.loss);
         let (progress, history) = (&self.progress, &self.history);
         tell(Event::Step { progress, history, batch, norm, learning_rate });
         Ok(())
@@ -296,7 +314,7 @@ impl<'a> Trainer<'a> {
         let score = self.task.score(&validation);
         self.progress.epoch += 1;
         self.progress.batch = 0;
-        self.progress.sums = super::networks::Tally::default();
+        self.progress.sums = Tally::default();
         self.carry.clear();
         let better = self.progress.best.is_none_or(|best| score < best.score);
         if better {
@@ -310,7 +328,7 @@ impl<'a> Trainer<'a> {
         } else {
             self.progress.stale += 1;
         }
-        self.history.validation.push(single(validation.loss));
+        self.history.validation.push(validation.loss);
         // The listener comes before the file: a run that is killed between the two goes on from before this epoch's
         // end, and tells it again.
         let (progress, history) = (&self.progress, &self.history);
@@ -362,6 +380,9 @@ fn mask_seed(seed: u64, step: u64) -> usize {
     seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step) as usize
 }
 
+/// What may change when a run goes on.
+const MAY_CHANGE: [&str; 3] = ["options.epochs", "options.patience", "data.path"];
+
 /// The first entry in which two configurations differ, unless it is one that may change when a run goes on.
 fn difference(saved: &serde_json::Value, now: &serde_json::Value) -> Option<Difference> {
     fn walk(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<Difference> {
@@ -373,7 +394,7 @@ fn difference(saved: &serde_json::Value, now: &serde_json::Value) -> Option<Diff
                     walk(&at, a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null))
                 })
             }
-            _ if a == b || path == "options.epochs" || path == "options.patience" => None,
+            _ if a == b || MAY_CHANGE.contains(&path) => None,
             _ => Some(Difference { entry: path.into(), was: brief(a), now: brief(b) }),
         }
     }
@@ -386,11 +407,6 @@ fn brief(value: &serde_json::Value) -> String {
         value => value.to_string(),
     };
     if text.chars().count() > 40 { text.chars().take(39).chain(['…']).collect() } else { text }
-}
-
-#[allow(clippy::cast_possible_truncation)] // losses are computed in single precision
-fn single(loss: f64) -> f32 {
-    loss as f32
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use super::{bar, height, say};
 use crate::data::{Labelled, Vocabulary};
 use crate::infer::{Classifier, InferError};
-use crate::model::{Head, Inits, Input, Loss, Model, Start};
+use crate::model::{Head, Inits, Input, Loss, Model, Networks, Start};
 use crate::parameters::Parameters;
 use crate::tasks::Sentiment;
 use crate::train::optim::Method;
 use crate::train::schedule::Schedule;
-use crate::train::{Clip, Event, Networks, Options, Task, Trainer};
+use crate::train::{Clip, Event, Options, Task, Trainer};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 

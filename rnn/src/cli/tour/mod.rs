@@ -99,7 +99,7 @@ fn bar(share: f64) -> String {
 }
 
 /// One of eight heights, for a value on [0, 1].
-fn height(value: f64) -> char {
+pub(super) fn height(value: f64) -> char {
     const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and 7
     let level = (value.clamp(0.0, 1.0) * 7.99) as usize;

@@ -26,7 +26,7 @@ pub fn watch(out: &mut impl Write, net: &Learned) -> Result<(), Box<dyn std::err
         let mark = if step.known { "" } else { "*" };
         let state: Vec<f32> = order.iter().map(|&unit| step.state[unit]).collect();
         let p = step.probabilities[net.positive];
-        let (word, state) = (format!("{}{mark}", step.word), strip(&state, 1.0));
+        let (word, state) = (format!("{}{mark}", step.word), strip(&state, 1.0, order.len()));
         writeln!(out, "  {word:8}  {state}  {:5.1} %  {}", 100.0 * p, bar(p))?;
     }
     writeln!(out)?;

@@ -1,21 +1,22 @@
 //! Gradients of a batch: networks of the sizes that come, and the batch's rows over threads.
 
-use super::task::Metrics;
-use crate::model::{Feed, Head, Mode, Model, ModelError, Network};
+use super::{Feed, Head, Metrics, Mode, Model, ModelError, Network, Tally};
 use crate::parameters::Parameters;
 use autograd::{NodeId, Value, eval};
 use ndarray::{ArrayD, Axis, Slice, Zip};
-use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A model's networks, made as sizes of batches ask for them and kept.
+/// How many networks are kept: those used last. Lengths that are rounded up come in fewer sizes.
+const KEPT: usize = 64;
+
+/// A model's networks, made as sizes of batches ask for them; the last that were used are kept.
 #[derive(Debug)]
 pub struct Networks {
     model: Model,
     mode: Mode,
     threads: usize,
-    made: HashMap<(usize, usize, bool), Arc<Network>>,
+    /// By steps, sequences, and whether they train; the one used last stands last.
+    made: Vec<((usize, usize, bool), Arc<Network>)>,
 }
 
 /// What one batch gave.
@@ -46,7 +47,7 @@ pub enum StepError {
     Graph(#[from] autograd::Error),
     /// A NaN or an infinity.
     #[error(
-        "a number that is not finite arose at {culprit}; a lower --lr or a bound on the gradient with --clip prevents it"
+        "a number that is not finite arose at {culprit}; a lower learning rate or a bound on the gradient prevents it"
     )]
     NotFinite {
         /// The node where it arose.
@@ -57,7 +58,7 @@ pub enum StepError {
 impl Networks {
     /// No networks yet. A batch's rows are shared out over `threads` threads.
     pub fn new(model: &Model, mode: Mode, threads: usize) -> Self {
-        Self { model: model.clone(), mode, threads: threads.max(1), made: HashMap::new() }
+        Self { model: model.clone(), mode, threads: threads.max(1), made: Vec::new() }
     }
 
     /// The network for a size of batch.
@@ -65,11 +66,15 @@ impl Networks {
     /// # Errors
     /// If it cannot be built.
     pub fn network(&mut self, steps: usize, batch: usize, train: bool) -> Result<Arc<Network>, ModelError> {
-        if let Some(network) = self.made.get(&(steps, batch, train)) {
-            return Ok(network.clone());
+        let size = (steps, batch, train);
+        let network = match self.made.iter().position(|(made, _)| *made == size) {
+            Some(place) => self.made.remove(place).1,
+            None => Arc::new(self.model.network(steps, batch, Mode { train, ..self.mode })?),
+        };
+        if self.made.len() == KEPT {
+            self.made.remove(0);
         }
-        let network = Arc::new(self.model.network(steps, batch, Mode { train, ..self.mode })?);
-        self.made.insert((steps, batch, train), network.clone());
+        self.made.push((size, network.clone()));
         Ok(network)
     }
 
@@ -77,7 +82,7 @@ impl Networks {
     /// before; none means zero. At one number of threads the result is the same bit for bit, run after run.
     ///
     /// # Errors
-    /// If the network cannot be built or evaluated, or a loss or gradient is not finite.
+    /// If the network cannot be built or evaluated, a length does not fit, or a loss or gradient is not finite.
     pub fn run(
         &mut self,
         parameters: &Parameters,
@@ -86,6 +91,7 @@ impl Networks {
         seed: usize,
         train: bool,
     ) -> Result<Outcome, StepError> {
+        feed.check_lengths()?;
         let batch = feed.batch();
         let shares = self.threads.min(batch).max(1);
         let bounds: Vec<usize> = (0..=shares).map(|i| i * batch / shares).collect();
@@ -101,7 +107,7 @@ impl Networks {
                 &part,
                 &start,
                 seed.wrapping_mul(shares).wrapping_add(i) % usize::MAX,
-            );
+            )?;
             parts.push((network, point, part));
         }
         let class = self.model.loss.is_of_classes();
@@ -157,29 +163,6 @@ impl Networks {
             y: rows(&feed.y, axis, from, to),
             lengths: feed.lengths.as_ref().map(|lengths| lengths[from..to].to_vec()),
         }
-    }
-}
-
-/// Sums over batches, for their means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Tally {
-    pub loss: f64,
-    pub count: f64,
-    pub right: usize,
-    pub asked: usize,
-}
-
-impl Tally {
-    pub fn add(&mut self, outcome: &Outcome) {
-        self.loss += outcome.loss * outcome.count;
-        self.count += outcome.count;
-        self.right += outcome.right.0;
-        self.asked += outcome.right.1;
-    }
-
-    pub fn metrics(&self) -> Metrics {
-        let accuracy = (self.asked > 0).then(|| self.right as f64 / self.asked as f64);
-        Metrics { loss: self.loss / self.count.max(f64::MIN_POSITIVE), accuracy }
     }
 }
 
@@ -285,5 +268,25 @@ fn scale(gradients: &mut Parameters, by: f64) {
 fn append(to: &mut [ArrayD<f32>], from: &[ArrayD<f32>], axis: usize) {
     for (to, from) in to.iter_mut().zip(from) {
         to.append(Axis(axis), from.view()).expect("parts of one batch differ in their rows alone");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::Specimen;
+
+    #[test]
+    fn the_networks_used_last_are_kept_and_no_more() {
+        let mut networks = Networks::new(&Specimen::default().model(), Mode::default(), 1);
+        let first = networks.network(1, 1, false).unwrap();
+        for steps in 2..KEPT + 10 {
+            networks.network(steps, 1, false).unwrap();
+            // What is asked for again and again is not built again.
+            assert!(Arc::ptr_eq(&first, &networks.network(1, 1, false).unwrap()));
+            assert_eq!(networks.made.len(), steps.min(KEPT));
+        }
+        let sizes: Vec<usize> = networks.made.iter().map(|((steps, ..), _)| *steps).collect();
+        assert_eq!(sizes, (11..KEPT + 10).chain([1]).collect::<Vec<_>>());
     }
 }

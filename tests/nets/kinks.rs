@@ -1,0 +1,41 @@
+//! Where a net is not smooth: differences must not step over such a place.
+
+use super::Problem;
+use autograd::{Builder, Graph, NodeId, Type, Value, eval};
+use ndarray::{ArrayD, Zip};
+
+/// What is compared at a node that has a kink or a jump where two numbers are equal: the numbers' distance.
+fn gap(op: &str, x: &[ArrayD<f64>]) -> f64 {
+    let least = |a: ArrayD<f64>| a.iter().fold(f64::INFINITY, |least, x| least.min(x.abs()));
+    let [a, b] = x else { return least(x[0].clone()) };
+    let shape = (a + b).raw_dim();
+    let (a, b) = (a.broadcast(shape.clone()).unwrap(), b.broadcast(shape).unwrap());
+    let turns = |a: f64, b: f64| (a / b - (a / b).round()) * b;
+    least(match op {
+        "modulo" => Zip::from(a).and(b).map_collect(|&a, &b| turns(a, b)),
+        _ => Zip::from(a).and(b).map_collect(|&a, &b| a - b),
+    })
+}
+
+/// The distance of the nearest kink or jump; infinite for a smooth net.
+pub fn nearest(problem: &Problem) -> f64 {
+    let g = Builder::new();
+    let built = problem.build(&g);
+    let graph = g.graph().unwrap();
+    let real = |id: NodeId| matches!(graph.node(id).unwrap().ty, Type { kind: autograd::Kind::Float, .. });
+    let sharp = |id: &NodeId| {
+        let compares = ["relu", "abs", "min", "max", "modulo", "less", "less_equal", "greater"];
+        let rest = ["greater_equal", "equal", "not_equal"];
+        let op = graph.node(*id).unwrap().op.name();
+        (compares.contains(&op) || rest.contains(&op)) && graph.operands(*id).unwrap().all(real)
+    };
+    let sharp: Vec<NodeId> = graph.ids().filter(sharp).collect();
+    let operands = |graph: &Graph, id| graph.operands(id).unwrap().collect::<Vec<_>>();
+    let all: Vec<NodeId> = sharp.iter().flat_map(|&id| operands(&graph, id)).collect();
+    let mut values = eval(&graph, &built.point, &all).unwrap().into_iter().map(Value::into_float);
+    let gaps = sharp.iter().map(|&id| {
+        let x: Vec<_> = values.by_ref().take(operands(&graph, id).len()).collect();
+        gap(graph.node(id).unwrap().op.name(), &x)
+    });
+    gaps.fold(f64::INFINITY, f64::min)
+}

@@ -1,0 +1,158 @@
+//! The equations of a file read as they stand, one number at a time: no graph, no batch, no mask.
+
+use ndarray::{Array1, Array2, Axis, Ix2, Slice, concatenate};
+use rnn::Cell;
+use rnn::equations::EquationCell;
+use rnn::equations::ast::{Expr, Function, Item, Operation};
+use std::collections::HashMap;
+
+type Vector = Array1<f64>;
+
+/// The parameters of a lane, by the names that the equations use.
+pub struct Reading<'a> {
+    cell: &'a EquationCell,
+    matrices: HashMap<String, Array2<f64>>,
+    vectors: HashMap<String, Vector>,
+    constants: HashMap<&'a str, f64>,
+    /// Of what is read at earlier steps.
+    sizes: HashMap<String, usize>,
+}
+
+/// What a sequence was at each step so far; before the first it was zero.
+type Past = HashMap<String, Vec<Vector>>;
+
+impl<'a> Reading<'a> {
+    /// `weights` are those of one lane, under the names that the cell declares.
+    pub fn new(
+        cell: &'a EquationCell,
+        input: usize,
+        hidden: usize,
+        weights: impl Fn(&str) -> ndarray::ArrayD<f64>,
+    ) -> Self {
+        let (mut matrices, mut vectors) = (HashMap::new(), HashMap::new());
+        for weight in cell.weights(input, hidden) {
+            let (value, mut row) = (weights(&weight.name), 0);
+            for part in &weight.parts {
+                let rows = value.slice_axis(Axis(0), Slice::from(row..row + part.rows)).to_owned();
+                row += part.rows;
+                match rows.ndim() {
+                    2 => drop(matrices.insert(part.name.clone(), rows.into_dimensionality::<Ix2>().unwrap())),
+                    _ => drop(vectors.insert(part.name.clone(), rows.into_iter().collect())),
+                }
+            }
+        }
+        let constant = |item: &'a Item| match item {
+            Item::Const(name, value) => Some((&*name.is, value.is)),
+            _ => None,
+        };
+        let constants = cell.file().items.iter().filter_map(constant).collect();
+        let sizes = cell.states(input, hidden).into_iter().map(|state| (state.name, state.size)).collect();
+        Self { cell, matrices, vectors, constants, sizes }
+    }
+
+    /// The outputs of a lane that reads `inputs` in this order, from zero.
+    pub fn outputs(&self, inputs: &[Vector]) -> Vec<Vector> {
+        let items = &self.cell.file().items;
+        let named = items.iter().find_map(|item| match item {
+            Item::Output(name) => Some(&*name.is),
+            _ => None,
+        });
+        let mut past = Past::new();
+        for (i, x) in inputs.iter().enumerate() {
+            past.entry("x".into()).or_default().push(x.clone());
+            for item in items {
+                if let Item::Equation(name, value) = item {
+                    let value = self.value(&value.is, i + 1, &past);
+                    past.entry(name.is.clone()).or_default().push(value);
+                }
+            }
+        }
+        past.remove(named.unwrap_or("h")).unwrap()
+    }
+
+    fn value(&self, expr: &Expr, t: usize, past: &Past) -> Vector {
+        let of = |a: &Expr| self.value(a, t, past);
+        match expr {
+            Expr::Number(number) => Vector::from_elem(1, *number),
+            Expr::Step => Vector::from_elem(1, t as f64),
+            Expr::Name(name) => match self.constants.get(&**name) {
+                Some(&number) => Vector::from_elem(1, number),
+                None => self.vectors[name].clone(),
+            },
+            Expr::Sequence(name, lag) => match past.get(name).filter(|_| t > *lag) {
+                Some(steps) => steps[t - 1 - lag].clone(),
+                None => Vector::zeros(self.sizes[name]),
+            },
+            Expr::Product(matrix, a) => {
+                let (matrix, a) = (&self.matrices[&matrix.is], of(&a.is));
+                matrix.dot(&a.broadcast(matrix.ncols()).unwrap())
+            }
+            Expr::Negative(a) => -of(&a.is),
+            Expr::Power(a, n) => of(&a.is).mapv(|a| a.powi(*n)),
+            Expr::Binary(operation, a, b) => {
+                let (a, b) = (of(&a.is), of(&b.is));
+                both(&a, &b, |a, b| binary(*operation, a, b))
+            }
+            Expr::Call(function, arguments) => {
+                let arguments: Vec<Vector> = arguments.iter().map(|a| of(&a.is)).collect();
+                call(*function, &arguments)
+            }
+        }
+    }
+}
+
+/// Element by element; one number goes with all.
+fn both(a: &Vector, b: &Vector, f: impl Fn(f64, f64) -> f64) -> Vector {
+    let at = |v: &Vector, i: usize| if v.len() == 1 { v[0] } else { v[i] };
+    (0..a.len().max(b.len())).map(|i| f(at(a, i), at(b, i))).collect()
+}
+
+/// Truth is 1.
+#[allow(clippy::float_cmp)] // the file says `==`
+fn binary(operation: Operation, a: f64, b: f64) -> f64 {
+    match operation {
+        Operation::Add => a + b,
+        Operation::Subtract => a - b,
+        Operation::Multiply => a * b,
+        Operation::Divide => a / b,
+        Operation::Less => f64::from(a < b),
+        Operation::LessEqual => f64::from(a <= b),
+        Operation::Greater => f64::from(a > b),
+        Operation::GreaterEqual => f64::from(a >= b),
+        Operation::Equal => f64::from(a == b),
+        Operation::NotEqual => f64::from(a != b),
+    }
+}
+
+fn call(function: Function, arguments: &[Vector]) -> Vector {
+    let a = &arguments[0];
+    match function {
+        Function::Sigmoid => a.mapv(|a| 1.0 / (1.0 + (-a).exp())),
+        Function::Tanh => a.mapv(f64::tanh),
+        Function::Relu => a.mapv(|a| a.max(0.0)),
+        Function::Softplus => a.mapv(|a| (1.0 + a.exp()).ln()),
+        Function::Exp => a.mapv(f64::exp),
+        Function::Log => a.mapv(f64::ln),
+        Function::Sqrt => a.mapv(f64::sqrt),
+        Function::Abs => a.mapv(f64::abs),
+        Function::Sin => a.mapv(f64::sin),
+        Function::Cos => a.mapv(f64::cos),
+        Function::Min => both(a, &arguments[1], f64::min),
+        Function::Max => both(a, &arguments[1], f64::max),
+        Function::Mod => both(a, &arguments[1], |a, b| a - b * (a / b).floor()),
+        Function::Where => {
+            let chosen = both(a, &arguments[1], |c, x| if c == 0.0 { 0.0 } else { x });
+            chosen + both(a, &arguments[2], |c, x| if c == 0.0 { x } else { 0.0 })
+        }
+        Function::Softmax => {
+            let e = a.mapv(f64::exp);
+            &e / e.sum()
+        }
+        Function::Concat => {
+            concatenate(Axis(0), &arguments.iter().map(|a| a.view()).collect::<Vec<_>>()).unwrap()
+        }
+        Function::Sum => Vector::from_elem(1, a.sum()),
+        Function::Mean => Vector::from_elem(1, a.sum() / a.len() as f64),
+        Function::Stop => a.clone(),
+    }
+}
