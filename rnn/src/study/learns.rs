@@ -2,10 +2,10 @@
 
 use crate::cell::CellRef;
 use crate::data::synthetic::Adding;
-use crate::model::{Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Start};
+use crate::model::{Feed, Head, Inits, Input, Loss, Metrics, Mode, Model, ModelError, Start};
 use crate::train::optim::{Adam, Method};
 use crate::train::schedule::{Decay, Schedule};
-use crate::train::{Clip, Event, Figure, Metrics, Options, Task, TrainError, Trainer};
+use crate::train::{Clip, Event, Figure, Options, Task, TrainError, Trainer};
 use autograd::Value;
 use ndarray::{ArrayD, Axis, Slice};
 
