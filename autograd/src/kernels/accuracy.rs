@@ -1,7 +1,7 @@
 //! The errors of the vectorised functions, against better witnesses: `f64` for `f32`, double-doubles for `f64`.
 //!
 //! `cargo test` looks at every 1021st `f32`. With the environment variable `EVERY_F32` set it looks at all 2³²,
-//! which takes some minutes and prints the largest errors; those are the figures in [`strips`].
+//! which takes a quarter of an hour and prints the largest errors; those are the figures in [`strips`].
 
 use super::machine::Portable;
 use super::{math, strips};

@@ -49,7 +49,7 @@ pub struct Workspace(gemmkit::Workspace);
 
 /// A matrix product whose shapes are known: what is checked and chosen once, before it runs many times.
 ///
-/// shape   A: [m, k], B: [k, n], C: [m, n]
+/// shape   `A: [m, k], B: [k, n], C: [m, n]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Product {
     pub(super) a: Layout,

@@ -103,7 +103,7 @@ fn row_length(matrix: usize, m: usize) -> usize {
 vectorised! {
     /// `Y += r`, the row r added to every row.
     ///
-    /// shape   Y: [m, n], r: [n]
+    /// shape   `Y: [m, n], r: [n]`
     pub fn accumulate_row<S, M>(y: &mut [S], row: &[S]) {
         if row.is_empty() { return }
         assert!(y.len().is_multiple_of(row.len()));
@@ -114,7 +114,7 @@ vectorised! {
 
     /// `Y = A + r`, the row r added to every row.
     ///
-    /// shape   Y, A: [m, n], r: [n]
+    /// shape   `Y, A: [m, n], r: [n]`
     pub fn add_row<S, M>(y: &mut [S], a: &[S], row: &[S]) {
         if row.is_empty() { return }
         assert!(y.len() == a.len() && y.len().is_multiple_of(row.len()));
@@ -125,7 +125,7 @@ vectorised! {
 
     /// `y += Σ` of the rows of A.
     ///
-    /// shape   y: [n], A: [m, n]
+    /// shape   `y: [n], A: [m, n]`
     pub fn accumulate_column_sums<S, M>(y: &mut [S], a: &[S]) {
         if y.is_empty() { return }
         assert!(a.len().is_multiple_of(y.len()));
@@ -136,7 +136,7 @@ vectorised! {
 
     /// `y = Σ` of each row of A.
     ///
-    /// shape   y: [m], A: [m, n]
+    /// shape   `y: [m], A: [m, n]`
     pub fn row_sums<S, M>(y: &mut [S], a: &[S]) {
         if y.is_empty() { return }
         let n = row_length(a.len(), y.len());
@@ -147,7 +147,7 @@ vectorised! {
 
     /// `y = max` of each row of A; NaN if any of its elements is.
     ///
-    /// shape   y: [m], A: [m, n]
+    /// shape   `y: [m], A: [m, n]`
     pub fn row_maxima<S, M>(y: &mut [S], a: &[S]) {
         if y.is_empty() { return }
         let n = row_length(a.len(), y.len());
@@ -158,7 +158,7 @@ vectorised! {
 
     /// `y = ln Σ eˣ` of each row x.
     ///
-    /// shape   y: [m], X: [m, n]
+    /// shape   `y: [m], X: [m, n]`
     pub fn log_sum_exp<S, M>(y: &mut [S], x: &[S]) {
         if y.is_empty() { return }
         let n = row_length(x.len(), y.len());
@@ -172,7 +172,7 @@ vectorised! {
 
     /// `y = x − ln Σ eˣ` of each row x.
     ///
-    /// shape   Y, X: [m, n]
+    /// shape   `Y, X: [m, n]`
     pub fn log_softmax<S, M>(y: &mut [S], x: &[S], n: usize) {
         assert!(y.len() == x.len() && n > 0 && y.len().is_multiple_of(n));
         for (y, x) in y.chunks_mut(BLOCK * n).zip(x.chunks(BLOCK * n)) {
@@ -187,7 +187,7 @@ vectorised! {
 
     /// `y = eˣ / Σ eˣ` of each row x.
     ///
-    /// shape   Y, X: [m, n]
+    /// shape   `Y, X: [m, n]`
     pub fn softmax<S, M>(y: &mut [S], x: &[S], n: usize) {
         assert!(y.len() == x.len() && n > 0 && y.len().is_multiple_of(n));
         for (y, x) in y.chunks_mut(BLOCK * n).zip(x.chunks(BLOCK * n)) {
@@ -200,7 +200,7 @@ vectorised! {
 
     /// The adjoint through [`log_softmax`]: `x̄ = ȳ − eʸ Σ ȳ` of each row.
     ///
-    /// shape   X̄, Y, Ȳ: [m, n]
+    /// shape   `X̄, Y, Ȳ: [m, n]`
     pub fn log_softmax_adjoint<S, M>(dx: &mut [S], y: &[S], dy: &[S], n: usize) {
         assert!(dx.len() == y.len() && dx.len() == dy.len() && n > 0 && y.len().is_multiple_of(n));
         for ((dx, y), dy) in dx.chunks_exact_mut(n).zip(y.chunks_exact(n)).zip(dy.chunks_exact(n)) {
@@ -213,7 +213,7 @@ vectorised! {
 
 /// `y[i] = A[i, k[i]]`: one element of each row, as cross entropy takes it.
 ///
-/// shape   y: [m], A: [m, n], k: [m]
+/// shape   `y: [m], A: [m, n], k: [m]`
 pub fn pick<S: Real>(y: &mut [S], a: &[S], index: &[usize]) {
     if y.is_empty() {
         return;
@@ -227,7 +227,7 @@ pub fn pick<S: Real>(y: &mut [S], a: &[S], index: &[usize]) {
 
 /// `y[i] = A[k[i]]`: rows of a table by their numbers.
 ///
-/// shape   Y: [m, n], A: [rows, n], k: [m]
+/// shape   `Y: [m, n], A: [rows, n], k: [m]`
 pub fn gather<S: Real>(y: &mut [S], table: &[S], index: &[usize]) {
     if index.is_empty() {
         return;
@@ -241,7 +241,7 @@ pub fn gather<S: Real>(y: &mut [S], table: &[S], index: &[usize]) {
 vectorised! {
     /// `Y[k[i]] += A[i]`: rows added into a table by their numbers.
     ///
-    /// shape   Y: [rows, n], A: [m, n], k: [m]
+    /// shape   `Y: [rows, n], A: [m, n], k: [m]`
     pub fn accumulate_scattered<S, M>(table: &mut [S], a: &[S], index: &[usize]) {
         if index.is_empty() { return }
         let n = row_length(a.len(), index.len());

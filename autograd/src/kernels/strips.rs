@@ -3,6 +3,13 @@
 //! A strip is a slice; the operands' length is the result's. All semantics at the edges, NaN, ±∞, ties, are
 //! the interpreter's.
 //!
+//! Largest errors in units in the last place, over all 2³² numbers for `f32` and 200,000 random ones for `f64`:
+//!
+//! | | exp | ln | tanh | sigmoid | softplus |
+//! |---|---|---|---|---|---|
+//! | f32 | 0.98 | 0.84 | 2.42 | 2.41 | 1.69 |
+//! | f64 | 0.94 | 0.69 | 2.39 | 1.95 | 1.53 |
+//!
 //! # Panics
 //! Every function of this module panics if its strips differ in length.
 
