@@ -8,7 +8,7 @@ use autograd::graph::verify;
 use autograd::ops::Sampler;
 use autograd::{Builder, Expr, Graph, NodeId, Point, Value, eval, grad};
 use common::graphs::make;
-use nets::{Problem, cells, setups};
+use nets::{Problem, cells};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -98,25 +98,21 @@ fn net_agrees(problem: &Problem, compiler: &Compiler, what: &str) {
     agrees(&g.graph().unwrap(), &built.point, &ids, compiler, what);
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+#[test]
+fn nets_of_every_cell_agree() {
+    cells::each(12, |subject, setup| {
+        net_agrees(&subject.problem(&setup), &Compiler::new(), &format!("{} {setup:?}", subject.name));
+    });
+}
 
-    #[test]
-    fn nets_of_every_cell_agree(setup in setups()) {
-        for (name, cell) in cells::all() {
-            net_agrees(&Problem::new(cell, &setup), &Compiler::new(), &format!("{name} {setup:?}"));
+#[test]
+fn nets_agree_without_any_one_pass() {
+    cells::each(1, |subject, setup| {
+        for pass in Compiler::passes() {
+            let what = format!("{} without {pass} {setup:?}", subject.name);
+            net_agrees(&subject.problem(&setup), &Compiler::new().without(pass), &what);
         }
-    }
-
-    #[test]
-    fn nets_agree_after_each_pass(setup in setups()) {
-        for (name, cell) in cells::all() {
-            for pass in Compiler::passes() {
-                let compiler = Compiler::new().without(pass);
-                net_agrees(&Problem::new(cell.clone(), &setup), &compiler, &format!("{name} without {pass} {setup:?}"));
-            }
-        }
-    }
+    });
 }
 
 /// What an LSTM of four gates and 20 steps comes to: one product of the recurrence a step in each direction, and one

@@ -68,7 +68,10 @@ impl Overlap {
                 members.push(Vec::new());
             }
             let (chain, at) = place[&(axis, x[0])];
-            members[chain].push((v, at));
+            // In a circle, as of `[x; y]` and `[y; x]`, the chain is cut somewhere.
+            if x.iter().enumerate().all(|(i, &x)| place.get(&(axis, x)) == Some(&(chain, at + i))) {
+                members[chain].push((v, at));
+            }
         }
         for (chain, members) in members.into_iter().enumerate().filter(|(_, members)| members.len() > 1) {
             this.parts.extend(members.into_iter().map(|(v, at)| (v, (chain, at))));
