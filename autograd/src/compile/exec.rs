@@ -1,10 +1,12 @@
 //! A plan at work: values are put in, the steps run, and results are read off.
 
+use super::View;
 use super::plan::{ByRow, Interpreted, Operand, Place, Plan, Rest, Step};
 use crate::kernels::{Buffer, Real, Workspace, rows, strips};
 use crate::shape::{Kind, Type};
 use crate::value::Value;
-use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, IxDyn, ShapeBuilder};
+use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, IxDyn, ShapeBuilder, Slice};
+use std::ops::Range;
 
 /// What one run of a plan needs besides the plan. It is kept from run to run, and nothing is allocated again.
 pub(super) struct Memory<S> {
@@ -37,7 +39,7 @@ impl<S: Real> Memory<S> {
     }
 
     /// Real numbers for a leaf.
-    pub fn put(&mut self, at: usize, x: &ArrayViewD<S>) {
+    fn put(&mut self, at: usize, x: &ArrayViewD<S>) {
         let y = &mut self.arena[at..][..x.len()];
         match x.as_slice() {
             Some(x) => y.copy_from_slice(x),
@@ -46,27 +48,47 @@ impl<S: Real> Memory<S> {
     }
 
     /// Truth values for a leaf.
-    pub fn put_bool(&mut self, at: usize, x: &ArrayViewD<bool>) {
+    fn put_bool(&mut self, at: usize, x: &ArrayViewD<bool>) {
         self.arena[at..][..x.len()].iter_mut().zip(x).for_each(|(y, &x)| *y = truth(x));
     }
 
     /// Whole numbers for a leaf.
-    pub fn put_index(&mut self, i: usize, x: &ArrayViewD<usize>) {
+    fn put_index(&mut self, i: usize, x: &ArrayViewD<usize>) {
         self.indices[i].iter_mut().zip(x).for_each(|(y, &x)| *y = x);
     }
 
-    /// A result.
-    pub fn get(&self, ty: &Type, of: &Operand) -> Value<S> {
-        match of {
-            Operand::Index(_, i) => Value::Index(array(&ty.shape, &self.indices[*i])),
-            Operand::Number(_, place) => value(&self.arena, ty, place),
+    /// A value for a leaf, of which `rows` of `axis` are for this share.
+    pub fn put_view(&mut self, at: usize, value: &View<S>, rows: Option<(usize, &Range<usize>)>) {
+        fn share<'a, T>(x: &ArrayViewD<'a, T>, rows: Option<(usize, &Range<usize>)>) -> ArrayViewD<'a, T> {
+            match rows {
+                Some((axis, rows)) => {
+                    let mut x = x.clone();
+                    x.slice_axis_inplace(Axis(axis), Slice::from(rows.clone()));
+                    x
+                }
+                None => x.clone(),
+            }
+        }
+        match value {
+            View::Float(x) => self.put(at, &share(x, rows)),
+            View::Index(x) => self.put_index(at, &share(x, rows)),
+            View::Bool(x) => self.put_bool(at, &share(x, rows)),
         }
     }
 
-    /// A result of real numbers, into an array of its shape.
-    pub fn read(&self, ty: &Type, of: &Operand, mut to: ArrayViewMutD<S>) {
-        if let Operand::Number(_, place) = of {
-            to.assign(&view(&self.arena, &ty.shape, place));
+    /// A result of real numbers or truth values, the latter as 0 and 1.
+    pub fn view(&self, ty: &Type, of: &Operand) -> Option<ArrayViewD<'_, S>> {
+        match of {
+            Operand::Number(_, place) => Some(view(&self.arena, &ty.shape, place)),
+            Operand::Index(..) => None,
+        }
+    }
+
+    /// A result of whole numbers.
+    pub fn index(&self, ty: &Type, of: &Operand) -> Option<ArrayD<usize>> {
+        match of {
+            Operand::Index(_, i) => Some(array(&ty.shape, &self.indices[*i])),
+            Operand::Number(..) => None,
         }
     }
 

@@ -1,24 +1,27 @@
 //! The compiler.
 mod exec;
+mod executable;
 mod passes;
 mod plan;
+mod pool;
 mod program;
 mod rules;
+mod split;
 mod writer;
 
+pub use executable::{Executable, View};
 pub use passes::PassReport;
 
 use crate::error::Error;
-use crate::eval::Point;
 use crate::graph::{Graph, NodeId};
 use crate::kernels::Real;
 use crate::ops::Op;
-use crate::value::Value;
-use exec::Memory;
+use executable::Share;
 use passes::{PASSES, Pass};
-use plan::{Plan, Step};
+use plan::Plan;
 use program::Program;
-use std::sync::{Arc, Mutex, PoisonError};
+use split::Label;
+use std::sync::Arc;
 use writer::Tidy;
 
 /// Positions are 32 bits wide, as in the graph.
@@ -43,6 +46,7 @@ fn is_pointwise(op: &Op) -> bool {
 pub struct Compiler {
     passes: Vec<&'static Pass>,
     tidy: Tidy,
+    threads: usize,
 }
 
 impl Default for Compiler {
@@ -65,14 +69,14 @@ pub struct Optimised {
 impl Compiler {
     /// With all passes.
     pub fn new() -> Self {
-        Self { passes: PASSES.iter().collect(), tidy: Tidy::ALL }
+        Self { passes: PASSES.iter().collect(), tidy: Tidy::ALL, threads: 1 }
     }
 
     /// With the passes of these names alone; unknown names are ignored.
     pub fn with(names: &[&str]) -> Self {
         let passes: Vec<_> = PASSES.iter().filter(|pass| names.contains(&pass.name)).collect();
         let tidy = if passes.is_empty() { Tidy::default() } else { Tidy::ALL };
-        Self { passes, tidy }
+        Self { passes, tidy, threads: 1 }
     }
 
     /// Without the pass of this name.
@@ -92,7 +96,7 @@ impl Compiler {
     /// # Errors
     /// If a handle belongs to another graph.
     pub fn optimise(&self, graph: &Arc<Graph>, outputs: &[impl Into<NodeId> + Copy]) -> Result<Optimised, Error> {
-        let (program, passes) = self.run(graph, outputs)?;
+        let (program, passes) = self.run(Program::new(graph, &positions(graph, outputs)?));
         let (graph, outputs) = program.into_graph();
         Ok(Optimised { graph: Arc::new(graph), outputs, passes })
     }
@@ -106,29 +110,68 @@ impl Compiler {
         graph: &Arc<Graph>,
         outputs: &[impl Into<NodeId> + Copy],
     ) -> Result<Executable<S>, Error> {
-        let (program, passes) = self.run(graph, outputs)?;
-        let plan = Plan::new(&program);
-        Ok(Executable { source: graph.clone(), plan, memories: Mutex::new(Vec::new()), passes })
+        let outputs = positions(graph, outputs)?;
+        let types = outputs.iter().map(|&y| graph.at(y).ty.clone());
+        let split = match split::split(graph, &outputs, self.threads) {
+            Ok(split) => split,
+            Err(why) => {
+                let (program, passes) = self.run(Program::new(graph, &outputs));
+                let share = Share { plan: Arc::new(Plan::new(&program)), rows: None };
+                let outputs = types.map(|ty| (ty, Label::Same)).collect();
+                let whole = Executable::new(graph.clone(), vec![share], outputs, None, passes);
+                return Ok(whole.whole(why));
+            }
+        };
+        let mut plans: Vec<(*const Program, Arc<Plan<S>>)> = Vec::new();
+        let mut passes = Vec::new();
+        let mut shares = Vec::with_capacity(split.rows.len());
+        for (program, rows) in split.programs.into_iter().zip(split.rows) {
+            let key = Arc::as_ptr(&program);
+            let known = plans.iter().find(|(known, _)| *known == key).map(|(_, plan)| plan.clone());
+            let plan = known.unwrap_or_else(|| {
+                let (program, reports) = self.run((*program).clone());
+                passes = reports;
+                let plan = Arc::new(Plan::new(&program));
+                plans.push((key, plan.clone()));
+                plan
+            });
+            shares.push(Share { plan, rows: Some(rows) });
+        }
+        let outputs = types.zip(split.outputs).collect();
+        let met = if split.met.is_empty() {
+            None
+        } else {
+            let ids: Vec<NodeId> = split.met.iter().map(|&v| graph.id(v)).collect();
+            let before = Self { threads: 1, ..self.clone() }.compile(graph, &ids)?;
+            Some((before, split.met.into_iter().map(narrow).collect()))
+        };
+        Ok(Executable::new(graph.clone(), shares, outputs, met, passes))
     }
 
-    fn run(
-        &self,
-        graph: &Arc<Graph>,
-        outputs: &[impl Into<NodeId> + Copy],
-    ) -> Result<(Program, Vec<PassReport>), Error> {
-        let outputs: Vec<usize> = outputs.iter().map(|&y| graph.index(y.into())).collect::<Result<_, _>>()?;
-        let mut program = Program::new(graph, &outputs);
+    /// Over so many threads: each has rows of the batch, which inputs declare
+    /// ([`batch_input`](crate::Builder::batch_input)). A graph whose rows cannot be told apart is run by one.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    fn run(&self, mut program: Program) -> (Program, Vec<PassReport>) {
         let mut reports = Vec::with_capacity(self.passes.len());
         for pass in &self.passes {
             let (next, report) = pass.apply(program, self.tidy);
             program = next;
             reports.push(report);
         }
-        Ok((program, reports))
+        (program, reports)
     }
 }
 
-/// Makes a graph ready to compute `outputs`, with all passes.
+/// The positions of nodes in their graph.
+fn positions(graph: &Graph, nodes: &[impl Into<NodeId> + Copy]) -> Result<Vec<usize>, Error> {
+    nodes.iter().map(|&y| graph.index(y.into())).collect()
+}
+
+/// Makes a graph ready to compute `outputs`, with all passes, for one thread.
 ///
 /// # Errors
 /// If a handle belongs to another graph.
@@ -137,80 +180,4 @@ pub fn compile<S: Real>(
     outputs: &[impl Into<NodeId> + Copy],
 ) -> Result<Executable<S>, Error> {
     Compiler::new().compile(graph, outputs)
-}
-
-/// A graph made ready to be run many times: optimised, planned, with its memory laid out.
-///
-/// It is computed as [`eval`](crate::eval()) would compute it, up to rounding, and can be shared by threads.
-pub struct Executable<S> {
-    source: Arc<Graph>,
-    plan: Plan<S>,
-    memories: Mutex<Vec<Memory<S>>>,
-    passes: Vec<PassReport>,
-}
-
-impl<S: Real> Executable<S> {
-    /// The values of the outputs at a point.
-    ///
-    /// # Errors
-    /// If a leaf that they depend on has no value, or one that does not fit.
-    pub fn run(&self, point: &Point<S>) -> Result<Vec<Value<S>>, Error> {
-        let mut memory = self.memory();
-        for leaf in &self.plan.given {
-            let id = self.source.id(leaf.source as usize);
-            let name = || self.source.name_at(leaf.source as usize);
-            let Some(value) = point.get(id) else {
-                return Err(Error::Unset { leaf: name(), ty: leaf.ty.to_string() });
-            };
-            value.fits(&leaf.ty).map_err(|reason| Error::Value { node: name(), reason })?;
-            match value {
-                Value::Float(a) => memory.put(leaf.at, &a.view()),
-                Value::Bool(a) => memory.put_bool(leaf.at, &a.view()),
-                Value::Index(a) => memory.put_index(leaf.at, &a.view()),
-            }
-        }
-        memory.run(&self.plan);
-        let values = self.plan.outputs.iter().map(|(ty, of)| memory.get(ty, of)).collect();
-        self.give_back(memory);
-        Ok(values)
-    }
-
-    /// Memory for one run: used before, or new.
-    fn memory(&self) -> Memory<S> {
-        let kept = self.memories.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        kept.unwrap_or_else(|| Memory::new(&self.plan))
-    }
-
-    fn give_back(&self, memory: Memory<S>) {
-        self.memories.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
-    }
-
-    /// What each pass did.
-    pub fn passes(&self) -> &[PassReport] {
-        &self.passes
-    }
-
-    /// The bytes that one run needs.
-    pub fn bytes(&self) -> usize {
-        self.plan.size * size_of::<S>()
-    }
-
-    /// x
-    pub fn profile(&self) -> Vec<(String, f64)> {
-        let mut memory = self.memory();
-        let mut out = Vec::new();
-        for step in &self.plan.steps {
-            let t = std::time::Instant::now();
-            memory.step(&self.plan, step);
-            let e = t.elapsed().as_secs_f64();
-            let n = match step {
-                Step::Product { product, accumulate, .. } => format!("product {product:?} {accumulate}"),
-                Step::Region(r) => format!("region {}x{} code {} slots {} {:?}", r.rows, r.columns, r.code.len(), r.slots.len(), r.code.iter().map(|c| format!("{:?}", c.code)).collect::<Vec<_>>()),
-                Step::Copy{shape,..} => format!("copy {shape:?}"),
-                other => format!("{other:?}"),
-            };
-            out.push((n, e));
-        }
-        out
-    }
 }

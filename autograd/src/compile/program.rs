@@ -166,7 +166,7 @@ impl Program {
 }
 
 /// The nodes that some nodes depend on, and these themselves.
-fn live(graph: &Graph, outputs: &[usize]) -> Vec<bool> {
+pub(super) fn live(graph: &Graph, outputs: &[usize]) -> Vec<bool> {
     let mut live = vec![false; graph.len()];
     outputs.iter().for_each(|&y| live[y] = true);
     for v in (0..graph.len()).rev() {

@@ -206,7 +206,7 @@ functions! {
     /// 1 at the place of each whole number on a new last axis, 0 elsewhere.
     one_hot(classes: usize) = OneHot { classes };
     /// What dropout multiplies by, this being the seed. `stream` tells the masks of one graph apart.
-    dropout_mask(shape: impl Into<Shape>, rate: f64, stream: u64) = DropoutMask { shape: shape.into(), rate, stream };
+    dropout_mask(shape: impl Into<Shape>, rate: f64, stream: u64) = DropoutMask { shape: shape.into(), rate, stream, part: None };
 }
 
 /// Functions of two and three operands, and forms made of several ops.

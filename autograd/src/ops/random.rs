@@ -23,6 +23,8 @@ pub struct DropoutMask {
     pub rate: f64,
     /// Which of the graph's masks this is.
     pub stream: u64,
+    /// If this is a part of a larger mask, the axis along which it is cut, the first place, and the size of the whole.
+    pub part: Option<(usize, usize, usize)>,
 }
 
 impl DropoutMask {
@@ -30,9 +32,15 @@ impl DropoutMask {
         let seed = x[0].index().first().map_or(0, |&seed| seed as u64);
         let key = mix(mix(seed) ^ self.stream);
         let keep = S::of(1.0 / (1.0 - self.rate));
-        let mut i = 0u64;
+        let (axis, start, whole) =
+            self.part.unwrap_or_else(|| (0, 0, self.shape.first().copied().unwrap_or(1)));
+        let inner: usize = self.shape.iter().skip(axis + 1).product();
+        let (run, stride) = (self.shape.get(axis).map_or(1, |n| n * inner), whole * inner);
+        let mut k = 0;
         Value::Float(ArrayD::from_shape_simple_fn(&*self.shape, || {
-            i += 1;
+            // The element's number in the whole mask, from 1.
+            let i = (k / run * stride + start * inner + k % run) as u64 + 1;
+            k += 1;
             if unit(mix(key ^ mix(i))) < self.rate { S::zero() } else { keep }
         }))
     }
@@ -55,7 +63,7 @@ impl PartialEq for DropoutMask {
     fn eq(&self, other: &Self) -> bool {
         self.shape == other.shape
             && self.rate.to_bits() == other.rate.to_bits()
-            && self.stream == other.stream
+            && (self.stream, self.part) == (other.stream, other.part)
     }
 }
 
@@ -63,7 +71,7 @@ impl Eq for DropoutMask {}
 
 impl Hash for DropoutMask {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.shape, self.rate.to_bits(), self.stream).hash(state);
+        (&self.shape, self.rate.to_bits(), self.stream, self.part).hash(state);
     }
 }
 
@@ -93,7 +101,7 @@ impl Operator for DropoutMask {
     }
     fn sample(s: &mut Sampler) -> Sample<Self> {
         let op =
-            Self { shape: s.shape(0..4), rate: s.choice(&[0.0, 0.3, 0.5]), stream: s.below(0..9) as u64 };
+            Self { shape: s.shape(0..4), rate: s.choice(&[0.0, 0.3, 0.5]), stream: s.below(0..9) as u64, part: None };
         Sample::new(op, [s.index([], 1 << 20)])
     }
 }
@@ -104,7 +112,7 @@ mod tests {
     use ndarray::arr0;
 
     fn mask(seed: usize, stream: u64) -> ArrayD<f64> {
-        let op = DropoutMask { shape: [100, 100].into(), rate: 0.3, stream };
+        let op = DropoutMask { shape: [100, 100].into(), rate: 0.3, stream, part: None };
         op.eval_f64(&[&Value::Index(arr0(seed).into_dyn())]).into_float()
     }
 

@@ -3,6 +3,7 @@
 mod accumulate;
 mod factor;
 mod flatten;
+mod invariants;
 mod join;
 mod lift;
 mod overlap;
@@ -59,6 +60,7 @@ pub(super) static PASSES: &[Pass] = passes! {
     "join-weight": |p| join::Join::new(p, join::Shared::Weight);
     "lift": |p| lift::Lift::new(p);
     "overlap": |p| overlap::Overlap::new(p);
+    "invariants": |p| invariants::Invariants::new(p);
     "transposes": |p| transposes::Transposes::new(p);
     "accumulate": |p| accumulate::Accumulate::new(p);
 };

@@ -60,6 +60,32 @@ pub(in super::super) struct Instruction<S> {
     pub out: u16,
     pub args: [u16; 3],
     pub numbers: [S; 2],
+    /// Whether it is done row by row, because an operand or the result has gaps between its rows.
+    pub by_rows: bool,
+}
+
+impl Code {
+    /// How many operands it has; none for what moves strips.
+    fn arity(self) -> usize {
+        match self {
+            Self::Load | Self::Store => 0,
+            Self::Neg | Self::Exp | Self::Ln | Self::Sqrt | Self::Tanh | Self::Sigmoid | Self::Relu | Self::Softplus
+            | Self::Abs | Self::Sin | Self::Cos | Self::Reciprocal | Self::Powi(_) | Self::Affine => 1,
+            Self::Select | Self::MulAdd => 3,
+            _ => 2,
+        }
+    }
+}
+
+/// How a block of a value lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Without gaps.
+    Whole,
+    /// With gaps between rows, or one row for all.
+    Rows,
+    /// With gaps between the elements of a row, or one element for all.
+    Scattered,
 }
 
 /// A value in memory, as a region reads or writes it.
@@ -171,20 +197,21 @@ impl<'a, S: Real> Assembler<'a, S> {
             self.slot_of.insert(x, number);
             self.slots.push(slot);
         }
-        let is_direct = |slot: &Slot| {
-            (slot.column == 1 || columns == 1)
-                && (block_rows == 1 || slot.row == columns)
+        let reach = |slot: &Slot| match (slot.column == 1 || columns == 1, block_rows == 1 || slot.row == columns) {
+            (true, true) => Reach::Whole,
+            (true, false) => Reach::Rows,
+            _ => Reach::Scattered,
         };
-        let direct: Vec<bool> = self.slots.iter().map(is_direct).collect();
+        let reach: Vec<Reach> = self.slots.iter().map(reach).collect();
         for &v in members {
             if fused.contains_key(&v) && fused[&v] {
                 continue;
             }
             let out = match self.slot_of.get(&v) {
-                Some(&slot) if direct[slot as usize] => Hand::Slot(slot),
+                Some(&slot) if reach[slot as usize] != Reach::Scattered => Hand::Slot(slot),
                 _ => self.strip(),
             };
-            self.node(v, out, &direct, &fused);
+            self.node(v, out, &reach, &fused);
             self.at.insert(v, out);
             if let (Some(&slot), Hand::Strip(_)) = (self.slot_of.get(&v), out) {
                 let from = self.code_of(out);
@@ -192,6 +219,11 @@ impl<'a, S: Real> Assembler<'a, S> {
             }
         }
         let strips = self.allocate();
+        for instruction in &mut self.code {
+            let by_rows = |&slot: &u16| reach.get(slot as usize) == Some(&Reach::Rows);
+            let arity = instruction.code.arity();
+            instruction.by_rows = arity > 0 && instruction.args[..arity].iter().chain([&instruction.out]).any(by_rows);
+        }
         Strips {
             outer,
             rows,
@@ -284,16 +316,16 @@ impl<'a, S: Real> Assembler<'a, S> {
     }
 
     fn emit(&mut self, code: Code, out: u16, args: [u16; 3], numbers: [S; 2]) {
-        self.code.push(Instruction { code, out, args, numbers });
+        self.code.push(Instruction { code, out, args, numbers, by_rows: false });
     }
 
     /// A value as the operand of an instruction: loaded if it does not lie without gaps.
-    fn operand(&mut self, x: usize, direct: &[bool]) -> u16 {
+    fn operand(&mut self, x: usize, reach: &[Reach]) -> u16 {
         if let Some(&hand) = self.at.get(&x) {
             return self.code_of(hand);
         }
         let slot = self.slot_of[&x];
-        if direct[slot as usize] {
+        if reach[slot as usize] != Reach::Scattered {
             return slot;
         }
         let strip = self.strip();
@@ -304,7 +336,7 @@ impl<'a, S: Real> Assembler<'a, S> {
     }
 
     /// The instructions of one member.
-    fn node(&mut self, v: usize, out: Hand, direct: &[bool], fused: &HashMap<usize, bool>) {
+    fn node(&mut self, v: usize, out: Hand, reach: &[Reach], fused: &HashMap<usize, bool>) {
         let out = self.code_of(out);
         let zero = [S::ZERO; 2];
         let operands: SmallVec<[usize; 4]> = self.p.graph.operands_at(v).collect();
@@ -332,16 +364,16 @@ impl<'a, S: Real> Assembler<'a, S> {
             _ => None,
         };
         if let Some(code) = unary {
-            let a = self.operand(operands[0], direct);
+            let a = self.operand(operands[0], reach);
             return self.emit(code, out, [a, 0, 0], [S::ONE, S::ZERO]);
         }
         if let Op::Add(_) = op {
-            return self.sum(&operands, out, direct, fused);
+            return self.sum(&operands, out, reach, fused);
         }
         if let Op::Mul(_) = op
             && let Some(((code, a, d), _)) = self.adjoint_pattern(v, &alone)
         {
-            let args = [self.operand(a, direct), self.operand(d, direct), 0];
+            let args = [self.operand(a, reach), self.operand(d, reach), 0];
             return self.emit(code, out, args, zero);
         }
         // A constant becomes a part of the instruction.
@@ -354,7 +386,7 @@ impl<'a, S: Real> Assembler<'a, S> {
             _ => None,
         };
         if let Some((i, p, q)) = affine {
-            let a = self.operand(operands[i], direct);
+            let a = self.operand(operands[i], reach);
             return self.emit(Code::Affine, out, [a, 0, 0], [S::of(p), S::of(q)]);
         }
         let code = match op {
@@ -370,13 +402,13 @@ impl<'a, S: Real> Assembler<'a, S> {
         };
         let mut args = [0; 3];
         for (arg, &x) in args.iter_mut().zip(&operands) {
-            *arg = self.operand(x, direct);
+            *arg = self.operand(x, reach);
         }
         self.emit(code, out, args, zero);
     }
 
     /// A sum: products are multiplied and added in one.
-    fn sum(&mut self, terms: &[usize], out: u16, direct: &[bool], fused: &HashMap<usize, bool>) {
+    fn sum(&mut self, terms: &[usize], out: u16, reach: &[Reach], fused: &HashMap<usize, bool>) {
         let zero = [S::ZERO; 2];
         let mut shift = 0.0;
         let (mut plain, mut products) = (SmallVec::<[usize; 4]>::new(), SmallVec::<[usize; 4]>::new());
@@ -393,16 +425,16 @@ impl<'a, S: Real> Assembler<'a, S> {
         let mut current = None;
         let mut plain = plain.into_iter();
         if let Some(first) = plain.next() {
-            current = Some(self.operand(first, direct));
+            current = Some(self.operand(first, reach));
         }
         for x in plain {
-            let b = self.operand(x, direct);
+            let b = self.operand(x, reach);
             steps.push((Code::Add, [b, 0]));
         }
         for x in products {
             let mut factors = self.p.graph.operands_at(x);
             let (a, b) = (factors.next().unwrap_or(x), factors.next().unwrap_or(x));
-            let pair = [self.operand(a, direct), self.operand(b, direct)];
+            let pair = [self.operand(a, reach), self.operand(b, reach)];
             steps.push((Code::MulAdd, pair));
         }
         let shifts = shift != 0.0 || steps.is_empty() && current.is_some();
@@ -427,7 +459,7 @@ impl<'a, S: Real> Assembler<'a, S> {
             Some(_) => {}
             // Of constants alone.
             None => {
-                let a = self.operand(terms[0], direct);
+                let a = self.operand(terms[0], reach);
                 self.emit(Code::Affine, out, [a, 0, 0], [S::ZERO, S::of(shift)]);
             }
         }
@@ -532,59 +564,66 @@ impl<S: Real> Strips<S> {
 
     /// Runs the program on one block.
     fn block(&self, arena: &mut [S], at: &[usize], rows: usize, columns: usize) {
-        let n = rows * columns;
+        let strides = |slot: u16| self.slots.get(slot as usize).map_or([columns, 1], |slot| [slot.row, slot.column]);
         for instruction in &self.code {
-            let Instruction { code, out, args, numbers } = instruction;
-            let arg = |i: usize| at[args[i] as usize];
+            let Instruction { code, out, args, by_rows, .. } = instruction;
+            let place = |slot: u16| at[slot as usize];
+            let places = [place(args[0]), place(args[1]), place(args[2])];
             match code {
-                Code::Load => {
-                    let slot = &self.slots[args[0] as usize];
-                    load(arena, at[*out as usize], arg(0), [rows, columns], [slot.row, slot.column]);
-                    continue;
+                Code::Load => load(arena, place(*out), places[0], [rows, columns], strides(args[0])),
+                Code::Store => store(arena, place(*out), places[0], [rows, columns], strides(*out)),
+                _ if !by_rows => instruction.run(arena, place(*out), places, rows * columns),
+                _ => {
+                    let [y, a, b, c] = [*out, args[0], args[1], args[2]].map(|slot| strides(slot)[0]);
+                    for i in 0..rows {
+                        let places = [places[0] + i * a, places[1] + i * b, places[2] + i * c];
+                        instruction.run(arena, place(*out) + i * y, places, columns);
+                    }
                 }
-                Code::Store => {
-                    let slot = &self.slots[*out as usize];
-                    store(arena, at[*out as usize], arg(0), [rows, columns], [slot.row, slot.column]);
-                    continue;
-                }
-                _ => {}
             }
-            let (y, rest) = Rest::around(arena, at[*out as usize], n);
-            let (a, b, c) = (|| rest.at(arg(0), n), || rest.at(arg(1), n), || rest.at(arg(2), n));
-            match *code {
-                Code::Add => strips::add(y, a(), b()),
-                Code::Sub => strips::sub(y, a(), b()),
-                Code::Mul => strips::mul(y, a(), b()),
-                Code::Div => strips::div(y, a(), b()),
-                Code::Modulo => strips::modulo(y, a(), b()),
-                Code::Max => strips::max(y, a(), b()),
-                Code::Min => strips::min(y, a(), b()),
-                Code::Compare(Relation::Less) => strips::less(y, a(), b()),
-                Code::Compare(Relation::LessEqual) => strips::less_equal(y, a(), b()),
-                Code::Compare(Relation::Equal) => strips::equal(y, a(), b()),
-                Code::Compare(Relation::Greater) => strips::greater(y, a(), b()),
-                Code::Compare(Relation::GreaterEqual) => strips::greater_equal(y, a(), b()),
-                Code::Compare(Relation::NotEqual) => strips::not_equal(y, a(), b()),
-                Code::Select => strips::select(y, a(), b(), c()),
-                Code::Neg => strips::neg(y, a()),
-                Code::Exp => strips::exp(y, a()),
-                Code::Ln => strips::ln(y, a()),
-                Code::Sqrt => strips::sqrt(y, a()),
-                Code::Tanh => strips::tanh(y, a()),
-                Code::Sigmoid => strips::sigmoid(y, a()),
-                Code::Relu => strips::relu(y, a()),
-                Code::Softplus => strips::softplus(y, a()),
-                Code::Abs => strips::abs(y, a()),
-                Code::Sin => strips::sin(y, a()),
-                Code::Cos => strips::cos(y, a()),
-                Code::Reciprocal => strips::reciprocal(y, a()),
-                Code::Powi(n) => strips::powi(y, a(), n),
-                Code::MulAdd => strips::mul_add(y, a(), b(), c()),
-                Code::SigmoidAdjoint => strips::sigmoid_adjoint(y, a(), b()),
-                Code::TanhAdjoint => strips::tanh_adjoint(y, a(), b()),
-                Code::Affine => strips::affine(y, a(), numbers[0], numbers[1]),
-                Code::Load | Code::Store => {}
-            }
+        }
+    }
+}
+
+impl<S: Real> Instruction<S> {
+    /// Computes `n` elements without gaps.
+    fn run(&self, arena: &mut [S], out: usize, places: [usize; 3], n: usize) {
+        let (y, rest) = Rest::around(arena, out, n);
+        let (a, b, c) = (|| rest.at(places[0], n), || rest.at(places[1], n), || rest.at(places[2], n));
+        match self.code {
+            Code::Add => strips::add(y, a(), b()),
+            Code::Sub => strips::sub(y, a(), b()),
+            Code::Mul => strips::mul(y, a(), b()),
+            Code::Div => strips::div(y, a(), b()),
+            Code::Modulo => strips::modulo(y, a(), b()),
+            Code::Max => strips::max(y, a(), b()),
+            Code::Min => strips::min(y, a(), b()),
+            Code::Compare(Relation::Less) => strips::less(y, a(), b()),
+            Code::Compare(Relation::LessEqual) => strips::less_equal(y, a(), b()),
+            Code::Compare(Relation::Equal) => strips::equal(y, a(), b()),
+            Code::Compare(Relation::Greater) => strips::greater(y, a(), b()),
+            Code::Compare(Relation::GreaterEqual) => strips::greater_equal(y, a(), b()),
+            Code::Compare(Relation::NotEqual) => strips::not_equal(y, a(), b()),
+            Code::Select => strips::select(y, a(), b(), c()),
+            Code::Neg => strips::neg(y, a()),
+            Code::Exp => strips::exp(y, a()),
+            Code::Ln => strips::ln(y, a()),
+            Code::Sqrt => strips::sqrt(y, a()),
+            Code::Tanh => strips::tanh(y, a()),
+            Code::Sigmoid => strips::sigmoid(y, a()),
+            Code::Relu => strips::relu(y, a()),
+            Code::Softplus => strips::softplus(y, a()),
+            Code::Abs => strips::abs(y, a()),
+            Code::Sin => strips::sin(y, a()),
+            Code::Cos => strips::cos(y, a()),
+            Code::Reciprocal => strips::reciprocal(y, a()),
+            Code::Powi(n) => strips::powi(y, a(), n),
+            Code::MulAdd => strips::mul_add(y, a(), b(), c()),
+            Code::SigmoidAdjoint => strips::sigmoid_adjoint(y, a(), b()),
+            Code::TanhAdjoint => strips::tanh_adjoint(y, a(), b()),
+            Code::Affine => strips::affine(y, a(), self.numbers[0], self.numbers[1]),
+            // They are done by whoever runs the block.
+            Code::Load | Code::Store => {}
         }
     }
 }

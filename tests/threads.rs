@@ -1,0 +1,116 @@
+//! The rows of a batch over threads: the values of one thread, up to rounding, and the same bits in every run.
+
+use autograd::compile::Compiler;
+use autograd::ops::Sampler;
+use autograd::{NodeId, Point, Value, eval};
+use ndarray::ArrayD;
+use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Network, Start};
+
+const STEPS: usize = 4;
+const BATCH: usize = 5;
+
+fn feed(model: &Model, seed: u64) -> Feed {
+    let s = &mut Sampler::new(seed);
+    let lead = if model.head == Head::EachStep { vec![STEPS, BATCH] } else { vec![BATCH] };
+    let real = |s: &mut Sampler| s.below(0..2001) as f32 / 1000.0 - 1.0;
+    let x: Value<f32> = match model.input {
+        Input::Reals { size } => ArrayD::from_shape_simple_fn(vec![STEPS, BATCH, size], || real(s)).into(),
+        Input::Embedding { symbols, .. } | Input::OneHot { symbols } => {
+            Value::Index(ArrayD::from_shape_simple_fn(vec![STEPS, BATCH], || s.below(0..symbols)))
+        }
+    };
+    let y = if model.loss.is_of_classes() {
+        Value::Index(ArrayD::from_shape_simple_fn(lead, || s.below(0..model.outputs + 1)))
+    } else {
+        let shape = [&lead[..], &[model.outputs]].concat();
+        ArrayD::from_shape_simple_fn(shape, || 0.5 + 0.4 * real(s)).into()
+    };
+    Feed { x, y, lengths: None }
+}
+
+/// Everything that a network is asked for.
+fn outputs(network: &Network) -> Vec<NodeId> {
+    let single = [network.loss, network.count];
+    single.into_iter().chain([&network.gradients, &network.outputs, &network.last].into_iter().flatten().copied()).collect()
+}
+
+fn agrees(model: &Model, mode: Mode, what: &str) {
+    let network = model.network(STEPS, BATCH, mode).unwrap();
+    let mut feed = feed(model, 3);
+    feed.lengths = mode.lengths.then(|| vec![4, 1, 3, 4, 2]);
+    let zeros = |&id: &NodeId| ArrayD::from_elem(&*network.graph.node(id).unwrap().ty.shape, 0.25);
+    let start: Vec<ArrayD<f32>> = network.start.iter().map(zeros).collect();
+    let point = network.point(&model.first_parameters(1).unwrap(), &feed, &start, 5).unwrap();
+    let point: Point<f64> = point.cast();
+    let outputs = outputs(&network);
+    let want = eval(&network.graph, &point, &outputs).unwrap();
+    for threads in [1, 2, 3, 8] {
+        let executable = Compiler::new().threads(threads).compile::<f64>(&network.graph, &outputs).unwrap();
+        assert_eq!(executable.shares(), threads.min(BATCH), "{what}: {:?}", executable.why_whole());
+        let got = executable.run(&point).unwrap();
+        for ((got, want), id) in got.iter().zip(&want).zip(&outputs) {
+            let (a, b) = (got.float(), want.float());
+            let scale = b.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
+            let far = a.iter().zip(b).fold(0.0, |m: f64, (a, b)| m.max((a - b).abs() / scale));
+            assert!(far <= 1e-12, "{what}, {threads} threads: {} differs by {far}", network.graph.name(*id).unwrap());
+        }
+        for _ in 0..5 {
+            assert_eq!(executable.run(&point).unwrap(), got, "{what}, {threads} threads");
+        }
+    }
+}
+
+fn model(cell: &str, head: Head, loss: Loss, input: Input) -> Model {
+    Model {
+        cell: cell.into(),
+        input,
+        hidden: 4,
+        layers: 1,
+        bidirectional: false,
+        dropout: 0.0,
+        start: Start::Zero,
+        window: None,
+        head,
+        outputs: 3,
+        loss,
+        init: Inits::default(),
+    }
+}
+
+const REALS: Input = Input::Reals { size: 4 };
+
+#[test]
+fn every_shipped_cell_is_cut_by_rows() {
+    for cell in rnn::cell::SHIPPED {
+        for lengths in [false, true] {
+            let mode = Mode { train: true, lengths, carry: false };
+            agrees(&model(cell.name, Head::EachStep, Loss::CrossEntropy, REALS), mode, cell.name);
+        }
+    }
+}
+
+#[test]
+fn every_head_and_loss_is_cut_by_rows() {
+    for head in [Head::EachStep, Head::Last, Head::Mean] {
+        for loss in [Loss::CrossEntropy, Loss::MeanSquared, Loss::BinaryCrossEntropy] {
+            for input in [REALS, Input::Embedding { symbols: 6, size: 3 }, Input::OneHot { symbols: 6 }] {
+                for lengths in [false, true] {
+                    let mode = Mode { train: true, lengths, carry: false };
+                    agrees(&model("gru", head, loss, input), mode, &format!("{head:?} {loss:?} {input:?}"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn deep_nets_both_directions_carried_and_learned_states_windows_and_dropout_are_cut_by_rows() {
+    let plain = Model { layers: 2, ..model("lstm", Head::EachStep, Loss::CrossEntropy, Input::Embedding { symbols: 6, size: 3 }) };
+    let ragged = Mode { train: true, lengths: true, carry: false };
+    agrees(&Model { bidirectional: true, ..plain.clone() }, ragged, "both directions");
+    agrees(&Model { start: Start::Learned, ..plain.clone() }, ragged, "learned start");
+    agrees(&Model { window: Some(2), ..plain.clone() }, ragged, "windows");
+    agrees(&plain, Mode { carry: true, lengths: false, ..ragged }, "carried states");
+    // One mask for the whole batch, of which each share has its rows.
+    agrees(&Model { dropout: 0.4, bidirectional: true, ..plain.clone() }, ragged, "dropout");
+}
