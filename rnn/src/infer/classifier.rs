@@ -96,8 +96,8 @@ impl<'a> Classifier<'a> {
             let rows = first..(first + ABREAST).min(symbols.len());
             let beginnings: Vec<(&[usize], usize)> = rows.clone().map(|k| (&symbols[..=k], 0)).collect();
             let feed = Feed::padded(Classification::padded(&beginnings), 8);
-            let network =
-                self.networks.network(feed.steps(), feed.batch(), false).map_err(InferError::from)?;
+            let compiled = self.networks.network(feed.steps(), feed.batch(), false)?;
+            let network = &compiled.network;
             let point = network.point(self.parameters, &feed, &[], 0)?;
             let wanted: Vec<NodeId> = network.outputs.iter().chain(&network.states).copied().collect();
             let values: Vec<_> =

@@ -4,7 +4,8 @@ use super::{InferError, agree, softmax, symbols};
 use crate::data::Vocabulary;
 use crate::model::{Feed, Mode, Model, Network};
 use crate::parameters::Parameters;
-use autograd::{NodeId, Point, Value, eval};
+use autograd::compile::{Executable, compile};
+use autograd::{NodeId, Point, Value};
 use ndarray::ArrayD;
 use rand::{Rng, RngExt};
 
@@ -13,8 +14,8 @@ use rand::{Rng, RngExt};
 pub struct Generator {
     network: Network,
     point: Point<f32>,
-    /// The logits of the next symbol, then the states.
-    wanted: Vec<NodeId>,
+    /// Computes the logits of the next symbol, then the states.
+    executable: Executable<f32>,
     unknown: Option<usize>,
     logits: Vec<f64>,
 }
@@ -32,8 +33,9 @@ impl Generator {
         let start: Vec<ArrayD<f32>> =
             network.start.iter().map(zero).collect::<Result<_, autograd::Error>>()?;
         let point = network.point(parameters, &symbol(0, model.outputs), &start, 0)?;
-        let wanted = network.outputs.iter().chain(&network.last).copied().collect();
-        Ok(Self { network, point, wanted, unknown: vocabulary.unknown(), logits: Vec::new() })
+        let wanted: Vec<NodeId> = network.outputs.iter().chain(&network.last).copied().collect();
+        let executable = compile(&network.graph, &wanted)?;
+        Ok(Self { network, point, executable, unknown: vocabulary.unknown(), logits: Vec::new() })
     }
 
     /// Reads a symbol.
@@ -42,7 +44,7 @@ impl Generator {
     /// If the model's output is not finite.
     pub fn read(&mut self, id: usize) -> Result<(), InferError> {
         self.point.set(self.network.x, Value::Index(ArrayD::from_elem(vec![1, 1], id)));
-        let mut values = eval(&self.network.graph, &self.point, &self.wanted)?.into_iter();
+        let mut values = self.executable.run(&self.point)?.into_iter();
         let logits = values.next().map(Value::into_float).ok_or(InferError::Nothing)?;
         self.logits = logits.iter().copied().map(f64::from).collect();
         if self.logits.iter().any(|z| !z.is_finite()) {

@@ -15,4 +15,4 @@ pub(crate) use network::lengths_fit;
 
 pub use metrics::Metrics;
 pub use network::{Feed, Mode, Network};
-pub use networks::{Networks, Outcome, StepError};
+pub use networks::{Compiled, Networks, Outcome, StepError};

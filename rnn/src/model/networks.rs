@@ -1,9 +1,10 @@
-//! Gradients of a batch: networks of the sizes that come, and the batch's rows over threads.
+//! Gradients of a batch: networks of the sizes that come, compiled.
 
-use super::{Feed, Head, Metrics, Mode, Model, ModelError, Network, Tally};
+use super::{Feed, Metrics, Mode, Model, ModelError, Network, Tally};
 use crate::parameters::Parameters;
-use autograd::{NodeId, Value, eval};
-use ndarray::{ArrayD, Axis, Slice, Zip};
+use autograd::compile::{Compiler, Executable};
+use autograd::{NodeId, Value};
+use ndarray::ArrayD;
 use std::sync::Arc;
 
 /// How many networks are kept: those used last. Lengths that are rounded up come in fewer sizes.
@@ -16,7 +17,26 @@ pub struct Networks {
     mode: Mode,
     threads: usize,
     /// By steps, sequences, and whether they train; the one used last stands last.
-    made: Vec<((usize, usize, bool), Arc<Network>)>,
+    made: Vec<((usize, usize, bool), Arc<Compiled>)>,
+}
+
+/// A network, ready to run.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The graph and its handles.
+    pub network: Network,
+    /// Computes the loss, its count, the gradients, the outputs and the last states, in this order.
+    executable: Executable<f32>,
+}
+
+impl Compiled {
+    fn new(network: Network, threads: usize) -> Result<Self, autograd::Error> {
+        let single = [network.loss, network.count];
+        let many = [&network.gradients, &network.outputs, &network.last];
+        let outputs: Vec<NodeId> = single.into_iter().chain(many.into_iter().flatten().copied()).collect();
+        let executable = Compiler::new().threads(threads).compile(&network.graph, &outputs)?;
+        Ok(Self { network, executable })
+    }
 }
 
 /// What one batch gave.
@@ -65,11 +85,14 @@ impl Networks {
     ///
     /// # Errors
     /// If it cannot be built.
-    pub fn network(&mut self, steps: usize, batch: usize, train: bool) -> Result<Arc<Network>, ModelError> {
+    pub fn network(&mut self, steps: usize, batch: usize, train: bool) -> Result<Arc<Compiled>, StepError> {
         let size = (steps, batch, train);
         let network = match self.made.iter().position(|(made, _)| *made == size) {
             Some(place) => self.made.remove(place).1,
-            None => Arc::new(self.model.network(steps, batch, Mode { train, ..self.mode })?),
+            None => {
+                let network = self.model.network(steps, batch, Mode { train, ..self.mode })?;
+                Arc::new(Compiled::new(network, self.threads)?)
+            }
         };
         if self.made.len() == KEPT {
             self.made.remove(0);
@@ -91,47 +114,28 @@ impl Networks {
         seed: usize,
         train: bool,
     ) -> Result<Outcome, StepError> {
-        feed.check_lengths()?;
-        let batch = feed.batch();
-        let shares = self.threads.min(batch).max(1);
-        let bounds: Vec<usize> = (0..=shares).map(|i| i * batch / shares).collect();
-        let mut parts = Vec::with_capacity(shares);
-        for (i, rows) in bounds.windows(2).enumerate() {
-            let (from, to) = (rows[0], rows[1]);
-            let network = self.network(feed.steps(), to - from, train)?;
-            let start = if self.mode.carry { carried(&network, start, from, to)? } else { Vec::new() };
-            let part = if shares == 1 { feed.clone() } else { self.rows(feed, from, to) };
-            // Every share of every step draws its own masks; a seed is below the largest number.
-            let point = network.point(
-                parameters,
-                &part,
-                &start,
-                seed.wrapping_mul(shares).wrapping_add(i) % usize::MAX,
-            )?;
-            parts.push((network, point, part));
+        let compiled = self.network(feed.steps(), feed.batch(), train)?;
+        let network = &compiled.network;
+        let zeros = |&id: &NodeId| Ok(ArrayD::zeros(&*network.graph.node(id)?.ty.shape));
+        // Nothing has been carried into the first batch.
+        let zeros: Vec<ArrayD<f32>> =
+            network.start.iter().skip(start.len()).map(zeros).collect::<Result<_, autograd::Error>>()?;
+        let start: Vec<ArrayD<f32>> = start.iter().cloned().chain(zeros).collect();
+        let point = network.point(parameters, feed, &start, seed % usize::MAX)?;
+        let mut values = compiled.executable.run(&point)?.into_iter().map(Value::into_float);
+        let mut number = || values.next().and_then(|a| a.first().copied()).map_or(f64::NAN, f64::from);
+        let (loss, count) = (number(), number());
+        let names = network.parameters.iter().take(network.gradients.len()).map(|(name, _)| name.clone());
+        let gradients: Parameters = names.zip(values.by_ref()).collect();
+        let finite = |a: &ArrayD<f32>| a.iter().all(|x| x.is_finite());
+        if !loss.is_finite() || !gradients.iter().all(|(_, g)| finite(g)) {
+            let culprit =
+                network.culprit(&point).unwrap_or_else(|| "a node that is finite on its own".into());
+            return Err(StepError::NotFinite { culprit });
         }
-        let class = self.model.loss.is_of_classes();
-        let outputs = |(network, point, part): &(Arc<Network>, autograd::Point<f32>, Feed)| {
-            let outcome = read(network, point, part, class)?;
-            let finite = |a: &ArrayD<f32>| a.iter().all(|x| x.is_finite());
-            if outcome.loss.is_finite() && outcome.gradients.iter().all(|(_, g)| finite(g)) {
-                return Ok(outcome);
-            }
-            let culprit = network.culprit(point).unwrap_or_else(|| "a node that is finite on its own".into());
-            Err(StepError::NotFinite { culprit })
-        };
-        let outcomes: Vec<Result<Outcome, StepError>> = match &parts[..] {
-            [one] => vec![outputs(one)],
-            many => std::thread::scope(|scope| {
-                let handles: Vec<_> = many.iter().map(|part| scope.spawn(|| outputs(part))).collect();
-                // A panic of a thread is passed on as it is.
-                handles
-                    .into_iter()
-                    .map(|h| h.join().unwrap_or_else(|p| std::panic::resume_unwind(p)))
-                    .collect()
-            }),
-        };
-        Ok(join(outcomes.into_iter().collect::<Result<_, _>>()?))
+        let outputs: Vec<ArrayD<f32>> = values.by_ref().take(network.outputs.len()).collect();
+        let right = if self.model.loss.is_of_classes() { score(&outputs, &feed.y) } else { (0, 0) };
+        Ok(Outcome { loss, count, right, gradients, outputs, last: values.collect() })
     }
 
     /// Means over batches that training does not see, states carried from each to the next.
@@ -154,61 +158,6 @@ impl Networks {
         }
         Ok(tally.metrics())
     }
-
-    /// Some rows of a batch.
-    fn rows(&self, feed: &Feed, from: usize, to: usize) -> Feed {
-        let axis = usize::from(self.model.head == Head::EachStep);
-        Feed {
-            x: rows(&feed.x, 1, from, to),
-            y: rows(&feed.y, axis, from, to),
-            lengths: feed.lengths.as_ref().map(|lengths| lengths[from..to].to_vec()),
-        }
-    }
-}
-
-/// The carried states of some rows; zero if there are none yet.
-fn carried(
-    network: &Network,
-    start: &[ArrayD<f32>],
-    from: usize,
-    to: usize,
-) -> Result<Vec<ArrayD<f32>>, autograd::Error> {
-    let part = |(i, &id): (usize, &NodeId)| {
-        Ok(match start.get(i) {
-            Some(state) => state.slice_axis(Axis(1), Slice::from(from..to)).to_owned(),
-            None => ArrayD::zeros(&*network.graph.node(id)?.ty.shape),
-        })
-    };
-    network.start.iter().enumerate().map(part).collect()
-}
-
-fn rows(value: &Value<f32>, axis: usize, from: usize, to: usize) -> Value<f32> {
-    let (axis, rows) = (Axis(axis), Slice::from(from..to));
-    match value {
-        Value::Float(a) => Value::Float(a.slice_axis(axis, rows).to_owned()),
-        Value::Index(a) => Value::Index(a.slice_axis(axis, rows).to_owned()),
-        Value::Bool(a) => Value::Bool(a.slice_axis(axis, rows).to_owned()),
-    }
-}
-
-fn read(
-    network: &Network,
-    point: &autograd::Point<f32>,
-    feed: &Feed,
-    class: bool,
-) -> Result<Outcome, autograd::Error> {
-    let all: Vec<NodeId> = [network.loss, network.count]
-        .into_iter()
-        .chain(network.gradients.iter().chain(&network.outputs).chain(&network.last).copied())
-        .collect();
-    let mut values = eval(&network.graph, point, &all)?.into_iter().map(Value::into_float);
-    let mut number = || values.next().and_then(|a| a.first().copied()).map_or(f64::NAN, f64::from);
-    let (loss, count) = (number(), number());
-    let names = network.parameters.iter().take(network.gradients.len()).map(|(name, _)| name.clone());
-    let gradients: Parameters = names.zip(values.by_ref()).collect();
-    let outputs: Vec<ArrayD<f32>> = values.by_ref().take(network.outputs.len()).collect();
-    let right = if class { score(&outputs, &feed.y) } else { (0, 0) };
-    Ok(Outcome { loss, count, right, gradients, outputs, last: values.collect() })
 }
 
 /// How many rows have their largest logit at the target, and how many have a target.
@@ -222,53 +171,6 @@ fn score(outputs: &[ArrayD<f32>], y: &Value<f32>) -> (usize, usize) {
             (right + usize::from(best == target), asked + 1)
         },
     )
-}
-
-/// The outcome of a batch from those of its rows. Sums are taken in the order of the rows.
-fn join(parts: Vec<Outcome>) -> Outcome {
-    let count: f64 = parts.iter().map(|part| part.count).sum();
-    let mut parts = parts.into_iter();
-    let Some(mut whole) = parts.next() else {
-        return Outcome {
-            loss: 0.0,
-            count: 0.0,
-            right: (0, 0),
-            gradients: Parameters::new(),
-            outputs: vec![],
-            last: vec![],
-        };
-    };
-    if parts.len() == 0 {
-        return whole;
-    }
-    // Of no targets at all the mean is 0, and not 0/0.
-    let all = count.max(1.0);
-    let first = whole.count / all;
-    whole.loss *= first;
-    scale(&mut whole.gradients, first);
-    for part in parts {
-        let share = part.count / all;
-        whole.loss += share * part.loss;
-        whole.right = (whole.right.0 + part.right.0, whole.right.1 + part.right.1);
-        for ((_, sum), (_, g)) in whole.gradients.iter_mut().zip(part.gradients.iter()) {
-            #[allow(clippy::cast_possible_truncation)] // gradients are single
-            Zip::from(sum).and(g).for_each(|sum, &g| *sum += (share * f64::from(g)) as f32);
-        }
-        append(&mut whole.outputs, &part.outputs, 0);
-        append(&mut whole.last, &part.last, 1);
-    }
-    Outcome { count, ..whole }
-}
-
-fn scale(gradients: &mut Parameters, by: f64) {
-    #[allow(clippy::cast_possible_truncation)] // gradients are single
-    gradients.iter_mut().for_each(|(_, g)| g.mapv_inplace(|g| (by * f64::from(g)) as f32));
-}
-
-fn append(to: &mut [ArrayD<f32>], from: &[ArrayD<f32>], axis: usize) {
-    for (to, from) in to.iter_mut().zip(from) {
-        to.append(Axis(axis), from.view()).expect("parts of one batch differ in their rows alone");
-    }
 }
 
 #[cfg(test)]
