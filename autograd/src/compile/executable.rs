@@ -2,7 +2,8 @@
 
 use super::PassReport;
 use super::exec::Memory;
-use super::plan::{Given, Plan};
+use super::plan::{Given, Plan, Step};
+use super::program::Sources;
 use super::pool::{Signal, Task, give};
 use super::split::Label;
 use crate::error::Error;
@@ -17,6 +18,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// A value for a leaf, where it lies.
 #[derive(Clone, Debug)]
@@ -61,6 +63,19 @@ impl<S: Real> View<'_, S> {
         }
         Ok(())
     }
+}
+
+/// The time that one step of a plan takes.
+#[derive(Clone, Debug)]
+pub struct StepTime {
+    /// The nodes of the graph that it stands for.
+    pub of: Vec<NodeId>,
+    /// What kind of step it is, in a word.
+    pub what: &'static str,
+    /// The multiplications of a matrix product; 0 for any other step.
+    pub multiplications: usize,
+    /// The time, in seconds.
+    pub seconds: f64,
 }
 
 /// A graph made ready to be run many times: optimised, planned, with its memory laid out.
@@ -194,6 +209,33 @@ impl<S: Real> Executable<S> {
     /// How many shares the batch is cut into.
     pub fn shares(&self) -> usize {
         self.shares.len()
+    }
+
+    /// Where the time of a run goes: that of the first share, each step at the best of `runs` runs.
+    ///
+    /// # Errors
+    /// As [`Executable::run`].
+    pub fn profile(&self, point: &Point<S>, runs: usize) -> Result<Vec<StepTime>, Error> {
+        let set = self.execute(&|id| point.get(id).map(View::from))?;
+        let plan = &self.shares[0].plan;
+        let mut memory = set.works[0].memory();
+        let time = |(step, of): (&Step<S>, &Sources)| StepTime {
+            of: of.iter().map(|&v| self.source.id(v as usize)).collect(),
+            what: step.what(),
+            multiplications: step.multiplications(),
+            seconds: f64::INFINITY,
+        };
+        let mut times: Vec<StepTime> = plan.steps.iter().zip(&plan.of).map(time).collect();
+        for _ in 0..runs.max(1) {
+            for (step, time) in plan.steps.iter().zip(&mut times) {
+                let start = Instant::now();
+                memory.step(plan, step);
+                time.seconds = time.seconds.min(start.elapsed().as_secs_f64());
+            }
+        }
+        drop(memory);
+        self.give_back(set);
+        Ok(times)
     }
 
     fn execute<'v>(&self, value: &dyn Fn(NodeId) -> Option<View<'v, S>>) -> Result<Set<S>, Error> {

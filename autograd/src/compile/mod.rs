@@ -9,7 +9,7 @@ mod rules;
 mod split;
 mod writer;
 
-pub use executable::{Executable, View};
+pub use executable::{Executable, StepTime, View};
 pub use passes::PassReport;
 
 use crate::error::Error;

@@ -15,7 +15,7 @@ pub(super) type Sources = SmallVec<[u32; 2]>;
 /// No node.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// A graph, what is wanted of it, and where its nodes come from.
+/// A graph, what is wanted of it, and where its nodes come from. The outputs depend on all of its nodes.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     /// The graph that was given, by whose names nodes are called.
@@ -49,33 +49,26 @@ pub(super) trait Rewrite {
 impl Program {
     /// The part of `source` that `outputs` depend on, as it is.
     pub fn new(source: &Arc<Graph>, outputs: &[usize]) -> Self {
-        let mut whole = Self {
-            source: source.clone(),
-            graph: Graph::new(),
-            outputs: Vec::new(),
-            of: Vec::with_capacity(source.len()),
-        };
-        let live = live(source, outputs);
-        let mut place = vec![NONE; source.len()];
-        for i in (0..source.len()).filter(|&i| live[i]) {
-            let node = source.at(i);
-            let operands: SmallVec<[u32; 8]> = source.operands_at(i).map(|x| place[x]).collect();
-            place[i] = whole.graph.push(node.op.clone(), node.ty.clone(), node.origin.clone(), &operands);
-            whole.of.push(SmallVec::from_elem(super::narrow(i), 1));
-        }
-        whole.outputs = outputs.iter().map(|&y| place[y]).collect();
-        whole
+        let (graph, outputs, kept) = part(source, outputs);
+        let of = kept.into_iter().map(|i| SmallVec::from_elem(super::narrow(i), 1)).collect();
+        Self { source: source.clone(), graph, outputs, of }
+    }
+
+    /// Without the nodes that no output depends on.
+    fn without_dead(mut self) -> Self {
+        let outputs: Vec<usize> = self.outputs.iter().map(|&y| y as usize).collect();
+        let (graph, outputs, kept) = part(&self.graph, &outputs);
+        let of = kept.into_iter().map(|i| std::mem::take(&mut self.of[i])).collect();
+        Self { source: self.source, graph, outputs, of }
     }
 
     /// The program that `rewrite` makes of this one; `None` if what it joins would have to come before itself.
     pub fn rewrite(&self, rewrite: &mut impl Rewrite, mut out: Writer) -> Option<(Self, Writer)> {
-        let outputs: Vec<usize> = self.outputs.iter().map(|&y| y as usize).collect();
-        let live = live(&self.graph, &outputs);
         out.begin(self.graph.len());
         let mut open = vec![false; self.graph.len()];
         let (mut stack, mut needs) = (Vec::new(), Vec::new());
         for root in 0..self.graph.len() {
-            if live[root] && !rewrite.is_absorbed(root) {
+            if !rewrite.is_absorbed(root) {
                 stack.push(root);
             }
             while let Some(&v) = stack.last() {
@@ -105,7 +98,7 @@ impl Program {
         }
         let outputs = self.outputs.iter().map(|&y| out.at(y as usize)).collect();
         let (graph, of) = out.take();
-        Some((Self { source: self.source.clone(), graph, outputs, of }, out))
+        Some((Self { source: self.source.clone(), graph, outputs, of }.without_dead(), out))
     }
 
     /// The graph by itself, its nodes called by what they stand for, and the outputs' handles.
@@ -163,6 +156,19 @@ impl Program {
     pub fn shape(&self, v: usize) -> &[usize] {
         &self.graph.at(v).ty.shape
     }
+}
+
+/// The part of a graph that some nodes depend on: the new graph, the nodes' places in it, and which nodes it has.
+fn part(graph: &Graph, outputs: &[usize]) -> (Graph, Vec<u32>, Vec<usize>) {
+    let live = live(graph, outputs);
+    let (mut part, mut place, mut kept) = (Graph::new(), vec![NONE; graph.len()], Vec::new());
+    for i in (0..graph.len()).filter(|&i| live[i]) {
+        let node = graph.at(i);
+        let operands: SmallVec<[u32; 8]> = graph.operands_at(i).map(|x| place[x]).collect();
+        place[i] = part.push(node.op.clone(), node.ty.clone(), node.origin.clone(), &operands);
+        kept.push(i);
+    }
+    (part, outputs.iter().map(|&y| place[y]).collect(), kept)
 }
 
 /// The nodes that some nodes depend on, and these themselves.

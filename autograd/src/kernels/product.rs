@@ -75,6 +75,11 @@ impl Product {
         Self { a, b, c, swapped, tiled: tiles::fit(&a, &b, &c) && worth_tiles(&a, &b) }
     }
 
+    /// m × k × n
+    pub fn multiplications(&self) -> usize {
+        self.c.rows * self.a.columns * self.c.columns
+    }
+
     /// How long the slices of A, B and C must be.
     pub fn extents(&self) -> [usize; 3] {
         let [a, b] = if self.swapped { [self.b, self.a] } else { [self.a, self.b] };

@@ -11,6 +11,7 @@ mod gradcheck;
 mod graph;
 mod paint;
 mod predict;
+mod profile;
 mod progress;
 mod resume;
 mod run;
@@ -53,6 +54,7 @@ enum Command {
     /// Ask a trained model for the class of sentences, or for the next values of a series
     Predict(predict::Predict),
     Graph(graph::Args),
+    Profile(profile::Args),
     Gradcheck(gradcheck::Args),
     Compare(compare::Args),
     Cells(cells::Args),
@@ -70,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Sample(sample) => sample.run(),
         Command::Predict(predict) => predict.run(),
         Command::Graph(args) => args.run(),
+        Command::Profile(args) => args.run(),
         Command::Gradcheck(args) => args.run(),
         Command::Compare(args) => args.run(),
         Command::Cells(args) => args.run(),

@@ -14,8 +14,10 @@ mod fade;
 mod learns;
 mod sentence;
 mod specimen;
+mod workload;
 
 pub use fade::fade;
 pub use learns::{Lesson, learns};
 pub use sentence::{check_sentence, network_of};
 pub use specimen::Specimen;
+pub use workload::{CASES, Prepared, Timing, Workload};

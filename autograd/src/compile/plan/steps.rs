@@ -81,6 +81,26 @@ impl Operand {
 }
 
 impl<S> Step<S> {
+    /// What kind of step it is, in a word.
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::Product { .. } => "product",
+            Self::Region(_) => "elementwise",
+            Self::Copy { .. } => "copy",
+            Self::ByRow { .. } | Self::SumRows { .. } | Self::Scale { .. } => "rows",
+            Self::Gather { .. } | Self::Scatter { .. } | Self::OneHot { .. } => "table",
+            Self::Interpret(_) => "interpreted",
+        }
+    }
+
+    /// The multiplications of a matrix product.
+    pub fn multiplications(&self) -> usize {
+        match self {
+            Self::Product { product, .. } => product.multiplications(),
+            _ => 0,
+        }
+    }
+
     /// Shows every buffer that the step reads or writes, with the place in it.
     pub fn visit(&mut self, f: &mut impl FnMut(u32, &mut usize)) {
         let mut at = |at: &mut At| f(at.buffer, &mut at.offset);
