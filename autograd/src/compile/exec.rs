@@ -1,7 +1,8 @@
 //! A plan at work: values are put in, the steps run, and results are read off.
 
 use super::View;
-use super::plan::{ByRow, Interpreted, Operand, Place, Plan, Rest, Step};
+use super::plan::{ByRow, Interpreted, Operand, Place, Plan, Step};
+use crate::kernels::program::Rest;
 use crate::kernels::{Buffer, Real, Workspace, rows, strips};
 use crate::shape::{Kind, Type};
 use crate::value::Value;

@@ -24,6 +24,7 @@ mod buffer;
 mod machine;
 mod math;
 pub mod product;
+pub(crate) mod program;
 mod real;
 pub mod rows;
 pub mod strips;

@@ -47,114 +47,15 @@ macro_rules! by_blocks {
 }
 pub(super) use by_blocks;
 
-/// Functions of strips and of numbers `; p`, from their formulas. What is `dear` goes [`by_blocks!`].
-macro_rules! strips {
-    ($($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($($x:ident),+ $(; $($p:ident),+)?) = $of:expr;)*) => {
-        vectorised! {$(
-            $(#[$doc])*
-            pub fn $name<$S, $M>(y: &mut [$S], $($x: &[$S],)+ $($($p: $S),+)?) {
-                let n = y.len();
-                $(assert_eq!($x.len(), n, "the strips differ in length");)+
-                for i in 0..n {
-                    $(let $x = $x[i];)+
-                    y[i] = $of;
-                }
-            }
-        )*}
-    };
-    (dear $($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($x:ident) = $of:expr;)*) => {
-        vectorised! {$(
-            $(#[$doc])*
-            pub fn $name<$S, $M>(y: &mut [$S], $x: &[$S]) {
-                assert_eq!($x.len(), y.len(), "the strips differ in length");
-                by_blocks!(y, $x, $of);
-            }
-        )*}
-    };
-}
-
-strips! {
-    /// `y = a + b`
-    add<S, M>(a, b) = a + b;
-    /// `y = a − b`
-    sub<S, M>(a, b) = a - b;
-    /// `y = a b`
-    mul<S, M>(a, b) = a * b;
-    /// `y = a / b`
-    div<S, M>(a, b) = a / b;
-    /// `y = a − b ⌊a / b⌋`
-    modulo<S, M>(a, b) = a.modulo(b);
-    /// `y = max(a, b)`; NaN if either is
-    max<S, M>(a, b) = if a >= b || a != a { a } else { b };
-    /// `y = min(a, b)`; NaN if either is
-    min<S, M>(a, b) = if a <= b || a != a { a } else { b };
-    /// `y = 1 where a < b, else 0`
-    less<S, M>(a, b) = if a < b { S::ONE } else { S::ZERO };
-    /// `y = 1 where a ≤ b, else 0`
-    less_equal<S, M>(a, b) = if a <= b { S::ONE } else { S::ZERO };
-    /// `y = 1 where a = b, else 0`
-    equal<S, M>(a, b) = if a == b { S::ONE } else { S::ZERO };
-    /// `y = 1 where a > b, else 0`
-    greater<S, M>(a, b) = if a > b { S::ONE } else { S::ZERO };
-    /// `y = 1 where a ≥ b, else 0`
-    greater_equal<S, M>(a, b) = if a >= b { S::ONE } else { S::ZERO };
-    /// `y = 1 where a ≠ b, else 0`
-    not_equal<S, M>(a, b) = if a == b { S::ZERO } else { S::ONE };
-    /// `y = a where c ≠ 0, else b`
-    select<S, M>(c, a, b) = if c == S::ZERO { b } else { a };
-
-    /// `y = −a`
-    neg<S, M>(a) = -a;
-    /// `y = a + p`
-    shift<S, M>(a; p) = a + p;
-    /// `y = a p`
-    scale<S, M>(a; p) = a * p;
-    /// `y = a p + q`, rounded once where the machine can
-    affine<S, M>(a; p, q) = math::mul_add::<S, M>(a, p, q);
-    /// `y = |a|`
-    abs<S, M>(a) = a.magnitude();
-    /// `y = max(a, 0)`; NaN stays
-    relu<S, M>(a) = if a <= S::ZERO { S::ZERO } else { a };
-    /// `y = √a`
-    sqrt<S, M>(a) = a.sqrt();
-    /// `y = 1 / a`
-    reciprocal<S, M>(a) = S::ONE / a;
-    /// `y = sin a`, by the standard library, element by element
-    sin<S, M>(a) = a.sin();
-    /// `y = cos a`, by the standard library, element by element
-    cos<S, M>(a) = a.cos();
-
-    /// `y = a + b c`, rounded once where the machine can
-    mul_add<S, M>(a, b, c) = math::mul_add::<S, M>(b, c, a);
-    /// `y = a b + c d`
-    dot2<S, M>(a, b, c, d) = math::mul_add::<S, M>(a, b, c * d);
-    /// `y = c + f (a − c)`, that is `f a + (1 − f) c`: the mixture of a gated unit
-    mix<S, M>(f, a, c) = math::mul_add::<S, M>(f, a - c, c);
-    /// `y = d a (1 − a)`: the adjoint through `a = σ(x)`
-    sigmoid_adjoint<S, M>(a, d) = d * (a * (S::ONE - a));
-    /// `y = d (1 − a²)`: the adjoint through `a = tanh x`
-    tanh_adjoint<S, M>(a, d) = d * (S::ONE - a * a);
-}
-
-strips! { dear
-    /// `y = eᵃ`
-    exp<S, M>(a) = math::exp::<S, M>(a);
-    /// `y = ln a`
-    ln<S, M>(a) = math::ln::<S, M>(a);
-    /// `y = tanh a`
-    tanh<S, M>(a) = math::tanh::<S, M>(a);
-    /// `y = σ(a) = 1 / (1 + e⁻ᵃ)`
-    sigmoid<S, M>(a) = math::sigmoid::<S, M>(a);
-    /// `y = ln(1 + eᵃ)`
-    softplus<S, M>(a) = math::softplus::<S, M>(a);
-}
-
-vectorised! {
-    /// `y = aⁿ`, by repeated squaring
-    pub fn powi<S, M>(y: &mut [S], a: &[S], n: i32) {
+/// `y = aⁿ`, by repeated squaring.
+macro_rules! powers {
+    () => {
+        /// `y = aⁿ`, by repeated squaring
+        #[inline(always)]
+        pub fn powi<S: Real, M: Machine>(y: &mut [S], a: &[S], n: i32) {
         assert_eq!(a.len(), y.len(), "the strips differ in length");
-        for (y, a) in y.chunks_mut(BLOCK).zip(a.chunks(BLOCK)) {
-            let (mut square, mut power) = ([S::ONE; BLOCK], [S::ONE; BLOCK]);
+        for (y, a) in y.chunks_mut(super::BLOCK).zip(a.chunks(super::BLOCK)) {
+            let (mut square, mut power) = ([S::ONE; super::BLOCK], [S::ONE; super::BLOCK]);
             square[..a.len()].copy_from_slice(a);
             let mut left = n.unsigned_abs();
             while left > 0 {
@@ -169,6 +70,148 @@ vectorised! {
             }
             y.copy_from_slice(&power[..y.len()]);
         }
+    }
+    };
+}
+
+/// Functions of strips and of numbers `; p`, from their formulas. What is `dear` goes [`by_blocks!`].
+macro_rules! table {
+    ($emit:ident) => {
+        $emit! {
+            /// `y = a + b`
+            add<S, M>(a, b) = a + b;
+            /// `y = a − b`
+            sub<S, M>(a, b) = a - b;
+            /// `y = a b`
+            mul<S, M>(a, b) = a * b;
+            /// `y = a / b`
+            div<S, M>(a, b) = a / b;
+            /// `y = a − b ⌊a / b⌋`
+            modulo<S, M>(a, b) = a.modulo(b);
+            /// `y = max(a, b)`; NaN if either is
+            max<S, M>(a, b) = if a >= b || a != a { a } else { b };
+            /// `y = min(a, b)`; NaN if either is
+            min<S, M>(a, b) = if a <= b || a != a { a } else { b };
+            /// `y = 1 where a < b, else 0`
+            less<S, M>(a, b) = if a < b { S::ONE } else { S::ZERO };
+            /// `y = 1 where a ≤ b, else 0`
+            less_equal<S, M>(a, b) = if a <= b { S::ONE } else { S::ZERO };
+            /// `y = 1 where a = b, else 0`
+            equal<S, M>(a, b) = if a == b { S::ONE } else { S::ZERO };
+            /// `y = 1 where a > b, else 0`
+            greater<S, M>(a, b) = if a > b { S::ONE } else { S::ZERO };
+            /// `y = 1 where a ≥ b, else 0`
+            greater_equal<S, M>(a, b) = if a >= b { S::ONE } else { S::ZERO };
+            /// `y = 1 where a ≠ b, else 0`
+            not_equal<S, M>(a, b) = if a == b { S::ZERO } else { S::ONE };
+            /// `y = a where c ≠ 0, else b`
+            select<S, M>(c, a, b) = if c == S::ZERO { b } else { a };
+
+            /// `y = −a`
+            neg<S, M>(a) = -a;
+            /// `y = a + p`
+            shift<S, M>(a; p) = a + p;
+            /// `y = a p`
+            scale<S, M>(a; p) = a * p;
+            /// `y = a p + q`, rounded once where the machine can
+            affine<S, M>(a; p, q) = math::mul_add::<S, M>(a, p, q);
+            /// `y = |a|`
+            abs<S, M>(a) = a.magnitude();
+            /// `y = max(a, 0)`; NaN stays
+            relu<S, M>(a) = if a <= S::ZERO { S::ZERO } else { a };
+            /// `y = √a`
+            sqrt<S, M>(a) = a.sqrt();
+            /// `y = 1 / a`
+            reciprocal<S, M>(a) = S::ONE / a;
+            /// `y = sin a`, by the standard library, element by element
+            sin<S, M>(a) = a.sin();
+            /// `y = cos a`, by the standard library, element by element
+            cos<S, M>(a) = a.cos();
+
+            /// `y = a + b c`, rounded once where the machine can
+            mul_add<S, M>(a, b, c) = math::mul_add::<S, M>(b, c, a);
+            /// `y = a b + c d`
+            dot2<S, M>(a, b, c, d) = math::mul_add::<S, M>(a, b, c * d);
+            /// `y = c + f (a − c)`, that is `f a + (1 − f) c`: the mixture of a gated unit
+            mix<S, M>(f, a, c) = math::mul_add::<S, M>(f, a - c, c);
+            /// `y = d a (1 − a)`: the adjoint through `a = σ(x)`
+            sigmoid_adjoint<S, M>(a, d) = d * (a * (S::ONE - a));
+            /// `y = d (1 − a²)`: the adjoint through `a = tanh x`
+            tanh_adjoint<S, M>(a, d) = d * (S::ONE - a * a);
+        }
+        $emit! { dear
+            /// `y = eᵃ`
+            exp<S, M>(a) = math::exp::<S, M>(a);
+            /// `y = ln a`
+            ln<S, M>(a) = math::ln::<S, M>(a);
+            /// `y = tanh a`
+            tanh<S, M>(a) = math::tanh::<S, M>(a);
+            /// `y = σ(a) = 1 / (1 + e⁻ᵃ)`
+            sigmoid<S, M>(a) = math::sigmoid::<S, M>(a);
+            /// `y = ln(1 + eᵃ)`
+            softplus<S, M>(a) = math::softplus::<S, M>(a);
+        }
+    };
+}
+
+/// Each function for whoever is compiled for an instruction set already.
+macro_rules! inline {
+    ($($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($($x:ident),+ $(; $($p:ident),+)?) = $of:expr;)*) => {$(
+        $(#[$doc])*
+        #[inline(always)]
+        pub fn $name<$S: Real, $M: Machine>(y: &mut [$S], $($x: &[$S],)+ $($($p: $S),+)?) {
+            let n = y.len();
+            $(assert_eq!($x.len(), n, "the strips differ in length");)+
+            for i in 0..n {
+                $(let $x = $x[i];)+
+                y[i] = $of;
+            }
+        }
+    )*};
+    (dear $($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($x:ident) = $of:expr;)*) => {$(
+        $(#[$doc])*
+        #[inline(always)]
+        pub fn $name<$S: Real, $M: Machine>(y: &mut [$S], $x: &[$S]) {
+            assert_eq!($x.len(), y.len(), "the strips differ in length");
+            by_blocks!(y, $x, $of);
+        }
+    )*};
+}
+
+/// Each function for everybody.
+macro_rules! dispatched {
+    ($($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($($x:ident),+ $(; $($p:ident),+)?) = $of:expr;)*) => {
+        vectorised! {$(
+            $(#[$doc])*
+            pub fn $name<$S, $M>(y: &mut [$S], $($x: &[$S],)+ $($($p: $S),+)?) {
+                inline::$name::<$S, $M>(y, $($x,)+ $($($p),+)?);
+            }
+        )*}
+    };
+    (dear $($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($x:ident) = $of:expr;)*) => {
+        vectorised! {$(
+            $(#[$doc])*
+            pub fn $name<$S, $M>(y: &mut [$S], $x: &[$S]) {
+                inline::$name::<$S, $M>(y, $x);
+            }
+        )*}
+    };
+}
+
+/// The functions without a choice of instruction set.
+pub(super) mod inline {
+    use crate::kernels::machine::Machine;
+    use crate::kernels::{Real, math};
+
+    table!(inline);
+    powers!();
+}
+table!(dispatched);
+
+vectorised! {
+    /// `y = aⁿ`, by repeated squaring
+    pub fn powi<S, M>(y: &mut [S], a: &[S], n: i32) {
+        inline::powi::<S, M>(y, a, n);
     }
 
     /// `y += a`

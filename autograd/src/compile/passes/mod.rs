@@ -1,6 +1,7 @@
 //! The passes: each reads a graph and writes the next one. One file a pass, in the order in which they run.
 
 mod accumulate;
+mod columns;
 mod factor;
 mod flatten;
 mod invariants;
@@ -60,6 +61,7 @@ pub(super) static PASSES: &[Pass] = passes! {
     "join-weight": |p| join::Join::new(p, join::Shared::Weight);
     "lift": |p| lift::Lift::new(p);
     "overlap": |p| overlap::Overlap::new(p);
+    "columns": |p| columns::Columns::new(p);
     "invariants": |p| invariants::Invariants::new(p);
     "transposes": |p| transposes::Transposes::new(p);
     "accumulate": |p| accumulate::Accumulate::new(p);

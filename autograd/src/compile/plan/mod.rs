@@ -11,7 +11,7 @@ mod strip;
 
 pub(super) use place::Place;
 pub(super) use steps::{At, ByRow, Interpreted, Operand, Step};
-pub(super) use strip::{Rest, STRIP};
+pub(super) use strip::STRIP;
 
 use super::program::{NONE, Program, Sources};
 use crate::kernels::{Layout, Product, Real};

@@ -6,76 +6,14 @@
 
 use super::super::program::Program;
 use super::place::{Place, Places};
-use crate::kernels::{Real, strips};
-use crate::ops::{Leaf, Op, Powi, Relation};
+use crate::kernels::program::{self, Code, Instruction};
+use crate::kernels::Real;
+use crate::ops::{Leaf, Op, Powi};
 use smallvec::SmallVec;
 use std::collections::{BTreeSet, HashMap};
 
 /// The elements of a strip at most: a few of them fit the first cache.
 pub(in super::super) const STRIP: usize = 1024;
-
-/// What an instruction computes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(in super::super) enum Code {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Modulo,
-    Max,
-    Min,
-    Compare(Relation),
-    Select,
-    Neg,
-    Exp,
-    Ln,
-    Sqrt,
-    Tanh,
-    Sigmoid,
-    Relu,
-    Softplus,
-    Abs,
-    Sin,
-    Cos,
-    Reciprocal,
-    Powi(i32),
-    /// a + b c
-    MulAdd,
-    /// b a (1 − a)
-    SigmoidAdjoint,
-    /// b (1 − a²)
-    TanhAdjoint,
-    /// p a + q
-    Affine,
-    /// A strip from memory with strides.
-    Load,
-    /// A strip to memory with strides.
-    Store,
-}
-
-/// One instruction. Operands and result are numbers of slots: first those in memory, then strips.
-#[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Instruction<S> {
-    pub code: Code,
-    pub out: u16,
-    pub args: [u16; 3],
-    pub numbers: [S; 2],
-    /// Whether it is done row by row, because an operand or the result has gaps between its rows.
-    pub by_rows: bool,
-}
-
-impl Code {
-    /// How many operands it has; none for what moves strips.
-    fn arity(self) -> usize {
-        match self {
-            Self::Load | Self::Store => 0,
-            Self::Neg | Self::Exp | Self::Ln | Self::Sqrt | Self::Tanh | Self::Sigmoid | Self::Relu | Self::Softplus
-            | Self::Abs | Self::Sin | Self::Cos | Self::Reciprocal | Self::Powi(_) | Self::Affine => 1,
-            Self::Select | Self::MulAdd => 3,
-            _ => 2,
-        }
-    }
-}
 
 /// How a block of a value lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +49,8 @@ pub(in super::super) struct Strips<S> {
     /// The rows and columns of a block.
     pub block: [usize; 2],
     pub slots: Vec<Slot>,
+    /// How far apart the rows and columns of each slot are.
+    pub strides: Vec<[usize; 2]>,
     pub strips: usize,
     pub code: Vec<Instruction<S>>,
 }
@@ -229,6 +169,7 @@ impl<'a, S: Real> Assembler<'a, S> {
             rows,
             columns,
             block: [block_rows, block_columns],
+            strides: self.slots.iter().map(|slot| [slot.row, slot.column]).collect(),
             slots: self.slots,
             strips,
             code: self.code,
@@ -536,7 +477,7 @@ impl<S: Real> Strips<S> {
         at.extend((0..self.strips).map(|i| scratch + i * STRIP));
         let [block_rows, block_columns] = self.block;
         if outer == 1 && self.rows <= block_rows && self.columns <= block_columns {
-            return self.block(arena, at, self.rows, self.columns);
+            return program::run(&self.code, arena, at, &self.strides, [self.rows, self.columns]);
         }
         for i in 0..outer {
             let mut row = 0;
@@ -554,128 +495,11 @@ impl<S: Real> Strips<S> {
                         }
                         *at = start;
                     }
-                    self.block(arena, at, rows, columns);
+                    program::run(&self.code, arena, at, &self.strides, [rows, columns]);
                     column += columns;
                 }
                 row += rows;
             }
-        }
-    }
-
-    /// Runs the program on one block.
-    fn block(&self, arena: &mut [S], at: &[usize], rows: usize, columns: usize) {
-        let strides = |slot: u16| self.slots.get(slot as usize).map_or([columns, 1], |slot| [slot.row, slot.column]);
-        for instruction in &self.code {
-            let Instruction { code, out, args, by_rows, .. } = instruction;
-            let place = |slot: u16| at[slot as usize];
-            let places = [place(args[0]), place(args[1]), place(args[2])];
-            match code {
-                Code::Load => load(arena, place(*out), places[0], [rows, columns], strides(args[0])),
-                Code::Store => store(arena, place(*out), places[0], [rows, columns], strides(*out)),
-                _ if !by_rows => instruction.run(arena, place(*out), places, rows * columns),
-                _ => {
-                    let [y, a, b, c] = [*out, args[0], args[1], args[2]].map(|slot| strides(slot)[0]);
-                    for i in 0..rows {
-                        let places = [places[0] + i * a, places[1] + i * b, places[2] + i * c];
-                        instruction.run(arena, place(*out) + i * y, places, columns);
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl<S: Real> Instruction<S> {
-    /// Computes `n` elements without gaps.
-    fn run(&self, arena: &mut [S], out: usize, places: [usize; 3], n: usize) {
-        let (y, rest) = Rest::around(arena, out, n);
-        let (a, b, c) = (|| rest.at(places[0], n), || rest.at(places[1], n), || rest.at(places[2], n));
-        match self.code {
-            Code::Add => strips::add(y, a(), b()),
-            Code::Sub => strips::sub(y, a(), b()),
-            Code::Mul => strips::mul(y, a(), b()),
-            Code::Div => strips::div(y, a(), b()),
-            Code::Modulo => strips::modulo(y, a(), b()),
-            Code::Max => strips::max(y, a(), b()),
-            Code::Min => strips::min(y, a(), b()),
-            Code::Compare(Relation::Less) => strips::less(y, a(), b()),
-            Code::Compare(Relation::LessEqual) => strips::less_equal(y, a(), b()),
-            Code::Compare(Relation::Equal) => strips::equal(y, a(), b()),
-            Code::Compare(Relation::Greater) => strips::greater(y, a(), b()),
-            Code::Compare(Relation::GreaterEqual) => strips::greater_equal(y, a(), b()),
-            Code::Compare(Relation::NotEqual) => strips::not_equal(y, a(), b()),
-            Code::Select => strips::select(y, a(), b(), c()),
-            Code::Neg => strips::neg(y, a()),
-            Code::Exp => strips::exp(y, a()),
-            Code::Ln => strips::ln(y, a()),
-            Code::Sqrt => strips::sqrt(y, a()),
-            Code::Tanh => strips::tanh(y, a()),
-            Code::Sigmoid => strips::sigmoid(y, a()),
-            Code::Relu => strips::relu(y, a()),
-            Code::Softplus => strips::softplus(y, a()),
-            Code::Abs => strips::abs(y, a()),
-            Code::Sin => strips::sin(y, a()),
-            Code::Cos => strips::cos(y, a()),
-            Code::Reciprocal => strips::reciprocal(y, a()),
-            Code::Powi(n) => strips::powi(y, a(), n),
-            Code::MulAdd => strips::mul_add(y, a(), b(), c()),
-            Code::SigmoidAdjoint => strips::sigmoid_adjoint(y, a(), b()),
-            Code::TanhAdjoint => strips::tanh_adjoint(y, a(), b()),
-            Code::Affine => strips::affine(y, a(), self.numbers[0], self.numbers[1]),
-            // They are done by whoever runs the block.
-            Code::Load | Code::Store => {}
-        }
-    }
-}
-
-/// An arena without the part that is written.
-pub(in super::super) struct Rest<'a, S> {
-    before: &'a [S],
-    after: &'a [S],
-    end: usize,
-}
-
-impl<'a, S> Rest<'a, S> {
-    /// The `n` places from `start` on, to be written, and the rest.
-    pub fn around(arena: &'a mut [S], start: usize, n: usize) -> (&'a mut [S], Self) {
-        let (before, rest) = arena.split_at_mut(start);
-        let (y, after) = rest.split_at_mut(n);
-        (y, Self { before, after, end: start + n })
-    }
-
-    /// The `n` places from `start` on, to be read.
-    pub fn at(&self, start: usize, n: usize) -> &'a [S] {
-        if start >= self.end { &self.after[start - self.end..][..n] } else { &self.before[start..][..n] }
-    }
-}
-
-/// A strip from places with strides.
-fn load<S: Real>(arena: &mut [S], to: usize, from: usize, [rows, columns]: [usize; 2], [row, column]: [usize; 2]) {
-    if (row, column) == (0, 0) {
-        let x = arena[from];
-        return arena[to..to + rows * columns].fill(x);
-    }
-    for i in 0..rows {
-        let (to, from) = (to + i * columns, from + i * row);
-        match column {
-            0 => {
-                let x = arena[from];
-                arena[to..to + columns].fill(x);
-            }
-            1 => arena.copy_within(from..from + columns, to),
-            _ => (0..columns).for_each(|j| arena[to + j] = arena[from + j * column]),
-        }
-    }
-}
-
-/// A strip to places with strides.
-fn store<S: Real>(arena: &mut [S], to: usize, from: usize, [rows, columns]: [usize; 2], [row, column]: [usize; 2]) {
-    for i in 0..rows {
-        let (to, from) = (to + i * row, from + i * columns);
-        if column == 1 {
-            arena.copy_within(from..from + columns, to);
-        } else {
-            (0..columns).for_each(|j| arena[to + j * column] = arena[from + j]);
         }
     }
 }
