@@ -7,6 +7,7 @@
 use super::writer::Writer;
 use crate::graph::{Graph, NodeId, Origin, Role};
 use smallvec::SmallVec;
+use std::fmt::Write;
 use std::sync::Arc;
 
 /// The positions, in the graph that was given to the compiler, of all nodes that one node stands for.
@@ -111,7 +112,8 @@ impl Program {
                     let place = first.place;
                     let mut name = self.source.name_at(self.of[v][0] as usize);
                     if !others.is_empty() {
-                        name.push_str(&format!(" ×{}", others.len() + 1));
+                        // Writing to a string cannot fail.
+                        let _ = write!(name, " ×{}", others.len() + 1);
                     }
                     Origin { layer: None, name: Some(name.into()), step: None, ordinal: 0, role: Role::Forward, place }
                 }

@@ -114,6 +114,7 @@ fn try_all(w: &mut Writer, op: &Op, x: &[u32], table: &[Rule]) -> Option<u32> {
     })
 }
 
+#[allow(clippy::unnecessary_wraps)] // it is a rule like the others
 fn first(_: &mut Writer, _: &Op, x: &[u32]) -> Option<u32> {
     Some(x[0])
 }
@@ -123,10 +124,7 @@ fn neg_neg(w: &mut Writer, _: &Op, x: &[u32]) -> Option<u32> {
 }
 
 fn same_shape(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
-    let shape = match op {
-        Op::Reshape(Reshape { shape }) | Op::Broadcast(Broadcast { shape }) => shape,
-        _ => return None,
-    };
+    let (Op::Reshape(Reshape { shape }) | Op::Broadcast(Broadcast { shape })) = op else { return None };
     (w.shape(x[0]) == &shape[..]).then_some(x[0])
 }
 

@@ -121,9 +121,10 @@ impl Rewrite for Join {
         members.iter().for_each(|&v| out.of_also(&p.of[v]));
         let parts: Vec<u32> = products.iter().map(|x| out.at(if joins_right { x.b } else { x.a })).collect();
         let joined = out.add(Concat { axis }, &parts);
-        let operands = match joins_right {
-            true => [out.at(products[0].a), joined],
-            false => [joined, out.at(products[0].b)],
+        let operands = if joins_right {
+            [out.at(products[0].a), joined]
+        } else {
+            [joined, out.at(products[0].b)]
         };
         let whole = out.add(products[0].op, &operands);
         let (axis, mut start) = (usize::from(joins_right), 0);

@@ -34,18 +34,15 @@ pub(super) fn arrange(lives: &[Life]) -> (Vec<usize>, usize) {
         }
         // The smallest gap that is large enough.
         let fit = free.iter().filter(|&(_, &gap)| gap >= size).min_by_key(|&(&at, &gap)| (gap, at));
-        places[i] = match fit.map(|(&at, &gap)| (at, gap)) {
-            Some((at, gap)) => {
-                free.remove(&at);
-                if gap > size {
-                    free.insert(at + size, gap - size);
-                }
-                at
+        places[i] = if let Some((at, gap)) = fit.map(|(&at, &gap)| (at, gap)) {
+            free.remove(&at);
+            if gap > size {
+                free.insert(at + size, gap - size);
             }
-            None => {
-                total += size;
-                total - size
-            }
+            at
+        } else {
+            total += size;
+            total - size
         };
         ends.entry(life.to).or_default().push(i);
     }
@@ -71,22 +68,33 @@ fn release(free: &mut BTreeMap<usize, usize>, mut at: usize, mut size: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use crate::ops::Sampler;
 
-    proptest! {
-        #[test]
-        fn what_lives_together_does_not_overlap(lives in prop::collection::vec((0usize..20, 0usize..20, 0usize..100), 0..30)) {
-            let lives: Vec<Life> =
-                lives.into_iter().map(|(a, b, size)| Life { from: a.min(b), to: a.max(b), size }).collect();
+    #[test]
+    fn what_lives_together_does_not_overlap() {
+        for seed in 0..500 {
+            let s = &mut Sampler::new(seed);
+            let mut life = || {
+                let (a, b, size) = (s.below(0..20), s.below(0..20), s.below(0..100));
+                Life { from: a.min(b), to: a.max(b), size }
+            };
+            let lives: Vec<Life> = (0..30).map(|_| life()).collect();
             let (places, total) = arrange(&lives);
-            for i in 0..lives.len() {
-                prop_assert!(places[i] + lives[i].size <= total);
-                for j in 0..i {
-                    let together = lives[i].from <= lives[j].to && lives[j].from <= lives[i].to;
-                    let apart = places[i] + lives[i].size <= places[j] || places[j] + lives[j].size <= places[i];
-                    prop_assert!(!together || apart || lives[i].size == 0 || lives[j].size == 0);
+            for (i, x) in lives.iter().enumerate() {
+                assert!(places[i] + x.size <= total);
+                for (j, y) in lives.iter().enumerate().take(i) {
+                    let together = x.from <= y.to && y.from <= x.to && x.size > 0 && y.size > 0;
+                    let apart = places[i] + x.size <= places[j] || places[j] + y.size <= places[i];
+                    assert!(!together || apart, "seed {seed}: {i} and {j}");
                 }
             }
         }
+    }
+
+    /// Three buffers of one size of which two never meet take the room of two.
+    #[test]
+    fn room_is_used_again() {
+        let life = |from, to| Life { from, to, size: 64 };
+        assert_eq!(arrange(&[life(0, 1), life(1, 2), life(2, 3)]).1, 128);
     }
 }

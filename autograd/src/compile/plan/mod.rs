@@ -78,7 +78,7 @@ struct Planner<'a, S> {
 impl<S: Real> Plan<S> {
     /// The plan of a program.
     pub fn new(p: &Program) -> Self {
-        let places = Places::of(p);
+        let places = Places::new(p);
         let region = regions::regions(p, &places.roles);
         let lives = places.buffers.iter().map(|&size| Life { from: usize::MAX, to: 0, size }).collect();
         let n = p.graph.len();
@@ -153,7 +153,7 @@ impl<S: Real> Planner<'_, S> {
             })
             .collect();
         for &y in &p.outputs {
-            if let Some(place) = &self.places.places[y as usize] {
+            if let Some(place) = &self.places.of[y as usize] {
                 let buffer = place.buffer;
                 self.touch(buffer, end);
             }
@@ -191,8 +191,8 @@ impl<S: Real> Planner<'_, S> {
         let mut units: Vec<(usize, Unit)> = Vec::new();
         let mut unit_of = vec![NONE; n];
         let mut by_region: HashMap<u32, usize> = HashMap::new();
-        for v in 0..n {
-            let unit = match self.places.roles[v] {
+        for (v, role) in self.places.roles.iter().enumerate() {
+            let unit = match role {
                 Role::Given | Role::View | Role::Index => continue,
                 Role::Made if self.region[v] != NONE => {
                     let next = units.len();
@@ -214,10 +214,8 @@ impl<S: Real> Planner<'_, S> {
             unit_of[v] = super::narrow(unit);
         }
         // A view depends on what it is a view of.
-        for v in 0..n {
-            if self.places.roles[v] == Role::View
-                && let Some(x) = p.graph.operands_at(v).next()
-            {
+        for (v, role) in self.places.roles.iter().enumerate() {
+            if let (Role::View, Some(x)) = (role, p.graph.operands_at(v).next()) {
                 unit_of[v] = unit_of[x];
             }
         }
@@ -305,7 +303,7 @@ impl<S: Real> Planner<'_, S> {
                 let outside = &self.outside;
                 let strips = strip::Assembler::new(self.p, &self.places, &self.region, &self.readers, number)
                     .assemble(members, |v| outside[v]);
-                self.strips = self.strips.max(strips.strips);
+                self.strips = self.strips.max(strips.scratch);
                 self.push(Step::Region(Box::new(strips)), members);
             }
             &Unit::Node(v) => match self.places.roles[v] {
@@ -422,14 +420,14 @@ impl<S: Real> Planner<'_, S> {
             Op::ScatterAdd(_) => self.scatter(v),
             Op::OneHot(one_hot) => {
                 let (index, classes) = (self.index_of[&x], one_hot.classes);
-                self.to_dense(v, |at| Step::OneHot { index, y: at, classes });
+                self.densely(v, |at| Step::OneHot { index, y: at, classes });
             }
             _ => self.interpret(v),
         }
     }
 
     /// A step that writes `v` without gaps; what `v` lies in may have some.
-    fn to_dense(&mut self, v: usize, step: impl FnOnce(At) -> Step<S>) {
+    fn densely(&mut self, v: usize, step: impl FnOnce(At) -> Step<S>) {
         let (y, shape) = (self.places.at(v).clone(), self.p.shape(v).to_vec());
         if y.is_dense(&shape) {
             return self.push(step(At::from(&y)), &[v]);
@@ -449,7 +447,7 @@ impl<S: Real> Planner<'_, S> {
             return self.interpret(v);
         }
         let x = At::from(&self.dense(x));
-        self.to_dense(v, |y| Step::ByRow { what, x, y, rows, columns });
+        self.densely(v, |y| Step::ByRow { what, x, y, rows, columns });
     }
 
     /// A reduction over the first axes or the last.
@@ -464,7 +462,7 @@ impl<S: Real> Planner<'_, S> {
         } else if what == ByRow::Sum && axes.iter().eq(0..n) {
             let rows: usize = self.p.shape(x)[..n].iter().product();
             let x = At::from(&self.dense(x));
-            self.to_dense(v, |y| Step::SumRows { x, y, rows, columns: count / rows });
+            self.densely(v, |y| Step::SumRows { x, y, rows, columns: count / rows });
         } else {
             return self.interpret(v);
         }
@@ -488,7 +486,7 @@ impl<S: Real> Planner<'_, S> {
             return self.interpret(v);
         }
         let (table, index) = (At::from(&self.dense(table)), self.index_of[&index]);
-        self.to_dense(v, |y| Step::Gather { table, size, index, y, columns });
+        self.densely(v, |y| Step::Gather { table, size, index, y, columns });
     }
 
     fn scatter(&mut self, v: usize) {
@@ -499,7 +497,7 @@ impl<S: Real> Planner<'_, S> {
             return self.interpret(v);
         }
         let (x, index) = (At::from(&self.dense(x)), self.index_of[&index]);
-        self.to_dense(v, |y| Step::Scatter { x, index, y, rows, columns });
+        self.densely(v, |y| Step::Scatter { x, index, y, rows, columns });
     }
 
     /// Any op, by the interpreter's kernel.

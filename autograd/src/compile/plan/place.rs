@@ -38,14 +38,6 @@ impl Place {
         shape.iter().zip(&self.strides).zip(&dense).all(|((&n, &have), &want)| n <= 1 || have == want)
     }
 
-    /// The place one past the last element.
-    pub fn end(&self, shape: &[usize]) -> usize {
-        if shape.contains(&0) {
-            return self.offset;
-        }
-        self.offset + shape.iter().zip(&self.strides).map(|(&n, &stride)| (n - 1) * stride).sum::<usize>() + 1
-    }
-
     fn slice(&self, Slice { axis, start, .. }: Slice) -> Self {
         Self { offset: self.offset + start * self.strides[axis], ..self.clone() }
     }
@@ -96,19 +88,19 @@ pub(in super::super) enum Role {
 #[derive(Debug)]
 pub(in super::super) struct Places {
     pub roles: Vec<Role>,
-    pub places: Vec<Option<Place>>,
+    pub of: Vec<Option<Place>>,
     /// For each buffer, how many numbers it holds.
     pub buffers: Vec<usize>,
 }
 
 impl Places {
     /// Finds a place for every value.
-    pub fn of(p: &Program) -> Self {
+    pub fn new(p: &Program) -> Self {
         let n = p.graph.len();
         let readers = p.readers();
         let mut this = Self {
             roles: vec![Role::Made; n],
-            places: vec![None; n],
+            of: vec![None; n],
             buffers: Vec::new(),
         };
         let whole = read_whole(p);
@@ -127,14 +119,15 @@ impl Places {
                 Role::Made | Role::Given | Role::Whole => this.ensure(p, v),
                 Role::Accumulate => {
                     let base = p.graph.operands_at(v).next().expect("it has two operands");
-                    let free = this.places[v].is_none();
+                    let free = this.of[v].is_none();
                     if onto[v] && free {
                         continue; // it lies where its first operand does
                     }
                     this.ensure(p, v);
                     let own = this.roles[base] == Role::Made || this.roles[base] == Role::Accumulate && !onto[base];
-                    if readers[base] == 1 && own && this.places[base].is_none() {
-                        this.places[base] = this.places[v].clone();
+                    if readers[base] == 1 && own && this.of[base].is_none() {
+                        let place = this.of[v].clone();
+                        this.of[base] = place;
                     }
                     continue;
                 }
@@ -148,11 +141,12 @@ impl Places {
         for v in 0..n {
             let first = p.graph.operands_at(v).next();
             match (this.roles[v], first) {
-                (Role::Accumulate, Some(base)) if this.places[v].is_none() => {
-                    this.places[v] = this.places[base].clone();
+                (Role::Accumulate, Some(base)) if this.of[v].is_none() => {
+                    let place = this.of[base].clone();
+                    this.of[v] = place;
                 }
                 (Role::View, Some(x)) => {
-                    let of = this.places[x].as_ref().expect("operands come before");
+                    let of = this.of[x].as_ref().expect("operands come before");
                     let place = match &p.graph.at(v).op {
                         Op::Slice(slice) => Some(of.slice(*slice)),
                         Op::Reshape(Reshape { shape }) => of.reshape(p.shape(x), shape),
@@ -160,7 +154,7 @@ impl Places {
                         _ => None,
                     };
                     if let Some(place) = place {
-                        this.places[v] = Some(place);
+                        this.of[v] = Some(place);
                     } else {
                         this.roles[v] = Role::Made;
                         this.ensure(p, v);
@@ -174,32 +168,32 @@ impl Places {
 
     /// Gives a node a buffer of its own unless it has a place.
     fn ensure(&mut self, p: &Program, v: usize) {
-        if self.places[v].is_none() {
+        if self.of[v].is_none() {
             let shape = p.shape(v);
             let buffer = super::super::narrow(self.buffers.len());
             self.buffers.push(shape.iter().product());
-            self.places[v] = Some(Place { buffer, offset: 0, strides: dense(shape) });
+            self.of[v] = Some(Place { buffer, offset: 0, strides: dense(shape) });
         }
     }
 
     /// Places the operands of a concatenation in it, as far as they are free.
     fn place_parts(&mut self, p: &Program, v: usize) {
         let Op::Concat(Concat { axis }) = p.graph.at(v).op else { return };
-        let whole = self.places[v].clone().expect("it has just been given one");
+        let whole = self.of[v].clone().expect("it has just been given one");
         let mut start = 0;
         for x in p.graph.operands_at(v) {
             let place = whole.slice(Slice { axis, start, end: start });
             start += p.shape(x)[axis];
             let free = matches!(self.roles[x], Role::Made | Role::Whole | Role::Accumulate);
-            if free && self.places[x].is_none() {
-                self.places[x] = Some(place);
+            if free && self.of[x].is_none() {
+                self.of[x] = Some(place);
             }
         }
     }
 
     /// The place of a node that holds real numbers or truth values.
     pub fn at(&self, v: usize) -> &Place {
-        self.places[v].as_ref().expect("every value but whole numbers has a place")
+        self.of[v].as_ref().expect("every value but whole numbers has a place")
     }
 }
 

@@ -51,7 +51,8 @@ pub(in super::super) struct Strips<S> {
     pub slots: Vec<Slot>,
     /// How far apart the rows and columns of each slot are.
     pub strides: Vec<[usize; 2]>,
-    pub strips: usize,
+    /// How many strips of scratch memory it needs.
+    pub scratch: usize,
     pub code: Vec<Instruction<S>>,
 }
 
@@ -158,7 +159,7 @@ impl<'a, S: Real> Assembler<'a, S> {
                 self.emit(Code::Store, slot, [from, 0, 0], [S::ZERO; 2]);
             }
         }
-        let strips = self.allocate();
+        let scratch = self.allocate();
         for instruction in &mut self.code {
             let by_rows = |&slot: &u16| reach.get(slot as usize) == Some(&Reach::Rows);
             let arity = instruction.code.arity();
@@ -171,7 +172,7 @@ impl<'a, S: Real> Assembler<'a, S> {
             block: [block_rows, block_columns],
             strides: self.slots.iter().map(|slot| [slot.row, slot.column]).collect(),
             slots: self.slots,
-            strips,
+            scratch,
             code: self.code,
         }
     }
@@ -474,7 +475,7 @@ impl<S: Real> Strips<S> {
         let base = self.slots.len();
         at.clear();
         at.extend(self.slots.iter().map(|slot| slot.place.offset));
-        at.extend((0..self.strips).map(|i| scratch + i * STRIP));
+        at.extend((0..self.scratch).map(|i| scratch + i * STRIP));
         let [block_rows, block_columns] = self.block;
         if outer == 1 && self.rows <= block_rows && self.columns <= block_columns {
             return program::run(&self.code, arena, at, &self.strides, [self.rows, self.columns]);
