@@ -1,4 +1,30 @@
-//! The compiler.
+//! The compiler: a graph made ready to be run many times.
+//!
+//! What a person would fuse by hand is found in the graph. Passes (`passes/`) read it and write the next one: the
+//! products of all gates become one, those of all steps become one, a gradient that is a sum over time becomes one
+//! product over time. A plan (`plan/`) lays the values out in one block of memory, each written straight into its place
+//! of whatever it is a part of, and makes of elementwise nodes programs over strips. The rows of a batch go over threads
+//! (`split/`). No file here knows a cell.
+//!
+//! ```
+//! use autograd::{Builder, Point, Type, compile::Compiler, grad};
+//! use ndarray::{ArrayD, arr2};
+//!
+//! let g = Builder::new();
+//! let x = g.batch_input("x", Type::float([4, 2]), 0);
+//! let w = g.parameter("w", [3, 2]);
+//! let loss = x.linear(w).tanh().sum();
+//! let outputs = [loss, grad(loss, &[w])[0]];
+//! let executable = Compiler::new().threads(2).compile::<f32>(&g.graph()?, &outputs)?;
+//!
+//! let mut point = Point::new();
+//! point.set(x, ArrayD::from_elem(vec![4, 2], 0.5));
+//! point.set(w, arr2(&[[1.0, 2.0], [0.0, 1.0], [-1.0, 0.5]]));
+//! let values = executable.run(&point)?; // as often as one likes
+//! assert_eq!(*values[1].shape(), [3, 2]);
+//! # Ok::<(), autograd::Error>(())
+//! ```
+
 mod exec;
 mod executable;
 mod passes;
