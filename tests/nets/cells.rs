@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// Cells whose output at a step depends on nothing but the input and the states: not on the step's number, and not on
 /// stopped gradients or sums that are rounded otherwise in a batch.
-const SHIPPED_HERE: [&str; 5] = ["elman", "elman-relu", "lstm", "gru", "gru-v1"];
+const SHIPPED_HERE: [&str; 5] = ["elman", "elman-relu", "lstm", "gru", "gru-reset-before"];
 
 /// All cells, by name.
 pub fn all() -> Vec<(&'static str, Arc<dyn Cell>)> {

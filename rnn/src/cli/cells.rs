@@ -158,7 +158,7 @@ mod tests {
     fn parameters_of_the_textbook() {
         // H (I + H + 2) for each gate, PyTorch's two biases counted.
         let gate = 128 * (64 + 128 + 2);
-        let gates = [("elman", 1), ("elman-relu", 1), ("lstm", 4), ("gru", 3), ("gru-v1", 3)];
+        let gates = [("elman", 1), ("elman-relu", 1), ("lstm", 4), ("gru", 3), ("gru-reset-before", 3)];
         for (name, gates) in gates {
             assert_eq!(parameters(&*crate::cell::by_name(name).unwrap()), gates * gate, "{name}");
         }
