@@ -60,7 +60,7 @@ pub struct Net {
     /// Learn the initial state instead of starting at zero
     #[arg(long)]
     pub learned_start: bool,
-    /// First values of the state's weights: uniform:B, normal:S, xavier, orthogonal[:GAIN], identity[:SCALE]
+    /// First values of the state's weights: uniform:B, uniform:A:B, normal:S, xavier[:GAIN], orthogonal[:GAIN], identity[:SCALE]
     #[arg(long, value_name = "INIT")]
     pub init: Option<Init>,
     /// First values of the input's weights, in the same forms

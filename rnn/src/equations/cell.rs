@@ -97,7 +97,16 @@ impl Cell for EquationCell {
         let size = x.shape().last().copied().unwrap_or(0);
         let names = self.states(size, 1).into_iter().map(|state| state.name);
         let past: HashMap<String, Node> = names.zip(state.iter().copied()).collect();
-        let mut step = Step { cell: self, g: x.builder(), w, past: &past, x, t, made: HashMap::new() };
+        let mut step = Step {
+            cell: self,
+            g: x.builder(),
+            w,
+            past: &past,
+            x,
+            t,
+            made: HashMap::new(),
+            arguments: HashMap::new(),
+        };
         for (name, value) in &self.names.equations {
             let value = step.value(value);
             let value = step.sample(value).named(&name.is);
@@ -147,7 +156,7 @@ impl EquationCell {
         let part = |member: &&str| Part {
             name: (*member).into(),
             rows: self.rows(member, input, hidden),
-            init: self.names.inits.get(*member).copied(),
+            init: self.names.inits.get(*member).map(|(init, _)| *init),
             forget_bias: self.forget_biases().iter().position(|b| b == member).map(|place| place == 0),
         };
         Weight {
@@ -188,6 +197,7 @@ impl EquationCell {
                     added(b, to);
                 }
                 Expr::Call(_, arguments) => arguments.iter().for_each(|a| added(a, to)),
+                Expr::Body(a) | Expr::Argument(_, a) => added(a, to),
                 Expr::Name(name) => to.push(name),
                 _ => {}
             }
@@ -218,6 +228,8 @@ struct Step<'a, 'g> {
     x: Node<'g>,
     t: usize,
     made: HashMap<&'a str, Node<'g>>,
+    /// Arguments of functions: each is made once.
+    arguments: HashMap<usize, Value<'g>>,
 }
 
 impl<'a, 'g> Step<'a, 'g> {
@@ -252,6 +264,15 @@ impl<'a, 'g> Step<'a, 'g> {
                 let arguments: Vec<Value> = arguments.iter().map(|a| self.value(a)).collect();
                 self.call(*function, &arguments)
             }
+            Expr::Body(a) => self.value(a),
+            Expr::Argument(number, a) => {
+                let known = self.arguments.get(number).copied();
+                let value = known.unwrap_or_else(|| self.value(a));
+                self.arguments.insert(*number, value);
+                value
+            }
+            // Calls are expanded when the file is read.
+            Expr::Apply(..) => Value::Node(self.g.poison()),
         }
     }
 
