@@ -62,7 +62,7 @@ impl Cell for EquationCell {
         {
             None => Ok(()),
             Some((name, size)) => Err(format!(
-                "the size of `{name}` in the cell `{cell}` is {size}, which is no whole number above 0 for input {input} and hidden {hidden}"
+                "the size of `{name}` in the cell `{cell}` is {size}, which is no whole number from 1 to a million for input {input} and hidden {hidden}"
             )),
         }
     }

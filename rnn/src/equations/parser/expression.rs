@@ -64,7 +64,7 @@ impl Parser<'_> {
         factors.try_fold(last, |right, left| {
             let span = left.span.start..right.span.end;
             match left.is {
-                Expr::Name(name) => {
+                Expr::Name(name) if reserved(&name).is_none() => {
                     let name = At::new(name, left.span);
                     Ok(At::new(Expr::Product(name, Box::new(right)), span))
                 }
