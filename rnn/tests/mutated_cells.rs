@@ -78,7 +78,7 @@ fn other_bytes() {
 #[track_caller]
 fn refused(text: &str, what: &str) {
     let start = Instant::now();
-    let faults = EquationCell::read(text, "large.cell").expect_err("too large to be a cell").to_string();
+    let faults = EquationCell::read(text, "large.cell").err().expect("too large to be a cell").to_string();
     assert!(faults.contains(what), "{}", faults.chars().take(2000).collect::<String>());
     assert!(faults.len() < 20_000, "a message of {} bytes", faults.len());
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
@@ -97,7 +97,7 @@ fn deep_and_long_expressions() {
     refused(&h("concat(".to_owned() + &"x[t], ".repeat(900) + "x[t])"), "takes 1 to 64 arguments");
     refused(&h("-".repeat(N)), "expected an expression");
     refused(&h("[".repeat(N)), "expected an expression");
-    assert!(is_cell(&h("-".repeat(N) + "x[t]")));
+    assert!(is_cell(&h("-".repeat(N) + "W x[t]")));
     assert!(is_cell(&h("W ".repeat(999) + "h[t-1]")));
     assert!(is_cell(&h("b + ".repeat(999) + "b")));
 }
@@ -123,19 +123,21 @@ fn numbers_beyond_all_bounds() {
 #[test]
 fn very_many_lines() {
     let lines = |line: &dyn Fn(usize) -> String| -> String {
-        "cell a\n".to_owned() + &(0..100_000).map(line).collect::<String>()
+        "cell a\n".to_owned() + &(0..80_000).map(line).collect::<String>()
     };
     refused(&lines(&|_| "a\n".into()), "expected");
     refused(&lines(&|_| "=\n".into()), "expected");
-    refused(&lines(&|_| "init\n".into()), "and 99990 more");
+    refused(&lines(&|_| "init\n".into()), "and 79990 more");
     refused(&lines(&|i| format!("c{i}[t]=t\n")), "at most 1000 lines");
-    refused(&lines(&|_| "size\n# and\n".into()), "and 99990 more");
+    refused(&lines(&|_| "size\n# and\n".into()), "and 79990 more");
     refused(&"\n".repeat(1 << 20), "a cell begins with its name");
     refused(&"#".repeat(1 << 21), "at most a million bytes");
     // As many as are allowed, each open until the one before is fixed.
     let chain: String =
         (0..990).rev().map(|i| format!(" a{i}[t] = tanh(a{}[t-1] + a{i}[t-1])\n", i + 1)).collect();
-    refused(&format!("cell a\n{chain} a990[t] = W x[t]\n output a5"), "at most 1000 steps of memory");
+    let start = Instant::now();
+    assert!(EquationCell::read(&format!("cell a\n{chain} a990[t] = W x[t]\n output a5"), "chain").is_ok());
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     let unread: String = (0..990).map(|i| format!(" const k{i} = 1\n")).collect();
     refused(&format!("cell a\n{unread} h[t] = x[t]"), "nothing reads the constant");
 }

@@ -4,6 +4,7 @@ use super::paint;
 use crate::cell::{Cell, CellRef, SHIPPED};
 use crate::data::file;
 use crate::equations::EquationCell;
+use crate::math::Form;
 use crate::study::Specimen;
 use std::io::Write;
 use std::path::Path;
@@ -22,6 +23,7 @@ Parameters are those of one layer that reads 64 features and has 128 hidden unit
 Examples:
   rnn cells mgu                 the file of a cell, and the shapes that follow from it
   rnn cells mgu > my.cell       a file to begin from
+  rnn cells mgu --math latex    its equations for a paper
   rnn cells check my.cell       is it a cell, and are its gradients right?"
 )]
 pub struct Args {
@@ -30,6 +32,9 @@ pub struct Args {
     /// A cell's name, or a file of equations
     #[arg(value_name = "NAME|FILE.cell")]
     cell: Option<String>,
+    /// Print the equations as a paper sets them
+    #[arg(long, value_enum, value_name = "FORM", requires = "cell")]
+    math: Option<Form>,
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -47,7 +52,10 @@ impl Args {
     pub fn run(self) -> super::Result {
         match (self.command, self.cell) {
             (Some(Command::Check { files }), _) => check(&files),
-            (None, Some(cell)) => show(&cell),
+            (None, Some(cell)) => match self.math {
+                Some(form) => typeset(&cell, form),
+                None => show(&cell),
+            },
             (None, None) => list(),
         }
     }
@@ -84,6 +92,15 @@ fn show(name: &str) -> super::Result {
     for (name, shape) in cell.shapes() {
         writeln!(out, "{f}#   {name:width$}  {shape}{f:#}")?;
     }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn typeset(name: &str, form: Form) -> super::Result {
+    let CellRef { text, name, .. } = CellRef::open(name)?;
+    let cell = EquationCell::read(&text.unwrap_or_default(), &name)?;
+    let mut out = anstream::stdout().lock();
+    write!(out, "{}", cell.typeset(form))?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -37,8 +37,9 @@ impl Cell for EquationCell {
             .flat_map(|name| {
                 let lags = self.names.lags.get(name).copied().unwrap_or(0);
                 let size = self.features(name, input, hidden);
-                (1..=lags)
-                    .map(move |lag| State { of_input: name == "x", ..State::new(delayed(name, lag), size) })
+                let of_input =
+                    name == "x" || self.shapes.sequences.get(name).is_some_and(|s| s.reads_input());
+                (1..=lags).map(move |lag| State { of_input, ..State::new(delayed(name, lag), size) })
             })
             .collect()
     }
@@ -68,7 +69,7 @@ impl Cell for EquationCell {
     }
 
     fn output_size(&self, hidden: usize) -> usize {
-        // Where the output is as wide as the input, the two are required to be equal.
+        // The output's size does not depend on the input's: `check_output` sees to that.
         self.features(&self.names.output, hidden, hidden)
     }
 

@@ -25,6 +25,7 @@ mod cell;
 mod diagnostic;
 mod expand;
 mod names;
+mod notation;
 mod parser;
 mod print;
 mod shapes;
@@ -56,7 +57,7 @@ impl EquationCell {
         let shapes = shapes::infer(&mut names).map_err(faults)?;
         let constants = names.constants.iter().map(|(name, value)| (name.clone(), value.is)).collect();
         let cell = Self { file, text: text.into(), names, shapes, constants };
-        let wrong = [cell.check_packs(), cell.check_inits()].concat();
+        let wrong = [cell.check_output(), cell.check_packs(), cell.check_inits()].concat();
         if !wrong.is_empty() {
             return Err(faults(wrong));
         }
@@ -105,6 +106,17 @@ impl EquationCell {
             ["x"].into_iter().chain(sequences).filter_map(|n| Some((n, *self.shapes.sequences.get(n)?)));
         let parameters = self.names.parameters.iter().map(|name| name.is.as_str());
         sequences.chain(parameters.filter_map(|n| Some((n, *self.shapes.parameters.get(n)?)))).collect()
+    }
+
+    /// The next layer must know how wide the output is, whatever this one reads.
+    fn check_output(&self) -> Vec<Diagnostic> {
+        let output = &self.names.output;
+        let shape = self.shapes.sequences.get(output).filter(|shape| shape.reads_input());
+        let equation = self.names.equations.iter().find(|(name, _)| name.is == *output);
+        let (Some(shape), Some((name, _))) = (shape, equation) else { return Vec::new() };
+        let message = format!("the output `{output}` has a size that depends on the input");
+        let fault = Diagnostic::new(message, name.span.clone(), format!("of size {shape}"));
+        vec![fault.help("write `require input = hidden`, or bring the input to another size, as in `W x[t]`")]
     }
 
     /// A pack's members can be stacked, and its name is not that of another parameter.

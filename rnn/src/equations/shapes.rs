@@ -22,6 +22,17 @@ pub enum Shape {
     Matrix(Size, Size),
 }
 
+impl Shape {
+    /// Whether it depends on the input's size.
+    pub fn reads_input(self) -> bool {
+        match self {
+            Self::Scalar => false,
+            Self::Vector(n) => n.reads_input(),
+            Self::Matrix(rows, columns) => rows.reads_input() || columns.reads_input(),
+        }
+    }
+}
+
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {

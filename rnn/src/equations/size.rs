@@ -104,6 +104,11 @@ impl Size {
         }
     }
 
+    /// Whether it depends on the input's size.
+    pub fn reads_input(self) -> bool {
+        self.input != Ratio::ZERO
+    }
+
     fn as_number(self) -> Option<Ratio> {
         (self.input == Ratio::ZERO && self.hidden == Ratio::ZERO).then_some(self.number)
     }

@@ -1,8 +1,9 @@
 //! What must hold of any text that is given as a cell: it is refused with a message, or it is a cell that is printed,
-//! read again and unrolled.
+//! read again, typeset and unrolled.
 
 use autograd::Builder;
 use rnn::equations::{EquationCell, parse};
+use rnn::math::Form;
 use rnn::{Cell, Layers, Start};
 
 /// Cells of more weights are read, and not unrolled.
@@ -11,7 +12,7 @@ const LARGEST: usize = 1 << 20;
 /// Whether the text is a cell.
 ///
 /// # Panics
-/// If it is one that cannot be printed, read again or unrolled.
+/// If it is one that cannot be printed, read again, typeset or unrolled.
 pub fn is_cell(text: &str) -> bool {
     let cell = match EquationCell::read(text, "any.cell") {
         Ok(cell) => cell,
@@ -25,6 +26,9 @@ pub fn is_cell(text: &str) -> bool {
     let again = parse(&printed, "printed").unwrap_or_else(|faults| panic!("{faults}\n\n{text}"));
     assert_eq!(cell.file(), &again, "{text}");
     assert!(EquationCell::read(&printed, "printed").is_ok(), "{printed}");
+    for form in [Form::Unicode, Form::Latex, Form::Mathml] {
+        assert!(cell.typeset(form).ends_with('\n'));
+    }
     let sizes = [(3, 4), (4, 4)].into_iter().find(|&(input, hidden)| cell.fits(input, hidden).is_ok());
     if let Some((input, hidden)) = sizes {
         let weights = cell.weights(input, hidden);
