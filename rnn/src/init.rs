@@ -107,7 +107,8 @@ pub enum InitError {
     },
 }
 
-const FORMS: &str = "`uniform:BOUND` (BOUND > 0), `uniform:LOW:HIGH`, `log-uniform:LOW:HIGH` (0 < LOW < HIGH), `chrono:STEPS` \
+/// The forms in which an initialiser is written.
+pub(crate) const FORMS: &str = "`uniform:BOUND` (BOUND > 0), `uniform:LOW:HIGH`, `log-uniform:LOW:HIGH` (0 < LOW < HIGH), `chrono:STEPS` \
                      (STEPS > 2), `normal:STD` (STD > 0), `xavier[:GAIN]`, `orthogonal[:GAIN]`, `identity[:SCALE]`, \
                      `constant:VALUE`, `zeros`";
 

@@ -32,16 +32,16 @@ fn run(text: &str) -> ArrayD<f64> {
     let mut named: Vec<_> = weights[0].iter().collect();
     named.sort_by_key(|(name, _)| (*name).to_string());
     for (_, w) in named {
-        point.set(w, random(w.shape(), &mut rng));
+        point.set(w, random(&w.shape(), &mut rng));
     }
     // All states of one name begin alike, whatever other states there are.
     for (i, s) in start.iter().enumerate() {
         let value = 0.1 * (i as f64 + 1.0);
-        point.set(*s, ArrayD::from_elem(IxDyn(s.shape()), value));
+        point.set(*s, ArrayD::from_elem(IxDyn(&s.shape()), value));
     }
-    let run = net.unroll(&g, &weights, x, Some(lengths), &Start::From(start));
+    let output = net.unroll(&g, &weights, x, Some(lengths), &Start::From(start)).output();
     let graph = g.graph().unwrap();
-    eval(&graph, &point, &[run.output().id()]).unwrap().remove(0).into_float()
+    eval(&graph, &point, &[output.id()]).unwrap().remove(0).into_float()
 }
 
 #[track_caller]
@@ -71,12 +71,12 @@ fn an_argument_is_one_value() {
         let net = Layers::new(read(text), 3, 4);
         let weights = net.declare(&g, "");
         net.unroll(&g, &weights, g.input("x", [1, 1, 3]), None, &Start::Zero).output();
-        g.graph().unwrap().to_string().matches("matmul").count()
+        let graph = g.graph().unwrap();
+        graph.users().at(graph.find("W_l0").unwrap().index()).len()
     };
-    let one = products("cell a\n h[t] = W x[t]");
-    assert!(one > 0);
-    assert_eq!(products("cell a\n fn cube(a) = a * a * a\n h[t] = cube(W x[t])"), one);
-    assert_eq!(products("cell a\n h[t] = (W x[t]) * (W x[t]) * (W x[t])"), 3 * one);
+    assert_eq!(products("cell a\n h[t] = W x[t]"), 1);
+    assert_eq!(products("cell a\n fn cube(a) = a * a * a\n h[t] = cube(W x[t])"), 1);
+    assert_eq!(products("cell a\n h[t] = (W x[t]) * (W x[t]) * (W x[t])"), 3);
 }
 
 /// The start is kept by the equation that the message for `h[0]` gives.
@@ -129,8 +129,8 @@ fn names_of_the_graph_are_free() {
     net.unroll(&g, &weights, x, Some(lengths), &Start::Zero).output();
     let graph = g.graph().unwrap();
     for name in names {
-        let found = graph.find(&format!("l1/forward/{name}[2]")).unwrap();
-        assert_eq!(graph.node(found).shape()[..], [2, 4], "{name}");
+        let found = g.expr(graph.find(&format!("l1/forward/{name}[2]")).unwrap());
+        assert_eq!(found.shape()[..], [2, 4], "{name}");
     }
 }
 

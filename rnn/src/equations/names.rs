@@ -88,17 +88,16 @@ impl Names {
             return;
         }
         let Some(&at) = made.get(read) else {
-            let near = nearest(read, made.keys().map(|n| (*n).to_string()).chain(["x".into()]));
-            let fault = if lag == 0 {
-                Diagnostic::new(format!("no equation makes `{read}`"), span.clone(), "read here")
+            let message = if lag == 0 {
+                format!("no equation makes `{read}`")
             } else {
-                Diagnostic::new(format!("the state `{read}` is never assigned"), span.clone(), "read here")
+                format!("the state `{read}` is never assigned")
             };
-            let help = near.map_or_else(
-                || format!("write an equation `{read}[t] = …`"),
-                |n| format!("did you mean `{n}`?"),
-            );
-            return self.fault(fault.help(help));
+            let help = match near(read, made.keys().map(|n| (*n).to_string())) {
+                Some(near) => format!("did you mean `{near}`? If not, write an equation `{read}[t] = …`"),
+                None => format!("write an equation `{read}[t] = …`"),
+            };
+            return self.fault(Diagnostic::new(message, span.clone(), "read here").help(help));
         };
         if lag == 0 && at == i {
             return self.fault(
@@ -107,16 +106,25 @@ impl Names {
             );
         }
         if lag == 0 && at > i {
-            let later = &equations[at].0;
-            return self.fault(
+            let (this, later) = (&name.is, &equations[at].0);
+            let fault = if self.faults.len() < 20 && needs(equations, made, at, i) {
+                Diagnostic::new(
+                    format!("`{this}[t]` and `{read}[t]` need each other within one step"),
+                    span.clone(),
+                    format!("`{this}[t]` needs `{read}[t]`"),
+                )
+                .and(later.span.clone(), format!("and this needs `{this}[t]`"))
+                .help(format!("one of them must read the step before: `{read}[t-1]`, or `{this}[t-1]`"))
+            } else {
                 Diagnostic::new(
                     format!("`{read}[t]` is read before it is made"),
                     span.clone(),
-                    format!("`{}[t]` needs it", name.is),
+                    format!("`{this}[t]` needs it"),
                 )
                 .and(later.span.clone(), "made here")
-                .help(format!("put that equation above this one, or read `{read}[t-1]`")),
-            );
+                .help(format!("put that equation above this one, or read `{read}[t-1]`"))
+            };
+            return self.fault(fault);
         }
         let farthest = self.lags.entry(read.into()).or_default();
         *farthest = lag.max(*farthest);
@@ -230,6 +238,25 @@ pub(super) fn walk(expr: &At<Expr>, visit: &mut impl FnMut(&At<Expr>)) {
         Expr::Call(_, arguments) | Expr::Apply(_, arguments) => arguments.iter().for_each(|a| walk(a, visit)),
         Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) | Expr::Step => {}
     }
+}
+
+/// Whether the value of one equation is made, within the step, of the value of another.
+fn needs(equations: &[(Name, At<Expr>)], made: &HashMap<&str, usize>, one: usize, other: usize) -> bool {
+    let (mut seen, mut open) = (vec![false; equations.len()], vec![one]);
+    while let Some(i) = open.pop() {
+        if !std::mem::replace(&mut seen[i], true) {
+            walk(&equations[i].1, &mut |e| match &e.is {
+                Expr::Sequence(name, 0) => open.extend(made.get(name.as_str())),
+                _ => {}
+            });
+        }
+    }
+    seen[other]
+}
+
+/// The name that is meant by a mistyped one; of single letters each is as near as any other.
+fn near(name: &str, candidates: impl IntoIterator<Item = String>) -> Option<String> {
+    if name.chars().count() > 1 { nearest(name, candidates) } else { None }
 }
 
 /// `1 argument`, `2 arguments`.

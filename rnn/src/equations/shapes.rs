@@ -179,9 +179,14 @@ impl<'a> Solver<'a> {
                 self.changed = false;
                 self.faults.clear();
                 for (name, value) in &names.equations {
+                    let faults = self.faults.len();
                     let made = self.value(value);
                     if made.truth {
                         self.truth(value);
+                    }
+                    // What is wrong within a value makes it wrong as a whole: one message is enough.
+                    if self.faults.len() > faults {
+                        continue;
                     }
                     let dim = self.join(self.sequences[name.is.as_str()], made.dim, &name.span, &value.span);
                     self.set(&name.is, dim);
@@ -402,14 +407,23 @@ impl<'a> Solver<'a> {
             }
         };
         match columns {
-            Dim::Vector(n) => self.same(c, n, &matrix.span, &right.span),
+            Dim::Vector(n) => match (self.size(c), self.size(n)) {
+                (Some(takes), Some(is)) if takes != is => {
+                    let first = self.parameters[matrix.is.as_str()].1.clone();
+                    let message = format!("the matrix `{}` takes what is of size {takes}", matrix.is);
+                    let fault = Diagnostic::new(message, right.span.clone(), format!("of size {is}"));
+                    let label = format!("of {takes} columns since here");
+                    self.fault(fault.and(first, label).help("take another matrix, or declare the sizes"));
+                }
+                _ => self.same(c, n, &matrix.span, &right.span),
+            },
             Dim::Scalar => self.fault(
                 Diagnostic::new(
                     format!("the matrix `{}` is multiplied by a scalar", matrix.is),
                     right.span.clone(),
                     "one number a sample",
                 )
-                .help("write `*`, which makes it a vector"),
+                .help("`W * a` is for a vector `W`"),
             ),
             Dim::Open => {}
         }

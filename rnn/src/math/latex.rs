@@ -6,7 +6,7 @@ use super::{Notation, Sign, Symbol};
 pub(super) struct Latex;
 
 impl Notation for Latex {
-    fn fraction_is_one_piece(&self) -> bool {
+    fn is_two_dimensional(&self) -> bool {
         true
     }
 

@@ -5,7 +5,7 @@ use super::{Notation, Sign, Symbol};
 pub(super) struct MathMl;
 
 impl Notation for MathMl {
-    fn fraction_is_one_piece(&self) -> bool {
+    fn is_two_dimensional(&self) -> bool {
         true
     }
 

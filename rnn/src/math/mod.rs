@@ -155,8 +155,8 @@ impl From<Symbol> for Box<Math> {
 
 /// How pieces that are written already are joined.
 trait Notation {
-    /// Whether `a / b` is one piece, as with a bar between.
-    fn fraction_is_one_piece(&self) -> bool;
+    /// Whether fractions have a bar and cases stand under each other.
+    fn is_two_dimensional(&self) -> bool;
     fn number(&self, number: f64) -> String;
     fn symbol(&self, symbol: &Symbol) -> String;
     fn parentheses(&self, a: String) -> String;
@@ -176,12 +176,14 @@ trait Notation {
     fn lines(&self, lines: &[(String, String)]) -> String;
 }
 
-/// How tightly a formula holds together: as [`Sign::binding`], then signs 3, powers 4, and 5 for what is one piece.
+/// How tightly a formula holds together: as [`Sign::binding`], then signs and bars 3, powers 4, and 5 for what is one piece.
 fn binding(math: &Math, notation: &dyn Notation) -> u8 {
     match math {
         Math::Infix(sign, ..) => sign.binding(),
-        Math::Fraction(..) if !notation.fraction_is_one_piece() => 2,
-        Math::Negative(_) => 3,
+        // A list of cases has no end that could be seen.
+        Math::Cases(..) if notation.is_two_dimensional() => 0,
+        Math::Fraction(..) if !notation.is_two_dimensional() => 2,
+        Math::Fraction(..) | Math::Negative(_) => 3,
         Math::Number(n) if *n < 0.0 => 3,
         Math::Power(..) | Math::Transpose(_) => 4,
         _ => 5,
@@ -209,7 +211,7 @@ fn write(math: &Math, notation: &dyn Notation, least: u8) -> String {
             };
             notation.infix(*sign, tight(a, clear(a, left)), operand(b, notation, clear(b, right)))
         }
-        Math::Fraction(a, b) if notation.fraction_is_one_piece() => notation.fraction(inner(a), inner(b)),
+        Math::Fraction(a, b) if notation.is_two_dimensional() => notation.fraction(inner(a), inner(b)),
         Math::Fraction(a, b) => notation.fraction(tight(a, 2), operand(b, notation, 3)),
         Math::Power(a, n) => notation.power(tight(a, 5), *n),
         Math::Root(a) => notation.root(inner(a)),

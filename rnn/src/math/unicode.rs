@@ -5,7 +5,7 @@ use super::{Notation, Sign, Symbol};
 pub(super) struct Unicode;
 
 impl Notation for Unicode {
-    fn fraction_is_one_piece(&self) -> bool {
+    fn is_two_dimensional(&self) -> bool {
         false
     }
 

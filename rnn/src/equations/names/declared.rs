@@ -4,8 +4,8 @@ use super::super::ast::{At, Expr, File, Item, Name};
 use super::super::diagnostic::{Diagnostic, Span};
 use super::super::expand::{Functions, reads};
 use super::super::size::Size;
-use super::Names;
-use crate::init::Init;
+use super::{Names, near};
+use crate::init::{self, Init, InitError};
 use autograd::nearest;
 use std::collections::HashMap;
 
@@ -60,9 +60,16 @@ impl Names {
                         );
                     }
                 }
-                Item::Init(names, text) => match init(&text.is) {
+                Item::Init(names, text) => match beginning(&text.is) {
                     Ok(init) => inits.extend(names.iter().map(|name| (name.clone(), init))),
-                    Err(why) => self.fault(Diagnostic::new(why, text.span.clone(), "not an initialiser")),
+                    Err(_) => self.fault(
+                        Diagnostic::new(
+                            format!("there is no initialiser `{}`", text.is),
+                            text.span.clone(),
+                            "how a parameter begins",
+                        )
+                        .help(format!("write a number, or one of {}", init::FORMS)),
+                    ),
                 },
                 Item::Function(name, arguments, body) => {
                     functions.define(name, arguments, body).into_iter().for_each(|fault| self.fault(fault));
@@ -235,7 +242,9 @@ impl Names {
     }
 
     fn nothing_reads(&mut self, what: &str, name: &Name) {
-        let near = nearest(&name.is, self.parameters.iter().map(|p| p.is.clone()));
+        let sequences = self.equations.iter().map(|(name, _)| name.is.clone());
+        let parameters = self.parameters.iter().map(|p| p.is.clone());
+        let near = if what == "sequence" { near(&name.is, sequences) } else { near(&name.is, parameters) };
         let help = near.map_or("take the line out, or use the name in an equation".into(), |n| {
             format!("did you mean `{n}`?")
         });
@@ -283,9 +292,9 @@ impl Names {
 }
 
 /// A number is a constant; anything else is an initialiser by its name.
-fn init(text: &str) -> Result<Init, String> {
+fn beginning(text: &str) -> Result<Init, InitError> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(Init::Constant { value }),
-        _ => text.parse::<Init>().map_err(|e| e.to_string()),
+        _ => text.parse(),
     }
 }

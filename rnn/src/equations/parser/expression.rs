@@ -68,15 +68,17 @@ impl Parser<'_> {
                     let name = At::new(name, left.span);
                     Ok(At::new(Expr::Product(name, Box::new(right)), span))
                 }
-                _ => Err(Box::new(
-                    Diagnostic::new(
-                        "only a matrix stands before what it is multiplied by",
-                        left.span,
-                        "not the name of a parameter",
-                    )
-                    .and(right.span, "multiplied by this")
-                    .help("write `*` for the product element by element"),
-                )),
+                _ => {
+                    let between = self.text.get(left.span.end..right.span.start).unwrap_or_default();
+                    let help = if between.contains('\n') {
+                        "a line ends between the two: is a `)` missing before it, or a `=` behind it?"
+                    } else {
+                        "write `*` for the product element by element"
+                    };
+                    let message = "only a matrix stands before what it is multiplied by";
+                    let fault = Diagnostic::new(message, left.span, "not the name of a parameter");
+                    Err(Box::new(fault.and(right.span, "multiplied by this").help(help)))
+                }
             }
         })
     }

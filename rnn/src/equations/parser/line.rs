@@ -37,7 +37,10 @@ impl Parser<'_> {
 
     pub(super) fn item(&mut self) -> Parsed<Item> {
         let word = match self.token() {
-            Some(Token::Name(word)) if KEYWORDS.contains(&word.as_str()) => word.clone(),
+            // `output[t] = …` is an equation with a name that is taken, and `equation` says so.
+            Some(Token::Name(word)) if KEYWORDS.contains(&word.as_str()) && !self.is_equation() => {
+                word.clone()
+            }
             _ => return self.equation(),
         };
         let start = self.span();
@@ -89,6 +92,10 @@ impl Parser<'_> {
         };
         self.end_of_line()?;
         Ok(item)
+    }
+
+    fn is_equation(&self) -> bool {
+        matches!(self.tokens.get(self.at + 1), Some((Token::Sign("["), _)))
     }
 
     /// `name[t] = expression`
