@@ -140,13 +140,14 @@ impl Init {
     /// [`InitError::Blocks`] if `blocks` does not divide the rows.
     pub fn draw(self, shape: &[usize], blocks: usize, rng: &mut impl Rng) -> Result<ArrayD<f32>, InitError> {
         let constant = |value: f64| Ok(ArrayD::from_elem(shape, single(value)));
+        let each = |draw: &mut dyn FnMut() -> f64| Ok(ArrayD::from_shape_simple_fn(shape, || single(draw())));
         match self {
             Self::Zeros => constant(0.0),
             Self::Constant { value } => constant(value),
-            Self::Uniform { low, high } => each(shape, || single(between(low, high, rng))),
-            Self::LogUniform { low, high } => each(shape, || single(between(low.ln(), high.ln(), rng).exp())),
-            Self::Chrono { longest } => each(shape, || single(between(1.0, longest - 1.0, rng).ln())),
-            Self::Normal { std } => each(shape, || single(std * rng.sample::<f64, _>(StandardNormal))),
+            Self::Uniform { low, high } => each(&mut || between(low, high, rng)),
+            Self::LogUniform { low, high } => each(&mut || between(low.ln(), high.ln(), rng).exp()),
+            Self::Chrono { longest } => each(&mut || between(1.0, longest - 1.0, rng).ln()),
+            Self::Normal { std } => each(&mut || std * rng.sample::<f64, _>(StandardNormal)),
             Self::Xavier { gain } => self.draw_blocks(shape, blocks, |mut block| {
                 let (fan_out, fan_in) = block.dim();
                 let bound = gain * (6.0 / (fan_in + fan_out) as f64).sqrt();
@@ -203,10 +204,6 @@ fn orthonormal_rows(count: usize, length: usize, rng: &mut impl Rng) -> Array2<f
         row /= norm;
     }
     q
-}
-
-fn each(shape: &[usize], draw: impl FnMut() -> f32) -> Result<ArrayD<f32>, InitError> {
-    Ok(ArrayD::from_shape_simple_fn(shape, draw))
 }
 
 /// Uniform on `[low, high)`.

@@ -1,11 +1,13 @@
 //! Every way in which a cell file can be wrong, and the whole message that its author sees.
 
+#![allow(clippy::needless_raw_string_hashes)] // as expect-test writes them
+
 use expect_test::{Expect, expect};
 use rnn::equations::EquationCell;
 
 #[track_caller]
 fn wrong(text: &str, message: Expect) {
-    let faults = EquationCell::read(text, "my.cell").err().expect("something is wrong");
+    let faults = EquationCell::read(text, "my.cell").expect_err("something is wrong");
     message.assert_eq(&format!("{}\n", faults.render(false)));
 }
 
@@ -139,27 +141,21 @@ fn sizes_that_cannot_agree() {
               |          ^^^^^^^^^^^^^^^^^^^   ------ of size hidden
               |          |
               |          of size hidden/2
-
-            error: sizes differ: hidden and hidden/2
-             --> my.cell:5:3
-              |
-            5 |   h[t] = tanh(V x[t]) * c[t] + h[t-1]
-              |   ^      ---------------------------- of size hidden/2
-              |   |
-              |   of size hidden
         "#]],
     );
     wrong(
         "cell a\n  h[t] = tanh(W x[t] + U h[t-1] + W h[t-1])\n  state h: hidden",
         expect![[r#"
-        error: sizes differ: input and hidden
-         --> my.cell:2:35
-          |
-        2 |   h[t] = tanh(W x[t] + U h[t-1] + W h[t-1])
-          |                                   ^ ------ of size hidden
-          |                                   |
-          |                                   of size input
-    "#]],
+            error: the matrix `W` takes what is of size input
+             --> my.cell:2:37
+              |
+            2 |   h[t] = tanh(W x[t] + U h[t-1] + W h[t-1])
+              |               -                     ^^^^^^ of size hidden
+              |               |
+              |               of input columns since here
+              |
+              = help: take another matrix, or declare the sizes
+        "#]],
     );
     wrong(
         "cell a\n  h[t] = tanh(W x[t] + W)",

@@ -74,11 +74,15 @@ fn other_bytes() {
     }
 }
 
+fn lines_of(numbers: impl Iterator<Item = usize>, line: impl Fn(usize) -> String) -> String {
+    numbers.map(line).collect::<Vec<_>>().concat()
+}
+
 /// The text ends in the error `what`, soon.
 #[track_caller]
 fn refused(text: &str, what: &str) {
     let start = Instant::now();
-    let faults = EquationCell::read(text, "large.cell").err().expect("too large to be a cell").to_string();
+    let faults = EquationCell::read(text, "large.cell").expect_err("too large to be a cell").to_string();
     assert!(faults.contains(what), "{}", faults.chars().take(2000).collect::<String>());
     assert!(faults.len() < 20_000, "a message of {} bytes", faults.len());
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
@@ -113,7 +117,7 @@ fn numbers_beyond_all_bounds() {
     refused("cell a\n size m = hidden * 1000000000\n state h: m\n h[t] = W x[t]", "not a size");
     refused("cell a\n size m = 1000000 * hidden * 1000000\n state h: m\n h[t] = W x[t]", "not a size");
     refused("cell a\n size m = hidden / 0\n state h: m\n h[t] = W x[t]", "not a size");
-    let many: String = (0..900).map(|i| format!(" a{i}[t] = h[t-1000]\n")).collect();
+    let many = lines_of((0..900), |i| format!(" a{i}[t] = h[t-1000]\n"));
     refused(&format!("cell a\n{many} h[t] = a0[t-999] + a1[t-999]"), "at most 1000 steps of memory");
     let wide = EquationCell::read("cell a\n size m = hidden * 1000000\n state h: m\n h[t] = W x[t]", "wide")
         .unwrap();
@@ -122,9 +126,7 @@ fn numbers_beyond_all_bounds() {
 
 #[test]
 fn very_many_lines() {
-    let lines = |line: &dyn Fn(usize) -> String| -> String {
-        "cell a\n".to_owned() + &(0..80_000).map(line).collect::<String>()
-    };
+    let lines = |line: &dyn Fn(usize) -> String| "cell a\n".to_owned() + &lines_of(0..80_000, line);
     refused(&lines(&|_| "a\n".into()), "expected");
     refused(&lines(&|_| "=\n".into()), "expected");
     refused(&lines(&|_| "init\n".into()), "and 79990 more");
@@ -133,22 +135,21 @@ fn very_many_lines() {
     refused(&"\n".repeat(1 << 20), "a cell begins with its name");
     refused(&"#".repeat(1 << 21), "at most a million bytes");
     // As many as are allowed, each open until the one before is fixed.
-    let chain: String =
-        (0..990).rev().map(|i| format!(" a{i}[t] = tanh(a{}[t-1] + a{i}[t-1])\n", i + 1)).collect();
+    let chain = lines_of((0..990).rev(), |i| format!(" a{i}[t] = tanh(a{}[t-1] + a{i}[t-1])\n", i + 1));
     let start = Instant::now();
     assert!(EquationCell::read(&format!("cell a\n{chain} a990[t] = W x[t]\n output a5"), "chain").is_ok());
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
-    let unread: String = (0..990).map(|i| format!(" const k{i} = 1\n")).collect();
+    let unread = lines_of((0..990), |i| format!(" const k{i} = 1\n"));
     refused(&format!("cell a\n{unread} h[t] = x[t]"), "nothing reads the constant");
 }
 
 #[test]
 fn functions_that_grow() {
-    let double: String = (1..60).map(|i| format!(" fn f{i}(a) = f{}(a) + f{}(a)\n", i - 1, i - 1)).collect();
+    let double = lines_of((1..60), |i| format!(" fn f{i}(a) = f{}(a) + f{}(a)\n", i - 1, i - 1));
     refused(&format!("cell a\n fn f0(a) = a\n{double} h[t] = f59(x[t])"), "more than 20000 terms");
     let deep = " fn g(a) = ".to_owned() + &"b + ".repeat(900) + "a\n";
     let nest = "g(".repeat(60) + "x[t]" + &")".repeat(60);
     refused(&format!("cell a\n{deep} h[t] = {nest}"), "nest too deep");
-    let bump: String = (1..990).map(|i| format!(" fn f{i}(a) = f{}(a + b)\n", i - 1)).collect();
+    let bump = lines_of((1..990), |i| format!(" fn f{i}(a) = f{}(a + b)\n", i - 1));
     refused(&format!("cell a\n fn f0(a) = a\n{bump} h[t] = f989(x[t])"), "nest too deep");
 }

@@ -218,9 +218,8 @@ fn extent(expr: &At<Expr>) -> (usize, usize) {
 pub(super) fn reads(expr: &At<Expr>, name: &str) -> bool {
     let mut found = false;
     walk(expr, &mut |e| match &e.is {
-        Expr::Name(n) => found |= n == name,
+        Expr::Name(read) | Expr::Sequence(read, _) => found |= read == name,
         Expr::Product(matrix, _) => found |= matrix.is == name,
-        Expr::Sequence(n, _) => found |= n == name,
         _ => {}
     });
     found

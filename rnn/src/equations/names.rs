@@ -245,9 +245,10 @@ fn needs(equations: &[(Name, At<Expr>)], made: &HashMap<&str, usize>, one: usize
     let (mut seen, mut open) = (vec![false; equations.len()], vec![one]);
     while let Some(i) = open.pop() {
         if !std::mem::replace(&mut seen[i], true) {
-            walk(&equations[i].1, &mut |e| match &e.is {
-                Expr::Sequence(name, 0) => open.extend(made.get(name.as_str())),
-                _ => {}
+            walk(&equations[i].1, &mut |e| {
+                if let Expr::Sequence(name, 0) = &e.is {
+                    open.extend(made.get(name.as_str()));
+                }
             });
         }
     }

@@ -1,4 +1,4 @@
-//! Formulas as presentation `MathML` (W3C, MathML Core), which browsers show without a script.
+//! Formulas as presentation MathML (W3C, MathML Core), which browsers show without a script.
 
 use super::{Notation, Sign, Symbol};
 
@@ -106,8 +106,7 @@ fn row(inner: &str) -> String {
 }
 
 fn cells(cells: &[&str]) -> String {
-    let cells: String = cells.iter().map(|cell| format!("<mtd>{cell}</mtd>")).collect();
-    format!("<mtr>{cells}</mtr>")
+    format!("<mtr><mtd>{}</mtd></mtr>", cells.join("</mtd><mtd>"))
 }
 
 /// A letter, slanted; a word of several letters is upright by itself.

@@ -102,7 +102,7 @@ pub enum Form {
     Unicode,
     /// An `aligned` block
     Latex,
-    /// Presentation `MathML`, one `<math>` element
+    /// Presentation MathML, one math element
     Mathml,
 }
 
