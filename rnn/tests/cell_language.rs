@@ -117,8 +117,7 @@ fn several_parameters_and_packs_begin_alike() {
 #[test]
 fn names_of_the_graph_are_free() {
     let names = ["carried", "cut", "live", "dropped", "joined", "lengths", "stopped", "loss"];
-    let equations: String =
-        names.iter().map(|n| format!(" {n}[t] = tanh(W_{n} x[t] + {n}[t-1])\n")).collect();
+    let equations = names.map(|n| format!(" {n}[t] = tanh(W_{n} x[t] + {n}[t-1])\n")).concat();
     let sum = names.map(|n| format!("{n}[t]")).join(" + ");
     let text = format!("cell a\n{equations} h[t] = {sum}");
     let g = Builder::new();
