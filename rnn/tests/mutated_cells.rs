@@ -117,7 +117,7 @@ fn numbers_beyond_all_bounds() {
     refused("cell a\n size m = hidden * 1000000000\n state h: m\n h[t] = W x[t]", "not a size");
     refused("cell a\n size m = 1000000 * hidden * 1000000\n state h: m\n h[t] = W x[t]", "not a size");
     refused("cell a\n size m = hidden / 0\n state h: m\n h[t] = W x[t]", "not a size");
-    let many = lines_of((0..900), |i| format!(" a{i}[t] = h[t-1000]\n"));
+    let many = lines_of(0..900, |i| format!(" a{i}[t] = h[t-1000]\n"));
     refused(&format!("cell a\n{many} h[t] = a0[t-999] + a1[t-999]"), "at most 1000 steps of memory");
     let wide = EquationCell::read("cell a\n size m = hidden * 1000000\n state h: m\n h[t] = W x[t]", "wide")
         .unwrap();
@@ -139,17 +139,17 @@ fn very_many_lines() {
     let start = Instant::now();
     assert!(EquationCell::read(&format!("cell a\n{chain} a990[t] = W x[t]\n output a5"), "chain").is_ok());
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
-    let unread = lines_of((0..990), |i| format!(" const k{i} = 1\n"));
+    let unread = lines_of(0..990, |i| format!(" const k{i} = 1\n"));
     refused(&format!("cell a\n{unread} h[t] = x[t]"), "nothing reads the constant");
 }
 
 #[test]
 fn functions_that_grow() {
-    let double = lines_of((1..60), |i| format!(" fn f{i}(a) = f{}(a) + f{}(a)\n", i - 1, i - 1));
+    let double = lines_of(1..60, |i| format!(" fn f{i}(a) = f{}(a) + f{}(a)\n", i - 1, i - 1));
     refused(&format!("cell a\n fn f0(a) = a\n{double} h[t] = f59(x[t])"), "more than 20000 terms");
     let deep = " fn g(a) = ".to_owned() + &"b + ".repeat(900) + "a\n";
     let nest = "g(".repeat(60) + "x[t]" + &")".repeat(60);
     refused(&format!("cell a\n{deep} h[t] = {nest}"), "nest too deep");
-    let bump = lines_of((1..990), |i| format!(" fn f{i}(a) = f{}(a + b)\n", i - 1));
+    let bump = lines_of(1..990, |i| format!(" fn f{i}(a) = f{}(a + b)\n", i - 1));
     refused(&format!("cell a\n fn f0(a) = a\n{bump} h[t] = f989(x[t])"), "nest too deep");
 }

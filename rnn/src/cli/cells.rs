@@ -65,13 +65,17 @@ fn list() -> super::Result {
     let mut out = anstream::stdout().lock();
     let (t, f) = (paint::TITLE, paint::FAINT);
     let name = SHIPPED.iter().map(|cell| cell.name.len()).max().unwrap_or(0);
-    writeln!(out, "{f}{:name$}  {:9}  {:>10}  SOURCE{f:#}", "CELL", "STATES", "PARAMETERS")?;
+    let states = |cell: &dyn Cell| {
+        let names: Vec<String> = cell.states(HIDDEN, HIDDEN).into_iter().map(|state| state.name).collect();
+        names.join(", ")
+    };
+    let state = SHIPPED.iter().map(|shipped| states(&*shipped.cell()).len()).max().unwrap_or(0);
+    writeln!(out, "{f}{:name$}  {:state$}  {:>10}  SOURCE{f:#}", "CELL", "STATES", "PARAMETERS")?;
     for shipped in SHIPPED {
         let cell = shipped.cell();
-        let states: Vec<String> = cell.states(HIDDEN, HIDDEN).into_iter().map(|state| state.name).collect();
         let parameters = thousands(parameters(&*cell));
-        write!(out, "{t}{:name$}{t:#}  {:9}  {parameters:>10}  ", shipped.name, states.join(", "))?;
-        let margin = name + 2 + 9 + 2 + 10 + 2;
+        write!(out, "{t}{:name$}{t:#}  {:state$}  {parameters:>10}  ", shipped.name, states(&*cell))?;
+        let margin = name + 2 + state + 2 + 10 + 2;
         let source = paint::wrap(cell.description().lines().next().unwrap_or(""), paint::WIDTH - margin);
         writeln!(out, "{}", source.join(&format!("\n{:margin$}", "")))?;
     }
