@@ -2,7 +2,8 @@
 
 use super::ast::{At, Expr, Function, Operation};
 use super::names::{Names, walk};
-use super::shapes::{Shape, Shapes};
+use super::shape::Shape;
+use super::shapes::Shapes;
 use crate::cell::{Cell, Next, Part, Role, State, Weight, Weights};
 use autograd::{Builder, Expr as Node, IntoExpr};
 use std::collections::HashMap;

@@ -28,6 +28,7 @@ mod names;
 mod notation;
 mod parser;
 mod print;
+mod shape;
 mod shapes;
 mod size;
 mod token;
@@ -35,7 +36,7 @@ mod token;
 pub use cell::EquationCell;
 pub use diagnostic::{Diagnostic, Faults, Span};
 pub use parser::parse;
-pub use shapes::Shape;
+pub use shape::Shape;
 pub use size::Size;
 
 use names::Names;

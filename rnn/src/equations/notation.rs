@@ -2,7 +2,7 @@
 
 use super::EquationCell;
 use super::ast::{At, Expr, Function, Item, Operation};
-use super::shapes::Shape;
+use super::shape::Shape;
 use crate::math::{Form, Line, Math, Sign, Symbol};
 
 impl EquationCell {
