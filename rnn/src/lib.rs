@@ -13,6 +13,7 @@ pub mod infer;
 pub mod init;
 
 mod layers;
+pub mod math;
 pub mod model;
 pub mod parameters;
 pub mod plot;

@@ -99,7 +99,7 @@ impl Subject {
         let cell = Arc::new(read.unwrap_or_else(|faults| panic!("{faults}")));
         let mut subject = Self::outside(cell.name(), cell.clone());
         for item in &cell.file().items {
-            if let ast::Item::Equation(_, value) = item {
+            if let ast::Item::Equation(_, value) | ast::Item::Function(.., value) = item {
                 subject.look(&value.is);
             }
         }
@@ -111,7 +111,13 @@ impl Subject {
         use ast::{Expr, Function};
         match expr {
             Expr::Step => self.reads_step = true,
-            Expr::Product(_, a) | Expr::Negative(a) | Expr::Power(a, _) => self.look(&a.is),
+            Expr::Product(_, a)
+            | Expr::Negative(a)
+            | Expr::Power(a, _)
+            | Expr::Body(a)
+            | Expr::Argument(_, a) => {
+                self.look(&a.is);
+            }
             Expr::Binary(_, a, b) => [a, b].into_iter().for_each(|a| self.look(&a.is)),
             Expr::Call(function, arguments) => {
                 self.stops |= *function == Function::Stop;
@@ -125,6 +131,8 @@ impl Subject {
                 }
                 arguments.iter().for_each(|a| self.look(&a.is));
             }
+            // What the function does is seen where it is defined.
+            Expr::Apply(_, arguments) => arguments.iter().for_each(|a| self.look(&a.is)),
             Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) => {}
         }
     }
@@ -150,6 +158,7 @@ fn whole(n: f64) -> usize {
 fn least_common_multiple(a: usize, b: usize) -> usize {
     (1..=b).map(|k| k * a).find(|n| n.is_multiple_of(b)).unwrap()
 }
+
 /// The minimal gated unit. Zhou et al. 2016, eq. 4-6
 #[derive(Debug)]
 pub struct Mgu;

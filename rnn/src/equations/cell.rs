@@ -2,7 +2,8 @@
 
 use super::ast::{At, Expr, Function, Operation};
 use super::names::{Names, walk};
-use super::shapes::{Shape, Shapes};
+use super::shape::Shape;
+use super::shapes::Shapes;
 use crate::cell::{Cell, Next, Part, Role, State, Weight, Weights};
 use autograd::{Builder, Expr as Node, IntoExpr};
 use std::collections::HashMap;
@@ -37,8 +38,9 @@ impl Cell for EquationCell {
             .flat_map(|name| {
                 let lags = self.names.lags.get(name).copied().unwrap_or(0);
                 let size = self.features(name, input, hidden);
-                (1..=lags)
-                    .map(move |lag| State { of_input: name == "x", ..State::new(delayed(name, lag), size) })
+                let of_input =
+                    name == "x" || self.shapes.sequences.get(name).is_some_and(|s| s.reads_input());
+                (1..=lags).map(move |lag| State { of_input, ..State::new(delayed(name, lag), size) })
             })
             .collect()
     }
@@ -62,13 +64,13 @@ impl Cell for EquationCell {
         {
             None => Ok(()),
             Some((name, size)) => Err(format!(
-                "the size of `{name}` in the cell `{cell}` is {size}, which is no whole number above 0 for input {input} and hidden {hidden}"
+                "the size of `{name}` in the cell `{cell}` is {size}, which is no whole number from 1 to a million for input {input} and hidden {hidden}"
             )),
         }
     }
 
     fn output_size(&self, hidden: usize) -> usize {
-        // Where the output is as wide as the input, the two are required to be equal.
+        // The output's size does not depend on the input's: `check_output` sees to that.
         self.features(&self.names.output, hidden, hidden)
     }
 
@@ -97,7 +99,16 @@ impl Cell for EquationCell {
         let size = x.shape().last().copied().unwrap_or(0);
         let names = self.states(size, 1).into_iter().map(|state| state.name);
         let past: HashMap<String, Node> = names.zip(state.iter().copied()).collect();
-        let mut step = Step { cell: self, g: x.builder(), w, past: &past, x, t, made: HashMap::new() };
+        let mut step = Step {
+            cell: self,
+            g: x.builder(),
+            w,
+            past: &past,
+            x,
+            t,
+            made: HashMap::new(),
+            arguments: HashMap::new(),
+        };
         for (name, value) in &self.names.equations {
             let value = step.value(value);
             let value = step.sample(value).named(&name.is);
@@ -147,7 +158,7 @@ impl EquationCell {
         let part = |member: &&str| Part {
             name: (*member).into(),
             rows: self.rows(member, input, hidden),
-            init: self.names.inits.get(*member).copied(),
+            init: self.names.inits.get(*member).map(|(init, _)| *init),
             forget_bias: self.forget_biases().iter().position(|b| b == member).map(|place| place == 0),
         };
         Weight {
@@ -188,6 +199,7 @@ impl EquationCell {
                     added(b, to);
                 }
                 Expr::Call(_, arguments) => arguments.iter().for_each(|a| added(a, to)),
+                Expr::Body(a) | Expr::Argument(_, a) => added(a, to),
                 Expr::Name(name) => to.push(name),
                 _ => {}
             }
@@ -218,6 +230,8 @@ struct Step<'a, 'g> {
     x: Node<'g>,
     t: usize,
     made: HashMap<&'a str, Node<'g>>,
+    /// Arguments of functions: each is made once.
+    arguments: HashMap<usize, Value<'g>>,
 }
 
 impl<'a, 'g> Step<'a, 'g> {
@@ -252,6 +266,15 @@ impl<'a, 'g> Step<'a, 'g> {
                 let arguments: Vec<Value> = arguments.iter().map(|a| self.value(a)).collect();
                 self.call(*function, &arguments)
             }
+            Expr::Body(a) => self.value(a),
+            Expr::Argument(number, a) => {
+                let known = self.arguments.get(number).copied();
+                let value = known.unwrap_or_else(|| self.value(a));
+                self.arguments.insert(*number, value);
+                value
+            }
+            // Calls are expanded when the file is read.
+            Expr::Apply(..) => Value::Node(self.g.poison()),
         }
     }
 
