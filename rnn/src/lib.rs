@@ -13,6 +13,7 @@ pub mod infer;
 pub mod init;
 
 mod layers;
+mod lengths;
 pub mod math;
 pub mod model;
 pub mod parameters;
@@ -24,6 +25,7 @@ mod unroll;
 
 pub use cell::Cell;
 pub use layers::{Dropout, Layers, NetState, Start, Unrolled};
+pub use lengths::Lengths;
 pub use parameters::Parameters;
 pub use unroll::{Run, Unroll};
 

@@ -4,7 +4,7 @@ use super::{Problem, Setup, setups};
 use autograd::Expr;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use rnn::cell::{Cell, Next, State, Weight, Weights};
+use rnn::cell::{Cell, Next, State, Step, Weight, Weights};
 use rnn::equations::EquationCell;
 use rnn::equations::ast;
 use std::path::{Path, PathBuf};
@@ -137,13 +137,6 @@ impl Subject {
         }
     }
 
-    /// Whether a net has steps whose number depends on the padding: backwards, the steps of a padded batch are counted
-    /// from its end, and not from the end of each sequence.
-    pub fn counts_padding(&self, problem: &Problem) -> bool {
-        let ragged = (0..problem.batch()).any(|b| problem.length(b) < problem.steps());
-        self.reads_step && problem.bidirectional && ragged
-    }
-
     /// The net of a size, or of a size near it that the cell can have, and random numbers.
     pub fn problem(&self, setup: &Setup) -> Problem {
         Problem::new(self.cell.clone(), setup)
@@ -169,7 +162,7 @@ impl Cell for Mgu {
         [gate("f"), gate("n")].concat()
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: usize) -> Next<'g> {
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: &Step<'g>) -> Next<'g> {
         let h = state[0];
         let f = (x.linear(w["W_f"]) + h.linear(w["U_f"]) + w["b_f"]).sigmoid().named("f");
         let n = (x.linear(w["W_n"]) + (f * h).linear(w["U_n"]) + w["b_n"]).tanh().named("n");
@@ -201,7 +194,7 @@ impl Cell for Readout {
         hidden + 1
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: usize) -> Next<'g> {
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: &Step<'g>) -> Next<'g> {
         let h = (x.linear(w["W"]) + state[0].linear(w["U"])).tanh().named("h");
         let s = (0.5 * state[1] + h.linear(w["Q"])).named("s");
         let output = (h.linear(w["V"]) + s.linear(w["P"])).sin().named("y");

@@ -4,7 +4,7 @@ use super::ast::{At, Expr, Function, Operation};
 use super::names::{Names, walk};
 use super::shape::Shape;
 use super::shapes::Shapes;
-use crate::cell::{Cell, Next, Part, Role, State, Weight, Weights};
+use crate::cell::{Cell, Next, Part, Role, State, Step, Weight, Weights};
 use autograd::{Builder, Expr as Node, IntoExpr};
 use std::collections::HashMap;
 
@@ -95,11 +95,11 @@ impl Cell for EquationCell {
         Weights::new(w.builder(), named)
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, x: Node<'g>, state: &[Node<'g>], t: usize) -> Next<'g> {
+    fn step<'g>(&self, w: &Weights<'g>, x: Node<'g>, state: &[Node<'g>], t: &Step<'g>) -> Next<'g> {
         let size = x.shape().last().copied().unwrap_or(0);
         let names = self.states(size, 1).into_iter().map(|state| state.name);
         let past: HashMap<String, Node> = names.zip(state.iter().copied()).collect();
-        let mut step = Step {
+        let mut step = Equations {
             cell: self,
             g: x.builder(),
             w,
@@ -222,23 +222,26 @@ enum Value<'g> {
 }
 
 /// The equations of one step.
-struct Step<'a, 'g> {
+struct Equations<'a, 'g> {
     cell: &'a EquationCell,
     g: &'g Builder,
     w: &'a Weights<'g>,
     past: &'a HashMap<String, Node<'g>>,
     x: Node<'g>,
-    t: usize,
+    t: &'a Step<'g>,
     made: HashMap<&'a str, Node<'g>>,
     /// Arguments of functions: each is made once.
     arguments: HashMap<usize, Value<'g>>,
 }
 
-impl<'a, 'g> Step<'a, 'g> {
+impl<'a, 'g> Equations<'a, 'g> {
     fn value(&mut self, expr: &'a At<Expr>) -> Value<'g> {
         match &expr.is {
             Expr::Number(number) => Value::Number(*number),
-            Expr::Step => Value::Number(self.t as f64),
+            Expr::Step => match self.t.known() {
+                Some(number) => Value::Number(number as f64),
+                None => Value::Node(self.t.value(self.g)),
+            },
             Expr::Name(name) => match self.cell.constants.get(name) {
                 Some(&number) => Value::Number(number),
                 None => Value::Node(self.w[name.as_str()]),
