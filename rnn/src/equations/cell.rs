@@ -16,6 +16,8 @@ pub struct EquationCell {
     pub(super) names: Names,
     pub(super) shapes: Shapes,
     pub(super) constants: HashMap<String, f64>,
+    /// What is read of earlier steps: a sequence, and how many steps back. These are the states.
+    pub(super) kept: Vec<(String, usize)>,
 }
 
 impl Cell for EquationCell {
@@ -31,18 +33,12 @@ impl Cell for EquationCell {
     }
 
     fn states(&self, input: usize, hidden: usize) -> Vec<State> {
-        let output = self.names.equations.iter().filter(|(name, _)| name.is == self.names.output);
-        let others = self.names.equations.iter().filter(|(name, _)| name.is != self.names.output);
-        let order = output.chain(others).map(|(name, _)| name.is.as_str()).chain(["x"]);
-        order
-            .flat_map(|name| {
-                let lags = self.names.lags.get(name).copied().unwrap_or(0);
-                let size = self.features(name, input, hidden);
-                let of_input =
-                    name == "x" || self.shapes.sequences.get(name).is_some_and(|s| s.reads_input());
-                (1..=lags).map(move |lag| State { of_input, ..State::new(delayed(name, lag), size) })
-            })
-            .collect()
+        let state = |(name, lag): &(String, usize)| State {
+            name: if *lag == 1 { name.clone() } else { format!("{name}-{lag}") },
+            size: self.features(name, input, hidden),
+            of_input: name == "x" || self.shapes.sequences.get(name).is_some_and(|s| s.reads_input()),
+        };
+        self.kept.iter().map(state).collect()
     }
 
     fn fits(&self, input: usize, hidden: usize) -> Result<(), String> {
@@ -96,41 +92,25 @@ impl Cell for EquationCell {
     }
 
     fn step<'g>(&self, w: &Weights<'g>, x: Node<'g>, state: &[Node<'g>], t: &Step<'g>) -> Next<'g> {
-        let size = x.shape().last().copied().unwrap_or(0);
-        let names = self.states(size, 1).into_iter().map(|state| state.name);
-        let past: HashMap<String, Node> = names.zip(state.iter().copied()).collect();
         let mut step = Equations {
             cell: self,
             g: x.builder(),
             w,
-            past: &past,
+            past: state,
             x,
             t,
-            made: HashMap::new(),
+            made: Vec::with_capacity(self.names.equations.len()),
             arguments: HashMap::new(),
         };
         for (name, value) in &self.names.equations {
             let value = step.value(value);
             let value = step.sample(value).named(&name.is);
-            step.made.insert(&name.is, value);
+            step.made.push((&name.is, value));
         }
-        let now = |name: &str| if name == "x" { x } else { step.made.get(name).copied().unwrap_or(x) };
-        let next = |name: &str| match name
-            .rsplit_once('-')
-            .and_then(|(name, lag)| Some((name, lag.parse::<usize>().ok()?)))
-        {
-            // Two steps back from the next step is one step back from this one.
-            Some((name, lag)) => past[&delayed(name, lag - 1)],
-            None => now(name),
-        };
-        let states = self.states(size, 1).iter().map(|state| next(&state.name)).collect();
-        Next { output: now(&self.names.output), states }
+        // Two steps back from the next step is one step back from this one.
+        let states = self.kept.iter().map(|(name, lag)| step.sequence(name, lag - 1)).collect();
+        Next { output: step.sequence(&self.names.output, 0), states }
     }
-}
-
-/// The name of the state that holds a sequence's value some steps back: `h`, `h-2`, `h-3`.
-fn delayed(name: &str, lag: usize) -> String {
-    if lag == 1 { name.into() } else { format!("{name}-{lag}") }
 }
 
 impl EquationCell {
@@ -226,10 +206,12 @@ struct Equations<'a, 'g> {
     cell: &'a EquationCell,
     g: &'g Builder,
     w: &'a Weights<'g>,
-    past: &'a HashMap<String, Node<'g>>,
+    /// What [`EquationCell::kept`] names.
+    past: &'a [Node<'g>],
     x: Node<'g>,
     t: &'a Step<'g>,
-    made: HashMap<&'a str, Node<'g>>,
+    /// The sequences of this step so far. They are few: a walk finds a name sooner than a hash does.
+    made: Vec<(&'a str, Node<'g>)>,
     /// Arguments of functions: each is made once.
     arguments: HashMap<usize, Value<'g>>,
 }
@@ -246,9 +228,7 @@ impl<'a, 'g> Equations<'a, 'g> {
                 Some(&number) => Value::Number(number),
                 None => Value::Node(self.w[name.as_str()]),
             },
-            Expr::Sequence(name, 0) if name == "x" => Value::Node(self.x),
-            Expr::Sequence(name, 0) => Value::Node(self.made[name.as_str()]),
-            Expr::Sequence(name, lag) => Value::Node(self.past[&delayed(name, *lag)]),
+            Expr::Sequence(name, lag) => Value::Node(self.sequence(name, *lag)),
             Expr::Product(matrix, right) => {
                 let right = self.value(right);
                 Value::Node(self.sample(right).linear(self.w[matrix.is.as_str()]))
@@ -279,6 +259,20 @@ impl<'a, 'g> Equations<'a, 'g> {
             // Calls are expanded when the file is read.
             Expr::Apply(..) => Value::Node(self.g.poison()),
         }
+    }
+
+    /// A sequence some steps back.
+    fn sequence(&self, name: &str, lag: usize) -> Node<'g> {
+        let found = match lag {
+            0 if name == "x" => Some(self.x),
+            0 => self.made.iter().find(|(made, _)| *made == name).map(|(_, node)| *node),
+            _ => {
+                let place = self.cell.kept.iter().position(|(kept, l)| *l == lag && kept == name);
+                place.and_then(|place| self.past.get(place).copied())
+            }
+        };
+        // A file whose names were found reads nothing that is not there.
+        found.unwrap_or_else(|| self.g.poison())
     }
 
     fn node(&self, value: Value<'g>) -> Node<'g> {

@@ -57,7 +57,8 @@ impl EquationCell {
         }
         let shapes = shapes::infer(&mut names).map_err(faults)?;
         let constants = names.constants.iter().map(|(name, value)| (name.clone(), value.is)).collect();
-        let cell = Self { file, text: text.into(), names, shapes, constants };
+        let kept = names.kept();
+        let cell = Self { file, text: text.into(), names, shapes, constants, kept };
         let wrong = [cell.check_output(), cell.check_packs(), cell.check_inits()].concat();
         if !wrong.is_empty() {
             return Err(faults(wrong));

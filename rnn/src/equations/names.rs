@@ -43,6 +43,16 @@ impl Names {
         names
     }
 
+    /// What is read of earlier steps, the output first, then in the order of the file, then the input.
+    pub fn kept(&self) -> Vec<(String, usize)> {
+        let equations = || self.equations.iter().map(|(name, _)| name.is.as_str());
+        let output = equations().filter(|name| *name == self.output);
+        let others = equations().filter(|name| *name != self.output);
+        let lags = |name: &str| self.lags.get(name).copied().unwrap_or(0);
+        let kept = |name| (1..=lags(name)).map(move |lag| (String::from(name), lag));
+        output.chain(others).chain(["x"]).flat_map(kept).collect()
+    }
+
     /// A call that is expanded often has its faults but once.
     fn fault(&mut self, fault: Diagnostic) {
         if !self.faults.contains(&fault) {
