@@ -21,6 +21,20 @@ impl<'g> Lengths<'g> {
         };
         Self { numbers, live: (0..steps).map(live).collect() }
     }
+
+    /// The inputs of all steps, where a sequence has ended its last: what stands in the padding never enters a cell, so
+    /// that it can be anything. A product with a zero adjoint would not keep out a NaN; and a last input, other than a
+    /// zero, is one that the cell is made for.
+    #[track_caller]
+    pub(crate) fn carry(&self, g: &'g Builder, inputs: &[Expr<'g>]) -> Vec<Expr<'g>> {
+        let mut carried = inputs.to_vec();
+        // Every sequence has a first step.
+        for t in 1..inputs.len() {
+            let _step = g.step(t + 1);
+            carried[t] = self.live[t].select(inputs[t], carried[t - 1]).named("x.carried");
+        }
+        carried
+    }
 }
 
 /// Lengths `[batch, 1]` in `0..=steps` as real numbers.
