@@ -107,7 +107,7 @@ fn unroll(c: &mut Criterion) {
             );
             for (kind, cell) in [("file", &file), ("rust", &rust)] {
                 c.bench_function(&format!("unroll/{name}/{steps}/{kind}"), |b| {
-                    b.iter(|| unrolled(cell, steps))
+                    b.iter(|| unrolled(cell, steps));
                 });
             }
         }

@@ -226,8 +226,7 @@ impl Layers {
         }
         let lengths = lengths.map(|numbers| Lengths::new(g, numbers, inputs.len()));
         let batch = inputs[0].shape().first().copied().unwrap_or(1);
-        let mut inputs = lengths.as_ref().map_or(inputs.to_vec(), |lengths| lengths.carry(g, inputs));
-        let mut runs = Vec::with_capacity(self.depth);
+        let (mut inputs, mut runs) = (inputs.to_vec(), Vec::with_capacity(self.depth));
         for layer in 0..self.depth {
             if let (Some(dropout), 1..) = (dropout, layer) {
                 let _layer = g.layer(&format!("l{layer}"));
@@ -239,6 +238,10 @@ impl Layers {
                         dropout.apply(x, layer * inputs.len() + t).named("dropped")
                     })
                     .collect();
+            }
+            if let Some(lengths) = &lengths {
+                let _layer = g.layer(&format!("l{layer}"));
+                inputs = lengths.carry(g, &inputs);
             }
             let mut directions: Vec<Run> = Vec::with_capacity(self.directions());
             for direction in 0..self.directions() {

@@ -26,7 +26,7 @@ impl<'g> Lengths<'g> {
     /// that it can be anything. A product with a zero adjoint would not keep out a NaN; and a last input, other than a
     /// zero, is one that the cell is made for.
     #[track_caller]
-    pub(crate) fn carry(&self, g: &'g Builder, inputs: &[Expr<'g>]) -> Vec<Expr<'g>> {
+    pub fn carry(&self, g: &'g Builder, inputs: &[Expr<'g>]) -> Vec<Expr<'g>> {
         let mut carried = inputs.to_vec();
         // Every sequence has a first step.
         for t in 1..inputs.len() {

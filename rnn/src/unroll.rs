@@ -10,7 +10,8 @@ pub struct Unroll<'a, 'g> {
     /// Whether time runs from the last step to the first.
     pub reverse: bool,
     /// The lengths of the sequences, if they differ. Beyond its length a sequence's states are carried on and its output
-    /// is zero.
+    /// is zero. What it computes there from its inputs is not read, but has gradients, which a NaN would spoil:
+    /// [`Lengths::carry`] keeps the padding out.
     pub lengths: Option<&'a Lengths<'g>>,
     /// The number of steps after which the states are cut from what made them: truncated BPTT (Williams &
     /// Peng 1990). The values are carried on; the adjoint stops. The cuts lie at the same places of the input in

@@ -72,7 +72,7 @@ pub fn agrees_with_differences(problem: &Problem, wrt: &[String], what: &str) ->
 #[track_caller]
 pub fn padding_is_not_seen(problem: &Problem, what: &str) {
     let clean = problem.solve();
-    for padding in [1e6, f64::INFINITY, f64::NAN] {
+    for padding in [0.0, 1e6, f64::INFINITY, f64::NAN] {
         let mut other = problem.clone();
         for b in 0..problem.batch() {
             for t in problem.length(b)..problem.steps() {
