@@ -6,7 +6,7 @@ use autograd::check::Verdict;
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
 use autograd::{Builder, Check, Expr, Scalar, Type, Value, kernels};
 use nets::{Begin, Problem, Setup, cells, kinks, laws};
-use rnn::cell::{Cell, Next, Weight, Weights};
+use rnn::cell::{Cell, Next, Step, Weight, Weights};
 use std::sync::Arc;
 
 #[test]
@@ -82,7 +82,7 @@ impl Cell for Wrong {
     fn weights(&self, input: usize, hidden: usize) -> Vec<Weight> {
         Weight::gate("h", input, hidden).into()
     }
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: usize) -> Next<'g> {
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: &Step<'g>) -> Next<'g> {
         (x.linear(w["W_h"]) + state[0].linear(w["U_h"]) + w["b_h"]).custom(Stopped).into()
     }
 }

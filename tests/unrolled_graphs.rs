@@ -7,7 +7,7 @@ use autograd::ops::Op;
 use autograd::{Builder, Expr, Graph, NodeId, Type, grad};
 use expect_test::expect;
 use nets::{Begin, Problem, Setup, cells};
-use rnn::cell::{Cell, Next, State, Weight, Weights, by_name};
+use rnn::cell::{Cell, Next, State, Step, Weight, Weights, by_name};
 use rnn::{Layers, Start};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -281,7 +281,7 @@ impl Cell for Wrong {
         if matches!(self, Self::Count) { vec![h, State::new("c", hidden)] } else { vec![h] }
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: usize) -> Next<'g> {
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: &Step<'g>) -> Next<'g> {
         match self {
             Self::Name => (x.linear(w["W_F"]) + state[0]).into(),
             Self::Count => (x.linear(w["W_f"]) + state[0]).into(),

@@ -13,8 +13,9 @@ use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
-/// A distribution of first values. Written as `uniform:0.1`, `normal:1`, `xavier`, `orthogonal:1`, `identity:1`,
-/// `constant:0.5` or `zeros`; the gain and the scale are 1 if left out.
+/// A distribution of first values. Written as `uniform:0.1`, `uniform:0:1`, `log-uniform:0.001:0.1`, `chrono:100`,
+/// `normal:1`, `xavier:1`, `orthogonal:1`, `identity:1`, `constant:0.5` or `zeros`; the gain and the scale are 1 if left
+/// out.
 ///
 /// ```
 /// use rnn::init::{self, Init};
@@ -28,18 +29,36 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Init {
-    /// Uniform on `[-bound, bound)`.
+    /// Uniform on `[low, high)`.
     Uniform {
-        /// The largest absolute value.
-        bound: f64,
+        /// The least value.
+        low: f64,
+        /// The value that all lie below.
+        high: f64,
+    },
+    /// e to a power that is uniform on `[ln low, ln high)`: as many values in each decade.
+    LogUniform {
+        /// The least value, above 0.
+        low: f64,
+        /// The value that all lie below.
+        high: f64,
+    },
+    /// ln u with u uniform on `[1, longest - 1)`: biases of forget gates that keep from 1 to `longest` steps. Tallec &
+    /// Ollivier 2018, eq. 16.
+    Chrono {
+        /// The longest dependency in steps, above 2.
+        longest: f64,
     },
     /// Normal with mean 0. The first values of PyTorch's embeddings, with `std` 1.
     Normal {
         /// The standard deviation.
         std: f64,
     },
-    /// Uniform with bound √(6 / (fan in + fan out)), per block. Glorot & Bengio 2010, eq. 16.
-    Xavier,
+    /// Uniform with bound `gain` · √(6 / (fan in + fan out)), per block. Glorot & Bengio 2010, eq. 16, has gain 1.
+    Xavier {
+        /// What the bound is multiplied by.
+        gain: f64,
+    },
     /// `gain` times a random matrix with orthonormal rows or columns, per block; of all such matrices each is
     /// as likely (Haar measure). Saxe et al. 2014.
     Orthogonal {
@@ -88,7 +107,9 @@ pub enum InitError {
     },
 }
 
-const FORMS: &str = "`uniform:BOUND` (BOUND > 0), `normal:STD` (STD > 0), `xavier`, `orthogonal[:GAIN]`, `identity[:SCALE]`, \
+/// The forms in which an initialiser is written.
+pub(crate) const FORMS: &str = "`uniform:BOUND` (BOUND > 0), `uniform:LOW:HIGH`, `log-uniform:LOW:HIGH` (0 < LOW < HIGH), `chrono:STEPS` \
+                     (STEPS > 2), `normal:STD` (STD > 0), `xavier[:GAIN]`, `orthogonal[:GAIN]`, `identity[:SCALE]`, \
                      `constant:VALUE`, `zeros`";
 
 /// The generator of one parameter: a function of the seed and the parameter's name alone, so that a parameter
@@ -101,6 +122,16 @@ pub fn rng(seed: u64, name: &str) -> Xoshiro256PlusPlus {
 }
 
 impl Init {
+    /// Uniform on `[-bound, bound)`.
+    pub fn uniform(bound: f64) -> Self {
+        Self::Uniform { low: -bound, high: bound }
+    }
+
+    /// Whether it is for matrices alone.
+    pub fn is_of_matrices(self) -> bool {
+        matches!(self, Self::Xavier { .. } | Self::Orthogonal { .. } | Self::Identity { .. })
+    }
+
     /// An array of that shape. A matrix is `[out, in]`, of `blocks` gates stacked along `out`.
     ///
     /// # Errors
@@ -109,17 +140,18 @@ impl Init {
     /// [`InitError::Blocks`] if `blocks` does not divide the rows.
     pub fn draw(self, shape: &[usize], blocks: usize, rng: &mut impl Rng) -> Result<ArrayD<f32>, InitError> {
         let constant = |value: f64| Ok(ArrayD::from_elem(shape, single(value)));
+        let each = |draw: &mut dyn FnMut() -> f64| Ok(ArrayD::from_shape_simple_fn(shape, || single(draw())));
         match self {
             Self::Zeros => constant(0.0),
             Self::Constant { value } => constant(value),
-            Self::Uniform { bound } => Ok(ArrayD::from_shape_simple_fn(shape, || uniform(bound, rng))),
-            Self::Normal { std } => {
-                Ok(ArrayD::from_shape_simple_fn(shape, || single(std * rng.sample::<f64, _>(StandardNormal))))
-            }
-            Self::Xavier => self.draw_blocks(shape, blocks, |mut block| {
+            Self::Uniform { low, high } => each(&mut || between(low, high, rng)),
+            Self::LogUniform { low, high } => each(&mut || between(low.ln(), high.ln(), rng).exp()),
+            Self::Chrono { longest } => each(&mut || between(1.0, longest - 1.0, rng).ln()),
+            Self::Normal { std } => each(&mut || std * rng.sample::<f64, _>(StandardNormal)),
+            Self::Xavier { gain } => self.draw_blocks(shape, blocks, |mut block| {
                 let (fan_out, fan_in) = block.dim();
-                let bound = (6.0 / (fan_in + fan_out) as f64).sqrt();
-                block.map_inplace(|x| *x = uniform(bound, rng));
+                let bound = gain * (6.0 / (fan_in + fan_out) as f64).sqrt();
+                block.map_inplace(|x| *x = single(between(-bound, bound, rng)));
             }),
             Self::Orthogonal { gain } => self.draw_blocks(shape, blocks, |mut block| {
                 let (rows, columns) = block.dim();
@@ -174,8 +206,9 @@ fn orthonormal_rows(count: usize, length: usize, rng: &mut impl Rng) -> Array2<f
     q
 }
 
-fn uniform(bound: f64, rng: &mut impl Rng) -> f32 {
-    single(bound * (2.0 * rng.random::<f64>() - 1.0))
+/// Uniform on `[low, high)`.
+fn between(low: f64, high: f64, rng: &mut impl Rng) -> f64 {
+    f64::midpoint(low, high) + (high / 2.0 - low / 2.0) * (2.0 * rng.random::<f64>() - 1.0)
 }
 
 /// The nearest f32.
@@ -194,21 +227,24 @@ impl FromStr for Init {
 
     fn from_str(text: &str) -> Result<Self, InitError> {
         let unknown = || InitError::Unknown(text.to_owned());
-        let (name, number) = match text.split_once(':') {
-            Some((name, number)) => (name, Some(number.parse::<f64>().map_err(|_| unknown())?)),
-            None => (text, None),
-        };
-        if number.is_some_and(|x| !x.is_finite()) {
-            return Err(unknown());
-        }
-        match (name, number) {
-            ("uniform", Some(bound)) if bound > 0.0 => Ok(Self::Uniform { bound }),
-            ("normal", Some(std)) if std > 0.0 => Ok(Self::Normal { std }),
-            ("xavier", None) => Ok(Self::Xavier),
-            ("orthogonal", gain) => Ok(Self::Orthogonal { gain: gain.unwrap_or(1.0) }),
-            ("identity", scale) => Ok(Self::Identity { scale: scale.unwrap_or(1.0) }),
-            ("constant", Some(value)) => Ok(Self::Constant { value }),
-            ("zeros", None) => Ok(Self::Zeros),
+        let mut words = text.split(':');
+        let name = words.next().unwrap_or_default();
+        let numbers = words.map(|word| word.parse().ok().filter(|x: &f64| x.is_finite()));
+        let numbers: Vec<f64> = numbers.collect::<Option<_>>().ok_or_else(unknown)?;
+        match (name, &numbers[..]) {
+            ("uniform", &[bound]) if bound > 0.0 => Ok(Self::uniform(bound)),
+            ("uniform", &[low, high]) if low < high => Ok(Self::Uniform { low, high }),
+            ("log-uniform", &[low, high]) if 0.0 < low && low < high => Ok(Self::LogUniform { low, high }),
+            ("chrono", &[longest]) if longest > 2.0 => Ok(Self::Chrono { longest }),
+            ("normal", &[std]) if std > 0.0 => Ok(Self::Normal { std }),
+            ("xavier", []) => Ok(Self::Xavier { gain: 1.0 }),
+            ("xavier", &[gain]) => Ok(Self::Xavier { gain }),
+            ("orthogonal", []) => Ok(Self::Orthogonal { gain: 1.0 }),
+            ("orthogonal", &[gain]) => Ok(Self::Orthogonal { gain }),
+            ("identity", []) => Ok(Self::Identity { scale: 1.0 }),
+            ("identity", &[scale]) => Ok(Self::Identity { scale }),
+            ("constant", &[value]) => Ok(Self::Constant { value }),
+            ("zeros", []) => Ok(Self::Zeros),
             _ => Err(unknown()),
         }
     }
@@ -217,9 +253,15 @@ impl FromStr for Init {
 impl fmt::Display for Init {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Self::Uniform { bound } => write!(f, "uniform:{bound}"),
+            #[allow(clippy::float_cmp)] // the bounds of `uniform:BOUND` are exact
+            Self::Uniform { low, high } if *low == -*high => write!(f, "uniform:{high}"),
+            Self::Uniform { low, high } => write!(f, "uniform:{low}:{high}"),
+            Self::LogUniform { low, high } => write!(f, "log-uniform:{low}:{high}"),
+            Self::Chrono { longest } => write!(f, "chrono:{longest}"),
             Self::Normal { std } => write!(f, "normal:{std}"),
-            Self::Xavier => write!(f, "xavier"),
+            #[allow(clippy::float_cmp)] // a gain of exactly 1 is left out
+            Self::Xavier { gain } if *gain == 1.0 => write!(f, "xavier"),
+            Self::Xavier { gain } => write!(f, "xavier:{gain}"),
             Self::Orthogonal { gain } => write!(f, "orthogonal:{gain}"),
             Self::Identity { scale } => write!(f, "identity:{scale}"),
             Self::Constant { value } => write!(f, "constant:{value}"),
@@ -310,10 +352,26 @@ mod tests {
         assert_uniform(&draw("uniform:0.25", &[100, 200], 1), 0.25);
     }
 
+    /// The distribution function at the middle: half of all values lie below it, within 5 standard errors.
+    #[test]
+    fn half_of_all_values_lie_below_the_median() {
+        for (init, low, median, high) in [
+            ("uniform:-1:4", -1.0, 1.5, 4.0),
+            ("log-uniform:0.001:0.1", 0.001, 0.01, 0.1),
+            ("chrono:102", 0.0, 51_f64.ln(), 101_f64.ln()),
+        ] {
+            let w = draw(init, &[100, 100], 1).mapv(f64::from);
+            assert!(w.iter().all(|&x| (low..high).contains(&x)), "{init}");
+            let below = w.iter().filter(|&&x| x < median).count() as f64;
+            assert!((below - 5000.0).abs() < 250.0, "{init}: {below}");
+        }
+    }
+
     #[test]
     fn xavier_counts_the_fans_of_one_gate() {
         assert_uniform(&draw("xavier", &[3 * 100, 60], 3), (6.0_f64 / 160.0).sqrt());
         assert_uniform(&draw("xavier", &[300, 60], 1), (6.0_f64 / 360.0).sqrt());
+        assert_uniform(&draw("xavier:2", &[300, 60], 1), 2.0 * (6.0_f64 / 360.0).sqrt());
     }
 
     #[test]
@@ -331,7 +389,7 @@ mod tests {
 
     #[test]
     fn a_draw_depends_on_seed_and_name_alone() {
-        let draw = |seed, name| Init::Xavier.draw(&[5, 5], 1, &mut rng(seed, name)).unwrap();
+        let draw = |seed, name| Init::Xavier { gain: 1.0 }.draw(&[5, 5], 1, &mut rng(seed, name)).unwrap();
         assert_eq!(draw(1, "a"), draw(1, "a"));
         assert_ne!(draw(1, "a"), draw(1, "b"));
         assert_ne!(draw(1, "a"), draw(2, "a"));
@@ -349,7 +407,18 @@ mod tests {
 
     #[test]
     fn text_and_json_round_trip() {
-        for text in ["uniform:0.1", "xavier", "orthogonal:1.5", "identity:0.01", "constant:-1", "zeros"] {
+        for text in [
+            "uniform:0.1",
+            "uniform:-1:2",
+            "log-uniform:0.001:0.1",
+            "chrono:100",
+            "xavier",
+            "xavier:2",
+            "orthogonal:1.5",
+            "identity:0.01",
+            "constant:-1",
+            "zeros",
+        ] {
             let init: Init = text.parse().unwrap();
             assert_eq!(init.to_string(), text);
             assert_eq!(serde_json::to_value(init).unwrap(), text);
@@ -360,7 +429,19 @@ mod tests {
 
     #[test]
     fn a_bad_string_is_answered_with_the_forms() {
-        for text in ["", "he", "uniform", "uniform:-1", "uniform:x", "zeros:1", "constant:NaN", "xavier:"] {
+        for text in [
+            "",
+            "he",
+            "uniform",
+            "uniform:-1",
+            "uniform:x",
+            "zeros:1",
+            "constant:NaN",
+            "xavier:",
+            "uniform:2:1",
+            "log-uniform:0:1",
+            "chrono:2",
+        ] {
             let error = text.parse::<Init>().unwrap_err().to_string();
             assert!(error.contains(&format!("`{text}`")) && error.contains("orthogonal[:GAIN]"), "{error}");
         }
@@ -368,7 +449,9 @@ mod tests {
 
     #[test]
     fn bad_shapes_are_named() {
-        let draw = |shape: &[usize], blocks| Init::Xavier.draw(shape, blocks, &mut rng(0, "")).unwrap_err();
+        let draw = |shape: &[usize], blocks| {
+            Init::Xavier { gain: 1.0 }.draw(shape, blocks, &mut rng(0, "")).unwrap_err()
+        };
         assert!(matches!(draw(&[3], 1), InitError::NotMatrix { .. }));
         assert!(matches!(draw(&[7, 2], 2), InitError::Blocks { rows: 7, blocks: 2, .. }));
         assert!(matches!(draw(&[7, 2], 0), InitError::Blocks { .. }));

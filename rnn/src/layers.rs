@@ -1,8 +1,9 @@
 //! A recurrent net: layers of one cell, stacked, in one direction or both, unrolled over time.
 
 use crate::cell::{Cell, State, Weight, Weights};
+use crate::lengths::Lengths;
 use crate::unroll::{Run, Unroll};
-use autograd::{Builder, Expr, Value};
+use autograd::{Builder, Expr};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -223,7 +224,7 @@ impl Layers {
         if let Some(why) = self.misfit(weights, inputs, lengths, start) {
             return self.poisoned(g, g.refuse(why));
         }
-        let live = lengths.map(|lengths| mask(g, lengths, inputs.len()));
+        let lengths = lengths.map(|numbers| Lengths::new(g, numbers, inputs.len()));
         let batch = inputs[0].shape().first().copied().unwrap_or(1);
         let (mut inputs, mut runs) = (inputs.to_vec(), Vec::with_capacity(self.depth));
         for layer in 0..self.depth {
@@ -237,6 +238,10 @@ impl Layers {
                         dropout.apply(x, layer * inputs.len() + t).named("dropped")
                     })
                     .collect();
+            }
+            if let Some(lengths) = &lengths {
+                let _layer = g.layer(&format!("l{layer}"));
+                inputs = lengths.carry(g, &inputs);
             }
             let mut directions: Vec<Run> = Vec::with_capacity(self.directions());
             for direction in 0..self.directions() {
@@ -252,7 +257,7 @@ impl Layers {
                     let _before = g.step(if reverse { inputs.len() + 1 } else { 0 });
                     self.initial(g, start, lane, batch)
                 };
-                let unroll = Unroll { reverse, live: live.as_deref(), window: self.window };
+                let unroll = Unroll { reverse, lengths: lengths.as_ref(), window: self.window };
                 let w = self.cell.prepare(&weights[lane], self.input_of(lane), self.hidden);
                 directions.push(unroll.run(&*self.cell, &w, &inputs, &initial));
             }
@@ -268,7 +273,13 @@ impl Layers {
             };
             runs.push(directions);
         }
-        Unrolled { g, states: self.states(), runs, outputs: inputs, live }
+        Unrolled {
+            g,
+            states: self.states(),
+            runs,
+            outputs: inputs,
+            live: lengths.map(|lengths| lengths.live),
+        }
     }
 
     /// What does not fit this net, for what would otherwise fail far from its cause or broadcast unseen.
@@ -353,15 +364,6 @@ impl Layers {
 fn step_of<'g>(g: &'g Builder, x: Expr<'g>, t: usize) -> Expr<'g> {
     let _step = g.step(t + 1);
     x.at(0, t).named(&x.name())
-}
-
-/// For each step, which sequences still run: `live[t]`, truth values `[batch, 1]`.
-fn mask<'g>(g: &'g Builder, lengths: Expr<'g>, steps: usize) -> Vec<Expr<'g>> {
-    let live = |t: usize| {
-        let _step = g.step(t + 1);
-        lengths.greater(g.constant(Value::Index(ndarray::arr0(t).into_dyn()))).named("live")
-    };
-    (0..steps).map(live).collect()
 }
 
 /// A net that has been unrolled: every output and every state of every step, at hand.

@@ -13,6 +13,8 @@ pub mod infer;
 pub mod init;
 
 mod layers;
+mod lengths;
+pub mod math;
 pub mod model;
 pub mod parameters;
 pub mod plot;
@@ -23,6 +25,7 @@ mod unroll;
 
 pub use cell::Cell;
 pub use layers::{Dropout, Layers, NetState, Start, Unrolled};
+pub use lengths::Lengths;
 pub use parameters::Parameters;
 pub use unroll::{Run, Unroll};
 

@@ -1,6 +1,7 @@
 //! One layer over time: the loop that names nodes.
 
-use crate::cell::{Cell, Next, Weights};
+use crate::cell::{Cell, Next, Step, Weights};
+use crate::lengths::Lengths;
 use autograd::Expr;
 
 /// How a layer is unrolled.
@@ -8,9 +9,10 @@ use autograd::Expr;
 pub struct Unroll<'a, 'g> {
     /// Whether time runs from the last step to the first.
     pub reverse: bool,
-    /// For each step, which sequences of the batch still run: truth values `[batch, 1]`. Beyond its length a
-    /// sequence's states are carried on and its output is zero.
-    pub live: Option<&'a [Expr<'g>]>,
+    /// The lengths of the sequences, if they differ. Beyond its length a sequence's states are carried on and its output
+    /// is zero. What it computes there from its inputs is not read, but has gradients, which a NaN would spoil:
+    /// [`Lengths::carry`] keeps the padding out.
+    pub lengths: Option<&'a Lengths<'g>>,
     /// The number of steps after which the states are cut from what made them: truncated BPTT (Williams &
     /// Peng 1990). The values are carried on; the adjoint stops. The cuts lie at the same places of the input in
     /// both directions, and cut only sequences that run on both sides: so padding moves none of them.
@@ -36,7 +38,7 @@ impl<'g> Unroll<'_, 'g> {
     /// The nodes of step t are named after it, from 1: `h[t]`, or `h.carried[t]` where lengths differ.
     ///
     /// # Panics
-    /// If there is no input, or not one truth value a step.
+    /// If there is no input, or the lengths are of another number of steps.
     #[track_caller]
     pub fn run(
         &self,
@@ -47,13 +49,18 @@ impl<'g> Unroll<'_, 'g> {
     ) -> Run<'g> {
         let steps = inputs.len();
         assert!(steps > 0, "a sequence has at least one step");
-        assert!(self.live.is_none_or(|live| live.len() == steps), "one truth value a step");
+        let live = self.lengths.map(|lengths| &lengths.live[..]);
+        assert!(live.is_none_or(|live| live.len() == steps), "one truth value a step");
         let g = inputs[0].builder();
         let names: Vec<String> = cell.states(1, 1).into_iter().map(|state| state.name).collect();
         let mut order: Vec<usize> = (0..steps).collect();
         if self.reverse {
             order.reverse();
         }
+        let mut step = match self.lengths {
+            Some(lengths) if self.reverse => Step::from_end(lengths.numbers, steps),
+            _ => Step::new(1),
+        };
         let (mut states, mut last_output) = (initial.to_vec(), None);
         let mut done = Vec::with_capacity(steps);
         for (k, &t) in order.iter().enumerate() {
@@ -61,11 +68,12 @@ impl<'g> Unroll<'_, 'g> {
             if k > 0 {
                 states = self.cut(t.max(order[k - 1]), &states, &names);
             }
-            let next = declared(cell.step(w, inputs[t], &states, k + 1), &states, &names);
+            step.go(t + 1, k + 1);
+            let next = declared(cell.step(w, inputs[t], &states, &step), &states, &names);
             let named: Vec<Expr> = next.states.iter().zip(&names).map(|(s, name)| s.named(name)).collect();
             // The output is mostly a state, and is then carried as one.
             let as_state = named.iter().position(|s| s.id() == next.output.id());
-            let output = match self.live {
+            let output = match live {
                 None => {
                     states = named;
                     last_output = Some(next.output);
@@ -100,7 +108,9 @@ impl<'g> Unroll<'_, 'g> {
         }
         let cut = |(&s, name): (&Expr<'g>, &String)| {
             let stopped = s.stop_gradient();
-            self.live.map_or(stopped, |live| live[later].select(stopped, s)).named(&format!("{name}.cut"))
+            self.lengths
+                .map_or(stopped, |lengths| lengths.live[later].select(stopped, s))
+                .named(&format!("{name}.cut"))
         };
         states.iter().zip(names).map(cut).collect()
     }

@@ -66,7 +66,9 @@ fn every_flag_works() {
         format!("{TEXT} --epochs 1 --steps 5000"), // more than the text has
         format!("{TEXT} --epochs 1 --cell elman --activation relu --init identity:0.5"),
         format!("{sentiment} --bidirectional --learned-start --pool mean --dropout 0.2 --layers 2"),
-        format!("{sentiment} --text sentence --label label --vocabulary 6 --embedding 0 --cell gru-v1"),
+        format!(
+            "{sentiment} --text sentence --label label --vocabulary 6 --embedding 0 --cell gru-reset-before"
+        ),
         format!("{series} --horizon 2 --test 0.3 --learned-start --bidirectional --tbptt 5"),
         "train copy --steps 5 --batches 3 --epochs 1 --hidden 4".into(),
         "train temporal-order --steps 20 --batches 3 --epochs 1 --hidden 4".into(),

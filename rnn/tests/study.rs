@@ -181,6 +181,18 @@ fn references_agree_or_the_command_fails() {
     fails("compare nowhere.json", 1, "nowhere.json");
 }
 
+/// The minimal gated unit as Zhou et al. 2016 print it, eq. 4-6.
+#[test]
+fn equations_are_set_as_in_a_paper() {
+    let unicode = "fₜ = σ(W_f xₜ + U_f hₜ₋₁ + b_f)\n\
+                   nₜ = tanh(W_n xₜ + U_n (fₜ ⊙ hₜ₋₁) + b_n)\n\
+                   hₜ = (1 − fₜ) ⊙ hₜ₋₁ + fₜ ⊙ nₜ\n";
+    assert_eq!(succeeds("cells mgu --math unicode"), unicode);
+    assert!(succeeds("cells mgu --math latex").contains(r"h_{t} &= \left(1 - f_{t}\right) \odot h_{t-1}"));
+    assert!(succeeds("cells mgu --math mathml").starts_with("<math"));
+    fails("cells --math latex", 2, "NAME");
+}
+
 #[test]
 fn cells_are_listed_and_shown() {
     let text = succeeds("cells");

@@ -4,7 +4,7 @@ use super::{Problem, Setup, setups};
 use autograd::Expr;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use rnn::cell::{Cell, Next, State, Weight, Weights};
+use rnn::cell::{Cell, Next, State, Step, Weight, Weights};
 use rnn::equations::EquationCell;
 use rnn::equations::ast;
 use std::path::{Path, PathBuf};
@@ -99,7 +99,7 @@ impl Subject {
         let cell = Arc::new(read.unwrap_or_else(|faults| panic!("{faults}")));
         let mut subject = Self::outside(cell.name(), cell.clone());
         for item in &cell.file().items {
-            if let ast::Item::Equation(_, value) = item {
+            if let ast::Item::Equation(_, value) | ast::Item::Function(.., value) = item {
                 subject.look(&value.is);
             }
         }
@@ -111,7 +111,13 @@ impl Subject {
         use ast::{Expr, Function};
         match expr {
             Expr::Step => self.reads_step = true,
-            Expr::Product(_, a) | Expr::Negative(a) | Expr::Power(a, _) => self.look(&a.is),
+            Expr::Product(_, a)
+            | Expr::Negative(a)
+            | Expr::Power(a, _)
+            | Expr::Body(a)
+            | Expr::Argument(_, a) => {
+                self.look(&a.is);
+            }
             Expr::Binary(_, a, b) => [a, b].into_iter().for_each(|a| self.look(&a.is)),
             Expr::Call(function, arguments) => {
                 self.stops |= *function == Function::Stop;
@@ -125,15 +131,10 @@ impl Subject {
                 }
                 arguments.iter().for_each(|a| self.look(&a.is));
             }
+            // What the function does is seen where it is defined.
+            Expr::Apply(_, arguments) => arguments.iter().for_each(|a| self.look(&a.is)),
             Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) => {}
         }
-    }
-
-    /// Whether a net has steps whose number depends on the padding: backwards, the steps of a padded batch are counted
-    /// from its end, and not from the end of each sequence.
-    pub fn counts_padding(&self, problem: &Problem) -> bool {
-        let ragged = (0..problem.batch()).any(|b| problem.length(b) < problem.steps());
-        self.reads_step && problem.bidirectional && ragged
     }
 
     /// The net of a size, or of a size near it that the cell can have, and random numbers.
@@ -150,6 +151,7 @@ fn whole(n: f64) -> usize {
 fn least_common_multiple(a: usize, b: usize) -> usize {
     (1..=b).map(|k| k * a).find(|n| n.is_multiple_of(b)).unwrap()
 }
+
 /// The minimal gated unit. Zhou et al. 2016, eq. 4-6
 #[derive(Debug)]
 pub struct Mgu;
@@ -160,7 +162,7 @@ impl Cell for Mgu {
         [gate("f"), gate("n")].concat()
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: usize) -> Next<'g> {
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: &Step<'g>) -> Next<'g> {
         let h = state[0];
         let f = (x.linear(w["W_f"]) + h.linear(w["U_f"]) + w["b_f"]).sigmoid().named("f");
         let n = (x.linear(w["W_n"]) + (f * h).linear(w["U_n"]) + w["b_n"]).tanh().named("n");
@@ -192,7 +194,7 @@ impl Cell for Readout {
         hidden + 1
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: usize) -> Next<'g> {
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: &Step<'g>) -> Next<'g> {
         let h = (x.linear(w["W"]) + state[0].linear(w["U"])).tanh().named("h");
         let s = (0.5 * state[1] + h.linear(w["Q"])).named("s");
         let output = (h.linear(w["V"]) + s.linear(w["P"])).sin().named("y");

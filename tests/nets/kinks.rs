@@ -3,6 +3,7 @@
 use super::Problem;
 use autograd::{Builder, Graph, NodeId, Type, Value, eval};
 use ndarray::{ArrayD, Zip};
+use std::collections::HashSet;
 
 /// What is compared at a node that has a kink or a jump where two numbers are equal: the numbers' distance.
 fn gap(op: &str, x: &[ArrayD<f64>]) -> f64 {
@@ -17,11 +18,23 @@ fn gap(op: &str, x: &[ArrayD<f64>]) -> f64 {
     })
 }
 
+/// What depends on something that has a gradient; the number of a step does not.
+fn moving(graph: &Graph, leaves: &[NodeId]) -> HashSet<NodeId> {
+    let mut moving: HashSet<NodeId> = leaves.iter().copied().collect();
+    for id in graph.ids() {
+        if graph.operands(id).unwrap().any(|operand| moving.contains(&operand)) {
+            moving.insert(id);
+        }
+    }
+    moving
+}
+
 /// The distance of the nearest kink or jump; infinite for a smooth net.
 pub fn nearest(problem: &Problem) -> f64 {
     let g = Builder::new();
     let built = problem.build(&g);
     let graph = g.graph().unwrap();
+    let moving = moving(&graph, &built.leaves.iter().map(|leaf| leaf.1.id()).collect::<Vec<_>>());
     let real = |id: NodeId| matches!(graph.node(id).unwrap().ty, Type { kind: autograd::Kind::Float, .. });
     let sharp = |id: &NodeId| {
         let compares = ["relu", "abs", "min", "max", "modulo", "less", "less_equal", "greater"];
@@ -29,7 +42,7 @@ pub fn nearest(problem: &Problem) -> f64 {
         let op = graph.node(*id).unwrap().op.name();
         (compares.contains(&op) || rest.contains(&op)) && graph.operands(*id).unwrap().all(real)
     };
-    let sharp: Vec<NodeId> = graph.ids().filter(sharp).collect();
+    let sharp: Vec<NodeId> = graph.ids().filter(|id| moving.contains(id)).filter(sharp).collect();
     let operands = |graph: &Graph, id| graph.operands(id).unwrap().collect::<Vec<_>>();
     let all: Vec<NodeId> = sharp.iter().flat_map(|&id| operands(&graph, id)).collect();
     let mut values = eval(&graph, &built.point, &all).unwrap().into_iter().map(Value::into_float);

@@ -6,7 +6,7 @@ use ndarray::{Array1, ArrayD, Axis, Ix1, Ix2, concatenate, s};
 type Vector = Array1<f64>;
 
 /// The cells that are written out here.
-pub const CELLS: [&str; 5] = ["elman", "elman-relu", "lstm", "gru", "gru-v1"];
+pub const CELLS: [&str; 5] = ["elman", "elman-relu", "lstm", "gru", "gru-reset-before"];
 
 /// Outputs `[time, batch, feature]`, last states, each `[lanes, batch, hidden]`, and last outputs
 /// `[batch, feature]`.
@@ -115,7 +115,7 @@ impl Step<'_> {
                 vec![&z * h + (1.0 - &z) * n]
             }
             // Cho et al. 2014, eq. 5-8
-            "gru-v1" => {
+            "gru-reset-before" => {
                 let (r, z) = (sigmoid(&a(0)), sigmoid(&a(1)));
                 let n = tanh(&(self.input_part(2, x) + self.state_part(2, &(&r * h))));
                 vec![&z * h + (1.0 - &z) * n]

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Axis, Ix2, Slice, concatenate};
 use rnn::Cell;
 use rnn::equations::EquationCell;
-use rnn::equations::ast::{Expr, Function, Item, Operation};
+use rnn::equations::ast::{At, Expr, Function, Item, Name, Operation};
 use std::collections::HashMap;
 
 type Vector = Array1<f64>;
@@ -14,12 +14,23 @@ pub struct Reading<'a> {
     matrices: HashMap<String, Array2<f64>>,
     vectors: HashMap<String, Vector>,
     constants: HashMap<&'a str, f64>,
+    /// The functions of the file: their arguments and bodies.
+    functions: HashMap<&'a str, (&'a [Name], &'a At<Expr>)>,
     /// Of what is read at earlier steps.
     sizes: HashMap<String, usize>,
 }
 
 /// What a sequence was at each step so far; before the first it was zero.
 type Past = HashMap<String, Vec<Vector>>;
+
+/// What the arguments of a function are within its body.
+type Scope<'a> = HashMap<&'a str, Given<'a>>;
+
+/// An argument: a value, or the name of a matrix.
+enum Given<'a> {
+    Value(Vector),
+    Matrix(&'a str),
+}
 
 impl<'a> Reading<'a> {
     /// `weights` are those of one lane, under the names that the cell declares.
@@ -46,8 +57,13 @@ impl<'a> Reading<'a> {
             _ => None,
         };
         let constants = cell.file().items.iter().filter_map(constant).collect();
+        let function = |item: &'a Item| match item {
+            Item::Function(name, arguments, body) => Some((&*name.is, (&arguments[..], body))),
+            _ => None,
+        };
+        let functions = cell.file().items.iter().filter_map(function).collect();
         let sizes = cell.states(input, hidden).into_iter().map(|state| (state.name, state.size)).collect();
-        Self { cell, matrices, vectors, constants, sizes }
+        Self { cell, matrices, vectors, constants, functions, sizes }
     }
 
     /// The outputs of a lane that reads `inputs` in this order, from zero.
@@ -62,7 +78,7 @@ impl<'a> Reading<'a> {
             past.entry("x".into()).or_default().push(x.clone());
             for item in items {
                 if let Item::Equation(name, value) = item {
-                    let value = self.value(&value.is, i + 1, &past);
+                    let value = self.value(&value.is, i + 1, &past, &Scope::new());
                     past.entry(name.is.clone()).or_default().push(value);
                 }
             }
@@ -70,21 +86,22 @@ impl<'a> Reading<'a> {
         past.remove(named.unwrap_or("h")).unwrap()
     }
 
-    fn value(&self, expr: &Expr, t: usize, past: &Past) -> Vector {
-        let of = |a: &Expr| self.value(a, t, past);
+    fn value(&self, expr: &'a Expr, t: usize, past: &Past, scope: &Scope<'a>) -> Vector {
+        let of = |a: &'a Expr| self.value(a, t, past, scope);
         match expr {
             Expr::Number(number) => Vector::from_elem(1, *number),
             Expr::Step => Vector::from_elem(1, t as f64),
-            Expr::Name(name) => match self.constants.get(&**name) {
-                Some(&number) => Vector::from_elem(1, number),
-                None => self.vectors[name].clone(),
+            Expr::Name(name) => match (scope.get(&**name), self.constants.get(&**name)) {
+                (Some(Given::Value(value)), _) => value.clone(),
+                (None, Some(&number)) => Vector::from_elem(1, number),
+                _ => self.vectors[name].clone(),
             },
             Expr::Sequence(name, lag) => match past.get(name).filter(|_| t > *lag) {
                 Some(steps) => steps[t - 1 - lag].clone(),
                 None => Vector::zeros(self.sizes[name]),
             },
             Expr::Product(matrix, a) => {
-                let (matrix, a) = (&self.matrices[&matrix.is], of(&a.is));
+                let (matrix, a) = (&self.matrices[self.matrix(&matrix.is, scope).unwrap()], of(&a.is));
                 matrix.dot(&a.broadcast(matrix.ncols()).unwrap())
             }
             Expr::Negative(a) => -of(&a.is),
@@ -97,6 +114,25 @@ impl<'a> Reading<'a> {
                 let arguments: Vec<Vector> = arguments.iter().map(|a| of(&a.is)).collect();
                 call(*function, &arguments)
             }
+            Expr::Apply(function, given) => {
+                let (names, body) = self.functions[&*function.is];
+                let given = given.iter().map(|a| match &a.is {
+                    Expr::Name(name) if let Some(matrix) = self.matrix(name, scope) => Given::Matrix(matrix),
+                    a => Given::Value(of(a)),
+                });
+                let within = names.iter().map(|name| &*name.is).zip(given).collect();
+                self.value(&body.is, t, past, &within)
+            }
+            Expr::Body(a) | Expr::Argument(_, a) => of(&a.is),
+        }
+    }
+
+    /// The matrix that a name stands for, if it does for one.
+    fn matrix<'n>(&self, name: &'n str, scope: &Scope<'n>) -> Option<&'n str> {
+        match scope.get(name) {
+            Some(Given::Matrix(matrix)) => Some(matrix),
+            Some(Given::Value(_)) => None,
+            None => self.matrices.contains_key(name).then_some(name),
         }
     }
 }

@@ -4,9 +4,11 @@
 //! else follows from that: unrolling, masks, stacking, both directions, BPTT, checks, drawings.
 
 mod shipped;
+mod step;
 mod weights;
 
 pub use shipped::{CellError, CellRef, SHIPPED, Shipped, by_name};
+pub use step::Step;
 pub use weights::{Part, Role, Weight, Weights};
 
 use autograd::Expr;
@@ -16,7 +18,7 @@ use std::fmt::Debug;
 ///
 /// ```
 /// use autograd::{Builder, Expr, check};
-/// use rnn::cell::{Cell, Next, Weight, Weights};
+/// use rnn::cell::{Cell, Next, Step, Weight, Weights};
 ///
 /// /// Minimal gated unit. Zhou et al. 2016, eq. 4-6
 /// #[derive(Debug)]
@@ -26,7 +28,7 @@ use std::fmt::Debug;
 ///     fn weights(&self, input: usize, hidden: usize) -> Vec<Weight> {
 ///         Weight::gates(["f", "n"], input, hidden) // W_f, U_f, b_f, W_n, U_n, b_n
 ///     }
-///     fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _t: usize) -> Next<'g> {
+///     fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], _: &Step<'g>) -> Next<'g> {
 ///         let h = state[0];
 ///         let f = (x.linear(w["W_f"]) + h.linear(w["U_f"]) + w["b_f"]).sigmoid().named("f");
 ///         let n = (x.linear(w["W_n"]) + (f * h).linear(w["U_n"]) + w["b_n"]).tanh().named("n");
@@ -67,9 +69,9 @@ pub trait Cell: Debug + Send + Sync + 'static {
         w.clone()
     }
 
-    /// Step `t`, from 1 in the order of processing: from the input `[batch, input]` and the states `[batch, size]`
+    /// Step `t`: from the input `[batch, input]` and the states `[batch, size]`
     /// to the output and the next states. Gates that are [named](Expr::named) can be seen in every dump.
-    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], t: usize) -> Next<'g>;
+    fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], t: &Step<'g>) -> Next<'g>;
 }
 
 /// A state that a cell carries.

@@ -6,6 +6,7 @@ use crate::cell::{Cell, CellRef, SHIPPED};
 use crate::data::file;
 use crate::data::synthetic::Adding;
 use crate::equations::EquationCell;
+use crate::math::Form;
 use crate::model::StepError;
 use crate::study::{Lesson, Specimen, learns};
 use crate::train::TrainError;
@@ -26,6 +27,7 @@ Parameters are those of one layer that reads 64 features and has 128 hidden unit
 Examples:
   rnn cells mgu                 the file of a cell, and the shapes that follow from it
   rnn cells mgu > my.cell       a file to begin from
+  rnn cells mgu --math latex    its equations for a paper
   rnn cells check my.cell       is it a cell, are its gradients right, does it learn?"
 )]
 pub struct Args {
@@ -34,6 +36,9 @@ pub struct Args {
     /// A cell's name, or a file of equations
     #[arg(value_name = "NAME|FILE.cell")]
     cell: Option<String>,
+    /// Print the equations as a paper sets them
+    #[arg(long, value_enum, value_name = "FORM", requires = "cell")]
+    math: Option<Form>,
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -52,7 +57,10 @@ impl Args {
     pub fn run(self) -> super::Result {
         match (self.command, self.cell) {
             (Some(Command::Check { files }), _) => check(&files),
-            (None, Some(cell)) => show(&cell),
+            (None, Some(cell)) => match self.math {
+                Some(form) => typeset(&cell, form),
+                None => show(&cell),
+            },
             (None, None) => list(),
         }
     }
@@ -62,13 +70,17 @@ fn list() -> super::Result {
     let mut out = anstream::stdout().lock();
     let (t, f) = (paint::TITLE, paint::FAINT);
     let name = SHIPPED.iter().map(|cell| cell.name.len()).max().unwrap_or(0);
-    writeln!(out, "{f}{:name$}  {:9}  {:>10}  SOURCE{f:#}", "CELL", "STATES", "PARAMETERS")?;
+    let states = |cell: &dyn Cell| {
+        let names: Vec<String> = cell.states(HIDDEN, HIDDEN).into_iter().map(|state| state.name).collect();
+        names.join(", ")
+    };
+    let state = SHIPPED.iter().map(|shipped| states(&*shipped.cell()).len()).max().unwrap_or(0);
+    writeln!(out, "{f}{:name$}  {:state$}  {:>10}  SOURCE{f:#}", "CELL", "STATES", "PARAMETERS")?;
     for shipped in SHIPPED {
         let cell = shipped.cell();
-        let states: Vec<String> = cell.states(HIDDEN, HIDDEN).into_iter().map(|state| state.name).collect();
         let parameters = thousands(parameters(&*cell));
-        write!(out, "{t}{:name$}{t:#}  {:9}  {parameters:>10}  ", shipped.name, states.join(", "))?;
-        let margin = name + 2 + 9 + 2 + 10 + 2;
+        write!(out, "{t}{:name$}{t:#}  {:state$}  {parameters:>10}  ", shipped.name, states(&*cell))?;
+        let margin = name + 2 + state + 2 + 10 + 2;
         let source = paint::wrap(cell.description().lines().next().unwrap_or(""), paint::WIDTH - margin);
         writeln!(out, "{}", source.join(&format!("\n{:margin$}", "")))?;
     }
@@ -89,6 +101,15 @@ fn show(name: &str) -> super::Result {
     for (name, shape) in cell.shapes() {
         writeln!(out, "{f}#   {name:width$}  {shape}{f:#}")?;
     }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn typeset(name: &str, form: Form) -> super::Result {
+    let CellRef { text, name, .. } = CellRef::open(name)?;
+    let cell = EquationCell::read(&text.unwrap_or_default(), &name)?;
+    let mut out = anstream::stdout().lock();
+    write!(out, "{}", cell.typeset(form))?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -182,7 +203,7 @@ mod tests {
     fn parameters_of_the_textbook() {
         // H (I + H + 2) for each gate, PyTorch's two biases counted.
         let gate = 128 * (64 + 128 + 2);
-        let gates = [("elman", 1), ("elman-relu", 1), ("lstm", 4), ("gru", 3), ("gru-v1", 3)];
+        let gates = [("elman", 1), ("elman-relu", 1), ("lstm", 4), ("gru", 3), ("gru-reset-before", 3)];
         for (name, gates) in gates {
             assert_eq!(parameters(&*crate::cell::by_name(name).unwrap()), gates * gate, "{name}");
         }

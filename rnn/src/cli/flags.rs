@@ -50,7 +50,7 @@ pub struct Net {
     /// Cut the gradient every N steps: truncated BPTT
     #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
     pub tbptt: Option<usize>,
-    /// First values of the state's weights: uniform:B, normal:S, xavier, orthogonal[:GAIN], identity[:SCALE]
+    /// First values of the state's weights: uniform:B, uniform:A:B, normal:S, xavier[:GAIN], orthogonal[:GAIN], identity[:SCALE]
     #[arg(long, value_name = "INIT")]
     pub init: Option<Init>,
     /// First values of the input's weights, in the same forms

@@ -52,14 +52,16 @@ pub enum Item {
     State(Name, Form),
     /// `require input = hidden`
     Require(At<Expr>, At<Expr>),
-    /// `init U = orthogonal`
-    Init(Name, At<String>),
+    /// `init U_f U_i = orthogonal`
+    Init(Vec<Name>, At<String>),
     /// `const beta = 1`
     Const(Name, At<f64>),
     /// `output y`
     Output(Name),
     /// `pack weight_ih = W_ii W_if`
     Pack(Name, Vec<Name>),
+    /// `fn norm(a, b) = expression`
+    Function(Name, Vec<Name>, At<Expr>),
 }
 
 /// A declared form.
@@ -94,6 +96,12 @@ pub enum Expr {
     Power(Box<At<Expr>>, i32),
     /// `tanh(a)`
     Call(Function, Vec<At<Expr>>),
+    /// `norm(a, b)`: a call of a function that the file defines.
+    Apply(Name, Vec<At<Expr>>),
+    /// What such a call stands for, once it is expanded: its place is the call's.
+    Body(Box<At<Expr>>),
+    /// An argument where the body of an expanded call reads it: one value of that number, however often it is read.
+    Argument(usize, Box<At<Expr>>),
 }
 
 /// A sign between two expressions.
@@ -200,7 +208,7 @@ impl Function {
 
 /// The words that begin a declaration.
 pub const KEYWORDS: &[&str] =
-    &["cell", "size", "param", "state", "require", "init", "const", "output", "pack"];
+    &["cell", "size", "param", "state", "require", "init", "const", "output", "pack", "fn"];
 
 /// Names that no file can give to something of its own, with what they are.
 pub fn reserved(name: &str) -> Option<&'static str> {

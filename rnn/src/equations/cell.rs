@@ -2,8 +2,9 @@
 
 use super::ast::{At, Expr, Function, Operation};
 use super::names::{Names, walk};
-use super::shapes::{Shape, Shapes};
-use crate::cell::{Cell, Next, Part, Role, State, Weight, Weights};
+use super::shape::Shape;
+use super::shapes::Shapes;
+use crate::cell::{Cell, Next, Part, Role, State, Step, Weight, Weights};
 use autograd::{Builder, Expr as Node, IntoExpr};
 use std::collections::HashMap;
 
@@ -15,6 +16,8 @@ pub struct EquationCell {
     pub(super) names: Names,
     pub(super) shapes: Shapes,
     pub(super) constants: HashMap<String, f64>,
+    /// What is read of earlier steps: a sequence, and how many steps back. These are the states.
+    pub(super) kept: Vec<(String, usize)>,
 }
 
 impl Cell for EquationCell {
@@ -30,17 +33,12 @@ impl Cell for EquationCell {
     }
 
     fn states(&self, input: usize, hidden: usize) -> Vec<State> {
-        let output = self.names.equations.iter().filter(|(name, _)| name.is == self.names.output);
-        let others = self.names.equations.iter().filter(|(name, _)| name.is != self.names.output);
-        let order = output.chain(others).map(|(name, _)| name.is.as_str()).chain(["x"]);
-        order
-            .flat_map(|name| {
-                let lags = self.names.lags.get(name).copied().unwrap_or(0);
-                let size = self.features(name, input, hidden);
-                (1..=lags)
-                    .map(move |lag| State { of_input: name == "x", ..State::new(delayed(name, lag), size) })
-            })
-            .collect()
+        let state = |(name, lag): &(String, usize)| State {
+            name: if *lag == 1 { name.clone() } else { format!("{name}-{lag}") },
+            size: self.features(name, input, hidden),
+            of_input: name == "x" || self.shapes.sequences.get(name).is_some_and(|s| s.reads_input()),
+        };
+        self.kept.iter().map(state).collect()
     }
 
     fn fits(&self, input: usize, hidden: usize) -> Result<(), String> {
@@ -62,13 +60,13 @@ impl Cell for EquationCell {
         {
             None => Ok(()),
             Some((name, size)) => Err(format!(
-                "the size of `{name}` in the cell `{cell}` is {size}, which is no whole number above 0 for input {input} and hidden {hidden}"
+                "the size of `{name}` in the cell `{cell}` is {size}, which is no whole number from 1 to a million for input {input} and hidden {hidden}"
             )),
         }
     }
 
     fn output_size(&self, hidden: usize) -> usize {
-        // Where the output is as wide as the input, the two are required to be equal.
+        // The output's size does not depend on the input's: `check_output` sees to that.
         self.features(&self.names.output, hidden, hidden)
     }
 
@@ -93,33 +91,26 @@ impl Cell for EquationCell {
         Weights::new(w.builder(), named)
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, x: Node<'g>, state: &[Node<'g>], t: usize) -> Next<'g> {
-        let size = x.shape().last().copied().unwrap_or(0);
-        let names = self.states(size, 1).into_iter().map(|state| state.name);
-        let past: HashMap<String, Node> = names.zip(state.iter().copied()).collect();
-        let mut step = Step { cell: self, g: x.builder(), w, past: &past, x, t, made: HashMap::new() };
+    fn step<'g>(&self, w: &Weights<'g>, x: Node<'g>, state: &[Node<'g>], t: &Step<'g>) -> Next<'g> {
+        let mut step = Equations {
+            cell: self,
+            g: x.builder(),
+            w,
+            past: state,
+            x,
+            t,
+            made: Vec::with_capacity(self.names.equations.len()),
+            arguments: HashMap::new(),
+        };
         for (name, value) in &self.names.equations {
             let value = step.value(value);
             let value = step.sample(value).named(&name.is);
-            step.made.insert(&name.is, value);
+            step.made.push((&name.is, value));
         }
-        let now = |name: &str| if name == "x" { x } else { step.made.get(name).copied().unwrap_or(x) };
-        let next = |name: &str| match name
-            .rsplit_once('-')
-            .and_then(|(name, lag)| Some((name, lag.parse::<usize>().ok()?)))
-        {
-            // Two steps back from the next step is one step back from this one.
-            Some((name, lag)) => past[&delayed(name, lag - 1)],
-            None => now(name),
-        };
-        let states = self.states(size, 1).iter().map(|state| next(&state.name)).collect();
-        Next { output: now(&self.names.output), states }
+        // Two steps back from the next step is one step back from this one.
+        let states = self.kept.iter().map(|(name, lag)| step.sequence(name, lag - 1)).collect();
+        Next { output: step.sequence(&self.names.output, 0), states }
     }
-}
-
-/// The name of the state that holds a sequence's value some steps back: `h`, `h-2`, `h-3`.
-fn delayed(name: &str, lag: usize) -> String {
-    if lag == 1 { name.into() } else { format!("{name}-{lag}") }
 }
 
 impl EquationCell {
@@ -147,7 +138,7 @@ impl EquationCell {
         let part = |member: &&str| Part {
             name: (*member).into(),
             rows: self.rows(member, input, hidden),
-            init: self.names.inits.get(*member).copied(),
+            init: self.names.inits.get(*member).map(|(init, _)| *init),
             forget_bias: self.forget_biases().iter().position(|b| b == member).map(|place| place == 0),
         };
         Weight {
@@ -188,6 +179,7 @@ impl EquationCell {
                     added(b, to);
                 }
                 Expr::Call(_, arguments) => arguments.iter().for_each(|a| added(a, to)),
+                Expr::Body(a) | Expr::Argument(_, a) => added(a, to),
                 Expr::Name(name) => to.push(name),
                 _ => {}
             }
@@ -210,28 +202,33 @@ enum Value<'g> {
 }
 
 /// The equations of one step.
-struct Step<'a, 'g> {
+struct Equations<'a, 'g> {
     cell: &'a EquationCell,
     g: &'g Builder,
     w: &'a Weights<'g>,
-    past: &'a HashMap<String, Node<'g>>,
+    /// What [`EquationCell::kept`] names.
+    past: &'a [Node<'g>],
     x: Node<'g>,
-    t: usize,
-    made: HashMap<&'a str, Node<'g>>,
+    t: &'a Step<'g>,
+    /// The sequences of this step so far. They are few: a walk finds a name sooner than a hash does.
+    made: Vec<(&'a str, Node<'g>)>,
+    /// Arguments of functions: each is made once.
+    arguments: HashMap<usize, Value<'g>>,
 }
 
-impl<'a, 'g> Step<'a, 'g> {
+impl<'a, 'g> Equations<'a, 'g> {
     fn value(&mut self, expr: &'a At<Expr>) -> Value<'g> {
         match &expr.is {
             Expr::Number(number) => Value::Number(*number),
-            Expr::Step => Value::Number(self.t as f64),
+            Expr::Step => match self.t.known() {
+                Some(number) => Value::Number(number as f64),
+                None => Value::Node(self.t.value(self.g)),
+            },
             Expr::Name(name) => match self.cell.constants.get(name) {
                 Some(&number) => Value::Number(number),
                 None => Value::Node(self.w[name.as_str()]),
             },
-            Expr::Sequence(name, 0) if name == "x" => Value::Node(self.x),
-            Expr::Sequence(name, 0) => Value::Node(self.made[name.as_str()]),
-            Expr::Sequence(name, lag) => Value::Node(self.past[&delayed(name, *lag)]),
+            Expr::Sequence(name, lag) => Value::Node(self.sequence(name, *lag)),
             Expr::Product(matrix, right) => {
                 let right = self.value(right);
                 Value::Node(self.sample(right).linear(self.w[matrix.is.as_str()]))
@@ -252,7 +249,30 @@ impl<'a, 'g> Step<'a, 'g> {
                 let arguments: Vec<Value> = arguments.iter().map(|a| self.value(a)).collect();
                 self.call(*function, &arguments)
             }
+            Expr::Body(a) => self.value(a),
+            Expr::Argument(number, a) => {
+                let known = self.arguments.get(number).copied();
+                let value = known.unwrap_or_else(|| self.value(a));
+                self.arguments.insert(*number, value);
+                value
+            }
+            // Calls are expanded when the file is read.
+            Expr::Apply(..) => Value::Node(self.g.poison()),
         }
+    }
+
+    /// A sequence some steps back.
+    fn sequence(&self, name: &str, lag: usize) -> Node<'g> {
+        let found = match lag {
+            0 if name == "x" => Some(self.x),
+            0 => self.made.iter().find(|(made, _)| *made == name).map(|(_, node)| *node),
+            _ => {
+                let place = self.cell.kept.iter().position(|(kept, l)| *l == lag && kept == name);
+                place.and_then(|place| self.past.get(place).copied())
+            }
+        };
+        // A file whose names were found reads nothing that is not there.
+        found.unwrap_or_else(|| self.g.poison())
     }
 
     fn node(&self, value: Value<'g>) -> Node<'g> {

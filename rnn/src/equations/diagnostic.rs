@@ -4,6 +4,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use std::fmt;
 use std::ops::Range;
 
+/// How many faults of a file are shown.
+const SHOWN: usize = 10;
+
 /// A place in the text of a file, in bytes.
 pub type Span = Range<usize>;
 
@@ -48,11 +51,13 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// The report; `colour` for a terminal.
+    /// The report; `colour` for a terminal. Of many faults the first are shown.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        let reports = self.diagnostics.iter().map(|d| renderer.render(&self.groups(d)));
-        reports.collect::<Vec<_>>().join("\n\n")
+        let shown = self.diagnostics.iter().take(SHOWN).map(|d| renderer.render(&self.groups(d)));
+        let more = self.diagnostics.len().saturating_sub(SHOWN);
+        let more = (more > 0).then(|| format!("… and {more} more"));
+        shown.chain(more).collect::<Vec<_>>().join("\n\n")
     }
 
     fn groups<'a>(&'a self, diagnostic: &'a Diagnostic) -> Vec<Group<'a>> {

@@ -17,15 +17,18 @@
 //! ```
 //!
 //! `docs/cells.md` is the language's reference. The text goes through `token.rs` and `parser.rs` to a tree (`ast.rs`);
-//! `names.rs` finds what its names mean, `shapes.rs` infers sizes, and `cell.rs` is the [`Cell`](crate::Cell). What is
+//! `expand.rs` puts bodies for calls, `names.rs` finds what names mean, `shapes.rs` infers sizes, and `cell.rs` is the [`Cell`](crate::Cell). What is
 //! wrong is shown where it stands (`diagnostic.rs`).
 
 pub mod ast;
 mod cell;
 mod diagnostic;
+mod expand;
 mod names;
+mod notation;
 mod parser;
 mod print;
+mod shape;
 mod shapes;
 mod size;
 mod token;
@@ -33,7 +36,7 @@ mod token;
 pub use cell::EquationCell;
 pub use diagnostic::{Diagnostic, Faults, Span};
 pub use parser::parse;
-pub use shapes::Shape;
+pub use shape::Shape;
 pub use size::Size;
 
 use names::Names;
@@ -54,8 +57,12 @@ impl EquationCell {
         }
         let shapes = shapes::infer(&mut names).map_err(faults)?;
         let constants = names.constants.iter().map(|(name, value)| (name.clone(), value.is)).collect();
-        let cell = Self { file, text: text.into(), names, shapes, constants };
-        cell.check_packs().map_err(faults)?;
+        let kept = names.kept();
+        let cell = Self { file, text: text.into(), names, shapes, constants, kept };
+        let wrong = [cell.check_output(), cell.check_packs(), cell.check_inits()].concat();
+        if !wrong.is_empty() {
+            return Err(faults(wrong));
+        }
         Ok(cell)
     }
 
@@ -103,8 +110,19 @@ impl EquationCell {
         sequences.chain(parameters.filter_map(|n| Some((n, *self.shapes.parameters.get(n)?)))).collect()
     }
 
-    /// Whether a pack's members can be stacked.
-    fn check_packs(&self) -> Result<(), Vec<Diagnostic>> {
+    /// The next layer must know how wide the output is, whatever this one reads.
+    fn check_output(&self) -> Vec<Diagnostic> {
+        let output = &self.names.output;
+        let shape = self.shapes.sequences.get(output).filter(|shape| shape.reads_input());
+        let equation = self.names.equations.iter().find(|(name, _)| name.is == *output);
+        let (Some(shape), Some((name, _))) = (shape, equation) else { return Vec::new() };
+        let message = format!("the output `{output}` has a size that depends on the input");
+        let fault = Diagnostic::new(message, name.span.clone(), format!("of size {shape}"));
+        vec![fault.help("write `require input = hidden`, or bring the input to another size, as in `W x[t]`")]
+    }
+
+    /// A pack's members can be stacked, and its name is not that of another parameter.
+    fn check_packs(&self) -> Vec<Diagnostic> {
         let columns = |name: &str| match self.shapes.parameters.get(name) {
             Some(Shape::Matrix(_, columns)) => Some(*columns),
             _ => None,
@@ -114,18 +132,46 @@ impl EquationCell {
             let first = &parts[0];
             for part in &parts[1..] {
                 if columns(&first.is) != columns(&part.is) {
+                    let message = format!("`{}` cannot be packed", pack.is);
                     wrong.push(
-                        Diagnostic::new(
-                            format!("`{}` cannot be packed", pack.is),
-                            part.span.clone(),
-                            "of other columns",
-                        )
-                        .and(first.span.clone(), "than this")
-                        .help("a pack stacks matrices of the same columns, or vectors"),
+                        Diagnostic::new(message, part.span.clone(), "of other columns")
+                            .and(first.span.clone(), "than this")
+                            .help("a pack stacks matrices of the same columns, or vectors"),
                     );
                 }
             }
+            let packed =
+                |name: &str| self.names.packs.iter().flat_map(|(_, parts)| parts).any(|p| p.is == name);
+            if let Some(parameter) = self.names.parameters.iter().find(|p| p.is == pack.is)
+                && !packed(&parameter.is)
+            {
+                let message = format!("`{}` is a pack and a parameter", pack.is);
+                wrong.push(
+                    Diagnostic::new(message, pack.span.clone(), "the pack")
+                        .and(parameter.span.clone(), "the parameter")
+                        .help("both would be stored under one name: give the pack another"),
+                );
+            }
         }
-        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+        wrong
+    }
+
+    /// A vector does not begin as a matrix does.
+    fn check_inits(&self) -> Vec<Diagnostic> {
+        let mut wrong = Vec::new();
+        for name in &self.names.parameters {
+            if let Some((init, span)) = self.names.inits.get(&name.is)
+                && init.is_of_matrices()
+                && !matches!(self.shapes.parameters.get(&name.is), Some(Shape::Matrix(..)))
+            {
+                let message = format!("`{}` is no matrix and cannot begin as `{init}`", name.is);
+                wrong.push(
+                    Diagnostic::new(message, span.clone(), "begins as a matrix")
+                        .and(name.span.clone(), "read as a vector")
+                        .help("write a number, or `uniform:…` or `normal:…`"),
+                );
+            }
+        }
+        wrong
     }
 }

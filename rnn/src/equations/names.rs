@@ -1,11 +1,16 @@
 //! What the names of a file mean: sequences, parameters, constants, sizes; and what is wrong with them.
 
-use super::ast::{At, Expr, File, Form, Function, Item, Name};
+mod declared;
+
+use super::ast::{At, Expr, File, Form, Function, Name};
 use super::diagnostic::{Diagnostic, Span};
 use super::size::Size;
 use crate::init::Init;
 use autograd::nearest;
 use std::collections::HashMap;
+
+/// The most parameters and the most steps of memory that a cell has.
+const MOST: usize = 1000;
 
 /// The names of a file, each with its meaning.
 #[derive(Debug, Default)]
@@ -19,7 +24,7 @@ pub(super) struct Names {
     pub constants: HashMap<String, At<f64>>,
     pub sizes: HashMap<String, Size>,
     pub declared: HashMap<String, (Form, Span)>,
-    pub inits: HashMap<String, Init>,
+    pub inits: HashMap<String, (Init, Span)>,
     pub packs: Vec<(Name, Vec<Name>)>,
     pub output: String,
     /// Whether `input` and `hidden` must be the same.
@@ -34,142 +39,25 @@ impl Names {
         names.reads();
         names.unread(file);
         names.output(file);
+        names.sizes_of_the_file();
         names
     }
 
+    /// What is read of earlier steps, the output first, then in the order of the file, then the input.
+    pub fn kept(&self) -> Vec<(String, usize)> {
+        let equations = || self.equations.iter().map(|(name, _)| name.is.as_str());
+        let output = equations().filter(|name| *name == self.output);
+        let others = equations().filter(|name| *name != self.output);
+        let lags = |name: &str| self.lags.get(name).copied().unwrap_or(0);
+        let kept = |name| (1..=lags(name)).map(move |lag| (String::from(name), lag));
+        output.chain(others).chain(["x"]).flat_map(kept).collect()
+    }
+
+    /// A call that is expanded often has its faults but once.
     fn fault(&mut self, fault: Diagnostic) {
-        self.faults.push(fault);
-    }
-
-    /// Everything that is given a name, once.
-    fn declarations(&mut self, file: &File) {
-        let mut given: HashMap<String, Span> = HashMap::new();
-        for item in &file.items {
-            let own = match item {
-                Item::Equation(name, _)
-                | Item::Size(name, _)
-                | Item::Const(name, _)
-                | Item::Pack(name, _) => Some(name),
-                _ => None,
-            };
-            if let Some(name) = own
-                && let Some(first) = given.insert(name.is.clone(), name.span.clone())
-            {
-                self.fault(
-                    Diagnostic::new(
-                        format!("`{}` is defined twice", name.is),
-                        name.span.clone(),
-                        "here again",
-                    )
-                    .and(first, "first here"),
-                );
-                continue;
-            }
-            match item {
-                Item::Equation(name, value) => self.equations.push((name.clone(), value.clone())),
-                Item::Const(name, value) => drop(self.constants.insert(name.is.clone(), value.clone())),
-                Item::Pack(name, parts) => self.packs.push((name.clone(), parts.clone())),
-                Item::Size(name, size) => {
-                    if let Some(size) = self.size(size) {
-                        self.sizes.insert(name.is.clone(), size);
-                    }
-                }
-                Item::Param(name, form) | Item::State(name, form) => {
-                    let entry = (form.clone(), name.span.clone());
-                    if let Some((_, first)) = self.declared.insert(name.is.clone(), entry) {
-                        self.fault(
-                            Diagnostic::new(
-                                format!("`{}` is declared twice", name.is),
-                                name.span.clone(),
-                                "here again",
-                            )
-                            .and(first, "first here"),
-                        );
-                    }
-                }
-                Item::Init(name, text) => match init(&text.is) {
-                    Ok(init) => drop(self.inits.insert(name.is.clone(), init)),
-                    Err(why) => self.fault(Diagnostic::new(why, text.span.clone(), "not an initialiser")),
-                },
-                Item::Require(left, right) => {
-                    let (a, b) = (self.size(left), self.size(right));
-                    let sides = [Size::INPUT, Size::HIDDEN];
-                    match (a, b) {
-                        (Some(a), Some(b)) if a != b && sides.contains(&a) && sides.contains(&b) => {
-                            self.joined = true;
-                        }
-                        (Some(_), Some(_)) => self.fault(
-                            Diagnostic::new(
-                                "only `input` and `hidden` can be required to be equal",
-                                left.span.start..right.span.end,
-                                "not these two",
-                            )
-                            .help("write `require input = hidden`"),
-                        ),
-                        _ => {}
-                    }
-                }
-                Item::Output(_) => {}
-            }
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
         }
-        if self.equations.is_empty() {
-            let name = &file.name;
-            self.fault(
-                Diagnostic::new(
-                    format!("the cell `{}` has no equation", name.is),
-                    name.span.clone(),
-                    "nothing is computed",
-                )
-                .help("write one, such as `h[t] = tanh(W x[t] + U h[t-1] + b)`"),
-            );
-        }
-    }
-
-    /// A size as it is written in declarations.
-    pub fn size(&mut self, expr: &At<Expr>) -> Option<Size> {
-        let size = match &expr.is {
-            Expr::Name(name) if name == "input" => Some(Size::INPUT),
-            Expr::Name(name) if name == "hidden" => Some(Size::HIDDEN),
-            Expr::Name(name) => {
-                let size = self.sizes.get(name).copied();
-                if size.is_none() {
-                    let near =
-                        nearest(name, self.sizes.keys().cloned().chain(["input".into(), "hidden".into()]));
-                    let help = near.map_or(
-                        "sizes are `input`, `hidden`, and what `size m = …` makes above".into(),
-                        |n| format!("did you mean `{n}`?"),
-                    );
-                    self.fault(
-                        Diagnostic::new(
-                            format!("there is no size `{name}`"),
-                            expr.span.clone(),
-                            "unknown here",
-                        )
-                        .help(help),
-                    );
-                }
-                return size;
-            }
-            #[allow(clippy::cast_possible_truncation)] // it is below 10⁹ and whole
-            Expr::Number(n) if n.fract() == 0.0 && *n < 1e9 => Size::number(*n as i64),
-            Expr::Negative(a) => return self.size(a)?.negative(),
-            Expr::Binary(operation, a, b) => {
-                let (a, b) = (self.size(a)?, self.size(b)?);
-                match operation.sign() {
-                    "+" => a.plus(b),
-                    "-" => b.negative().and_then(|b| a.plus(b)),
-                    "*" => a.times(b),
-                    "/" => a.over(b),
-                    _ => None,
-                }
-            }
-            _ => None,
-        };
-        if size.is_none() {
-            let help = "a size is made of `input`, `hidden`, sizes and whole numbers, as in `hidden / 2 + 1`";
-            self.fault(Diagnostic::new("this is not a size", expr.span.clone(), "cannot be one").help(help));
-        }
-        size
     }
 
     /// Every read of a name, in order.
@@ -184,9 +72,11 @@ impl Names {
                 }
                 Expr::Name(read) => self.bare(read, &expr.span, &made),
                 Expr::Product(matrix, right) => {
-                    let called = !matches!(right.is, Expr::Sequence(..) | Expr::Product(..));
-                    self.matrix(matrix, called, &made);
+                    let plain =
+                        matches!(right.is, Expr::Sequence(..) | Expr::Product(..) | Expr::Argument(..));
+                    self.matrix(matrix, !plain, &made);
                 }
+                Expr::Call(function, arguments) => self.arity(*function, arguments.len(), &expr.span),
                 _ => {}
             });
         }
@@ -208,17 +98,16 @@ impl Names {
             return;
         }
         let Some(&at) = made.get(read) else {
-            let near = nearest(read, made.keys().map(|n| (*n).to_string()).chain(["x".into()]));
-            let fault = if lag == 0 {
-                Diagnostic::new(format!("no equation makes `{read}`"), span.clone(), "read here")
+            let message = if lag == 0 {
+                format!("no equation makes `{read}`")
             } else {
-                Diagnostic::new(format!("the state `{read}` is never assigned"), span.clone(), "read here")
+                format!("the state `{read}` is never assigned")
             };
-            let help = near.map_or_else(
-                || format!("write an equation `{read}[t] = …`"),
-                |n| format!("did you mean `{n}`?"),
-            );
-            return self.fault(fault.help(help));
+            let help = match near(read, made.keys().map(|n| (*n).to_string())) {
+                Some(near) => format!("did you mean `{near}`? If not, write an equation `{read}[t] = …`"),
+                None => format!("write an equation `{read}[t] = …`"),
+            };
+            return self.fault(Diagnostic::new(message, span.clone(), "read here").help(help));
         };
         if lag == 0 && at == i {
             return self.fault(
@@ -227,16 +116,25 @@ impl Names {
             );
         }
         if lag == 0 && at > i {
-            let later = &equations[at].0;
-            return self.fault(
+            let (this, later) = (&name.is, &equations[at].0);
+            let fault = if self.faults.len() < 20 && needs(equations, made, at, i) {
+                Diagnostic::new(
+                    format!("`{this}[t]` and `{read}[t]` need each other within one step"),
+                    span.clone(),
+                    format!("`{this}[t]` needs `{read}[t]`"),
+                )
+                .and(later.span.clone(), format!("and this needs `{this}[t]`"))
+                .help(format!("one of them must read the step before: `{read}[t-1]`, or `{this}[t-1]`"))
+            } else {
                 Diagnostic::new(
                     format!("`{read}[t]` is read before it is made"),
                     span.clone(),
-                    format!("`{}[t]` needs it", name.is),
+                    format!("`{this}[t]` needs it"),
                 )
                 .and(later.span.clone(), "made here")
-                .help(format!("put that equation above this one, or read `{read}[t-1]`")),
-            );
+                .help(format!("put that equation above this one, or read `{read}[t-1]`"))
+            };
+            return self.fault(fault);
         }
         let farthest = self.lags.entry(read.into()).or_default();
         *farthest = lag.max(*farthest);
@@ -263,6 +161,17 @@ impl Names {
             );
         }
         self.parameter(&At::new(read.into(), span.clone()));
+    }
+
+    fn arity(&mut self, function: Function, found: usize, call: &Span) {
+        let (least, most) = function.arity();
+        if (least..=most).contains(&found) {
+            return;
+        }
+        let takes =
+            if least == most { counted(most, "argument") } else { format!("{least} to {most} arguments") };
+        let message = format!("`{}` takes {takes}", function.name());
+        self.fault(Diagnostic::new(message, call.clone(), format!("{found} given")));
     }
 
     /// The matrix of a product. A word before a parenthesis that looks like a function is taken for a mistyped one.
@@ -300,81 +209,22 @@ impl Names {
             self.parameters.push(name.clone());
         }
     }
+}
 
-    /// Declarations that speak of parameters nobody reads.
-    fn unread(&mut self, file: &File) {
-        let known = |names: &Self, name: &str| names.parameters.iter().any(|p| p.is == name);
-        let sequence = |names: &Self, name: &str| names.equations.iter().any(|(n, _)| n.is == name);
-        for item in &file.items {
-            let (what, name) = match item {
-                Item::Param(name, _) | Item::Init(name, _) => ("parameter", name),
-                Item::Const(name, _) => ("constant", name),
-                Item::State(name, _) => ("sequence", name),
-                Item::Pack(_, parts) => {
-                    for part in parts.clone() {
-                        if !known(self, &part.is) {
-                            self.nothing_reads("parameter", &part);
-                        }
-                    }
-                    continue;
-                }
-                _ => continue,
-            };
-            let fine = match item {
-                Item::Const(..) => self.equations.iter().any(|(_, value)| reads(value, &name.is)),
-                Item::State(..) => sequence(self, &name.is),
-                _ => known(self, &name.is),
-            };
-            if !fine {
-                let name = name.clone();
-                self.nothing_reads(what, &name);
-            }
-        }
-    }
-
-    fn nothing_reads(&mut self, what: &str, name: &Name) {
-        let near = nearest(&name.is, self.parameters.iter().map(|p| p.is.clone()));
-        let help = near.map_or("take the line out, or use the name in an equation".into(), |n| {
-            format!("did you mean `{n}`?")
-        });
-        let message = match what {
-            "sequence" => format!("no equation makes `{}`", name.is),
-            what => format!("nothing reads the {what} `{}`", name.is),
-        };
-        self.fault(Diagnostic::new(message, name.span.clone(), "not in any equation").help(help));
-    }
-
-    fn output(&mut self, file: &File) {
-        let named: Vec<&Name> = file
-            .items
-            .iter()
-            .filter_map(|i| if let Item::Output(name) = i { Some(name) } else { None })
-            .collect();
-        let made = |names: &Self, name: &str| names.equations.iter().any(|(n, _)| n.is == name);
-        match named[..] {
-            [] => {
-                self.output = "h".into();
-                if !made(self, "h") && !self.equations.is_empty() {
-                    let last = &self.equations[self.equations.len() - 1].0;
-                    let fault = Diagnostic::new(
-                        "no equation makes the output `h`",
-                        file.name.span.clone(),
-                        "in this cell",
-                    )
-                    .help(format!("name another output, as in `output {}`", last.is));
-                    self.fault(fault);
-                }
-            }
-            [name] => {
-                self.output.clone_from(&name.is);
-                if !made(self, &name.is) {
-                    self.nothing_reads("sequence", &name.clone());
-                }
-            }
-            [first, second, ..] => {
-                let fault = Diagnostic::new("a cell has one output", second.span.clone(), "a second one")
-                    .and(first.span.clone(), "the first");
-                self.fault(fault);
+/// What a file may have at most; all of it is gone through again and again.
+impl Names {
+    fn sizes_of_the_file(&mut self) {
+        let memory = self.lags.values().sum::<usize>();
+        let limits = [
+            (self.parameters.len(), "parameters", "stack them: one matrix that makes one long vector"),
+            (memory, "steps of memory", "read nearer steps"),
+        ];
+        for (found, what, help) in limits {
+            if found > MOST
+                && let Some((name, _)) = self.equations.first()
+            {
+                let message = format!("a cell has at most {MOST} {what}, and this has {found}");
+                self.fault(Diagnostic::new(message, name.span.clone(), "in this cell").help(help));
             }
         }
     }
@@ -384,26 +234,43 @@ impl Names {
 pub(super) fn walk(expr: &At<Expr>, visit: &mut impl FnMut(&At<Expr>)) {
     visit(expr);
     match &expr.is {
-        Expr::Product(_, a) | Expr::Negative(a) | Expr::Power(a, _) => walk(a, visit),
+        Expr::Product(_, a)
+        | Expr::Negative(a)
+        | Expr::Power(a, _)
+        | Expr::Body(a)
+        | Expr::Argument(_, a) => {
+            walk(a, visit);
+        }
         Expr::Binary(_, a, b) => {
             walk(a, visit);
             walk(b, visit);
         }
-        Expr::Call(_, arguments) => arguments.iter().for_each(|a| walk(a, visit)),
+        Expr::Call(_, arguments) | Expr::Apply(_, arguments) => arguments.iter().for_each(|a| walk(a, visit)),
         Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) | Expr::Step => {}
     }
 }
 
-fn reads(expr: &At<Expr>, name: &str) -> bool {
-    let mut found = false;
-    walk(expr, &mut |e| found |= matches!(&e.is, Expr::Name(n) if n == name));
-    found
+/// Whether the value of one equation is made, within the step, of the value of another.
+fn needs(equations: &[(Name, At<Expr>)], made: &HashMap<&str, usize>, one: usize, other: usize) -> bool {
+    let (mut seen, mut open) = (vec![false; equations.len()], vec![one]);
+    while let Some(i) = open.pop() {
+        if !std::mem::replace(&mut seen[i], true) {
+            walk(&equations[i].1, &mut |e| {
+                if let Expr::Sequence(name, 0) = &e.is {
+                    open.extend(made.get(name.as_str()));
+                }
+            });
+        }
+    }
+    seen[other]
 }
 
-/// A number is a constant; anything else is an initialiser by its name.
-fn init(text: &str) -> Result<Init, String> {
-    match text.parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(Init::Constant { value }),
-        _ => text.parse::<Init>().map_err(|e| e.to_string()),
-    }
+/// The name that is meant by a mistyped one; of single letters each is as near as any other.
+fn near(name: &str, candidates: impl IntoIterator<Item = String>) -> Option<String> {
+    if name.chars().count() > 1 { nearest(name, candidates) } else { None }
+}
+
+/// `1 argument`, `2 arguments`.
+pub(super) fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

@@ -1,16 +1,22 @@
 //! Tokens as a tree: a Pratt parser that goes on after an error with the next line.
 
 mod expression;
+mod line;
 
-use super::ast::{At, File, Form, Item, KEYWORDS, Name, reserved};
+use super::ast::{At, File, Name, reserved};
 use super::diagnostic::{Diagnostic, Faults, Span};
 use super::token::{Token, Tokens, tokens};
+use std::collections::HashSet;
 
 /// Parentheses within parentheses beyond this depth are refused.
 const DEEPEST: usize = 64;
 /// Longer equations are refused: trees are walked by recursion.
 const LARGEST: usize = 1000;
-/// Longer files are refused.
+/// So are files of more factors in all.
+const LARGEST_OF_ALL: usize = 20_000;
+/// Files of more lines are refused: shapes are found by going through all equations again and again.
+const MOST: usize = 1000;
+/// Files of more bytes are refused.
 const LONGEST: usize = 1 << 20;
 
 type Parsed<T> = Result<T, Box<Diagnostic>>;
@@ -28,7 +34,8 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
         return Err(Faults { path: path.into(), source, diagnostics });
     }
     let Tokens { description, list: tokens, faults: mut wrong } = tokens(text);
-    let mut parser = Parser { tokens, at: 0, depth: 0, factors: 0, end: text.len() };
+    let functions = defined(&tokens);
+    let mut parser = Parser { text, tokens, functions, at: 0, depth: 0, factors: 0, all_factors: 0 };
     let name = parser.heading().map_err(|d| wrong.push(*d)).ok();
     let mut items = Vec::new();
     if name.is_none() {
@@ -40,7 +47,15 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
             continue;
         }
         (parser.depth, parser.factors) = (0, 0);
+        let start = parser.span();
         match parser.item() {
+            Ok(_) if items.len() == MOST => {
+                wrong.push(
+                    Diagnostic::new(format!("a cell has at most {MOST} lines"), start, "one too many")
+                        .help("make a vector of what are many scalars"),
+                );
+                break;
+            }
             Ok(item) => items.push(item),
             Err(fault) => {
                 wrong.push(*fault);
@@ -57,18 +72,33 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
     }
 }
 
-struct Parser {
+/// The names of the functions that a file defines, wherever: a call looks like a product otherwise.
+fn defined(tokens: &[(Token, Span)]) -> HashSet<String> {
+    let name = |three: &[(Token, Span)]| match three {
+        [(Token::Name(word), _), (Token::Name(name), _), (Token::Sign("("), _)] if word == "fn" => {
+            Some(name.clone()).filter(|name| reserved(name).is_none())
+        }
+        _ => None,
+    };
+    tokens.windows(3).filter_map(name).collect()
+}
+
+struct Parser<'a> {
+    text: &'a str,
     tokens: Vec<(Token, Span)>,
+    /// The functions that the file defines.
+    functions: HashSet<String>,
     at: usize,
     /// How many parentheses are open.
     depth: usize,
     /// How many factors the line has so far.
     factors: usize,
-    end: usize,
+    /// How many all lines have so far.
+    all_factors: usize,
 }
 
 /// Moving over tokens.
-impl Parser {
+impl Parser<'_> {
     fn token(&self) -> Option<&Token> {
         self.tokens.get(self.at).map(|(t, _)| t)
     }
@@ -78,7 +108,7 @@ impl Parser {
     }
 
     fn span(&self) -> Span {
-        self.tokens.get(self.at).map_or(self.end..self.end, |(_, span)| span.clone())
+        self.tokens.get(self.at).map_or(self.text.len()..self.text.len(), |(_, span)| span.clone())
     }
 
     /// Where the last token ended.
@@ -88,6 +118,12 @@ impl Parser {
 
     fn accept(&mut self, sign: &str) -> bool {
         let found = self.sign() == Some(sign);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn accept_name(&mut self, name: &str) -> bool {
+        let found = matches!(self.token(), Some(Token::Name(word)) if word == name);
         self.at += usize::from(found);
         found
     }
@@ -145,184 +181,6 @@ impl Parser {
         match self.token() {
             None | Some(Token::End) => Ok(()),
             _ => Err(self.unexpected("the end of the line")),
-        }
-    }
-}
-
-/// Lines.
-impl Parser {
-    /// `cell NAME`; the name may have hyphens.
-    fn heading(&mut self) -> Parsed<Name> {
-        while self.token() == Some(&Token::End) {
-            self.at += 1;
-        }
-        let is_cell = matches!(self.token(), Some(Token::Name(word)) if word == "cell");
-        if !is_cell {
-            return Err(Box::new(
-                Diagnostic::new("a cell begins with its name", self.span(), "expected `cell NAME`")
-                    .help("write `cell mgu` above the equations"),
-            ));
-        }
-        self.at += 1;
-        let mut name = self.name("the name of the cell")?;
-        while self.sign() == Some("-") && self.span().start == name.span.end {
-            self.at += 1;
-            let (part, span) = (self.token().cloned(), self.span());
-            match part {
-                Some(Token::Name(part)) if span.start == self.before() => {
-                    name.is = format!("{}-{part}", name.is);
-                }
-                Some(Token::Number(part)) if span.start == self.before() => {
-                    name.is = format!("{}-{part}", name.is);
-                }
-                _ => return Err(self.unexpected("the rest of the cell's name")),
-            }
-            name.span.end = span.end;
-            self.at += 1;
-        }
-        self.end_of_line()?;
-        Ok(name)
-    }
-
-    fn item(&mut self) -> Parsed<Item> {
-        let word = match self.token() {
-            Some(Token::Name(word)) if KEYWORDS.contains(&word.as_str()) => word.clone(),
-            _ => return self.equation(),
-        };
-        let start = self.span();
-        self.at += 1;
-        let item = match word.as_str() {
-            "size" => {
-                let name = self.own_name("the name of a size")?;
-                self.expect("=", "and the size")?;
-                Item::Size(name, self.expression(0)?)
-            }
-            "param" => {
-                let name = self.own_name("the name of a parameter")?;
-                self.expect(":", "and the form of the parameter")?;
-                Item::Param(name, self.form()?)
-            }
-            "state" => {
-                let name = self.own_name("the name of a state")?;
-                self.expect(":", "and the size of the state")?;
-                Item::State(name, self.form()?)
-            }
-            "require" => {
-                let left = self.expression(1)?;
-                self.expect("=", "between the two sizes")?;
-                Item::Require(left, self.expression(1)?)
-            }
-            "init" => {
-                let name = self.own_name("the name of a parameter")?;
-                self.expect("=", "and how the parameter begins")?;
-                Item::Init(name, self.init()?)
-            }
-            "const" => {
-                let name = self.own_name("the name of a constant")?;
-                self.expect("=", "and the number")?;
-                Item::Const(name, self.number()?)
-            }
-            "output" => Item::Output(self.own_name("the name of the output")?),
-            "pack" => {
-                let name = self.own_name("the name of the packed parameter")?;
-                self.expect("=", "and the parameters that are packed")?;
-                let mut parts = vec![self.own_name("the name of a parameter")?];
-                while matches!(self.token(), Some(Token::Name(_))) {
-                    parts.push(self.own_name("the name of a parameter")?);
-                }
-                Item::Pack(name, parts)
-            }
-            _ => {
-                return Err(Box::new(
-                    Diagnostic::new("a file has one cell", start, "a second one begins here")
-                        .help("put it into a file of its own"),
-                ));
-            }
-        };
-        self.end_of_line()?;
-        Ok(item)
-    }
-
-    /// `name[t] = expression`
-    fn equation(&mut self) -> Parsed<Item> {
-        let name = self.own_name("an equation, `name[t] = …`, or a declaration")?;
-        if self.sign() == Some("=") {
-            return Err(Box::new(
-                Diagnostic::new(
-                    format!("`{}` has no time", name.is),
-                    name.span.clone(),
-                    "expected `[t]` behind it",
-                )
-                .help(format!(
-                    "write `{0}[t] = …`; a parameter needs no equation, and a number is `const {0} = …`",
-                    name.is
-                )),
-            ));
-        }
-        self.expect("[", "and the time, `[t]`")?;
-        let start = self.span().start;
-        let lag = self.time()?;
-        if lag != 0 {
-            return Err(Box::new(
-                Diagnostic::new(
-                    "an equation makes the value of step t",
-                    start..self.before() - 1,
-                    "expected `t`",
-                )
-                .help(format!("write `{}[t] = …`, and read the past on the right side", name.is)),
-            ));
-        }
-        self.expect("=", "and what it is equal to")?;
-        let value = self.expression(0)?;
-        self.end_of_line()?;
-        Ok(Item::Equation(name, value))
-    }
-
-    /// `scalar`, a size, or `[rows, columns]`.
-    fn form(&mut self) -> Parsed<Form> {
-        if self.token() == Some(&Token::Name("scalar".into())) {
-            self.at += 1;
-            return Ok(Form::Scalar);
-        }
-        if !self.accept("[") {
-            return Ok(Form::Vector(self.expression(1)?));
-        }
-        let first = self.expression(1)?;
-        let form =
-            if self.accept(",") { Form::Matrix(first, self.expression(1)?) } else { Form::Vector(first) };
-        self.expect("]", "at the end of the form")?;
-        Ok(form)
-    }
-
-    /// `orthogonal`, `uniform:0.1`, `1`.
-    fn init(&mut self) -> Parsed<At<String>> {
-        let start = self.span().start;
-        let mut text = String::new();
-        while !matches!(self.token(), None | Some(Token::End)) {
-            match self.token() {
-                Some(Token::Name(word)) => text += word,
-                Some(Token::Number(number)) => text += &number.to_string(),
-                Some(Token::Sign(sign @ (":" | "-"))) => text += sign,
-                _ => {
-                    return Err(
-                        self.unexpected("a number, or an initialiser such as `orthogonal` or `uniform:0.1`")
-                    );
-                }
-            }
-            self.at += 1;
-        }
-        Ok(At::new(text, start..self.before()))
-    }
-
-    fn number(&mut self) -> Parsed<At<f64>> {
-        let start = self.span().start;
-        let sign = if self.accept("-") { -1.0 } else { 1.0 };
-        match self.token() {
-            Some(&Token::Number(number)) => {
-                self.at += 1;
-                Ok(At::new(sign * number, start..self.before()))
-            }
-            _ => Err(self.unexpected("a number")),
         }
     }
 }

@@ -21,12 +21,20 @@ impl Display for Item {
             Self::Param(name, form) => write!(f, "param {}: {form}", name.is),
             Self::State(name, form) => write!(f, "state {}: {form}", name.is),
             Self::Require(a, b) => write!(f, "require {} = {}", a.is, b.is),
-            Self::Init(name, init) => write!(f, "init {} = {}", name.is, init.is),
+            Self::Init(names, init) => {
+                f.write_str("init")?;
+                names.iter().try_for_each(|name| write!(f, " {}", name.is))?;
+                write!(f, " = {}", init.is)
+            }
             Self::Const(name, value) => write!(f, "const {} = {}", name.is, value.is),
             Self::Output(name) => write!(f, "output {}", name.is),
             Self::Pack(name, parts) => {
                 write!(f, "pack {} =", name.is)?;
                 parts.iter().try_for_each(|part| write!(f, " {}", part.is))
+            }
+            Self::Function(name, arguments, value) => {
+                let arguments: Vec<&str> = arguments.iter().map(|a| a.is.as_str()).collect();
+                write!(f, "fn {}({}) = {}", name.is, arguments.join(", "), value.is)
             }
         }
     }
@@ -55,6 +63,7 @@ fn binding(expr: &Expr) -> u8 {
         Expr::Binary(operation, ..) => operation.binding(),
         Expr::Negative(_) | Expr::Product(..) => 3,
         Expr::Power(..) => 4,
+        Expr::Body(a) | Expr::Argument(_, a) => binding(&a.is),
         _ => 5,
     }
 }
@@ -92,18 +101,17 @@ fn write(expr: &Expr, least: u8, f: &mut Formatter) -> fmt::Result {
             write!(f, " {} ", operation.sign())?;
             write(&b.is, operation.binding() + 1, f)
         }
-        Expr::Call(function, arguments) => {
-            write!(f, "{}(", function.name())?;
-            comma_separated(arguments, f)?;
-            f.write_str(")")
-        }
+        Expr::Call(function, arguments) => call(function.name(), arguments, f),
+        Expr::Apply(function, arguments) => call(&function.is, arguments, f),
+        Expr::Body(a) | Expr::Argument(_, a) => write(&a.is, least, f),
     }
 }
 
-fn comma_separated(arguments: &[At<Expr>], f: &mut Formatter) -> fmt::Result {
+fn call(function: &str, arguments: &[At<Expr>], f: &mut Formatter) -> fmt::Result {
+    write!(f, "{function}(")?;
     for (i, argument) in arguments.iter().enumerate() {
         f.write_str(if i > 0 { ", " } else { "" })?;
         write(&argument.is, 0, f)?;
     }
-    Ok(())
+    f.write_str(")")
 }

@@ -7,30 +7,9 @@
 use super::ast::{At, Expr, Form, Function, Name};
 use super::diagnostic::{Diagnostic, Span};
 use super::names::Names;
+use super::shape::Shape;
 use super::size::Size;
 use std::collections::HashMap;
-use std::fmt;
-
-/// The shape of one sample of a sequence or of a parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// One number.
-    Scalar,
-    /// So many features.
-    Vector(Size),
-    /// Rows and columns.
-    Matrix(Size, Size),
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Scalar => f.write_str("scalar"),
-            Self::Vector(n) => write!(f, "[{n}]"),
-            Self::Matrix(rows, columns) => write!(f, "[{rows}, {columns}]"),
-        }
-    }
-}
 
 /// All shapes of a cell.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +63,8 @@ struct Solver<'a> {
     sequences: HashMap<&'a str, Dim>,
     parameters: HashMap<&'a str, (Parameter, Span)>,
     changed: bool,
+    /// The calls of functions that lie around the expression.
+    calls: Vec<Span>,
     /// Faults are taken from the last time through, when most is known.
     faults: Vec<Diagnostic>,
 }
@@ -101,6 +82,7 @@ pub(super) fn infer(names: &mut Names) -> Result<Shapes, Vec<Diagnostic>> {
         sequences: HashMap::new(),
         parameters: HashMap::new(),
         changed: false,
+        calls: Vec::new(),
         faults: Vec::new(),
     };
     solver.declare(declared);
@@ -165,9 +147,14 @@ impl<'a> Solver<'a> {
                 self.changed = false;
                 self.faults.clear();
                 for (name, value) in &names.equations {
+                    let faults = self.faults.len();
                     let made = self.value(value);
                     if made.truth {
                         self.truth(value);
+                    }
+                    // What is wrong within a value makes it wrong as a whole: one message is enough.
+                    if self.faults.len() > faults {
+                        continue;
                     }
                     let dim = self.join(self.sequences[name.is.as_str()], made.dim, &name.span, &value.span);
                     self.set(&name.is, dim);
@@ -265,9 +252,7 @@ impl Solver<'_> {
                 let message = format!("sizes differ: {x} and {y}");
                 let fault = Diagnostic::new(message, at_a.clone(), format!("of size {x}"))
                     .and(at_b.clone(), format!("of size {y}"));
-                if !self.faults.contains(&fault) {
-                    self.faults.push(fault);
-                }
+                self.fault(fault);
             }
             // Nothing new is known of two sizes that are the same already.
             (Some(_), Some(_)) => self.parent[rb] = ra,
@@ -304,6 +289,15 @@ impl<'a> Solver<'a> {
                 Value { dim, truth: operation.is_relation() }
             }
             Expr::Call(function, arguments) => number(self.call(*function, arguments)),
+            Expr::Body(a) => {
+                self.calls.push(expr.span.clone());
+                let value = self.value(a);
+                self.calls.pop();
+                value
+            }
+            Expr::Argument(_, a) => self.value(a),
+            // Calls are expanded when names are found.
+            Expr::Apply(..) => number(Dim::Open),
         }
     }
 
@@ -316,13 +310,23 @@ impl<'a> Solver<'a> {
         value.dim
     }
 
+    /// Something wrong; in the body of a function, the call is shown too.
+    fn fault(&mut self, mut fault: Diagnostic) {
+        if let Some(call) = self.calls.first()
+            && fault.labels.iter().all(|(span, _)| span.start < call.start || span.end > call.end)
+        {
+            fault = fault.and(call.clone(), "called here");
+        }
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+    }
+
     fn truth(&mut self, expr: &At<Expr>) {
         let fault =
             Diagnostic::new("a comparison is true or false, not a number", expr.span.clone(), "a comparison")
                 .help("write `where(…, 1, 0)` to make it a number");
-        if !self.faults.contains(&fault) {
-            self.faults.push(fault);
-        }
+        self.fault(fault);
     }
 
     /// A bare name that is added or used element by element: a constant, or a vector unless declared otherwise.
@@ -353,9 +357,7 @@ impl<'a> Solver<'a> {
         )
         .and(at.clone(), format!("as {} here", one.word()))
         .help("give one of them another name");
-        if !self.faults.contains(&fault) {
-            self.faults.push(fault);
-        }
+        self.fault(fault);
     }
 
     fn product(&mut self, matrix: &'a Name, right: &'a At<Expr>) -> Dim {
@@ -373,14 +375,23 @@ impl<'a> Solver<'a> {
             }
         };
         match columns {
-            Dim::Vector(n) => self.same(c, n, &matrix.span, &right.span),
-            Dim::Scalar => self.faults.push(
+            Dim::Vector(n) => match (self.size(c), self.size(n)) {
+                (Some(takes), Some(is)) if takes != is => {
+                    let first = self.parameters[matrix.is.as_str()].1.clone();
+                    let message = format!("the matrix `{}` takes what is of size {takes}", matrix.is);
+                    let fault = Diagnostic::new(message, right.span.clone(), format!("of size {is}"));
+                    let label = format!("of {takes} columns since here");
+                    self.fault(fault.and(first, label).help("take another matrix, or declare the sizes"));
+                }
+                _ => self.same(c, n, &matrix.span, &right.span),
+            },
+            Dim::Scalar => self.fault(
                 Diagnostic::new(
                     format!("the matrix `{}` is multiplied by a scalar", matrix.is),
                     right.span.clone(),
                     "one number a sample",
                 )
-                .help("write `*`, which makes it a vector"),
+                .help("`W * a` is for a vector `W`"),
             ),
             Dim::Open => {}
         }
@@ -405,7 +416,7 @@ impl<'a> Solver<'a> {
     fn join(&mut self, sequence: Dim, value: Dim, at: &Span, of: &Span) -> Dim {
         match (sequence, value) {
             (Dim::Vector(m), Dim::Vector(n)) => self.same(m, n, at, of),
-            (Dim::Scalar, Dim::Vector(_)) => self.faults.push(
+            (Dim::Scalar, Dim::Vector(_)) => self.fault(
                 Diagnostic::new("a scalar cannot hold a vector", of.clone(), "a vector")
                     .and(at.clone(), "a scalar")
                     .help("take its sum or mean, or declare another size"),
@@ -423,9 +434,7 @@ impl<'a> Solver<'a> {
                     let fault =
                         Diagnostic::new("`where` chooses by a comparison", condition.span.clone(), "not one")
                             .help("write `where(a > 0, …, …)`");
-                    if !self.faults.contains(&fault) {
-                        self.faults.push(fault);
-                    }
+                    self.fault(fault);
                 }
                 let dim = self.elementwise(a, b);
                 match (c.dim, dim) {
@@ -444,11 +453,7 @@ impl<'a> Solver<'a> {
             }
             (Function::Softmax, [a]) => match self.number(a) {
                 Dim::Scalar => {
-                    self.faults.push(Diagnostic::new(
-                        "the softmax of one number is 1",
-                        a.span.clone(),
-                        "a scalar",
-                    ));
+                    self.fault(Diagnostic::new("the softmax of one number is 1", a.span.clone(), "a scalar"));
                     Dim::Scalar
                 }
                 dim => dim,
@@ -474,7 +479,6 @@ impl<'a> Solver<'a> {
             };
             total = total.zip(size).and_then(|(a, b)| a.plus(b));
         }
-        // The same expression gets the same unknown each time through: it is found by its place.
         match total {
             Some(size) => Dim::Vector(self.fixed(size, parts[0].span.clone())),
             None => Dim::Open,

@@ -93,11 +93,20 @@ impl Size {
         Some(Self { input: Ratio::ZERO, hidden: self.hidden.plus(self.input)?, ..self })
     }
 
-    /// The number of features for an input and a hidden size; `None` if it is not a whole number above zero.
+    /// The number of features for an input and a hidden size; `None` if it is not a whole number from 1 to a million.
     pub fn features(self, input: usize, hidden: usize) -> Option<usize> {
         let of = |n: usize| Ratio::new(i64::try_from(n).ok()?, 1);
         let sum = self.input.times(of(input)?)?.plus(self.hidden.times(of(hidden)?)?)?.plus(self.number)?;
-        if sum.under == 1 && sum.over > 0 { usize::try_from(sum.over).ok() } else { None }
+        if sum.under == 1 && (1..=1_000_000).contains(&sum.over) {
+            usize::try_from(sum.over).ok()
+        } else {
+            None
+        }
+    }
+
+    /// Whether it depends on the input's size.
+    pub fn reads_input(self) -> bool {
+        self.input != Ratio::ZERO
     }
 
     fn as_number(self) -> Option<Ratio> {

@@ -17,8 +17,10 @@ const SIGNS: &[&str] =
     &["<=", ">=", "==", "!=", "+", "-", "*", "/", "^", "(", ")", "[", "]", ",", ":", "=", "<", ">"];
 
 /// Signs that are typed as papers print them.
-const PRINTED: &[(char, &str)] =
-    &[('⊙', "*"), ('·', "*"), ('−', "-"), ('≤', "<="), ('≥', ">="), ('≠', "!="), ('²', "²"), ('³', "³")];
+const PRINTED: &[(char, &str)] = &[('⊙', "*"), ('·', "*"), ('−', "-"), ('≤', "<="), ('≥', ">="), ('≠', "!=")];
+
+/// Raised digits are a power: `a²` is `a^2`.
+const RAISED: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
 
 pub(super) struct Tokens {
     /// The first block of comments.
@@ -53,16 +55,13 @@ pub(super) fn tokens(text: &str) -> Tokens {
                 out.faults.push(Diagnostic::new("this number is too large", start..end, "beyond 1.8e308"));
                 out.list.push((Token::Number(1.0), start..end));
             }
+        } else if c == '⁻' || RAISED.contains(&c) {
+            rest.next();
+            let end = run(&mut rest, text, |c| RAISED.contains(&c));
+            out.power(&text[start..end], start..end);
         } else if let Some(&(_, sign)) = PRINTED.iter().find(|p| p.0 == c) {
             rest.next();
-            let span = start..start + c.len_utf8();
-            match sign {
-                "²" | "³" => {
-                    out.list.push((Token::Sign("^"), span.clone()));
-                    out.list.push((Token::Number(if sign == "²" { 2.0 } else { 3.0 }), span));
-                }
-                _ => out.list.push((Token::Sign(sign), span)),
-            }
+            out.list.push((Token::Sign(sign), start..start + c.len_utf8()));
         } else if let Some(sign) = SIGNS.iter().find(|sign| text[start..].starts_with(**sign)) {
             rest.by_ref().take(sign.len()).for_each(drop);
             out.list.push((Token::Sign(sign), start..start + sign.len()));
@@ -80,9 +79,29 @@ pub(super) fn tokens(text: &str) -> Tokens {
     out
 }
 
+impl Tokens {
+    /// `²` or `⁻¹`, as `^2` or `^-1`.
+    fn power(&mut self, raised: &str, span: Span) {
+        let digit = |c| RAISED.iter().position(|&r| r == c).map(|d| d as f64);
+        let value = raised
+            .chars()
+            .filter_map(digit)
+            .fold(None, |n: Option<f64>, d| Some(10.0 * n.unwrap_or(0.0) + d));
+        let Some(value) = value.filter(|v| v.is_finite()) else {
+            self.faults.push(Diagnostic::new("this power has no meaning", span, "not a whole number"));
+            return;
+        };
+        self.list.push((Token::Sign("^"), span.clone()));
+        if raised.starts_with('⁻') {
+            self.list.push((Token::Sign("-"), span.clone()));
+        }
+        self.list.push((Token::Number(value), span));
+    }
+}
+
 /// Letters, digits, `_`, `'` and accents that are signs of their own (h̃).
 fn is_in_name(c: char) -> bool {
-    c.is_alphanumeric() && c != '²' && c != '³'
+    c.is_alphanumeric() && !RAISED.contains(&c)
         || c == '_'
         || c == '\''
         || ('\u{300}'..='\u{36f}').contains(&c)
@@ -144,7 +163,8 @@ fn without_soft_ends(tokens: Vec<(Token, Span)>) -> Vec<(Token, Span)> {
 fn description(text: &str) -> String {
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).skip_while(|line| line.is_empty());
     let block = lines.take_while(|line| line.starts_with('#'));
-    block.map(|line| line.trim_start_matches('#').trim()).collect::<Vec<_>>().join("\n")
+    let block = block.map(|line| line.trim_start_matches('#').trim()).collect::<Vec<_>>().join("\n");
+    block.trim_matches('\n').into()
 }
 
 #[cfg(test)]
@@ -164,6 +184,7 @@ mod tests {
     #[test]
     fn reads_signs_numbers_and_names() {
         assert_eq!(words("h̃[t-1]⊙ 1.5e-3 <= x² # gone"), "h̃ [ t - 1 ] * 0.0015 <= x ^ 2");
+        assert_eq!(words("a⁻¹² h₁"), "a ^ - 12 h₁");
         assert_eq!(words("2e x"), "2 e x");
     }
 

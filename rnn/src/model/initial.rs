@@ -57,7 +57,7 @@ impl Model {
 
     fn specs(&self) -> Result<Vec<Spec>, ModelError> {
         let net = self.net()?;
-        let uniform = |fan: usize| Init::Uniform { bound: 1.0 / (fan as f64).sqrt() };
+        let uniform = |fan: usize| Init::uniform(1.0 / (fan as f64).sqrt());
         let mut specs = Vec::new();
         if let Input::Embedding { symbols, size } = self.input {
             specs.push(Spec::plain("embedding.weight", vec![symbols, size], Init::Normal { std: 1.0 }));

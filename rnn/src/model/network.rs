@@ -2,6 +2,7 @@
 
 use super::{Head, Input, Loss, Model, ModelError, Start};
 use crate::layers::{self, Dropout, NetState};
+use crate::lengths::real;
 use crate::parameters::Parameters;
 use autograd::{Builder, Expr, Graph, NodeId, Point, Scalar, Type, Value, grad};
 use ndarray::{Array2, ArrayD, arr0};
@@ -288,12 +289,6 @@ impl Model {
 /// Zero where a sequence has ended.
 fn masked<'g>(x: Expr<'g>, live: Option<Expr<'g>>) -> Expr<'g> {
     live.map_or(x, |live| live.select(x, 0.0))
-}
-
-/// Lengths `[batch, 1]` in `0..=steps` as real numbers.
-fn real<'g>(g: &'g Builder, lengths: Expr<'g>, steps: usize) -> Expr<'g> {
-    let table = ndarray::Array::from_iter((0..=steps).map(|n| n as f64));
-    g.constant(table).gather(lengths)
 }
 
 impl Network {

@@ -107,7 +107,7 @@ impl Specimen {
 
 /// Inputs `[time, batch, feature]`, uniform on [−1, 1): a function of the seed.
 pub(super) fn inputs(shape: [usize; 3], seed: u64) -> Result<ArrayD<f32>, init::InitError> {
-    Init::Uniform { bound: 1.0 }.draw(&shape, 1, &mut init::rng(seed, "x"))
+    Init::uniform(1.0).draw(&shape, 1, &mut init::rng(seed, "x"))
 }
 
 #[cfg(test)]

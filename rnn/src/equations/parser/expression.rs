@@ -3,10 +3,13 @@
 use super::super::ast::{At, Expr, Function, Operation, reserved};
 use super::super::diagnostic::{Diagnostic, Span};
 use super::super::token::Token;
-use super::{DEEPEST, LARGEST, Parsed, Parser};
+use super::{DEEPEST, LARGEST, LARGEST_OF_ALL, Parsed, Parser};
+
+/// The farthest step back that can be read.
+const FARTHEST: f64 = 1000.0;
 
 /// Expressions.
-impl Parser {
+impl Parser<'_> {
     /// An expression of operations that bind at least as tightly as `least`.
     pub(super) fn expression(&mut self, least: u8) -> Parsed<At<Expr>> {
         self.depth += 1;
@@ -61,19 +64,21 @@ impl Parser {
         factors.try_fold(last, |right, left| {
             let span = left.span.start..right.span.end;
             match left.is {
-                Expr::Name(name) => {
+                Expr::Name(name) if reserved(&name).is_none() => {
                     let name = At::new(name, left.span);
                     Ok(At::new(Expr::Product(name, Box::new(right)), span))
                 }
-                _ => Err(Box::new(
-                    Diagnostic::new(
-                        "only a matrix stands before what it is multiplied by",
-                        left.span,
-                        "not the name of a parameter",
-                    )
-                    .and(right.span, "multiplied by this")
-                    .help("write `*` for the product element by element"),
-                )),
+                _ => {
+                    let between = self.text.get(left.span.end..right.span.start).unwrap_or_default();
+                    let help = if between.contains('\n') {
+                        "a line ends between the two: is a `)` missing before it, or a `=` behind it?"
+                    } else {
+                        "write `*` for the product element by element"
+                    };
+                    let message = "only a matrix stands before what it is multiplied by";
+                    let fault = Diagnostic::new(message, left.span, "not the name of a parameter");
+                    Err(Box::new(fault.and(right.span, "multiplied by this").help(help)))
+                }
             }
         })
     }
@@ -81,15 +86,12 @@ impl Parser {
     /// A number, a name, a sequence, a call or parentheses, and its power.
     fn factor(&mut self) -> Parsed<At<Expr>> {
         self.factors += 1;
-        if self.factors > LARGEST {
-            return Err(Box::new(
-                Diagnostic::new(
-                    format!("an equation has at most {LARGEST} factors"),
-                    self.span(),
-                    "one too many",
-                )
-                .help("give a part of it a name in an equation of its own"),
-            ));
+        self.all_factors += 1;
+        let limits = [(self.factors, LARGEST, "an equation"), (self.all_factors, LARGEST_OF_ALL, "a cell")];
+        if let Some((_, most, what)) = limits.into_iter().find(|(found, most, _)| found > most) {
+            let message = format!("{what} has at most {most} factors");
+            let fault = Diagnostic::new(message, self.span(), "one too many");
+            return Err(Box::new(fault.help("give a part of it a name in an equation of its own")));
         }
         let base = self.primary()?;
         if !self.accept("^") {
@@ -135,7 +137,7 @@ impl Parser {
 
     fn named(&mut self, name: String, span: Span) -> Parsed<At<Expr>> {
         if self.accept("[") {
-            let lag = self.time()?;
+            let lag = self.time(&name)?;
             if reserved(&name).is_some_and(|_| name != "x") {
                 let is = reserved(&name).unwrap_or_default();
                 return Err(Box::new(Diagnostic::new(
@@ -147,7 +149,13 @@ impl Parser {
             return Ok(At::new(Expr::Sequence(name, lag), span.start..self.before()));
         }
         if let Some(function) = Function::by_name(&name) {
-            return self.call(function, span);
+            let arguments = self.arguments(function.name(), &span)?;
+            return Ok(At::new(Expr::Call(function, arguments), span.start..self.before()));
+        }
+        if self.functions.contains(&name) {
+            let arguments = self.arguments(&name, &span)?;
+            let whole = span.start..self.before();
+            return Ok(At::new(Expr::Apply(At::new(name, span), arguments), whole));
         }
         match reserved(&name) {
             None => Ok(At::new(Expr::Name(name), span)),
@@ -162,56 +170,68 @@ impl Parser {
         }
     }
 
-    fn call(&mut self, function: Function, span: Span) -> Parsed<At<Expr>> {
-        let name = function.name();
+    /// The arguments of the function whose name is behind.
+    fn arguments(&mut self, function: &str, span: &Span) -> Parsed<Vec<At<Expr>>> {
         if !self.accept("(") {
             return Err(Box::new(
-                Diagnostic::new(format!("`{name}` is a function"), span, "expected `(` behind it")
-                    .help(format!("write `{name}(…)`; a parameter needs another name")),
+                Diagnostic::new(
+                    format!("`{function}` is a function"),
+                    span.clone(),
+                    "expected `(` behind it",
+                )
+                .help(format!("write `{function}(…)`; a parameter needs another name")),
             ));
         }
         let mut arguments = vec![self.expression(0)?];
         while self.accept(",") {
             arguments.push(self.expression(0)?);
         }
-        self.expect(")", &format!("to close `{name}(`"))?;
-        let ((least, most), found) = (function.arity(), arguments.len());
-        let span = span.start..self.before();
-        if found < least || found > most {
-            let takes = if least == most { least.to_string() } else { format!("{least} to {most}") };
-            let label = format!("{found} given");
-            return Err(Box::new(Diagnostic::new(format!("`{name}` takes {takes} arguments"), span, label)));
-        }
-        Ok(At::new(Expr::Call(function, arguments), span))
+        self.expect(")", &format!("to close `{function}(`"))?;
+        Ok(arguments)
     }
 
-    /// `t]` or `t-k]`: the lag.
-    pub(super) fn time(&mut self) -> Parsed<usize> {
+    /// `t]` or `t-k]`: the lag of a read of `name`.
+    pub(super) fn time(&mut self, name: &str) -> Parsed<usize> {
         let start = self.span().start;
-        let wrong = |parser: &Self| {
-            let span = start..parser.span().end;
-            Box::new(
-                Diagnostic::new("a time is `t`, or `t-1` and further back", span, "expected `t` or `t-1`")
-                    .help("the value before the first step is read as `[t-1]` at step 1"),
-            )
-        };
-        if self.token() != Some(&Token::Name("t".into())) {
-            return Err(wrong(self));
+        if !self.accept_name("t") {
+            return Err(self.no_time(name, start));
         }
+        if self.accept("]") {
+            return Ok(0);
+        }
+        let lag = if self.accept("-") { self.token().cloned() } else { None };
+        let Some(Token::Number(lag)) = lag else { return Err(self.no_time(name, start)) };
+        let span = self.span();
         self.at += 1;
-        let mut lag = 0;
-        if self.accept("-") {
-            match self.token() {
-                Some(&Token::Number(number)) if number.fract() == 0.0 && (1.0..=1000.0).contains(&number) => {
-                    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 1 to 1000
-                    {
-                        lag = number as usize;
-                    }
-                    self.at += 1;
-                }
-                _ => return Err(wrong(self)),
-            }
+        if lag.fract() != 0.0 || !(1.0..=FARTHEST).contains(&lag) {
+            return Err(Box::new(
+                Diagnostic::new(
+                    "a lag is a whole number of steps",
+                    span,
+                    format!("expected 1 to {FARTHEST}"),
+                )
+                .help(format!("a value of this step is read as `{name}[t]`")),
+            ));
         }
-        if self.accept("]") { Ok(lag) } else { Err(wrong(self)) }
+        self.expect("]", "behind the time")?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 1 to 1000
+        Ok(lag as usize)
+    }
+
+    /// What stands in brackets is no time; `[0]` is meant as the value before the first step.
+    #[allow(clippy::unnecessary_box_returns)] // every error of the parser is boxed
+    fn no_time(&self, name: &str, start: usize) -> Box<Diagnostic> {
+        let span = start..self.span().end;
+        if self.token() == Some(&Token::Number(0.0)) && span == self.span() {
+            let help = format!(
+                "it is read as `{name}[t-1]` at step 1; to keep it, write \
+                 `{name}_0[t] = where(t == 1, {name}[t-1], {name}_0[t-1])` and read `{name}_0[t]`"
+            );
+            let message = format!("the initial state `{name}[0]` is not read by its number");
+            return Box::new(Diagnostic::new(message, span, "expected `t` or `t-1`").help(help));
+        }
+        let fault =
+            Diagnostic::new("a time is `t`, or `t-1` and further back", span, "expected `t` or `t-1`");
+        Box::new(fault.help("the value before the first step is read as `[t-1]` at step 1"))
     }
 }

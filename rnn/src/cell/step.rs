@@ -1,0 +1,93 @@
+//! Which step a cell takes.
+
+use crate::lengths::real;
+use autograd::{Builder, Expr};
+use std::cell::OnceCell;
+
+/// The number of a step, from 1 in the order in which a sequence is read.
+///
+/// Mostly it is one number for the whole batch. Backwards through sequences of different lengths each begins at its own
+/// end, so the number is each sequence's own, and a value of the graph: the same as if the sequence stood alone.
+#[derive(Debug)]
+pub struct Step<'g> {
+    /// The place in the input, from 1.
+    place: usize,
+    number: Number<'g>,
+    /// Made when it is first asked for: most cells never do.
+    value: OnceCell<Expr<'g>>,
+}
+
+#[derive(Debug)]
+enum Number<'g> {
+    Known(usize),
+    FromEnd { lengths: Expr<'g>, steps: usize, real: OnceCell<Expr<'g>> },
+}
+
+impl<'g> Step<'g> {
+    /// A step of that number in every sequence.
+    pub fn new(number: usize) -> Self {
+        Self { place: number, number: Number::Known(number), value: OnceCell::new() }
+    }
+
+    /// Backwards from the end of each sequence: `lengths` are whole numbers `[batch, 1]` of at most `steps`.
+    pub(crate) fn from_end(lengths: Expr<'g>, steps: usize) -> Self {
+        let number = Number::FromEnd { lengths, steps, real: OnceCell::new() };
+        Self { place: steps, number, value: OnceCell::new() }
+    }
+
+    /// The step that reads the input at `place`, the one that is processed as number `number` of the batch.
+    pub(crate) fn go(&mut self, place: usize, number: usize) {
+        self.place = place;
+        self.value = OnceCell::new();
+        if let Number::Known(known) = &mut self.number {
+            *known = number;
+        }
+    }
+
+    /// The number, if all sequences of the batch have the same.
+    pub fn known(&self) -> Option<usize> {
+        match self.number {
+            Number::Known(number) => Some(number),
+            Number::FromEnd { .. } => None,
+        }
+    }
+
+    /// The number as a real value: a scalar, or `[batch, 1]` if it is each sequence's own. In padding it is any number
+    /// from 1.
+    #[track_caller]
+    pub fn value(&self, g: &'g Builder) -> Expr<'g> {
+        *self.value.get_or_init(|| match &self.number {
+            Number::Known(number) => g.scalar(*number as f64),
+            Number::FromEnd { lengths, steps, real: length } => {
+                let length = *length.get_or_init(|| real(g, *lengths, *steps).named("t.length"));
+                (length - (self.place - 1) as f64).max(1.0).named("t")
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use autograd::{Point, Value, eval};
+
+    /// Sequences of 1, 3 and 2 steps, read from their ends.
+    #[test]
+    fn backwards_each_sequence_counts_from_its_own_end() {
+        let g = Builder::new();
+        let lengths = g.index_input("lengths", [3, 1], 4);
+        let mut step = Step::from_end(lengths, 3);
+        let numbers = [3, 2, 1].map(|place| {
+            let _scope = g.step(place);
+            step.go(place, 4 - place);
+            assert_eq!(step.known(), None);
+            step.value(&g)
+        });
+        let point =
+            Point::<f64>::new().with(lengths, Value::Index(ndarray::arr2(&[[1], [3], [2]]).into_dyn()));
+        let values = eval(&g.graph().unwrap(), &point, &numbers).unwrap();
+        let values: Vec<Vec<f64>> = values.iter().map(|v| v.float().iter().copied().collect()).collect();
+        // Where a sequence does not run, 1.
+        assert_eq!(values, [[1.0, 1.0, 1.0], [1.0, 2.0, 1.0], [1.0, 3.0, 2.0]]);
+    }
+}

@@ -1,0 +1,226 @@
+//! Functions of a file: a call is the body with the arguments in it.
+//!
+//! `fn norm(a) = a / sqrt(mean(a^2))` is notation: where `norm(U h[t-1])` is called, the equation holds the body. An
+//! argument is one value of the graph however often the body reads it. A function calls only functions above it, so
+//! that nothing calls itself.
+
+use super::ast::{At, Expr, Name};
+use super::diagnostic::{Diagnostic, Span};
+use super::names::{counted, walk};
+use std::collections::HashMap;
+
+/// Calls that nest deeper are refused: trees are walked by recursion.
+const DEEPEST: usize = 1200;
+/// Files whose calls make more terms than this are refused: calls of calls grow as powers.
+const LARGEST: usize = 20_000;
+
+/// `fn name(arguments) = body`
+#[derive(Debug)]
+struct Function {
+    name: Name,
+    arguments: Vec<Name>,
+    body: At<Expr>,
+    is_called: bool,
+}
+
+/// The functions of a file, in its order.
+#[derive(Debug, Default)]
+pub(super) struct Functions {
+    list: Vec<Function>,
+    /// How many arguments have been given.
+    given: usize,
+    /// How many terms calls have made.
+    terms: usize,
+}
+
+/// What the names in a body stand for.
+type Scope<'a> = HashMap<&'a str, Given>;
+
+/// An argument, its number of terms and how deep they nest.
+struct Given {
+    is: At<Expr>,
+    terms: usize,
+    depth: usize,
+}
+
+type Expanded = Result<At<Expr>, Box<Diagnostic>>;
+
+impl Functions {
+    /// Takes in a function, and what is wrong with it.
+    pub fn define(&mut self, name: &Name, arguments: &[Name], body: &At<Expr>) -> Vec<Diagnostic> {
+        let mut faults = Vec::new();
+        for (i, argument) in arguments.iter().enumerate() {
+            if let Some(first) = arguments[..i].iter().find(|a| a.is == argument.is) {
+                let message = format!("`{}` has two arguments `{}`", name.is, argument.is);
+                let fault = Diagnostic::new(message, argument.span.clone(), "here again");
+                faults.push(fault.and(first.span.clone(), "first here"));
+            } else if !reads(body, &argument.is) {
+                let message = format!("nothing reads the argument `{}` of `{}`", argument.is, name.is);
+                faults.push(
+                    Diagnostic::new(message, argument.span.clone(), "not in the function")
+                        .help("take it out, here and where the function is called"),
+                );
+            }
+        }
+        let (arguments, body) = (arguments.to_vec(), body.clone());
+        self.list.push(Function { name: name.clone(), arguments, body, is_called: false });
+        faults
+    }
+
+    /// The expression with every call expanded.
+    ///
+    /// # Errors
+    /// A call of a function that is not above, or with other arguments than it has; more than is allowed.
+    pub fn expand(&mut self, expr: &At<Expr>) -> Expanded {
+        self.within(expr, &Scope::new(), self.list.len(), 0)
+    }
+
+    /// The names of functions that no equation calls.
+    pub fn uncalled(&self) -> impl Iterator<Item = &Name> {
+        self.list.iter().filter(|f| !f.is_called).map(|f| &f.name)
+    }
+
+    /// An expression of a body, which may call the first `above` functions.
+    fn within(&mut self, expr: &At<Expr>, scope: &Scope, above: usize, depth: usize) -> Expanded {
+        let given = if let Expr::Name(name) = &expr.is { scope.get(name.as_str()) } else { None };
+        let (terms, deeper) = given.map_or((1, 0), |given| (given.terms, given.depth));
+        if !scope.is_empty() {
+            self.terms += terms;
+        }
+        if depth + deeper > DEEPEST || self.terms > LARGEST {
+            let message = format!("calls of functions make more than {LARGEST} terms, or nest too deep");
+            return Err(Box::new(
+                Diagnostic::new(message, expr.span.clone(), "one too many")
+                    .help("give what is called often a name in an equation of its own"),
+            ));
+        }
+        if let Some(given) = given {
+            return Ok(given.is.clone());
+        }
+        let mut of = |a: &At<Expr>| self.within(a, scope, above, depth + 1);
+        let is = match &expr.is {
+            Expr::Sequence(name, _) if scope.contains_key(name.as_str()) => {
+                return Err(Box::new(
+                    Diagnostic::new(
+                        format!("the argument `{name}` has no time of its own"),
+                        expr.span.clone(),
+                        "an argument",
+                    )
+                    .help(format!("write `{name}`; the time stands where the function is called")),
+                ));
+            }
+            Expr::Product(matrix, right) => Expr::Product(named(matrix, scope)?, Box::new(of(right)?)),
+            Expr::Negative(a) => Expr::Negative(Box::new(of(a)?)),
+            Expr::Power(a, n) => Expr::Power(Box::new(of(a)?), *n),
+            Expr::Binary(operation, a, b) => Expr::Binary(*operation, Box::new(of(a)?), Box::new(of(b)?)),
+            Expr::Call(function, arguments) => {
+                Expr::Call(*function, arguments.iter().map(of).collect::<Result<_, _>>()?)
+            }
+            Expr::Apply(name, arguments) => {
+                let arguments = arguments.iter().map(of).collect::<Result<_, _>>()?;
+                self.call(name, arguments, &expr.span, above, depth)?
+            }
+            other => other.clone(),
+        };
+        Ok(At::new(is, expr.span.clone()))
+    }
+
+    /// The body of a function with its arguments.
+    fn call(
+        &mut self,
+        name: &Name,
+        arguments: Vec<At<Expr>>,
+        call: &Span,
+        above: usize,
+        depth: usize,
+    ) -> Result<Expr, Box<Diagnostic>> {
+        let Some(i) = self.list.iter().position(|f| f.name.is == name.is) else {
+            let fault =
+                Diagnostic::new(format!("there is no function `{}`", name.is), name.span.clone(), "unknown");
+            return Err(Box::new(fault));
+        };
+        let function = &mut self.list[i];
+        let at = function.name.span.clone();
+        if i >= above {
+            let fault = if i == above {
+                Diagnostic::new(format!("`{}` calls itself", name.is), name.span.clone(), "called here")
+                    .help("a function is notation for an expression; what repeats is written as a sequence")
+            } else {
+                let message = format!("`{}` is called above its definition", name.is);
+                Diagnostic::new(message, name.span.clone(), "called in a function here")
+                    .help("put the called function first")
+            };
+            return Err(Box::new(fault.and(at, "defined here")));
+        }
+        if arguments.len() != function.arguments.len() {
+            let (takes, found) = (function.arguments.len(), arguments.len());
+            let message = format!("`{}` takes {}", name.is, counted(takes, "argument"));
+            let fault = Diagnostic::new(message, call.clone(), format!("{found} given"));
+            return Err(Box::new(fault.and(at, "defined here")));
+        }
+        function.is_called = true;
+        let (names, body) = (function.arguments.clone(), function.body.clone());
+        let mut scope = Scope::new();
+        for (name, argument) in names.iter().zip(arguments) {
+            let (terms, depth) = extent(&argument);
+            let is = match argument.is {
+                Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) | Expr::Step | Expr::Argument(..) => {
+                    argument
+                }
+                _ => {
+                    self.given += 1;
+                    At::new(Expr::Argument(self.given, Box::new(argument.clone())), argument.span)
+                }
+            };
+            scope.insert(&name.is, Given { is, terms, depth });
+        }
+        Ok(Expr::Body(Box::new(self.within(&body, &scope, i, depth + 1)?)))
+    }
+}
+
+/// The matrix of a product in a body: an argument is then the name of one.
+fn named(matrix: &Name, scope: &Scope) -> Result<Name, Box<Diagnostic>> {
+    let Some(given) = scope.get(matrix.is.as_str()) else { return Ok(matrix.clone()) };
+    if let Expr::Name(name) = &given.is.is {
+        return Ok(At::new(name.clone(), given.is.span.clone()));
+    }
+    Err(Box::new(
+        Diagnostic::new(
+            format!("the argument `{}` is a matrix, and is not given one", matrix.is),
+            given.is.span.clone(),
+            "not the name of a parameter",
+        )
+        .and(matrix.span.clone(), "stands before what it is multiplied by"),
+    ))
+}
+
+/// The number of terms of an expression, and how deep they nest.
+fn extent(expr: &At<Expr>) -> (usize, usize) {
+    let of = |parts: &[At<Expr>]| {
+        parts.iter().map(extent).fold((1, 1), |(terms, depth), (t, d)| (terms + t, depth.max(d + 1)))
+    };
+    match &expr.is {
+        Expr::Product(_, a)
+        | Expr::Negative(a)
+        | Expr::Power(a, _)
+        | Expr::Body(a)
+        | Expr::Argument(_, a) => of(std::slice::from_ref(a)),
+        Expr::Binary(_, a, b) => {
+            let ((m, c), (n, d)) = (extent(a), extent(b));
+            (1 + m + n, 1 + c.max(d))
+        }
+        Expr::Call(_, arguments) | Expr::Apply(_, arguments) => of(arguments),
+        Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) | Expr::Step => (1, 1),
+    }
+}
+
+/// Whether an expression reads a bare name, as a value or as a matrix.
+pub(super) fn reads(expr: &At<Expr>, name: &str) -> bool {
+    let mut found = false;
+    walk(expr, &mut |e| match &e.is {
+        Expr::Name(read) | Expr::Sequence(read, _) => found |= read == name,
+        Expr::Product(matrix, _) => found |= matrix.is == name,
+        _ => {}
+    });
+    found
+}

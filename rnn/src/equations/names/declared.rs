@@ -1,0 +1,300 @@
+//! What a file declares, and what is wrong with it.
+
+use super::super::ast::{At, Expr, File, Item, Name};
+use super::super::diagnostic::{Diagnostic, Span};
+use super::super::expand::{Functions, reads};
+use super::super::size::Size;
+use super::{Names, near};
+use crate::init::{self, Init, InitError};
+use autograd::nearest;
+use std::collections::HashMap;
+
+/// Declarations.
+impl Names {
+    /// Everything that is given a name, once.
+    pub(super) fn declarations(&mut self, file: &File) {
+        let mut given: HashMap<String, Span> = HashMap::new();
+        let mut functions = Functions::default();
+        let mut inits = Vec::new();
+        for item in &file.items {
+            let own = match item {
+                Item::Equation(name, _)
+                | Item::Size(name, _)
+                | Item::Const(name, _)
+                | Item::Pack(name, _)
+                | Item::Function(name, ..) => Some(name),
+                _ => None,
+            };
+            if let Some(name) = own
+                && let Some(first) = given.insert(name.is.clone(), name.span.clone())
+            {
+                self.fault(
+                    Diagnostic::new(
+                        format!("`{}` is defined twice", name.is),
+                        name.span.clone(),
+                        "here again",
+                    )
+                    .and(first, "first here"),
+                );
+                continue;
+            }
+            match item {
+                Item::Equation(name, value) => self.equations.push((name.clone(), value.clone())),
+                Item::Const(name, value) => drop(self.constants.insert(name.is.clone(), value.clone())),
+                Item::Pack(name, parts) => self.packs.push((name.clone(), parts.clone())),
+                Item::Size(name, size) => {
+                    if let Some(size) = self.size(size) {
+                        self.sizes.insert(name.is.clone(), size);
+                    }
+                }
+                Item::Param(name, form) | Item::State(name, form) => {
+                    let entry = (form.clone(), name.span.clone());
+                    if let Some((_, first)) = self.declared.insert(name.is.clone(), entry) {
+                        self.fault(
+                            Diagnostic::new(
+                                format!("`{}` is declared twice", name.is),
+                                name.span.clone(),
+                                "here again",
+                            )
+                            .and(first, "first here"),
+                        );
+                    }
+                }
+                Item::Init(names, text) => match beginning(&text.is) {
+                    Ok(init) => inits.extend(names.iter().map(|name| (name.clone(), init))),
+                    Err(_) => self.fault(
+                        Diagnostic::new(
+                            format!("there is no initialiser `{}`", text.is),
+                            text.span.clone(),
+                            "how a parameter begins",
+                        )
+                        .help(format!("write a number, or one of {}", init::FORMS)),
+                    ),
+                },
+                Item::Function(name, arguments, body) => {
+                    functions.define(name, arguments, body).into_iter().for_each(|fault| self.fault(fault));
+                }
+                Item::Require(left, right) => {
+                    self.require(left, right);
+                }
+                Item::Output(_) => {}
+            }
+        }
+        self.beginnings(inits);
+        self.expand(functions);
+        self.packs_of_parameters();
+        if self.equations.is_empty() {
+            let name = &file.name;
+            self.fault(
+                Diagnostic::new(
+                    format!("the cell `{}` has no equation", name.is),
+                    name.span.clone(),
+                    "nothing is computed",
+                )
+                .help("write one, such as `h[t] = tanh(W x[t] + U h[t-1] + b)`"),
+            );
+        }
+    }
+
+    fn require(&mut self, left: &At<Expr>, right: &At<Expr>) {
+        let (Some(a), Some(b)) = (self.size(left), self.size(right)) else { return };
+        let sides = [Size::INPUT, Size::HIDDEN];
+        if a != b && sides.contains(&a) && sides.contains(&b) {
+            self.joined = true;
+            return;
+        }
+        let span = left.span.start..right.span.end;
+        let message = "only `input` and `hidden` can be required to be equal";
+        self.fault(Diagnostic::new(message, span, "not these two").help("write `require input = hidden`"));
+    }
+
+    /// How parameters begin; what is said of a pack holds for all of it.
+    fn beginnings(&mut self, inits: Vec<(Name, Init)>) {
+        for (name, init) in inits {
+            let pack = self.packs.iter().find(|(pack, _)| pack.is == name.is);
+            let members =
+                pack.map_or(vec![name.is.clone()], |(_, parts)| parts.iter().map(|p| p.is.clone()).collect());
+            for member in members {
+                if let Some((_, first)) = self.inits.insert(member.clone(), (init, name.span.clone())) {
+                    let message = format!("`{member}` begins in two ways");
+                    self.fault(
+                        Diagnostic::new(message, name.span.clone(), "here again").and(first, "first here"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Equations with every call of the file's functions expanded.
+    fn expand(&mut self, mut functions: Functions) {
+        let mut all = true;
+        for (name, value) in std::mem::take(&mut self.equations) {
+            match functions.expand(&value) {
+                Ok(value) => self.equations.push((name, value)),
+                Err(fault) => {
+                    self.fault(*fault);
+                    all = false;
+                    // Other equations may read it.
+                    self.equations.push((name, At::new(Expr::Step, value.span)));
+                }
+            }
+        }
+        for name in functions.uncalled().filter(|_| all) {
+            let message = format!("nothing calls the function `{}`", name.is);
+            self.fault(
+                Diagnostic::new(message, name.span.clone(), "not in any equation")
+                    .help("take the line out, or call it in an equation"),
+            );
+        }
+    }
+
+    /// A parameter is in one pack, once.
+    fn packs_of_parameters(&mut self) {
+        let mut packed: HashMap<String, Span> = HashMap::new();
+        for part in self.packs.clone().into_iter().flat_map(|(_, parts)| parts) {
+            if let Some(first) = packed.insert(part.is.clone(), part.span.clone()) {
+                let message = format!("`{}` is packed twice", part.is);
+                self.fault(Diagnostic::new(message, part.span, "here again").and(first, "first here"));
+            }
+        }
+    }
+
+    /// A size as it is written in declarations.
+    pub fn size(&mut self, expr: &At<Expr>) -> Option<Size> {
+        let size = match &expr.is {
+            Expr::Name(name) if name == "input" => Some(Size::INPUT),
+            Expr::Name(name) if name == "hidden" => Some(Size::HIDDEN),
+            Expr::Name(name) => {
+                let size = self.sizes.get(name).copied();
+                if size.is_none() {
+                    let near =
+                        nearest(name, self.sizes.keys().cloned().chain(["input".into(), "hidden".into()]));
+                    let help = near.map_or(
+                        "sizes are `input`, `hidden`, and what `size m = …` makes above".into(),
+                        |n| format!("did you mean `{n}`?"),
+                    );
+                    self.fault(
+                        Diagnostic::new(
+                            format!("there is no size `{name}`"),
+                            expr.span.clone(),
+                            "unknown here",
+                        )
+                        .help(help),
+                    );
+                }
+                return size;
+            }
+            #[allow(clippy::cast_possible_truncation)] // it is below 10⁹ and whole
+            Expr::Number(n) if n.fract() == 0.0 && *n < 1e9 => Size::number(*n as i64),
+            Expr::Negative(a) => return self.size(a)?.negative(),
+            Expr::Binary(operation, a, b) => {
+                let (a, b) = (self.size(a)?, self.size(b)?);
+                match operation.sign() {
+                    "+" => a.plus(b),
+                    "-" => b.negative().and_then(|b| a.plus(b)),
+                    "*" => a.times(b),
+                    "/" => a.over(b),
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        if size.is_none() {
+            let help = "a size is made of `input`, `hidden`, sizes and whole numbers, as in `hidden / 2 + 1`";
+            self.fault(Diagnostic::new("this is not a size", expr.span.clone(), "cannot be one").help(help));
+        }
+        size
+    }
+}
+
+/// Declarations that nothing reads, and the output.
+impl Names {
+    /// Declarations that speak of parameters nobody reads.
+    pub(super) fn unread(&mut self, file: &File) {
+        let known = |names: &Self, name: &str| names.parameters.iter().any(|p| p.is == name);
+        let sequence = |names: &Self, name: &str| names.equations.iter().any(|(n, _)| n.is == name);
+        for item in &file.items {
+            let (what, name) = match item {
+                Item::Param(name, _) => ("parameter", name),
+                Item::Const(name, _) => ("constant", name),
+                Item::State(name, _) => ("sequence", name),
+                Item::Pack(_, names) | Item::Init(names, _) => {
+                    let is_pack = |name: &str| {
+                        matches!(item, Item::Init(..)) && self.packs.iter().any(|(pack, _)| pack.is == name)
+                    };
+                    let unknown: Vec<Name> =
+                        names.iter().filter(|n| !known(self, &n.is) && !is_pack(&n.is)).cloned().collect();
+                    unknown.iter().for_each(|name| self.nothing_reads("parameter", name));
+                    continue;
+                }
+                _ => continue,
+            };
+            let fine = match item {
+                Item::Const(..) => self.equations.iter().any(|(_, value)| reads(value, &name.is)),
+                Item::State(..) => sequence(self, &name.is),
+                _ => known(self, &name.is),
+            };
+            if !fine {
+                let name = name.clone();
+                self.nothing_reads(what, &name);
+            }
+        }
+    }
+
+    fn nothing_reads(&mut self, what: &str, name: &Name) {
+        let sequences = self.equations.iter().map(|(name, _)| name.is.clone());
+        let parameters = self.parameters.iter().map(|p| p.is.clone());
+        let near = if what == "sequence" { near(&name.is, sequences) } else { near(&name.is, parameters) };
+        let help = near.map_or("take the line out, or use the name in an equation".into(), |n| {
+            format!("did you mean `{n}`?")
+        });
+        let message = match what {
+            "sequence" => format!("no equation makes `{}`", name.is),
+            what => format!("nothing reads the {what} `{}`", name.is),
+        };
+        self.fault(Diagnostic::new(message, name.span.clone(), "not in any equation").help(help));
+    }
+
+    pub(super) fn output(&mut self, file: &File) {
+        let named: Vec<&Name> = file
+            .items
+            .iter()
+            .filter_map(|i| if let Item::Output(name) = i { Some(name) } else { None })
+            .collect();
+        let made = |names: &Self, name: &str| names.equations.iter().any(|(n, _)| n.is == name);
+        match named[..] {
+            [] => {
+                self.output = "h".into();
+                if !made(self, "h") && !self.equations.is_empty() {
+                    let last = &self.equations[self.equations.len() - 1].0;
+                    let fault = Diagnostic::new(
+                        "no equation makes the output `h`",
+                        file.name.span.clone(),
+                        "in this cell",
+                    )
+                    .help(format!("name another output, as in `output {}`", last.is));
+                    self.fault(fault);
+                }
+            }
+            [name] => {
+                self.output.clone_from(&name.is);
+                if !made(self, &name.is) {
+                    self.nothing_reads("sequence", &name.clone());
+                }
+            }
+            [first, second, ..] => {
+                let fault = Diagnostic::new("a cell has one output", second.span.clone(), "a second one")
+                    .and(first.span.clone(), "the first");
+                self.fault(fault);
+            }
+        }
+    }
+}
+
+/// A number is a constant; anything else is an initialiser by its name.
+fn beginning(text: &str) -> Result<Init, InitError> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(Init::Constant { value }),
+        _ => text.parse(),
+    }
+}

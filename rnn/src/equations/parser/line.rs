@@ -1,0 +1,225 @@
+//! Lines: the heading, equations, declarations.
+
+use super::super::ast::{At, Form, Item, KEYWORDS, Name};
+use super::super::diagnostic::Diagnostic;
+use super::super::token::Token;
+use super::{Parsed, Parser};
+
+/// Lines.
+impl Parser<'_> {
+    /// `cell NAME`; the name may have hyphens.
+    pub(super) fn heading(&mut self) -> Parsed<Name> {
+        while self.token() == Some(&Token::End) {
+            self.at += 1;
+        }
+        let is_cell = matches!(self.token(), Some(Token::Name(word)) if word == "cell");
+        if !is_cell {
+            return Err(Box::new(
+                Diagnostic::new("a cell begins with its name", self.span(), "expected `cell NAME`")
+                    .help("write `cell mgu` above the equations"),
+            ));
+        }
+        self.at += 1;
+        let mut name = self.name("the name of the cell")?;
+        while self.sign() == Some("-") && self.span().start == name.span.end {
+            self.at += 1;
+            let is_next = self.span().start == self.before();
+            if !is_next || !matches!(self.token(), Some(Token::Name(_) | Token::Number(_))) {
+                return Err(self.unexpected("the rest of the cell's name"));
+            }
+            name.span.end = self.span().end;
+            self.at += 1;
+        }
+        name.is = self.text[name.span.clone()].into();
+        self.end_of_line()?;
+        Ok(name)
+    }
+
+    pub(super) fn item(&mut self) -> Parsed<Item> {
+        let word = match self.token() {
+            // `output[t] = …` is an equation with a name that is taken, and `equation` says so.
+            Some(Token::Name(word)) if KEYWORDS.contains(&word.as_str()) && !self.is_equation() => {
+                word.clone()
+            }
+            _ => return self.equation(),
+        };
+        let start = self.span();
+        self.at += 1;
+        let item = match word.as_str() {
+            "size" => {
+                let name = self.own_name("the name of a size")?;
+                self.expect("=", "and the size")?;
+                Item::Size(name, self.expression(1)?)
+            }
+            "param" => {
+                let name = self.own_name("the name of a parameter")?;
+                self.expect(":", "and the form of the parameter")?;
+                Item::Param(name, self.form()?)
+            }
+            "state" => {
+                let name = self.own_name("the name of a state")?;
+                self.expect(":", "and the size of the state")?;
+                Item::State(name, self.form()?)
+            }
+            "require" => {
+                let left = self.expression(1)?;
+                self.expect("=", "between the two sizes")?;
+                Item::Require(left, self.expression(1)?)
+            }
+            "init" => {
+                let names = self.names("the name of a parameter")?;
+                self.expect("=", "and how the parameters begin")?;
+                Item::Init(names, self.init()?)
+            }
+            "const" => {
+                let name = self.own_name("the name of a constant")?;
+                self.expect("=", "and the number")?;
+                Item::Const(name, self.number()?)
+            }
+            "output" => Item::Output(self.own_name("the name of the output")?),
+            "pack" => {
+                let name = self.own_name("the name of the packed parameter")?;
+                self.expect("=", "and the parameters that are packed")?;
+                Item::Pack(name, self.names("the name of a parameter")?)
+            }
+            "fn" => self.function()?,
+            _ => {
+                return Err(Box::new(
+                    Diagnostic::new("a file has one cell", start, "a second one begins here")
+                        .help("put it into a file of its own"),
+                ));
+            }
+        };
+        self.end_of_line()?;
+        Ok(item)
+    }
+
+    fn is_equation(&self) -> bool {
+        matches!(self.tokens.get(self.at + 1), Some((Token::Sign("["), _)))
+    }
+
+    /// `name[t] = expression`
+    fn equation(&mut self) -> Parsed<Item> {
+        let name = self.own_name("an equation, `name[t] = …`, or a declaration")?;
+        if self.sign() == Some("=") {
+            return Err(Box::new(
+                Diagnostic::new(
+                    format!("`{}` has no time", name.is),
+                    name.span.clone(),
+                    "expected `[t]` behind it",
+                )
+                .help(format!(
+                    "write `{0}[t] = …`; a parameter needs no equation, and a number is `const {0} = …`",
+                    name.is
+                )),
+            ));
+        }
+        self.expect("[", "and the time, `[t]`")?;
+        let start = self.span().start;
+        let lag = self.time(&name.is)?;
+        if lag != 0 {
+            return Err(Box::new(
+                Diagnostic::new(
+                    "an equation makes the value of step t",
+                    start..self.before() - 1,
+                    "expected `t`",
+                )
+                .help(format!("write `{}[t] = …`, and read the past on the right side", name.is)),
+            ));
+        }
+        self.expect("=", "and what it is equal to")?;
+        let value = self.expression(0)?;
+        self.end_of_line()?;
+        Ok(Item::Equation(name, value))
+    }
+
+    /// `scalar`, a size, or `[rows, columns]`.
+    fn form(&mut self) -> Parsed<Form> {
+        if self.token() == Some(&Token::Name("scalar".into())) {
+            self.at += 1;
+            return Ok(Form::Scalar);
+        }
+        if !self.accept("[") {
+            return Ok(Form::Vector(self.expression(1)?));
+        }
+        let first = self.expression(1)?;
+        let form =
+            if self.accept(",") { Form::Matrix(first, self.expression(1)?) } else { Form::Vector(first) };
+        self.expect("]", "at the end of the form")?;
+        Ok(form)
+    }
+
+    /// `fn` is behind: `norm(a, b) = expression`.
+    fn function(&mut self) -> Parsed<Item> {
+        let name = self.own_name("the name of a function")?;
+        self.expect("(", "and the names of the arguments")?;
+        let mut arguments = vec![self.own_name("the name of an argument")?];
+        while self.accept(",") {
+            arguments.push(self.own_name("the name of an argument")?);
+        }
+        self.expect(")", "behind the arguments")?;
+        self.expect("=", "and what the function is equal to")?;
+        Ok(Item::Function(name, arguments, self.expression(0)?))
+    }
+
+    /// One name or more.
+    fn names(&mut self, what: &str) -> Parsed<Vec<Name>> {
+        let mut names = vec![self.own_name(what)?];
+        while matches!(self.token(), Some(Token::Name(_))) {
+            names.push(self.own_name(what)?);
+        }
+        Ok(names)
+    }
+
+    /// `orthogonal`, `uniform:-0.1:0.1`, `1`.
+    fn init(&mut self) -> Parsed<At<String>> {
+        let start = self.span().start;
+        let mut text = String::new();
+        if matches!(self.token(), Some(Token::Name(_))) {
+            text += self.text_of_token();
+            while self.accept("-") {
+                if !matches!(self.token(), Some(Token::Name(_))) {
+                    return Err(self.unexpected("the rest of the initialiser's name"));
+                }
+                text = text + "-" + self.text_of_token();
+            }
+            while self.accept(":") {
+                text += ":";
+                text += &self.signed()?;
+            }
+        } else if matches!(self.token(), Some(Token::Number(_) | Token::Sign("-"))) {
+            text = self.signed()?;
+        } else {
+            return Err(self.unexpected("a number, or an initialiser such as `orthogonal` or `uniform:0.1`"));
+        }
+        Ok(At::new(text, start..self.before()))
+    }
+
+    /// A number as it is written.
+    fn signed(&mut self) -> Parsed<String> {
+        let sign = if self.accept("-") { "-" } else { "" };
+        match self.token() {
+            Some(Token::Number(_)) => Ok(sign.to_owned() + self.text_of_token()),
+            _ => Err(self.unexpected("a number")),
+        }
+    }
+
+    /// The token's text; the next one is up.
+    fn text_of_token(&mut self) -> &str {
+        let span = self.span();
+        self.at += 1;
+        &self.text[span]
+    }
+
+    pub(super) fn number(&mut self) -> Parsed<At<f64>> {
+        let start = self.span().start;
+        let sign = if self.accept("-") { -1.0 } else { 1.0 };
+        match self.token() {
+            Some(&Token::Number(number)) => {
+                self.at += 1;
+                Ok(At::new(sign * number, start..self.before()))
+            }
+            _ => Err(self.unexpected("a number")),
+        }
+    }
+}

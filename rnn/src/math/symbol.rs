@@ -1,0 +1,69 @@
+//! Names: `W_f`, `h_new` at time t − 1, `alpha`.
+
+/// A name with its subscripts and its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// The letter, or the word: `W`, `h̃`, `α`.
+    pub base: String,
+    /// What stands below: `f`, `new`, `1`.
+    pub subscripts: Vec<String>,
+    /// The time, as steps from t: −1 is t − 1.
+    pub time: Option<i64>,
+}
+
+/// Letters that are written out, and their LaTeX commands.
+pub(super) const GREEK: &[(&str, &str)] = &[
+    ("alpha", "α"),
+    ("beta", "β"),
+    ("gamma", "γ"),
+    ("delta", "δ"),
+    ("epsilon", "ε"),
+    ("zeta", "ζ"),
+    ("eta", "η"),
+    ("theta", "θ"),
+    ("kappa", "κ"),
+    ("lambda", "λ"),
+    ("mu", "μ"),
+    ("nu", "ν"),
+    ("xi", "ξ"),
+    ("pi", "π"),
+    ("rho", "ρ"),
+    ("sigma", "σ"),
+    ("tau", "τ"),
+    ("phi", "φ"),
+    ("chi", "χ"),
+    ("psi", "ψ"),
+    ("omega", "ω"),
+    ("Gamma", "Γ"),
+    ("Delta", "Δ"),
+    ("Theta", "Θ"),
+    ("Lambda", "Λ"),
+    ("Sigma", "Σ"),
+    ("Phi", "Φ"),
+    ("Psi", "Ψ"),
+    ("Omega", "Ω"),
+];
+
+impl Symbol {
+    /// A name as it is typed: what stands behind `_` is a subscript, and so are digits behind letters; a Greek letter may
+    /// be written out.
+    pub fn of(name: &str) -> Self {
+        let mut parts = name.split('_').filter(|part| !part.is_empty());
+        let first = parts.next().unwrap_or(name);
+        let letters = first.trim_end_matches(|c: char| c.is_ascii_digit());
+        let (base, digits) = if letters.is_empty() { (first, "") } else { first.split_at(letters.len()) };
+        let digits = (!digits.is_empty()).then_some(digits);
+        let subscripts = digits.into_iter().chain(parts).map(greek).collect();
+        Self { base: greek(base), subscripts, time: None }
+    }
+
+    /// At the time t + `lag`.
+    #[must_use]
+    pub fn at(self, lag: i64) -> Self {
+        Self { time: Some(lag), ..self }
+    }
+}
+
+fn greek(word: &str) -> String {
+    GREEK.iter().find(|(name, _)| *name == word).map_or(word, |(_, letter)| letter).into()
+}

@@ -1,0 +1,127 @@
+//! Formulas as text: `fₜ = σ(W_f xₜ + U_f hₜ₋₁ + b_f)`.
+
+use super::{Notation, Sign, Symbol};
+
+pub(super) struct Unicode;
+
+impl Notation for Unicode {
+    fn is_two_dimensional(&self) -> bool {
+        false
+    }
+
+    fn number(&self, number: f64) -> String {
+        number.to_string().replace('-', "−")
+    }
+
+    fn symbol(&self, symbol: &Symbol) -> String {
+        under(symbol.base.clone(), symbol)
+    }
+
+    fn parentheses(&self, a: String) -> String {
+        format!("({a})")
+    }
+
+    fn negative(&self, a: String) -> String {
+        format!("−{a}")
+    }
+
+    fn infix(&self, sign: Sign, a: String, b: String) -> String {
+        let sign = match sign {
+            Sign::Less => " < ",
+            Sign::LessEqual => " ≤ ",
+            Sign::Greater => " > ",
+            Sign::GreaterEqual => " ≥ ",
+            Sign::Equal => " = ",
+            Sign::NotEqual => " ≠ ",
+            Sign::Plus => " + ",
+            Sign::Minus => " − ",
+            Sign::Hadamard => " ⊙ ",
+            Sign::Times => " · ",
+            Sign::Modulo => " mod ",
+            Sign::Product => " ",
+        };
+        a + sign + &b
+    }
+
+    fn fraction(&self, a: String, b: String) -> String {
+        format!("{a} / {b}")
+    }
+
+    fn power(&self, a: String, n: i32) -> String {
+        a + &replaced(&n.to_string(), "-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    }
+
+    fn root(&self, a: String) -> String {
+        format!("√({a})")
+    }
+
+    fn absolute(&self, a: String) -> String {
+        format!("|{a}|")
+    }
+
+    fn transpose(&self, a: String) -> String {
+        a + "ᵀ"
+    }
+
+    fn adjoint(&self, a: String) -> String {
+        format!("∂{a}")
+    }
+
+    fn adjoint_of(&self, symbol: &Symbol) -> String {
+        under(symbol.base.clone() + "\u{304}", symbol)
+    }
+
+    fn call(&self, function: &str, arguments: Vec<String>) -> String {
+        let function = if function == "sigmoid" { "σ" } else { function };
+        format!("{function}({})", arguments.join(", "))
+    }
+
+    fn stack(&self, parts: Vec<String>) -> String {
+        format!("[{}]", parts.join("; "))
+    }
+
+    fn cases(&self, cases: Vec<(String, String)>, otherwise: String) -> String {
+        let cases = cases.into_iter().map(|(a, condition)| format!("{a} if {condition}, "));
+        format!("{{{}{otherwise} otherwise}}", cases.collect::<String>())
+    }
+
+    fn lines(&self, lines: &[(String, String)]) -> String {
+        // An accent takes no place of its own.
+        let width = |text: &str| text.chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).count();
+        let widest = lines.iter().map(|(left, _)| width(left)).max().unwrap_or(0);
+        let line = |(left, right): &(String, String)| {
+            format!("{}{left} = {right}\n", " ".repeat(widest - width(left)))
+        };
+        lines.iter().map(line).collect()
+    }
+}
+
+/// A base with its subscripts and its time: digits and t have small letters, other subscripts stand behind `_`.
+fn under(base: String, symbol: &Symbol) -> String {
+    let mut text = base;
+    for (i, subscript) in symbol.subscripts.iter().enumerate() {
+        let is_number = subscript.bytes().all(|c| c.is_ascii_digit());
+        text += match (is_number, i) {
+            (true, 0) => "",
+            (false, 0) => "_",
+            _ => ",",
+        };
+        let small = is_number && i == 0;
+        text += &if small {
+            replaced(subscript, "0123456789", "₀₁₂₃₄₅₆₇₈₉")
+        } else {
+            subscript.clone()
+        };
+    }
+    match symbol.time {
+        None => text,
+        Some(0) => text + "ₜ",
+        Some(lag) => text + "ₜ" + &replaced(&format!("{lag:+}"), "+-0123456789", "₊₋₀₁₂₃₄₅₆₇₈₉"),
+    }
+}
+
+/// Each letter of `from` by the one of `to` in its place.
+fn replaced(text: &str, from: &str, to: &str) -> String {
+    let other = |c| from.chars().zip(to.chars()).find(|(f, _)| *f == c).map_or(c, |(_, t)| t);
+    text.chars().map(other).collect()
+}

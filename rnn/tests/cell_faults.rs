@@ -1,0 +1,671 @@
+//! Every way in which a cell file can be wrong, and the whole message that its author sees.
+
+#![allow(clippy::needless_raw_string_hashes)] // as expect-test writes them
+
+use expect_test::{Expect, expect};
+use rnn::equations::EquationCell;
+
+#[track_caller]
+fn wrong(text: &str, message: Expect) {
+    let faults = EquationCell::read(text, "my.cell").expect_err("something is wrong");
+    message.assert_eq(&format!("{}\n", faults.render(false)));
+}
+
+#[test]
+fn an_unknown_function() {
+    wrong(
+        "cell a\n  h[t] = sigmiod(W x[t] + b)",
+        expect![[r#"
+        error: there is no function `sigmiod`
+         --> my.cell:2:10
+          |
+        2 |   h[t] = sigmiod(W x[t] + b)
+          |          ^^^^^^^ unknown
+          |
+          = help: did you mean `sigmoid`? A matrix of this name needs `param sigmiod: [rows, columns]`.
+    "#]],
+    );
+}
+
+#[test]
+fn a_function_without_arguments_or_with_too_many() {
+    wrong(
+        "cell a\n  h[t] = tanh W x[t]",
+        expect![[r#"
+        error: `tanh` is a function
+         --> my.cell:2:10
+          |
+        2 |   h[t] = tanh W x[t]
+          |          ^^^^ expected `(` behind it
+          |
+          = help: write `tanh(…)`; a parameter needs another name
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = max(W x[t])",
+        expect![[r#"
+        error: `max` takes 2 arguments
+         --> my.cell:2:10
+          |
+        2 |   h[t] = max(W x[t])
+          |          ^^^^^^^^^^^ 1 given
+    "#]],
+    );
+}
+
+#[test]
+fn a_state_that_is_never_assigned() {
+    wrong(
+        "cell a\n  h[t] = tanh(W x[t] + U c[t-1])",
+        expect![[r#"
+            error: the state `c` is never assigned
+             --> my.cell:2:26
+              |
+            2 |   h[t] = tanh(W x[t] + U c[t-1])
+              |                          ^^^^^^ read here
+              |
+              = help: write an equation `c[t] = …`
+        "#]],
+    );
+    wrong(
+        "cell a\n  h_new[t] = tanh(W x[t] + U hnew[t-1])\n  h[t] = h_new[t]",
+        expect![[r#"
+            error: the state `hnew` is never assigned
+             --> my.cell:2:30
+              |
+            2 |   h_new[t] = tanh(W x[t] + U hnew[t-1])
+              |                              ^^^^^^^^^ read here
+              |
+              = help: did you mean `h_new`? If not, write an equation `hnew[t] = …`
+        "#]],
+    );
+}
+
+#[test]
+fn a_value_that_is_read_before_it_is_made() {
+    wrong(
+        "cell a\n  h[t] = f[t] * h[t-1]\n  f[t] = sigmoid(W x[t])",
+        expect![[r#"
+        error: `f[t]` is read before it is made
+         --> my.cell:2:10
+          |
+        2 |   h[t] = f[t] * h[t-1]
+          |          ^^^^ `h[t]` needs it
+        3 |   f[t] = sigmoid(W x[t])
+          |   - made here
+          |
+          = help: put that equation above this one, or read `f[t-1]`
+    "#]],
+    );
+}
+
+#[test]
+fn a_circle_within_one_step() {
+    wrong(
+        "cell a\n  h[t] = tanh(W x[t] + U h[t])",
+        expect![[r#"
+        error: `h[t]` is made of itself
+         --> my.cell:2:26
+          |
+        2 |   h[t] = tanh(W x[t] + U h[t])
+          |                          ^^^^ not made yet
+          |
+          = help: the value of the step before is `h[t-1]`
+    "#]],
+    );
+    wrong(
+        "cell a\n  f[t] = sigmoid(U h[t])\n  h[t] = f[t] * tanh(W x[t])",
+        expect![[r#"
+            error: `f[t]` and `h[t]` need each other within one step
+             --> my.cell:2:20
+              |
+            2 |   f[t] = sigmoid(U h[t])
+              |                    ^^^^ `f[t]` needs `h[t]`
+            3 |   h[t] = f[t] * tanh(W x[t])
+              |   - and this needs `f[t]`
+              |
+              = help: one of them must read the step before: `h[t-1]`, or `f[t-1]`
+        "#]],
+    );
+}
+
+#[test]
+fn sizes_that_cannot_agree() {
+    wrong(
+        "cell a\n  size m = hidden / 2\n  state c: m\n  c[t] = tanh(W x[t])\n  h[t] = tanh(V x[t]) * c[t] + h[t-1]\n  state h: hidden",
+        expect![[r#"
+            error: sizes differ: hidden/2 and hidden
+             --> my.cell:5:10
+              |
+            5 |   h[t] = tanh(V x[t]) * c[t] + h[t-1]
+              |          ^^^^^^^^^^^^^^^^^^^   ------ of size hidden
+              |          |
+              |          of size hidden/2
+        "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = tanh(W x[t] + U h[t-1] + W h[t-1])\n  state h: hidden",
+        expect![[r#"
+            error: the matrix `W` takes what is of size input
+             --> my.cell:2:37
+              |
+            2 |   h[t] = tanh(W x[t] + U h[t-1] + W h[t-1])
+              |               -                     ^^^^^^ of size hidden
+              |               |
+              |               of input columns since here
+              |
+              = help: take another matrix, or declare the sizes
+        "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = tanh(W x[t] + W)",
+        expect![[r#"
+        error: `W` is used in two ways
+         --> my.cell:2:24
+          |
+        2 |   h[t] = tanh(W x[t] + W)
+          |               -        ^ here as a vector
+          |               |
+          |               as a matrix here
+          |
+          = help: give one of them another name
+    "#]],
+    );
+}
+
+#[test]
+fn two_definitions() {
+    wrong(
+        "cell a\n  h[t] = W x[t]\n  c[t] = h[t]\n  h[t] = c[t]",
+        expect![[r#"
+        error: `h` is defined twice
+         --> my.cell:4:3
+          |
+        2 |   h[t] = W x[t]
+          |   - first here
+        3 |   c[t] = h[t]
+        4 |   h[t] = c[t]
+          |   ^ here again
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = W x[t]\n  init W = xavier\n  init W = orthogonal",
+        expect![[r#"
+        error: `W` begins in two ways
+         --> my.cell:4:8
+          |
+        3 |   init W = xavier
+          |        - first here
+        4 |   init W = orthogonal
+          |        ^ here again
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = W x[t]\n  pack p = W\n  pack q = W",
+        expect![[r#"
+        error: `W` is packed twice
+         --> my.cell:4:12
+          |
+        3 |   pack p = W
+          |            - first here
+        4 |   pack q = W
+          |            ^ here again
+    "#]],
+    );
+}
+
+#[test]
+fn a_declaration_of_what_nothing_reads() {
+    wrong(
+        "cell a\n  h[t] = W_x x[t]\n  param W_h: [hidden, input]",
+        expect![[r#"
+        error: nothing reads the parameter `W_h`
+         --> my.cell:3:9
+          |
+        3 |   param W_h: [hidden, input]
+          |         ^^^ not in any equation
+          |
+          = help: did you mean `W_x`?
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = W x[t]\n  const beta = 1",
+        expect![[r#"
+        error: nothing reads the constant `beta`
+         --> my.cell:3:9
+          |
+        3 |   const beta = 1
+          |         ^^^^ not in any equation
+          |
+          = help: take the line out, or use the name in an equation
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = W x[t]\n  init b = 0",
+        expect![[r#"
+            error: nothing reads the parameter `b`
+             --> my.cell:3:8
+              |
+            3 |   init b = 0
+              |        ^ not in any equation
+              |
+              = help: take the line out, or use the name in an equation
+        "#]],
+    );
+}
+
+#[test]
+fn a_reserved_name() {
+    wrong(
+        "cell a\n  t[t] = W x[t]",
+        expect![[r#"
+        error: `t` is reserved
+         --> my.cell:2:3
+          |
+        2 |   t[t] = W x[t]
+          |   ^ it is the number of the step
+          |
+          = help: give it another name
+    "#]],
+    );
+    wrong(
+        "cell a\n  output[t] = W x[t]",
+        expect![[r#"
+            error: `output` is reserved
+             --> my.cell:2:3
+              |
+            2 |   output[t] = W x[t]
+              |   ^^^^^^ it is a word of the language
+              |
+              = help: give it another name
+        "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = W x[t] + x",
+        expect![[r#"
+        error: `x` is reserved
+         --> my.cell:2:19
+          |
+        2 |   h[t] = W x[t] + x
+          |                   ^ it is the input, `x[t]`
+          |
+          = help: write `x[t]`
+    "#]],
+    );
+    wrong(
+        "cell a\n  const tanh = 1\n  h[t] = W x[t]",
+        expect![[r#"
+        error: `tanh` is reserved
+         --> my.cell:2:9
+          |
+        2 |   const tanh = 1
+          |         ^^^^ it is a function
+          |
+          = help: give it another name
+    "#]],
+    );
+}
+
+#[test]
+fn several_faults_at_once() {
+    wrong(
+        "cell a\n  f[t] = sigmoid(W_f x[t] + U_f c[t-1]\n  g[t] == tanh(x[t])\n  h[t] = f[t] * h[t-1]\n  init = 1",
+        expect![[r#"
+            error: only a matrix stands before what it is multiplied by
+             --> my.cell:2:33
+              |
+            2 |   f[t] = sigmoid(W_f x[t] + U_f c[t-1]
+              |                                 ^^^^^^ not the name of a parameter
+            3 |   g[t] == tanh(x[t])
+              |   ---- multiplied by this
+              |
+              = help: a line ends between the two: is a `)` missing before it, or a `=` behind it?
+
+            error: `=` stands where the name of a parameter was expected
+             --> my.cell:5:8
+              |
+            5 |   init = 1
+              |        ^ expected the name of a parameter
+        "#]],
+    );
+    wrong(
+        "cell a\n  f[t] = sgmoid(W_f x[t] + U_f c[t-1])\n  h[t] = g[t] * f[t]\n  init b_f = 1",
+        expect![[r#"
+            error: there is no function `sgmoid`
+             --> my.cell:2:10
+              |
+            2 |   f[t] = sgmoid(W_f x[t] + U_f c[t-1])
+              |          ^^^^^^ unknown
+              |
+              = help: did you mean `sigmoid`? A matrix of this name needs `param sgmoid: [rows, columns]`.
+
+            error: the state `c` is never assigned
+             --> my.cell:2:32
+              |
+            2 |   f[t] = sgmoid(W_f x[t] + U_f c[t-1])
+              |                                ^^^^^^ read here
+              |
+              = help: write an equation `c[t] = …`
+
+            error: no equation makes `g`
+             --> my.cell:3:10
+              |
+            3 |   h[t] = g[t] * f[t]
+              |          ^^^^ read here
+              |
+              = help: write an equation `g[t] = …`
+
+            error: nothing reads the parameter `b_f`
+             --> my.cell:4:8
+              |
+            4 |   init b_f = 1
+              |        ^^^ not in any equation
+              |
+              = help: did you mean `W_f`?
+        "#]],
+    );
+}
+
+#[test]
+fn a_time_that_is_none() {
+    wrong(
+        "cell a\n  h[t] = tanh(W x[t] + U h[0])",
+        expect![[r#"
+        error: the initial state `h[0]` is not read by its number
+         --> my.cell:2:28
+          |
+        2 |   h[t] = tanh(W x[t] + U h[0])
+          |                            ^ expected `t` or `t-1`
+          |
+          = help: it is read as `h[t-1]` at step 1; to keep it, write `h_0[t] = where(t == 1, h[t-1], h_0[t-1])` and read `h_0[t]`
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = tanh(W x[t] + U h[t+1])",
+        expect![[r#"
+        error: a time is `t`, or `t-1` and further back
+         --> my.cell:2:28
+          |
+        2 |   h[t] = tanh(W x[t] + U h[t+1])
+          |                            ^^ expected `t` or `t-1`
+          |
+          = help: the value before the first step is read as `[t-1]` at step 1
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = tanh(W x[t] + U h)",
+        expect![[r#"
+        error: `h` has no time here
+         --> my.cell:2:26
+          |
+        2 |   h[t] = tanh(W x[t] + U h)
+          |                          ^ a sequence
+          |
+          = help: write `h[t]`, or `h[t-1]` for the step before
+    "#]],
+    );
+    wrong(
+        "cell a\n  h = tanh(W x[t])",
+        expect![[r#"
+        error: `h` has no time
+         --> my.cell:2:3
+          |
+        2 |   h = tanh(W x[t])
+          |   ^ expected `[t]` behind it
+          |
+          = help: write `h[t] = …`; a parameter needs no equation, and a number is `const h = …`
+    "#]],
+    );
+}
+
+#[test]
+fn functions_of_the_file() {
+    wrong(
+        "cell a\n  fn f(a) = a * f(a)\n  h[t] = f(W x[t])",
+        expect![[r#"
+        error: `f` calls itself
+         --> my.cell:2:17
+          |
+        2 |   fn f(a) = a * f(a)
+          |      -          ^ called here
+          |      |
+          |      defined here
+          |
+          = help: a function is notation for an expression; what repeats is written as a sequence
+    "#]],
+    );
+    wrong(
+        "cell a\n  fn f(a) = g(a)\n  fn g(a) = tanh(a)\n  h[t] = f(W x[t])",
+        expect![[r#"
+        error: `g` is called above its definition
+         --> my.cell:2:13
+          |
+        2 |   fn f(a) = g(a)
+          |             ^ called in a function here
+        3 |   fn g(a) = tanh(a)
+          |      - defined here
+          |
+          = help: put the called function first
+    "#]],
+    );
+    wrong(
+        "cell a\n  fn f(a, b) = a + a\n  h[t] = f(W x[t])",
+        expect![[r#"
+        error: nothing reads the argument `b` of `f`
+         --> my.cell:2:11
+          |
+        2 |   fn f(a, b) = a + a
+          |           ^ not in the function
+          |
+          = help: take it out, here and where the function is called
+
+        error: `f` takes 2 arguments
+         --> my.cell:3:10
+          |
+        2 |   fn f(a, b) = a + a
+          |      - defined here
+        3 |   h[t] = f(W x[t])
+          |          ^^^^^^^^^ 1 given
+    "#]],
+    );
+    wrong(
+        "cell a\n  fn f(a) = a[t-1]\n  h[t] = f(W x[t])",
+        expect![[r#"
+        error: the argument `a` has no time of its own
+         --> my.cell:2:13
+          |
+        2 |   fn f(a) = a[t-1]
+          |             ^^^^^^ an argument
+          |
+          = help: write `a`; the time stands where the function is called
+    "#]],
+    );
+    wrong(
+        "cell a\n  fn f(V, a) = V a\n  h[t] = f(x[t], x[t])",
+        expect![[r#"
+        error: the argument `V` is a matrix, and is not given one
+         --> my.cell:3:12
+          |
+        2 |   fn f(V, a) = V a
+          |                - stands before what it is multiplied by
+        3 |   h[t] = f(x[t], x[t])
+          |            ^^^^ not the name of a parameter
+    "#]],
+    );
+    wrong(
+        "cell a\n  fn f(a) = a + a\n  h[t] = W x[t]",
+        expect![[r#"
+        error: nothing calls the function `f`
+         --> my.cell:2:6
+          |
+        2 |   fn f(a) = a + a
+          |      ^ not in any equation
+          |
+          = help: take the line out, or call it in an equation
+    "#]],
+    );
+    wrong(
+        "cell a\n  fn both(a, b) = a + b\n  h[t] = tanh(both(W x[t], x[t]))\n  state h: hidden",
+        expect![[r#"
+            error: sizes differ: hidden and input
+             --> my.cell:3:3
+              |
+            3 |   h[t] = tanh(both(W x[t], x[t]))
+              |   ^      ------------------------ of size input
+              |   |
+              |   of size hidden
+        "#]],
+    );
+}
+
+#[test]
+fn values_and_packs() {
+    wrong(
+        "cell a\n  h[t] = W x[t] + b\n  init W = he",
+        expect![[r#"
+            error: there is no initialiser `he`
+             --> my.cell:3:12
+              |
+            3 |   init W = he
+              |            ^^ how a parameter begins
+              |
+              = help: write a number, or one of `uniform:BOUND` (BOUND > 0), `uniform:LOW:HIGH`, `log-uniform:LOW:HIGH` (0 < LOW < HIGH), `chrono:STEPS` (STEPS > 2), `normal:STD` (STD > 0), `xavier[:GAIN]`, `orthogonal[:GAIN]`, `identity[:SCALE]`, `constant:VALUE`, `zeros`
+        "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = W x[t] + b\n  init b = orthogonal",
+        expect![[r#"
+        error: `b` is no matrix and cannot begin as `orthogonal:1`
+         --> my.cell:3:8
+          |
+        2 |   h[t] = W x[t] + b
+          |                   - read as a vector
+        3 |   init b = orthogonal
+          |        ^ begins as a matrix
+          |
+          = help: write a number, or `uniform:…` or `normal:…`
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = W x[t] + U h[t-1]\n  pack p = W U",
+        expect![[r#"
+        error: `p` cannot be packed
+         --> my.cell:3:14
+          |
+        3 |   pack p = W U
+          |            - ^ of other columns
+          |            |
+          |            than this
+          |
+          = help: a pack stacks matrices of the same columns, or vectors
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = W x[t] + U h[t-1] + V h[t-1]\n  pack V = W",
+        expect![[r#"
+        error: `V` is a pack and a parameter
+         --> my.cell:3:8
+          |
+        2 |   h[t] = W x[t] + U h[t-1] + V h[t-1]
+          |                              - the parameter
+        3 |   pack V = W
+          |        ^ the pack
+          |
+          = help: both would be stored under one name: give the pack another
+    "#]],
+    );
+}
+
+#[test]
+fn outputs() {
+    wrong(
+        "cell a\n  y[t] = W x[t]",
+        expect![[r#"
+        error: no equation makes the output `h`
+         --> my.cell:1:6
+          |
+        1 | cell a
+          |      ^ in this cell
+          |
+          = help: name another output, as in `output y`
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = tanh(x[t] + U h[t-1])",
+        expect![[r#"
+        error: the output `h` has a size that depends on the input
+         --> my.cell:2:3
+          |
+        2 |   h[t] = tanh(x[t] + U h[t-1])
+          |   ^ of size [input]
+          |
+          = help: write `require input = hidden`, or bring the input to another size, as in `W x[t]`
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = W x[t]\n  output z",
+        expect![[r#"
+            error: no equation makes `z`
+             --> my.cell:3:10
+              |
+            3 |   output z
+              |          ^ not in any equation
+              |
+              = help: take the line out, or use the name in an equation
+        "#]],
+    );
+}
+
+#[test]
+fn truths_and_numbers() {
+    wrong(
+        "cell a\n  h[t] = where(W x[t], 1, 0)",
+        expect![[r#"
+        error: `where` chooses by a comparison
+         --> my.cell:2:16
+          |
+        2 |   h[t] = where(W x[t], 1, 0)
+          |                ^^^^^^ not one
+          |
+          = help: write `where(a > 0, …, …)`
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = W x[t] + (x[t] > 0)",
+        expect![[r#"
+        error: a comparison is true or false, not a number
+         --> my.cell:2:19
+          |
+        2 |   h[t] = W x[t] + (x[t] > 0)
+          |                   ^^^^^^^^^^ a comparison
+          |
+          = help: write `where(…, 1, 0)` to make it a number
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = W 2",
+        expect![[r#"
+            error: the matrix `W` is multiplied by a scalar
+             --> my.cell:2:12
+              |
+            2 |   h[t] = W 2
+              |            ^ one number a sample
+              |
+              = help: `W * a` is for a vector `W`
+        "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = x[t] W",
+        expect![[r#"
+        error: only a matrix stands before what it is multiplied by
+         --> my.cell:2:10
+          |
+        2 |   h[t] = x[t] W
+          |          ^^^^ - multiplied by this
+          |          |
+          |          not the name of a parameter
+          |
+          = help: write `*` for the product element by element
+    "#]],
+    );
+}

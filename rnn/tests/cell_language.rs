@@ -1,0 +1,146 @@
+//! What the language's forms mean: against the same cell written without them.
+
+use autograd::{Builder, Point, eval};
+use ndarray::{ArrayD, IxDyn, arr2};
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus as Rng;
+use rnn::equations::EquationCell;
+use rnn::init::Init;
+use rnn::{Cell, Layers, Start};
+
+const SIZES: (usize, usize) = (3, 4);
+
+fn read(text: &str) -> EquationCell {
+    EquationCell::read(text, "my.cell").unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+fn random(shape: &[usize], rng: &mut Rng) -> ArrayD<f64> {
+    ArrayD::from_shape_simple_fn(IxDyn(shape), || rng.random_range(-1.0..1.0))
+}
+
+/// Outputs over four steps for two sequences, the second of two steps: all numbers follow from the seed.
+fn run(text: &str) -> ArrayD<f64> {
+    let (g, mut rng) = (Builder::new(), Rng::seed_from_u64(1));
+    let net = Layers::new(read(text), SIZES.0, SIZES.1);
+    let weights = net.declare(&g, "");
+    let x = g.input("x", [4, 2, SIZES.0]);
+    let lengths = g.index_input("lengths", [2, 1], 5);
+    let start: Vec<_> =
+        net.states().iter().map(|s| g.input(&format!("{}0", s.name), [s.lanes(), 2, s.size])).collect();
+    let mut point = Point::new().with(x, random(&[4, 2, SIZES.0], &mut rng));
+    point.set(lengths, autograd::Value::Index(arr2(&[[4], [2]]).into_dyn()));
+    let mut named: Vec<_> = weights[0].iter().collect();
+    named.sort_by_key(|(name, _)| (*name).to_string());
+    for (_, w) in named {
+        point.set(w, random(&w.shape(), &mut rng));
+    }
+    // All states of one name begin alike, whatever other states there are.
+    for (i, s) in start.iter().enumerate() {
+        let value = 0.1 * (i as f64 + 1.0);
+        point.set(*s, ArrayD::from_elem(IxDyn(&s.shape()), value));
+    }
+    let output = net.unroll(&g, &weights, x, Some(lengths), &Start::From(start)).output();
+    let graph = g.graph().unwrap();
+    eval(&graph, &point, &[output.id()]).unwrap().remove(0).into_float()
+}
+
+#[track_caller]
+fn same(one: &str, other: &str) {
+    assert_eq!(run(one), run(other));
+}
+
+#[test]
+fn a_call_is_the_body_with_its_arguments() {
+    same(
+        "cell a\n const e = 0.01
+           fn norm(a, b) = b * (a - mean(a)) / sqrt(mean((a - mean(a))^2) + e)
+           fn gate(W, U, b) = sigmoid(norm(W x[t], b) + norm(U h[t-1], b)^2)
+           h[t] = gate(W_f, U_f, b_f) - h[t-1]",
+        "cell a\n p[t] = W_f x[t]\n q[t] = U_f h[t-1]
+           p_n[t] = b_f * (p[t] - mean(p[t])) / sqrt(mean((p[t] - mean(p[t]))^2) + 0.01)
+           q_n[t] = b_f * (q[t] - mean(q[t])) / sqrt(mean((q[t] - mean(q[t]))^2) + 0.01)
+           h[t] = sigmoid(p_n[t] + q_n[t]^2) - h[t-1]",
+    );
+}
+
+/// The product that is an argument is one node, though the body reads it three times.
+#[test]
+fn an_argument_is_one_value() {
+    let products = |text: &str| {
+        let g = Builder::new();
+        let net = Layers::new(read(text), 3, 4);
+        let weights = net.declare(&g, "");
+        net.unroll(&g, &weights, g.input("x", [1, 1, 3]), None, &Start::Zero).output();
+        let graph = g.graph().unwrap();
+        graph.users().at(graph.find("W_l0").unwrap().index()).len()
+    };
+    assert_eq!(products("cell a\n h[t] = W x[t]"), 1);
+    assert_eq!(products("cell a\n fn cube(a) = a * a * a\n h[t] = cube(W x[t])"), 1);
+    assert_eq!(products("cell a\n h[t] = (W x[t]) * (W x[t]) * (W x[t])"), 3);
+}
+
+/// The start is kept by the equation that the message for `h[0]` gives.
+#[test]
+fn the_start_is_kept_where_an_equation_keeps_it() {
+    let kept = run("cell a\n h_0[t] = where(t == 1, h[t-1], h_0[t-1])\n h[t] = tanh(W x[t]) + h_0[t]");
+    // h is the first state, and begins at 0.1.
+    let without = run("cell a\n h[t] = tanh(W x[t]) + 0 * h[t-1]");
+    let live = [[1.0, 1.0], [1.0, 1.0], [1.0, 0.0], [1.0, 0.0]];
+    for ((t, b, i), &h) in kept.view().into_dimensionality::<ndarray::Ix3>().unwrap().indexed_iter() {
+        assert!((h - without[[t, b, i]] - 0.1 * live[t][b]).abs() < 1e-15, "{t} {b} {i}");
+    }
+}
+
+#[test]
+fn raised_digits_are_powers() {
+    same("cell a\n h[t] = (W x[t])² + (2 + h[t-1])⁻¹", "cell a\n h[t] = (W x[t])^2 + 1 / (2 + h[t-1])");
+}
+
+#[test]
+fn several_parameters_and_packs_begin_alike() {
+    let cell = read(
+        "cell a\n h[t] = W x[t] + U h[t-1] + V h[t-1] + b + c\n pack R = U V\n init R W = orthogonal:2\n init b c = 1",
+    );
+    let parts: Vec<_> =
+        cell.weights(3, 4).into_iter().flat_map(|w| w.parts).map(|p| (p.name, p.init)).collect();
+    for (name, init) in parts {
+        let expected = if ["b", "c"].contains(&&*name) {
+            Init::Constant { value: 1.0 }
+        } else {
+            Init::Orthogonal { gain: 2.0 }
+        };
+        assert_eq!(init, Some(expected), "{name}");
+    }
+}
+
+/// Names that the unrolled graph also uses are a cell's own, and are found.
+#[test]
+fn names_of_the_graph_are_free() {
+    let names = ["carried", "cut", "live", "dropped", "joined", "lengths", "stopped", "loss"];
+    let equations = names.map(|n| format!(" {n}[t] = tanh(W_{n} x[t] + {n}[t-1])\n")).concat();
+    let sum = names.map(|n| format!("{n}[t]")).join(" + ");
+    let text = format!("cell a\n{equations} h[t] = {sum}");
+    let g = Builder::new();
+    let net = Layers::new(read(&text), 3, 4).depth(2).bidirectional(true).window(Some(2));
+    let weights = net.declare(&g, "");
+    let x = g.input("x", [4, 2, 3]);
+    let lengths = g.index_input("lengths", [2, 1], 5);
+    net.unroll(&g, &weights, x, Some(lengths), &Start::Zero).output();
+    let graph = g.graph().unwrap();
+    for name in names {
+        let found = g.expr(graph.find(&format!("l1/forward/{name}[2]")).unwrap());
+        assert_eq!(found.shape()[..], [2, 4], "{name}");
+    }
+}
+
+/// A state as wide as the input has another size in the second layer.
+#[test]
+fn states_as_wide_as_the_input_stack() {
+    let text = "cell a\n m[t] = 0.5 * m[t-1] + x[t]\n h[t] = tanh(W m[t])";
+    let g = Builder::new();
+    let net = Layers::new(read(text), 3, 4).depth(2);
+    let weights = net.declare(&g, "");
+    let run = net.unroll(&g, &weights, g.input("x", [3, 2, 3]), None, &Start::Zero);
+    assert_eq!(run.output().shape()[..], [3, 2, 4]);
+    assert!(g.graph().is_ok(), "{:?}", g.graph().err());
+}
