@@ -20,10 +20,20 @@ fn distance(a: &Value<f64>, b: &Value<f64>) -> f64 {
             let scale = b.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
             a.iter().zip(b).fold(0.0, |m, (a, b)| {
                 // Equal infinities and two NaNs are no difference.
-                if a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan() || a == b { m } else { m.max((a - b).abs() / scale) }
+                if a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan() || a == b {
+                    m
+                } else {
+                    m.max((a - b).abs() / scale)
+                }
             })
         }
-        (a, b) => if a == b { 0.0 } else { f64::INFINITY },
+        (a, b) => {
+            if a == b {
+                0.0
+            } else {
+                f64::INFINITY
+            }
+        }
     }
 }
 
@@ -131,7 +141,8 @@ fn the_products_of_an_lstm_are_those_of_a_fused_one() {
     let wrt: Vec<Expr> = g.graph().unwrap().parameters().map(|id| g.expr(id)).collect();
     let outputs: Vec<NodeId> = [loss].into_iter().chain(grad(loss, &wrt)).map(NodeId::from).collect();
     let optimised = Compiler::new().optimise(&g.graph().unwrap(), &outputs).unwrap();
-    let products = optimised.graph.ids().filter(|&id| optimised.graph.node(id).unwrap().op.name() == "matmul").count();
+    let products =
+        optimised.graph.ids().filter(|&id| optimised.graph.node(id).unwrap().op.name() == "matmul").count();
     // Forward: inputs, head, and `steps` of the recurrence. Backward: through the head, the recurrence from step 2 on,
     // and the gradients of the head, the input weights and the recurrent weights.
     assert_eq!(products, 2 + steps + 1 + (steps - 1) + 3);

@@ -31,7 +31,10 @@ fn feed(model: &Model, seed: u64) -> Feed {
 /// Everything that a network is asked for.
 fn outputs(network: &Network) -> Vec<NodeId> {
     let single = [network.loss, network.count];
-    single.into_iter().chain([&network.gradients, &network.outputs, &network.last].into_iter().flatten().copied()).collect()
+    single
+        .into_iter()
+        .chain([&network.gradients, &network.outputs, &network.last].into_iter().flatten().copied())
+        .collect()
 }
 
 fn agrees(model: &Model, mode: Mode, what: &str) {
@@ -52,7 +55,11 @@ fn agrees(model: &Model, mode: Mode, what: &str) {
             let (a, b) = (got.float(), want.float());
             let scale = b.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
             let far = a.iter().zip(b).fold(0.0, |m: f64, (a, b)| m.max((a - b).abs() / scale));
-            assert!(far <= 1e-12, "{what}, {threads} threads: {} differs by {far}", network.graph.name(*id).unwrap());
+            assert!(
+                far <= 1e-12,
+                "{what}, {threads} threads: {} differs by {far}",
+                network.graph.name(*id).unwrap()
+            );
         }
         for _ in 0..5 {
             assert_eq!(executable.run(&point).unwrap(), got, "{what}, {threads} threads");
@@ -105,7 +112,10 @@ fn every_head_and_loss_is_cut_by_rows() {
 
 #[test]
 fn deep_nets_both_directions_carried_and_learned_states_windows_and_dropout_are_cut_by_rows() {
-    let plain = Model { layers: 2, ..model("lstm", Head::EachStep, Loss::CrossEntropy, Input::Embedding { symbols: 6, size: 3 }) };
+    let plain = Model {
+        layers: 2,
+        ..model("lstm", Head::EachStep, Loss::CrossEntropy, Input::Embedding { symbols: 6, size: 3 })
+    };
     let ragged = Mode { train: true, lengths: true, carry: false };
     agrees(&Model { bidirectional: true, ..plain.clone() }, ragged, "both directions");
     agrees(&Model { start: Start::Learned, ..plain.clone() }, ragged, "learned start");

@@ -28,8 +28,12 @@ impl<S: Real> Memory<S> {
         };
         for (value, at) in &plan.constants {
             match &**value {
-                Value::Float(a) => this.arena[*at..][..a.len()].iter_mut().zip(a).for_each(|(y, &x)| *y = S::of(x)),
-                Value::Bool(a) => this.arena[*at..][..a.len()].iter_mut().zip(a).for_each(|(y, &x)| *y = truth(x)),
+                Value::Float(a) => {
+                    this.arena[*at..][..a.len()].iter_mut().zip(a).for_each(|(y, &x)| *y = S::of(x))
+                }
+                Value::Bool(a) => {
+                    this.arena[*at..][..a.len()].iter_mut().zip(a).for_each(|(y, &x)| *y = truth(x))
+                }
                 Value::Index(_) => {}
             }
         }
@@ -174,7 +178,8 @@ fn truth<S: Real>(x: bool) -> S {
 }
 
 fn array<T: Clone>(shape: &[usize], elements: &[T]) -> ArrayD<T> {
-    ArrayD::from_shape_vec(IxDyn(shape), elements.to_vec()).expect("a value has as many elements as its shape")
+    ArrayD::from_shape_vec(IxDyn(shape), elements.to_vec())
+        .expect("a value has as many elements as its shape")
 }
 
 fn view<'a, S>(arena: &'a [S], shape: &[usize], place: &Place) -> ArrayViewD<'a, S> {
@@ -184,7 +189,8 @@ fn view<'a, S>(arena: &'a [S], shape: &[usize], place: &Place) -> ArrayViewD<'a,
 
 fn view_mut<'a, S>(arena: &'a mut [S], shape: &[usize], place: &Place) -> ArrayViewMutD<'a, S> {
     let shape = IxDyn(shape).strides(IxDyn(&place.strides));
-    ArrayViewMutD::from_shape(shape, &mut arena[place.offset..]).expect("what is written does not overlap itself")
+    ArrayViewMutD::from_shape(shape, &mut arena[place.offset..])
+        .expect("what is written does not overlap itself")
 }
 
 fn value<S: Real>(arena: &[S], ty: &Type, place: &Place) -> Value<S> {

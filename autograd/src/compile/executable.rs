@@ -3,8 +3,8 @@
 use super::PassReport;
 use super::exec::Memory;
 use super::plan::{Given, Plan, Step};
-use super::program::Sources;
 use super::pool::{Signal, Task, give};
+use super::program::Sources;
 use super::split::Label;
 use crate::error::Error;
 use crate::eval::Point;
@@ -51,7 +51,9 @@ impl<S: Real> View<'_, S> {
         };
         let same = matches!(
             (self, ty.kind),
-            (Self::Float(_), Kind::Float) | (Self::Index(_), Kind::Index { .. }) | (Self::Bool(_), Kind::Bool)
+            (Self::Float(_), Kind::Float)
+                | (Self::Index(_), Kind::Index { .. })
+                | (Self::Bool(_), Kind::Bool)
         );
         if !same || shape != &ty.shape[..] {
             return Err(format!("it needs {ty}, and was given {} of {kind}", crate::Shape::from(shape)));
@@ -59,7 +61,10 @@ impl<S: Real> View<'_, S> {
         if let (Self::Index(a), Kind::Index { below }) = (self, ty.kind)
             && let Some((at, i)) = a.indexed_iter().find(|&(_, &i)| i >= below)
         {
-            return Err(format!("the index {i} at {} is not in 0..{below}", crate::Shape::from(ndarray::Dimension::slice(&at))));
+            return Err(format!(
+                "the index {i} at {} is not in 0..{below}",
+                crate::Shape::from(ndarray::Dimension::slice(&at))
+            ));
         }
         Ok(())
     }
@@ -182,13 +187,17 @@ impl<S: Real> Executable<S> {
     /// As [`Executable::run`]; if there is not one array of real numbers and of the right shape for each output.
     pub fn call(&self, inputs: &[(NodeId, View<S>)], outputs: &mut [ArrayViewMutD<S>]) -> Result<(), Error> {
         let fits = outputs.len() == self.outputs.len()
-            && outputs.iter().zip(&self.outputs).all(|(a, (ty, _))| ty.kind == Kind::Float && *a.shape() == *ty.shape);
+            && outputs
+                .iter()
+                .zip(&self.outputs)
+                .all(|(a, (ty, _))| ty.kind == Kind::Float && *a.shape() == *ty.shape);
         if !fits {
             let types: Vec<String> = self.outputs.iter().map(|(ty, _)| ty.to_string()).collect();
             let reason = format!("the outputs are {}, each into an array of real numbers", types.join(", "));
             return Err(Error::Value { node: "the outputs".into(), reason });
         }
-        let set = self.execute(&|id| inputs.iter().find(|(known, _)| *known == id).map(|(_, view)| view.clone()))?;
+        let set =
+            self.execute(&|id| inputs.iter().find(|(known, _)| *known == id).map(|(_, view)| view.clone()))?;
         for (i, to) in outputs.iter_mut().enumerate() {
             self.read(&set, i, to.view_mut());
         }
@@ -357,7 +366,12 @@ impl<S: Real> Executable<S> {
                     })
                 })
                 .collect(),
-            met: self.met.iter().flat_map(|(before, _)| before.outputs.iter()).map(|(ty, _)| ArrayD::from_elem(&*ty.shape, S::ZERO)).collect(),
+            met: self
+                .met
+                .iter()
+                .flat_map(|(before, _)| before.outputs.iter())
+                .map(|(ty, _)| ArrayD::from_elem(&*ty.shape, S::ZERO))
+                .collect(),
         })
     }
 

@@ -59,13 +59,31 @@ fn narrow(index: usize) -> u32 {
 fn is_pointwise(op: &Op) -> bool {
     matches!(
         op,
-        Op::Neg(_) | Op::Exp(_) | Op::Ln(_) | Op::Sqrt(_) | Op::Tanh(_) | Op::Sigmoid(_) | Op::Relu(_)
-            | Op::Softplus(_) | Op::Abs(_) | Op::Sin(_) | Op::Cos(_) | Op::Reciprocal(_) | Op::Powi(_)
-            | Op::StopGradient(_) | Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Div(_) | Op::Modulo(_)
-            | Op::Max(_) | Op::Min(_) | Op::Compare(_) | Op::Select(_)
+        Op::Neg(_)
+            | Op::Exp(_)
+            | Op::Ln(_)
+            | Op::Sqrt(_)
+            | Op::Tanh(_)
+            | Op::Sigmoid(_)
+            | Op::Relu(_)
+            | Op::Softplus(_)
+            | Op::Abs(_)
+            | Op::Sin(_)
+            | Op::Cos(_)
+            | Op::Reciprocal(_)
+            | Op::Powi(_)
+            | Op::StopGradient(_)
+            | Op::Add(_)
+            | Op::Sub(_)
+            | Op::Mul(_)
+            | Op::Div(_)
+            | Op::Modulo(_)
+            | Op::Max(_)
+            | Op::Min(_)
+            | Op::Compare(_)
+            | Op::Select(_)
     )
 }
-
 
 /// How a graph is made ready: which passes run over it.
 #[derive(Clone, Debug)]
@@ -121,7 +139,11 @@ impl Compiler {
     ///
     /// # Errors
     /// If a handle belongs to another graph.
-    pub fn optimise(&self, graph: &Arc<Graph>, outputs: &[impl Into<NodeId> + Copy]) -> Result<Optimised, Error> {
+    pub fn optimise(
+        &self,
+        graph: &Arc<Graph>,
+        outputs: &[impl Into<NodeId> + Copy],
+    ) -> Result<Optimised, Error> {
         let (program, passes) = self.run(Program::new(graph, &positions(graph, outputs)?));
         let (graph, outputs) = program.into_graph();
         Ok(Optimised { graph: Arc::new(graph), outputs, passes })

@@ -115,7 +115,14 @@ impl Program {
                         // Writing to a string cannot fail.
                         let _ = write!(name, " ×{}", others.len() + 1);
                     }
-                    Origin { layer: None, name: Some(name.into()), step: None, ordinal: 0, role: Role::Forward, place }
+                    Origin {
+                        layer: None,
+                        name: Some(name.into()),
+                        step: None,
+                        ordinal: 0,
+                        role: Role::Forward,
+                        place,
+                    }
                 }
             };
             self.graph.rename(v, origin);

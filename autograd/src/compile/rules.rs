@@ -6,7 +6,9 @@
 
 use super::program::NONE;
 use super::writer::Writer;
-use crate::ops::{Add, At, Axes, Broadcast, Concat, Leaf, MatMul, Op, ReduceSum, Reshape, Slice, Stack, Transpose};
+use crate::ops::{
+    Add, At, Axes, Broadcast, Concat, Leaf, MatMul, Op, ReduceSum, Reshape, Slice, Stack, Transpose,
+};
 use crate::shape::{Kind, Shape};
 use crate::value::Value;
 use smallvec::{SmallVec, smallvec};
@@ -193,7 +195,8 @@ fn slice_concat(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
 
 /// Where the slice goes along a repeated axis.
 fn slice_broadcast(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
-    let (&Op::Slice(Slice { axis, start, end }), Op::Broadcast(Broadcast { shape })) = (op, w.op(x[0])) else {
+    let (&Op::Slice(Slice { axis, start, end }), Op::Broadcast(Broadcast { shape })) = (op, w.op(x[0]))
+    else {
         return None;
     };
     let (shape, inner) = (shape.resized(axis, end - start), w.operands(x[0])[0]);
@@ -430,7 +433,8 @@ fn sum_single(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     let Op::ReduceSum(ReduceSum(axes)) = op else { return None };
     let shape = Shape::from(w.shape(x[0]));
     axes.iter().all(|axis| shape[axis] == 1).then(|| {
-        let rest = shape.iter().enumerate().filter(|&(i, _)| axes.iter().all(|axis| axis != i)).map(|(_, &n)| n);
+        let rest =
+            shape.iter().enumerate().filter(|&(i, _)| axes.iter().all(|axis| axis != i)).map(|(_, &n)| n);
         w.add(Reshape { shape: rest.collect() }, x)
     })
 }

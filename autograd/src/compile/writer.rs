@@ -199,7 +199,9 @@ impl Writer {
         let types: SmallVec<[Type; 4]> = operands.iter().map(|&x| self.ty(x).clone()).collect();
         let operator = op.operator().expect("leaves bring their type");
         // What was written before had types that fit, and rewrites keep to the shape rules.
-        operator.infer(&types).unwrap_or_else(|why| panic!("a rewrite made {} of {types:?}: {why}", op.name()))
+        operator
+            .infer(&types)
+            .unwrap_or_else(|why| panic!("a rewrite made {} of {types:?}: {why}", op.name()))
     }
 
     /// The type of a node that has been written.

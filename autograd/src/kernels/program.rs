@@ -64,8 +64,20 @@ impl Code {
     pub fn arity(self) -> usize {
         match self {
             Self::Load | Self::Store => 0,
-            Self::Neg | Self::Exp | Self::Ln | Self::Sqrt | Self::Tanh | Self::Sigmoid | Self::Relu | Self::Softplus
-            | Self::Abs | Self::Sin | Self::Cos | Self::Reciprocal | Self::Powi(_) | Self::Affine => 1,
+            Self::Neg
+            | Self::Exp
+            | Self::Ln
+            | Self::Sqrt
+            | Self::Tanh
+            | Self::Sigmoid
+            | Self::Relu
+            | Self::Softplus
+            | Self::Abs
+            | Self::Sin
+            | Self::Cos
+            | Self::Reciprocal
+            | Self::Powi(_)
+            | Self::Affine => 1,
             Self::Select | Self::MulAdd => 3,
             _ => 2,
         }
@@ -114,7 +126,13 @@ fn apart(strides: &[[usize; 2]], slot: u16, columns: usize) -> [usize; 2] {
 
 /// Computes `n` elements without gaps.
 #[inline(always)]
-fn element<S: Real, M: Machine>(it: &Instruction<S>, arena: &mut [S], out: usize, places: [usize; 3], n: usize) {
+fn element<S: Real, M: Machine>(
+    it: &Instruction<S>,
+    arena: &mut [S],
+    out: usize,
+    places: [usize; 3],
+    n: usize,
+) {
     let (y, rest) = Rest::around(arena, out, n);
     let arity = it.code.arity();
     let a = rest.at(places[0], n);
@@ -181,7 +199,13 @@ impl<'a, S> Rest<'a, S> {
 }
 
 /// A strip from places with strides.
-fn load<S: Real>(arena: &mut [S], to: usize, from: usize, [rows, columns]: [usize; 2], [row, column]: [usize; 2]) {
+fn load<S: Real>(
+    arena: &mut [S],
+    to: usize,
+    from: usize,
+    [rows, columns]: [usize; 2],
+    [row, column]: [usize; 2],
+) {
     if (row, column) == (0, 0) {
         let x = arena[from];
         return arena[to..to + rows * columns].fill(x);
@@ -200,7 +224,13 @@ fn load<S: Real>(arena: &mut [S], to: usize, from: usize, [rows, columns]: [usiz
 }
 
 /// A strip to places with strides.
-fn store<S: Real>(arena: &mut [S], to: usize, from: usize, [rows, columns]: [usize; 2], [row, column]: [usize; 2]) {
+fn store<S: Real>(
+    arena: &mut [S],
+    to: usize,
+    from: usize,
+    [rows, columns]: [usize; 2],
+    [row, column]: [usize; 2],
+) {
     for i in 0..rows {
         let (to, from) = (to + i * row, from + i * columns);
         if column == 1 {

@@ -53,24 +53,24 @@ macro_rules! powers {
         /// `y = aⁿ`, by repeated squaring
         #[inline(always)]
         pub fn powi<S: Real, M: Machine>(y: &mut [S], a: &[S], n: i32) {
-        assert_eq!(a.len(), y.len(), "the strips differ in length");
-        for (y, a) in y.chunks_mut(super::BLOCK).zip(a.chunks(super::BLOCK)) {
-            let (mut square, mut power) = ([S::ONE; super::BLOCK], [S::ONE; super::BLOCK]);
-            square[..a.len()].copy_from_slice(a);
-            let mut left = n.unsigned_abs();
-            while left > 0 {
-                for (power, square) in power.iter_mut().zip(&mut square) {
-                    *power = if left % 2 == 1 { *power * *square } else { *power };
-                    *square = *square * *square;
+            assert_eq!(a.len(), y.len(), "the strips differ in length");
+            for (y, a) in y.chunks_mut(super::BLOCK).zip(a.chunks(super::BLOCK)) {
+                let (mut square, mut power) = ([S::ONE; super::BLOCK], [S::ONE; super::BLOCK]);
+                square[..a.len()].copy_from_slice(a);
+                let mut left = n.unsigned_abs();
+                while left > 0 {
+                    for (power, square) in power.iter_mut().zip(&mut square) {
+                        *power = if left % 2 == 1 { *power * *square } else { *power };
+                        *square = *square * *square;
+                    }
+                    left /= 2;
                 }
-                left /= 2;
+                if n < 0 {
+                    power.iter_mut().for_each(|y| *y = S::ONE / *y);
+                }
+                y.copy_from_slice(&power[..y.len()]);
             }
-            if n < 0 {
-                power.iter_mut().for_each(|y| *y = S::ONE / *y);
-            }
-            y.copy_from_slice(&power[..y.len()]);
         }
-    }
     };
 }
 

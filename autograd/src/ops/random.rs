@@ -100,8 +100,12 @@ impl Operator for DropoutMask {
         format!("rate={} stream={}", self.rate, self.stream)
     }
     fn sample(s: &mut Sampler) -> Sample<Self> {
-        let op =
-            Self { shape: s.shape(0..4), rate: s.choice(&[0.0, 0.3, 0.5]), stream: s.below(0..9) as u64, part: None };
+        let op = Self {
+            shape: s.shape(0..4),
+            rate: s.choice(&[0.0, 0.3, 0.5]),
+            stream: s.below(0..9) as u64,
+            part: None,
+        };
         Sample::new(op, [s.index([], 1 << 20)])
     }
 }

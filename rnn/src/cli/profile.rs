@@ -92,7 +92,8 @@ impl Args {
         let mut out = anstream::stdout().lock();
         if self.json {
             let case = self.case.as_deref().unwrap_or(&self.cell);
-            let line = Line { case, peer: "rnn", threads: self.threads, timing, bytes: ready.executable.bytes() };
+            let line =
+                Line { case, peer: "rnn", threads: self.threads, timing, bytes: ready.executable.bytes() };
             writeln!(out, "{}", serde_json::to_string(&line)?)?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -109,7 +110,11 @@ impl Args {
             writeln!(out, "  {FAINT}the batch is not shared out: {why}{FAINT:#}")?;
         }
         let Timing { first_s, median_ms, min_ms, runs } = &timing;
-        writeln!(out, "  median {median_ms:.3} ms, best {min_ms:.3} ms of {runs} runs; first gradient after {:.0} ms", first_s * 1e3)?;
+        writeln!(
+            out,
+            "  median {median_ms:.3} ms, best {min_ms:.3} ms of {runs} runs; first gradient after {:.0} ms",
+            first_s * 1e3
+        )?;
         writeln!(out, "  {:.1} MB of memory", ready.executable.bytes() as f64 / 1e6)?;
         table(&mut out, &ready)?;
         if self.passes {
@@ -132,8 +137,17 @@ fn table(out: &mut impl Write, ready: &Prepared) -> Result<(), Box<dyn std::erro
     }
     writeln!(out, "\n{TITLE}by kind of step{TITLE:#}, one share alone")?;
     for (what, (seconds, steps, work)) in sorted(kinds, |x| x.0) {
-        let rate = if work > 0 { format!("{:7.1} GFLOP/s", 2.0 * work as f64 / seconds / 1e9) } else { String::new() };
-        writeln!(out, "  {what:14} {:8.1} µs {:5.1} %  {steps:5} steps {rate}", seconds * 1e6, 100.0 * seconds / total)?;
+        let rate = if work > 0 {
+            format!("{:7.1} GFLOP/s", 2.0 * work as f64 / seconds / 1e9)
+        } else {
+            String::new()
+        };
+        writeln!(
+            out,
+            "  {what:14} {:8.1} µs {:5.1} %  {steps:5} steps {rate}",
+            seconds * 1e6,
+            100.0 * seconds / total
+        )?;
     }
     let mut origins: BTreeMap<String, f64> = BTreeMap::new();
     for time in &times {
@@ -163,7 +177,8 @@ fn shares(ready: &Prepared, time: &StepTime) -> Vec<(String, f64)> {
             Role::Forward => (node.origin.clone(), false),
             Role::Adjoint { of, .. } | Role::Backward { of, .. } => {
                 let of = ready.network.graph.ids().nth(of as usize);
-                let origin = of.and_then(|of| ready.network.graph.node(of).ok()).map(|node| node.origin.clone());
+                let origin =
+                    of.and_then(|of| ready.network.graph.node(of).ok()).map(|node| node.origin.clone());
                 (origin.unwrap_or_else(|| node.origin.clone()), true)
             }
         };
@@ -185,7 +200,10 @@ fn passes(
     seconds: f64,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let all = work.prepare(compiler)?;
-    writeln!(out, "\n{TITLE}passes{TITLE:#}: nodes before and after, and the time without the pass, as a multiple")?;
+    writeln!(
+        out,
+        "\n{TITLE}passes{TITLE:#}: nodes before and after, and the time without the pass, as a multiple"
+    )?;
     for report in all.executable.passes() {
         let without = work.prepare(&Compiler::new().without(report.name).threads(threads))?;
         // Side by side, so that a busy moment meets both.
@@ -194,7 +212,14 @@ fn passes(
             with = with.min(all.time(seconds / 8.0)?.min_ms);
             less = less.min(without.time(seconds / 8.0)?.min_ms);
         }
-        writeln!(out, "  {:12} {:6} → {:6}   × {:.2}", report.name, report.before, report.after, less / with)?;
+        writeln!(
+            out,
+            "  {:12} {:6} → {:6}   × {:.2}",
+            report.name,
+            report.before,
+            report.after,
+            less / with
+        )?;
         for (rule, times) in &report.rules {
             writeln!(out, "    {FAINT}{rule}  ×{times}{FAINT:#}")?;
         }

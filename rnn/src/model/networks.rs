@@ -87,12 +87,11 @@ impl Networks {
     /// If it cannot be built.
     pub fn network(&mut self, steps: usize, batch: usize, train: bool) -> Result<Arc<Compiled>, StepError> {
         let size = (steps, batch, train);
-        let network = match self.made.iter().position(|(made, _)| *made == size) {
-            Some(place) => self.made.remove(place).1,
-            None => {
-                let network = self.model.network(steps, batch, Mode { train, ..self.mode })?;
-                Arc::new(Compiled::new(network, self.threads)?)
-            }
+        let network = if let Some(place) = self.made.iter().position(|(made, _)| *made == size) {
+            self.made.remove(place).1
+        } else {
+            let network = self.model.network(steps, batch, Mode { train, ..self.mode })?;
+            Arc::new(Compiled::new(network, self.threads)?)
         };
         if self.made.len() == KEPT {
             self.made.remove(0);

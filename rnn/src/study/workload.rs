@@ -97,7 +97,8 @@ impl Workload {
         let parameters = model.first_parameters(1)?;
         let start = Instant::now();
         let network = model.network(self.steps, self.batch, Mode { train: true, ..Mode::default() })?;
-        let outputs: Vec<NodeId> = [network.loss].into_iter().chain(network.gradients.iter().copied()).collect();
+        let outputs: Vec<NodeId> =
+            [network.loss].into_iter().chain(network.gradients.iter().copied()).collect();
         let executable = compiler.compile(&network.graph, &outputs)?;
         let built = start.elapsed();
         let mut point = Point::new();
@@ -113,9 +114,13 @@ impl Workload {
             (k * 0.618_033_988_749_894_9_f64).fract()
         };
         #[allow(clippy::cast_possible_truncation)] // single precision is what is timed
-        let x = ArrayD::from_shape_simple_fn(vec![self.steps, self.batch, self.input], || (2.0 * next() - 1.0) as f32);
+        let x = ArrayD::from_shape_simple_fn(vec![self.steps, self.batch, self.input], || {
+            (2.0 * next() - 1.0) as f32
+        });
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a class below `classes`
-        let y = ArrayD::from_shape_simple_fn(vec![self.steps, self.batch], || (next() * self.classes as f64) as usize);
+        let y = ArrayD::from_shape_simple_fn(vec![self.steps, self.batch], || {
+            (next() * self.classes as f64) as usize
+        });
         point.set(network.x, x);
         point.set(network.y, Value::<f32>::Index(y));
         Ok(Prepared { network, executable, point, built })

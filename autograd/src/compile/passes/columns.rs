@@ -15,7 +15,8 @@ pub(in super::super) struct Columns {
 impl Columns {
     pub fn new(p: &Program) -> Self {
         let concats = |axis: usize| {
-            (0..p.graph.len()).filter(move |&v| p.graph.at(v).op == Op::Concat(Concat { axis }) && p.shape(v).len() == 2)
+            (0..p.graph.len())
+                .filter(move |&v| p.graph.at(v).op == Op::Concat(Concat { axis }) && p.shape(v).len() == 2)
         };
         // For each node, where it stands beside others; for each of those, where it is stacked.
         let (mut beside, mut stacked) = (HashMap::new(), HashMap::new());

@@ -50,7 +50,11 @@ impl Flatten {
 
 impl Rewrite for Flatten {
     fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
-        if self.is_top(p, v) { needs.extend(self.terms(p, v).0) } else { needs.extend(p.graph.operands_at(v)) }
+        if self.is_top(p, v) {
+            needs.extend(self.terms(p, v).0)
+        } else {
+            needs.extend(p.graph.operands_at(v))
+        }
     }
 
     fn is_absorbed(&self, v: usize) -> bool {

@@ -20,7 +20,11 @@ impl Rewrite for Invariants {
         let small = |x: usize| self.invariant[x] && p.shape(x).len() < p.shape(v).len();
         let (fixed, others): (Vec<usize>, Vec<usize>) = p.graph.operands_at(v).partition(|&x| small(x));
         let is_sum = matches!(p.graph.at(v).op, Op::Add(_));
-        if !is_sum || fixed.len() < 2 || others.is_empty() || fixed.iter().any(|&x| p.shape(x) != p.shape(fixed[0])) {
+        if !is_sum
+            || fixed.len() < 2
+            || others.is_empty()
+            || fixed.iter().any(|&x| p.shape(x) != p.shape(fixed[0]))
+        {
             return out.copy(p, v);
         }
         out.count("x + b + c → x + (b + c)");

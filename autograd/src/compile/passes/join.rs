@@ -55,9 +55,12 @@ impl Join {
             let operands = |v: usize| product(p, v).map(|Product { a, b, .. }| (a, b));
             match shared {
                 Shared::Left => group.sort_by_key(|&v| operands(v).map(|(_, b)| place(p, b))),
-                Shared::Weight => group.sort_by_key(|&v| (p.step(v), operands(v).map(|(a, _)| place(p, a)), v)),
+                Shared::Weight => {
+                    group.sort_by_key(|&v| (p.step(v), operands(v).map(|(a, _)| place(p, a)), v))
+                }
                 Shared::Right => group.sort_by_key(|&v| {
-                    let placed = operands(v).and_then(|(a, _)| stacked(p, a).find_map(|x| beside.get(&x).copied()));
+                    let placed =
+                        operands(v).and_then(|(a, _)| stacked(p, a).find_map(|x| beside.get(&x).copied()));
                     (placed.map(|(_, i)| i), v)
                 }),
             }
@@ -121,11 +124,8 @@ impl Rewrite for Join {
         members.iter().for_each(|&v| out.of_also(&p.of[v]));
         let parts: Vec<u32> = products.iter().map(|x| out.at(if joins_right { x.b } else { x.a })).collect();
         let joined = out.add(Concat { axis }, &parts);
-        let operands = if joins_right {
-            [out.at(products[0].a), joined]
-        } else {
-            [joined, out.at(products[0].b)]
-        };
+        let operands =
+            if joins_right { [out.at(products[0].a), joined] } else { [joined, out.at(products[0].b)] };
         let whole = out.add(products[0].op, &operands);
         let (axis, mut start) = (usize::from(joins_right), 0);
         for &v in members {

@@ -6,7 +6,10 @@
 use super::super::is_pointwise;
 use super::super::program::{Program, Rewrite};
 use super::super::writer::Writer;
-use crate::ops::{Axes, Broadcast, Concat, LogSoftmax, LogSumExp, Op, ReduceMax, ReduceMean, ReduceSum, Reshape, Slice, Softmax};
+use crate::ops::{
+    Axes, Broadcast, Concat, LogSoftmax, LogSumExp, Op, ReduceMax, ReduceMean, ReduceSum, Reshape, Slice,
+    Softmax,
+};
 use std::collections::HashMap;
 
 /// Where a block of rows comes from.
@@ -144,7 +147,9 @@ fn lifted(p: &Program, v: usize, blocks: &HashMap<usize, Block>) -> Option<(usiz
                 Part::Rows(block.whole, block.start.cast_signed() - start.cast_signed())
             }
             // What is repeated over the rows is the same for all.
-            _ if is_pointwise(&node.op) && (theirs.len() < rank || theirs[0] == 1 && height > 1) => Part::Same(x),
+            _ if is_pointwise(&node.op) && (theirs.len() < rank || theirs[0] == 1 && height > 1) => {
+                Part::Same(x)
+            }
             _ => return None,
         });
     }
@@ -161,12 +166,12 @@ fn is_by_rows(p: &Program, v: usize) -> bool {
     let op = &p.graph.at(v).op;
     let not_first = |axes: &Axes| axes.iter().next() != Some(0);
     match op {
-        Op::Softmax(Softmax { axis }) | Op::LogSoftmax(LogSoftmax { axis }) | Op::LogSumExp(LogSumExp { axis }) => {
-            *axis > 0
-        }
-        Op::ReduceSum(ReduceSum(axes)) | Op::ReduceMean(ReduceMean(axes)) | Op::ReduceMax(ReduceMax(axes)) => {
-            not_first(axes)
-        }
+        Op::Softmax(Softmax { axis })
+        | Op::LogSoftmax(LogSoftmax { axis })
+        | Op::LogSumExp(LogSumExp { axis }) => *axis > 0,
+        Op::ReduceSum(ReduceSum(axes))
+        | Op::ReduceMean(ReduceMean(axes))
+        | Op::ReduceMax(ReduceMax(axes)) => not_first(axes),
         Op::Slice(Slice { axis, .. }) | Op::Concat(Concat { axis }) => *axis > 0,
         Op::Reshape(Reshape { shape }) => {
             let inner = p.graph.operands_at(v).next().map(|x| p.shape(x));

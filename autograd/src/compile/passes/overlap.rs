@@ -29,7 +29,8 @@ impl Overlap {
         let mut kept = Vec::new();
         for (axis, v) in concats {
             let x: Vec<usize> = p.graph.operands_at(v).collect();
-            let agrees = |map: &HashMap<(usize, usize), usize>, x, y| map.get(&(axis, x)).is_none_or(|&z| z == y);
+            let agrees =
+                |map: &HashMap<(usize, usize), usize>, x, y| map.get(&(axis, x)).is_none_or(|&z| z == y);
             let distinct = x.iter().collect::<HashSet<_>>().len() == x.len();
             if distinct && x.windows(2).all(|w| agrees(&after, w[0], w[1]) && agrees(&before, w[1], w[0])) {
                 for w in x.windows(2) {

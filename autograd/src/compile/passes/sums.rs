@@ -49,7 +49,8 @@ impl Sums {
             }
             let Op::ReduceSum(ReduceSum(axes)) = &p.graph.at(x).op else { return None };
             let inner = p.graph.operands_at(x).next()?;
-            (axes.iter().next() == Some(0)).then(|| Kind::OverRows(axes.clone(), p.shape(inner)[1..].to_vec()))
+            (axes.iter().next() == Some(0))
+                .then(|| Kind::OverRows(axes.clone(), p.shape(inner)[1..].to_vec()))
         };
         let mut this = Self { plans: HashMap::new(), absorbed: vec![false; p.graph.len()] };
         for v in (0..p.graph.len()).filter(|&v| matches!(p.graph.at(v).op, Op::Add(_))) {

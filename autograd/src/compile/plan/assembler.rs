@@ -59,7 +59,13 @@ enum Hand {
 const VIRTUAL: usize = 1 << 14;
 
 impl<'a, S: Real> Assembler<'a, S> {
-    pub fn new(p: &'a Program, places: &'a Places, region: &'a [u32], readers: &'a [u32], number: u32) -> Self {
+    pub fn new(
+        p: &'a Program,
+        places: &'a Places,
+        region: &'a [u32],
+        readers: &'a [u32],
+        number: u32,
+    ) -> Self {
         Self {
             p,
             places,
@@ -86,11 +92,13 @@ impl<'a, S: Real> Assembler<'a, S> {
         let places: Vec<Place> =
             touched.iter().map(|&x| self.places.at(x).spread(self.p.shape(x), &shape)).collect();
         let (sizes, strides) = merge(&shape, &places);
-        let (columns, rows) = (sizes.last().copied().unwrap_or(1), sizes.iter().rev().nth(1).copied().unwrap_or(1));
+        let (columns, rows) =
+            (sizes.last().copied().unwrap_or(1), sizes.iter().rev().nth(1).copied().unwrap_or(1));
         let depth = sizes.len();
         let outer: SmallVec<[usize; 2]> = sizes[..depth.saturating_sub(2)].into();
         let block_columns = columns.min(STRIP);
-        let block_rows = if block_columns == columns { (STRIP / columns.max(1)).clamp(1, rows.max(1)) } else { 1 };
+        let block_rows =
+            if block_columns == columns { (STRIP / columns.max(1)).clamp(1, rows.max(1)) } else { 1 };
         for ((&x, place), strides) in touched.iter().zip(places).zip(&strides) {
             let slot = Slot {
                 place,
@@ -98,15 +106,17 @@ impl<'a, S: Real> Assembler<'a, S> {
                 column: strides.last().copied().unwrap_or(0),
                 outer: strides[..depth.saturating_sub(2)].into(),
             };
-            let number = u16::try_from(self.slots.len()).expect("a region reads and writes fewer than 16,000 values");
+            let number =
+                u16::try_from(self.slots.len()).expect("a region reads and writes fewer than 16,000 values");
             self.slot_of.insert(x, number);
             self.slots.push(slot);
         }
-        let reach = |slot: &Slot| match (slot.column == 1 || columns == 1, block_rows == 1 || slot.row == columns) {
-            (true, true) => Reach::Whole,
-            (true, false) => Reach::Rows,
-            _ => Reach::Scattered,
-        };
+        let reach =
+            |slot: &Slot| match (slot.column == 1 || columns == 1, block_rows == 1 || slot.row == columns) {
+                (true, true) => Reach::Whole,
+                (true, false) => Reach::Rows,
+                _ => Reach::Scattered,
+            };
         let reach: Vec<Reach> = self.slots.iter().map(reach).collect();
         for &v in members {
             if fused.contains_key(&v) && fused[&v] {
@@ -127,7 +137,8 @@ impl<'a, S: Real> Assembler<'a, S> {
         for instruction in &mut self.code {
             let by_rows = |&slot: &u16| reach.get(slot as usize) == Some(&Reach::Rows);
             let arity = instruction.code.arity();
-            instruction.by_rows = arity > 0 && instruction.args[..arity].iter().chain([&instruction.out]).any(by_rows);
+            instruction.by_rows =
+                arity > 0 && instruction.args[..arity].iter().chain([&instruction.out]).any(by_rows);
         }
         Strips {
             outer,
@@ -173,7 +184,11 @@ impl<'a, S: Real> Assembler<'a, S> {
 
     /// `d (a (1 − a))` and `d (1 − a a)`: the code, and the nodes that are part of it. The first operand is a, the
     /// second d.
-    fn adjoint_pattern(&self, v: usize, alone: &impl Fn(usize) -> bool) -> Option<((Code, usize, usize), Vec<usize>)> {
+    fn adjoint_pattern(
+        &self,
+        v: usize,
+        alone: &impl Fn(usize) -> bool,
+    ) -> Option<((Code, usize, usize), Vec<usize>)> {
         let pair = |x: usize| {
             let mut operands = self.p.graph.operands_at(x);
             Some((operands.next()?, operands.next()?))
@@ -194,7 +209,8 @@ impl<'a, S: Real> Assembler<'a, S> {
                 Op::Mul(_) => {
                     let (x, y) = pair(m)?;
                     [(x, y), (y, x)].into_iter().find_map(|(a, s)| {
-                        (alone(s) && one_less(s) == Some(a)).then(|| ((Code::SigmoidAdjoint, a, d), vec![m, s]))
+                        (alone(s) && one_less(s) == Some(a))
+                            .then(|| ((Code::SigmoidAdjoint, a, d), vec![m, s]))
                     })
                 }
                 Op::Sub(_) => {
@@ -248,9 +264,8 @@ impl<'a, S: Real> Assembler<'a, S> {
         let operands: SmallVec<[usize; 4]> = self.p.graph.operands_at(v).collect();
         let readers = self.readers;
         let (region, mine) = (self.region, self.number);
-        let alone = |x: usize| {
-            region[x] == mine && readers[x] == 1 && fused.get(&x).copied().unwrap_or(false)
-        };
+        let alone =
+            |x: usize| region[x] == mine && readers[x] == 1 && fused.get(&x).copied().unwrap_or(false);
         let op = self.p.graph.at(v).op.clone();
         let unary = match op {
             Op::Neg(_) => Some(Code::Neg),
@@ -387,19 +402,20 @@ impl<'a, S: Real> Assembler<'a, S> {
         let (mut free, mut count): (Vec<u16>, u16) = (Vec::new(), 0);
         for i in 0..self.code.len() {
             let instruction = self.code[i];
-            let mut place = |slot: u16, real: &mut Vec<Option<u16>>, free: &mut Vec<u16>| match is_virtual(slot) {
-                None => slot,
-                Some(v) => {
-                    let strip = *real[v].get_or_insert_with(|| {
-                        free.pop().unwrap_or_else(|| {
-                            count += 1;
-                            count - 1
-                        })
-                    });
-                    // The sum of two numbers below 16,000.
-                    u16::try_from(base).expect("a region has fewer than 16,000 values") + strip
-                }
-            };
+            let mut place =
+                |slot: u16, real: &mut Vec<Option<u16>>, free: &mut Vec<u16>| match is_virtual(slot) {
+                    None => slot,
+                    Some(v) => {
+                        let strip = *real[v].get_or_insert_with(|| {
+                            free.pop().unwrap_or_else(|| {
+                                count += 1;
+                                count - 1
+                            })
+                        });
+                        // The sum of two numbers below 16,000.
+                        u16::try_from(base).expect("a region has fewer than 16,000 values") + strip
+                    }
+                };
             let args = instruction.args.map(|slot| place(slot, &mut real, &mut free));
             let out = place(instruction.out, &mut real, &mut free);
             self.code[i] = Instruction { out, args, ..instruction };

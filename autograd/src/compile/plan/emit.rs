@@ -15,8 +15,9 @@ impl<S: Real> Planner<'_, S> {
             Unit::Region(members) => {
                 let number = self.region[members[0]];
                 let outside = &self.outside;
-                let strips = assembler::Assembler::new(self.p, &self.places, &self.region, &self.readers, number)
-                    .assemble(members, |v| outside[v]);
+                let strips =
+                    assembler::Assembler::new(self.p, &self.places, &self.region, &self.readers, number)
+                        .assemble(members, |v| outside[v]);
                 self.strips = self.strips.max(strips.scratch);
                 self.push(Step::Region(Box::new(strips)), members);
             }
@@ -167,7 +168,8 @@ impl<S: Real> Planner<'_, S> {
     /// A reduction over the first axes or the last.
     fn reduce(&mut self, v: usize, axes: &Axes, what: ByRow, scale: f64) {
         let x = self.operand_at(v, 0);
-        let (rank, n, count) = (self.p.shape(x).len(), axes.iter().len(), self.p.shape(x).iter().product::<usize>());
+        let (rank, n, count) =
+            (self.p.shape(x).len(), axes.iter().len(), self.p.shape(x).iter().product::<usize>());
         if count == 0 {
             return self.interpret(v);
         }
@@ -218,7 +220,10 @@ impl<S: Real> Planner<'_, S> {
     fn interpret(&mut self, v: usize) {
         let operands = self.p.graph.operands_at(v).map(|x| self.operand(x)).collect();
         let y = self.places.at(v).clone();
-        self.push(Step::Interpret(Box::new(Interpreted { op: self.p.graph.at(v).op.clone(), operands, y })), &[v]);
+        self.push(
+            Step::Interpret(Box::new(Interpreted { op: self.p.graph.at(v).op.clone(), operands, y })),
+            &[v],
+        );
     }
 
     fn operand_at(&self, v: usize, i: usize) -> usize {

@@ -61,7 +61,8 @@ impl Place {
     pub fn spread(&self, from: &[usize], to: &[usize]) -> Self {
         let new = to.len() - from.len();
         let stride = |(axis, &n): (usize, &usize)| {
-            axis.checked_sub(new).map_or(0, |own| if from[own] == 1 && n != 1 { 0 } else { self.strides[own] })
+            axis.checked_sub(new)
+                .map_or(0, |own| if from[own] == 1 && n != 1 { 0 } else { self.strides[own] })
         };
         Self { strides: to.iter().enumerate().map(stride).collect(), ..self.clone() }
     }
@@ -98,11 +99,7 @@ impl Places {
     pub fn new(p: &Program) -> Self {
         let n = p.graph.len();
         let readers = p.readers();
-        let mut this = Self {
-            roles: vec![Role::Made; n],
-            of: vec![None; n],
-            buffers: Vec::new(),
-        };
+        let mut this = Self { roles: vec![Role::Made; n], of: vec![None; n], buffers: Vec::new() };
         let whole = read_whole(p);
         for v in 0..n {
             this.roles[v] = role(p, v, &readers, &whole);
@@ -124,7 +121,8 @@ impl Places {
                         continue; // it lies where its first operand does
                     }
                     this.ensure(p, v);
-                    let own = this.roles[base] == Role::Made || this.roles[base] == Role::Accumulate && !onto[base];
+                    let own =
+                        this.roles[base] == Role::Made || this.roles[base] == Role::Accumulate && !onto[base];
                     if readers[base] == 1 && own && this.of[base].is_none() {
                         let place = this.of[v].clone();
                         this.of[base] = place;
@@ -213,8 +211,13 @@ fn role(p: &Program, v: usize, readers: &[u32], whole: &[bool]) -> Role {
             let is_product = |x: usize| matches!(p.graph.at(x).op, Op::MatMul(_)) && p.shape(x).len() == 2;
             let alone = |x: usize| readers[x] == 1 && p.shape(x) == p.shape(v);
             let base = is_product(a)
-                || matches!(p.graph.at(a).op, Op::Add(Add) | Op::Slice(Slice { axis: 0, .. })) && accumulates(p, a);
-            if a != b && base && is_product(b) && alone(a) && alone(b) { Role::Accumulate } else { Role::Made }
+                || matches!(p.graph.at(a).op, Op::Add(Add) | Op::Slice(Slice { axis: 0, .. }))
+                    && accumulates(p, a);
+            if a != b && base && is_product(b) && alone(a) && alone(b) {
+                Role::Accumulate
+            } else {
+                Role::Made
+            }
         }
         _ => Role::Made,
     }
@@ -269,7 +272,9 @@ fn blocks_written_over(p: &Program, roles: &[Role], readers: &[u32], is_output: 
     for v in (0..n).filter(|&v| roles[v] == Role::Accumulate) {
         let Some(a) = p.graph.operands_at(v).next().filter(|&a| readers[a] == 1) else { continue };
         onto[v] = match p.graph.at(a).op {
-            Op::Slice(_) => p.graph.operands_at(a).next().is_some_and(|of| roles[of] == Role::Made && disjoint[of]),
+            Op::Slice(_) => {
+                p.graph.operands_at(a).next().is_some_and(|of| roles[of] == Role::Made && disjoint[of])
+            }
             Op::Add(_) => onto[a],
             _ => false,
         };

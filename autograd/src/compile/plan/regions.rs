@@ -16,8 +16,9 @@ const LARGEST: usize = 128;
 /// For each node, the number of its region; `NONE` if it is in none.
 pub(super) fn regions(p: &Program, roles: &[Role]) -> Vec<u32> {
     let n = p.graph.len();
-    let elementwise: Vec<bool> =
-        (0..n).map(|v| roles[v] == Role::Made && is_pointwise(&p.graph.at(v).op) && !reads_index(p, v)).collect();
+    let elementwise: Vec<bool> = (0..n)
+        .map(|v| roles[v] == Role::Made && is_pointwise(&p.graph.at(v).op) && !reads_index(p, v))
+        .collect();
     let mut stage = vec![0u32; n];
     for v in 0..n {
         for x in p.graph.operands_at(v) {

@@ -5,8 +5,8 @@
 //! anything else goes through a strip of scratch memory.
 
 use super::place::Place;
-use crate::kernels::program::{self, Instruction};
 use crate::kernels::Real;
+use crate::kernels::program::{self, Instruction};
 use smallvec::SmallVec;
 
 /// The elements of a strip at most: a few of them fit the first cache.

@@ -64,7 +64,8 @@ impl<'a> Cut<'a> {
     }
 
     fn add(&mut self, v: usize, op: Op, operands: &[u32]) -> u32 {
-        let types: SmallVec<[Type; 4]> = operands.iter().map(|&x| self.graph.at(x as usize).ty.clone()).collect();
+        let types: SmallVec<[Type; 4]> =
+            operands.iter().map(|&x| self.graph.at(x as usize).ty.clone()).collect();
         let operator = op.operator().expect("leaves are written apart");
         // The labels say that the op goes on shares of its operands.
         let ty = operator.infer(&types).unwrap_or_else(|why| panic!("a share of {}: {why}", op.name()));
@@ -122,7 +123,9 @@ impl<'a> Cut<'a> {
                 _ => mask.clone().into(),
             },
             // The mean of a share is not a part of the whole's: its sum over the whole's count is.
-            Op::ReduceMean(ReduceMean(axes)) if label == Label::Part && self.labels.of[x[0]] != Label::Part => {
+            Op::ReduceMean(ReduceMean(axes))
+                if label == Label::Part && self.labels.of[x[0]] != Label::Part =>
+            {
                 let count: usize = axes.iter().map(|axis| self.source.at(x[0]).ty.shape[axis]).product();
                 let sum = self.add(v, ReduceSum(axes.clone()).into(), &operands);
                 let by = ndarray::arr0(1.0 / count as f64).into_dyn();

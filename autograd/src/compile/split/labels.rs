@@ -5,8 +5,8 @@ use super::super::program::live;
 use super::Label;
 use crate::graph::Graph;
 use crate::ops::{
-    At, Axes, Concat, Gather, Leaf, LogSoftmax, LogSumExp, MatMul, Op, Pad, ReduceMax, ReduceMean, ReduceSum, Slice,
-    Softmax, Stack, Transpose,
+    At, Axes, Concat, Gather, Leaf, LogSoftmax, LogSumExp, MatMul, Op, Pad, ReduceMax, ReduceMean, ReduceSum,
+    Slice, Softmax, Stack, Transpose,
 };
 use crate::value::Value;
 use smallvec::SmallVec;
@@ -96,9 +96,20 @@ impl Labels {
         let parts = x.iter().any(part) && x.iter().all(|x| part(x) || is_zero(source, *x));
         let same = |i: usize| self.of[x[i]] == Label::Same;
         match op {
-            Op::Add(_) | Op::Sub(_) | Op::Concat(_) | Op::Stack(_) | Op::Neg(_) | Op::StopGradient(_)
-            | Op::ReduceSum(_) | Op::ReduceMean(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Slice(_) | Op::At(_)
-            | Op::Pad(_) | Op::Broadcast(_) => parts,
+            Op::Add(_)
+            | Op::Sub(_)
+            | Op::Concat(_)
+            | Op::Stack(_)
+            | Op::Neg(_)
+            | Op::StopGradient(_)
+            | Op::ReduceSum(_)
+            | Op::ReduceMean(_)
+            | Op::Reshape(_)
+            | Op::Transpose(_)
+            | Op::Slice(_)
+            | Op::At(_)
+            | Op::Pad(_)
+            | Op::Broadcast(_) => parts,
             Op::Div(_) => part(&x[0]) && same(1),
             Op::Mul(_) | Op::MatMul(_) => part(&x[0]) && same(1) || same(0) && part(&x[1]),
             _ => false,
@@ -136,8 +147,12 @@ impl Labels {
         let (m, k) = if ta { (rank_a - 1, rank_a - 2) } else { (rank_a - 2, rank_a - 1) };
         let (k_b, n) = if tb { (rank_b - 1, rank_b - 2) } else { (rank_b - 2, rank_b - 1) };
         match (self.of[a], self.of[b]) {
-            (Label::Rows { axis, outer }, Label::Same) if axis == m => Some(Label::Rows { axis: rank - 2, outer }),
-            (Label::Same, Label::Rows { axis, outer }) if axis == n => Some(Label::Rows { axis: rank - 1, outer }),
+            (Label::Rows { axis, outer }, Label::Same) if axis == m => {
+                Some(Label::Rows { axis: rank - 2, outer })
+            }
+            (Label::Same, Label::Rows { axis, outer }) if axis == n => {
+                Some(Label::Rows { axis: rank - 1, outer })
+            }
             (Label::Rows { axis: i, outer: p }, Label::Rows { axis: j, outer: q }) => {
                 (i == k && j == k_b && p == q && rank == 2).then_some(Label::Part)
             }
@@ -152,9 +167,7 @@ impl Labels {
     fn beside(&self, source: &Graph, op: &Op, x: &[usize]) -> Option<Label> {
         let rows = x.iter().map(|&x| self.of[x]).find(|label| matches!(label, Label::Rows { .. }))?;
         let Label::Rows { axis, outer } = rows else { return None };
-        let alike = |&x: &usize| {
-            self.of[x] == rows || self.of[x] == Label::Same && can_cut(source, x, axis)
-        };
+        let alike = |&x: &usize| self.of[x] == rows || self.of[x] == Label::Same && can_cut(source, x, axis);
         if !x.iter().all(alike) {
             return None;
         }
@@ -180,12 +193,18 @@ impl Labels {
                 if axes.iter().any(|a| a == axis) { Some(Label::Part) } else { without(axes) }
             }
             Op::ReduceMax(ReduceMax(axes)) => without(axes),
-            Op::LogSumExp(LogSumExp { axis: over }) | Op::At(At { axis: over, .. }) => without(&Axes::new([*over])),
+            Op::LogSumExp(LogSumExp { axis: over }) | Op::At(At { axis: over, .. }) => {
+                without(&Axes::new([*over]))
+            }
             Op::Softmax(Softmax { axis: over })
             | Op::LogSoftmax(LogSoftmax { axis: over })
             | Op::Slice(Slice { axis: over, .. })
             | Op::Pad(Pad { axis: over, .. }) => {
-                if *over == axis { None } else { at(axis) }
+                if *over == axis {
+                    None
+                } else {
+                    at(axis)
+                }
             }
             Op::Broadcast(_) => at(axis + shape.len() - theirs.len()),
             Op::Reshape(_) => reshaped(theirs, shape, axis, outer, batch),

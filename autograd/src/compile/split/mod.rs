@@ -51,8 +51,7 @@ pub(super) fn split(source: &Arc<Graph>, outputs: &[usize], threads: usize) -> R
         return Err("the batch has one row".into());
     }
     let labels = Labels::new(source, outputs, batch)?;
-    let rows: Vec<Range<usize>> =
-        (0..shares).map(|i| i * batch / shares..(i + 1) * batch / shares).collect();
+    let rows: Vec<Range<usize>> = (0..shares).map(|i| i * batch / shares..(i + 1) * batch / shares).collect();
     let mut made: HashMap<(usize, usize), Arc<Program>> = HashMap::new();
     let masks = (0..source.len()).any(|v| labels.live[v] && matches!(source.at(v).op, Op::DropoutMask(_)));
     let programs = rows
@@ -60,8 +59,9 @@ pub(super) fn split(source: &Arc<Graph>, outputs: &[usize], threads: usize) -> R
         .map(|rows| {
             // Masks depend on which rows they are for; all else only on how many.
             let key = (rows.len(), if masks { rows.start } else { 0 });
-            let program =
-                made.entry(key).or_insert_with(|| Arc::new(Cut::program(source, outputs, &labels, batch, rows)));
+            let program = made
+                .entry(key)
+                .or_insert_with(|| Arc::new(Cut::program(source, outputs, &labels, batch, rows)));
             program.clone()
         })
         .collect();
