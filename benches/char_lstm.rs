@@ -1,5 +1,5 @@
 //! A character-level language model, batch 32, 50 steps, LSTM of 128: building its graph, and one step of training
-//! (forward, loss and all gradients) in the interpreter.
+//! (forward, loss and all gradients), compiled.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::Array2;
@@ -39,7 +39,7 @@ fn char_lstm(c: &mut Criterion) {
     let parameters = model.first_parameters(1).unwrap();
     for threads in [1, 2] {
         let mut networks = Networks::new(&model, mode, threads);
-        c.bench_function(&format!("char-lstm/interpreter/{threads}"), |b| {
+        c.bench_function(&format!("char-lstm/step/{threads}"), |b| {
             b.iter(|| black_box(networks.run(&parameters, &feed, &[], 0, true).unwrap().loss));
         });
     }

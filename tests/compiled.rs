@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 /// The largest difference, relative to the largest number of the expected value if that is above 1.
+#[allow(clippy::float_cmp)] // equal infinities are equal
 fn distance(a: &Value<f64>, b: &Value<f64>) -> f64 {
     match (a, b) {
         (Value::Float(a), Value::Float(b)) => {

@@ -29,10 +29,10 @@ impl<S: Real> Memory<S> {
         for (value, at) in &plan.constants {
             match &**value {
                 Value::Float(a) => {
-                    this.arena[*at..][..a.len()].iter_mut().zip(a).for_each(|(y, &x)| *y = S::of(x))
+                    this.arena[*at..][..a.len()].iter_mut().zip(a).for_each(|(y, &x)| *y = S::of(x));
                 }
                 Value::Bool(a) => {
-                    this.arena[*at..][..a.len()].iter_mut().zip(a).for_each(|(y, &x)| *y = truth(x))
+                    this.arena[*at..][..a.len()].iter_mut().zip(a).for_each(|(y, &x)| *y = truth(x));
                 }
                 Value::Index(_) => {}
             }

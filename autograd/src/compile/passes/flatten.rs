@@ -51,9 +51,9 @@ impl Flatten {
 impl Rewrite for Flatten {
     fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         if self.is_top(p, v) {
-            needs.extend(self.terms(p, v).0)
+            needs.extend(self.terms(p, v).0);
         } else {
-            needs.extend(p.graph.operands_at(v))
+            needs.extend(p.graph.operands_at(v));
         }
     }
 

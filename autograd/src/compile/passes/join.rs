@@ -56,7 +56,7 @@ impl Join {
             match shared {
                 Shared::Left => group.sort_by_key(|&v| operands(v).map(|(_, b)| place(p, b))),
                 Shared::Weight => {
-                    group.sort_by_key(|&v| (p.step(v), operands(v).map(|(a, _)| place(p, a)), v))
+                    group.sort_by_key(|&v| (p.step(v), operands(v).map(|(a, _)| place(p, a)), v));
                 }
                 Shared::Right => group.sort_by_key(|&v| {
                     let placed =

@@ -168,11 +168,12 @@ fn is_by_rows(p: &Program, v: usize) -> bool {
     match op {
         Op::Softmax(Softmax { axis })
         | Op::LogSoftmax(LogSoftmax { axis })
-        | Op::LogSumExp(LogSumExp { axis }) => *axis > 0,
+        | Op::LogSumExp(LogSumExp { axis })
+        | Op::Slice(Slice { axis, .. })
+        | Op::Concat(Concat { axis }) => *axis > 0,
         Op::ReduceSum(ReduceSum(axes))
         | Op::ReduceMean(ReduceMean(axes))
         | Op::ReduceMax(ReduceMax(axes)) => not_first(axes),
-        Op::Slice(Slice { axis, .. }) | Op::Concat(Concat { axis }) => *axis > 0,
         Op::Reshape(Reshape { shape }) => {
             let inner = p.graph.operands_at(v).next().map(|x| p.shape(x));
             inner.is_some_and(|inner| inner.first() == shape.first())
