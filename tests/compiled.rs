@@ -160,3 +160,32 @@ fn what_is_missing_or_does_not_fit_is_named() {
     let wrong = executable.run(&Point::new().with(x, ndarray::arr1(&[1.0]))).unwrap_err().to_string();
     assert!(wrong.contains("`x`") && wrong.contains("[1]"), "{wrong}");
 }
+
+/// Second differences of the number of nodes are zero, for every cell: no pass leaves more for a longer sequence than its
+/// steps. Cells that read the step's number repeat after some steps.
+#[test]
+fn optimised_graphs_grow_linearly_with_time() {
+    for subject in cells::ALL.iter() {
+        let nodes = |steps: usize| {
+            let setup = nets::Setup {
+                steps,
+                batch: 2,
+                input: 4,
+                hidden: 4,
+                depth: 1,
+                bidirectional: false,
+                window: None,
+                lengths: None,
+                begin: nets::Begin::Zero,
+                seed: 1,
+            };
+            let g = Builder::new();
+            let built = subject.problem(&setup).build(&g);
+            let outputs: Vec<NodeId> = grad(built.loss, &built.wrt()).into_iter().map(NodeId::from).collect();
+            Compiler::new().optimise(&g.graph().unwrap(), &outputs).unwrap().graph.len()
+        };
+        let every = 8 * subject.period;
+        let [a, b, c] = [1, 2, 3].map(|n| nodes(16 + n * every));
+        assert_eq!(c - b, b - a, "{}: {a} {b} {c}", subject.name);
+    }
+}

@@ -2,12 +2,15 @@
 
 use super::specimen::{Small, describe};
 use crate::files::write_whole;
+use crate::model::Network;
 use crate::study::Specimen;
-use autograd::draw;
+use autograd::compile::{Compiler, Optimised, PassReport};
+use autograd::{Graph, NodeId, draw};
 use clap::ValueEnum;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The unrolled net with its backpropagation through time, as text or as a picture
 #[derive(clap::Args, Debug)]
@@ -23,6 +26,9 @@ pub struct Args {
     /// The forward part alone
     #[arg(long, help_heading = "Net")]
     forward: bool,
+    /// After the compiler's passes: what each did, if it is text, and the graph that is left
+    #[arg(long, help_heading = "Net")]
+    passes: bool,
     /// One node a line, a file for Graphviz, node-link data for programs, or a picture. If not given, what the end of
     /// --output says (.txt, .dot, .json, .svg); text without it
     #[arg(long, value_enum, help_heading = "Output")]
@@ -67,10 +73,11 @@ impl Args {
             (None, None) => Format::Text,
         };
         let net = Specimen::try_from(self.net)?;
-        let graph = net.network(!self.forward)?.graph;
+        let network = net.network(!self.forward)?;
+        let (graph, reports) = if self.passes { optimised(&network)? } else { (network.graph, Vec::new()) };
         let options = draw::Options { backward: !self.forward, title: Some(describe(&net)) };
         let mut text = match format {
-            Format::Text => graph.text(),
+            Format::Text => report(&reports) + &graph.text(),
             Format::Dot => draw::dot(&graph, &options),
             Format::Json => draw::json(&graph, &options),
             Format::Svg => draw::svg(&graph, &options),
@@ -87,4 +94,21 @@ impl Args {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The graph of loss and gradients after the compiler's passes, and what each did.
+fn optimised(network: &Network) -> Result<(Arc<Graph>, Vec<PassReport>), autograd::Error> {
+    let outputs: Vec<NodeId> = [network.loss].into_iter().chain(network.gradients.iter().copied()).collect();
+    let Optimised { graph, passes, .. } = Compiler::new().optimise(&network.graph, &outputs)?;
+    Ok((graph, passes))
+}
+
+/// A line for each pass and for each rule that it applied.
+fn report(passes: &[PassReport]) -> String {
+    let lines = passes.iter().flat_map(|pass| {
+        let head = format!("# {}: {} nodes → {}\n", pass.name, pass.before, pass.after);
+        let rules = pass.rules.iter().map(|(rule, times)| format!("#   {rule}  ×{times}\n"));
+        std::iter::once(head).chain(rules)
+    });
+    lines.collect()
 }

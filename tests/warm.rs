@@ -1,0 +1,52 @@
+//! A compiled graph that has run before runs again without asking for memory, and can be shared by threads.
+
+use allocation_counter::measure;
+use autograd::compile::{Compiler, Executable};
+use autograd::{Point, Value};
+use ndarray::ArrayD;
+use rnn::study::{Prepared, Workload};
+
+fn prepared(cell: &str, batch: usize, threads: usize) -> Prepared {
+    let work = Workload { cell: cell.into(), batch, steps: 6, input: 5, hidden: 8, classes: 7 };
+    work.prepare(&Compiler::new().threads(threads)).unwrap()
+}
+
+#[test]
+fn a_warm_run_allocates_nothing() {
+    for cell in ["elman", "lstm", "gru", "mgu", "lstm-layernorm"] {
+        for threads in [1, 2] {
+            let Prepared { network, executable, point, .. } = prepared(cell, 4, threads);
+            let inputs: Vec<_> = point.iter().map(|(id, value)| (id, value.into())).collect();
+            let ids = [network.loss].into_iter().chain(network.gradients.iter().copied());
+            let shape = |id| network.graph.node(id).unwrap().ty.shape.to_vec();
+            let mut arrays: Vec<ArrayD<f32>> = ids.map(|id| ArrayD::zeros(shape(id))).collect();
+            let mut views: Vec<_> = arrays.iter_mut().map(|array| array.view_mut()).collect();
+            // Twice: the first run makes the memory, the second may still grow what keeps it.
+            executable.call(&inputs, &mut views).unwrap();
+            executable.call(&inputs, &mut views).unwrap();
+            let info = measure(|| executable.call(&inputs, &mut views).unwrap());
+            assert_eq!(info.count_total, 0, "{cell}, {threads} threads: {info:?}");
+        }
+    }
+}
+
+#[test]
+fn many_threads_share_an_executable() {
+    fn shareable<T: Send + Sync>(_: &T) {}
+    let Prepared { executable, point, .. } = prepared("lstm", 5, 2);
+    shareable::<Executable<f32>>(&executable);
+    let want: Vec<Value<f32>> = executable.run(&point).unwrap();
+    std::thread::scope(|scope| {
+        let run = |point: &Point<f32>| executable.run(point).unwrap();
+        let handles: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        assert_eq!(run(&point), want);
+                    }
+                })
+            })
+            .collect();
+        handles.into_iter().for_each(|handle| handle.join().unwrap());
+    });
+}
