@@ -31,7 +31,7 @@ impl<'g> Lengths<'g> {
         // Every sequence has a first step.
         for t in 1..inputs.len() {
             let _step = g.step(t + 1);
-            carried[t] = self.live[t].select(inputs[t], carried[t - 1]).named("x.carried");
+            carried[t] = self.live[t].select(inputs[t], carried[t - 1]).named("x.last");
         }
         carried
     }

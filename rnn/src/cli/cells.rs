@@ -141,7 +141,15 @@ fn check(files: &[String]) -> super::Result {
             lengths: Some(vec![4, 2, 1]),
             ..Specimen::default()
         };
-        let report = net.check(2, 1)?;
+        let report = match net.check(2, 1) {
+            Ok(report) => report,
+            Err(error) => {
+                good = false;
+                writeln!(out, "{error}\n")?;
+                verdict(&mut out, false, path, "cannot be checked")?;
+                continue;
+            }
+        };
         let how = if wide { "two layers in both directions" } else { "one layer" };
         let what = format!("{}: gradients of order one and two, {how}, unequal lengths", cell.name());
         if !report.passed() {
