@@ -189,3 +189,64 @@ fn optimised_graphs_grow_linearly_with_time() {
         assert_eq!(c - b, b - a, "{}: {a} {b} {c}", subject.name);
     }
 }
+
+/// A graph of inputs `[n, n]` and what it gives, compiled as evaluated.
+fn computes(
+    inputs: usize,
+    shape: &[usize],
+    build: impl for<'g> Fn(&'g Builder, &[Expr<'g>]) -> Vec<Expr<'g>>,
+) {
+    let g = Builder::new();
+    let mut point = Point::new();
+    let mut k = 0.0;
+    let x: Vec<Expr> = (0..inputs)
+        .map(|i| {
+            let x = g.input(&format!("x{i}"), shape);
+            let number = || {
+                k += 0.37_f64;
+                k.sin()
+            };
+            point.set(x, ndarray::ArrayD::from_shape_simple_fn(shape, number));
+            x
+        })
+        .collect();
+    let outputs: Vec<NodeId> = build(&g, &x).into_iter().map(NodeId::from).collect();
+    agrees(&g.graph().unwrap(), &point, &outputs, &Compiler::new(), "by hand");
+}
+
+/// The factor and the product lie side by side, their rows between each other's.
+#[test]
+fn a_product_may_stand_beside_its_factor() {
+    computes(2, &[3, 3], |g, x| {
+        let u = x[0].tanh();
+        vec![g.concat(1, &[u, u.matmul(x[1])])]
+    });
+    // A skip beside a bottleneck, and its gradient.
+    computes(4, &[3, 3], |_, x| {
+        let y = (x[0].linear(x[1]) + x[0].linear(x[2]).linear(x[3])).tanh();
+        [vec![y], grad(y.sum(), x)].concat()
+    });
+}
+
+/// Truth values of blocks are not put together.
+#[test]
+fn choices_by_blocks_stay_apart() {
+    computes(1, &[4, 2], |_, x| {
+        let block = |i: usize| x[0].slice(0, 2 * i..2 * i + 2);
+        (0..2).map(|i| block(i).less(0.0).select(block(i).sin(), block(i))).collect()
+    });
+}
+
+#[test]
+fn sums_may_have_very_many_terms() {
+    computes(300, &[2], |g, x| vec![g.sum(x), g.sum(x).tanh() + g.sum(&x[..64])]);
+}
+
+/// Columns of products of different widths.
+#[test]
+fn columns_of_unlike_products_are_added_one_by_one() {
+    computes(4, &[4, 4], |g, x| {
+        let wide = g.concat(1, &[x[2], x[3]]);
+        vec![x[0].matmul(x[1]).slice(1, 0..2) + x[1].matmul(wide).slice(1, 0..2)]
+    });
+}

@@ -2,7 +2,7 @@
 
 use autograd::compile::Compiler;
 use autograd::ops::Sampler;
-use autograd::{NodeId, Point, Value, eval};
+use autograd::{Builder, Expr, NodeId, Point, Type, Value, eval, grad};
 use ndarray::ArrayD;
 use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Network, Start};
 
@@ -123,4 +123,69 @@ fn deep_nets_both_directions_carried_and_learned_states_windows_and_dropout_are_
     agrees(&plain, Mode { carry: true, lengths: false, ..ragged }, "carried states");
     // One mask for the whole batch, of which each share has its rows.
     agrees(&Model { dropout: 0.4, bidirectional: true, ..plain.clone() }, ragged, "dropout");
+}
+
+/// A graph over `x`, four rows of three, by one thread and by two: the values of the interpreter.
+fn splits(build: impl for<'g> Fn(&'g Builder, Expr<'g>) -> Vec<Expr<'g>>) -> usize {
+    let g = Builder::new();
+    let x = g.batch_input("x", Type::float([4, 3]), 0);
+    let outputs = build(&g, x);
+    let (graph, ids): (_, Vec<NodeId>) = (g.graph().unwrap(), outputs.iter().map(|y| y.id()).collect());
+    let mut k = 0.0;
+    let mut fill = |shape: &[usize]| {
+        ArrayD::from_shape_simple_fn(shape, || {
+            k += 0.37_f64;
+            k.sin()
+        })
+    };
+    let mut point = Point::new().with(x, fill(&[4, 3]));
+    for id in graph.parameters() {
+        point.set(id, fill(&graph.node(id).unwrap().ty.shape));
+    }
+    let want = eval(&graph, &point, &ids).unwrap();
+    let executable = Compiler::new().threads(2).compile::<f64>(&graph, &ids).unwrap();
+    for (got, want) in executable.run(&point).unwrap().iter().zip(&want) {
+        let far = (got.float() - want.float()).iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+        assert!(far < 1e-12, "{got:?} {want:?}");
+    }
+    executable.shares()
+}
+
+/// A sum over the batch that one user takes as it is and another through a function: the whole sum for both.
+#[test]
+fn what_meets_for_one_user_has_met_for_all() {
+    let shares = splits(|_, x| {
+        let sum = x.sum();
+        vec![sum * 2.0, sum.tanh()]
+    });
+    assert_eq!(shares, 2);
+    splits(|_, x| {
+        let (total, count) = (x.powi(2).sum(), x.sum());
+        vec![(total + 0.1 * count) / count.powi(2).max(1.0)]
+    });
+}
+
+/// A mean over the batch, repeated for every row: not the mean of a share.
+#[test]
+fn what_has_met_is_not_made_again_of_a_share() {
+    splits(|_, x| {
+        let mean = x.mean_over([0]).broadcast_to([4, 3]);
+        vec![x - mean, ((x - mean).powi(2)).sum()]
+    });
+}
+
+/// Zeros, and a parameter, that happen to have as many rows as the batch.
+#[test]
+fn sizes_may_coincide_with_the_batch() {
+    splits(|g, x| {
+        let w = g.parameter("w", [6, 4]);
+        let (a, b) = (w.slice(0, 0..2), w.slice(0, 4..6));
+        let loss = (x.sum_over([1]) * (a + b).sum_over([0])).sum();
+        grad(loss, &[w])
+    });
+    splits(|g, x| {
+        let w = g.parameter("w", [4, 3]);
+        let loss = (x * w).sum() + 0.1 * w.powi(2).sum();
+        [vec![loss], grad(loss, &[w])].concat()
+    });
 }

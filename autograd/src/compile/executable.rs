@@ -14,9 +14,9 @@ use crate::ops::{Leaf, Op};
 use crate::shape::{Kind, Type};
 use crate::value::Value;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, Slice};
+use std::any::Any;
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -122,29 +122,24 @@ struct Set<S> {
 struct Work<S> {
     plan: Arc<Plan<S>>,
     memory: Mutex<Memory<S>>,
-    finished: AtomicBool,
+    /// What the run panicked with.
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
     done: Signal,
 }
 
 impl<S> Work<S> {
     fn memory(&self) -> MutexGuard<'_, Memory<S>> {
-        // Every step writes before it is read: what a panic has left behind does no harm.
+        // Leaves are put in before every run: what a panic has left behind does no harm.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<S: Real> Task for Work<S> {
     fn run(&self) {
-        /// Says that it is over, also if it ended badly.
-        struct End<'a>(&'a Signal);
-        impl Drop for End<'_> {
-            fn drop(&mut self) {
-                self.0.give();
-            }
-        }
-        let _end = End(&self.done);
-        self.memory().run(&self.plan);
-        self.finished.store(true, Ordering::Release);
+        let run = std::panic::AssertUnwindSafe(|| self.memory().run(&self.plan));
+        let outcome = std::panic::catch_unwind(run);
+        *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = outcome.err();
+        self.done.give();
     }
 }
 
@@ -265,7 +260,6 @@ impl<S: Real> Executable<S> {
         // Whoever finds no free thread is done here.
         let mut away = 0u64;
         for (i, work) in set.works.iter().enumerate().skip(1).take(63) {
-            work.finished.store(false, Ordering::Relaxed);
             let task: Arc<dyn Task> = work.clone();
             if give(&task) {
                 away |= 1 << i;
@@ -279,9 +273,9 @@ impl<S: Real> Executable<S> {
         for (i, work) in set.works.iter().enumerate().take(64) {
             if away & 1 << i != 0 {
                 work.done.wait();
-                if !work.finished.load(Ordering::Acquire) {
-                    // It panicked there: here it panics for whoever called.
-                    work.memory().run(&work.plan);
+                // What panicked there panics here, for whoever called.
+                if let Some(panic) = work.panic.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    std::panic::resume_unwind(panic);
                 }
             }
         }
@@ -361,7 +355,7 @@ impl<S: Real> Executable<S> {
                     Arc::new(Work {
                         plan: share.plan.clone(),
                         memory: Mutex::new(Memory::new(&share.plan)),
-                        finished: AtomicBool::new(true),
+                        panic: Mutex::new(None),
                         done: Signal::default(),
                     })
                 })

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// Work for a thread.
 pub(super) trait Task: Send + Sync {
-    /// Does it.
+    /// Does it, and lets no panic out.
     fn run(&self);
 }
 
@@ -72,11 +72,11 @@ impl Worker {
         loop {
             self.signal.wait();
             let task = lock(&self.task).take();
-            // A panic of a task is its own: the thread goes on, and whoever waits for the task finds it unfinished.
-            if let Some(task) = task {
-                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| task.run()));
-            }
+            // Free before its end is known: whoever waits for the task may have the next.
             self.busy.store(false, Ordering::Release);
+            if let Some(task) = task {
+                task.run();
+            }
         }
     }
 }

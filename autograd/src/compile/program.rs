@@ -56,7 +56,7 @@ impl Program {
     }
 
     /// Without the nodes that no output depends on.
-    fn without_dead(mut self) -> Self {
+    pub fn without_dead(mut self) -> Self {
         let outputs: Vec<usize> = self.outputs.iter().map(|&y| y as usize).collect();
         let (graph, outputs, kept) = part(&self.graph, &outputs);
         let of = kept.into_iter().map(|i| std::mem::take(&mut self.of[i])).collect();

@@ -10,6 +10,7 @@ use crate::ops::{
     Axes, Broadcast, Concat, LogSoftmax, LogSumExp, Op, ReduceMax, ReduceMean, ReduceSum, Reshape, Slice,
     Softmax,
 };
+use crate::shape::Kind;
 use std::collections::HashMap;
 
 /// Where a block of rows comes from.
@@ -134,7 +135,8 @@ fn lifted(p: &Program, v: usize, blocks: &HashMap<usize, Block>) -> Option<(usiz
     let node = p.graph.at(v);
     let (shape, rank) = (&node.ty.shape, node.ty.shape.len());
     let height = *shape.first()?;
-    if height == 0 || !is_by_rows(p, v) {
+    // Of truth values there are no slices.
+    if height == 0 || node.ty.kind != Kind::Float || !is_by_rows(p, v) {
         return None;
     }
     let mut first = None;

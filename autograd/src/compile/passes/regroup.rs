@@ -20,10 +20,13 @@ impl Regroup {
         let mut found: HashMap<Vec<usize>, Vec<(usize, Slice)>> = HashMap::new();
         for v in (0..p.graph.len()).filter(|&v| matches!(p.graph.at(v).op, Op::Add(_))) {
             let columns = p.graph.operands_at(v).filter_map(|x| columns(p, x).filter(|_| readers[x] == 1));
-            let mut by_place: HashMap<Slice, Vec<usize>> = HashMap::new();
-            columns.for_each(|(of, slice)| by_place.entry(slice).or_default().push(of));
-            let best = by_place.into_iter().filter(|(_, of)| of.len() > 1).min_by_key(|(s, _)| s.start);
-            if let Some((slice, mut of)) = best {
+            let mut by_place: HashMap<(Slice, &[usize]), Vec<usize>> = HashMap::new();
+            columns.for_each(|(of, slice)| by_place.entry((slice, p.shape(of))).or_default().push(of));
+            let best = by_place
+                .into_iter()
+                .filter(|(_, of)| of.len() > 1)
+                .min_by_key(|((s, shape), _)| (s.start, s.end, shape.to_vec()));
+            if let Some(((slice, _), mut of)) = best {
                 of.sort_unstable();
                 of.dedup();
                 found.entry(of).or_default().push((v, slice));

@@ -62,8 +62,8 @@ impl<S: Real> Planner<'_, S> {
         let Op::MatMul(op) = self.p.graph.at(v).op else { return };
         let mut operands = self.p.graph.operands_at(v);
         let (Some(a), Some(b)) = (operands.next(), operands.next()) else { return };
-        let a_place = self.matrix(a);
-        let b_place = self.matrix(b);
+        let a_place = self.matrix(a, &c, v);
+        let b_place = self.matrix(b, &c, v);
         let layout = |p: &Program, x: usize, place: &Place, transposed: bool| {
             let shape = p.shape(x);
             let layout =
@@ -81,12 +81,13 @@ impl<S: Real> Planner<'_, S> {
         self.push(Step::Product { product, a, b, c, accumulate }, of);
     }
 
-    /// A matrix whose rows or columns are without gaps.
-    fn matrix(&mut self, x: usize) -> Place {
+    /// A matrix whose rows or columns are without gaps, and which is apart from the place `c` of the product `v`: as a
+    /// factor and its product are not, where both lie side by side in a third.
+    fn matrix(&mut self, x: usize, c: &Place, v: usize) -> Place {
         let (place, shape) = (self.places.at(x).clone(), self.p.shape(x).to_vec());
         let fits = place.strides.iter().zip(&shape).all(|(&stride, &n)| stride > 0 || n <= 1)
             && (place.strides[1] == 1 || shape[1] == 1);
-        if fits {
+        if fits && !place.meets(&shape, c, self.p.shape(v)) {
             return place;
         }
         let to = self.buffer(&shape);

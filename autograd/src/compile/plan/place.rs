@@ -38,6 +38,19 @@ impl Place {
         shape.iter().zip(&self.strides).zip(&dense).all(|((&n, &have), &want)| n <= 1 || have == want)
     }
 
+    /// The place one past the last element.
+    fn end(&self, shape: &[usize]) -> usize {
+        if shape.contains(&0) {
+            return self.offset;
+        }
+        self.offset + shape.iter().zip(&self.strides).map(|(&n, &stride)| (n - 1) * stride).sum::<usize>() + 1
+    }
+
+    /// Whether the stretches of memory from the first to the last element of two values overlap.
+    pub fn meets(&self, shape: &[usize], other: &Self, other_shape: &[usize]) -> bool {
+        self.buffer == other.buffer && self.offset < other.end(other_shape) && other.offset < self.end(shape)
+    }
+
     fn slice(&self, Slice { axis, start, .. }: Slice) -> Self {
         Self { offset: self.offset + start * self.strides[axis], ..self.clone() }
     }

@@ -10,6 +10,9 @@ use super::super::program::{NONE, Program};
 use super::place::Role;
 use std::collections::HashMap;
 
+/// A node of a region has at most so many operands.
+const TERMS: usize = 64;
+
 /// A region has at most so many nodes.
 const LARGEST: usize = 128;
 
@@ -17,7 +20,7 @@ const LARGEST: usize = 128;
 pub(super) fn regions(p: &Program, roles: &[Role]) -> Vec<u32> {
     let n = p.graph.len();
     let elementwise: Vec<bool> = (0..n)
-        .map(|v| roles[v] == Role::Made && is_pointwise(&p.graph.at(v).op) && !reads_index(p, v))
+        .map(|v| roles[v] == Role::Made && is_pointwise(&p.graph.at(v).op) && !is_other(p, v))
         .collect();
     let mut stage = vec![0u32; n];
     for v in 0..n {
@@ -65,9 +68,11 @@ fn cut(regions: &mut [u32]) {
     }
 }
 
-/// Whether an operand is of whole numbers, which are compared elsewhere.
-fn reads_index(p: &Program, v: usize) -> bool {
-    p.graph.operands_at(v).any(|x| matches!(p.graph.at(x).ty.kind, crate::Kind::Index { .. }))
+/// Whether it is no work for strips: whole numbers are compared, and sums of very many terms added up, by the
+/// interpreter's kernels.
+fn is_other(p: &Program, v: usize) -> bool {
+    p.graph.operands_at(v).len() > TERMS
+        || p.graph.operands_at(v).any(|x| matches!(p.graph.at(x).ty.kind, crate::Kind::Index { .. }))
 }
 
 /// Moves nodes that only one later region reads into its stage.

@@ -48,7 +48,7 @@ impl<'a> Cut<'a> {
             this.place[v] = this.node(v);
         }
         let outputs = outputs.iter().map(|&y| this.place[y]).collect();
-        Program { source: source.clone(), graph: this.graph, outputs, of: this.of }
+        Program { source: source.clone(), graph: this.graph, outputs, of: this.of }.without_dead()
     }
 
     /// A size along an axis of rows.
@@ -74,8 +74,8 @@ impl<'a> Cut<'a> {
 
     fn node(&mut self, v: usize) -> u32 {
         let node = self.source.at(v);
-        if self.labels.met.contains(&v) {
-            let leaf = Leaf::Input { name: format!("met {v}").into(), batch_axis: None };
+        if self.labels.met[v] {
+            let leaf = Leaf::Input { name: format!("\0met {v}").into(), batch_axis: None };
             return self.push(v, Op::Leaf(leaf), node.ty.clone(), &[]);
         }
         let label = self.labels.of[v];
@@ -142,7 +142,7 @@ impl<'a> Cut<'a> {
     fn share(&mut self, x: usize, axis: usize) -> u32 {
         let node = self.source.at(x);
         let shape = &node.ty.shape;
-        if shape[axis] == 1 {
+        if shape[axis] == 1 || self.labels.met[x] {
             return self.place[x];
         }
         if let Some(&known) = self.made.get(&(x, axis)) {

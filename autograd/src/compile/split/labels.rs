@@ -8,15 +8,19 @@ use crate::ops::{
     At, Axes, Concat, Gather, Leaf, LogSoftmax, LogSumExp, MatMul, Op, Pad, ReduceMax, ReduceMean, ReduceSum,
     Slice, Softmax, Stack, Transpose,
 };
+use crate::shape::Kind;
 use crate::value::Value;
 use smallvec::SmallVec;
+
+/// Sums over the batch build on one another so often at most, before a graph is left whole.
+const ROUNDS: usize = 16;
 
 /// The labels of the nodes that outputs depend on.
 pub(super) struct Labels {
     pub of: Vec<Label>,
     pub live: Vec<bool>,
-    /// The parts that are computed before, for the whole batch.
-    pub met: Vec<usize>,
+    /// Which parts are computed before, for the whole batch.
+    pub met: Vec<bool>,
 }
 
 impl Labels {
@@ -26,39 +30,56 @@ impl Labels {
     /// The first node whose label does not follow.
     pub fn new(source: &Graph, outputs: &[usize], batch: usize) -> Result<Self, String> {
         let live = live(source, outputs);
-        let mut this = Self { of: vec![Label::Same; source.len()], live, met: Vec::new() };
+        let mut met = vec![false; source.len()];
+        // What meets is the same for all rows from then on, also for those who could have used the parts.
+        for _ in 0..ROUNDS {
+            let of = vec![Label::Same; source.len()];
+            let mut this = Self { of, live: live.clone(), met: met.clone() };
+            let found = this.follow(source, batch)?;
+            if found.is_empty() {
+                return this.fit_outputs(source, outputs);
+            }
+            found.into_iter().for_each(|x| met[x] = true);
+        }
+        Err(format!("more than {ROUNDS} sums over the whole batch build on one another"))
+    }
+
+    /// Labels every node; or stops where parts must meet, and returns them.
+    fn follow(&mut self, source: &Graph, batch: usize) -> Result<Vec<usize>, String> {
         // Whether a product of rows has gone into a value: then it is too dear to be computed twice.
         let mut dear = vec![false; source.len()];
         for v in 0..source.len() {
-            if !this.live[v] {
+            if !self.live[v] || self.met[v] {
                 continue;
             }
-            let rows = |x: usize| this.of[x] != Label::Same;
+            let rows = |x: usize| self.of[x] != Label::Same;
             dear[v] = source.operands_at(v).any(|x| dear[x])
                 || matches!(source.at(v).op, Op::MatMul(_)) && source.operands_at(v).any(rows);
-            if let Some(label) = this.label(source, v, batch) {
-                this.of[v] = label;
+            if let Some(label) = self.label(source, v, batch) {
+                self.of[v] = label;
                 continue;
             }
-            // The parts that it reads meet before, but for those that it would take a run to know.
-            let (met, needed): (Vec<usize>, Vec<usize>) =
-                source.operands_at(v).filter(|&x| this.of[x] == Label::Part).partition(|&x| !dear[x]);
-            met.iter().for_each(|&x| this.of[x] = Label::Same);
-            this.met.extend(met);
+            let (cheap, needed): (Vec<usize>, Vec<usize>) =
+                source.operands_at(v).filter(|&x| self.of[x] == Label::Part).partition(|&x| !dear[x]);
             let (name, op) = (|v| source.name_at(v), source.at(v).op.name());
-            this.of[v] = match (this.label(source, v, batch), needed.first()) {
-                (Some(label), _) => label,
-                (None, Some(&x)) => {
-                    return Err(format!("`{}` needs the sum of `{}` over the whole batch", name(v), name(x)));
-                }
-                (None, None) => return Err(format!("the rows of `{}` ({op}) cannot be told apart", name(v))),
+            return match needed.first() {
+                _ if !cheap.is_empty() => Ok(cheap),
+                Some(&x) => Err(format!("`{}` needs the sum of `{}` over the whole batch", name(v), name(x))),
+                None => Err(format!("the rows of `{}` ({op}) cannot be told apart", name(v))),
             };
         }
-        let mixed = |&&y: &&usize| matches!(this.of[y], Label::Rows { outer, .. } if outer > 1);
-        match outputs.iter().find(mixed) {
-            Some(&y) => Err(format!("the output `{}` has its rows in several places", source.name_at(y))),
-            None => Ok(this),
+        Ok(Vec::new())
+    }
+
+    /// Whether outputs can be put together from shares.
+    fn fit_outputs(self, source: &Graph, outputs: &[usize]) -> Result<Self, String> {
+        for &y in outputs {
+            let number = !matches!(source.at(y).ty.kind, Kind::Index { .. });
+            if matches!(self.of[y], Label::Rows { outer, .. } if outer > 1 || !number) {
+                return Err(format!("the rows of the output `{}` cannot be put together", source.name_at(y)));
+            }
         }
+        Ok(self)
     }
 
     fn label(&self, source: &Graph, v: usize, batch: usize) -> Option<Label> {
@@ -93,7 +114,9 @@ impl Labels {
     /// Whether the result is a part because the op is linear in what are parts, and nothing else is cut.
     fn is_linear(&self, source: &Graph, op: &Op, x: &[usize]) -> bool {
         let part = |&x: &usize| self.of[x] == Label::Part;
-        let parts = x.iter().any(part) && x.iter().all(|x| part(x) || is_zero(source, *x));
+        // A zero is a part of any sum, if it is one of the whole size.
+        let zero = |x: usize| self.of[x] == Label::Same && is_zero(source, x);
+        let parts = x.iter().any(part) && x.iter().all(|x| part(x) || zero(*x));
         let same = |i: usize| self.of[x[i]] == Label::Same;
         match op {
             Op::Add(_)
@@ -134,7 +157,8 @@ impl Labels {
             }
         }
         let Some(Label::Rows { axis, outer }) = label else { return None };
-        let fits = |x: usize| (axis + theirs(x)).checked_sub(rank).is_none_or(|own| can_cut(source, x, own));
+        let fits =
+            |x: usize| (axis + theirs(x)).checked_sub(rank).is_none_or(|own| self.can_cut(source, x, own));
         let mut same = x.iter().copied().filter(|&x| self.of[x] == Label::Same);
         same.all(fits).then_some(Label::Rows { axis, outer })
     }
@@ -167,7 +191,8 @@ impl Labels {
     fn beside(&self, source: &Graph, op: &Op, x: &[usize]) -> Option<Label> {
         let rows = x.iter().map(|&x| self.of[x]).find(|label| matches!(label, Label::Rows { .. }))?;
         let Label::Rows { axis, outer } = rows else { return None };
-        let alike = |&x: &usize| self.of[x] == rows || self.of[x] == Label::Same && can_cut(source, x, axis);
+        let alike =
+            |&x: &usize| self.of[x] == rows || self.of[x] == Label::Same && self.can_cut(source, x, axis);
         if !x.iter().all(alike) {
             return None;
         }
@@ -217,18 +242,18 @@ impl Labels {
             _ => None,
         }
     }
-}
 
-/// Whether a value that is the same for all rows can be had for a share of them along an axis.
-fn can_cut(source: &Graph, x: usize, axis: usize) -> bool {
-    let shape = &source.at(x).ty.shape;
-    if shape[axis] == 1 {
-        return true;
+    /// Whether a value that is the same for all rows can be had for a share of them along an axis.
+    fn can_cut(&self, source: &Graph, x: usize, axis: usize) -> bool {
+        let shape = &source.at(x).ty.shape;
+        if shape[axis] == 1 || self.met[x] {
+            return shape[axis] == 1;
+        }
+        let own = |y: usize| (axis + source.at(y).ty.shape.len()).checked_sub(shape.len());
+        let fits = |y: usize| own(y).is_none_or(|own| self.can_cut(source, y, own));
+        let op = &source.at(x).op;
+        (is_pointwise(op) || matches!(op, Op::Broadcast(_))) && source.operands_at(x).all(fits)
     }
-    let own = |y: usize| (axis + source.at(y).ty.shape.len()).checked_sub(shape.len());
-    let fits = |y: usize| own(y).is_none_or(|own| can_cut(source, y, own));
-    let op = &source.at(x).op;
-    (is_pointwise(op) || matches!(op, Op::Broadcast(_))) && source.operands_at(x).all(fits)
 }
 
 /// Whether a node is made by repetition along an axis, or drawn element by element.

@@ -66,7 +66,8 @@ pub(super) fn split(source: &Arc<Graph>, outputs: &[usize], threads: usize) -> R
         })
         .collect();
     let of = outputs.iter().map(|&y| labels.of[y]).collect();
-    Ok(Split { rows, programs, outputs: of, met: labels.met })
+    let met = (0..source.len()).filter(|&v| labels.met[v]).collect();
+    Ok(Split { rows, programs, outputs: of, met })
 }
 
 /// The size of the batch that all inputs agree on.
