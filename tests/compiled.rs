@@ -90,6 +90,18 @@ proptest! {
     }
 
     #[test]
+    fn random_graphs_agree_by_rows(seed: u64, second: bool) {
+        let (graph, outputs, point) = random_graph(seed, second);
+        let executable = Compiler::new().threads(2).compile::<f64>(&graph, &outputs).unwrap();
+        let got = executable.run(&point).unwrap();
+        let want = eval(&graph, &point, &outputs).unwrap();
+        for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+            let d = distance(got, want);
+            prop_assert!(d <= 1e-11, "{} shares, output {i} differs by {d}\n{}", executable.shares(), graph.text());
+        }
+    }
+
+    #[test]
     fn each_pass_agrees_by_itself(seed: u64) {
         let (graph, outputs, point) = random_graph(seed, false);
         agrees(&graph, &point, &outputs, &Compiler::with(&[]), "no pass");

@@ -2,7 +2,7 @@
 
 use super::random;
 use autograd::ops::Sampler;
-use autograd::{Builder, Expr, Point};
+use autograd::{Builder, Expr, Point, Type};
 
 /// No array of a random graph has more elements.
 const LARGEST: usize = 60;
@@ -34,7 +34,12 @@ impl<'g> Making<'g, '_> {
     fn leaf(&mut self, shape: &[usize]) -> Expr<'g> {
         let name = format!("leaf{}", self.leaves.len());
         let input = self.s.choice(&[true, false]);
-        let x = if input { self.g.input(&name, shape) } else { self.g.parameter(&name, shape) };
+        // An axis of size 2 of an input is a batch's, for whoever cuts it.
+        let x = match shape.iter().position(|&n| n == 2) {
+            Some(axis) if input => self.g.batch_input(&name, Type::float(shape), axis),
+            _ if input => self.g.input(&name, shape),
+            _ => self.g.parameter(&name, shape),
+        };
         self.point.set(x, random(&x.shape(), self.s));
         self.leaves.push(x);
         self.made.push(x);
