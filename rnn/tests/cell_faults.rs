@@ -1,4 +1,6 @@
 //! Every way in which a cell file can be wrong, and the whole message that its author sees.
+//!
+//! It is long because every message stands here whole.
 
 #![allow(clippy::needless_raw_string_hashes)] // as expect-test writes them
 

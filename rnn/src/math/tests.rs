@@ -1,3 +1,5 @@
+//! Formulas in their three forms.
+
 use super::*;
 use proptest::prelude::*;
 
