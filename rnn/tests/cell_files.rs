@@ -95,7 +95,7 @@ fn padding_changes_nothing() {
 
 /// The cells that have not learned to add by the end of the lesson: what part of the error without memory they must fall
 /// below, and why it is not the tenth of all others.
-const SLOW: [(&str, f64, &str); 4] = [
+const SLOW: [(&str, f64, &str); 5] = [
     ("clockwork", 0.2, "three of its four modules move at one step in 2, 4 and 8 alone"),
     (
         "cornn",
@@ -107,6 +107,7 @@ const SLOW: [(&str, f64, &str); 4] = [
         0.6,
         "units of a single layer do not see each other, so that none is a gate: the paper stacks layers",
     ),
+    ("qrnn", 0.3, "its gates see two inputs and no state: the paper stacks layers"),
     ("phased-lstm", 0.9, "a unit is open at one step in twenty: it is for sequences of hundreds"),
 ];
 
