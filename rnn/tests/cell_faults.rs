@@ -29,6 +29,25 @@ fn an_unknown_function() {
     );
 }
 
+/// Also before a single value, where a matrix could stand.
+#[test]
+fn an_unknown_function_of_one_value() {
+    wrong(
+        "cell a\n  h[t] = tnah(h[t-1]) + W x[t]",
+        expect![[r#"
+        error: there is no function `tnah`
+         --> my.cell:2:10
+          |
+        2 |   h[t] = tnah(h[t-1]) + W x[t]
+          |          ^^^^ unknown
+          |
+          = help: did you mean `tanh`? A matrix of this name needs `param tnah: [rows, columns]`.
+    "#]],
+    );
+    let declared = "cell a\n  param tnah: [hidden, hidden]\n  h[t] = tnah(h[t-1]) + W x[t]";
+    assert!(EquationCell::read(declared, "my.cell").is_ok());
+}
+
 #[test]
 fn a_function_without_arguments_or_with_too_many() {
     wrong(

@@ -49,7 +49,7 @@ impl EquationCell {
     pub fn read(text: &str, path: &str) -> Result<Self, Faults> {
         let file = parse(text, path)?;
         let faults = |diagnostics| Faults { path: path.into(), source: text.into(), diagnostics };
-        let mut names = Names::of(&file);
+        let mut names = Names::of(&file, text);
         if !names.faults.is_empty() {
             let mut wrong = std::mem::take(&mut names.faults);
             wrong.sort_by_key(|d| d.labels.first().map_or(0, |(span, _)| span.start));

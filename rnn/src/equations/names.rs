@@ -33,10 +33,11 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub fn of(file: &File) -> Self {
+    /// The names of a file, whose text is `text`.
+    pub fn of(file: &File, text: &str) -> Self {
         let mut names = Self::default();
         names.declarations(file);
-        names.reads();
+        names.reads(text);
         names.unread(file);
         names.output(file);
         names.sizes_of_the_file();
@@ -61,7 +62,7 @@ impl Names {
     }
 
     /// Every read of a name, in order.
-    fn reads(&mut self) {
+    fn reads(&mut self, text: &str) {
         let equations = std::mem::take(&mut self.equations);
         let made: HashMap<&str, usize> =
             equations.iter().enumerate().map(|(i, (name, _))| (name.is.as_str(), i)).collect();
@@ -74,7 +75,10 @@ impl Names {
                 Expr::Product(matrix, right) => {
                     let plain =
                         matches!(right.is, Expr::Sequence(..) | Expr::Product(..) | Expr::Argument(..));
-                    self.matrix(matrix, !plain, &made);
+                    // `tnah(c[t])` is a call by its looks, whatever stands in the parentheses.
+                    let rest = text.get(matrix.span.end..).unwrap_or_default();
+                    let called = !plain || rest.trim_start().starts_with('(');
+                    self.matrix(matrix, called, &made);
                 }
                 Expr::Call(function, arguments) => self.arity(*function, arguments.len(), &expr.span),
                 _ => {}
