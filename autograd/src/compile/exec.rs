@@ -43,25 +43,6 @@ impl<S: Real> Memory<S> {
         this
     }
 
-    /// Real numbers for a leaf.
-    fn put(&mut self, at: usize, x: &ArrayViewD<S>) {
-        let y = &mut self.arena[at..][..x.len()];
-        match x.as_slice() {
-            Some(x) => y.copy_from_slice(x),
-            None => y.iter_mut().zip(x).for_each(|(y, &x)| *y = x),
-        }
-    }
-
-    /// Truth values for a leaf.
-    fn put_bool(&mut self, at: usize, x: &ArrayViewD<bool>) {
-        self.arena[at..][..x.len()].iter_mut().zip(x).for_each(|(y, &x)| *y = truth(x));
-    }
-
-    /// Whole numbers for a leaf.
-    fn put_index(&mut self, i: usize, x: &ArrayViewD<usize>) {
-        self.indices[i].iter_mut().zip(x).for_each(|(y, &x)| *y = x);
-    }
-
     /// A value for a leaf, of which `rows` of `axis` are for this share.
     pub fn put_view(&mut self, at: usize, value: &View<S>, rows: Option<(usize, &Range<usize>)>) {
         fn share<'a, T>(x: &ArrayViewD<'a, T>, rows: Option<(usize, &Range<usize>)>) -> ArrayViewD<'a, T> {
@@ -74,10 +55,15 @@ impl<S: Real> Memory<S> {
                 None => x.clone(),
             }
         }
+        /// Element by element: whole runs of them where they lie side by side.
+        fn fill<S, T>(to: &mut [S], x: &ArrayViewD<T>, of: impl Fn(&T) -> S) {
+            let to = ArrayViewMutD::from_shape(x.raw_dim(), &mut to[..x.len()]);
+            to.expect("as many elements as its shape").zip_mut_with(x, |y, x| *y = of(x));
+        }
         match value {
-            View::Float(x) => self.put(at, &share(x, rows)),
-            View::Index(x) => self.put_index(at, &share(x, rows)),
-            View::Bool(x) => self.put_bool(at, &share(x, rows)),
+            View::Float(x) => fill(&mut self.arena[at..], &share(x, rows), |&x| x),
+            View::Bool(x) => fill(&mut self.arena[at..], &share(x, rows), |&x| truth(x)),
+            View::Index(x) => fill(&mut self.indices[at], &share(x, rows), |&i| i),
         }
     }
 

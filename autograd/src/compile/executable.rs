@@ -59,6 +59,7 @@ impl<S: Real> View<'_, S> {
             return Err(format!("it needs {ty}, and was given {} of {kind}", crate::Shape::from(shape)));
         }
         if let (Self::Index(a), Kind::Index { below }) = (self, ty.kind)
+            && a.iter().any(|&i| i >= below)
             && let Some((at, i)) = a.indexed_iter().find(|&(_, &i)| i >= below)
         {
             return Err(format!(
