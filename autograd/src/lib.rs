@@ -37,6 +37,7 @@ pub mod compile;
 pub mod draw;
 pub mod graph;
 pub mod kernels;
+pub mod math;
 pub mod ops;
 
 pub use check::{Check, Report, check};

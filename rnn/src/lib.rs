@@ -14,7 +14,6 @@ pub mod init;
 
 mod layers;
 mod lengths;
-pub mod math;
 pub mod model;
 pub mod parameters;
 pub mod plot;

@@ -1,15 +1,16 @@
 //! `rnn cells`: the cells, one cell, and whether a file is one.
 
+use super::flags::Notation;
 use super::paint;
 use super::tour::height;
 use crate::cell::{Cell, CellRef, SHIPPED};
 use crate::data::file;
 use crate::data::synthetic::Adding;
 use crate::equations::EquationCell;
-use crate::math::Form;
 use crate::model::StepError;
 use crate::study::{Lesson, Specimen, learns};
 use crate::train::TrainError;
+use autograd::math::Form;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -38,7 +39,7 @@ pub struct Args {
     cell: Option<String>,
     /// Print the equations as a paper sets them
     #[arg(long, value_enum, value_name = "FORM", requires = "cell")]
-    math: Option<Form>,
+    math: Option<Notation>,
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -58,7 +59,7 @@ impl Args {
         match (self.command, self.cell) {
             (Some(Command::Check { files }), _) => check(&files),
             (None, Some(cell)) => match self.math {
-                Some(form) => typeset(&cell, form),
+                Some(form) => typeset(&cell, form.into()),
                 None => show(&cell),
             },
             (None, None) => list(),

@@ -6,6 +6,7 @@ use crate::model::{Inits, Input, Start};
 use crate::train::optim::Method;
 use crate::train::schedule::Schedule;
 use crate::train::{Clip, Options};
+use autograd::math::Form;
 use clap::Args;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -23,6 +24,27 @@ pub fn setting(text: &str) -> Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, as in beta=2")?;
     let value = value.trim().parse::<f64>().ok().filter(|value| value.is_finite());
     Ok((name.trim().into(), value.ok_or("the value is a number, as in beta=2")?))
+}
+
+/// A way of writing formulas.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Notation {
+    /// Text for a terminal
+    Unicode,
+    /// An `aligned` block
+    Latex,
+    /// Presentation MathML, one math element
+    Mathml,
+}
+
+impl From<Notation> for Form {
+    fn from(notation: Notation) -> Self {
+        match notation {
+            Notation::Unicode => Self::Unicode,
+            Notation::Latex => Self::Latex,
+            Notation::Mathml => Self::Mathml,
+        }
+    }
 }
 
 /// The net.

@@ -2,8 +2,8 @@
 //! read again, typeset and unrolled.
 
 use autograd::Builder;
+use autograd::math::Form;
 use rnn::equations::{EquationCell, parse};
-use rnn::math::Form;
 use rnn::{Cell, Layers, Start};
 
 /// Cells of more weights are read, and not unrolled.

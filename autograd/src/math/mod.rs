@@ -1,7 +1,7 @@
 //! Formulas as a paper sets them: one small tree, written as Unicode text, LaTeX or MathML.
 //!
 //! ```
-//! use rnn::math::{Form, Line, Math, Symbol};
+//! use autograd::math::{Form, Line, Math, Symbol};
 //!
 //! // h̄[t] = W_hᵀ ((1 - h[t+1]²) ⊙ h̄[t+1])
 //! let bar = |lag| Math::Adjoint(Symbol::of("h").at(lag).into());
@@ -96,7 +96,7 @@ pub struct Line {
 }
 
 /// A way of writing formulas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Text for a terminal
     Unicode,
