@@ -4,7 +4,7 @@ use super::PassReport;
 use super::exec::Memory;
 use super::plan::{Given, Plan, Step};
 use super::pool::{Signal, Task, give};
-use super::program::Sources;
+use super::sources::Sources;
 use super::split::Label;
 use crate::error::Error;
 use crate::eval::Point;

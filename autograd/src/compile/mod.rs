@@ -32,6 +32,7 @@ mod plan;
 mod pool;
 mod program;
 mod rules;
+mod sources;
 mod split;
 mod writer;
 

@@ -4,14 +4,12 @@
 //! each after what its rewrite needs: so a group of nodes that becomes one node may pull forward whatever any of its
 //! members reads. The walk keeps its own stack: a graph of a million nodes is as deep as it is long.
 
+use super::sources::Sources;
 use super::writer::Writer;
 use crate::graph::{Graph, NodeId, Origin, Role};
 use smallvec::SmallVec;
 use std::fmt::Write;
 use std::sync::Arc;
-
-/// The positions, in the graph that was given to the compiler, of all nodes that one node stands for.
-pub(super) type Sources = SmallVec<[u32; 2]>;
 
 /// No node.
 pub(super) const NONE: u32 = u32::MAX;
@@ -51,21 +49,24 @@ impl Program {
     /// The part of `source` that `outputs` depend on, as it is.
     pub fn new(source: &Arc<Graph>, outputs: &[usize]) -> Self {
         let (graph, outputs, kept) = part(source, outputs);
-        let of = kept.into_iter().map(|i| SmallVec::from_elem(super::narrow(i), 1)).collect();
+        let of = kept.into_iter().map(|i| Sources::One(super::narrow(i))).collect();
         Self { source: source.clone(), graph, outputs, of }
     }
 
     /// Without the nodes that no output depends on.
-    pub fn without_dead(mut self) -> Self {
+    pub fn without_dead(self) -> Self {
         let outputs: Vec<usize> = self.outputs.iter().map(|&y| y as usize).collect();
+        if live(&self.graph, &outputs).into_iter().all(|live| live) {
+            return self;
+        }
         let (graph, outputs, kept) = part(&self.graph, &outputs);
-        let of = kept.into_iter().map(|i| std::mem::take(&mut self.of[i])).collect();
+        let of = kept.into_iter().map(|i| self.of[i].clone()).collect();
         Self { source: self.source, graph, outputs, of }
     }
 
     /// The program that `rewrite` makes of this one; `None` if what it joins would have to come before itself.
     pub fn rewrite(&self, rewrite: &mut impl Rewrite, mut out: Writer) -> Option<(Self, Writer)> {
-        out.begin(self.graph.len());
+        out.begin(&self.graph);
         let mut open = vec![false; self.graph.len()];
         let (mut stack, mut needs) = (Vec::new(), Vec::new());
         for root in 0..self.graph.len() {
@@ -170,7 +171,9 @@ impl Program {
 /// The part of a graph that some nodes depend on: the new graph, the nodes' places in it, and which nodes it has.
 fn part(graph: &Graph, outputs: &[usize]) -> (Graph, Vec<u32>, Vec<usize>) {
     let live = live(graph, outputs);
-    let (mut part, mut place, mut kept) = (Graph::new(), vec![NONE; graph.len()], Vec::new());
+    let count = live.iter().filter(|&&live| live).count();
+    let mut part = Graph::with_capacity(count, graph.links());
+    let (mut place, mut kept) = (vec![NONE; graph.len()], Vec::with_capacity(count));
     for i in (0..graph.len()).filter(|&i| live[i]) {
         let node = graph.at(i);
         let operands: SmallVec<[u32; 8]> = graph.operands_at(i).map(|x| place[x]).collect();

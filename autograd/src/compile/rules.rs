@@ -315,7 +315,7 @@ fn concat_across(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     let joined: Vec<u32> = (0..first.len())
         .map(|i| {
             let row: SmallVec<[u32; 8]> = columns.iter().map(|column| column[i]).collect();
-            w.add(Concat { axis: 1 }, &row)
+            w.add_part(Concat { axis: 1 }, &row)
         })
         .collect();
     Some(w.add(Concat { axis: 0 }, &joined))

@@ -1,7 +1,8 @@
 //! Where the passes write: every node goes through here, is simplified, folded and shared on its way into the graph.
 
-use super::program::{NONE, Program, Sources};
+use super::program::{NONE, Program};
 use super::rules;
+use super::sources::{Sources, Union};
 use crate::graph::{Graph, Origin, Role};
 use crate::ops::{Concat, Leaf, Op};
 use crate::shape::{Kind, Type};
@@ -37,13 +38,15 @@ pub(super) struct Writer {
     tidy: Tidy,
     /// Whether a product with a transposed matrix stays one: they have been laid out on purpose.
     pub keeps_transposes: bool,
-    /// Nodes by op and operands.
-    known: HashTable<u32>,
+    /// Nodes by op and operands, with the hash of these.
+    known: HashTable<(u64, u32)>,
     hasher: DefaultHashBuilder,
     /// For each node of the graph that is read, its place in the one that is written.
     place: Vec<u32>,
-    of: Vec<Sources>,
-    current: Sources,
+    of: Vec<Union>,
+    current: Union,
+    /// What `current` comes to, once a node has asked.
+    whole: Option<Sources>,
     /// For each concatenation that was asked for it, where its operands begin.
     borders: HashMap<u32, Vec<usize>>,
     /// How often each rule was applied.
@@ -60,15 +63,20 @@ impl Writer {
             hasher: DefaultHashBuilder::default(),
             place: Vec::new(),
             of: Vec::new(),
-            current: Sources::new(),
+            current: Union::default(),
+            whole: None,
             borders: HashMap::new(),
             counts: BTreeMap::new(),
         }
     }
 
-    /// Makes room for the places of `n` nodes.
-    pub fn begin(&mut self, n: usize) {
+    /// Makes room for a graph like this one.
+    pub fn begin(&mut self, graph: &Graph) {
+        let n = graph.len();
         self.place = vec![NONE; n];
+        self.graph = Graph::with_capacity(n, graph.links());
+        self.of.reserve(n);
+        self.known.reserve(n, |&(hash, _)| hash);
     }
 
     /// Whether node `v` has been written.
@@ -88,18 +96,27 @@ impl Writer {
     }
 
     /// What is written from here on stands for these nodes.
-    pub fn of(&mut self, sources: &[u32]) {
-        self.current = sources.into();
+    pub fn of(&mut self, sources: &Sources) {
+        self.of_none();
+        self.of_also(sources);
+    }
+
+    /// What is written from here on stands for no node, yet.
+    pub fn of_none(&mut self) {
+        self.current = Union::default();
+        self.whole = None;
     }
 
     /// What is written from here on stands for these nodes too.
-    pub fn of_also(&mut self, sources: &[u32]) {
-        self.current.extend_from_slice(sources);
+    pub fn of_also(&mut self, sources: &Sources) {
+        self.current.add(sources);
+        self.whole = None;
     }
 
     /// The graph, and what its nodes stand for.
     pub fn take(&mut self) -> (Graph, Vec<Sources>) {
-        (std::mem::replace(&mut self.graph, Graph::new()), std::mem::take(&mut self.of))
+        let of = std::mem::take(&mut self.of).into_iter().map(Union::sources).collect();
+        (std::mem::replace(&mut self.graph, Graph::new()), of)
     }
 
     /// Counts an application of a rule.
@@ -141,6 +158,17 @@ impl Writer {
         self.insert(op, operands, None)
     }
 
+    /// As [`Writer::add`], of a node that is one of very many parts of what is being written: it stands for what its
+    /// operands stand for, not for all of it.
+    pub fn add_part(&mut self, op: impl Into<Op>, operands: &[u32]) -> u32 {
+        let mut parts = Union::default();
+        operands.iter().for_each(|&x| parts.add_all(&self.of[x as usize]));
+        let whole = (std::mem::replace(&mut self.current, parts), self.whole.take());
+        let part = self.add(op, operands);
+        (self.current, self.whole) = whole;
+        part
+    }
+
     /// The value of an op on constants, if they and it are small.
     fn fold(&self, op: &Op, operands: &[u32]) -> Option<Value<f64>> {
         let constant = |&x: &u32| match &self.graph.at(x as usize).op {
@@ -159,20 +187,13 @@ impl Writer {
         let hash = self.hasher.hash_one((&op, operands));
         if self.tidy.share || matches!(op, Op::Leaf(_)) {
             let graph = &self.graph;
-            let same = |&i: &u32| {
-                graph.at(i as usize).op == op
+            let same = |&(known, i): &(u64, u32)| {
+                known == hash
+                    && graph.at(i as usize).op == op
                     && graph.operands_at(i as usize).map(super::narrow).eq(operands.iter().copied())
             };
-            if let Some(&known) = self.known.find(hash, same) {
-                let sources = &mut self.of[known as usize];
-                let new = self.current.iter().filter(|s| !sources.contains(s)).copied();
-                // What stands for very many nodes is not searched: it would cost their square.
-                if sources.len() < 64 {
-                    let new: Sources = new.collect();
-                    sources.extend(new);
-                } else {
-                    sources.extend_from_slice(&self.current);
-                }
+            if let Some(&(_, known)) = self.known.find(hash, same) {
+                self.stands(known);
                 return known;
             }
         }
@@ -186,13 +207,17 @@ impl Writer {
         };
         let ty = ty.cloned().unwrap_or_else(|| self.infer(&op, operands));
         let node = self.graph.push(op, ty, origin, operands);
-        self.of.push(self.current.clone());
-        let (graph, hasher) = (&self.graph, &self.hasher);
-        self.known.insert_unique(hash, node, |&i| {
-            let operands: SmallVec<[u32; 8]> = graph.operands_at(i as usize).map(super::narrow).collect();
-            hasher.hash_one((&graph.at(i as usize).op, &operands[..]))
-        });
+        self.of.push(Union::default());
+        self.stands(node);
+        self.known.insert_unique(hash, (hash, node), |&(hash, _)| hash);
         node
+    }
+
+    /// A node that has been written stands for what is current.
+    fn stands(&mut self, node: u32) {
+        let current = &self.current;
+        let whole = self.whole.get_or_insert_with(|| current.clone().sources());
+        self.of[node as usize].add(whole);
     }
 
     fn infer(&self, op: &Op, operands: &[u32]) -> Type {

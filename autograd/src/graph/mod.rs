@@ -80,9 +80,14 @@ pub struct Graph {
 
 impl Graph {
     pub(crate) fn new() -> Self {
+        Self::with_capacity(0, 0)
+    }
+
+    /// With room for so many nodes and operands of nodes.
+    pub(crate) fn with_capacity(nodes: usize, links: usize) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         Self {
-            dag: DiGraph::default(),
+            dag: DiGraph::with_capacity(nodes, links),
             tag: NEXT.fetch_add(1, Ordering::Relaxed),
             leaves: HashMap::new(),
             names: HashMap::new(),
@@ -99,6 +104,11 @@ impl Graph {
     /// Whether there is no node.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The number of operands of all nodes.
+    pub(crate) fn links(&self) -> usize {
+        self.dag.edge_count()
     }
 
     /// All nodes, operands before users.

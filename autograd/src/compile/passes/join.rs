@@ -120,7 +120,7 @@ impl Rewrite for Join {
             Shared::Weight => ("x W, y W → [x; y] W", false, 0),
         };
         out.count(rule);
-        out.of(&[]);
+        out.of_none();
         members.iter().for_each(|&v| out.of_also(&p.of[v]));
         let parts: Vec<u32> = products.iter().map(|x| out.at(if joins_right { x.b } else { x.a })).collect();
         let joined = out.add(Concat { axis }, &parts);

@@ -118,7 +118,7 @@ impl Lift {
                 }
             });
         }
-        out.of(&[]);
+        out.of_none();
         members.iter().for_each(|&(_, v)| out.of_also(&p.of[v]));
         let op = match op {
             Op::Reshape(Reshape { shape }) => Reshape { shape: shape.resized(0, rows) }.into(),

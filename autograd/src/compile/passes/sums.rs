@@ -108,7 +108,7 @@ impl Rewrite for Sums {
             let operands = |i: usize, out: &Writer| -> Vec<u32> {
                 group.iter().filter_map(|&x| p.graph.operands_at(x).nth(i)).map(|x| out.at(x)).collect()
             };
-            out.of(&[]);
+            out.of_none();
             group.iter().for_each(|&x| out.of_also(&p.of[x]));
             terms.push(match kind {
                 Kind::ByWeight(op, _) | Kind::Free(op) => {

@@ -16,7 +16,8 @@ pub(super) use place::Place;
 pub(super) use steps::{ByRow, Interpreted, Operand, Step};
 pub(super) use strip::STRIP;
 
-use super::program::{Program, Sources};
+use super::program::Program;
+use super::sources::Sources;
 use crate::kernels::Real;
 use crate::ops::{Leaf, Op};
 use crate::shape::{Kind, Type};

@@ -2,7 +2,8 @@
 
 use super::Label;
 use super::labels::Labels;
-use crate::compile::program::{NONE, Program, Sources};
+use crate::compile::program::{NONE, Program};
+use crate::compile::sources::Sources;
 use crate::compile::{is_pointwise, narrow};
 use crate::graph::{Graph, Origin, Role};
 use crate::ops::{Broadcast, DropoutMask, Leaf, Mul, Op, ReduceMean, ReduceSum, Reshape, Stack};
@@ -59,7 +60,7 @@ impl<'a> Cut<'a> {
     fn push(&mut self, v: usize, op: Op, ty: Type, operands: &[u32]) -> u32 {
         let place = self.source.at(v).origin.place;
         let origin = Origin { layer: None, name: None, step: None, ordinal: 0, role: Role::Forward, place };
-        self.of.push(SmallVec::from_elem(narrow(v), 1));
+        self.of.push(Sources::One(narrow(v)));
         self.graph.push(op, ty, origin, operands)
     }
 

@@ -1,0 +1,99 @@
+//! What a node stands for: the nodes of the graph that was given to the compiler.
+//!
+//! A stack over time and all that is made with it stand for every step. So lists are shared, not copied: a graph of T
+//! steps has lists of T nodes at some of its nodes, and copies would cost T².
+
+use smallvec::SmallVec;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// Positions of nodes, ascending and each once.
+#[derive(Clone, Debug)]
+pub(super) enum Sources {
+    /// A single node.
+    One(u32),
+    /// None, or several.
+    Many(Arc<[u32]>),
+}
+
+impl Deref for Sources {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        match self {
+            Self::One(node) => std::slice::from_ref(node),
+            Self::Many(nodes) => nodes,
+        }
+    }
+}
+
+impl FromIterator<u32> for Sources {
+    fn from_iter<I: IntoIterator<Item = u32>>(nodes: I) -> Self {
+        let mut nodes: Vec<u32> = nodes.into_iter().collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        if let [node] = nodes[..] { Self::One(node) } else { Self::Many(nodes.into()) }
+    }
+}
+
+impl Sources {
+    /// Whether it is the very list that `other` is.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::One(a), Self::One(b)) => a == b,
+            (Self::Many(a), Self::Many(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
+/// Lists that are to become one, once all of them are known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Union(SmallVec<[Sources; 1]>);
+
+impl Union {
+    /// Takes these nodes in.
+    pub fn add(&mut self, sources: &Sources) {
+        // One after the other the same list comes in, mostly.
+        if !self.0.last().is_some_and(|last| last.is(sources)) {
+            self.0.push(sources.clone());
+        }
+    }
+
+    /// Takes in what another has taken in.
+    pub fn add_all(&mut self, other: &Self) {
+        other.0.iter().for_each(|sources| self.add(sources));
+    }
+
+    /// All of them.
+    pub fn sources(self) -> Sources {
+        // A step's node that a stack of all steps has made again: the longest list has them all.
+        let longest = self.0.iter().max_by_key(|list| list.len());
+        let all = |whole: &&Sources| {
+            let others = self.0.iter().filter(|list| !list.is(whole));
+            others.flat_map(|list| list.iter()).all(|node| whole.binary_search(node).is_ok())
+        };
+        match longest.filter(all) {
+            Some(whole) => whole.clone(),
+            None => self.0.iter().flat_map(|list| list.iter().copied()).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_union_has_each_node_once_and_shares_what_it_can() {
+        let (a, b): (Sources, Sources) = (Sources::One(7), [9, 3, 7].into_iter().collect());
+        let union = |lists: &[&Sources]| {
+            let mut union = Union::default();
+            lists.iter().for_each(|list| union.add(list));
+            union.sources()
+        };
+        assert_eq!(*union(&[&a, &b, &Sources::One(8)]), [3, 7, 8, 9]);
+        assert!(union(&[&b, &b]).is(&b) && union(&[&a, &b]).is(&b));
+        assert!(union(&[]).is_empty());
+    }
+}
