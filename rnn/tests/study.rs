@@ -213,6 +213,12 @@ fn cells_are_listed_and_shown() {
     std::fs::write(&path, "cell mine\n  h[t] = tanh(W x[t] + b)\n").unwrap();
     let checked = succeeds(&format!("cells check {}", path.display()));
     assert!(checked.starts_with("PASS ") && checked.contains(": does not learn: adding"), "{checked}");
+    // By its name; of another size, which this one needs; with another constant.
+    assert!(succeeds("cells check min-gru").starts_with("PASS "));
+    let thirds = "cell mine\n  const a = 1\n  size m = hidden / 3\n  state s: m\n  s[t] = tanh(a * (W x[t] + U s[t-1]))\n  h[t] = V s[t]\n";
+    std::fs::write(&path, thirds).unwrap();
+    fails(&format!("cells check {}", path.display()), 1, "");
+    assert!(succeeds(&format!("cells check {} --hidden 6 --set a=2", path.display())).starts_with("PASS "));
     std::fs::write(&path, "cell mine\n  h[t] = tahn(W x[t] + U h[t-1])\n").unwrap();
     fails(&format!("cells check {}", path.display()), 1, "");
     fails(&format!("graph --cell {}", path.display()), 1, "did you mean `tanh`?");

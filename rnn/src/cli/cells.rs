@@ -1,10 +1,9 @@
 //! `rnn cells`: the cells, one cell, and whether a file is one.
 
-use super::flags::Notation;
+use super::flags::{self, Notation, open_cell};
 use super::paint;
 use super::tour::height;
-use crate::cell::{Cell, CellRef, SHIPPED};
-use crate::data::file;
+use crate::cell::{Cell, CellError, CellRef, SHIPPED};
 use crate::data::synthetic::Adding;
 use crate::equations::EquationCell;
 use crate::model::StepError;
@@ -12,7 +11,6 @@ use crate::study::{Lesson, Specimen, learns};
 use crate::train::TrainError;
 use autograd::math::Form;
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 const INPUT: usize = 64;
@@ -46,18 +44,30 @@ pub struct Args {
 enum Command {
     /// Read files of equations, compare their gradients of order one and two with numeric ones, and see whether the
     /// cells learn to add
-    Check {
-        /// Files of equations
-        #[arg(required = true, value_name = "FILE.cell")]
-        files: Vec<String>,
-    },
+    Check(Check),
+}
+
+#[derive(clap::Args, Debug)]
+struct Check {
+    /// Files of equations, or names of cells
+    #[arg(required = true, value_name = "FILE.cell|NAME")]
+    cells: Vec<String>,
+    /// Another value for a constant of the cells; may be given again
+    #[arg(long, value_name = "CONST=VALUE", value_parser = flags::setting)]
+    set: Vec<(String, f64)>,
+    /// Features of an input of the net whose gradients are checked; as many as hidden units if the cell asks for that
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = flags::size)]
+    input: usize,
+    /// Size of its states
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = flags::size)]
+    hidden: usize,
 }
 
 impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
         match (self.command, self.cell) {
-            (Some(Command::Check { files }), _) => check(&files),
+            (Some(Command::Check(check)), _) => check.run(),
             (None, Some(cell)) => match self.math {
                 Some(form) => typeset(&cell, form.into()),
                 None => show(&cell),
@@ -115,26 +125,35 @@ fn typeset(name: &str, form: Form) -> super::Result {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(files: &[String]) -> super::Result {
-    let mut out = anstream::stdout().lock();
-    let mut good = true;
-    for path in files {
-        let text = file::read(Path::new(path))?;
-        let cell = match EquationCell::read(&text, path) {
+impl Check {
+    fn run(self) -> super::Result {
+        let mut out = anstream::stdout().lock();
+        let mut good = true;
+        for name in &self.cells {
+            good &= self.check(name, &mut out)?;
+        }
+        out.flush()?;
+        Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// One cell; says whether all is well with it.
+    fn check(&self, name: &str, out: &mut impl Write) -> Result<bool, Box<dyn std::error::Error>> {
+        let cell = match open_cell(name, &self.set) {
             Ok(cell) => cell,
-            Err(faults) => {
-                good = false;
+            Err(CellError::Faults(faults)) => {
                 writeln!(out, "{}\n", faults.render(true))?;
-                verdict(&mut out, false, path, "is not a cell")?;
-                continue;
+                verdict(out, false, name, "is not a cell")?;
+                return Ok(false);
             }
+            Err(error) => return Err(error.into()),
         };
         // Two layers in both directions want a cell that takes any input.
-        let wide = cell.fits(2 * cell.output_size(4), 4).is_ok();
-        let named = CellRef { name: cell.name().into(), text: Some(text), constants: [].into() };
+        let shaped = cell.cell()?;
+        let wide = shaped.fits(2 * shaped.output_size(self.hidden), self.hidden).is_ok();
         let net = Specimen {
-            cell: named.clone(),
-            input: if wide { 3 } else { 4 },
+            cell: cell.clone(),
+            input: if wide { self.input } else { self.hidden },
+            hidden: self.hidden,
             steps: 4,
             batch: 3,
             layers: if wide { 2 } else { 1 },
@@ -145,23 +164,20 @@ fn check(files: &[String]) -> super::Result {
         let report = match net.check(2, 1) {
             Ok(report) => report,
             Err(error) => {
-                good = false;
                 writeln!(out, "{error}\n")?;
-                verdict(&mut out, false, path, "cannot be checked")?;
-                continue;
+                verdict(out, false, name, "cannot be checked")?;
+                return Ok(false);
             }
         };
         let how = if wide { "two layers in both directions" } else { "one layer" };
-        let what = format!("{}: gradients of order one and two, {how}, unequal lengths", cell.name());
+        let what = format!("{cell}: gradients of order one and two, {how}, unequal lengths");
         if !report.passed() {
             writeln!(out, "{report}")?;
         }
-        good &= report.passed();
-        verdict(&mut out, report.passed(), path, &what)?;
-        writeln!(out, "     {path}: {}", lesson(named))?;
+        verdict(out, report.passed(), name, &what)?;
+        writeln!(out, "     {name}: {}", lesson(cell))?;
+        Ok(report.passed())
     }
-    out.flush()?;
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Whether a cell learns to add, with the course of its error. A cell can be right and not learn this.
