@@ -118,6 +118,9 @@ pub enum ModelError {
         /// The range.
         need: &'static str,
     },
+    /// The cell cannot have these sizes.
+    #[error("{0}")]
+    Sizes(String),
     /// Not one length for each sequence.
     #[error("{found} lengths were given for {batch} sequences: give one for each")]
     Lengths {
@@ -166,7 +169,7 @@ impl Model {
     /// The layers.
     ///
     /// # Errors
-    /// If there is no such cell or a size is out of range.
+    /// If there is no such cell, or a size is out of range or none that the cell can have.
     pub fn net(&self) -> Result<Layers, ModelError> {
         let least = |what, found: usize| match found {
             0 => Err(ModelError::Range { what, found: "0".into(), need: "at least 1" }),
@@ -183,9 +186,11 @@ impl Model {
             let found = self.dropout.to_string();
             return Err(ModelError::Range { what: "dropout", found, need: "at least 0 and below 1" });
         }
-        Ok(Layers::of(self.cell.cell()?, self.input.size(), self.hidden)
+        let net = Layers::of(self.cell.cell()?, self.input.size(), self.hidden)
             .depth(self.layers)
             .bidirectional(self.bidirectional)
-            .window(self.window))
+            .window(self.window);
+        net.fits().map_err(ModelError::Sizes)?;
+        Ok(net)
     }
 }
