@@ -79,7 +79,7 @@ impl<'g> Level<'_, 'g> {
         let point = freeze(&graph, self.point, &outputs, self.forward)?;
         let cotangents = eval(&graph, &point, self.cotangents)?;
         let mut sides = self.sides(&graph, &point, &gradients, sampler)?;
-        let function = Function::new(&graph, &point, &outputs)?;
+        let function = Function::new(&graph, &point, &outputs, usize::MAX)?;
         let heavy = function.weight() > HEAVY;
         let nearby = Nearby::new(if heavy { 5 } else { 16 }, f64::EPSILON);
         measure(&graph, &point, &nearby, &gradients.all, &mut sides)?;
@@ -103,6 +103,7 @@ impl<'g> Level<'_, 'g> {
         let mut suspects = Vec::new();
         for (i, (tensor, side)) in tensors.iter_mut().zip(&sides).enumerate() {
             let agrees = forward.agrees[i];
+            tensor.forward = forward.slopes[i];
             if tensor.comparison.verdict == Verdict::Fail && agrees != Some(false) && tensor.kinks.is_empty() {
                 numeric.ask_again(side, sampler, tensor)?;
             }

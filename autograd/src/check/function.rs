@@ -25,13 +25,24 @@ pub(super) struct Function<'a> {
 }
 
 impl<'a> Function<'a> {
+    /// Values of more than `largest` numbers are not kept, but computed again.
+    ///
     /// # Errors
     /// As [`eval`].
-    pub fn new(graph: &'a Graph, point: &'a Point<f64>, outputs: &[NodeId]) -> Result<Self, Error> {
+    pub fn new(
+        graph: &'a Graph,
+        point: &'a Point<f64>,
+        outputs: &[NodeId],
+        largest: usize,
+    ) -> Result<Self, Error> {
         let ancestors = leaves::ancestors(graph, outputs)?;
         let mut values = HashMap::new();
         eval_with(graph, point, outputs, |id, value| {
-            values.insert(id.index(), value.clone());
+            let size = graph.at(id.index()).ty.shape.count();
+            // Those of the point are there already.
+            if size <= largest && point.get(id).is_none() {
+                values.insert(id.index(), value.clone());
+            }
         })?;
         let mut function =
             Self { graph, point, outputs: outputs.to_vec(), ancestors, values, sharp: Vec::new() };
@@ -41,8 +52,13 @@ impl<'a> Function<'a> {
 
     fn is_sharp(&self, i: usize) -> bool {
         let Some(operator) = self.operator(i) else { return false };
-        let operands: Option<Vec<_>> = self.graph.operands_at(i).map(|x| self.values.get(&x)).collect();
+        let operands: Option<Vec<_>> = self.graph.operands_at(i).map(|x| self.value(x)).collect();
         operands.is_some_and(|x| !operator.branches(&x).is_empty())
+    }
+
+    /// The value of a node at the point, if it was kept.
+    fn value(&self, i: usize) -> Option<&Value<f64>> {
+        self.point.get(self.graph.id(i)).or_else(|| self.values.get(&i))
     }
 
     /// The op of a node that is computed, and was not given a value.
@@ -67,15 +83,16 @@ impl<'a> Function<'a> {
         let sharp: Vec<usize> = self.sharp.iter().copied().filter(|&i| moving[i]).collect();
         let mut looked_at = self.outputs.clone();
         looked_at.extend(sharp.iter().flat_map(|&i| self.graph.operands_at(i)).map(|x| self.graph.id(x)));
-        // What stands still beside what moves is given.
+        // What stands still beside what moves is given; what was not kept is computed again.
         let mut point = Point::new();
-        let computed = |i: usize| moving[i] && self.operator(i).is_some();
-        let read = self.ancestors.iter().map(|id| id.index()).filter(|&i| computed(i));
-        let read = read.flat_map(|i| self.graph.operands_at(i)).chain(looked_at.iter().map(|id| id.index()));
-        for x in read.filter(|&x| !moving[x]) {
-            let id = self.graph.id(x);
-            if let (None, Some(value)) = (point.get(id), self.values.get(&x)) {
-                point.set(id, value.clone());
+        let mut needed = vec![false; self.graph.len()];
+        looked_at.iter().for_each(|id| needed[id.index()] = true);
+        for id in self.ancestors.iter().rev().filter(|id| !movers.iter().any(|m| m.node == **id)) {
+            let i = id.index();
+            match self.value(i) {
+                _ if !needed[i] => {}
+                Some(value) if !moving[i] => point.set(*id, value.clone()),
+                _ => self.graph.operands_at(i).for_each(|x| needed[x] = true),
             }
         }
         Line { function: self, point, looked_at, sharp, movers }

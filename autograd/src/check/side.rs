@@ -57,6 +57,9 @@ impl Side {
     }
 }
 
+/// Nearly all that a gradient is made of moves with its leaves: only small values are worth keeping.
+const KEPT: usize = 10_000;
+
 /// Measures the rounding noise of all gradients, moving all expressions at once. Where this crosses a kink it tells
 /// nothing.
 pub(super) fn measure(
@@ -67,7 +70,7 @@ pub(super) fn measure(
     sides: &mut [Side],
 ) -> Result<(), Error> {
     let outputs: Vec<NodeId> = gradients.iter().map(|dx| dx.id()).collect();
-    let function = Function::new(graph, point, &outputs)?;
+    let function = Function::new(graph, point, &outputs, KEPT)?;
     let movers = sides.iter().map(|s| Mover {
         node: s.node,
         base: &s.base,

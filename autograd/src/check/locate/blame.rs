@@ -132,6 +132,8 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
     for summands in [Some(whole), parts.flatten()].into_iter().flatten() {
         let projected: Vec<Vec<f64>> = summands.iter().map(project).collect();
         let mut left: Vec<usize> = (0..terms.len()).collect();
+        // Of equal terms, the one through a cut is the one that is missing.
+        left.sort_by_key(|&j| equation.edges[j].identity);
         let mut over = Vec::new();
         for (s, projections) in projected.iter().enumerate() {
             let seed = equation.seed.as_ref().is_some_and(|seed| same(&project(seed), projections, 1e-9));

@@ -35,7 +35,7 @@ pub(super) struct Edge<'a> {
     pub operands: Vec<&'a Value<f64>>,
     pub how: How,
     /// Whether it is a cut that a VJP made: it hides a derivative, which is that of the identity.
-    identity: bool,
+    pub identity: bool,
 }
 
 impl<'a> Edge<'a> {

@@ -108,9 +108,9 @@ pub(super) struct Curve<'a, F> {
 
 /// The largest step of an extrapolation, if nothing else is wished.
 pub(super) const FIRST: f64 = 0.1;
-/// By how much steps fall.
-const RATIO: f64 = 4.0;
-/// How often they do at most: to 6·10⁻¹² of the length.
+/// Beyond this a precision is single, or worse.
+const COARSE: f64 = 1e-12;
+/// How often steps fall at most: to 6·10⁻¹² of the length.
 const MOST: i32 = 18;
 
 impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
@@ -126,6 +126,17 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
             Some(slope) => Ok(Derivative::Smooth(slope)),
             None => self.sides(&base, length, noise),
         }
+    }
+
+    /// By how much steps fall. A function that is known to few digits has its best steps among the large ones, and they
+    /// lie closer.
+    fn ratio(&self) -> f64 {
+        if self.precision < COARSE { 4.0 } else { 2.0 }
+    }
+
+    /// The largest step of an extrapolation.
+    fn largest(&self) -> f64 {
+        if self.precision < COARSE { self.first } else { 4.0 * self.first }
     }
 
     /// y(−h) and y(h), unless there is a kink between them.

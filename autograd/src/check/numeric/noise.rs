@@ -6,7 +6,7 @@
 //! the last places are random, and a straight line will do. Of a function that is computed in f32 they lie within ∛ε, and
 //! the polynomial is a cubic.
 
-use super::{Curve, Look};
+use super::{COARSE, Curve, Look};
 use crate::error::Error;
 use crate::value::Value;
 use ndarray::ArrayD;
@@ -32,7 +32,7 @@ impl Nearby {
     pub fn new(count: i32, precision: f64) -> Self {
         // The fractions of i² times an irrational number are spread evenly (Weyl 1916).
         let golden = 0.5 * (5f64.sqrt() - 1.0);
-        let (radius, degree) = if precision < 1e-12 { (1e-10, 1) } else { (precision.cbrt(), 3) };
+        let (radius, degree) = if precision < COARSE { (1e-10, 1) } else { (precision.cbrt(), 3) };
         let points = (1..=count).map(|i| radius * (2.0 * (f64::from(i * i) * golden).fract() - 1.0)).collect();
         Self { points, degree }
     }

@@ -10,16 +10,20 @@
 //! **Rounding.** A difference over 2h has the rounding error σ/√2h, and the table's recurrence carries it on beside the
 //! values.
 //!
-//! The entry with the smallest sum of both is taken. No rows are thrown away before, so one bad step out of the domain (a
-//! NaN) spoils only the entries made of it.
+//! The entry with the smallest sum of both is taken. One bad step out of the domain (a NaN) spoils only the entries made
+//! of it. But the second difference `φ(h) − 2φ(0) + φ(−h)` of a smooth function falls as h² does: where it does not fall,
+//! there is a pole or a jump nearer than h, the entries mean nothing, and the table begins anew.
 
-use super::{Curve, Look, MOST, Noise, RATIO, Slope};
+use super::{Curve, Look, MOST, Noise, Slope};
 use crate::error::Error;
 
 /// Rows that a table has before it may be given up for settled.
 const ROWS: usize = 8;
 /// Of fewer rows, the relative change that is no accident.
 const SETTLED: f64 = 1e-10;
+
+/// A second difference of so many times the noise is none.
+const NOTHING: f64 = 100.0;
 
 /// Neville's table, of which only the last row is kept.
 pub(super) struct Table {
@@ -64,17 +68,25 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         length: f64,
         noise: Noise,
     ) -> Result<Option<Slope>, Error> {
-        let mut table = Table::new(RATIO * RATIO);
+        let ratio = self.ratio();
+        let mut table = Table::new(ratio * ratio);
         let mut unseen = self.unseen(noise.size, length);
         let mut deviation = noise.deviation;
+        let mut bend = f64::INFINITY;
         for j in 0..MOST {
-            let h = self.first * length / RATIO.powi(j);
+            let h = self.largest() * length / ratio.powi(j);
             let Some([before, after]) = self.both(base, h)? else { continue };
             if table.rows == 0 {
                 let moved = self.moved(&before, base, &after);
                 deviation = self.deviation(noise, moved);
                 unseen = unseen.max(self.unseen(moved, length));
             }
+            let now = (self.difference(base, &after) + self.difference(base, &before)).abs();
+            let falls = now <= 0.5 * bend || now <= NOTHING * deviation;
+            if !falls && bend.is_finite() {
+                table = Table::new(ratio * ratio);
+            }
+            bend = now;
             table.push(self.difference(&before, &after) / (2.0 * h), deviation / (2f64.sqrt() * h));
             let Slope { value, truncation, .. } = table.best;
             let sure = table.rows >= 3 && truncation <= SETTLED * value.abs();

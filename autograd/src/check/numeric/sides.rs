@@ -4,7 +4,7 @@
 //! those steps count at which every node is on the same sides as at the smallest step.
 
 use super::richardson::Table;
-use super::{Curve, Derivative, Look, Noise, RATIO, Slope};
+use super::{Curve, Derivative, Look, Noise, Slope};
 use crate::error::Error;
 
 /// Steps to each side: to 6·10⁻⁹ of the length.
@@ -23,12 +23,12 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
     fn side(&mut self, base: &Look, length: f64, noise: Noise) -> Result<(Slope, Vec<Vec<bool>>), Error> {
         let mut looks = Vec::new();
         for j in 0..STEPS {
-            let h = self.first * length / RATIO.powi(j);
+            let h = self.largest() * length / self.ratio().powi(j);
             looks.push((h, (self.outputs)(h)?));
         }
         let last = looks.pop().map_or_else(Vec::new, |(_, look)| look.sides);
         let apart = looks.iter().rposition(|(_, look)| look.sides != last).map_or(0, |i| i + 1);
-        let mut table = Table::new(RATIO);
+        let mut table = Table::new(self.ratio());
         let mut unseen = 0.0_f64;
         for (h, look) in &looks[apart..] {
             let moved = self.moved(base, base, look);

@@ -4,7 +4,7 @@
 //! (Abramowitz and Stegun, 25.3.21 and 25.3.24). Twice the step has four and sixteen times the error, so that
 //! `|D(2h) − D(h)| / 3` and `|F(2h) − F(h)| / 15` estimate it. Where a kink lies between the points the step falls.
 
-use super::{Curve, Look, MOST, Noise, RATIO, Slope};
+use super::{Curve, Look, MOST, Noise, Slope};
 use crate::error::Error;
 
 impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
@@ -45,7 +45,7 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         slope: impl Fn([f64; N], f64) -> (f64, f64, f64),
     ) -> Result<Option<Slope>, Error> {
         'shrink: for j in 0..MOST {
-            let h = h / RATIO.powi(j);
+            let h = h / self.ratio().powi(j);
             let (mut differences, mut moved) = ([0.0; N], 0.0);
             for (d, width) in differences.iter_mut().zip([h, 2.0 * h, 4.0 * h]) {
                 let Some([before, after]) = self.both(base, width)? else { continue 'shrink };
