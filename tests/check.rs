@@ -87,7 +87,10 @@ fn a_report_says_what_and_where_the_worst_first() {
     let text = report.to_string();
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines[0], "gradients of product#1 [2, 2], 2 tensors, seed 0: 1 of 2 did not pass");
-    assert_eq!(lines[1], "guilty: the VJP of `product#1` (product) towards operand 1, `b`: the sign is wrong");
+    assert_eq!(
+        lines[1],
+        "guilty: the VJP of `product#1` (product) towards operand 1, `b`: the sign is wrong"
+    );
     assert!(lines[2].starts_with("  at [") && lines[2].ends_with("ratio -1.0000000"), "{text}");
     assert!(lines[3].starts_with("  FAIL  b [2, 2]  analytic "), "{text}");
     assert!(lines[4].starts_with("          forward mode "), "{text}");
@@ -219,7 +222,8 @@ fn every_method_decides() {
 fn what_is_claimed_must_fit() {
     let g = Builder::new();
     let (x, y) = (g.parameter("x", [2]), g.parameter("y", [3]));
-    let message = |check: Check| check.run().unwrap_err().to_string().split("\n  at ").next().unwrap().to_string();
+    let message =
+        |check: Check| check.run().unwrap_err().to_string().split("\n  at ").next().unwrap().to_string();
     assert_eq!(
         message(Check::new(x.sum()).against(&[(x, y)])),
         "the adjoint of x [2] has its shape, and y [3] has not"
@@ -246,7 +250,14 @@ impl<const DUAL: bool> Operator for Uneven<DUAL> {
     }
     fn eval_dual(&self, x: &[&Value<autograd::Dual>]) -> Value<autograd::Dual> {
         let y: Value<autograd::Dual> = (x[0].float() * x[1].float()).into();
-        if DUAL { y.map(|mut y| { y.tangent *= 2.0; y }) } else { y }
+        if DUAL {
+            y.map(|mut y| {
+                y.tangent *= 2.0;
+                y
+            })
+        } else {
+            y
+        }
     }
     fn name(&self) -> &'static str {
         "uneven"
@@ -288,10 +299,18 @@ fn a_function_that_is_not_ours() {
         let square: f32 = x[0].iter().map(|&x| (x as f32).sin().powi(2)).sum();
         f64::from(square * x[1][[0]] as f32)
     };
-    let right = [at[0].mapv(|x| 3.0 * x.sin() * x.cos()), arr1(&[0.3_f64.sin().powi(2) + 0.8_f64.sin().powi(2)]).into_dyn()];
+    let right = [
+        at[0].mapv(|x| 3.0 * x.sin() * x.cos()),
+        arr1(&[0.3_f64.sin().powi(2) + 0.8_f64.sin().powi(2)]).into_dyn(),
+    ];
     for seed in 0..20 {
         let check = |claim: &[ArrayD<f64>]| {
-            FnCheck::new(&at, claim).precision(f32::EPSILON.into()).seed(seed).names(["a", "b"]).run(f).unwrap()
+            FnCheck::new(&at, claim)
+                .precision(f32::EPSILON.into())
+                .seed(seed)
+                .names(["a", "b"])
+                .run(f)
+                .unwrap()
         };
         assert_eq!(check(&right).verdict(), Verdict::Pass, "{}", check(&right));
         let off = check(&[1.001 * &right[0], right[1].clone()]);

@@ -86,7 +86,10 @@ fn a_wrong_rule_is_named_with_layer_gate_and_step() {
         let guilty = report.guilty.as_ref().unwrap_or_else(|| panic!("{expected:?}\n{report}"));
         assert_eq!((guilty.node.as_str(), guilty.operand), ("l0/h[4]", 0), "{report}");
         assert_eq!((guilty.op.as_str(), guilty.operand_name.as_str()), ("squash", "l0/a[4]"));
-        assert_eq!((guilty.layer.as_deref(), guilty.gate.as_deref(), guilty.step), (Some("l0"), Some("h"), Some(4)));
+        assert_eq!(
+            (guilty.layer.as_deref(), guilty.gate.as_deref(), guilty.step),
+            (Some("l0"), Some("h"), Some(4))
+        );
         match (&expected, &guilty.hint) {
             (Hint::Factor(a), Hint::Factor(b)) => assert!((a - b).abs() < 1e-6, "{report}"),
             (a, b) => assert_eq!(a, b, "{report}"),
@@ -98,7 +101,10 @@ fn a_wrong_rule_is_named_with_layer_gate_and_step() {
 #[test]
 fn small_factors_are_seen() {
     for (factor, vjp) in [
-        (1e-3, (|y, dy| (1.001 * dy * (1.0 - y * y)).into()) as for<'g> fn(Expr<'g>, Expr<'g>) -> Adjoint<'g>),
+        (
+            1e-3,
+            (|y, dy| (1.001 * dy * (1.0 - y * y)).into()) as for<'g> fn(Expr<'g>, Expr<'g>) -> Adjoint<'g>,
+        ),
         (1e-6, |y, dy| (1.000_001 * dy * (1.0 - y * y)).into()),
         (1e-9, |y, dy| (1.000_000_001 * dy * (1.0 - y * y)).into()),
     ] {
@@ -112,10 +118,7 @@ fn small_factors_are_seen() {
 
 /// The guilty of a fault in the gradient graph of the net, at the first node that `fault` changes. `which` chooses it by
 /// name; all adjoints are claimed.
-fn planted(
-    name: &str,
-    fault: impl for<'g> FnOnce(&'g Builder, Expr<'g>) -> Expr<'g>,
-) -> (Guilty, Report) {
+fn planted(name: &str, fault: impl for<'g> FnOnce(&'g Builder, Expr<'g>) -> Expr<'g>) -> (Guilty, Report) {
     let g = Builder::new();
     let loss = elman(&g, Expr::tanh);
     let graph = g.graph().unwrap();
@@ -210,7 +213,9 @@ fn a_shift_in_time_is_named() {
 
 #[test]
 fn a_row_that_is_skipped_and_a_sum_that_is_missing_are_named() {
-    let row = |keep: [f64; 3]| move |g: &Builder| g.constant(ndarray::arr2(&[[keep[0]], [keep[1]], [keep[2]]])).id();
+    let row = |keep: [f64; 3]| {
+        move |g: &Builder| g.constant(ndarray::arr2(&[[keep[0]], [keep[1]], [keep[2]]])).id()
+    };
     let skip = row([1.0, 0.0, 1.0]);
     // b's adjoint sums the rows of ∂a[t]: the term of step 3 is planted.
     for (mask, expected) in [(skip, Hint::RowSkipped(1)), (row([0.0, 0.0, 1.0]), Hint::NotSummed)] {
@@ -386,7 +391,8 @@ fn every_op_of_the_crate_is_named_when_it_is_wrong() {
                 let report = Check::new(loss).against(&claims).at(point.clone()).run().unwrap();
                 all += 1;
                 caught += usize::from(report.verdict() == Verdict::Fail);
-                let right = report.guilty.as_ref().is_some_and(|g| g.op == name && g.operand_name == x.name());
+                let right =
+                    report.guilty.as_ref().is_some_and(|g| g.op == name && g.operand_name == x.name());
                 named += usize::from(right);
                 assert!(right, "{name} {x:?}\n{report}\n{:?}", report.guilty);
             }

@@ -55,7 +55,9 @@ pub enum Error {
         reason: String,
     },
     /// A check was asked for at a point where the function has no finite value.
-    #[error("`{node}` is not finite at the point of this check: give values with `Check::at`, away from there")]
+    #[error(
+        "`{node}` is not finite at the point of this check: give values with `Check::at`, away from there"
+    )]
     NotFinite {
         /// The first node that is not finite, in order of execution.
         node: String,

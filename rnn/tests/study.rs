@@ -139,7 +139,8 @@ fn a_gradient_check_is_data_too() {
     assert!(json["guilty"].is_null() && json["witnesses"][0]["verdict"] == "pass", "{json}");
 
     let full: serde_json::Value =
-        serde_json::from_str(&succeeds("gradcheck --hidden 2 --tier full --method five-point --json")).unwrap();
+        serde_json::from_str(&succeeds("gradcheck --hidden 2 --tier full --method five-point --json"))
+            .unwrap();
     for tensor in full["tensors"].as_array().unwrap() {
         let count: u64 = tensor["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).product();
         assert_eq!(tensor["elements"].as_array().unwrap().len() as u64, count, "{tensor}");
@@ -167,7 +168,10 @@ fn what_is_not_finite_is_named_in_terms_of_flags() {
     let output = rnn(&format!("gradcheck --cell {}", path.display()));
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("`l0/h[1]` is not finite") && message.contains("try another --seed"), "{message}");
+    assert!(
+        message.contains("`l0/h[1]` is not finite") && message.contains("try another --seed"),
+        "{message}"
+    );
     assert!(!message.contains("Check::at"), "{message}");
 }
 

@@ -33,6 +33,8 @@ pub fn plant<'g>(g: &'g Builder, at: NodeId, fault: impl FnOnce(Expr<'g>) -> Exp
 
 /// The parameters and inputs among them, for whoever claims no more.
 pub fn leaves<'g>(claims: &[(Expr<'g>, Expr<'g>)], graph: &Graph) -> Vec<(Expr<'g>, Expr<'g>)> {
-    let leaf = |x: &Expr| matches!(&graph.node(x.id()).unwrap().op, Op::Leaf(Leaf::Input { .. } | Leaf::Parameter { .. }));
+    let leaf = |x: &Expr| {
+        matches!(&graph.node(x.id()).unwrap().op, Op::Leaf(Leaf::Input { .. } | Leaf::Parameter { .. }))
+    };
     claims.iter().copied().filter(|(x, _)| leaf(x)).collect()
 }

@@ -1,11 +1,11 @@
 //! A function that is not ours: values and a claimed gradient in, verdict out.
 
+use super::Tier;
 use super::leaves;
 use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby};
 use super::report::{Element, Report, Tensor};
 use super::side::norm;
 use super::verdict::{Comparison, Verdict};
-use super::Tier;
 use crate::error::{Error, Place};
 use crate::ops::Sampler;
 use crate::shape::Shape;
@@ -124,7 +124,10 @@ impl FnCheck {
         let shape = |a: &ArrayD<f64>| Shape::from(a.shape());
         if self.at.len() != self.claimed.len() {
             let (n, m) = (self.at.len(), self.claimed.len());
-            return Err(Error::Build { reason: format!("{m} gradients for {n} arrays: give one for each"), place });
+            return Err(Error::Build {
+                reason: format!("{m} gradients for {n} arrays: give one for each"),
+                place,
+            });
         }
         for ((name, x), dx) in self.names.iter().zip(&self.at).zip(&self.claimed) {
             if x.shape() != dx.shape() {
@@ -211,7 +214,8 @@ impl FnCheck {
         let noise = curve.noise(&Nearby::new(16, self.precision), length)?;
         let product = &self.claimed[i] * direction;
         let rounding = ROUNDING * self.precision * product.iter().map(|p| p.abs()).sum::<f64>();
-        let compare = |derivative: &Derivative| Comparison::new(product.sum(), derivative, rounding, norm(&product));
+        let compare =
+            |derivative: &Derivative| Comparison::new(product.sum(), derivative, rounding, norm(&product));
         let smooth = compare(&curve.derivative(length, noise)?);
         if smooth.verdict != Verdict::Fail || !smooth.analytic.is_finite() {
             return Ok(smooth);
@@ -221,4 +225,3 @@ impl FnCheck {
         Ok(if kink.verdict == Verdict::Kink { kink } else { smooth })
     }
 }
-

@@ -104,7 +104,8 @@ impl<'g> Level<'_, 'g> {
         for (i, (tensor, side)) in tensors.iter_mut().zip(&sides).enumerate() {
             let agrees = forward.agrees[i];
             tensor.forward = forward.slopes[i];
-            if tensor.comparison.verdict == Verdict::Fail && agrees != Some(false) && tensor.kinks.is_empty() {
+            if tensor.comparison.verdict == Verdict::Fail && agrees != Some(false) && tensor.kinks.is_empty()
+            {
                 numeric.ask_again(side, sampler, tensor)?;
             }
             suspects.push(is_suspect(&forward, i, &tensor.comparison));
@@ -118,8 +119,8 @@ impl<'g> Level<'_, 'g> {
         } else {
             None
         };
-        for (tensor, suspect) in tensors.iter_mut().zip(suspects) {
-            settle(tensor, suspect, guilty.is_some());
+        for (i, (tensor, suspect)) in tensors.iter_mut().zip(suspects).enumerate() {
+            settle(tensor, forward.agrees[i], suspect, guilty.is_some());
         }
         report.witnesses.push(forward.line(self.order, guilty.is_some() || failed));
         report.tensors.append(&mut tensors);
@@ -205,14 +206,19 @@ fn is_suspect(forward: &Forward, i: usize, comparison: &Comparison) -> bool {
     forward.agrees[i] == Some(false) && !forward.slopes[i].is_some_and(against)
 }
 
-/// The last word on a tensor, when it is known whether a node is guilty.
-fn settle(tensor: &mut Tensor, suspect: bool, guilty: bool) {
-    let Comparison { verdict, analytic, .. } = &mut tensor.comparison;
+/// The last word on a tensor, when it is known whether a node is guilty. If every node's equation holds, the gradient is
+/// right by the chain rule, and it is the differences of the whole that cannot be trusted; on several kinks at once,
+/// the slopes from both sides.
+fn settle(tensor: &mut Tensor, agrees: Option<bool>, suspect: bool, guilty: bool) {
+    let excused = !guilty && (agrees == Some(true) || !tensor.kinks.is_empty());
     if suspect && guilty {
-        *verdict = Verdict::Fail;
-    } else if *verdict == Verdict::Fail && !guilty && !tensor.kinks.is_empty() && analytic.is_finite() {
-        // Several kinks at once can have slopes between which the sum of their gradients is not.
-        *verdict = Verdict::Inconclusive;
+        tensor.comparison.verdict = Verdict::Fail;
+    }
+    let elements = tensor.elements.iter_mut().map(|e| &mut e.comparison);
+    for comparison in elements.chain([&mut tensor.comparison]) {
+        if excused && comparison.verdict == Verdict::Fail && comparison.analytic.is_finite() {
+            comparison.verdict = Verdict::Inconclusive;
+        }
     }
 }
 
@@ -221,7 +227,12 @@ fn settle(tensor: &mut Tensor, suspect: bool, guilty: bool) {
 ///
 /// # Errors
 /// As [`eval`]; also if an output is not finite.
-pub(super) fn freeze(graph: &Graph, point: &Point<f64>, outputs: &[NodeId], forward: usize) -> Result<Point<f64>, Error> {
+pub(super) fn freeze(
+    graph: &Graph,
+    point: &Point<f64>,
+    outputs: &[NodeId],
+    forward: usize,
+) -> Result<Point<f64>, Error> {
     leaves::finite(graph, point, outputs)?;
     let mut stops = leaves::ancestors(graph, outputs)?;
     stops.retain(|id| id.index() < forward && matches!(graph.at(id.index()).op, Op::StopGradient(_)));

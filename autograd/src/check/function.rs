@@ -46,7 +46,8 @@ impl<'a> Function<'a> {
         })?;
         let mut function =
             Self { graph, point, outputs: outputs.to_vec(), ancestors, values, sharp: Vec::new() };
-        function.sharp = function.ancestors.iter().map(|id| id.index()).filter(|&i| function.is_sharp(i)).collect();
+        function.sharp =
+            function.ancestors.iter().map(|id| id.index()).filter(|&i| function.is_sharp(i)).collect();
         Ok(function)
     }
 
@@ -68,7 +69,8 @@ impl<'a> Function<'a> {
 
     /// How many numbers one evaluation reads.
     pub fn weight(&self) -> usize {
-        let size = |id: &NodeId| self.graph.operands_at(id.index()).map(|x| self.graph.at(x).ty.shape.count());
+        let size =
+            |id: &NodeId| self.graph.operands_at(id.index()).map(|x| self.graph.at(x).ty.shape.count());
         self.ancestors.iter().filter(|id| self.operator(id.index()).is_some()).flat_map(size).sum()
     }
 

@@ -205,7 +205,7 @@ impl<'g> Check<'g> {
     }
 
     /// How many elements are looked at one by one; none is the default. A tensor that fails has
-    /// [`ELEMENTS_OF_A_FAILURE`] of its elements checked in any case.
+    /// [`ELEMENTS_OF_A_FAILURE`] of its elements checked in any case, unless the function is very large.
     pub fn tier(mut self, tier: Tier) -> Self {
         self.tier = tier;
         self
@@ -265,5 +265,6 @@ impl<'g> Check<'g> {
     }
 }
 
-/// How many elements of a tensor that fails are looked at one by one, if not more are asked for.
+/// How many elements of a tensor that fails are looked at one by one, if not more are asked for; none of a function that
+/// reads millions of numbers.
 pub const ELEMENTS_OF_A_FAILURE: usize = 16;

@@ -155,9 +155,13 @@ fn kernel(name: &str, y: &Value<f64>, other: &Value<f64>, relative: f64) -> Witn
     let scale = y.iter().fold(1.0, |m: f64, y| m.max(y.abs()));
     let off: ArrayD<f64> = Zip::from(y).and(other).map_collect(|a, b| {
         // Beyond the range of f32 both are infinite, or one is.
-        if a == b || (a.is_nan() && b.is_nan()) { 0.0 } else { (a - b).abs() }
+        if a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()) { 0.0 } else { (a - b).abs() }
     });
-    line(name, off.iter().fold(0.0, |m: f64, e| if e.is_nan() { f64::INFINITY } else { m.max(*e) }), relative * scale)
+    line(
+        name,
+        off.iter().fold(0.0, |m: f64, e| if e.is_nan() { f64::INFINITY } else { m.max(*e) }),
+        relative * scale,
+    )
 }
 
 fn line(name: &str, difference: f64, tolerance: f64) -> Witness {

@@ -9,6 +9,7 @@ use crate::eval::{Point, eval};
 use crate::graph::{Builder, Expr, Graph, NodeId};
 use crate::ops::Sampler;
 use crate::shape::Kind;
+use crate::value::Value;
 
 pub(super) fn run(check: Check, place: Place) -> Result<Report, Error> {
     let refuse = |reason: String| Error::Build { reason, place };
@@ -125,7 +126,8 @@ fn second<'g>(
             forward: first.forward,
         };
         let values = eval(&graph, &point, first.xs)?;
-        let xs: Vec<_> = first.xs.iter().map(|x| x.id()).zip(values.into_iter().map(|x| x.into_float())).collect();
+        let xs: Vec<_> =
+            first.xs.iter().map(|x| x.id()).zip(values.into_iter().map(Value::into_float)).collect();
         let dxs: Vec<NodeId> = gradients.all.iter().map(|dx| dx.id()).collect();
         report.witnesses.push(witness::symmetry(&scene, &xs, &dxs, largest, sampler)?);
     }
@@ -136,9 +138,13 @@ fn second<'g>(
 fn claims_fit(check: &Check) -> Result<(), String> {
     if let Some(cotangents) = &check.cotangents {
         if cotangents.len() != check.outputs.len() {
-            return Err(format!("{} cotangents for {} outputs: give one for each", cotangents.len(), check.outputs.len()));
+            return Err(format!(
+                "{} cotangents for {} outputs: give one for each",
+                cotangents.len(),
+                check.outputs.len()
+            ));
         }
-        for (y, v) in check.outputs.iter().zip(cotangents).filter(|(y, v)| y.ty() != v.ty()) {
+        if let Some((y, v)) = check.outputs.iter().zip(cotangents).find(|(y, v)| y.ty() != v.ty()) {
             return Err(format!("the cotangent of {y:?} has its shape, and {v:?} has not"));
         }
     } else if check.claims.is_some()

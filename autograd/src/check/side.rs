@@ -210,8 +210,7 @@ impl Numeric<'_> {
         let length = side.base[&*index].abs().max(1.0);
         let derivative = self.curve(side, &direction, first).derivative(length, noise)?;
         let rounding = SAFETY * side.noise[1] + self.least;
-        let comparison =
-            Comparison::new(side.gradient[&*index], &derivative, rounding, norm(&side.gradient));
+        let comparison = Comparison::new(side.gradient[&*index], &derivative, rounding, norm(&side.gradient));
         Ok(Element { index, comparison })
     }
 

@@ -99,9 +99,10 @@ impl Comparison {
         let numeric = if low <= high { analytic.clamp(low, high) } else { f64::NAN };
         let size = gradient.max(left.unseen).max(right.unseen).max(low.abs()).max(high.abs());
         let settled = left.is_settled() && right.is_settled() && tolerance <= COARSE * size;
+        let exact = tolerance <= 0.0 && (analytic - numeric).abs() <= 0.0;
         let verdict = if !analytic.is_finite() {
             Verdict::Fail
-        } else if !settled && !(tolerance == 0.0 && analytic == numeric) {
+        } else if !(settled || exact) {
             Verdict::Inconclusive
         } else if (analytic - numeric).abs() > tolerance {
             Verdict::Fail
@@ -158,8 +159,9 @@ mod tests {
 
     #[test]
     fn of_a_smooth_function() {
-        let verdict =
-            |analytic, error| Comparison::new(analytic, &Derivative::Smooth(slope(1.0, error)), 0.0, 1.0).verdict;
+        let verdict = |analytic, error| {
+            Comparison::new(analytic, &Derivative::Smooth(slope(1.0, error)), 0.0, 1.0).verdict
+        };
         assert_eq!(verdict(1.0 + 1e-9, 1e-10), Verdict::Pass);
         assert_eq!(verdict(1.0 + 1e-8, 1e-10), Verdict::Fail);
         assert_eq!(verdict(1.0, 1e-3), Verdict::Inconclusive);

@@ -128,11 +128,11 @@ pub(super) fn symmetry(
     };
     let dot = |w: &[ArrayD<f64>], hu: &[Value<f64>]| {
         let products = w.iter().zip(hu).map(|(w, hu)| w * hu.float());
-        products.fold([0.0; 2], |[sum, size], p| [sum + p.sum(), size + p.iter().map(|p| p.abs()).sum::<f64>()])
+        products
+            .fold([0.0; 2], |[sum, size], p| [sum + p.sum(), size + p.iter().map(|p| p.abs()).sum::<f64>()])
     };
     let ([a, a_size], [b, b_size]) = (dot(&w, &times(&u)?), dot(&u, &times(&w)?));
-    let tolerance =
-        1e-10 * (a_size + b_size) + SAFETY * scene.graph.len() as f64 * f64::EPSILON * largest;
+    let tolerance = 1e-10 * (a_size + b_size) + SAFETY * scene.graph.len() as f64 * f64::EPSILON * largest;
     let difference = (a - b).abs();
     let verdict = if difference <= tolerance { Verdict::Pass } else { Verdict::Fail };
     let name = "symmetry: ⟨w, H u⟩ = ⟨u, H w⟩".into();

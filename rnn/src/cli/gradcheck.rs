@@ -109,8 +109,9 @@ impl Args {
             Differences::FivePoint => Method::FivePoint { step: 7e-4 },
         };
         let net = Specimen::try_from(self.net)?;
-        let report =
-            net.check_with(self.seed, |check| check.order(order).tier(tier).method(method)).map_err(in_flags)?;
+        let report = net
+            .check_with(self.seed, |check| check.order(order).tier(tier).method(method))
+            .map_err(in_flags)?;
         let mut out = anstream::stdout().lock();
         if self.json {
             writeln!(out, "{:#}", report.to_json())?;
@@ -202,7 +203,10 @@ pub fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let (word, rest) = match (failed, open) {
         (0, 0) if witnesses().next().is_some() => {
             let names: Vec<&str> = witnesses().map(|w| w.name.as_str()).collect();
-            (if report.verdict() == Verdict::Fail { "FAIL" } else { "OPEN" }, format!("does not hold: {}", names.join("; ")))
+            (
+                if report.verdict() == Verdict::Fail { "FAIL" } else { "OPEN" },
+                format!("does not hold: {}", names.join("; ")),
+            )
         }
         (0, 0) if report.verdict() == Verdict::Kink => {
             let kinks = count(Verdict::Kink);

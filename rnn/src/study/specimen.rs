@@ -178,8 +178,11 @@ mod tests {
     fn absurd_sizes_are_refused() {
         let net = Specimen { hidden: 100_000, steps: 1_000_000, ..Specimen::default() };
         let began = std::time::Instant::now();
-        for net in [net.clone(), Specimen { steps: 3, batch: 1_000_000, ..net.clone() }, Specimen { layers: 1_000_000, ..net }]
-        {
+        for net in [
+            net.clone(),
+            Specimen { steps: 3, batch: 1_000_000, ..net.clone() },
+            Specimen { layers: 1_000_000, ..net },
+        ] {
             assert!(matches!(net.check(1, 0), Err(ModelError::Range { .. })), "{net:?}");
         }
         assert!(began.elapsed().as_secs() < 5);

@@ -92,15 +92,13 @@ impl Equation<'_> {
 }
 
 pub(super) fn blame(record: &Record, i: usize, equation: &Equation, sampler: &mut Sampler) -> Suspect {
-    let n = equation.edges.len();
-    if n <= 1 {
-        return match n {
-            1 => equation.one(0),
-            _ => {
-                let array = equation.claimed.clone();
-                Suspect { edge: None, array, without: Vec::new(), seed: true, summed: false }
-            }
-        };
+    match equation.edges.len() {
+        0 => {
+            let array = equation.claimed.clone();
+            return Suspect { edge: None, array, without: Vec::new(), seed: true, summed: false };
+        }
+        1 => return equation.one(0),
+        _ => {}
     }
     let along = directions(&equation.claimed, sampler);
     by_summands(record, i, equation, &along)
@@ -195,7 +193,8 @@ fn by_element(equation: &Equation, sampler: &mut Sampler) -> Option<Suspect> {
     let all = Suspect { without: (0..equation.edges.len()).collect(), edge: None, ..all };
     let place = worst::farthest(equation, &all, sampler);
     let r = worst::unit(&equation.claimed, place);
-    let mut reaching = (0..equation.edges.len()).filter(|&j| equation.edges[j].product(&r).iter().any(|p| *p != 0.0));
+    let mut reaching =
+        (0..equation.edges.len()).filter(|&j| equation.edges[j].product(&r).iter().any(|p| *p != 0.0));
     let first = reaching.next()?;
     reaching.next().is_none().then(|| equation.one(first))
 }

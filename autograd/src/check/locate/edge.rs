@@ -81,7 +81,7 @@ impl<'a> Edge<'a> {
 
     fn difference(&self, operands: &[&Value<f64>], operand: usize, r: &ArrayD<f64>) -> ArrayD<f64> {
         let h = 1e-3 * length(operands[operand].float());
-        let at = |t: f64| self.moved(operands, operand, r, t * h, |op, x| op.eval_f64(x)).into_float();
+        let at = |t: f64| self.moved(operands, operand, r, t * h, <dyn Operator>::eval_f64).into_float();
         (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * h)
     }
 
@@ -114,7 +114,7 @@ impl<'a> Edge<'a> {
             && [ones, alternating].iter().any(|r| {
                 [-1.0, 1.0].iter().any(|s| {
                     let h = s * step * length(x);
-                    self.moved(&self.operands, self.operand, r, h, |op, x| op.branches(x)) != sides
+                    self.moved(&self.operands, self.operand, r, h, <dyn Operator>::branches) != sides
                 })
             })
     }

@@ -97,9 +97,10 @@ struct Trial<'t, 'a> {
 impl Trial<'_, '_> {
     /// Whether the claim is this function of the direction. What it differs by must be small beside the error itself.
     fn is(&self, f: impl Fn(&ArrayD<f64>) -> f64) -> bool {
-        self.along.iter().zip(self.claimed.iter().zip(&self.expected)).all(|(r, (claimed, expected))| {
-            (claimed - f(r)).abs() <= 1e-4 * (claimed - expected).abs()
-        })
+        self.along
+            .iter()
+            .zip(self.claimed.iter().zip(&self.expected))
+            .all(|(r, (claimed, expected))| (claimed - f(r)).abs() <= 1e-4 * (claimed - expected).abs())
     }
 
     fn factor(&self) -> Option<f64> {
@@ -142,7 +143,11 @@ fn multiple(trial: &Trial, suspect: &Suspect) -> Option<Hint> {
     let mean = repeats.into_iter().find(|&n| n > 2 && (near(n as f64) || near(1.0 / n as f64)));
     Some(match factor {
         _ if near(0.0) => {
-            if suspect.summed { Hint::Missing } else { Hint::Zero }
+            if suspect.summed {
+                Hint::Missing
+            } else {
+                Hint::Zero
+            }
         }
         _ if near(-1.0) => Hint::Sign,
         _ if near(2.0) && suspect.summed => Hint::Twice,
@@ -237,6 +242,7 @@ fn one_element(trial: &Trial, equation: &Equation, suspect: &Suspect, worst: &Wo
     let mut rest = r.clone();
     rest.iter_mut().skip(worst.place).take(1).for_each(|r| *r = 0.0);
     let off = (equation.claimed(suspect, &rest) - equation.expected(suspect, &rest)).abs();
-    let whole = (dot(&suspect.array, r) - trial.expected[0]).abs().max((trial.claimed[0] - trial.expected[0]).abs());
+    let whole =
+        (dot(&suspect.array, r) - trial.expected[0]).abs().max((trial.claimed[0] - trial.expected[0]).abs());
     (suspect.array.len() > 1 && off <= 1e-3 * whole).then_some(Hint::OneElement)
 }

@@ -171,7 +171,9 @@ impl<'a> Record<'a> {
         let mut edges: Vec<Edge> = Vec::new();
         let mut users: Vec<usize> = self.users.at(i).iter().map(|&u| u as usize).collect();
         users.dedup();
-        for user in users.into_iter().filter(|&u| self.between[u] && self.scene.point.get(graph.id(u)).is_none()) {
+        for user in
+            users.into_iter().filter(|&u| self.between[u] && self.scene.point.get(graph.id(u)).is_none())
+        {
             let adjoint = self.claimed(user);
             for (operand, _) in graph.operands_at(user).enumerate().filter(|&(_, x)| x == i) {
                 edges.extend(Edge::new(self, user, operand, adjoint.clone()));

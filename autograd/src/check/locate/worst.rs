@@ -51,8 +51,9 @@ pub(super) fn farthest(equation: &Equation, suspect: &Suspect, sampler: &mut Sam
 pub(super) fn worst(equation: &Equation, suspect: &Suspect, sampler: &mut Sampler) -> Worst {
     let place = farthest(equation, suspect, sampler);
     let r = unit(&suspect.array, place);
-    let index = r.indexed_iter().nth(place).map_or_else(Vec::new, |(index, _)| {
-        ndarray::Dimension::slice(&index).to_vec()
-    });
+    let index = r
+        .indexed_iter()
+        .nth(place)
+        .map_or_else(Vec::new, |(index, _)| ndarray::Dimension::slice(&index).to_vec());
     Worst { place, index, claimed: equation.claimed(suspect, &r), expected: equation.expected(suspect, &r) }
 }

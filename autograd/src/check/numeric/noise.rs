@@ -33,7 +33,8 @@ impl Nearby {
         // The fractions of i² times an irrational number are spread evenly (Weyl 1916).
         let golden = 0.5 * (5f64.sqrt() - 1.0);
         let (radius, degree) = if precision < COARSE { (1e-10, 1) } else { (precision.cbrt(), 3) };
-        let points = (1..=count).map(|i| radius * (2.0 * (f64::from(i * i) * golden).fract() - 1.0)).collect();
+        let points =
+            (1..=count).map(|i| radius * (2.0 * (f64::from(i * i) * golden).fract() - 1.0)).collect();
         Self { points, degree }
     }
 
