@@ -1,9 +1,9 @@
 //! The gradient check itself: right gradients pass, and every kind of wrong one is found and named.
 
-use autograd::check::Verdict;
+use autograd::check::{FnCheck, Method, Tier, Verdict, check_fn, check_op};
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
 use autograd::{Builder, Check, Error, Expr, Point, Scalar, Type, Value, check, kernels};
-use ndarray::arr1;
+use ndarray::{ArrayD, arr1};
 
 /// `y = a b`, element by element, with a VJP of one's own.
 struct Product(for<'g> fn(usize, &[Expr<'g>], Expr<'g>) -> Adjoint<'g>);
@@ -87,9 +87,16 @@ fn a_report_says_what_and_where_the_worst_first() {
     let text = report.to_string();
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines[0], "gradients of product#1 [2, 2], 2 tensors, seed 0: 1 of 2 did not pass");
-    assert!(lines[1].starts_with("  FAIL  b [2, 2]  analytic "), "{text}");
-    assert!(lines[2].starts_with("          at [") && lines[2].ends_with("ratio -1.0000"), "{text}");
-    assert!(lines.last().unwrap().starts_with("  pass  a [2, 2]"), "{text}");
+    assert_eq!(
+        lines[1],
+        "guilty: the VJP of `product#1` (product) towards operand 1, `b`: the sign is wrong"
+    );
+    assert!(lines[2].starts_with("  at [") && lines[2].ends_with("ratio -1.0000000"), "{text}");
+    assert!(lines[3].starts_with("  FAIL  b [2, 2]  analytic "), "{text}");
+    assert!(lines[4].starts_with("          forward mode "), "{text}");
+    assert!(lines[5].starts_with("          at [") && lines[5].ends_with("ratio -1.0000"), "{text}");
+    assert!(lines[lines.len() - 2].starts_with("  pass  a [2, 2]"), "{text}");
+    assert!(lines.last().unwrap().starts_with("  FAIL  forward mode: "), "{text}");
     assert_eq!(report.worst().unwrap().name, "b");
     assert_eq!(report.tensor("b").unwrap().elements.len(), 4);
 }
@@ -182,7 +189,7 @@ fn what_a_check_refuses() {
     );
     assert_eq!(
         message(check((x - 5.0).ln())),
-        "the value for `ln#1` does not fit: it is not finite at the point of this check: give values with `Check::at`, away from there"
+        "`ln#1` is not finite at the point of this check: give values with `Check::at`, away from there"
     );
     let set = Point::new().with(h, arr1(&[1.0, 2.0]));
     assert_eq!(
@@ -192,4 +199,128 @@ fn what_a_check_refuses() {
     let other = Builder::new();
     assert!(matches!(Check::new(x).wrt(&[other.parameter("x", [])]).run(), Err(Error::Foreign { .. })));
     assert!(matches!(check(x + g.parameter("y", [3])), Err(Error::Operands { .. })));
+}
+
+/// All methods pass what is right, and find a factor of 1.001.
+#[test]
+fn every_method_decides() {
+    let methods = [Method::Richardson, Method::Central { step: 6e-6 }, Method::FivePoint { step: 7e-4 }];
+    for method in methods {
+        for (factor, verdict) in [(1.0, Verdict::Pass), (1.001, Verdict::Fail)] {
+            let g = Builder::new();
+            let x = g.parameter("x", [3, 2]);
+            let claim = x.sin() * (-factor);
+            let check = Check::new(x.cos().sum()).against(&[(x, claim)]).method(method).tier(Tier::Full);
+            let report = check.run().unwrap();
+            assert_eq!(report.verdict(), verdict, "{method:?}\n{report}");
+            assert_eq!(report.tensors[0].elements.len(), 6);
+        }
+    }
+}
+
+#[test]
+fn what_is_claimed_must_fit() {
+    let g = Builder::new();
+    let (x, y) = (g.parameter("x", [2]), g.parameter("y", [3]));
+    let message =
+        |check: Check| check.run().unwrap_err().to_string().split("\n  at ").next().unwrap().to_string();
+    assert_eq!(
+        message(Check::new(x.sum()).against(&[(x, y)])),
+        "the adjoint of x [2] has its shape, and y [3] has not"
+    );
+    assert_eq!(
+        message(Check::new(x.sin()).against(&[(x, x.cos())])),
+        "a gradient of sin#1 [2] needs a cotangent: tell which with `Check::cotangents`"
+    );
+    let v = g.input("v", [2]);
+    assert!(Check::new(x.sin()).against(&[(x, v * x.cos())]).cotangents(&[v]).run().unwrap().passed());
+    assert!(!Check::new(x.sin()).against(&[(x, v * x.sin())]).cotangents(&[v]).run().unwrap().passed());
+}
+
+/// `y = a b` with the dual kernel, or the one in single precision, wrong.
+#[derive(Debug)]
+struct Uneven<const DUAL: bool>;
+
+impl<const DUAL: bool> Operator for Uneven<DUAL> {
+    fn eval_f32(&self, x: &[&Value<f32>]) -> Value<f32> {
+        (x[0].float() * x[1].float() * if DUAL { 1.0 } else { 1.01 }).into()
+    }
+    fn eval_f64(&self, x: &[&Value<f64>]) -> Value<f64> {
+        (x[0].float() * x[1].float()).into()
+    }
+    fn eval_dual(&self, x: &[&Value<autograd::Dual>]) -> Value<autograd::Dual> {
+        let y: Value<autograd::Dual> = (x[0].float() * x[1].float()).into();
+        if DUAL {
+            y.map(|mut y| {
+                y.tangent *= 2.0;
+                y
+            })
+        } else {
+            y
+        }
+    }
+    fn name(&self) -> &'static str {
+        "uneven"
+    }
+    fn infer(&self, operands: &[Type]) -> Result<Type, String> {
+        Ok(operands[0].clone())
+    }
+    fn vjp<'g>(&self, i: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
+        right(i, x, dy)
+    }
+    fn notation(&self) -> Notation {
+        Notation::Function
+    }
+    fn sample(s: &mut Sampler) -> Sample<Self> {
+        let operand = s.float([2], Domain::reals(0.5, 1.0));
+        Sample::new(Self, [operand.clone(), operand])
+    }
+}
+
+#[test]
+fn an_op_alone_is_checked_with_all_its_kernels() {
+    assert!(check_op::<Product>(8, 0).unwrap().passed());
+    for (report, witness) in [
+        (check_op::<Uneven<true>>(8, 0).unwrap(), "forward mode"),
+        (check_op::<Uneven<false>>(8, 0).unwrap(), "the f32 kernel"),
+    ] {
+        assert_eq!(report.verdict(), Verdict::Fail, "{report}");
+        let failed: Vec<_> = report.witnesses.iter().filter(|w| w.verdict == Verdict::Fail).collect();
+        assert!(failed.iter().all(|w| w.name.starts_with(witness)) && !failed.is_empty(), "{report}");
+    }
+}
+
+/// A function in f32: a gradient off by 0.1 % is found, the right one passes; so do kinks, and nothing else there.
+#[test]
+#[allow(clippy::cast_possible_truncation)]
+fn a_function_that_is_not_ours() {
+    let at = [arr1(&[0.3, -0.8, 0.0]).into_dyn(), arr1(&[1.5]).into_dyn()];
+    let f = |x: &[ArrayD<f64>]| {
+        let square: f32 = x[0].iter().map(|&x| (x as f32).sin().powi(2)).sum();
+        f64::from(square * x[1][[0]] as f32)
+    };
+    let right = [
+        at[0].mapv(|x| 3.0 * x.sin() * x.cos()),
+        arr1(&[0.3_f64.sin().powi(2) + 0.8_f64.sin().powi(2)]).into_dyn(),
+    ];
+    for seed in 0..20 {
+        let check = |claim: &[ArrayD<f64>]| {
+            FnCheck::new(&at, claim)
+                .precision(f32::EPSILON.into())
+                .seed(seed)
+                .names(["a", "b"])
+                .run(f)
+                .unwrap()
+        };
+        assert_eq!(check(&right).verdict(), Verdict::Pass, "{}", check(&right));
+        let off = check(&[1.001 * &right[0], right[1].clone()]);
+        assert_eq!(off.verdict(), Verdict::Fail, "{off}");
+        assert_eq!(off.worst().unwrap().name, "a");
+    }
+    let abs = |x: &[ArrayD<f64>]| x[0].iter().map(|x| x.abs()).sum::<f64>();
+    let claim = |middle: f64| [arr1(&[1.0, -1.0, middle]).into_dyn()];
+    let verdict = |middle| check_fn(abs, &at[..1], &claim(middle)).unwrap().verdict();
+    assert_eq!([0.0, 0.5, 2.0].map(verdict), [Verdict::Kink, Verdict::Kink, Verdict::Fail]);
+    assert!(check_fn(abs, &at, &claim(0.0)).is_err());
+    assert!(check_fn(|_| f64::NAN, &at[..1], &claim(0.0)).is_err());
 }

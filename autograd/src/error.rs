@@ -54,6 +54,14 @@ pub enum Error {
         /// What does not fit.
         reason: String,
     },
+    /// A check was asked for at a point where the function has no finite value.
+    #[error(
+        "`{node}` is not finite at the point of this check: give values with `Check::at`, away from there"
+    )]
+    NotFinite {
+        /// The first node that is not finite, in order of execution.
+        node: String,
+    },
     /// There is no node of that name.
     #[error("no node is called `{name}`{}", Suggest(nearest))]
     Unknown {

@@ -135,6 +135,44 @@ fn a_gradient_check_is_data_too() {
         tensors.iter().any(|t| t["name"] == "rnn.weight_ih_l0" && t["shape"] == serde_json::json!([12, 3]))
     );
     assert!(tensors.iter().all(|t| t["verdict"] == "pass" && t["symbolic"].is_f64()));
+    assert_eq!((&json["version"], &json["verdict"]), (&2.into(), &"pass".into()));
+    assert!(json["guilty"].is_null() && json["witnesses"][0]["verdict"] == "pass", "{json}");
+
+    let full: serde_json::Value =
+        serde_json::from_str(&succeeds("gradcheck --hidden 2 --tier full --method five-point --json"))
+            .unwrap();
+    for tensor in full["tensors"].as_array().unwrap() {
+        let count: u64 = tensor["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).product();
+        assert_eq!(tensor["elements"].as_array().unwrap().len() as u64, count, "{tensor}");
+    }
+}
+
+/// Refused before memory is exhausted; as data too, told apart from a wrong gradient.
+#[test]
+fn a_check_that_no_memory_holds_is_refused() {
+    let absurd = "gradcheck --hidden 100000 --steps 1000000";
+    fails(absurd, 1, "the memory that this check takes is about");
+    let output = rnn(&format!("{absurd} --json"));
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["verdict"], "error");
+    assert!(json["error"].as_str().unwrap().contains("take fewer hidden units"), "{json}");
+}
+
+/// A cell that explodes: the node is named, and the advice is for a person at the command line.
+#[test]
+fn what_is_not_finite_is_named_in_terms_of_flags() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("explodes.cell");
+    std::fs::write(&path, "cell explodes\n  h[t] = exp(1000 + exp(W x[t]) + U h[t-1])\n").unwrap();
+    let output = rnn(&format!("gradcheck --cell {}", path.display()));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(
+        message.contains("`l0/h[1]` is not finite") && message.contains("try another --seed"),
+        "{message}"
+    );
+    assert!(!message.contains("Check::at"), "{message}");
 }
 
 #[test]

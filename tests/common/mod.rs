@@ -1,6 +1,7 @@
 //! What several tests share.
 #![allow(dead_code)] // each test is a crate of its own and uses a part of this
 
+pub mod faults;
 pub mod graphs;
 
 use autograd::graph::verify;

@@ -1,15 +1,24 @@
-//! One order of differentiation: both sides of every tensor, and their comparison.
+//! One order of differentiation: both sides of every tensor, and what follows.
+//!
+//! The differences speak first, tensor by tensor (`side.rs`). Forward mode speaks second, of all tensors at once
+//! (`witness.rs`); it has no step and is exact to rounding, so that it sees what differences cannot. Where the two do not
+//! say the same of a gradient, somebody is asked again: differences that contradict forward mode must do so at other steps
+//! and along other directions too, and a difference that forward mode alone sees must have a node that is guilty of it
+//! (`locate/`).
 
+use super::function::Function;
 use super::leaves;
-use super::numeric::{self, Curve, Noise, SAFETY};
-use super::report::{Comparison, Element, Report, Tensor, Verdict};
+use super::locate::{Guilty, Scene, locate};
+use super::numeric::{Method, Nearby};
+use super::report::{Report, Tensor};
+use super::side::{Numeric, Side, measure};
+use super::verdict::{Comparison, Verdict};
+use super::witness::{self, Forward};
 use crate::error::Error;
 use crate::eval::{Point, eval};
 use crate::grad::{Gradient, vjp};
 use crate::graph::{Builder, Expr, Graph, NodeId};
 use crate::ops::{Op, Sampler};
-use crate::value::Value;
-use ndarray::{ArrayD, Zip};
 
 /// What is compared at one order of differentiation: the gradients of `⟨ȳ, y⟩` with numeric ones.
 pub(super) struct Level<'a, 'g> {
@@ -26,165 +35,190 @@ pub(super) struct Level<'a, 'g> {
     pub largest: f64,
     /// How many elements of each tensor are looked at one by one.
     pub elements: usize,
+    pub method: Method,
+    /// Adjoints that somebody claims, of nodes. Without, gradients are built here.
+    pub claims: Option<&'a [(Expr<'g>, Expr<'g>)]>,
+}
+
+/// Functions that read more numbers than this are looked at less often.
+const HEAVY: usize = 2_000_000;
+
+/// The gradients of one order.
+pub(super) struct Gradients<'g> {
+    /// One for each x, of its shape.
+    pub all: Vec<Expr<'g>>,
+    /// Whether it is more than zeros.
+    pub some: Vec<bool>,
+    /// Whether the outputs depend on x.
+    connected: Vec<bool>,
+    /// The sweep that made them, unless they are claimed.
+    sweep: Option<usize>,
+    /// The largest ‖g ⊙ u‖₁.
+    pub largest: f64,
+}
+
+impl<'g> Gradients<'g> {
+    /// Those that are more than zeros, each once: one node can be the gradient of several.
+    pub fn distinct(&self) -> Vec<Expr<'g>> {
+        let mut distinct: Vec<Expr> = Vec::new();
+        for (&dx, _) in self.all.iter().zip(&self.some).filter(|(_, some)| **some) {
+            if !distinct.iter().any(|other| other.id() == dx.id()) {
+                distinct.push(dx);
+            }
+        }
+        distinct
+    }
 }
 
 impl<'g> Level<'_, 'g> {
-    /// Adds a tensor for each x to the report, and returns the gradients as far as they are not zero, and the
-    /// largest ‖g ⊙ u‖₁.
-    pub fn compare(&self, sampler: &mut Sampler, report: &mut Report) -> Result<(Vec<Expr<'g>>, f64), Error> {
-        let &Self { g, ys, cotangents, xs, .. } = self;
-        let pairs: Vec<_> = ys.iter().copied().zip(cotangents.iter().copied()).collect();
-        let (mut gradients, mut dxs, mut connected) = (Vec::new(), Vec::new(), Vec::new());
-        for (gradient, x) in vjp(&pairs, xs).into_iter().zip(xs) {
-            // Of second derivatives many have no path: a linear weight has none to its own gradient.
-            connected.push(self.order > 1 || !matches!(gradient, Gradient::NotConnected));
-            gradients.push(match &gradient {
-                Gradient::Of(dx) => *dx,
-                Gradient::Zero | Gradient::NotConnected => g.zeros(x.shape()),
-                Gradient::NotDefined(error) => return Err(error.clone()),
-            });
-            // One node can be the gradient of several.
-            if let Gradient::Of(dx) = gradient
-                && !dxs.iter().any(|other: &Expr| other.id() == dx.id())
+    /// Adds a tensor for each x to the report, and what forward mode says; names a guilty node if something is wrong.
+    pub fn compare(&self, sampler: &mut Sampler, report: &mut Report) -> Result<Gradients<'g>, Error> {
+        let mut gradients = self.gradients()?;
+        let graph = self.g.graph()?;
+        let outputs: Vec<NodeId> = self.ys.iter().map(|y| y.id()).collect();
+        let point = freeze(&graph, self.point, &outputs, self.forward)?;
+        let cotangents = eval(&graph, &point, self.cotangents)?;
+        let mut sides = self.sides(&graph, &point, &gradients, sampler)?;
+        let function = Function::new(&graph, &point, &outputs, usize::MAX)?;
+        let heavy = function.weight() > HEAVY;
+        let nearby = Nearby::new(if heavy { 5 } else { 16 }, f64::EPSILON);
+        measure(&graph, &point, &nearby, &gradients.all, &mut sides)?;
+        gradients.largest = sides.iter().map(Side::size).fold(self.largest, f64::max);
+        let least = graph.len() as f64 * f64::EPSILON * gradients.largest;
+        let numeric =
+            Numeric { function: &function, nearby, cotangents: &cotangents, least, method: self.method };
+
+        let mut tensors = Vec::new();
+        for (side, &connected) in sides.iter().zip(&gradients.connected) {
+            tensors.push(numeric.tensor(side, self.order, connected)?);
+        }
+        let scene = Scene {
+            graph: &graph,
+            point: &point,
+            ys: &outputs,
+            cotangents: &cotangents,
+            forward: self.forward,
+        };
+        let forward = witness::forward(&scene, &sides, &tensors, least)?;
+        let mut suspects = Vec::new();
+        for (i, (tensor, side)) in tensors.iter_mut().zip(&sides).enumerate() {
+            let agrees = forward.agrees[i];
+            tensor.forward = forward.slopes[i];
+            if tensor.comparison.verdict == Verdict::Fail && agrees != Some(false) && tensor.kinks.is_empty()
             {
-                dxs.push(dx);
+                numeric.ask_again(side, sampler, tensor)?;
             }
+            suspects.push(is_suspect(&forward, i, &tensor.comparison));
+            let wrong = tensor.comparison.verdict == Verdict::Fail || suspects[i];
+            let wanted = if wrong && !heavy { super::ELEMENTS_OF_A_FAILURE } else { 0 };
+            numeric.elements(side, sampler, wanted.max(self.elements), tensor)?;
         }
-        let graph = g.graph()?;
-        let point = freeze(&graph, self.point, ys, self.forward)?;
-        let cotangents = eval(&graph, &point, cotangents)?;
-        let analytic = eval(&graph, &point, &gradients)?;
-        let mut sides = Vec::new();
-        let bases = eval(&graph, &point, xs)?;
-        for (((&x, base), gradient), connected) in xs.iter().zip(bases).zip(analytic).zip(connected) {
-            let (base, gradient) = (base.into_float(), gradient.into_float());
-            let direction = leaves::weights(&x.shape(), sampler);
-            let length = (base.map(|x| x * x).sum() / base.len().max(1) as f64).sqrt().max(1.0);
-            sides.push(Side { x, base, length, direction, gradient, connected, noise: [0.0; 2] });
-        }
-        measure(&graph, &point, &gradients, &mut sides)?;
-        let largest =
-            sides.iter().map(|side| size(&(&side.gradient * &side.direction))).fold(self.largest, f64::max);
-        let least = graph.len() as f64 * f64::EPSILON * largest;
-        let numeric = Numeric { graph: &graph, point: &point, ys, cotangents: &cotangents, least };
-        for side in &sides {
-            report.tensors.push(self.tensor(&numeric, side, sampler)?);
-        }
-        Ok((dxs, largest))
-    }
-
-    fn tensor(&self, numeric: &Numeric, side: &Side, sampler: &mut Sampler) -> Result<Tensor, Error> {
-        let noise = numeric.curve(side, &side.direction).noise(side.length)?;
-        let comparison = numeric.tensor(side, noise)?;
-        let mut tensor = Tensor {
-            name: side.x.name(),
-            shape: side.x.shape(),
-            order: self.order,
-            connected: side.connected,
-            norm: norm(&side.gradient),
-            comparison,
-            elements: Vec::new(),
+        let failed = tensors.iter().any(|t| t.verdict() == Verdict::Fail);
+        let guilty = if failed || forward.verdict() == Verdict::Fail {
+            self.guilty(&scene, gradients.sweep, failed, sampler)?
+        } else {
+            None
         };
-        let failed = tensor.verdict() != Verdict::Pass;
-        let wanted = if failed { self.elements.max(super::ELEMENTS_OF_A_FAILURE) } else { self.elements };
-        let count = side.gradient.len();
-        let mut places = if wanted < count { sampler.permutation(count) } else { (0..count).collect() };
-        places.truncate(wanted);
-        for place in places {
-            tensor.elements.push(numeric.element(side, noise, place)?);
+        for (i, (tensor, suspect)) in tensors.iter_mut().zip(suspects).enumerate() {
+            settle(tensor, forward.agrees[i], suspect, guilty.is_some());
         }
-        tensor.elements.sort_by(|a, b| b.excess().total_cmp(&a.excess()));
-        Ok(tensor)
+        report.witnesses.push(forward.line(self.order, guilty.is_some() || failed));
+        report.tensors.append(&mut tensors);
+        report.guilty = report.guilty.take().or(guilty);
+        Ok(gradients)
     }
-}
 
-fn norm(a: &ArrayD<f64>) -> f64 {
-    a.map(|x| x * x).sum().sqrt()
-}
-
-/// ‖a‖₁
-fn size(a: &ArrayD<f64>) -> f64 {
-    a.map(|x| x.abs()).sum()
-}
-
-/// One expression that moves, and its analytic gradient.
-struct Side<'g> {
-    x: Expr<'g>,
-    /// Its value at the point.
-    base: ArrayD<f64>,
-    /// A typical element of it, at least 1.
-    length: f64,
-    /// Where it moves.
-    direction: ArrayD<f64>,
-    gradient: ArrayD<f64>,
-    connected: bool,
-    /// The standard deviation of the rounding errors of ⟨gradient, direction⟩, and of an element.
-    noise: [f64; 2],
-}
-
-/// Measures the rounding noise of all gradients, moving all expressions at once.
-fn measure(graph: &Graph, point: &Point<f64>, gradients: &[Expr], sides: &mut [Side]) -> Result<(), Error> {
-    let mut near = point.clone();
-    let mut series: Vec<Vec<ArrayD<f64>>> = vec![Vec::new(); sides.len()];
-    for t in numeric::nearby() {
-        for Side { x, base, length, direction, .. } in &*sides {
-            near.set(*x, base + &(direction * (t * length)));
+    fn gradients(&self) -> Result<Gradients<'g>, Error> {
+        let &Self { g, xs, .. } = self;
+        let mut gradients =
+            Gradients { all: Vec::new(), some: Vec::new(), connected: Vec::new(), sweep: None, largest: 0.0 };
+        if let Some(claims) = self.claims {
+            for x in xs {
+                let claimed = claims.iter().find(|(of, _)| of.id() == x.id()).map(|(_, dx)| *dx);
+                gradients.all.push(claimed.unwrap_or_else(|| g.zeros(x.shape())));
+                gradients.some.push(claimed.is_some());
+                gradients.connected.push(true);
+            }
+            return Ok(gradients);
         }
-        let values = eval(graph, &near, gradients)?;
-        series.iter_mut().zip(values).for_each(|(series, value)| series.push(value.into_float()));
-    }
-    for (side, series) in sides.iter_mut().zip(series) {
-        let along = |g: &ArrayD<f64>| ndarray::arr0((g * &side.direction).sum()).into_dyn();
-        let along: Vec<_> = series.iter().map(along).collect();
-        side.noise = [numeric::deviation(&along), numeric::deviation(&series)];
-    }
-    Ok(())
-}
-
-/// The numeric side: the outputs as one expression moves and nothing else does.
-struct Numeric<'a, 'g> {
-    graph: &'a Graph,
-    point: &'a Point<f64>,
-    ys: &'a [Expr<'g>],
-    cotangents: &'a [Value<f64>],
-    /// What rounding costs the analytic side at least.
-    least: f64,
-}
-
-impl Numeric<'_, '_> {
-    /// The derivative along the tensor's direction.
-    fn tensor(&self, side: &Side, noise: Noise) -> Result<Comparison, Error> {
-        let product = &side.gradient * &side.direction;
-        let rounding = SAFETY * side.noise[0] + self.least;
-        let slope = self.curve(side, &side.direction).slope(side.length, noise)?;
-        Ok(Comparison::new(product.sum(), &slope, rounding, norm(&product)))
+        for (gradient, x) in self.sweep(&mut gradients.sweep)?.into_iter().zip(xs) {
+            // Of second derivatives many have no path: a linear weight has none to its own gradient.
+            gradients.connected.push(self.order > 1 || !matches!(gradient, Gradient::NotConnected));
+            gradients.some.push(matches!(gradient, Gradient::Of(_)));
+            gradients.all.push(match gradient {
+                Gradient::Of(dx) => dx,
+                Gradient::Zero | Gradient::NotConnected => g.zeros(x.shape()),
+                Gradient::NotDefined(error) => return Err(error),
+            });
+        }
+        Ok(gradients)
     }
 
-    /// The derivative by the element at a row-major position.
-    fn element(&self, side: &Side, noise: Noise, place: usize) -> Result<Element, Error> {
-        let mut direction = ArrayD::zeros(side.base.raw_dim());
-        let (index, one) = direction.indexed_iter_mut().nth(place).expect("the place is below the count");
-        *one = 1.0;
-        let index = ndarray::Dimension::slice(&index).to_vec();
-        let slope = self.curve(side, &direction).slope(side.base[&*index].abs().max(1.0), noise)?;
-        let norm = norm(&side.gradient);
-        let rounding = SAFETY * side.noise[1] + self.least;
-        let comparison = Comparison::new(side.gradient[&*index], &slope, rounding, norm);
-        Ok(Element { index, comparison })
+    /// Reverse mode, and the number of its sweep.
+    fn sweep(&self, number: &mut Option<usize>) -> Result<Vec<Gradient<'g>>, Error> {
+        let pairs: Vec<_> = self.ys.iter().copied().zip(self.cotangents.iter().copied()).collect();
+        let gradients = vjp(&pairs, self.xs);
+        *number = self.g.graph()?.sweeps().len().checked_sub(1);
+        Ok(gradients)
     }
 
-    /// The outputs as the expression moves along a direction.
-    fn curve(
+    fn sides(
         &self,
-        side: &Side,
-        direction: &ArrayD<f64>,
-    ) -> Curve<'_, impl FnMut(f64) -> Result<Vec<Value<f64>>, Error>> {
-        let mut point = self.point.clone();
-        let outputs = move |t: f64| {
-            point.set(side.x, Zip::from(&side.base).and(direction).map_collect(|&x, &u| x + t * u));
-            eval(self.graph, &point, self.ys)
+        graph: &Graph,
+        point: &Point<f64>,
+        gradients: &Gradients,
+        sampler: &mut Sampler,
+    ) -> Result<Vec<Side>, Error> {
+        let bases = eval(graph, point, self.xs)?;
+        let analytic = eval(graph, point, &gradients.all)?;
+        let side = |((x, base), gradient): ((&Expr, crate::Value<f64>), crate::Value<f64>)| {
+            Side::new(*x, base.into_float(), gradient.into_float(), sampler)
         };
-        Curve { outputs, cotangents: self.cotangents }
+        Ok(self.xs.iter().zip(bases).zip(analytic).map(side).collect())
+    }
+
+    fn guilty(
+        &self,
+        scene: &Scene,
+        sweep: Option<usize>,
+        failed: bool,
+        sampler: &mut Sampler,
+    ) -> Result<Option<Guilty>, Error> {
+        let mut sweep = sweep;
+        if sweep.is_none() {
+            // The adjoints that nobody claims are built here.
+            self.sweep(&mut sweep)?;
+        }
+        let graph = self.g.graph()?;
+        let adjoint = |id: NodeId| {
+            let claimed = self.claims.into_iter().flatten().find(|(x, _)| x.id() == id);
+            claimed.map(|(_, dx)| dx.id()).or_else(|| graph.adjoint(id, sweep?).ok()?)
+        };
+        let xs: Vec<NodeId> = self.xs.iter().map(|x| x.id()).collect();
+        locate(&Scene { graph: &graph, ..*scene }, &xs, &adjoint, failed, sampler)
+    }
+}
+
+/// Whether forward mode contradicts a gradient, and differences do not take the gradient's side.
+fn is_suspect(forward: &Forward, i: usize, comparison: &Comparison) -> bool {
+    let &Comparison { numeric, tolerance, verdict, .. } = comparison;
+    let against = |d: f64| verdict == Verdict::Pass && (d - numeric).abs() > tolerance;
+    forward.agrees[i] == Some(false) && !forward.slopes[i].is_some_and(against)
+}
+
+/// The last word on a tensor, when it is known whether a node is guilty. If every node's equation holds, the gradient is
+/// right by the chain rule, and it is the differences of the whole that cannot be trusted; on several kinks at once,
+/// the slopes from both sides.
+fn settle(tensor: &mut Tensor, agrees: Option<bool>, suspect: bool, guilty: bool) {
+    let excused = !guilty && (agrees == Some(true) || !tensor.kinks.is_empty());
+    if suspect && guilty {
+        tensor.comparison.verdict = Verdict::Fail;
+    }
+    let elements = tensor.elements.iter_mut().map(|e| &mut e.comparison);
+    for comparison in elements.chain([&mut tensor.comparison]) {
+        if excused && comparison.verdict == Verdict::Fail && comparison.analytic.is_finite() {
+            comparison.verdict = Verdict::Inconclusive;
+        }
     }
 }
 
@@ -193,10 +227,14 @@ impl Numeric<'_, '_> {
 ///
 /// # Errors
 /// As [`eval`]; also if an output is not finite.
-fn freeze(graph: &Graph, point: &Point<f64>, ys: &[Expr], forward: usize) -> Result<Point<f64>, Error> {
-    let outputs: Vec<NodeId> = ys.iter().map(|y| y.id()).collect();
-    leaves::finite(graph, point, &outputs)?;
-    let mut stops = leaves::ancestors(graph, &outputs)?;
+pub(super) fn freeze(
+    graph: &Graph,
+    point: &Point<f64>,
+    outputs: &[NodeId],
+    forward: usize,
+) -> Result<Point<f64>, Error> {
+    leaves::finite(graph, point, outputs)?;
+    let mut stops = leaves::ancestors(graph, outputs)?;
     stops.retain(|id| id.index() < forward && matches!(graph.at(id.index()).op, Op::StopGradient(_)));
     let mut frozen = point.clone();
     for (&id, value) in stops.iter().zip(eval(graph, point, &stops)?) {

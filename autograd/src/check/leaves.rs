@@ -94,6 +94,5 @@ pub(super) fn finite(graph: &Graph, point: &Point<f64>, outputs: &[NodeId]) -> R
         return Ok(());
     }
     let node = first_not_finite(graph, point, outputs)?.unwrap_or(outputs[0]);
-    let reason = "it is not finite at the point of this check: give values with `Check::at`, away from there";
-    Err(Error::Value { node: graph.name(node)?, reason: reason.into() })
+    Err(Error::NotFinite { node: graph.name(node)? })
 }

@@ -12,41 +12,62 @@
 //!
 //! For outputs y with random cotangents ȳ, and for each leaf x by itself with a random direction u, two numbers
 //! must agree: `⟨ȳᵀ ∂y/∂x, u⟩` from the graph, and the slope of `t ↦ ⟨ȳ, y(x + t u)⟩` at 0 from differences
-//! (`numeric.rs`). One direction for each tensor: with one for all, the error of a small bias would be lost
+//! (`numeric/`). One direction for each tensor: with one for all, the error of a small bias would be lost
 //! beside a big weight. Cotangents are never all ones: with ones the gradient of a softmax is zero, right or
-//! wrong.
+//! wrong. Forward mode is a third number, without a step (`witness.rs`).
 //!
 //! **Tolerance.** `|analytic − numeric| ≤ k (e + s) + N ε max ‖g ⊙ u‖₁`. The differences estimate their own error
-//! e; s is the rounding noise of the gradient g, measured as theirs is (see `numeric.rs`); and k = [`SAFETY`]. The
+//! e; s is the rounding noise of the gradient g, measured as theirs is (see `numeric/`); and k = [`SAFETY`]. The
 //! last part is the least that rounding costs: each of the graph's N nodes rounds once, by at most ε of its value,
 //! and the gradients of all tensors are made of the same adjoints, so that the largest bounds them. Nothing else
 //! is tuned.
+//!
+//! **Verdicts.** [Pass](Verdict::Pass); [kink](Verdict::Kink), where the point lies on one and the gradient between the
+//! slopes from both sides; [inconclusive](Verdict::Inconclusive), where differences are too coarse to tell; and
+//! [fail](Verdict::Fail). A failure has a name: the node whose own VJP is wrong ([`Guilty`]).
 //!
 //! **Not connected.** A parameter that no output depends on agrees with the differences, which see no effect of it. It
 //! passes, and the report says that it takes no part.
 //!
 //! **Stopped gradients.** Differences see through `stop_gradient`. Those of the graph are therefore held at their
 //! values at the base point while a leaf moves.
+//!
+//! What is not a graph is checked too: an op by itself ([`check_op`]), and a function that somebody else differentiated
+//! ([`check_fn`]).
 
+mod closure;
 mod compare;
+mod function;
+mod json;
 mod leaves;
+mod locate;
 mod numeric;
+mod op;
 mod report;
+mod run;
+mod side;
+mod text;
+mod verdict;
+mod witness;
 
-pub use numeric::SAFETY;
-pub use report::{Comparison, DETACHED, Element, Report, Tensor, Verdict};
+pub use closure::{FnCheck, check_fn};
+pub use json::error_json;
+pub use locate::{Guilty, Hint};
+pub use numeric::{Method, SAFETY};
+pub use op::check_op;
+pub use report::{Element, Report, Tensor};
+pub use text::DETACHED;
+pub use verdict::{Comparison, Verdict};
+pub use witness::Witness;
 
-use crate::error::{Error, Place};
+use crate::error::Error;
 use crate::eval::Point;
-use crate::graph::{Builder, Expr, NodeId};
-use crate::ops::Sampler;
-use crate::shape::Kind;
-use compare::Level;
+use crate::graph::Expr;
 
 /// Compares the gradients of `y` with numeric ones, at a random point, with respect to every parameter and
 /// every real-valued input that it depends on. [`Check`] has the options.
 ///
-/// A wrong rule is found, and the report says which tensor it spoils, and by what factor:
+/// A wrong rule is found, and the report says which tensors it spoils, and whose it is:
 ///
 /// ```
 /// use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
@@ -82,15 +103,31 @@ use compare::Level;
 /// let worst = report.worst().unwrap();
 /// assert!(!report.passed() && worst.name == "weight");
 /// assert!((worst.elements[0].ratio() - 0.5).abs() < 1e-9);
+/// let guilty = report.guilty.as_ref().unwrap();
+/// assert_eq!((guilty.op.as_str(), guilty.operand_name.as_str()), ("square", "weight"));
 /// # Ok::<(), autograd::Error>(())
 /// ```
 ///
 /// # Errors
 /// The builder's error, if it has one; [`Error::NotDefined`] if an op on the way has no gradient;
-/// [`Error::Value`] if an output is not finite at the point that was drawn: then give one to [`Check::at`].
+/// [`Error::NotFinite`] if an output is not finite at the point that was drawn: then give one to [`Check::at`].
 #[track_caller]
 pub fn check(y: Expr) -> Result<Report, Error> {
     Check::new(y).run()
+}
+
+/// How many elements are looked at one by one, besides a random direction for each tensor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Tier {
+    /// None: the cost does not grow with the number of elements, but that the function takes longer. A wrong element shows
+    /// in the direction.
+    #[default]
+    Projection,
+    /// This many of each tensor, or all of them if it has no more.
+    Sampled(usize),
+    /// All: every column of the Jacobian, weighed by a random cotangent, so that no wrong entry is hidden.
+    Full,
 }
 
 /// A gradient check with its options.
@@ -114,7 +151,10 @@ pub struct Check<'g> {
     point: Point<f64>,
     seed: u64,
     order: u32,
-    elements: usize,
+    tier: Tier,
+    method: Method,
+    claims: Option<Vec<(Expr<'g>, Expr<'g>)>>,
+    cotangents: Option<Vec<Expr<'g>>>,
 }
 
 impl<'g> Check<'g> {
@@ -125,8 +165,17 @@ impl<'g> Check<'g> {
 
     /// A check of several outputs at once, each with a cotangent of its own.
     pub fn all(outputs: &[Expr<'g>]) -> Self {
-        let point = Point::new();
-        Self { outputs: outputs.to_vec(), wrt: None, point, seed: 0, order: 1, elements: 0 }
+        Self {
+            outputs: outputs.to_vec(),
+            wrt: None,
+            point: Point::new(),
+            seed: 0,
+            order: 1,
+            tier: Tier::default(),
+            method: Method::default(),
+            claims: None,
+            cotangents: None,
+        }
     }
 
     /// With respect to these expressions alone; interior nodes can be among them.
@@ -148,17 +197,61 @@ impl<'g> Check<'g> {
         self
     }
 
-    /// Up to this order, 1 or 2. At order 2 the map (x, ȳ) ↦ `ȳᵀ ∂y/∂x` is checked too, once order 1 has
-    /// passed.
+    /// Up to this order, 1 or 2. At order 2 the map (x, ȳ) ↦ `ȳᵀ ∂y/∂x` is checked too, and the Hessian for symmetry,
+    /// once order 1 has passed.
     pub fn order(mut self, order: u32) -> Self {
         self.order = order;
         self
     }
 
-    /// Also single elements: this many of each tensor, or all of them if it has no more. A tensor that fails
-    /// has [`ELEMENTS_OF_A_FAILURE`] of its elements checked in any case.
-    pub fn elements(mut self, elements: usize) -> Self {
-        self.elements = elements;
+    /// How many elements are looked at one by one; none is the default. A tensor that fails has
+    /// [`ELEMENTS_OF_A_FAILURE`] of its elements checked in any case, unless the function is very large.
+    pub fn tier(mut self, tier: Tier) -> Self {
+        self.tier = tier;
+        self
+    }
+
+    /// As [`Check::tier`] with [`Tier::Sampled`].
+    pub fn elements(self, elements: usize) -> Self {
+        self.tier(Tier::Sampled(elements))
+    }
+
+    /// With another kind of differences.
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// Checks gradients that somebody claims, in place of those that [`vjp`](crate::vjp) builds: pairs of an expression
+    /// and what is said to be its adjoint. With respect to the leaves among them, unless [`Check::wrt`] says otherwise.
+    /// Adjoints of interior nodes help to name the guilty one: those that are not given are taken to be right.
+    ///
+    /// Of an output that is a single number the gradient is claimed; of others the cotangents must be told
+    /// ([`Check::cotangents`]).
+    ///
+    /// ```
+    /// use autograd::{Builder, Check, check::Hint};
+    ///
+    /// let g = Builder::new();
+    /// let (w, x) = (g.parameter("w", [3]), g.input("x", [3]));
+    /// let loss = (w * x).tanh().sum();
+    /// let y = (w * x).tanh();
+    /// let by_hand = (1.0 - y) * x; // 1 − y², and the square was forgotten
+    /// let report = Check::new(loss).against(&[(w, by_hand)]).run()?;
+    /// assert!(!report.passed());
+    /// let twice = 2.0 * (1.0 - y * y) * x;
+    /// let report = Check::new(loss).against(&[(w, twice)]).run()?;
+    /// assert_eq!(report.guilty.unwrap().hint, Hint::Factor(2.0));
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    pub fn against(mut self, claimed: &[(Expr<'g>, Expr<'g>)]) -> Self {
+        self.claims = Some(claimed.to_vec());
+        self
+    }
+
+    /// What the outputs are weighed with: an expression for each, of its shape. Without, random ones are drawn.
+    pub fn cotangents(mut self, cotangents: &[Expr<'g>]) -> Self {
+        self.cotangents = Some(cotangents.to_vec());
         self
     }
 
@@ -168,91 +261,10 @@ impl<'g> Check<'g> {
     /// As [`check`].
     #[track_caller]
     pub fn run(self) -> Result<Report, Error> {
-        let place = Place::caller();
-        let refuse = |reason: String| Error::Build { reason, place };
-        if !(1..=2).contains(&self.order) {
-            return Err(refuse(format!("a check has order 1 or 2, not {}", self.order)));
-        }
-        let Some(first) = self.outputs.first() else {
-            return Err(refuse("there is no output to check".into()));
-        };
-        let graph = first.builder().graph()?;
-        if let Some(y) = self.outputs.iter().find(|y| y.ty().kind != Kind::Float) {
-            return Err(refuse(format!("{y:?} has no gradient to check: it holds no real numbers")));
-        }
-        let mut outputs: Vec<NodeId> = Vec::new();
-        for y in self.outputs.iter().map(|y| y.id()) {
-            if !outputs.contains(&y) {
-                outputs.push(y);
-            }
-        }
-        let wrt: Vec<NodeId> = match &self.wrt {
-            Some(wrt) => wrt.iter().map(|x| x.id()).collect(),
-            None => leaves::real(&graph, &outputs)?,
-        };
-        // A parameter that nobody reads is likely a mistake, and is told.
-        let wrt =
-            if self.wrt.is_some() || wrt.is_empty() { wrt } else { leaves::with_parameters(&graph, wrt) };
-        if wrt.is_empty() {
-            let names = self.outputs.iter().map(|y| format!("`{}`", y.name())).collect::<Vec<_>>().join(", ");
-            return Err(refuse(format!("{names} depends on no parameter and no real-valued input")));
-        }
-
-        let mut sampler = Sampler::new(self.seed);
-        let g = Builder::resume(graph.clone());
-        let handles = |ids: &[NodeId]| ids.iter().map(|&id| g.expr(id)).collect::<Vec<_>>();
-        let (ys, xs) = (handles(&outputs), handles(&wrt));
-        if let Some(x) = xs.iter().find(|x| x.ty().kind != Kind::Float) {
-            return Err(refuse(format!("there is no gradient towards {x:?}: it holds no real numbers")));
-        }
-        let read: Vec<NodeId> = outputs.iter().chain(&wrt).copied().collect();
-        let mut point = leaves::complete(&graph, self.point, &read, &mut sampler)?;
-        let subject = ys.iter().map(|y| format!("{y:?}")).collect::<Vec<_>>().join(", ");
-        let mut report = Report { subject, seed: self.seed, order: self.order, tensors: Vec::new() };
-
-        let cotangents = cotangents(&g, &ys, "cotangent of", &mut sampler, &mut point);
-        let first = Level {
-            order: 1,
-            g: &g,
-            ys: &ys,
-            cotangents: &cotangents,
-            xs: &xs,
-            point: &point,
-            forward: graph.len(),
-            largest: 0.0,
-            elements: self.elements,
-        };
-        let (dxs, largest) = first.compare(&mut sampler, &mut report)?;
-        if self.order == 2 && report.passed() && !dxs.is_empty() {
-            let xs: Vec<Expr> = xs.iter().chain(&cotangents).copied().collect();
-            let mut point = point.clone();
-            let tangents = self::cotangents(&g, &dxs, "tangent of", &mut sampler, &mut point);
-            let (ys, cotangents) = (&dxs, &tangents);
-            let second = Level { order: 2, ys, cotangents, xs: &xs, point: &point, largest, ..first };
-            second.compare(&mut sampler, &mut report)?;
-        }
-        Ok(report)
+        run::run(self, crate::Place::caller())
     }
 }
 
-/// How many elements of a tensor that fails are looked at one by one, if not more are asked for.
+/// How many elements of a tensor that fails are looked at one by one, if not more are asked for; none of a function that
+/// reads millions of numbers.
 pub const ELEMENTS_OF_A_FAILURE: usize = 16;
-
-/// A random cotangent for each output, as an input with a value at the point.
-fn cotangents<'g>(
-    g: &'g Builder,
-    outputs: &[Expr<'g>],
-    word: &str,
-    sampler: &mut Sampler,
-    point: &mut Point<f64>,
-) -> Vec<Expr<'g>> {
-    let cotangent = |y: &Expr<'g>| {
-        let leaf = g.input(&format!("{word} {}", y.name()), y.shape());
-        // A poisoned leaf has no handle; `compare` returns the error that made it.
-        if !leaf.is_poisoned() {
-            point.set(leaf, leaves::weights(&leaf.shape(), sampler));
-        }
-        leaf
-    };
-    outputs.iter().map(cotangent).collect()
-}

@@ -2,11 +2,12 @@
 
 use super::paint;
 use super::specimen::{Small, describe};
+use crate::model::ModelError;
 use crate::study::Specimen;
-use autograd::Report;
-use autograd::check::{Comparison, DETACHED, Tensor, Verdict};
+use autograd::check::{Comparison, DETACHED, Method, Tensor, Tier, Verdict, error_json};
+use autograd::{Error, Report};
+use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
-use serde_json::json;
 use std::cmp::Reverse;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -16,46 +17,132 @@ use std::process::ExitCode;
 #[command(after_help = "\
 Each weight, the input and each initial state is moved along a random direction. The slope of the loss is taken twice, \
 from the graph and from differences, in f64. The table has the worst first: how far the two lie apart, and how far they \
-may, which is what the differences themselves can be off. A weight that takes no part in the loss has no gradient: the \
-table says that it is not connected, and it does not fail. With --tbptt the states are held at their values where they \
-are cut while a weight moves, since the slope of the loss itself would go through the cut.
+may, which is what the differences themselves can be off. Forward mode, which takes no step, must agree too. If a \
+gradient is wrong, the first line names the node whose own derivative is: its op, layer, gate and step, and what the \
+error looks like. A weight that takes no part in the loss has no gradient: the table says that it is not connected, \
+and it does not fail. With --tbptt the states are held at their values where they are cut while a weight moves, since \
+the slope of the loss itself would go through the cut.
 
-Example: sequences of different lengths, and the gradients of the gradients too
+Examples: sequences of different lengths, and the gradients of the gradients too; every element of every weight
   rnn gradcheck --cell lstm --steps 5 --lengths 5,3,1 --order 2
+  rnn gradcheck --cell gru --tier full
 
-Ends with 0 if all gradients are right and with 1 if one is not.")]
+Ends with 0 if all gradients are right (pass, or kink: the point lies on one, and the gradient between the slopes from \
+both sides), with 1 if one is wrong or there was nothing to check, and with 3 if differences are too coarse to tell.")]
 pub struct Args {
     #[command(flatten)]
     net: Small,
     /// 1 for gradients, 2 for the gradients of gradients too
     #[arg(long, default_value = "1", value_name = "N", help_heading = "Check", value_parser = PossibleValuesParser::new(["1", "2"]))]
     order: String,
+    /// What is looked at of each tensor
+    #[arg(long, value_enum, default_value_t = Look::Projection, value_name = "TIER", help_heading = "Check")]
+    tier: Look,
+    /// How differences are taken
+    #[arg(long, value_enum, default_value_t = Differences::Richardson, value_name = "METHOD", help_heading = "Check")]
+    method: Differences,
     /// Decides all that is random
     #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Check")]
     seed: u64,
-    /// The report as one JSON object
+    /// The report as one JSON object; also if there was nothing to check: `verdict` is then "error"
     #[arg(long, help_heading = "Check")]
     json: bool,
+}
+
+/// What is looked at of each tensor.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Look {
+    /// A random direction: fast at any size
+    Projection,
+    /// And 16 of its elements, one by one
+    Sampled,
+    /// And all of its elements
+    Full,
+}
+
+/// How differences are taken.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Differences {
+    /// Falling steps, extrapolated to zero
+    Richardson,
+    /// Two points, at the step 6e-6
+    Central,
+    /// Four points, at the step 7e-4
+    FivePoint,
+}
+
+/// The exit code if differences are too coarse to tell.
+const INCONCLUSIVE: u8 = 3;
+
+/// The exit code of a verdict.
+pub fn code(verdict: Verdict) -> ExitCode {
+    match verdict {
+        Verdict::Pass | Verdict::Kink => ExitCode::SUCCESS,
+        Verdict::Inconclusive => ExitCode::from(INCONCLUSIVE),
+        _ => ExitCode::FAILURE,
+    }
 }
 
 impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
+        let json = self.json;
+        match self.check() {
+            Err(error) if json => {
+                writeln!(anstream::stdout().lock(), "{:#}", error_json(&error))?;
+                Ok(ExitCode::FAILURE)
+            }
+            result => result,
+        }
+    }
+
+    fn check(self) -> super::Result {
         let order = if self.order == "2" { 2 } else { 1 };
+        let tier = match self.tier {
+            Look::Projection => Tier::Projection,
+            Look::Sampled => Tier::Sampled(16),
+            Look::Full => Tier::Full,
+        };
+        let method = match self.method {
+            Differences::Richardson => Method::Richardson,
+            Differences::Central => Method::Central { step: 6e-6 },
+            Differences::FivePoint => Method::FivePoint { step: 7e-4 },
+        };
         let net = Specimen::try_from(self.net)?;
-        let report = net.check(order, self.seed)?;
+        let report = net
+            .check_with(self.seed, |check| check.order(order).tier(tier).method(method))
+            .map_err(in_flags)?;
         let mut out = anstream::stdout().lock();
         if self.json {
-            writeln!(out, "{:#}", to_json(&report))?;
+            writeln!(out, "{:#}", report.to_json())?;
         } else {
             writeln!(out, "{}; seed {}\n", describe(&net), self.seed)?;
+            headline(&mut out, &report)?;
             table(&mut out, &report)?;
             writeln!(out)?;
             verdict(&mut out, &report)?;
         }
         out.flush()?;
-        Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(code(report.verdict()))
     }
+}
+
+/// What is not finite, with advice for the command line.
+fn in_flags(error: ModelError) -> Box<dyn std::error::Error> {
+    match error {
+        ModelError::Graph(Error::NotFinite { node }) => format!(
+            "`{node}` is not finite at the weights and inputs that were drawn: try another --seed, or fewer --steps"
+        )
+        .into(),
+        error => error.into(),
+    }
+}
+
+/// Who is guilty, if a gradient is wrong.
+pub fn headline(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let Some(guilty) = &report.guilty else { return Ok(()) };
+    let b = paint::BAD;
+    writeln!(out, "{b}guilty{b:#} {guilty}\n")
 }
 
 /// A line for each tensor, the worst first; after one that does not pass, its elements.
@@ -88,7 +175,7 @@ pub fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
             continue;
         }
         let Comparison { analytic, numeric, tolerance, .. } = tensor.comparison;
-        let (verdict, style) = (tensor.verdict(), paint::verdict(tensor.verdict() == Verdict::Pass));
+        let (verdict, style) = (tensor.verdict(), paint::verdict(tensor.verdict().is_good()));
         writeln!(
             out,
             "{:name$}  {its_shape:shape$} {analytic:>10.3e} {numeric:>10.3e}  {:>6.0e}  {tolerance:>6.0e}  \
@@ -112,7 +199,19 @@ fn width<'a>(texts: impl Iterator<Item = &'a str>, title: &'a str) -> usize {
 pub fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let count = |verdict| report.tensors.iter().filter(|t| t.verdict() == verdict).count();
     let (failed, open, all) = (count(Verdict::Fail), count(Verdict::Inconclusive), report.tensors.len());
+    let witnesses = || report.witnesses.iter().filter(|w| !w.verdict.is_good());
     let (word, rest) = match (failed, open) {
+        (0, 0) if witnesses().next().is_some() => {
+            let names: Vec<&str> = witnesses().map(|w| w.name.as_str()).collect();
+            (
+                if report.verdict() == Verdict::Fail { "FAIL" } else { "OPEN" },
+                format!("does not hold: {}", names.join("; ")),
+            )
+        }
+        (0, 0) if report.verdict() == Verdict::Kink => {
+            let kinks = count(Verdict::Kink);
+            ("PASS", format!("{kinks} of {all} gradients are on a kink, between the slopes from both sides"))
+        }
         (0, 0) => ("PASS", format!("all {all} gradients agree with numeric ones")),
         (0, _) => {
             ("OPEN", format!("{open} of {all} numeric gradients are too coarse to tell: try another --seed"))
@@ -130,21 +229,6 @@ pub fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
     };
     let s = paint::verdict(report.passed());
     writeln!(out, "{s}{word}{s:#} {rest}{detached}")
-}
-
-fn to_json(report: &Report) -> serde_json::Value {
-    let tensor = |t: &Tensor| {
-        let Comparison { analytic, numeric, error, tolerance, .. } = t.comparison;
-        json!({
-            "name": t.name, "shape": t.shape.to_vec(), "order": t.order, "verdict": t.verdict().to_string().to_lowercase(),
-            "connected": t.connected,
-            "norm": t.norm, "symbolic": analytic, "numeric": numeric, "error": error, "tolerance": tolerance,
-        })
-    };
-    json!({
-        "passed": report.passed(), "subject": report.subject, "seed": report.seed, "order": report.order,
-        "tensors": report.tensors.iter().map(tensor).collect::<Vec<_>>(),
-    })
 }
 
 #[cfg(test)]

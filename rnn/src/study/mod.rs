@@ -12,6 +12,7 @@
 
 mod fade;
 mod learns;
+mod memory;
 mod sentence;
 mod specimen;
 mod workload;

@@ -1,5 +1,6 @@
 //! A net small enough to be seen whole.
 
+use super::memory;
 use crate::cell::CellRef;
 use crate::init::{self, Init};
 use crate::model::{Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, lengths_fit};
@@ -81,8 +82,22 @@ impl Specimen {
     /// states. `order` is 1, or 2 for the gradients of the gradients too.
     ///
     /// # Errors
-    /// As [`Specimen::network`]; if `order` is neither.
+    /// As [`Specimen::network`]; if `order` is neither; if the net is larger than the memory that is free; if something
+    /// is not finite.
     pub fn check(&self, order: u32, seed: u64) -> Result<Report, ModelError> {
+        self.check_with(seed, |check| check.order(order))
+    }
+
+    /// As [`Specimen::check`], with other options of the checker.
+    ///
+    /// # Errors
+    /// As [`Specimen::check`].
+    pub fn check_with(
+        &self,
+        seed: u64,
+        options: impl for<'g> FnOnce(Check<'g>) -> Check<'g>,
+    ) -> Result<Report, ModelError> {
+        memory::fits(self.bytes_of_a_check()?)?;
         let network = self.unrolled(Mode { carry: true, ..Mode::default() })?;
         let g = Builder::resume(network.graph.clone());
         // The checker draws what is real. Classes are drawn here: it does not know that one of them means "ignore".
@@ -94,7 +109,28 @@ impl Specimen {
             let column = Array2::from_shape_fn((lengths.len(), 1), |(b, _)| lengths[b]);
             point.set(id, Value::Index(column.into_dyn()));
         }
-        Ok(Check::new(g.expr(network.loss)).at(point).order(order).seed(seed).run()?)
+        Ok(options(Check::new(g.expr(network.loss)).at(point).seed(seed)).run()?)
+    }
+
+    /// About how many bytes a check of it takes: a score of copies of the weights, a gradient of each weight for each
+    /// step, the values of all nodes, and the nodes themselves.
+    fn bytes_of_a_check(&self) -> Result<f64, ModelError> {
+        let cell = self.cell.cell()?;
+        let (lanes, steps) = (if self.bidirectional { 2 } else { 1 }, self.steps as f64);
+        let (mut weights, mut rows) = (0.0, 0.0);
+        let mut input = self.input;
+        for _ in 0..self.layers.min(memory::LAYERS) {
+            for weight in cell.weights(input, self.hidden) {
+                weights += f64::from(lanes) * weight.shape.iter().map(|&n| n as f64).product::<f64>();
+                rows += f64::from(lanes) * weight.shape.first().map_or(1.0, |&n| n as f64);
+            }
+            input = cell.output_size(self.hidden).saturating_mul(lanes as usize);
+        }
+        // Beyond so many layers one is like another.
+        let more = (self.layers as f64 / memory::LAYERS as f64).max(1.0);
+        let nodes = steps * self.layers as f64 * f64::from(lanes);
+        let values = steps * self.batch as f64 * rows * 8.0;
+        Ok(8.0 * more * (weights * (20.0 + steps) + values) + 30e3 * nodes)
     }
 
     fn unrolled(&self, mode: Mode) -> Result<Network, ModelError> {
@@ -135,6 +171,21 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// A net that no memory holds is refused before any of it is built.
+    #[test]
+    fn absurd_sizes_are_refused() {
+        let net = Specimen { hidden: 100_000, steps: 1_000_000, ..Specimen::default() };
+        let began = std::time::Instant::now();
+        for net in [
+            net.clone(),
+            Specimen { steps: 3, batch: 1_000_000, ..net.clone() },
+            Specimen { layers: 1_000_000, ..net },
+        ] {
+            assert!(matches!(net.check(1, 0), Err(ModelError::Range { .. })), "{net:?}");
+        }
+        assert!(began.elapsed().as_secs() < 5);
     }
 
     #[test]

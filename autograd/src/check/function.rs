@@ -1,0 +1,148 @@
+//! The outputs of a graph as expressions move along a line.
+//!
+//! What does not depend on them is computed once. On the way every node with kinks is asked on which side of them it is.
+
+use super::leaves;
+use super::numeric::Look;
+use crate::error::Error;
+use crate::eval::{Point, eval, eval_with};
+use crate::graph::{Graph, NodeId};
+use crate::ops::Operator;
+use crate::value::Value;
+use ndarray::{ArrayD, Zip};
+use std::collections::HashMap;
+
+/// Some nodes of a graph as a function of others, at a point.
+pub(super) struct Function<'a> {
+    graph: &'a Graph,
+    point: &'a Point<f64>,
+    outputs: Vec<NodeId>,
+    /// What the outputs depend on, and its values at the point.
+    ancestors: Vec<NodeId>,
+    values: HashMap<usize, Value<f64>>,
+    /// The nodes with kinks.
+    sharp: Vec<usize>,
+}
+
+impl<'a> Function<'a> {
+    /// Values of more than `largest` numbers are not kept, but computed again.
+    ///
+    /// # Errors
+    /// As [`eval`].
+    pub fn new(
+        graph: &'a Graph,
+        point: &'a Point<f64>,
+        outputs: &[NodeId],
+        largest: usize,
+    ) -> Result<Self, Error> {
+        let ancestors = leaves::ancestors(graph, outputs)?;
+        let mut values = HashMap::new();
+        eval_with(graph, point, outputs, |id, value| {
+            let size = graph.at(id.index()).ty.shape.count();
+            // Those of the point are there already.
+            if size <= largest && point.get(id).is_none() {
+                values.insert(id.index(), value.clone());
+            }
+        })?;
+        let mut function =
+            Self { graph, point, outputs: outputs.to_vec(), ancestors, values, sharp: Vec::new() };
+        function.sharp =
+            function.ancestors.iter().map(|id| id.index()).filter(|&i| function.is_sharp(i)).collect();
+        Ok(function)
+    }
+
+    fn is_sharp(&self, i: usize) -> bool {
+        let Some(operator) = self.operator(i) else { return false };
+        let operands: Option<Vec<_>> = self.graph.operands_at(i).map(|x| self.value(x)).collect();
+        operands.is_some_and(|x| !operator.branches(&x).is_empty())
+    }
+
+    /// The value of a node at the point, if it was kept.
+    fn value(&self, i: usize) -> Option<&Value<f64>> {
+        self.point.get(self.graph.id(i)).or_else(|| self.values.get(&i))
+    }
+
+    /// The op of a node that is computed, and was not given a value.
+    fn operator(&self, i: usize) -> Option<&dyn Operator> {
+        if self.point.get(self.graph.id(i)).is_some() { None } else { self.graph.at(i).op.operator() }
+    }
+
+    /// How many numbers one evaluation reads.
+    pub fn weight(&self) -> usize {
+        let size =
+            |id: &NodeId| self.graph.operands_at(id.index()).map(|x| self.graph.at(x).ty.shape.count());
+        self.ancestors.iter().filter(|id| self.operator(id.index()).is_some()).flat_map(size).sum()
+    }
+
+    /// The function along a line through the point: where these expressions start, and the way they go.
+    pub fn line<'l>(&'l self, movers: Vec<Mover<'l>>) -> Line<'l> {
+        let mut moving = vec![false; self.graph.len()];
+        movers.iter().for_each(|m| moving[m.node.index()] = true);
+        for id in &self.ancestors {
+            let i = id.index();
+            moving[i] |= self.operator(i).is_some() && self.graph.operands_at(i).any(|x| moving[x]);
+        }
+        let sharp: Vec<usize> = self.sharp.iter().copied().filter(|&i| moving[i]).collect();
+        let mut looked_at = self.outputs.clone();
+        looked_at.extend(sharp.iter().flat_map(|&i| self.graph.operands_at(i)).map(|x| self.graph.id(x)));
+        // What stands still beside what moves is given; what was not kept is computed again.
+        let mut point = Point::new();
+        let mut needed = vec![false; self.graph.len()];
+        looked_at.iter().for_each(|id| needed[id.index()] = true);
+        for id in self.ancestors.iter().rev().filter(|id| !movers.iter().any(|m| m.node == **id)) {
+            let i = id.index();
+            match self.value(i) {
+                _ if !needed[i] => {}
+                Some(value) if !moving[i] => point.set(*id, value.clone()),
+                _ => self.graph.operands_at(i).for_each(|x| needed[x] = true),
+            }
+        }
+        Line { function: self, point, looked_at, sharp, movers }
+    }
+}
+
+/// An expression that moves.
+pub(super) struct Mover<'l> {
+    pub node: NodeId,
+    /// Its value at the point.
+    pub base: &'l ArrayD<f64>,
+    pub direction: &'l ArrayD<f64>,
+    /// What its steps are measured in.
+    pub length: f64,
+}
+
+/// A function along a line.
+pub(super) struct Line<'l> {
+    function: &'l Function<'l>,
+    point: Point<f64>,
+    /// The outputs, and the operands of nodes with kinks.
+    looked_at: Vec<NodeId>,
+    sharp: Vec<usize>,
+    movers: Vec<Mover<'l>>,
+}
+
+impl Line<'_> {
+    /// # Errors
+    /// As [`eval`].
+    pub fn look(&mut self, t: f64) -> Result<Look, Error> {
+        for Mover { node, base, direction, length } in &self.movers {
+            let moved = Zip::from(*base).and(*direction).map_collect(|&x, &u| x + t * length * u);
+            self.point.set(*node, moved);
+        }
+        let graph = self.function.graph;
+        let mut values = eval(graph, &self.point, &self.looked_at)?;
+        let operands = values.split_off(self.function.outputs.len());
+        let mut rest = operands.iter();
+        let side = |&i: &usize| {
+            let x: Vec<_> = rest.by_ref().take(graph.operands_at(i).len()).collect();
+            self.function.operator(i).map_or_else(Vec::new, |operator| operator.branches(&x))
+        };
+        let sides = self.sharp.iter().map(side).collect();
+        Ok(Look { values, sides })
+    }
+
+    /// The names of nodes with kinks, by their numbers.
+    pub fn names(&self, sharp: &[usize]) -> Vec<String> {
+        sharp.iter().map(|&i| self.function.graph.name_at(self.sharp[i])).collect()
+    }
+}

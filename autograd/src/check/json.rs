@@ -1,0 +1,83 @@
+//! A report as JSON.
+//!
+//! One object. `version` is 2; fields may be added without another number, and none is taken away.
+//!
+//! | field | value |
+//! |---|---|
+//! | `version` | 2 |
+//! | `verdict` | `"pass"`, `"kink"`, `"inconclusive"` or `"fail"`; a program that could not check writes `"error"` and `error`, a text, and nothing else |
+//! | `passed` | whether the verdict is pass or kink |
+//! | `subject`, `seed`, `order` | the outputs; what was asked for |
+//! | `guilty` | null, or who is wrong: `node`, `op`, `operand`, `operand_name`, `layer`, `gate`, `step` (these three may be null), `index`, `symbolic`, `numeric`, `ratio`, `hint` (a word or two), `says` (the same as a sentence) |
+//! | `tensors` | a list: `name`, `shape`, `order`, `verdict`, `connected`, `norm` of the gradient; along a random direction `symbolic`, `numeric`, `error` (the estimate), `tolerance`; `forward` (null if it was not asked for this one alone); `sides` on a kink (null, or from the left and from the right), `kinks` (names of nodes), `elements` |
+//! | `elements` | a list: `index`, `verdict`, `symbolic`, `numeric`, `error`, `tolerance`, `sides` |
+//! | `witnesses` | a list: `name`, `order`, `verdict`, `difference` (null if it was not asked), `tolerance` |
+//!
+//! Numbers that are not finite are null.
+
+use super::locate::Guilty;
+use super::report::{Element, Report, Tensor};
+use super::verdict::Comparison;
+use super::witness::Witness;
+use serde_json::{Value, json};
+
+/// The version of the schema.
+const VERSION: u32 = 2;
+
+impl Report {
+    /// The report as one object: `version`, `verdict`, `passed`, `subject`, `seed`, `order`, `guilty`, `tensors` with
+    /// their `elements`, and `witnesses`. Numbers that are not finite are null.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "version": VERSION,
+            "verdict": self.verdict().word(),
+            "passed": self.passed(),
+            "subject": self.subject,
+            "seed": self.seed,
+            "order": self.order,
+            "guilty": self.guilty.as_ref().map(guilty),
+            "tensors": self.tensors.iter().map(tensor).collect::<Vec<_>>(),
+            "witnesses": self.witnesses.iter().map(witness).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// What a program writes in place of a report if it could not check.
+pub fn error_json(error: &dyn std::fmt::Display) -> Value {
+    json!({ "version": VERSION, "verdict": "error", "error": error.to_string() })
+}
+
+fn guilty(guilty: &Guilty) -> Value {
+    json!({
+        "node": guilty.node, "op": guilty.op, "operand": guilty.operand, "operand_name": guilty.operand_name,
+        "layer": guilty.layer, "gate": guilty.gate, "step": guilty.step, "index": guilty.index,
+        "symbolic": guilty.analytic, "numeric": guilty.numeric, "ratio": guilty.ratio(),
+        "hint": guilty.hint.word(), "says": guilty.hint.to_string(),
+    })
+}
+
+fn tensor(t: &Tensor) -> Value {
+    let Comparison { analytic, numeric, error, tolerance, sides, .. } = t.comparison;
+    json!({
+        "name": t.name, "shape": t.shape.to_vec(), "order": t.order, "verdict": t.verdict().word(),
+        "connected": t.connected, "norm": t.norm,
+        "symbolic": analytic, "numeric": numeric, "error": error, "tolerance": tolerance,
+        "forward": t.forward, "sides": sides, "kinks": t.kinks,
+        "elements": t.elements.iter().map(element).collect::<Vec<_>>(),
+    })
+}
+
+fn element(element: &Element) -> Value {
+    let Comparison { analytic, numeric, error, tolerance, sides, verdict } = element.comparison;
+    json!({
+        "index": element.index, "verdict": verdict.word(), "symbolic": analytic, "numeric": numeric, "error": error,
+        "tolerance": tolerance, "sides": sides,
+    })
+}
+
+fn witness(witness: &Witness) -> Value {
+    let Witness { name, order, difference, tolerance, verdict } = witness;
+    json!({
+        "name": name, "order": order, "verdict": verdict.word(), "difference": difference, "tolerance": tolerance,
+    })
+}
