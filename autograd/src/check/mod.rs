@@ -31,10 +31,14 @@
 mod compare;
 mod leaves;
 mod numeric;
+mod precision;
 mod report;
+mod taylor;
 
 pub use numeric::SAFETY;
+pub use precision::{Precision, Rounding, precision};
 pub use report::{Comparison, DETACHED, Element, Report, Tensor, Verdict};
+pub use taylor::{Order, Row, Taylor, taylor};
 
 use crate::error::{Error, Place};
 use crate::eval::Point;
