@@ -38,7 +38,7 @@ mod taylor;
 pub use numeric::SAFETY;
 pub use precision::{Precision, Rounding, precision};
 pub use report::{Comparison, DETACHED, Element, Report, Tensor, Verdict};
-pub use taylor::{Order, Row, Taylor, taylor};
+pub use taylor::{Order, Residuals, Taylor, taylor};
 
 use crate::error::{Error, Place};
 use crate::eval::Point;

@@ -19,9 +19,7 @@ mod fit;
 
 pub use fit::Order;
 
-use super::leaves;
-use super::numeric::{deviation, nearby};
-use super::report::Verdict;
+use super::{Verdict, leaves};
 use crate::error::{Error, Place};
 use crate::eval::{Point, eval};
 use crate::grad::grad;
@@ -29,7 +27,7 @@ use crate::graph::{Builder, Expr, Graph, NodeId};
 use crate::ops::{Op, Sampler};
 use crate::shape::Kind;
 use crate::value::Value;
-use ndarray::{ArrayD, arr0};
+use ndarray::ArrayD;
 use std::fmt;
 
 /// The Taylor test of `y` at a point: along a random direction of length 1 through all parameters and all real-valued
@@ -94,8 +92,8 @@ pub fn taylor(y: Expr, point: Point<f64>, seed: u64) -> Result<Taylor, Error> {
     for step in steps() {
         let change = ray.value(step)? - value;
         let rest = change - step * slope;
-        let residuals = [change, rest, rest - 0.5 * step * step * curvature].map(f64::abs);
-        rows.push(Row { step, residuals, smooth: ray.branches(step)? == here });
+        let of = [change, rest, rest - 0.5 * step * step * curvature].map(f64::abs);
+        rows.push(Residuals { step, of, smooth: ray.branches(step)? == here });
     }
     let orders = [1, 2, 3].map(|order| Order::fit(order, &rows, floor));
     Ok(Taylor { subject, seed, value, slope, curvature, floor, rows, orders })
@@ -122,18 +120,18 @@ pub struct Taylor {
     /// The rounding floor: residuals near it are noise.
     pub floor: f64,
     /// The residuals, ε falling.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Residuals>,
     /// The orders of the three residuals.
     pub orders: [Order; 3],
 }
 
 /// The residuals at one ε.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Row {
+pub struct Residuals {
     /// ε
     pub step: f64,
     /// r₁, r₂, r₃
-    pub residuals: [f64; 3],
+    pub of: [f64; 3],
     /// Whether every op is on the same side of its kinks as at ε = 0. Where one is not, the expansion need not hold.
     pub smooth: bool,
 }
@@ -154,7 +152,7 @@ impl fmt::Display for Taylor {
         // Two lines a decade are enough to read.
         for row in self.rows.iter().step_by(2) {
             write!(f, "\n  {:>8.1e}", row.step)?;
-            row.residuals.iter().try_for_each(|r| write!(f, "  {r:>8.1e}"))?;
+            row.of.iter().try_for_each(|r| write!(f, "  {r:>8.1e}"))?;
             f.write_str(if row.smooth { "" } else { "  beyond a kink" })?;
         }
         writeln!(f)?;
@@ -207,9 +205,13 @@ impl Ray<'_> {
 
     /// The standard deviation of the rounding errors of φ, measured near x; half a unit of φ at least.
     fn floor(&self, value: f64) -> Result<f64, Error> {
-        let near = |t: f64| Ok(arr0(self.value(t)?).into_dyn());
-        let values = nearby().map(near).collect::<Result<Vec<_>, Error>>()?;
-        Ok(deviation(&values).max(0.5 * f64::EPSILON * value.abs()))
+        // Irregular points so near x that the function is straight there: the fractions of i² times the golden ratio are
+        // spread evenly (Weyl 1916), and regular ones can resonate with the lattice of floating-point numbers.
+        let golden = 0.5 * (5f64.sqrt() - 1.0);
+        let points = (1..=32).map(|i| 1e-10 * (2.0 * (f64::from(i * i) * golden).fract() - 1.0));
+        // Differences of numbers this near are exact.
+        let points = points.map(|t| Ok([t, self.value(t)? - value])).collect::<Result<Vec<_>, Error>>()?;
+        Ok(fit::scatter(&points).max(0.5 * f64::EPSILON * value.abs()))
     }
 }
 

@@ -97,7 +97,7 @@ impl Specimen {
         Ok(Check::new(g.expr(network.loss)).at(point).order(order).seed(seed).run()?)
     }
 
-    fn unrolled(&self, mode: Mode) -> Result<Network, ModelError> {
+    pub(super) fn unrolled(&self, mode: Mode) -> Result<Network, ModelError> {
         if let Some(lengths) = &self.lengths {
             lengths_fit(lengths, self.batch, self.steps)?;
         }

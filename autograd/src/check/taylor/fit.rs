@@ -1,6 +1,6 @@
 //! The order of a residual: the slope of a straight line on log-log paper.
 
-use super::{Row, Verdict};
+use super::{Residuals, Verdict};
 use std::fmt;
 
 /// How far above the rounding floor a residual is looked at: its noise is then a hundredth of it.
@@ -31,11 +31,11 @@ pub struct Order {
 
 impl Order {
     /// Fits the smallest steps whose residuals are well above the floor: there the first term that is left rules.
-    pub(super) fn fit(expected: u32, rows: &[Row], floor: f64) -> Self {
+    pub(super) fn fit(expected: u32, rows: &[Residuals], floor: f64) -> Self {
         let place = expected as usize - 1;
-        let above = |row: &&Row| row.smooth && row.residuals[place] > ABOVE * floor;
+        let above = |row: &&Residuals| row.smooth && row.of[place] > ABOVE * floor;
         let mut points: Vec<[f64; 2]> =
-            rows.iter().rev().filter(above).take(MOST).map(|r| [r.step, r.residuals[place]]).collect();
+            rows.iter().rev().filter(above).take(MOST).map(|r| [r.step, r.of[place]]).collect();
         points.retain(|point| point[1].is_finite());
         if points.len() < LEAST {
             let seen = rows.iter().filter(|row| row.smooth).map(|row| row.step).fold(0.0, f64::max);
@@ -74,12 +74,22 @@ impl fmt::Display for Order {
     }
 }
 
+/// The standard deviation from the straight line with the least squares, which takes two degrees of freedom.
+pub(super) fn scatter(points: &[[f64; 2]]) -> f64 {
+    let (slope, [x, y]) = (slope(points), middle(points));
+    let squares: f64 = points.iter().map(|p| (p[1] - y - slope * (p[0] - x)).powi(2)).sum();
+    (squares / (points.len().max(3) - 2) as f64).sqrt()
+}
+
 /// The slope of the straight line with the least squares.
 fn slope(points: &[[f64; 2]]) -> f64 {
-    let n = points.len() as f64;
-    let [x, y] = [0, 1].map(|axis| points.iter().map(|p| p[axis]).sum::<f64>() / n);
+    let [x, y] = middle(points);
     let both: f64 = points.iter().map(|p| (p[0] - x) * (p[1] - y)).sum();
     both / points.iter().map(|p| (p[0] - x).powi(2)).sum::<f64>()
+}
+
+fn middle(points: &[[f64; 2]]) -> [f64; 2] {
+    [0, 1].map(|axis| points.iter().map(|p| p[axis]).sum::<f64>() / points.len() as f64)
 }
 
 #[cfg(test)]
@@ -88,7 +98,7 @@ mod tests {
 
     /// The order of r₂ when it is this function of ε.
     fn order(residual: impl Fn(f64) -> f64) -> Order {
-        let row = |step| Row { step, residuals: [0.0, residual(step), 0.0], smooth: true };
+        let row = |step| Residuals { step, of: [0.0, residual(step), 0.0], smooth: true };
         Order::fit(2, &super::super::steps().map(row).collect::<Vec<_>>(), 1e-16)
     }
 
@@ -103,13 +113,22 @@ mod tests {
     }
 
     #[test]
+    fn scatter_is_what_a_line_leaves() {
+        let points: Vec<[f64; 2]> = (0..100)
+            .map(f64::from)
+            .map(|t| [t, 3.0 * t - 7.0 + if t % 2.0 == 0.0 { 1e-3 } else { -1e-3 }])
+            .collect();
+        assert!((scatter(&points) / 1e-3 - 1.0).abs() < 0.02);
+    }
+
+    #[test]
     fn nothing_is_concluded_from_nothing() {
-        let row = |step| Row { step, residuals: [1e-15; 3], smooth: step < 1e-6 };
-        let rows: Vec<Row> = super::super::steps().map(row).collect();
+        let row = |step| Residuals { step, of: [1e-15; 3], smooth: step < 1e-6 };
+        let rows: Vec<Residuals> = super::super::steps().map(row).collect();
         let order = Order::fit(2, &rows, 1e-16);
         assert_eq!(order.verdict, Verdict::Inconclusive);
         assert!(order.to_string().contains("a kink is too near"), "{order}");
-        let rows: Vec<Row> = rows.into_iter().map(|row| Row { smooth: true, ..row }).collect();
+        let rows: Vec<Residuals> = rows.into_iter().map(|row| Residuals { smooth: true, ..row }).collect();
         let verdicts = [1, 2, 3].map(|order| Order::fit(order, &rows, 1e-16).verdict);
         assert_eq!(verdicts, [Verdict::Inconclusive, Verdict::Pass, Verdict::Pass]);
     }
