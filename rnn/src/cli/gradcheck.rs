@@ -36,6 +36,8 @@ pub struct Args {
     /// The report as one JSON object
     #[arg(long, help_heading = "Check")]
     json: bool,
+    #[command(flatten)]
+    lab: super::lab::Lab,
 }
 
 impl Args {
@@ -43,6 +45,9 @@ impl Args {
     pub fn run(self) -> super::Result {
         let order = if self.order == "2" { 2 } else { 1 };
         let net = Specimen::try_from(self.net)?;
+        if let Some(done) = self.lab.run(&net, self.seed, self.json) {
+            return done;
+        }
         let report = net.check(order, self.seed)?;
         let mut out = anstream::stdout().lock();
         if self.json {

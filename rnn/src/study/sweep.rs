@@ -210,21 +210,30 @@ fn loss<S: Scalar>(bptt: &Bptt, u: &[ArrayD<f64>], t: f64) -> Result<f64, autogr
 mod tests {
     use super::*;
 
-    /// The error at each h: the root of the mean square over directions.
-    fn curve(rows: &[Observation], dtype: Dtype, method: Method) -> Vec<(f64, f64)> {
-        let of = |h: f64| rows.iter().filter(move |r| r.dtype == dtype && r.method == method && r.h == h);
-        let mean =
-            |h: f64| (of(h).map(|r| r.numeric_error.powi(2)).sum::<f64>() / of(h).count() as f64).sqrt();
-        (0..=44).map(|k| 10f64.powf(-f64::from(k) / 4.0)).map(|h| (h, mean(h))).collect()
+    const STEPS: std::ops::RangeInclusive<i32> = 0..=44;
+
+    fn h(k: i32) -> f64 {
+        10f64.powf(-f64::from(k) / 4.0)
     }
 
-    /// The slope on log-log paper between two steps.
-    fn slope(curve: &[(f64, f64)], from: f64, to: f64) -> f64 {
-        let at = |h: f64| {
-            curve.iter().min_by(|a, b| (a.0 / h).ln().abs().total_cmp(&(b.0 / h).ln().abs())).unwrap()
+    /// The root of the mean square of the errors over directions, at each h.
+    fn curve(rows: &[Observation], dtype: Dtype, method: Method) -> Vec<f64> {
+        let of = |k| {
+            let here = move |r: &&Observation| {
+                r.dtype == dtype && r.method == method && r.h.total_cmp(&h(k)).is_eq()
+            };
+            rows.iter().filter(here).map(|r| r.numeric_error.powi(2)).collect::<Vec<_>>()
         };
-        let (a, b) = (at(from), at(to));
-        (b.1 / a.1).ln() / (b.0 / a.0).ln()
+        STEPS.map(of).map(|e| (e.iter().sum::<f64>() / e.len() as f64).sqrt()).collect()
+    }
+
+    fn place(k: i32) -> usize {
+        usize::try_from(k).unwrap()
+    }
+
+    /// The slope on log-log paper, over decades of h.
+    fn slope(curve: &[f64], from: usize, to: usize) -> f64 {
+        (curve[4 * from] / curve[4 * to]).log10() / (to - from) as f64
     }
 
     #[test]
@@ -236,24 +245,29 @@ mod tests {
             hidden: vec![net.hidden],
             scales: vec![1.0],
             dtypes: vec![Dtype::F32, Dtype::F64],
-            h: (0..=44).map(|k| 10f64.powf(-f64::from(k) / 4.0)).collect(),
+            h: STEPS.map(h).collect(),
             directions: 16,
             seed: 0,
             net,
         };
         let mut rows = Vec::new();
         sweep.run(|row| rows.push(row)).unwrap();
-        for dtype in [Dtype::F32, Dtype::F64] {
-            for method in [Method::Central, Method::FivePoint] {
-                let curve = curve(&rows, dtype, method);
-                let &(least, error) = curve.iter().min_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
-                let best = method.best_step(dtype);
-                println!(
-                    "{dtype:?} {method:?}: least {error:.1e} at {least:.1e}, theory {best:.1e}, left {:.2} right {:.2}",
-                    slope(&curve, 1e-3 * best, 1e-1 * best),
-                    slope(&curve, 3.0 * best, 1.0)
-                );
-                assert!((least / best).log10().abs() <= 1.0, "{dtype:?} {method:?}: {least:e} for {best:e}");
+        for (dtype, method, rounding, truncation) in [
+            (Dtype::F32, Method::Central, (3, 5), (0, 1)),
+            (Dtype::F32, Method::FivePoint, (3, 5), (0, 0)),
+            (Dtype::F64, Method::Central, (7, 10), (1, 3)),
+            (Dtype::F64, Method::FivePoint, (6, 10), (1, 2)),
+        ] {
+            let curve = curve(&rows, dtype, method);
+            let least = STEPS.min_by(|&a, &b| curve[place(a)].total_cmp(&curve[place(b)])).unwrap();
+            let decades = (h(least) / method.best_step(dtype)).log10();
+            assert!(decades.abs() <= 0.75, "{dtype:?} {method:?}: least at {:e}\n{curve:?}", h(least));
+            // Rounding falls as 1/h, truncation rises with the order of the formula.
+            let left = slope(&curve, rounding.0, rounding.1);
+            assert!((left + 1.0).abs() < 0.2, "{dtype:?} {method:?}: {left}\n{curve:?}");
+            if truncation.0 < truncation.1 {
+                let (right, order) = (slope(&curve, truncation.0, truncation.1), f64::from(method.order()));
+                assert!((right - order).abs() < 0.2, "{dtype:?} {method:?}: {right}\n{curve:?}");
             }
         }
     }

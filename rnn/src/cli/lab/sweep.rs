@@ -172,27 +172,22 @@ fn curves(axes: &[Axis], rows: &[Observation]) -> Vec<Curve> {
         let others = axes.iter().filter(|&&axis| Some(axis) != first).map(|axis| axis.word(row));
         others.chain([method(row.method).into()]).collect::<Vec<_>>().join(", ")
     };
-    let mut curves: Vec<(String, Vec<(f64, f64, usize)>)> = Vec::new();
+    let mut curves: Vec<Curve> = Vec::new();
     for row in rows {
         let (name, x) = (name(row), first.and_then(|axis| axis.value(row)).unwrap_or(row.h));
-        let known = curves.iter().position(|c| c.0 == name);
-        let at = known.unwrap_or_else(|| {
-            curves.push((name, Vec::new()));
-            curves.len() - 1
-        });
-        let points = &mut curves[at].1;
-        let square = row.numeric_error.powi(2);
-        match points.iter_mut().find(|p| p.0 == x) {
-            Some((_, sum, count)) => (*sum, *count) = (*sum + square, *count + 1),
-            None => points.push((x, square, 1)),
+        let point = (x, row.numeric_error.powi(2));
+        match curves.iter_mut().find(|curve| curve.name == name) {
+            Some(curve) => curve.points.push(point),
+            None => curves.push(Curve { name, points: vec![point] }),
         }
     }
-    let mean = |(x, sum, count): (f64, f64, usize)| (x, (sum / count as f64).sqrt());
-    let mut curves: Vec<Curve> = curves
-        .into_iter()
-        .map(|(name, points)| Curve { name, points: points.into_iter().map(mean).collect() })
-        .collect();
-    curves.iter_mut().for_each(|c| c.points.sort_by(|a, b| a.0.total_cmp(&b.0)));
+    for Curve { points, .. } in &mut curves {
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let at_one_place = points.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq());
+        let mean =
+            |at: &[(f64, f64)]| (at[0].0, (at.iter().map(|p| p.1).sum::<f64>() / at.len() as f64).sqrt());
+        *points = at_one_place.map(mean).collect();
+    }
     curves
 }
 
