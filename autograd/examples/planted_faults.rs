@@ -2,7 +2,7 @@
 //! `tests/peers/gradcheckers.py` sets beside those of other checkers.
 //!
 //! ```text
-//! cargo run --release --example planted_faults
+//! cargo run --release -p autograd --example planted_faults
 //! ```
 
 use autograd::check::{Check, Verdict};
