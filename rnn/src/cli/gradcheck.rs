@@ -47,6 +47,8 @@ pub struct Args {
     /// The report as one JSON object; also if there was nothing to check: `verdict` is then "error"
     #[arg(long, help_heading = "Check")]
     json: bool,
+    #[command(flatten)]
+    lab: super::lab::Lab,
 }
 
 /// What is looked at of each tensor.
@@ -109,6 +111,9 @@ impl Args {
             Differences::FivePoint => Method::FivePoint { step: 7e-4 },
         };
         let net = Specimen::try_from(self.net)?;
+        if let Some(done) = self.lab.run(&net, self.seed, self.json) {
+            return done;
+        }
         let report = net
             .check_with(self.seed, |check| check.order(order).tier(tier).method(method))
             .map_err(in_flags)?;

@@ -9,6 +9,7 @@ mod compare;
 mod flags;
 mod gradcheck;
 mod graph;
+mod lab;
 mod paint;
 mod predict;
 mod profile;

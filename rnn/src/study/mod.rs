@@ -13,12 +13,20 @@
 mod fade;
 mod learns;
 mod memory;
+mod precision;
 mod sentence;
 mod specimen;
+mod sweep;
+mod trial;
+mod witnesses;
 mod workload;
 
 pub use fade::fade;
 pub use learns::{Lesson, learns};
+pub use precision::{LossOfPrecision, precision_by_steps, precision_of};
 pub use sentence::{check_sentence, network_of};
 pub use specimen::Specimen;
+pub use sweep::{Dtype, Method, Observation, Sweep};
+pub use trial::{Bptt, Gradients, Trial};
+pub use witnesses::{Gap, Witness, rolled, rtrl, witnesses};
 pub use workload::{CASES, Prepared, Timing, Workload};

@@ -133,7 +133,7 @@ impl Specimen {
         Ok(8.0 * more * (weights * (20.0 + steps) + values) + 30e3 * nodes)
     }
 
-    fn unrolled(&self, mode: Mode) -> Result<Network, ModelError> {
+    pub(super) fn unrolled(&self, mode: Mode) -> Result<Network, ModelError> {
         if let Some(lengths) = &self.lengths {
             lengths_fit(lengths, self.batch, self.steps)?;
         }
