@@ -38,7 +38,7 @@ pub use report::{Comparison, DETACHED, Element, Report, Tensor, Verdict};
 
 use crate::error::{Error, Place};
 use crate::eval::Point;
-use crate::graph::{Builder, Expr, NodeId};
+use crate::graph::{Builder, Expr, Graph, NodeId};
 use crate::ops::Sampler;
 use crate::shape::Kind;
 use compare::Level;
@@ -233,6 +233,20 @@ impl<'g> Check<'g> {
         }
         Ok(report)
     }
+}
+
+/// The point with a value for every leaf that some nodes depend on, drawn as a [`Check`] of that seed draws them.
+///
+/// # Errors
+/// [`Error::Foreign`] if a handle belongs to another graph; [`Error::Value`] if the point has a value for a node that is
+/// computed.
+pub fn random_point(
+    graph: &Graph,
+    point: Point<f64>,
+    nodes: &[NodeId],
+    seed: u64,
+) -> Result<Point<f64>, Error> {
+    leaves::complete(graph, point, nodes, &mut Sampler::new(seed))
 }
 
 /// How many elements of a tensor that fails are looked at one by one, if not more are asked for.

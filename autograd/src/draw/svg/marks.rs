@@ -1,10 +1,11 @@
 //! The marks of a picture: boxes, tags and lines.
 
-use super::escape::{Escaped, Tooltip};
 use super::{BACKWARD, FORWARD};
 use crate::draw::label::Class;
 use crate::draw::layout::{Bend, Frame, Line, SIGN, SMALL, TITLE, Tag};
-use crate::draw::scene::{Item, Link, Part, Scene};
+use crate::draw::cut::Part;
+use crate::draw::scene::{Item, Link, Scene};
+use crate::draw::xml::{Escaped, Tooltip};
 use crate::graph::Graph;
 use std::fmt::{self, Write};
 

@@ -4,14 +4,13 @@
 //! `<path class="edge">` or a `<g class="tag">`, with `data-from`, `data-to` and `data-port`. Numbers of nodes
 //! are those of the text dump.
 
-mod escape;
 mod marks;
 
 use super::Options;
 use super::label::Class;
 use super::layout::{Frame, Layout, text};
 use super::scene::Scene;
-use escape::Escaped;
+use super::xml::Escaped;
 use marks::{baseline, edge, node, tag};
 use std::fmt::{self, Write};
 
@@ -53,7 +52,7 @@ fn draw(to: &mut String, scene: &Scene, layout: &Layout, options: &Options) -> f
             Escaped(name)
         )?;
     }
-    for (item, frame) in scene.items.iter().zip(&layout.frames) {
+    for (item, frame) in scene.items.iter().zip(&layout.frames).filter(|(item, _)| !item.outside) {
         node(to, scene.graph, item, frame)?;
     }
     for t in &layout.tags {
@@ -100,11 +99,19 @@ fn ground(to: &mut String, scene: &Scene, layout: &Layout, width: f64, options: 
             r#"<rect class="band" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="8" fill="{BAND}"/>"#
         )?;
     }
-    for (step, x) in scene.steps.iter().zip(&layout.columns) {
-        let x = x + layout.column_width / 2.0;
+    for Frame { x, y, width, height } in &layout.rolls {
         writeln!(
             to,
-            r##"<text x="{x:.1}" y="43" font-size="13" font-weight="600" fill="#4a5563">t = {step}</text>"##
+            r##"<rect class="roll" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="10" fill="none" stroke="#8a94a0" stroke-width="1.2" stroke-dasharray="2 4"/>"##
+        )?;
+    }
+    for (step, x) in scene.steps.iter().zip(&layout.columns) {
+        let x = x + layout.column_width / 2.0;
+        let times = if step.group.is_empty() { String::new() } else { format!("\u{2003}×{}", step.group.len()) };
+        writeln!(
+            to,
+            r##"<text x="{x:.1}" y="43" font-size="13" font-weight="600" fill="#4a5563">{}{times}</text>"##,
+            step.label()
         )?;
     }
     if let Some(y) = layout.divider {
@@ -126,7 +133,7 @@ fn ground(to: &mut String, scene: &Scene, layout: &Layout, width: f64, options: 
 /// The classes that occur, parameters and their gradients once.
 fn legend_entries(scene: &Scene) -> Vec<Class> {
     let mut classes: Vec<Class> = Vec::new();
-    for item in &scene.items {
+    for item in scene.items.iter().filter(|item| !item.outside) {
         if !classes.iter().any(|c| c.word() == item.class.word()) {
             classes.push(item.class);
         }
