@@ -72,6 +72,12 @@ pub enum Error {
         /// Whether there is one the other way round.
         back: bool,
     },
+    /// A text is not the dump of a graph.
+    #[error("this is no dump of a graph, as `rnn graph --format json` writes it: {reason}")]
+    Dump {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An op has no gradient where one is needed.
     #[error("no gradient of `{op}` is defined towards `{operand}`\n  at {place}")]
     NotDefined {

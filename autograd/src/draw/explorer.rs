@@ -69,7 +69,8 @@ pub(super) fn write(view: &View, options: &Options) -> String {
     let graph = view.graph;
     let scene = Scene::new(view);
     // What the pictures draw has their words and colours.
-    let drawn: HashMap<usize, usize> = scene.items.iter().enumerate().map(|(k, item)| (item.node, k)).collect();
+    let drawn: HashMap<usize, usize> =
+        scene.items.iter().enumerate().map(|(k, item)| (item.node, k)).collect();
     let mut incoming: HashMap<usize, Vec<IncomingEdge>> = HashMap::new();
     for u in view.uses().iter().filter(|u| view.has(u.operand)) {
         incoming.entry(u.to).or_default().push(IncomingEdge {
@@ -83,9 +84,12 @@ pub(super) fn write(view: &View, options: &Options) -> String {
     let node = |i: usize| {
         let (node, item) = (graph.at(i), drawn.get(&i).map(|&k| &scene.items[k]));
         let names: Vec<String> = group::path(view, i).iter().map(|name| component(name)).collect();
-        if let Some(step) = node.origin.step.map(|step| group::column(view, step)).filter(|step| step.group.len() > 1) {
+        if let Some(step) =
+            node.origin.step.map(|step| group::column(view, step)).filter(|step| step.group.len() > 1)
+        {
             let depth = 1 + usize::from(node.origin.layer.is_some()) + 1;
-            let attributes = BTreeMap::from([("steps", step.label()), ("times", step.group.len().to_string())]);
+            let attributes =
+                BTreeMap::from([("steps", step.label()), ("times", step.group.len().to_string())]);
             groups.insert(names[..depth].join("/"), attributes);
         }
         let mut attrs = vec![("name", graph.name_at(i)), ("op", node.op.name().into())];
@@ -106,10 +110,9 @@ pub(super) fn write(view: &View, options: &Options) -> String {
                 id: "0",
                 attrs: [KeyValue { key: "shape", value: node.ty.to_string() }],
             }],
-            style: item.map(|item| item.class.paint()).map(|paint| Style {
-                background_color: paint.fill,
-                border_color: paint.edge,
-            }),
+            style: item
+                .map(|item| item.class.paint())
+                .map(|paint| Style { background_color: paint.fill, border_color: paint.edge }),
         }
     };
     let nodes = view.nodes().map(node).collect();
@@ -121,6 +124,7 @@ pub(super) fn write(view: &View, options: &Options) -> String {
 
 /// A name as one part of a namespace: a slash would part it.
 fn component(name: &str) -> String {
-    let name: String = name.chars().map(|c| if c == '/' { '∕' } else { c }).filter(|c| !c.is_control()).collect();
+    let name: String =
+        name.chars().map(|c| if c == '/' { '∕' } else { c }).filter(|c| !c.is_control()).collect();
     if name.is_empty() { "_".into() } else { name }
 }

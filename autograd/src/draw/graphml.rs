@@ -67,7 +67,8 @@ fn draw(to: &mut String, view: &View, options: &Options) -> fmt::Result {
         writeln!(to, r#"    <data key="title">{}</data>"#, Escaped(title))?;
     }
     let scene = Scene::new(view);
-    let drawn: HashMap<usize, usize> = scene.items.iter().enumerate().map(|(k, item)| (item.node, k)).collect();
+    let drawn: HashMap<usize, usize> =
+        scene.items.iter().enumerate().map(|(k, item)| (item.node, k)).collect();
     for i in view.nodes() {
         writeln!(to, r#"    <node id="n{i}">"#)?;
         let item = drawn.get(&i).map(|&k| &scene.items[k]);
@@ -98,7 +99,11 @@ fn attributes(view: &View, i: usize) -> Vec<(&'static str, String)> {
     let part = if Part::of(graph, i) == Part::Forward { "forward" } else { "backward" };
     let shape: Vec<String> = node.ty.shape.iter().map(ToString::to_string).collect();
     let mut attributes = vec![("name", graph.name_at(i)), ("op", node.op.name().into())];
-    attributes.extend([("kind", node.ty.kind.word().into()), ("shape", shape.join(",")), ("part", part.into())]);
+    attributes.extend([
+        ("kind", node.ty.kind.word().into()),
+        ("shape", shape.join(",")),
+        ("part", part.into()),
+    ]);
     let words = node.op.attributes();
     if !words.is_empty() {
         attributes.push(("attributes", words));

@@ -102,11 +102,7 @@ struct LinkData {
     key: usize,
 }
 
-pub(super) fn write(
-    view: &View,
-    options: &Options,
-    value: impl Fn(NodeId) -> Option<Value<f64>>,
-) -> String {
+pub(super) fn write(view: &View, options: &Options, value: impl Fn(NodeId) -> Option<Value<f64>>) -> String {
     let graph = view.graph;
     let link = |u: &Use| LinkData { source: u.from, target: u.to, port: u.port, key: u.port };
     let sweeps = if options.backward { graph.sweeps() } else { &[] };

@@ -79,7 +79,14 @@ fn draw(to: &mut String, scene: &Scene, options: &Options) -> fmt::Result {
     classes.dedup_by_key(|class| word(*class));
     for class in classes {
         let paint = class.paint();
-        writeln!(to, "  classDef {} fill:{},stroke:{},color:{}", word(class), paint.fill, paint.edge, paint.ink)?;
+        writeln!(
+            to,
+            "  classDef {} fill:{},stroke:{},color:{}",
+            word(class),
+            paint.fill,
+            paint.edge,
+            paint.ink
+        )?;
     }
     Ok(())
 }

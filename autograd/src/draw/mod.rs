@@ -46,12 +46,15 @@ mod label;
 mod layout;
 mod mermaid;
 mod paint;
+mod recorded;
 mod scene;
 mod svg;
 mod xml;
 
 pub use cut::{Part, View};
+pub use recorded::read_json;
 
+use crate::diff::Diff;
 use crate::graph::NodeId;
 use crate::value::Value;
 use scene::Scene;
@@ -135,5 +138,13 @@ pub fn text<'a>(view: impl Into<View<'a>>) -> String {
 /// The graph as a picture: one SVG element that needs no other file.
 pub fn svg<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
     let scene = Scene::new(&options.view(view));
+    svg::write(&scene, &layout::Layout::new(&scene), options)
+}
+
+/// What changed between two graphs as one picture: what was added in green, what was removed in red and dashed, what changed
+/// in amber, and the rest pale.
+pub fn diff(diff: &Diff, options: &Options) -> String {
+    let mut scene = Scene::new(&options.view(diff.merged()));
+    scene.mark(diff);
     svg::write(&scene, &layout::Layout::new(&scene), options)
 }

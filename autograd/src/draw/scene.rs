@@ -8,6 +8,7 @@
 use super::cut::{Part, View};
 use super::kin::kin;
 use super::label::{self, Class};
+use crate::diff::{Change, Diff};
 use crate::graph::{Graph, Role};
 use crate::ops::{Leaf, Op};
 use std::collections::HashMap;
@@ -42,6 +43,8 @@ pub(super) struct Item {
     pub outside: bool,
     /// The same number as its kin of other steps have.
     pub kin: u32,
+    /// What became of it, where two graphs are compared.
+    pub change: Option<Change>,
 }
 
 /// An operand: from the operand to its user, both by their positions among the items.
@@ -56,12 +59,16 @@ pub(super) struct Link {
     pub user: usize,
     /// How many steps later the user is.
     pub lag: i64,
+    /// What became of it, where two graphs are compared.
+    pub change: Change,
 }
 
 impl Link {
     /// Whether it passes from one of the steps that a column stands for to another of them.
     pub fn is_loop(&self, items: &[Item]) -> bool {
-        self.lag != 0 && matches!(items[self.to].column, Column::Step(_)) && items[self.from].column == items[self.to].column
+        self.lag != 0
+            && matches!(items[self.to].column, Column::Step(_))
+            && items[self.from].column == items[self.to].column
     }
 }
 
@@ -79,7 +86,9 @@ impl Step {
     pub fn label(&self) -> String {
         match self.group[..] {
             [] => format!("t = {}", self.number),
-            [first, .., last] if (last - first) as usize + 1 == self.group.len() => format!("t = {first} … {last}"),
+            [first, .., last] if (last - first) as usize + 1 == self.group.len() => {
+                format!("t = {first} … {last}")
+            }
             [a, b, c, ..] => format!("t = {a}, {b}, {c} …"),
             [a, ..] => format!("t = {a} …"),
         }
@@ -95,7 +104,8 @@ impl Step {
         while let Some((before, after)) = rest.split_once('[') {
             written.push_str(before);
             rest = after;
-            let number = after.split_once(']').and_then(|(number, rest)| Some((number.parse::<u32>().ok()?, rest)));
+            let number =
+                after.split_once(']').and_then(|(number, rest)| Some((number.parse::<u32>().ok()?, rest)));
             let Some((number, after)) = number else {
                 written.push('[');
                 continue;
@@ -134,14 +144,24 @@ impl<'a> Scene<'a> {
         all.dedup();
         let columns = columns(graph, &all);
         let (layers, bands) = bands(graph, &columns);
-        let mut scene =
-            Self { graph, items: Vec::new(), links: Vec::new(), layers, steps: steps(view, &drawn, &columns, &all) };
-        let positions: HashMap<u32, usize> = scene.steps.iter().enumerate().map(|(k, s)| (s.number, k)).collect();
+        let mut scene = Self {
+            graph,
+            items: Vec::new(),
+            links: Vec::new(),
+            layers,
+            steps: steps(view, &drawn, &columns, &all),
+        };
+        let positions: HashMap<u32, usize> =
+            scene.steps.iter().enumerate().map(|(k, s)| (s.number, k)).collect();
         let column = |i: usize| match columns[i] {
             Column::Step(s) => positions.get(&all[s]).map_or(Column::Side, |&k| Column::Step(k)),
             column => column,
         };
-        let made = Made { parameter: numbered_parameters(graph), used: used_forward(graph), kin: kin(graph, &columns) };
+        let made = Made {
+            parameter: numbered_parameters(graph),
+            used: used_forward(graph),
+            kin: kin(graph, &columns),
+        };
         let item = |i: usize, outside: bool| scene.item(&made, i, column(i), bands[i], outside);
         let mut position = vec![usize::MAX; graph.len()];
         let mut items = Vec::new();
@@ -163,7 +183,15 @@ impl<'a> Scene<'a> {
             }
             let lag = step(u.user).zip(step(u.operand)).map_or(0, |(to, from)| to - from);
             let (from, to) = (position[from], position[to]);
-            links.push(Link { from, to, port: u.port, operand: u.operand, user: u.user, lag });
+            links.push(Link {
+                from,
+                to,
+                port: u.port,
+                operand: u.operand,
+                user: u.user,
+                lag,
+                change: Change::Same,
+            });
         }
         (scene.items, scene.links) = (items, links);
         scene.say_once();
@@ -182,15 +210,30 @@ impl<'a> Scene<'a> {
             (None, _) => (sign, None),
         };
         let class = label::class(graph, i, &made.parameter, made.used[i]);
-        Item { node: i, part: Part::of(graph, i), column, band, class, title, subtitle, outside, kin: made.kin[i] }
+        Item {
+            node: i,
+            part: Part::of(graph, i),
+            column,
+            band,
+            class,
+            title,
+            subtitle,
+            outside,
+            kin: made.kin[i],
+            change: None,
+        }
     }
 
     /// Where a step that stands for others reads something of the step before it in the other part, the name that is
     /// written is the one that fits them all.
     fn say_once(&mut self) {
         let by_name = |l: &Link| self.items[l.from].part != self.items[l.to].part;
-        let others: std::collections::HashSet<(usize, usize)> =
-            self.links.iter().filter(|l| by_name(l) && l.is_loop(&self.items)).map(|l| (l.to, l.port)).collect();
+        let others: std::collections::HashSet<(usize, usize)> = self
+            .links
+            .iter()
+            .filter(|l| by_name(l) && l.is_loop(&self.items))
+            .map(|l| (l.to, l.port))
+            .collect();
         let keep: Vec<bool> = self
             .links
             .iter()
@@ -198,6 +241,30 @@ impl<'a> Scene<'a> {
             .collect();
         let mut keep = keep.into_iter();
         self.links.retain(|_| keep.next().unwrap_or(true));
+    }
+
+    /// Says of each item and link what became of it, and adds the links that were removed.
+    pub fn mark(&mut self, diff: &Diff) {
+        self.items.iter_mut().for_each(|item| item.change = Some(diff.changes()[item.node]));
+        let position: HashMap<usize, usize> =
+            self.items.iter().enumerate().map(|(k, item)| (item.node, k)).collect();
+        let changes: HashMap<(usize, usize), Change> =
+            diff.links().iter().map(|&(from, to, change)| ((from, to), change)).collect();
+        for link in &mut self.links {
+            link.change = changes.get(&(link.operand, link.user)).copied().unwrap_or(Change::Same);
+        }
+        let drawn: std::collections::HashSet<(usize, usize)> =
+            self.links.iter().map(|l| (l.operand, l.user)).collect();
+        for &(operand, user, change) in
+            diff.links().iter().filter(|&&(from, to, _)| !drawn.contains(&(from, to)))
+        {
+            let (Some(&from), Some(&to)) = (position.get(&operand), position.get(&user)) else { continue };
+            // What is read later than it is made, in the one graph, may come earlier in the other.
+            if operand < user {
+                self.links.push(Link { from, to, port: 0, operand, user, lag: 0, change });
+            }
+        }
+        self.links.sort_by_key(|link| link.to);
     }
 
     /// How an operand is written below its user.

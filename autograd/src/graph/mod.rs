@@ -199,6 +199,11 @@ impl Graph {
         self.lines(0..self.len())
     }
 
+    /// Makes room for the sweeps of nodes that are copied from elsewhere. Their outputs are not known.
+    pub(crate) fn set_sweeps(&mut self, count: usize) {
+        self.sweeps = vec![Sweep { outputs: Vec::new() }; count];
+    }
+
     /// The lines of some nodes.
     pub(crate) fn lines(&self, nodes: impl Iterator<Item = usize>) -> String {
         text::write(self, nodes)

@@ -3,14 +3,15 @@
 mod cut;
 
 use super::specimen::{Small, describe};
-use cut::Cuts;
 use crate::files::write_whole;
 use crate::model::Network;
+use crate::plot;
 use crate::study::Specimen;
 use autograd::compile::{Compiler, Optimised, PassReport};
 use autograd::draw::{self, View};
 use autograd::{Graph, NodeId, Value, eval};
 use clap::ValueEnum;
+use cut::Cuts;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,8 @@ pub struct Args {
     passes: bool,
     #[command(flatten)]
     cuts: Cuts,
-    /// What is written. If not given, what the end of --output says (.txt, .dot, .mmd, .graphml, .json, .svg); text without it
+    /// What is written. If not given, what the end of --output says (.txt, .dot, .mmd,
+    /// .graphml, .json, .svg, .png); text without it
     #[arg(long, value_enum, help_heading = "Output")]
     format: Option<Format>,
     /// With the value of every node, at random weights and inputs as `rnn gradcheck` draws them
@@ -69,6 +71,8 @@ enum Format {
     Explorer,
     /// A picture
     Svg,
+    /// A picture in pixels
+    Png,
 }
 
 impl Format {
@@ -82,9 +86,10 @@ impl Format {
             "graphml" => Ok(Self::Graphml),
             "json" => Ok(Self::Json),
             "svg" => Ok(Self::Svg),
+            "png" => Ok(Self::Png),
             other => Err(format!(
-                "{}: no format is called `{other}`; let the name end in .txt, .dot, .mmd, .graphml, .json or \
-                 .svg, or give --format text, dot, mermaid, graphml, json, explorer or svg",
+                "{}: no format is called `{other}`; let the name end in .txt, .dot, .mmd, .graphml, .json, .svg \
+                 or .png, or give --format text, dot, mermaid, graphml, json, explorer, svg or png",
                 path.display()
             )),
         }
@@ -100,7 +105,9 @@ impl Args {
             (None, None) => Format::Text,
         };
         if self.values && format != Format::Json {
-            return Err("--values is for JSON: add --format json, or let the name of the file end in .json".into());
+            return Err(
+                "--values is for JSON: add --format json, or let the name of the file end in .json".into()
+            );
         }
         let net = Specimen::try_from(self.net)?;
         let network = net.network(!self.forward)?;
@@ -118,7 +125,7 @@ impl Args {
             }
             Format::Json => draw::json(&view, &options),
             Format::Explorer => draw::explorer(&view, &options),
-            Format::Svg => draw::svg(&view, &options),
+            Format::Svg | Format::Png => draw::svg(&view, &options),
         };
         if let Some(advice) = too_large(format, &text) {
             super::say(&advice);
@@ -126,11 +133,12 @@ impl Args {
         if !text.ends_with('\n') {
             text.push('\n');
         }
+        let bytes = if format == Format::Png { plot::png(&text)? } else { text.into_bytes() };
         if let Some(path) = self.output {
-            write_whole(&path, text.as_bytes())?;
+            write_whole(&path, &bytes)?;
         } else {
             let mut out = std::io::stdout().lock();
-            out.write_all(text.as_bytes())?;
+            out.write_all(&bytes)?;
             out.flush()?;
         }
         Ok(ExitCode::SUCCESS)
@@ -158,9 +166,10 @@ const MERMAID: (usize, usize) = (500, 50_000);
 /// What to do if what was written is too large for those who read it.
 fn too_large(format: Format, text: &str) -> Option<String> {
     match format {
-        Format::Svg => {
+        Format::Svg | Format::Png => {
             let width: usize = text.split("width=\"").nth(1)?.split('"').next()?.parse().ok()?;
-            let wide = format!("the picture is {width} pixels wide: --rolled draws the steps that look alike once");
+            let wide =
+                format!("the picture is {width} pixels wide: --rolled draws the steps that look alike once");
             (width > WIDEST).then_some(wide)
         }
         Format::Mermaid => {

@@ -81,8 +81,8 @@ impl<'a> View<'a> {
     pub fn only(mut self, part: Part) -> Self {
         let mut forward = vec![true; self.shown.len()];
         for i in 0..forward.len() {
-            forward[i] = Part::of(self.graph, i) == Part::Forward
-                && self.graph.operands_at(i).all(|x| forward[x]);
+            forward[i] =
+                Part::of(self.graph, i) == Part::Forward && self.graph.operands_at(i).all(|x| forward[x]);
         }
         self.keep(|i| forward[i] == (part == Part::Forward));
         self
@@ -130,7 +130,8 @@ impl<'a> View<'a> {
     /// stands for others, theirs follow where they come from another step than its own.
     pub(super) fn uses(&self) -> Vec<Use> {
         let step = |i: usize| self.graph.at(i).origin.step;
-        let lag = |u: &Use| step(u.user).zip(step(u.operand)).map(|(to, from)| i64::from(to) - i64::from(from));
+        let lag =
+            |u: &Use| step(u.user).zip(step(u.operand)).map(|(to, from)| i64::from(to) - i64::from(from));
         let (mut uses, mut others): (Vec<Use>, Vec<Use>) = (Vec::new(), Vec::new());
         for user in (0..self.shown.len()).filter(|&i| self.shown[i]) {
             for (port, operand) in self.graph.operands_at(user).enumerate() {

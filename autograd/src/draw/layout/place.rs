@@ -4,8 +4,8 @@ use super::plan::{PORT, Plan, Seat};
 use super::route::{Across, Gutter};
 use super::rows::{LANE, Row};
 use super::{Bend, Frame, Layout, Line, TAG_HEIGHT, of_part, side};
-use crate::draw::layout::wire::Wire;
 use crate::draw::cut::Part;
+use crate::draw::layout::wire::Wire;
 use crate::draw::scene::Column;
 
 /// Between the edge and what is drawn.
@@ -160,8 +160,10 @@ fn columns(plan: &Plan, across: &Across) -> Columns {
     let has_arcs = plan.wires.contains(&Wire::Arc);
     let side = MARGIN + if has_arcs { 40.0 } else { 0.0 };
     let items = plan.scene.items.iter().zip(&plan.sizes);
-    let widest =
-        items.filter(|(item, _)| item.column == Column::Side && !item.outside).map(|(_, size)| size[0]).fold(0.0, f64::max);
+    let widest = items
+        .filter(|(item, _)| item.column == Column::Side && !item.outside)
+        .map(|(_, size)| size[0])
+        .fold(0.0, f64::max);
     let first = side + widest;
     let width = plan.sheets[0].width.max(plan.sheets[2].width);
     let inner = across.gutter(Gutter::Inner);
@@ -187,7 +189,9 @@ fn tags(plan: &Plan, across: &Across, layout: &mut Layout) -> Vec<f64> {
                     let tag = Frame { x: x + 1.5, y: frame.bottom(), width: width - 3.0, height: TAG_HEIGHT };
                     layout.tags.push(plan.tag(l, false, tag));
                 }
-                Wire::Across { .. } | Wire::Loop { .. } => from_afar(plan, i).for_each(|other| ports[other] = x + width / 2.0),
+                Wire::Across { .. } | Wire::Loop { .. } => {
+                    from_afar(plan, i).for_each(|other| ports[other] = x + width / 2.0)
+                }
                 _ => {}
             }
             x += width;
@@ -266,8 +270,7 @@ fn lines(
                 let Column::Step(s) = plan.scene.items[ends.to].column else { continue };
                 let [before, after] = [columns.steps[s] - columns.inner, columns.steps[s] + columns.width];
                 let left = if *right { [after, before] } else { [before, after] };
-                let points =
-                    across.around(plan, link, &layout.frames, floors, (left, edges), ports[link]);
+                let points = across.around(plan, link, &layout.frames, floors, (left, edges), ports[link]);
                 (points, Bend::Corner)
             }
             Wire::Arc => {
@@ -305,7 +308,8 @@ fn rise(plan: &Plan, link: usize, from: &Frame, to: &Frame, floors: &[f64], port
 
 /// The frames of the columns that stand for several steps.
 fn rolls(plan: &Plan, columns: &Columns, bottom: f64) -> Vec<Frame> {
-    let frame = |&x: &f64| Frame { x: x - 6.0, y: ROLL, width: columns.width + 12.0, height: bottom - ROLL - 4.0 };
+    let frame =
+        |&x: &f64| Frame { x: x - 6.0, y: ROLL, width: columns.width + 12.0, height: bottom - ROLL - 4.0 };
     let steps = plan.scene.steps.iter().zip(&columns.steps);
     steps.filter(|(step, _)| !step.group.is_empty()).map(|(_, x)| frame(x)).collect()
 }

@@ -2,8 +2,8 @@
 
 use super::plan::Seat;
 use super::sheet::Sheet;
-use crate::draw::label::Class;
 use crate::draw::cut::Part;
+use crate::draw::label::Class;
 use crate::draw::scene::{Column, Item, Link, Scene};
 
 /// How an operand is shown.
