@@ -265,7 +265,7 @@ fn json_of_a_small_graph() {
         {"key":0,"port":0,"source":0,"target":1}
         {"key":1,"port":1,"source":0,"target":1}
         {"attributes":"\"x\"","id":0,"kind":"float","name":"x","op":"input","role":"forward","shape":[2]}
-        {"id":1,"kind":"float","layer":"l0","name":"l0/y[1]","op":"mul","role":"forward","shape":[2],"step":1}"#]]
+        {"gate":"y","id":1,"kind":"float","layer":"l0","name":"l0/y[1]","op":"mul","role":"forward","shape":[2],"step":1}"#]]
     .assert_eq(&lines.join("\n"));
 }
 

@@ -70,6 +70,22 @@ pub enum Error {
         /// The name most like it.
         nearest: Option<String>,
     },
+    /// No path leads from one node to another.
+    #[error("no path leads from `{from}` to `{to}`{}", if *back { format!(", but one leads from `{to}` to `{from}`") } else { String::new() })]
+    NoPath {
+        /// Where the path was to begin.
+        from: String,
+        /// Where it was to end.
+        to: String,
+        /// Whether there is one the other way round.
+        back: bool,
+    },
+    /// A text is not the dump of a graph.
+    #[error("this is no dump of a graph, as `rnn graph --format json` writes it: {reason}")]
+    Dump {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An op has no gradient where one is needed.
     #[error("no gradient of `{op}` is defined towards `{operand}`\n  at {place}")]
     NotDefined {

@@ -34,6 +34,7 @@ mod value;
 
 pub mod check;
 pub mod compile;
+pub mod diff;
 pub mod draw;
 pub mod graph;
 pub mod kernels;

@@ -121,6 +121,17 @@ pub enum Kind {
     Bool,
 }
 
+impl Kind {
+    /// The kind in one word, for dumps.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Float => "float",
+            Self::Index { .. } => "index",
+            Self::Bool => "bool",
+        }
+    }
+}
+
 /// Kind and shape: all that the shape rule of an op needs to know of an operand.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Type {

@@ -58,7 +58,15 @@ fn the_forward_part_alone_is_the_beginning_of_the_whole() {
 fn every_format_goes_to_a_file_as_it_goes_to_the_screen() {
     let folder = tempfile::tempdir().unwrap();
     let net = "graph --cell lstm --steps 2 --layers 2 --bidirectional --tbptt 1";
-    for (format, start) in [("text", "%0 = "), ("dot", "digraph"), ("json", "{"), ("svg", "<svg ")] {
+    for (format, start) in [
+        ("text", "%0 = "),
+        ("dot", "digraph"),
+        ("mermaid", "---\ntitle: "),
+        ("graphml", "<?xml"),
+        ("json", "{"),
+        ("explorer", "{"),
+        ("svg", "<svg "),
+    ] {
         let shown = succeeds(&format!("{net} --format {format}"));
         assert!(shown.starts_with(start) && shown.ends_with('\n'), "{format}: {shown:.60}");
         let file = folder.path().join(format);
@@ -80,6 +88,8 @@ fn the_format_follows_from_the_name_of_the_file_unless_it_is_given() {
         ("a.SVG", "svg"),
         ("a.dot", "dot"),
         ("a.gv", "dot"),
+        ("a.mmd", "mermaid"),
+        ("a.graphml", "graphml"),
         ("a.json", "json"),
         ("a.txt", "text"),
         ("a", "text"),
@@ -89,7 +99,7 @@ fn the_format_follows_from_the_name_of_the_file_unless_it_is_given() {
     assert!(written("--format dot", "b.svg").starts_with("digraph"));
     assert!(written("--format svg", "b.picture").starts_with("<svg"));
     fails("graph -o net.pdf", 1, "no format is called `pdf`");
-    fails("graph -o net.pdf", 1, "--format text, dot, json or svg");
+    fails("graph -o net.pdf", 1, ".json, .svg or .png, or give --format text, dot, mermaid, graphml, json, explorer, svg or png");
     assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("net.pdf").exists());
 }
 
@@ -105,7 +115,7 @@ fn a_mistake_is_named_and_its_mend_too() {
     fails("graph --lengths 4", 1, "has the length 4: it must be at least 1 and at most 3");
     fails("gradcheck --lengths 3,0", 1, "sequence 2 of the batch has the length 0");
     fails("graph --lengths 3 --batch 2", 2, "cannot be used with");
-    fails("graph --format pdf", 2, "text, dot, json, svg");
+    fails("graph --format pdf", 2, "text, dot, mermaid, graphml, json, explorer, svg, png");
     fails("gradcheck --order 3", 2, "possible values: 1, 2");
     fails("graph -o /nonexistent/net.svg", 1, "make the folder `/nonexistent` first");
     fails("tour --out Cargo.toml", 1, "give another with --out");

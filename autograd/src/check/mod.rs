@@ -66,7 +66,8 @@ pub use witness::Witness;
 
 use crate::error::Error;
 use crate::eval::Point;
-use crate::graph::Expr;
+use crate::graph::{Expr, Graph, NodeId};
+use crate::ops::Sampler;
 
 /// Compares the gradients of `y` with numeric ones, at a random point, with respect to every parameter and
 /// every real-valued input that it depends on. [`Check`] has the options.
@@ -267,6 +268,20 @@ impl<'g> Check<'g> {
     pub fn run(self) -> Result<Report, Error> {
         run::run(self, crate::Place::caller())
     }
+}
+
+/// The point with a value for every leaf that some nodes depend on, drawn as a [`Check`] of that seed draws them.
+///
+/// # Errors
+/// [`Error::Foreign`] if a handle belongs to another graph; [`Error::Value`] if the point has a value for a node that is
+/// computed.
+pub fn random_point(
+    graph: &Graph,
+    point: Point<f64>,
+    nodes: &[NodeId],
+    seed: u64,
+) -> Result<Point<f64>, Error> {
+    leaves::complete(graph, point, nodes, &mut Sampler::new(seed))
 }
 
 /// How many elements of a tensor that fails are looked at one by one, if not more are asked for; none of a function that

@@ -8,8 +8,9 @@
 //! as Graphviz would otherwise turn time round for it; its arrow is at the user as ever.
 
 use super::Options;
+use super::cut::Part;
 use super::label::Class;
-use super::scene::{Column, Item, Link, Part, Scene};
+use super::scene::{Column, Item, Link, Scene, Step};
 use std::fmt::{self, Write};
 
 pub(super) fn write(scene: &Scene, options: &Options) -> String {
@@ -31,13 +32,13 @@ fn draw(to: &mut String, scene: &Scene, options: &Options) -> fmt::Result {
     writeln!(to, "  edge [arrowsize=0.6]")?;
     // Items by column, in one walk.
     let mut columns: Vec<Vec<&Item>> = vec![Vec::new(); scene.steps.len() + 2];
-    for item in &scene.items {
+    for item in scene.items.iter().filter(|item| !item.outside) {
         columns[column(scene, item)].push(item);
     }
     for (c, items) in columns.iter().enumerate().filter(|(_, items)| !items.is_empty()) {
         let (name, label) = match c.checked_sub(1).map(|s| scene.steps.get(s)) {
             None => ("side".to_string(), "before the steps".to_string()),
-            Some(Some(step)) => (format!("t{step}"), format!("t = {step}")),
+            Some(Some(step)) => (format!("t{}", step.number), step.label() + &times(step)),
             Some(None) => ("end".to_string(), "after the steps".to_string()),
         };
         writeln!(to, "  subgraph cluster_{name} {{\n    label={} color=\"#b8c2cc\"", Quoted(&label))?;
@@ -47,7 +48,7 @@ fn draw(to: &mut String, scene: &Scene, options: &Options) -> fmt::Result {
         writeln!(to, "  }}")?;
     }
     fences(to, scene, &columns)?;
-    for link in &scene.links {
+    for link in scene.links.iter().filter(|link| !scene.items[link.from].outside) {
         edge(to, scene, link)?;
     }
     writeln!(to, "}}")
@@ -58,7 +59,7 @@ fn fences(to: &mut String, scene: &Scene, columns: &[Vec<&Item>]) -> fmt::Result
     let (mut starts, mut ends) = (vec![true; scene.items.len()], vec![true; scene.items.len()]);
     for link in &scene.links {
         let (a, b) = (&scene.items[link.from], &scene.items[link.to]);
-        if a.column == b.column && a.part == b.part {
+        if a.column == b.column && a.part == b.part && !link.is_loop(&scene.items) {
             (ends[link.from], starts[link.to]) = (false, false);
         }
     }
@@ -67,7 +68,7 @@ fn fences(to: &mut String, scene: &Scene, columns: &[Vec<&Item>]) -> fmt::Result
         writeln!(to, "  fence{fence} [shape=point style=invis width=0 height=0 label=\"\"]")?;
     }
     writeln!(to, "  edge [style=invis weight=2]")?;
-    for (i, item) in scene.items.iter().enumerate() {
+    for (i, item) in scene.items.iter().enumerate().filter(|(_, item)| !item.outside) {
         let c = column(scene, item);
         if starts[i] && c > 0 {
             writeln!(to, "  fence{c} -> n{}", item.node)?;
@@ -77,6 +78,11 @@ fn fences(to: &mut String, scene: &Scene, columns: &[Vec<&Item>]) -> fmt::Result
         }
     }
     writeln!(to, "  edge [style=solid weight=1]")
+}
+
+/// How many steps a column stands for, if they are several.
+fn times(step: &Step) -> String {
+    if step.group.is_empty() { String::new() } else { format!("  ×{}", step.group.len()) }
 }
 
 fn column(scene: &Scene, item: &Item) -> usize {
@@ -129,7 +135,7 @@ fn edge(to: &mut String, scene: &Scene, link: &Link) -> fmt::Result {
         _ => "#bf7c45".into(),
     };
     // Only the order of columns, and lines within a part of one, set ranks.
-    let ranks = a.column == b.column && a.part == b.part;
+    let ranks = a.column == b.column && a.part == b.part && !link.is_loop(&scene.items);
     let constraint = if ranks { "" } else { " constraint=false" };
     if column(scene, a) > column(scene, b) {
         writeln!(to, "  n{} -> n{} [color=\"{colour}\" dir=back{constraint}]", b.node, a.node)

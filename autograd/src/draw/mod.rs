@@ -6,10 +6,13 @@
 //! of. So drawings here are made from origins: the column of a node is its step, its band is its layer, and a
 //! backward node stands below the forward node that it belongs to.
 //!
-//! Three formats, for three readers:
+//! A format for each reader:
 //! - [`svg()`] for people: laid out here, with one layout for all steps, complete in one file.
-//! - [`dot()`] for Graphviz: a cluster for each step.
-//! - [`json()`] for programs: node-link data, with nothing left out.
+//! - [`dot()`] for Graphviz, [`mermaid()`] for wikis: a cluster for each step.
+//! - [`explorer()`] for Model Explorer, which folds by layer, step and gate.
+//! - [`json()`] and [`graphml()`] for programs: all nodes with all that is known of them.
+//!
+//! All of them draw a [`View`]: the whole graph, or what cuts leave of it.
 //!
 //! In the pictures a constant that is a single number stands inside the box of the node that uses it (`1 −`),
 //! equal constants are drawn once, and a name is written where a long line would confuse: a parameter is drawn
@@ -32,15 +35,28 @@
 //! # Ok::<(), autograd::Error>(())
 //! ```
 
+mod cut;
 mod dot;
+mod explorer;
+mod graphml;
+mod group;
 mod json;
+mod kin;
 mod label;
 mod layout;
+mod mermaid;
 mod paint;
+mod recorded;
 mod scene;
 mod svg;
+mod xml;
 
-use crate::graph::Graph;
+pub use cut::{Part, View};
+pub use recorded::read_json;
+
+use crate::diff::Diff;
+use crate::graph::NodeId;
+use crate::value::Value;
 use scene::Scene;
 
 /// What to draw, and under which title.
@@ -64,21 +80,71 @@ impl Options {
     pub fn forward() -> Self {
         Self { backward: false, ..Self::default() }
     }
+
+    fn view<'a>(&self, view: impl Into<View<'a>>) -> View<'a> {
+        let view = view.into();
+        if self.backward { view } else { view.only(Part::Forward) }
+    }
 }
 
 /// The graph in the language of Graphviz, for `dot -Tsvg`.
-pub fn dot(graph: &Graph, options: &Options) -> String {
-    dot::write(&Scene::new(graph, options), options)
+pub fn dot<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
+    dot::write(&Scene::new(&options.view(view)), options)
 }
 
 /// The graph as node-link data, which `networkx.node_link_graph` reads. The schema stands at the head of
 /// `draw/json.rs`.
-pub fn json(graph: &Graph, options: &Options) -> String {
-    json::write(graph, options)
+pub fn json<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
+    json::write(&options.view(view), options, |_| None)
+}
+
+/// The graph as node-link data with the value of each node that `value` knows, as nested arrays. What is no finite number is one
+/// of the strings `NaN`, `Infinity` and `-Infinity`.
+pub fn json_with_values<'a>(
+    view: impl Into<View<'a>>,
+    options: &Options,
+    value: impl Fn(NodeId) -> Option<Value<f64>>,
+) -> String {
+    json::write(&options.view(view), options, value)
+}
+
+/// The graph as GraphML. The attributes stand at the head of `draw/graphml.rs`.
+pub fn graphml<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
+    graphml::write(&options.view(view), options)
+}
+
+/// The graph as a flowchart of Mermaid. It draws small graphs: 500 edges and 50,000 characters are its limits.
+pub fn mermaid<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
+    mermaid::write(&Scene::new(&options.view(view)), options)
+}
+
+/// The graph as a graph collection for Model Explorer, to fold and unfold by layer, step and gate.
+pub fn explorer<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
+    explorer::write(&options.view(view), options)
+}
+
+/// The nodes of a view as text: the lines of [`Graph::text`](crate::Graph::text), with a line before them for each step that
+/// stands for others.
+pub fn text<'a>(view: impl Into<View<'a>>) -> String {
+    let view = view.into();
+    let rolled = view.roll.iter().flat_map(|roll| &roll.groups).filter(|group| group.len() > 1);
+    let head = rolled.map(|group| {
+        let step = scene::Step { number: group[0], group: group.clone() };
+        format!("# step {} stands for {}, ×{}\n", group[0], step.label(), group.len())
+    });
+    head.collect::<String>() + &view.graph.lines(view.nodes())
 }
 
 /// The graph as a picture: one SVG element that needs no other file.
-pub fn svg(graph: &Graph, options: &Options) -> String {
-    let scene = Scene::new(graph, options);
+pub fn svg<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
+    let scene = Scene::new(&options.view(view));
+    svg::write(&scene, &layout::Layout::new(&scene), options)
+}
+
+/// What changed between two graphs as one picture: what was added in green, what was removed in red and dashed, what changed
+/// in amber, and the rest pale.
+pub fn diff(diff: &Diff, options: &Options) -> String {
+    let mut scene = Scene::new(&options.view(diff.merged()));
+    scene.mark(diff);
     svg::write(&scene, &layout::Layout::new(&scene), options)
 }

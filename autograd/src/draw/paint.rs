@@ -1,6 +1,8 @@
 //! Colours by role, the same in all pictures. They keep their contrast on a projector.
 
 use super::label::Class;
+use super::scene::Item;
+use crate::diff::Change;
 
 /// The colours of a box.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +57,34 @@ impl Class {
             Self::Adjoint => "adjoint ∂",
             Self::Gradient(_) => "gradient of a parameter",
             Self::Backward => "on the way to an adjoint",
+        }
+    }
+}
+
+impl Item {
+    /// The colours of a node: by its class, or by what became of it where two graphs are compared.
+    pub fn paint(&self) -> Paint {
+        self.change.map_or_else(|| self.class.paint(), Change::paint)
+    }
+}
+
+impl Change {
+    pub(super) fn paint(self) -> Paint {
+        match self {
+            Self::Removed => paint("#fdeeee", "#c62828", "#8e1b1b"),
+            Self::Added => paint("#e4f5e7", "#1e8a3c", "#0f5724"),
+            Self::Changed => paint("#fff3d6", "#c98a00", "#6f4b00"),
+            Self::Same => paint("#ffffff", "#c3ccd5", "#8593a1"),
+        }
+    }
+
+    /// What it is called in the legend.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Same => "the same",
         }
     }
 }

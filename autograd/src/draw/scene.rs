@@ -5,19 +5,14 @@
 //! backward node stands in the column of the forward node that it belongs to. A *band* is a layer, or what lies
 //! between two layers.
 
-use super::Options;
+use super::cut::{Part, View};
+use super::kin::kin;
 use super::label::{self, Class};
+use crate::diff::{Change, Diff};
 use crate::graph::{Graph, Role};
 use crate::ops::{Leaf, Op};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Forward or backward.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Part {
-    Forward,
-    Backward,
-}
 
 /// Where a node stands from left to right.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -30,7 +25,7 @@ pub(super) enum Column {
     End,
 }
 
-/// A node that is drawn.
+/// A node that is drawn, or named at those that use it.
 #[derive(Debug)]
 pub(super) struct Item {
     /// Its position in the graph.
@@ -44,6 +39,12 @@ pub(super) struct Item {
     pub title: String,
     /// Op and shape, of a node with a name.
     pub subtitle: Option<String>,
+    /// It lies outside the view: it has no box, and users of it say its name.
+    pub outside: bool,
+    /// The same number as its kin of other steps have.
+    pub kin: u32,
+    /// What became of it, where two graphs are compared.
+    pub change: Option<Change>,
 }
 
 /// An operand: from the operand to its user, both by their positions among the items.
@@ -53,55 +54,236 @@ pub(super) struct Link {
     pub to: usize,
     /// Which operand it is, from 0.
     pub port: usize,
+    /// The operand and the user themselves, where others stand for them.
+    pub operand: usize,
+    pub user: usize,
+    /// How many steps later the user is.
+    pub lag: i64,
+    /// What became of it, where two graphs are compared.
+    pub change: Change,
+}
+
+impl Link {
+    /// Whether it passes from one of the steps that a column stands for to another of them.
+    pub fn is_loop(&self, items: &[Item]) -> bool {
+        self.lag != 0
+            && matches!(items[self.to].column, Column::Step(_))
+            && items[self.from].column == items[self.to].column
+    }
+}
+
+/// A column of a time step, or of several that look alike.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    /// The step that is drawn.
+    pub number: u32,
+    /// The steps that it stands for, if they are more.
+    pub group: Vec<u32>,
+}
+
+impl Step {
+    /// `t = 3`, `t = 2 … 199`.
+    pub fn label(&self) -> String {
+        match self.group[..] {
+            [] => format!("t = {}", self.number),
+            [first, .., last] if (last - first) as usize + 1 == self.group.len() => {
+                format!("t = {first} … {last}")
+            }
+            [a, b, c, ..] => format!("t = {a}, {b}, {c} …"),
+            [a, ..] => format!("t = {a} …"),
+        }
+    }
+
+    /// A text with the numbers of steps as they are for any of the steps of the column: `h[t−1]`.
+    fn relative(&self, text: &str, step: u32) -> String {
+        if self.group.is_empty() {
+            return text.into();
+        }
+        let mut written = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('[') {
+            written.push_str(before);
+            rest = after;
+            let number =
+                after.split_once(']').and_then(|(number, rest)| Some((number.parse::<u32>().ok()?, rest)));
+            let Some((number, after)) = number else {
+                written.push('[');
+                continue;
+            };
+            rest = after;
+            match i64::from(number) - i64::from(step) {
+                0 => written.push_str("[t]"),
+                d if d > 0 => written.push_str(&format!("[t+{d}]")),
+                d => written.push_str(&format!("[t−{}]", -d)),
+            }
+        }
+        written + rest
+    }
 }
 
 /// What there is to draw.
 #[derive(Debug)]
 pub(super) struct Scene<'a> {
     pub graph: &'a Graph,
-    /// Operands before users.
+    /// Operands before users, but for those outside the view, which come last.
     pub items: Vec<Item>,
     /// In the order of the users.
     pub links: Vec<Link>,
     /// The layers, as the data meets them.
     pub layers: Vec<Arc<str>>,
-    /// The time steps, ascending.
-    pub steps: Vec<u32>,
-    /// For each node of the graph, drawn or not, its column.
-    pub columns: Vec<Column>,
+    /// The columns of time steps, ascending.
+    pub steps: Vec<Step>,
 }
 
 impl<'a> Scene<'a> {
-    pub fn new(graph: &'a Graph, options: &Options) -> Self {
-        let shown = shown(graph, options.backward);
-        let drawn = drawn(graph, &shown);
-        let mut steps: Vec<u32> = (0..graph.len()).filter_map(|i| graph.at(i).origin.step).collect();
-        steps.sort_unstable();
-        steps.dedup();
-        let columns = columns(graph, &steps);
+    pub fn new(view: &View<'a>) -> Self {
+        let graph = view.graph;
+        let drawn = drawn(view);
+        let mut all: Vec<u32> = graph.ids().filter_map(|id| graph.at(id.index()).origin.step).collect();
+        all.sort_unstable();
+        all.dedup();
+        let columns = columns(graph, &all);
         let (layers, bands) = bands(graph, &columns);
-        let parameter = numbered_parameters(graph);
-        let used = used_forward(graph);
+        let mut scene = Self {
+            graph,
+            items: Vec::new(),
+            links: Vec::new(),
+            layers,
+            steps: steps(view, &drawn, &columns, &all),
+        };
+        let positions: HashMap<u32, usize> =
+            scene.steps.iter().enumerate().map(|(k, s)| (s.number, k)).collect();
+        let column = |i: usize| match columns[i] {
+            Column::Step(s) => positions.get(&all[s]).map_or(Column::Side, |&k| Column::Step(k)),
+            column => column,
+        };
+        let made = Made {
+            parameter: numbered_parameters(graph),
+            used: used_forward(graph),
+            kin: kin(graph, &columns),
+        };
+        let item = |i: usize, outside: bool| scene.item(&made, i, column(i), bands[i], outside);
         let mut position = vec![usize::MAX; graph.len()];
-        let (mut items, mut links) = (Vec::new(), Vec::new());
-        for i in (0..graph.len()).filter(|&i| drawn[i] == i) {
+        let mut items = Vec::new();
+        for i in view.nodes().filter(|&i| drawn[i] == i) {
             position[i] = items.len();
-            let node = graph.at(i);
-            let sign = label::sign(graph, i);
-            let (title, subtitle) = match (label::title(graph, i), columns[i]) {
-                (Some(title), Column::Step(_)) => (title, Some(label::subtitle(graph, i, &sign))),
-                // Outside the steps no band says of which layer it is.
-                (Some(_), _) => (graph.name_at(i), Some(label::subtitle(graph, i, &sign))),
-                (None, _) => (sign, None),
-            };
-            let part = if node.origin.role == Role::Forward { Part::Forward } else { Part::Backward };
-            let class = label::class(graph, i, &parameter, used[i]);
-            items.push(Item { node: i, part, column: columns[i], band: bands[i], class, title, subtitle });
-            for (port, x) in graph.operands_at(i).enumerate().filter(|&(_, x)| drawn[x] != usize::MAX) {
-                links.push(Link { from: position[drawn[x]], to: position[i], port });
+            items.push(item(i, false));
+        }
+        let step = |i: usize| graph.at(i).origin.step.map(i64::from);
+        let mut links = Vec::new();
+        for u in view.uses() {
+            // What other steps read of the other part is said once, as it is for any step.
+            let [from, to] = [drawn[u.from], drawn[u.to]];
+            if from == usize::MAX || to != u.to {
+                continue;
+            }
+            if position[from] == usize::MAX {
+                position[from] = items.len();
+                items.push(item(from, true));
+            }
+            let lag = step(u.user).zip(step(u.operand)).map_or(0, |(to, from)| to - from);
+            let (from, to) = (position[from], position[to]);
+            links.push(Link {
+                from,
+                to,
+                port: u.port,
+                operand: u.operand,
+                user: u.user,
+                lag,
+                change: Change::Same,
+            });
+        }
+        (scene.items, scene.links) = (items, links);
+        scene.say_once();
+        scene
+    }
+
+    fn item(&self, made: &Made, i: usize, column: Column, band: usize, outside: bool) -> Item {
+        let (graph, sign) = (self.graph, label::sign(self.graph, i));
+        let (title, subtitle) = match (label::title(graph, i), column) {
+            (Some(title), Column::Step(s)) => {
+                let title = self.steps[s].relative(&title, self.steps[s].number);
+                (title, Some(label::subtitle(graph, i, &sign)))
+            }
+            // Outside the steps no band says of which layer it is.
+            (Some(_), _) => (graph.name_at(i), Some(label::subtitle(graph, i, &sign))),
+            (None, _) => (sign, None),
+        };
+        let class = label::class(graph, i, &made.parameter, made.used[i]);
+        Item {
+            node: i,
+            part: Part::of(graph, i),
+            column,
+            band,
+            class,
+            title,
+            subtitle,
+            outside,
+            kin: made.kin[i],
+            change: None,
+        }
+    }
+
+    /// Where a step that stands for others reads something of the step before it in the other part, the name that is
+    /// written is the one that fits them all.
+    fn say_once(&mut self) {
+        let by_name = |l: &Link| self.items[l.from].part != self.items[l.to].part;
+        let others: std::collections::HashSet<(usize, usize)> = self
+            .links
+            .iter()
+            .filter(|l| by_name(l) && l.is_loop(&self.items))
+            .map(|l| (l.to, l.port))
+            .collect();
+        let keep: Vec<bool> = self
+            .links
+            .iter()
+            .map(|l| !by_name(l) || l.is_loop(&self.items) || !others.contains(&(l.to, l.port)))
+            .collect();
+        let mut keep = keep.into_iter();
+        self.links.retain(|_| keep.next().unwrap_or(true));
+    }
+
+    /// Says of each item and link what became of it, and adds the links that were removed.
+    pub fn mark(&mut self, diff: &Diff) {
+        self.items.iter_mut().for_each(|item| item.change = Some(diff.changes()[item.node]));
+        let position: HashMap<usize, usize> =
+            self.items.iter().enumerate().map(|(k, item)| (item.node, k)).collect();
+        let changes: HashMap<(usize, usize), Change> =
+            diff.links().iter().map(|&(from, to, change)| ((from, to), change)).collect();
+        for link in &mut self.links {
+            link.change = changes.get(&(link.operand, link.user)).copied().unwrap_or(Change::Same);
+        }
+        let drawn: std::collections::HashSet<(usize, usize)> =
+            self.links.iter().map(|l| (l.operand, l.user)).collect();
+        for &(operand, user, change) in
+            diff.links().iter().filter(|&&(from, to, _)| !drawn.contains(&(from, to)))
+        {
+            let (Some(&from), Some(&to)) = (position.get(&operand), position.get(&user)) else { continue };
+            // What is read later than it is made, in the one graph, may come earlier in the other.
+            if operand < user {
+                self.links.push(Link { from, to, port: 0, operand, user, lag: 0, change });
             }
         }
-        Self { graph, items, links, layers, steps, columns }
+        self.links.sort_by_key(|link| link.to);
+    }
+
+    /// How an operand is written below its user.
+    pub fn operand_name(&self, link: &Link) -> String {
+        let name = label::reference(self.graph, link.operand);
+        self.seen_from(link.to, link.user, name)
+    }
+
+    /// How a user is written above its operand.
+    pub fn user_name(&self, link: &Link) -> String {
+        let name = label::reference(self.graph, link.user);
+        self.seen_from(link.from, link.operand, name)
+    }
+
+    fn seen_from(&self, item: usize, node: usize, name: String) -> String {
+        match (self.items[item].column, self.graph.at(node).origin.step) {
+            (Column::Step(s), Some(step)) => self.steps[s].relative(&name, step),
+            _ => name,
+        }
     }
 
     /// What the band is called: the layer, or nothing between layers.
@@ -110,23 +292,32 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Without the backward part, all that is not forward goes, and all that is made of it.
-pub(super) fn shown(graph: &Graph, backward: bool) -> Vec<bool> {
-    let mut shown = vec![true; graph.len()];
-    if !backward {
-        for i in 0..graph.len() {
-            let forward = graph.at(i).origin.role == Role::Forward;
-            shown[i] = forward && graph.operands_at(i).all(|x| shown[x]);
+/// What is known of all nodes of the graph.
+struct Made {
+    parameter: Vec<usize>,
+    used: Vec<bool>,
+    kin: Vec<u32>,
+}
+
+/// The columns of the steps that have something to show.
+fn steps(view: &View, drawn: &[usize], columns: &[Column], all: &[u32]) -> Vec<Step> {
+    let mut seen = vec![false; all.len()];
+    for i in view.nodes().filter(|&i| drawn[i] == i) {
+        if let Column::Step(s) = columns[i] {
+            seen[s] = true;
         }
     }
-    shown
+    let group = |step| view.roll.as_ref().and_then(|roll| roll.group(step)).unwrap_or_default().to_vec();
+    let shown = all.iter().zip(seen).filter(|(_, seen)| *seen);
+    shown.map(|(&number, _)| Step { number, group: group(number) }).collect()
 }
 
 /// For each node the node whose box stands for it: itself, or an equal constant before it; `usize::MAX` if it
 /// has no box. A constant that is a single number is written into the boxes of its users.
-fn drawn(graph: &Graph, shown: &[bool]) -> Vec<usize> {
+fn drawn(view: &View) -> Vec<usize> {
+    let graph = view.graph;
     let mut used = vec![false; graph.len()];
-    for i in (0..graph.len()).filter(|&i| shown[i]) {
+    for i in (0..graph.len()).filter(|&i| view.has(i)) {
         graph.operands_at(i).for_each(|x| used[x] = true);
     }
     let mut equal: HashMap<&Leaf, usize> = HashMap::new();
@@ -134,16 +325,16 @@ fn drawn(graph: &Graph, shown: &[bool]) -> Vec<usize> {
         let node = graph.at(i);
         let own_box = matches!(node.origin.role, Role::Adjoint { .. }) || !used[i];
         match &node.op {
-            _ if !shown[i] => usize::MAX,
             op if label::number(op).is_some() && !own_box => usize::MAX,
-            Op::Leaf(leaf @ Leaf::Constant(_)) if !own_box => *equal.entry(leaf).or_insert(i),
+            Op::Leaf(leaf @ Leaf::Constant(_)) if !own_box && view.has(i) => *equal.entry(leaf).or_insert(i),
             _ => i,
         }
     };
     (0..graph.len()).map(box_of).collect()
 }
 
-fn columns(graph: &Graph, steps: &[u32]) -> Vec<Column> {
+/// For each node its column, given the steps, ascending.
+pub(super) fn columns(graph: &Graph, steps: &[u32]) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::with_capacity(graph.len());
     for i in 0..graph.len() {
         let node = graph.at(i);

@@ -206,7 +206,17 @@ impl Graph {
     /// The graph as canonical text: one node a line, in single static assignment. The same construction gives
     /// the same text on every machine.
     pub fn text(&self) -> String {
-        text::write(self)
+        self.lines(0..self.len())
+    }
+
+    /// Makes room for the sweeps of nodes that are copied from elsewhere. Their outputs are not known.
+    pub(crate) fn set_sweeps(&mut self, count: usize) {
+        self.sweeps = vec![Sweep { outputs: Vec::new() }; count];
+    }
+
+    /// The lines of some nodes.
+    pub(crate) fn lines(&self, nodes: impl Iterator<Item = usize>) -> String {
+        text::write(self, nodes)
     }
 
     /// The position of a node of this graph.

@@ -10,18 +10,18 @@
 
 use super::Graph;
 use crate::ops::{Leaf, Op};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
-pub(super) fn write(graph: &Graph) -> String {
+pub(super) fn write(graph: &Graph, nodes: impl Iterator<Item = usize>) -> String {
     let mut text = String::new();
-    for i in 0..graph.len() {
+    for i in nodes {
         // Writing to a string cannot fail.
         let _ = line(graph, i, &mut text);
     }
     text
 }
 
-fn line(graph: &Graph, i: usize, to: &mut String) -> std::fmt::Result {
+fn line(graph: &Graph, i: usize, to: &mut String) -> fmt::Result {
     let node = graph.at(i);
     write!(to, "%{i} = {}", node.op.name())?;
     for operand in graph.operands_at(i) {
@@ -29,13 +29,25 @@ fn line(graph: &Graph, i: usize, to: &mut String) -> std::fmt::Result {
     }
     let attributes = node.op.attributes();
     if !attributes.is_empty() {
-        write!(to, " {attributes}")?;
+        write!(to, " {}", OneLine(&attributes))?;
     }
     write!(to, " : {}", node.ty)?;
     match &node.op {
         // An input or parameter shows its name already, and a constant of the forward part is its value.
         Op::Leaf(Leaf::Input { .. } | Leaf::Parameter { .. }) => writeln!(to),
         Op::Leaf(Leaf::Constant(_)) if node.origin.role == super::Role::Forward => writeln!(to),
-        _ => writeln!(to, "  // {}", graph.name_at(i)),
+        _ => writeln!(to, "  // {}", OneLine(&graph.name_at(i))),
+    }
+}
+
+/// Text whose control characters are written as escapes: a name that holds a line end stays on its line.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            c if c.is_control() => write!(f, "{}", c.escape_default()),
+            c => f.write_char(c),
+        })
     }
 }

@@ -105,6 +105,11 @@ fn bits(value: &Value<f64>) -> Box<dyn Iterator<Item = (u8, u64)> + '_> {
     }
 }
 
+/// A constant.
+pub(crate) fn constant(value: Value<f64>) -> crate::ops::Op {
+    crate::ops::Op::Leaf(Leaf::Constant(Arc::new(value)))
+}
+
 /// A constant of one element.
 pub(crate) fn scalar(x: f64) -> Leaf {
     let shape = Shape::scalar();

@@ -27,7 +27,7 @@ pub use binary::{Div, Max, Min, Modulo, Mul, Sub};
 pub use compare::{Compare, Relation, Select};
 pub use index::{Gather, OneHot, ScatterAdd};
 pub use leaf::Leaf;
-pub(crate) use leaf::scalar as leaf_scalar;
+pub(crate) use leaf::{constant as leaf_constant, scalar as leaf_scalar};
 pub use matmul::MatMul;
 pub use movement::{At, Broadcast, Concat, Pad, Reshape, Slice, Stack, Transpose};
 pub use notation::Notation;

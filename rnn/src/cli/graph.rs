@@ -1,12 +1,18 @@
 //! `rnn graph`: the unrolled net as text or as a picture.
 
+mod cut;
+
 use super::specimen::{Small, describe};
 use crate::files::write_whole;
 use crate::model::Network;
+use crate::plot;
 use crate::study::Specimen;
 use autograd::compile::{Compiler, Optimised, PassReport};
-use autograd::{Graph, NodeId, draw};
+use autograd::draw::{self, View};
+use autograd::{Graph, NodeId, Value, eval};
 use clap::ValueEnum;
+use cut::Cuts;
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,8 +24,11 @@ use std::sync::Arc;
 The net has an input x[t], a head and a loss at each step; its derivative is what reverse mode makes of it. Names tell \
 layer, variable and step: l0/h[2] is a state, ∂l0/h[2] its adjoint.
 
-Example: two layers of LSTM over four steps, as a picture
-  rnn graph --cell lstm --layers 2 --steps 4 -o lstm.svg")]
+Examples: two layers of LSTM over four steps, as a picture; a GRU over 200 steps, of which 198 are drawn once; \
+the ways from a state back to an earlier one
+  rnn graph --cell lstm --layers 2 --steps 4 -o lstm.svg
+  rnn graph --cell gru --steps 200 --rolled -o gru.svg
+  rnn graph --cell gru --steps 4 --from l0/h[1] --to l0/h[3] -o way.svg")]
 pub struct Args {
     #[command(flatten)]
     net: Small,
@@ -29,21 +38,41 @@ pub struct Args {
     /// After the compiler's passes: what each did, if it is text, and the graph that is left
     #[arg(long, help_heading = "Net")]
     passes: bool,
-    /// One node a line, a file for Graphviz, node-link data for programs, or a picture. If not given, what the end of
-    /// --output says (.txt, .dot, .json, .svg); text without it
+    #[command(flatten)]
+    cuts: Cuts,
+    /// What is written. If not given, what the end of --output says (.txt, .dot, .mmd,
+    /// .graphml, .json, .svg, .png); text without it
     #[arg(long, value_enum, help_heading = "Output")]
     format: Option<Format>,
+    /// With the value of every node, at random weights and inputs as `rnn gradcheck` draws them
+    #[arg(long, help_heading = "Output")]
+    values: bool,
+    /// Decides the random weights and inputs of --values
+    #[arg(long, default_value_t = 0, value_name = "N", requires = "values", help_heading = "Output")]
+    seed: u64,
     /// Where to write it; standard output if not given
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// One node a line
     Text,
+    /// For Graphviz
     Dot,
+    /// A flowchart for Mermaid
+    Mermaid,
+    /// For yEd, Gephi, Cytoscape, igraph, networkx
+    Graphml,
+    /// Node-link data for programs
     Json,
+    /// A graph collection for Model Explorer
+    Explorer,
+    /// A picture
     Svg,
+    /// A picture in pixels
+    Png,
 }
 
 impl Format {
@@ -53,11 +82,14 @@ impl Format {
         match extension.to_string_lossy().to_lowercase().as_str() {
             "txt" | "text" => Ok(Self::Text),
             "dot" | "gv" => Ok(Self::Dot),
+            "mmd" | "mermaid" => Ok(Self::Mermaid),
+            "graphml" => Ok(Self::Graphml),
             "json" => Ok(Self::Json),
             "svg" => Ok(Self::Svg),
+            "png" => Ok(Self::Png),
             other => Err(format!(
-                "{}: no format is called `{other}`; let the name end in .txt, .dot, .json or .svg, or give \
-                 --format text, dot, json or svg",
+                "{}: no format is called `{other}`; let the name end in .txt, .dot, .mmd, .graphml, .json, .svg \
+                 or .png, or give --format text, dot, mermaid, graphml, json, explorer, svg or png",
                 path.display()
             )),
         }
@@ -72,27 +104,86 @@ impl Args {
             (None, Some(path)) => Format::of(path)?,
             (None, None) => Format::Text,
         };
+        if self.values && format != Format::Json {
+            return Err(
+                "--values is for JSON: add --format json, or let the name of the file end in .json".into()
+            );
+        }
         let net = Specimen::try_from(self.net)?;
         let network = net.network(!self.forward)?;
         let (graph, reports) = if self.passes { optimised(&network)? } else { (network.graph, Vec::new()) };
         let options = draw::Options { backward: !self.forward, title: Some(describe(&net)) };
+        let view = self.cuts.apply(&graph)?;
         let mut text = match format {
-            Format::Text => report(&reports) + &graph.text(),
-            Format::Dot => draw::dot(&graph, &options),
-            Format::Json => draw::json(&graph, &options),
-            Format::Svg => draw::svg(&graph, &options),
+            Format::Text => report(&reports) + &draw::text(&view),
+            Format::Dot => draw::dot(&view, &options),
+            Format::Mermaid => draw::mermaid(&view, &options),
+            Format::Graphml => draw::graphml(&view, &options),
+            Format::Json if self.values => {
+                let values = values(&net, &graph, &view, self.seed)?;
+                draw::json_with_values(&view, &options, |id| values.get(&id).cloned())
+            }
+            Format::Json => draw::json(&view, &options),
+            Format::Explorer => draw::explorer(&view, &options),
+            Format::Svg | Format::Png => draw::svg(&view, &options),
         };
+        if let Some(advice) = too_large(format, &text) {
+            super::say(&advice);
+        }
         if !text.ends_with('\n') {
             text.push('\n');
         }
+        let bytes = if format == Format::Png { plot::png(&text)? } else { text.into_bytes() };
         if let Some(path) = self.output {
-            write_whole(&path, text.as_bytes())?;
+            write_whole(&path, &bytes)?;
         } else {
             let mut out = std::io::stdout().lock();
-            out.write_all(text.as_bytes())?;
+            out.write_all(&bytes)?;
             out.flush()?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The value of each node of a view.
+fn values(
+    net: &Specimen,
+    graph: &Graph,
+    view: &View,
+    seed: u64,
+) -> Result<HashMap<NodeId, Value<f64>>, Box<dyn std::error::Error>> {
+    let ids: Vec<NodeId> = view.ids().collect();
+    let values = eval(graph, &net.point(graph, seed)?, &ids)?;
+    Ok(ids.into_iter().zip(values).collect())
+}
+
+/// The widest picture that a viewer shows well, in pixels.
+const WIDEST: usize = 20_000;
+
+/// What Mermaid draws unless it is configured otherwise, in edges and in characters.
+const MERMAID: (usize, usize) = (500, 50_000);
+
+/// What to do if what was written is too large for those who read it.
+fn too_large(format: Format, text: &str) -> Option<String> {
+    match format {
+        Format::Svg | Format::Png => {
+            let width: usize = text.split("width=\"").nth(1)?.split('"').next()?.parse().ok()?;
+            let wide =
+                format!("the picture is {width} pixels wide: --rolled draws the steps that look alike once");
+            (width > WIDEST).then_some(wide)
+        }
+        Format::Mermaid => {
+            let edges = text.lines().filter(|line| line.contains("-> n")).count();
+            let large = format!(
+                "Mermaid draws at most {} edges and {} characters, and these are {edges} and {}: --rolled, --only, \
+                 --around or --from leave less",
+                MERMAID.0,
+                MERMAID.1,
+                text.chars().count()
+            );
+            (edges > MERMAID.0 || text.chars().count() > MERMAID.1).then_some(large)
+        }
+        _ => None,
     }
 }
 

@@ -1,11 +1,12 @@
 //! The command line: one file a command.
 //!
-//! A command returns its exit code or an error; an error is printed once, after `error:`, and makes the code 1. Usage
-//! errors are clap's and make it 2.
+//! A command returns its exit code or an error; an error is printed once, after `error:`, and makes the code 1, or 2 if
+//! the command is `diff`. Usage errors are clap's and make it 2.
 
 mod advice;
 mod cells;
 mod compare;
+mod diff;
 mod flags;
 mod gradcheck;
 mod graph;
@@ -55,6 +56,7 @@ enum Command {
     /// Ask a trained model for the class of sentences, or for the next values of a series
     Predict(predict::Predict),
     Graph(graph::Args),
+    Diff(diff::Args),
     Profile(profile::Args),
     Gradcheck(gradcheck::Args),
     Compare(compare::Args),
@@ -67,12 +69,15 @@ type Result = std::result::Result<ExitCode, Box<dyn std::error::Error>>;
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // As of `diff`: 1 says that there is a difference.
+    let failure = if matches!(cli.command, Command::Diff(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
     let result = match cli.command {
         Command::Tour(args) => args.run(),
         Command::Train(train) => train.run(),
         Command::Sample(sample) => sample.run(),
         Command::Predict(predict) => predict.run(),
         Command::Graph(args) => args.run(),
+        Command::Diff(args) => args.run(),
         Command::Profile(args) => args.run(),
         Command::Gradcheck(args) => args.run(),
         Command::Compare(args) => args.run(),
@@ -85,7 +90,7 @@ pub fn main() -> ExitCode {
         let style = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
         let flags = advice::flags(&*error).map_or(String::new(), |flags| format!(" ({flags})"));
         say(&format!("{style}error:{style:#} {error}{flags}"));
-        ExitCode::FAILURE
+        failure
     })
 }
 

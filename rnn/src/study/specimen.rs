@@ -4,7 +4,8 @@ use super::memory;
 use crate::cell::CellRef;
 use crate::init::{self, Init};
 use crate::model::{Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, lengths_fit};
-use autograd::{Builder, Check, Point, Report, Value};
+use autograd::check::random_point;
+use autograd::{Builder, Check, Graph, NodeId, Point, Report, Value};
 use ndarray::{Array2, ArrayD};
 use rand::RngExt;
 
@@ -100,14 +101,9 @@ impl Specimen {
         memory::fits(self.bytes_of_a_check()?)?;
         let network = self.unrolled(Mode { carry: true, ..Mode::default() })?;
         let g = Builder::resume(network.graph.clone());
-        // The checker draws what is real. Classes are drawn here: it does not know that one of them means "ignore".
-        let mut rng = init::rng(seed, "y");
-        let classes =
-            Array2::from_shape_simple_fn((self.steps, self.batch), || rng.random_range(0..self.classes));
-        let mut point = Point::new().with(network.y, Value::Index(classes.into_dyn()));
+        let mut point = Point::new().with(network.y, self.drawn_classes(seed));
         if let (Some(id), Some(lengths)) = (network.lengths, &self.lengths) {
-            let column = Array2::from_shape_fn((lengths.len(), 1), |(b, _)| lengths[b]);
-            point.set(id, Value::Index(column.into_dyn()));
+            point.set(id, column(lengths));
         }
         Ok(options(Check::new(g.expr(network.loss)).at(point).seed(seed)).run()?)
     }
@@ -133,12 +129,42 @@ impl Specimen {
         Ok(8.0 * more * (weights * (20.0 + steps) + values) + 30e3 * nodes)
     }
 
+    /// Values for the leaves of a graph that this net was unrolled to, or that passes made of it: as
+    /// [`Specimen::check`] draws them, so that a value in a dump is the one in a report.
+    ///
+    /// # Errors
+    /// If the graph is of another net.
+    pub fn point(&self, graph: &Graph, seed: u64) -> Result<Point<f64>, ModelError> {
+        let mut point = Point::new();
+        for id in graph.inputs() {
+            match (graph.name(id)?.as_str(), &self.lengths) {
+                ("y", _) => point.set(id, self.drawn_classes(seed)),
+                ("lengths", Some(lengths)) => point.set(id, column(lengths)),
+                _ => {}
+            }
+        }
+        let all: Vec<NodeId> = graph.ids().collect();
+        Ok(random_point(graph, point, &all, seed)?)
+    }
+
+    /// A class for each step of each sequence. A checker would not know that one of them means "ignore".
+    fn drawn_classes(&self, seed: u64) -> Value<f64> {
+        let mut rng = init::rng(seed, "y");
+        let shape = (self.steps, self.batch);
+        Value::Index(Array2::from_shape_simple_fn(shape, || rng.random_range(0..self.classes)).into_dyn())
+    }
+
     pub(super) fn unrolled(&self, mode: Mode) -> Result<Network, ModelError> {
         if let Some(lengths) = &self.lengths {
             lengths_fit(lengths, self.batch, self.steps)?;
         }
         self.model().network(self.steps, self.batch, Mode { lengths: self.lengths.is_some(), ..mode })
     }
+}
+
+/// Lengths as the network wants them, `[batch, 1]`.
+fn column(lengths: &[usize]) -> Value<f64> {
+    Value::Index(Array2::from_shape_fn((lengths.len(), 1), |(b, _)| lengths[b]).into_dyn())
 }
 
 /// Inputs `[time, batch, feature]`, uniform on [−1, 1): a function of the seed.

@@ -1,6 +1,6 @@
 //! Where everything stands.
 //!
-//! 1. [`kin`] finds which nodes of different steps are the same node of the step, so that one [`sheet`] plans
+//! 1. [`kin`](super::kin) finds which nodes of different steps are the same node of the step, so that one [`sheet`] plans
 //!    all steps: levels, order, middles.
 //! 2. [`wire`] decides for each operand whether it is a line or a name.
 //! 3. [`rows`] gives the levels their heights; between two levels is a *channel* for lines to other columns,
@@ -9,7 +9,6 @@
 //!
 //! All of it is linear in the number of nodes, but for sorting.
 
-mod kin;
 mod order;
 mod place;
 mod plan;
@@ -21,7 +20,8 @@ mod spread;
 pub(super) mod text;
 mod wire;
 
-use super::scene::{Part, Scene};
+use super::cut::Part;
+use super::scene::Scene;
 use plan::Plan;
 use rows::Rows;
 use sheet::Sheet;
@@ -103,6 +103,8 @@ pub(super) struct Layout {
     pub bands: Vec<(String, Frame)>,
     /// The line between forward and backward.
     pub divider: Option<f64>,
+    /// Around the columns that stand for several steps.
+    pub rolls: Vec<Frame>,
 }
 
 impl Layout {

@@ -2,15 +2,18 @@
 
 use super::plan::{PORT, Plan, Seat};
 use super::route::{Across, Gutter};
-use super::rows::Row;
+use super::rows::{LANE, Row};
 use super::{Bend, Frame, Layout, Line, TAG_HEIGHT, of_part, side};
+use crate::draw::cut::Part;
 use crate::draw::layout::wire::Wire;
-use crate::draw::scene::{Column, Part};
+use crate::draw::scene::Column;
 
 /// Between the edge and what is drawn.
 const MARGIN: f64 = 16.0;
 /// Above the forward part, for the title and the numbers of the steps.
 const HEAD: f64 = 52.0;
+/// The upper edge of the frame of a column that stands for several steps.
+const ROLL: f64 = 27.0;
 /// Between the parts.
 const DIVIDE: f64 = 34.0;
 /// Left of the first step, for the names of the bands.
@@ -29,8 +32,8 @@ struct Columns {
 pub(super) fn place(plan: &Plan, across: &mut Across) -> Layout {
     let frame = |&[width, height]: &[f64; 2]| Frame { width, height, ..Frame::default() };
     let mut frames: Vec<Frame> = plan.sizes.iter().map(frame).collect();
-    let Heights { floors, divider, bottom } = heights(plan, &mut frames);
-    across.assign(plan, &frames, &floors);
+    let Heights { floors, divider, bottom, edges } = heights(plan, across, &mut frames);
+    across.assign(plan, &frames, &floors, edges);
     let columns = columns(plan, across);
     for ((frame, item), seat) in frames.iter_mut().zip(&plan.scene.items).zip(&plan.seats) {
         frame.x = match (item.column, *seat) {
@@ -55,9 +58,10 @@ pub(super) fn place(plan: &Plan, across: &mut Across) -> Layout {
         column_width: columns.width,
         columns: columns.steps.clone(),
         divider,
+        rolls: rolls(plan, &columns, bottom),
     };
     let ports = tags(plan, across, &mut layout);
-    lines(plan, across, &columns, &floors, &ports, &mut layout);
+    lines(plan, across, &columns, (&floors, edges), &ports, &mut layout);
     layout
 }
 
@@ -66,13 +70,15 @@ struct Heights {
     floors: [f64; 4],
     divider: Option<f64>,
     bottom: f64,
+    /// Where lanes around the parts begin: upwards from the first, downwards from the second.
+    edges: [f64; 2],
 }
 
 /// Puts the parts above each other and gives every box its height.
-fn heights(plan: &Plan, frames: &mut [Frame]) -> Heights {
-    let mut heights = Heights { floors: [0.0; 4], divider: None, bottom: HEAD };
+fn heights(plan: &Plan, across: &Across, frames: &mut [Frame]) -> Heights {
+    let mut heights = Heights { floors: [0.0; 4], divider: None, bottom: HEAD, edges: [0.0; 2] };
     for part in [Part::Forward, Part::Backward] {
-        if plan.scene.items.iter().all(|item| item.part != part) {
+        if plan.scene.items.iter().all(|item| item.part != part || item.outside) {
             continue;
         }
         let aside = aside(plan, part);
@@ -82,6 +88,10 @@ fn heights(plan: &Plan, frames: &mut [Frame]) -> Heights {
         if part == Part::Backward {
             heights.divider = Some(heights.bottom + DIVIDE / 2.0);
             heights.bottom += DIVIDE;
+        }
+        let around = across.loops(part) as f64 * LANE;
+        if part == Part::Forward {
+            heights.bottom += around;
         }
         let top = heights.bottom;
         heights.bottom += high;
@@ -98,6 +108,11 @@ fn heights(plan: &Plan, frames: &mut [Frame]) -> Heights {
             }
         }
         put_aside(plan, &aside, frames, top, heights.bottom);
+        heights.edges[usize::from(part == Part::Backward)] =
+            if part == Part::Forward { top } else { heights.bottom + LANE };
+        if part == Part::Backward && around > 0.0 {
+            heights.bottom += around + LANE;
+        }
     }
     heights
 }
@@ -109,7 +124,8 @@ fn row(plan: &Plan, sheet: usize, cell: usize) -> Row {
 /// The items at the side of a part, from the top: as their first users or operands are.
 fn aside(plan: &Plan, part: Part) -> Vec<usize> {
     let items = &plan.scene.items;
-    (0..items.len()).filter(|&i| items[i].part == part && items[i].column == Column::Side).collect()
+    let aside = |&i: &usize| items[i].part == part && items[i].column == Column::Side && !items[i].outside;
+    (0..items.len()).filter(aside).collect()
 }
 
 /// Gives the items at the side their heights.
@@ -144,8 +160,10 @@ fn columns(plan: &Plan, across: &Across) -> Columns {
     let has_arcs = plan.wires.contains(&Wire::Arc);
     let side = MARGIN + if has_arcs { 40.0 } else { 0.0 };
     let items = plan.scene.items.iter().zip(&plan.sizes);
-    let widest =
-        items.filter(|(item, _)| item.column == Column::Side).map(|(_, size)| size[0]).fold(0.0, f64::max);
+    let widest = items
+        .filter(|(item, _)| item.column == Column::Side && !item.outside)
+        .map(|(_, size)| size[0])
+        .fold(0.0, f64::max);
     let first = side + widest;
     let width = plan.sheets[0].width.max(plan.sheets[2].width);
     let inner = across.gutter(Gutter::Inner);
@@ -171,7 +189,9 @@ fn tags(plan: &Plan, across: &Across, layout: &mut Layout) -> Vec<f64> {
                     let tag = Frame { x: x + 1.5, y: frame.bottom(), width: width - 3.0, height: TAG_HEIGHT };
                     layout.tags.push(plan.tag(l, false, tag));
                 }
-                Wire::Across { .. } => from_afar(plan, i).for_each(|other| ports[other] = x + width / 2.0),
+                Wire::Across { .. } | Wire::Loop { .. } => {
+                    from_afar(plan, i).for_each(|other| ports[other] = x + width / 2.0)
+                }
                 _ => {}
             }
             x += width;
@@ -216,19 +236,19 @@ fn uncross(plan: &Plan, item: usize, ports: &mut [f64]) {
 
 /// The lines to an item from other columns.
 fn from_afar<'a>(plan: &'a Plan, item: usize) -> impl Iterator<Item = usize> + 'a {
-    plan.incoming[item].iter().copied().filter(|&l| matches!(plan.wires[l], Wire::Across { .. }))
+    plan.incoming[item].iter().copied().filter(|&l| plan.wires[l].is_across())
 }
 
 /// Whether a port of an item is on its lower edge: lines from other columns may all arrive at its side.
 fn is_needed(plan: &Plan, across: &Across, item: usize, link: usize) -> bool {
-    !matches!(plan.wires[link], Wire::Across { .. }) || from_afar(plan, item).any(|l| across.needs_port(l))
+    !plan.wires[link].is_across() || from_afar(plan, item).any(|l| across.needs_port(l))
 }
 
 fn lines(
     plan: &Plan,
     across: &Across,
     columns: &Columns,
-    floors: &[f64],
+    (floors, edges): (&[f64], [f64; 2]),
     ports: &[f64],
     layout: &mut Layout,
 ) {
@@ -245,6 +265,13 @@ fn lines(
                     _ => columns.steps.last().map_or(0.0, |x| x + columns.width),
                 };
                 (across.points(plan, link, &layout.frames, floors, left, ports[link]), Bend::Corner)
+            }
+            Wire::Loop { right } => {
+                let Column::Step(s) = plan.scene.items[ends.to].column else { continue };
+                let [before, after] = [columns.steps[s] - columns.inner, columns.steps[s] + columns.width];
+                let left = if *right { [after, before] } else { [before, after] };
+                let points = across.around(plan, link, &layout.frames, floors, (left, edges), ports[link]);
+                (points, Bend::Corner)
             }
             Wire::Arc => {
                 let ([_, a], [_, b]) = (from.middle(), to.middle());
@@ -277,6 +304,14 @@ fn rise(plan: &Plan, link: usize, from: &Frame, to: &Frame, floors: &[f64], port
     }
     points.extend([[port, floor - row(plan, b.sheet, b.cell).floor], [port, to.bottom()]]);
     points
+}
+
+/// The frames of the columns that stand for several steps.
+fn rolls(plan: &Plan, columns: &Columns, bottom: f64) -> Vec<Frame> {
+    let frame =
+        |&x: &f64| Frame { x: x - 6.0, y: ROLL, width: columns.width + 12.0, height: bottom - ROLL - 4.0 };
+    let steps = plan.scene.steps.iter().zip(&columns.steps);
+    steps.filter(|(step, _)| !step.group.is_empty()).map(|(_, x)| frame(x)).collect()
 }
 
 /// The bands of the steps, across all columns.

@@ -3,8 +3,7 @@
 use super::rows::Rows;
 use super::sheet::Sheet;
 use super::wire::{self, Wire};
-use super::{Frame, SIGN, SMALL, TITLE, Tag, kin, text};
-use crate::draw::label;
+use super::{Frame, SIGN, SMALL, TITLE, Tag, text};
 use crate::draw::scene::{Column, Item, Link, Scene};
 use crate::ops::Op;
 use std::collections::HashMap;
@@ -45,6 +44,7 @@ impl<'s> Plan<'s> {
             if let (Some(a), Some(b)) = (seats[link.from], seats[link.to])
                 && a.sheet == b.sheet
                 && scene.items[link.from].column == scene.items[link.to].column
+                && !link.is_loop(&scene.items)
             {
                 sheets[a.sheet].edges.push((a.cell, b.cell));
             }
@@ -58,8 +58,8 @@ impl<'s> Plan<'s> {
             outgoing[link.from].push(i);
         }
         let text = |(link, wire): (&Link, &Wire)| match wire {
-            Wire::TagBelow => label::reference(scene.graph, scene.items[link.from].node),
-            Wire::TagAbove => format!("→ {}", label::reference(scene.graph, scene.items[link.to].node)),
+            Wire::TagBelow => scene.operand_name(link),
+            Wire::TagAbove => format!("→ {}", scene.user_name(link)),
             _ => String::new(),
         };
         let texts = scene.links.iter().zip(&wires).map(text).collect();
@@ -107,7 +107,7 @@ impl<'s> Plan<'s> {
         for i in 0..self.seats.len() {
             let Some(Seat { sheet, cell }) = self.seats[i] else { continue };
             let ports: Vec<(usize, f64)> =
-                self.ports(i).filter(|&(l, _)| !matches!(self.wires[l], Wire::Across { .. })).collect();
+                self.ports(i).filter(|&(l, _)| !self.wires[l].is_across()).collect();
             let lines = || ports.iter().filter(|&&(l, _)| self.wires[l] == Wire::Rise).count();
             let middle = self.is_commutative(i) && lines() > 1;
             let mut x = -ports.iter().map(|(_, width)| width).sum::<f64>() / 2.0;
@@ -147,7 +147,7 @@ impl<'s> Plan<'s> {
         self.incoming[item].iter().filter_map(move |&l| match self.wires[l] {
             Wire::TagBelow => Some((l, self.tag_width(l) + 3.0)),
             Wire::Rise => Some((l, narrow)),
-            Wire::Across { .. } => {
+            Wire::Across { .. } | Wire::Loop { .. } => {
                 from_afar += 1;
                 (from_afar == 1).then_some((l, PORT))
             }
@@ -167,13 +167,13 @@ impl<'s> Plan<'s> {
     }
 
     fn has_line_above(&self, item: usize) -> bool {
-        self.outgoing[item].iter().any(|&l| matches!(self.wires[l], Wire::Rise | Wire::Across { .. }))
+        self.outgoing[item].iter().any(|&l| self.wires[l] == Wire::Rise || self.wires[l].is_across())
     }
 
     /// Nodes with lines to other steps stand on the side where those steps are.
     fn pull(&mut self) {
         for (link, wire) in self.scene.links.iter().zip(&self.wires) {
-            let Wire::Across { right } = *wire else { continue };
+            let (Wire::Across { right } | Wire::Loop { right }) = *wire else { continue };
             let toward = if right { 2.0 } else { -2.0 };
             let ends = [(link.from, link.to, toward), (link.to, link.from, -toward)];
             for (end, other, pull) in ends {
@@ -198,12 +198,11 @@ fn size(item: &Item) -> [f64; 2] {
 
 /// The four sheets with their cells, and where each item stands.
 fn sheets(scene: &Scene) -> (Vec<Sheet>, Vec<Option<Seat>>) {
-    let kin = kin::kin(scene.graph, &scene.columns);
     let mut sheets: Vec<Sheet> = (0..4).map(|_| Sheet::default()).collect();
     let mut cells: HashMap<(usize, u32), usize> = HashMap::new();
     let seat = |item: &Item| {
         let sheet = wire::sheet_of(item)?;
-        let cell = *cells.entry((sheet, kin[item.node])).or_insert_with(|| sheets[sheet].add(item.band));
+        let cell = *cells.entry((sheet, item.kin)).or_insert_with(|| sheets[sheet].add(item.band));
         Some(Seat { sheet, cell })
     };
     let seats = scene.items.iter().map(seat).collect();

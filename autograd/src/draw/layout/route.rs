@@ -5,6 +5,7 @@ use super::Frame;
 use super::plan::{Plan, Seat};
 use super::rows::{LANE, Rows};
 use super::wire::Wire;
+use crate::draw::cut::Part;
 use crate::draw::scene::Column;
 use std::collections::{BTreeMap, HashMap};
 
@@ -47,6 +48,8 @@ pub(super) struct Across {
     doors: Doors,
     /// The lane of each net in its gutter.
     lanes: HashMap<Net, usize>,
+    /// The nets that lead from a step to itself, of the forward and of the backward part, from the inside.
+    loops: [Vec<Net>; 2],
 }
 
 /// Which nets share a side of a box, and which lanes a channel has.
@@ -78,6 +81,11 @@ impl Doors {
     }
 }
 
+/// 0 for a line of the forward part, 1 for one of the backward part.
+fn part(plan: &Plan, link: usize) -> usize {
+    usize::from(plan.scene.items[plan.scene.links[link].to].part == Part::Backward)
+}
+
 /// The sheet and cell of an item, or what stands for them.
 fn source(plan: &Plan, item: usize) -> (usize, usize) {
     plan.seats[item].map_or((plan.sheets.len(), item), |seat| (seat.sheet, seat.cell))
@@ -86,12 +94,31 @@ fn source(plan: &Plan, item: usize) -> (usize, usize) {
 impl Across {
     pub fn new(plan: &Plan) -> Self {
         let (mut routes, mut doors) = (BTreeMap::new(), Doors::default());
+        let mut loops = [Vec::new(), Vec::new()];
         for (l, wire) in plan.wires.iter().enumerate() {
-            if let Wire::Across { right } = *wire {
-                routes.insert(l, route(plan, &mut doors, l, right));
+            if let Wire::Across { right } | Wire::Loop { right } = *wire {
+                let route = route(plan, &mut doors, l, right);
+                let nets = &mut loops[part(plan, l)];
+                if matches!(wire, Wire::Loop { .. }) && !nets.contains(&route.net) {
+                    nets.push(route.net);
+                }
+                routes.insert(l, route);
             }
         }
-        Self { routes, doors, lanes: HashMap::new() }
+        Self { routes, doors, lanes: HashMap::new(), loops }
+    }
+
+    /// How many lanes lead around a part.
+    pub fn loops(&self, part: Part) -> usize {
+        self.loops[usize::from(part == Part::Backward)].len()
+    }
+
+    /// The height of the lane around its part that a line takes, given where the lanes around the parts begin.
+    fn over(&self, plan: &Plan, link: usize, net: Net, edges: [f64; 2]) -> Option<f64> {
+        let part = part(plan, link);
+        let lane = self.loops[part].iter().position(|&n| n == net)? as f64 * LANE;
+        matches!(plan.wires[link], Wire::Loop { .. })
+            .then(|| if part == 0 { edges[0] - lane } else { edges[1] + lane })
     }
 
     /// How many lanes the channel below a level has.
@@ -101,12 +128,13 @@ impl Across {
 
     /// Gives each net its lane; nets that are at different heights may share one. `frames` need their heights
     /// only.
-    pub fn assign(&mut self, plan: &Plan, frames: &[Frame], floors: &[f64]) {
+    pub fn assign(&mut self, plan: &Plan, frames: &[Frame], floors: &[f64], edges: [f64; 2]) {
         let mut reach: BTreeMap<Net, [f64; 2]> = BTreeMap::new();
         for (&l, route) in &self.routes {
             let ends = self.heights(plan, l, route, frames, floors);
             let [top, bottom] = reach.entry(route.net).or_insert([f64::INFINITY, f64::NEG_INFINITY]);
-            ends.iter().for_each(|&y| (*top, *bottom) = (top.min(y), bottom.max(y)));
+            let ends = ends.into_iter().chain(self.over(plan, l, route.net, edges));
+            ends.for_each(|y| (*top, *bottom) = (top.min(y), bottom.max(y)));
         }
         let mut nets: Vec<(Net, [f64; 2])> = reach.into_iter().collect();
         nets.sort_by(|(_, a), (_, b)| a[0].total_cmp(&b[0]));
@@ -152,24 +180,57 @@ impl Across {
         left: f64,
         port: f64,
     ) -> Vec<[f64; 2]> {
+        self.halves(plan, link, frames, floors, [left; 2], port).concat()
+    }
+
+    /// The points of a line that leads from a step to itself. `left` are the left edges of the gutters in which it
+    /// leaves and arrives, `edges` where the lanes around the parts begin.
+    pub fn around(
+        &self,
+        plan: &Plan,
+        link: usize,
+        frames: &[Frame],
+        floors: &[f64],
+        (left, edges): ([f64; 2], [f64; 2]),
+        port: f64,
+    ) -> Vec<[f64; 2]> {
+        let [mut there, back] = self.halves(plan, link, frames, floors, left, port);
+        let over = self.routes.get(&link).and_then(|route| self.over(plan, link, route.net, edges));
+        if let (Some(over), Some(&[out, _]), Some(&[home, _])) = (over, there.last(), back.first()) {
+            there.extend([[out, over], [home, over]]);
+        }
+        there.extend(back);
+        there
+    }
+
+    /// The points of a line up to its lane, and from its lane on. `left` are the left edges of the two gutters.
+    fn halves(
+        &self,
+        plan: &Plan,
+        link: usize,
+        frames: &[Frame],
+        floors: &[f64],
+        left: [f64; 2],
+        port: f64,
+    ) -> [Vec<[f64; 2]>; 2] {
         let Some(route) = self.routes.get(&link) else {
-            return Vec::new();
+            return [Vec::new(), Vec::new()];
         };
         let [leave, arrive] = self.heights(plan, link, route, frames, floors);
-        let lane = left + 12.0 + self.lanes.get(&route.net).copied().unwrap_or(0) as f64 * LANE + LANE / 2.0;
+        let lane = 12.0 + self.lanes.get(&route.net).copied().unwrap_or(0) as f64 * LANE + LANE / 2.0;
         let (from, to) = (&frames[plan.scene.links[link].from], &frames[plan.scene.links[link].to]);
         let side = |f: &Frame, right: bool| if right { f.right() } else { f.x };
-        let mut points = Vec::new();
-        match route.exit {
-            Door::Side(_) => points.push([side(from, route.net.right), leave]),
-            Door::Channel(..) => points.extend([[from.middle()[0], from.y], [from.middle()[0], leave]]),
-        }
-        points.extend([[lane, leave], [lane, arrive]]);
+        let mut there = match route.exit {
+            Door::Side(_) => vec![[side(from, route.net.right), leave]],
+            Door::Channel(..) => vec![[from.middle()[0], from.y], [from.middle()[0], leave]],
+        };
+        there.push([left[0] + lane, leave]);
+        let mut back = vec![[left[1] + lane, arrive]];
         match route.entry {
-            Door::Side(_) => points.push([side(to, !route.net.right), arrive]),
-            Door::Channel(..) => points.extend([[port, arrive], [port, to.bottom()]]),
+            Door::Side(_) => back.push([side(to, !route.net.right), arrive]),
+            Door::Channel(..) => back.extend([[port, arrive], [port, to.bottom()]]),
         }
-        points
+        [there, back]
     }
 
     /// Whether the line reaches its user from below.

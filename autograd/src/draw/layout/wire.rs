@@ -2,8 +2,9 @@
 
 use super::plan::Seat;
 use super::sheet::Sheet;
+use crate::draw::cut::Part;
 use crate::draw::label::Class;
-use crate::draw::scene::{Column, Item, Link, Part, Scene};
+use crate::draw::scene::{Column, Item, Link, Scene};
 
 /// How an operand is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,6 +13,8 @@ pub(super) enum Wire {
     Rise,
     /// A line to another column, to the right or to the left.
     Across { right: bool },
+    /// A line from a step that stands for others to itself: to the next of those steps, or to the one before.
+    Loop { right: bool },
     /// An arc on the left of the side column.
     Arc,
     /// A tag at the user with the name of the operand.
@@ -20,14 +23,25 @@ pub(super) enum Wire {
     TagAbove,
 }
 
+impl Wire {
+    /// Whether it comes from another step, in a gutter.
+    pub fn is_across(self) -> bool {
+        matches!(self, Self::Across { .. } | Self::Loop { .. })
+    }
+}
+
 /// How all operands are shown. The levels of the sheets must be known.
 pub(super) fn wires(scene: &Scene, seats: &[Option<Seat>], sheets: &[Sheet]) -> Vec<Wire> {
     let first_only = first_only(scene);
     let wire = |link: &Link| {
         let (a, b) = (&scene.items[link.from], &scene.items[link.to]);
-        if a.part != b.part {
+        if a.part != b.part || a.outside {
             return Wire::TagBelow;
         }
+        if link.is_loop(&scene.items) {
+            return if link.lag.abs() == 1 { Wire::Loop { right: link.lag > 0 } } else { Wire::TagBelow };
+        }
+        let own = link.operand == a.node && link.user == b.node;
         match (a.column, b.column) {
             (Column::Side, Column::Side) => Wire::Arc,
             (Column::Side, Column::Step(0)) if first_only[link.from] => Wire::Across { right: true },
@@ -36,6 +50,8 @@ pub(super) fn wires(scene: &Scene, seats: &[Option<Seat>], sheets: &[Sheet]) -> 
             (_, Column::Side) => Wire::TagAbove,
             (Column::Step(_), Column::End) => Wire::Across { right: true },
             (Column::End, Column::Step(_)) => Wire::Across { right: false },
+            // What stands for other steps may read from farther than it stands.
+            (Column::Step(i), Column::Step(j)) if i != j && !own && link.lag.abs() != 1 => Wire::TagBelow,
             (Column::Step(i), Column::Step(j)) if i != j => match j.checked_sub(i) {
                 Some(1) => Wire::Across { right: true },
                 None if i - j == 1 => Wire::Across { right: false },
@@ -69,6 +85,7 @@ fn first_only(scene: &Scene) -> Vec<bool> {
 pub(super) fn sheet_of(item: &Item) -> Option<usize> {
     let part = usize::from(item.part == Part::Backward);
     match item.column {
+        _ if item.outside => None,
         Column::Side => None,
         Column::Step(_) => Some(2 * part),
         Column::End => Some(2 * part + 1),

@@ -1,18 +1,21 @@
 //! The marks of a picture: boxes, tags and lines.
 
-use super::escape::{Escaped, Tooltip};
 use super::{BACKWARD, FORWARD};
+use crate::diff::Change;
+use crate::draw::cut::Part;
 use crate::draw::label::Class;
 use crate::draw::layout::{Bend, Frame, Line, SIGN, SMALL, TITLE, Tag};
-use crate::draw::scene::{Item, Link, Part, Scene};
+use crate::draw::scene::{Item, Link, Scene};
+use crate::draw::xml::{Escaped, Tooltip};
 use crate::graph::Graph;
 use std::fmt::{self, Write};
 
 pub(super) fn node(to: &mut String, graph: &Graph, item: &Item, frame: &Frame) -> fmt::Result {
-    let paint = item.class.paint();
+    let paint = item.paint();
     let Frame { x, y, width, height } = frame;
     let [cx, cy] = frame.middle();
-    let dash = if item.class == Class::Cut { r#" stroke-dasharray="3 2.5""# } else { "" };
+    let dashed = item.class == Class::Cut || item.change == Some(Change::Removed);
+    let dash = if dashed { r#" stroke-dasharray="3 2.5""# } else { "" };
     let round = if item.subtitle.is_some() { 6.0 } else { height / 2.0 };
     writeln!(
         to,
@@ -65,7 +68,7 @@ pub(super) fn node(to: &mut String, graph: &Graph, item: &Item, frame: &Frame) -
 pub(super) fn tag(to: &mut String, scene: &Scene, tag: &Tag) -> fmt::Result {
     let link = &scene.links[tag.link];
     let named = &scene.items[if tag.above { link.to } else { link.from }];
-    let paint = named.class.paint();
+    let paint = named.paint();
     let Frame { x, y, width, height } = tag.frame;
     let [cx, cy] = tag.frame.middle();
     let cy = baseline(cy, SMALL);
@@ -83,12 +86,16 @@ pub(super) fn tag(to: &mut String, scene: &Scene, tag: &Tag) -> fmt::Result {
 
 pub(super) fn edge(to: &mut String, scene: &Scene, line: &Line) -> fmt::Result {
     let link = &scene.links[line.link];
-    let (kind, colour) = match scene.items[link.to].part {
-        Part::Forward => ("forward", FORWARD),
-        Part::Backward => ("backward", BACKWARD),
+    let user = &scene.items[link.to];
+    let (kind, colour) = match (user.change, user.part) {
+        (Some(_), _) => (link.change.word(), link.change.paint().edge),
+        (None, Part::Forward) => ("forward", FORWARD),
+        (None, Part::Backward) => ("backward", BACKWARD),
     };
+    let kind = kind.replace(' ', "-");
     write!(to, r#"<path class="edge" {}"#, Ends(scene, link))?;
-    write!(to, r#" stroke="{colour}" marker-end="url(#{kind})" d=""#)?;
+    let dash = if link.change == Change::Removed { r#" stroke-dasharray="5 3""# } else { "" };
+    write!(to, r#" stroke="{colour}"{dash} marker-end="url(#{kind})" d=""#)?;
     path(to, line)?;
     to.write_str("\"/>\n")
 }

@@ -4,14 +4,15 @@
 //! `<path class="edge">` or a `<g class="tag">`, with `data-from`, `data-to` and `data-port`. Numbers of nodes
 //! are those of the text dump.
 
-mod escape;
 mod marks;
 
 use super::Options;
 use super::label::Class;
 use super::layout::{Frame, Layout, text};
+use super::paint::Paint;
 use super::scene::Scene;
-use escape::Escaped;
+use super::xml::Escaped;
+use crate::diff::Change;
 use marks::{baseline, edge, node, tag};
 use std::fmt::{self, Write};
 
@@ -29,7 +30,7 @@ pub(super) fn write(scene: &Scene, layout: &Layout, options: &Options) -> String
 
 fn draw(to: &mut String, scene: &Scene, layout: &Layout, options: &Options) -> fmt::Result {
     let legend = legend_entries(scene);
-    let legend_width = legend.iter().map(|e| entry_width(e.word())).sum::<f64>() + 32.0;
+    let legend_width = legend.iter().map(|e| entry_width(e.word)).sum::<f64>() + 32.0;
     let title_width = options.title.as_ref().map_or(0.0, |t| text::width(t, 16.0) + 32.0);
     let width = layout.width.max(legend_width).max(title_width).max(120.0);
     let height = layout.height + LEGEND;
@@ -39,7 +40,7 @@ fn draw(to: &mut String, scene: &Scene, layout: &Layout, options: &Options) -> f
     )?;
     let name = options.title.as_deref().unwrap_or("computation graph");
     writeln!(to, "<title>{}</title>\n<style>{STYLE}</style>", Escaped(name))?;
-    markers(to)?;
+    markers(to, scene)?;
     writeln!(to, r##"<rect width="100%" height="100%" fill="#ffffff"/>"##)?;
     ground(to, scene, layout, width, options)?;
     for line in &layout.lines {
@@ -53,16 +54,16 @@ fn draw(to: &mut String, scene: &Scene, layout: &Layout, options: &Options) -> f
             Escaped(name)
         )?;
     }
-    for (item, frame) in scene.items.iter().zip(&layout.frames) {
+    for (item, frame) in scene.items.iter().zip(&layout.frames).filter(|(item, _)| !item.outside) {
         node(to, scene.graph, item, frame)?;
     }
     for t in &layout.tags {
         tag(to, scene, t)?;
     }
     let mut x = 16.0;
-    for class in legend {
-        swatch(to, class, x, layout.height + LEGEND / 2.0)?;
-        x += entry_width(class.word());
+    for entry in legend {
+        swatch(to, &entry, x, layout.height + LEGEND / 2.0)?;
+        x += entry_width(entry.word);
     }
     to.write_str("</svg>\n")
 }
@@ -73,9 +74,13 @@ const BACKWARD: &str = "#bf7c45";
 /// The ground of a layer.
 const BAND: &str = "#f5f6f8";
 
-fn markers(to: &mut String) -> fmt::Result {
+fn markers(to: &mut String, scene: &Scene) -> fmt::Result {
     to.write_str("<defs>")?;
-    for (name, colour) in [("forward", FORWARD), ("backward", BACKWARD)] {
+    let mut kinds = vec![("forward".to_string(), FORWARD), ("backward".to_string(), BACKWARD)];
+    if scene.items.iter().any(|item| item.change.is_some()) {
+        kinds = CHANGES.map(|change| (change.word().replace(' ', "-"), change.paint().edge)).into();
+    }
+    for (name, colour) in kinds {
         write!(
             to,
             r#"<marker id="{name}" viewBox="0 0 8 8" refX="7.2" refY="4" markerWidth="6" markerHeight="6" orient="auto"><path d="M0,0.8L8,4L0,7.2z" fill="{colour}"/></marker>"#
@@ -100,11 +105,20 @@ fn ground(to: &mut String, scene: &Scene, layout: &Layout, width: f64, options: 
             r#"<rect class="band" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="8" fill="{BAND}"/>"#
         )?;
     }
-    for (step, x) in scene.steps.iter().zip(&layout.columns) {
-        let x = x + layout.column_width / 2.0;
+    for Frame { x, y, width, height } in &layout.rolls {
         writeln!(
             to,
-            r##"<text x="{x:.1}" y="43" font-size="13" font-weight="600" fill="#4a5563">t = {step}</text>"##
+            r##"<rect class="roll" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="10" fill="none" stroke="#8a94a0" stroke-width="1.2" stroke-dasharray="2 4"/>"##
+        )?;
+    }
+    for (step, x) in scene.steps.iter().zip(&layout.columns) {
+        let x = x + layout.column_width / 2.0;
+        let times =
+            if step.group.is_empty() { String::new() } else { format!("\u{2003}×{}", step.group.len()) };
+        writeln!(
+            to,
+            r##"<text x="{x:.1}" y="43" font-size="13" font-weight="600" fill="#4a5563">{}{times}</text>"##,
+            step.label()
         )?;
     }
     if let Some(y) = layout.divider {
@@ -123,34 +137,58 @@ fn ground(to: &mut String, scene: &Scene, layout: &Layout, width: f64, options: 
     Ok(())
 }
 
-/// The classes that occur, parameters and their gradients once.
-fn legend_entries(scene: &Scene) -> Vec<Class> {
-    let mut classes: Vec<Class> = Vec::new();
-    for item in &scene.items {
-        if !classes.iter().any(|c| c.word() == item.class.word()) {
-            classes.push(item.class);
+/// What may have become of a node, as the legend lists it.
+const CHANGES: [Change; 4] = [Change::Removed, Change::Added, Change::Changed, Change::Same];
+
+/// An entry of the legend.
+struct Entry {
+    word: &'static str,
+    paint: Paint,
+    dashed: bool,
+    round: u32,
+}
+
+/// The classes that occur, parameters and their gradients once; or what became of nodes, where two graphs are compared.
+fn legend_entries(scene: &Scene) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for item in scene.items.iter().filter(|item| !item.outside) {
+        let class = item.class;
+        let small = matches!(class, Class::Interior | Class::Backward | Class::Cut | Class::Mask);
+        let entry = match item.change {
+            Some(change) => Entry {
+                word: change.word(),
+                paint: change.paint(),
+                dashed: change == Change::Removed,
+                round: 3,
+            },
+            None => Entry {
+                word: class.word(),
+                paint: class.paint(),
+                dashed: class == Class::Cut,
+                round: if small { 6 } else { 3 },
+            },
+        };
+        if !entries.iter().any(|e| e.word == entry.word) {
+            entries.push(entry);
         }
     }
-    classes
+    entries
 }
 
 fn entry_width(word: &str) -> f64 {
     text::width(word, 10.0) + 38.0
 }
 
-fn swatch(to: &mut String, class: Class, x: f64, y: f64) -> fmt::Result {
-    let paint = class.paint();
-    let dash = if class == Class::Cut { r#" stroke-dasharray="3 2.5""# } else { "" };
-    let round =
-        if matches!(class, Class::Interior | Class::Backward | Class::Cut | Class::Mask) { 6 } else { 3 };
+fn swatch(to: &mut String, entry: &Entry, x: f64, y: f64) -> fmt::Result {
+    let Entry { word, paint, dashed, round } = entry;
+    let dash = if *dashed { r#" stroke-dasharray="3 2.5""# } else { "" };
     writeln!(
         to,
-        r##"<rect class="legend" x="{x:.1}" y="{:.1}" width="18" height="12" rx="{round}" fill="{}" stroke="{}" stroke-width="1.3"{dash}/><text x="{:.1}" y="{:.1}" font-size="10" fill="#444" style="text-anchor:start">{}</text>"##,
+        r##"<rect class="legend" x="{x:.1}" y="{:.1}" width="18" height="12" rx="{round}" fill="{}" stroke="{}" stroke-width="1.3"{dash}/><text x="{:.1}" y="{:.1}" font-size="10" fill="#444" style="text-anchor:start">{word}</text>"##,
         y - 6.0,
         paint.fill,
         paint.edge,
         x + 23.0,
-        baseline(y, 10.0),
-        class.word()
+        baseline(y, 10.0)
     )
 }

@@ -1,0 +1,94 @@
+//! `rnn graph` with cuts, values and advice, and `rnn diff`.
+
+mod program;
+
+use program::Folder;
+use serde_json::Value;
+
+#[test]
+fn two_hundred_steps_are_readable_when_rolled() {
+    let folder = Folder::new();
+    let rolled = folder.good("graph --cell gru --steps 200 --rolled --format svg");
+    let width = |svg: &str| -> usize { svg.split('"').nth(3).unwrap().parse().unwrap() };
+    assert!(width(&rolled.out) < 5000 && rolled.out.contains("×198") && rolled.err.is_empty(), "{}", rolled.err);
+    let unrolled = folder.good("graph --cell gru --steps 200 --format svg");
+    assert!(unrolled.err.contains("--rolled"), "{}", unrolled.err);
+    assert!(folder.good("graph --cell lstm --steps 20 --format mermaid").err.contains("500 edges"));
+}
+
+#[test]
+fn cuts_are_named_by_nodes() {
+    let folder = Folder::new();
+    let way = folder.good("graph --steps 4 --from l0/h[1] --to l0/h[3]").out;
+    assert!(way.contains("// l0/h[2]") && !way.contains("h[4]") && !way.contains("parameter"));
+    let around = folder.good("graph --steps 4 --only forward --around l0/h[2] --depth 1").out;
+    assert!(around.contains("tanh") && !around.contains('∂') && !around.contains("l0/h[1]\n"));
+    folder.bad("graph --around l0/hh[2]", 1, &["no node is called `l0/hh[2]`", "`l0/h[2]`"]);
+    folder.bad("graph --from l0/h[3] --to l0/h[1]", 1, &["no path leads from `l0/h[3]` to `l0/h[1]`", "but one leads"]);
+    folder.bad("graph --from l0/h[1]", 2, &["--to"]);
+    folder.bad("graph --depth 3", 2, &["--around"]);
+}
+
+/// The value of a loss is a mean of negative logarithms, and the adjoint of the loss is 1.
+#[test]
+fn values_come_with_json_alone() {
+    let folder = Folder::new();
+    let dump = |flags: &str| -> Value {
+        serde_json::from_str(&folder.good(&format!("graph --steps 2 --format json --values {flags}")).out).unwrap()
+    };
+    let value = |dump: &Value, name: &str| -> f64 {
+        let nodes = dump["nodes"].as_array().unwrap();
+        nodes.iter().find(|node| node["name"] == name).unwrap()["value"].as_f64().unwrap()
+    };
+    let one = dump("");
+    assert!(value(&one, "loss") > 0.0 && value(&one, "∂loss").to_bits() == 1f64.to_bits());
+    let parts = value(&one, "L[1]") + value(&one, "L[2]");
+    assert!((value(&one, "loss") - parts).abs() < 1e-15);
+    assert!((value(&dump("--seed 1"), "loss") - value(&one, "loss")).abs() > 1e-9);
+    assert!((value(&dump("--passes"), "loss") - value(&one, "loss")).abs() < 1e-12);
+    folder.bad("graph --values", 1, &["--values is for JSON", "--format json"]);
+    folder.bad("graph --seed 2", 2, &["--values"]);
+}
+
+#[test]
+fn a_picture_in_pixels_is_a_png() {
+    let folder = Folder::new();
+    folder.good("graph --steps 2 -o net.png");
+    let bytes = std::fs::read(folder.path("net.png")).unwrap();
+    assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n") && bytes.len() > 10_000);
+}
+
+/// A comparison that finds a difference: what it prints.
+fn differs(folder: &Folder, arguments: &str) -> String {
+    let run = folder.run(&format!("diff {arguments}"));
+    assert_eq!((run.code, run.err.as_str()), (Some(1), ""), "{arguments}");
+    run.out
+}
+
+#[test]
+fn diff_ends_with_what_it_found() {
+    let folder = Folder::new();
+    assert!(folder.good("diff lstm lstm").out.contains("0 nodes removed, 0 added, 0 changed"));
+    let said = differs(&folder, "lstm gru");
+    assert!(said.starts_with("--- lstm, 3 steps\n+++ gru, 3 steps\n"), "{said}");
+    assert!(said.contains("\n- l0/f[1..3] = ") && said.contains("\n+ l0/z[1..3] = "), "{said}");
+    folder.bad("diff lstm lstn", 2, &["did you mean `lstm`?"]);
+    folder.bad("diff lstm nowhere.json", 2, &["nowhere.json"]);
+    folder.bad("diff lstm", 2, &["B"]);
+    folder.bad("diff --pass join lstm", 2, &["no pass is called `join`", "join-left"]);
+}
+
+#[test]
+fn diff_compares_dumps_flags_and_passes() {
+    let folder = Folder::new();
+    folder.good("graph --cell gru -o a.json");
+    folder.good("graph --cell gru --tbptt 2 -o b.json");
+    folder.good("diff a.json a.json");
+    // Backward too: the dump has it.
+    let said = differs(&folder, "a.json b.json");
+    assert!(said.contains("stop_gradient(h[t−1])") || said.contains("✂"), "{said}");
+    folder.good("diff --backward gru a.json");
+    differs(&folder, "--pass join-left lstm");
+    differs(&folder, "elman gru -o diff.svg");
+    assert!(std::fs::read_to_string(folder.path("diff.svg")).unwrap().contains(">added<"));
+}
