@@ -1,7 +1,9 @@
 //! Each op as a person writes it.
 
 use super::read::{Reader, number};
-use super::simplify::{divided, hadamard, negative, product, scaled, sum, transposed};
+use super::simplify::{
+    divided, hadamard, linear, negative, numbers, product, scaled, shared, sum, transposed,
+};
 use super::{Math, Sign, Symbol};
 use crate::graph::{Graph, Role};
 use crate::ops::{Axes, Leaf, MatMul, Op, ReduceMean, ReduceSum, Relation, Slice};
@@ -53,9 +55,11 @@ impl Reader<'_> {
             Op::StopGradient(_) => Math::Call("stop".into(), vec![of(0)]),
             Op::Add(_) => sum((0..x.len()).map(of).collect()),
             Op::Sub(_) => sum(vec![of(0), Math::Negative(of(1).into())]),
+            Op::Mul(_) if self.extent(x[0]) == [1, 1] && self.extent(x[1]) == [1, 1] => numbers(of(0), of(1)),
             Op::Mul(_) if self.extent(x[0]) == [1, 1] => scaled(of(0), of(1)),
             Op::Mul(_) if self.extent(x[1]) == [1, 1] => scaled(of(1), of(0)),
             Op::Mul(_) => hadamard(of(0), of(1)),
+            Op::Div(_) if self.extent(x[1]) == [1, 1] => shared(of(0), of(1)),
             Op::Div(_) => divided(of(0), of(1)),
             Op::Modulo(_) => Math::Infix(Sign::Modulo, of(0).into(), of(1).into()),
             Op::Compare(compare) => self.relation(compare.0, &x, i),
@@ -129,7 +133,7 @@ impl Reader<'_> {
         let passes = match &self.graph.at(i).op {
             Op::ReduceSum(ReduceSum(axes)) | Op::ReduceMean(ReduceMean(axes)) => {
                 let x = self.graph.operands_at(i).next().unwrap_or(i);
-                axes.iter().all(|axis| self.graph.at(x).ty.shape[axis] == 1)
+                axes.iter().all(|axis| self.graph.at(x).ty.shape[axis] == 1) && self.dims(x) == self.dims(i)
             }
             Op::Reshape(_) => self.graph.operands_at(i).all(|x| self.dims(x) == self.dims(i)),
             op => is_elementwise(op),
@@ -171,17 +175,37 @@ impl Reader<'_> {
         }
         let (upright, level): (Vec<usize>, Vec<usize>) =
             axes.iter().filter(|&axis| shape[axis] != 1).partition(|&axis| self.is_upright(x, axis));
+        let gone = |axis: usize| axes.iter().any(|other| other == axis);
+        let upright_gone = (0..shape.len()).any(|axis| gone(axis) && self.is_upright(x, axis));
+        let level_gone = (0..shape.len()).any(|axis| gone(axis) && !self.is_upright(x, axis));
+        let [r, c] = self.dims(x);
+        let have = [if upright_gone { 1 } else { r }, if level_gone { 1 } else { c }];
+        let turn = have != self.dims(i) && [have[1], have[0]] == self.dims(i);
         if upright.is_empty() && level.is_empty() {
-            return self.read(x);
+            return if turn { transposed(self.wide(x)) } else { self.read(x) };
         }
         let math = self.wide(x);
-        let down = if upright.is_empty() { math } else { Math::Call(name.into(), vec![math]) };
+        let down = if upright.is_empty() { math } else { linear(name, math, &|math| self.is_number(math)) };
         let across = level.iter().fold(down, |math, &axis| {
             let total = product(math, Math::Ones(shape[axis]));
             if name == "mean" { divided(total, Math::Number(shape[axis] as f64)) } else { total }
         });
-        let lies = !upright.is_empty() && level.is_empty() && self.dims(i)[0] > 1;
-        if lies { transposed(across) } else { across }
+        if turn { transposed(across) } else { across }
+    }
+
+    /// Whether a formula is one number, as far as its names and functions say.
+    fn is_number(&self, math: &Math) -> bool {
+        let all = |parts: &[&Math]| parts.iter().all(|part| self.is_number(part));
+        match math {
+            Math::Number(_) => true,
+            Math::Symbol(symbol) => self.is_number_named(symbol, false),
+            Math::Adjoint(of) => matches!(&**of, Math::Symbol(symbol) if self.is_number_named(symbol, true)),
+            Math::Call(function, _) => ["sum", "mean", "dim", "logsumexp"].contains(&function.as_str()),
+            Math::Infix(..) | Math::Fraction(..) | Math::Power(..) | Math::Root(_) | Math::Negative(_) => {
+                all(&math.children())
+            }
+            _ => false,
+        }
     }
 
     fn reshape(&self, x: usize, i: usize) -> Math {
@@ -241,12 +265,16 @@ impl Reader<'_> {
             }
             at = x[2];
         };
-        match (&mut cases[..], &otherwise) {
-            ([(a, condition)], Math::Number(0.0)) => {
+        let zero = |a: &Math| *a == Math::Number(0.0);
+        match &mut cases[..] {
+            [(a, condition)] if zero(&otherwise) => {
                 hadamard(Math::Indicator(condition.clone().into()), a.clone())
             }
-            ([(Math::Number(0.0), condition)], _) => {
-                hadamard(Math::Indicator(opposite(condition.clone()).into()), otherwise)
+            // Zero in every case but the last.
+            cases if cases.iter().all(|(a, _)| zero(a)) => {
+                cases.iter().rev().fold(otherwise, |a, (_, condition)| {
+                    hadamard(Math::Indicator(opposite(condition.clone()).into()), a)
+                })
             }
             _ => Math::Cases(cases, otherwise.into()),
         }

@@ -39,7 +39,7 @@ fn passage(passage: &Passage, form: Form) -> String {
     match form {
         Form::Unicode => {
             let words: String = wrap(&words).into_iter().map(|line| line + "\n").collect();
-            words + &math.lines().map(|line| format!("    {line}\n")).collect::<String>()
+            words + &math.lines().flat_map(|line| ["    ", line, "\n"]).collect::<String>()
         }
         Form::Latex if math.is_empty() => format!("{words}\n\n"),
         Form::Latex => format!("{words}\n\\begin{{equation*}}\n{math}\\end{{equation*}}\n\n"),
