@@ -14,12 +14,23 @@
 //! Where parentheses stand is decided here, once; the notations (`unicode.rs`, `latex.rs`, `mathml.rs`) join pieces that
 //! are written already.
 
+mod evaluate;
 mod latex;
 mod mathml;
+mod ops;
+mod read;
+mod rule;
+mod simplify;
 mod symbol;
+mod tree;
 mod unicode;
 
-pub use symbol::Symbol;
+pub use evaluate::{Values, evaluate};
+pub use read::{Reader, equation};
+pub use rule::rule;
+pub use symbol::{Symbol, Time};
+
+use std::ops::Range;
 
 /// A formula.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +61,14 @@ pub enum Math {
     Stack(Vec<Math>),
     /// Values with their conditions, and the value otherwise.
     Cases(Vec<(Math, Math)>, Box<Math>),
+    /// `[a > 0]`: 1 where it holds, 0 elsewhere (Iverson's bracket).
+    Indicator(Box<Math>),
+    /// `𝟏`, a column of so many ones.
+    Ones(usize),
+    /// `a[b]`: the rows of a that belong to b, with their numbers, if they are known.
+    Part(Box<Math>, Box<Math>, Option<Range<usize>>),
+    /// `Σₜ a`, over all steps.
+    Total(Box<Math>),
 }
 
 /// A sign between two formulas.
@@ -107,16 +126,62 @@ pub enum Form {
 }
 
 impl Form {
-    /// Equations under each other, aligned at their signs; the text ends with a newline.
+    /// Equations under each other, aligned at their signs; the text ends with a newline. Sums that would be longer than 100
+    /// columns of text are broken at their signs.
     pub fn write(self, lines: &[Line]) -> String {
-        let notation: &dyn Notation = match self {
+        let notation = self.notation();
+        let sides = |line: &Line| {
+            let margin = unicode::width(&write(&line.left, &unicode::Unicode, 0)) + 3;
+            (write(&line.left, notation, 0), rows(&line.right, notation, WIDTH.saturating_sub(margin)))
+        };
+        notation.lines(&lines.iter().map(sides).collect::<Vec<_>>())
+    }
+
+    /// A formula within a text: in LaTeX without the dollars, in MathML without the math element.
+    pub fn formula(self, math: &Math) -> String {
+        write(math, self.notation(), 0)
+    }
+
+    fn notation(self) -> &'static dyn Notation {
+        match self {
             Self::Unicode => &unicode::Unicode,
             Self::Latex => &latex::Latex,
             Self::Mathml => &mathml::MathMl,
-        };
-        let side = |math: &Math| write(math, notation, 0);
-        notation.lines(&lines.iter().map(|line| (side(&line.left), side(&line.right))).collect::<Vec<_>>())
+        }
     }
+}
+
+/// The columns of a page.
+const WIDTH: usize = 100;
+
+/// A formula in one row, or a long sum in several, those after the first beginning with a sign.
+fn rows(math: &Math, notation: &dyn Notation, room: usize) -> Vec<String> {
+    if unicode::width(&write(math, &unicode::Unicode, 0)) <= room {
+        return vec![write(math, notation, 0)];
+    }
+    // From the last term to the first.
+    let (mut terms, mut rest) = (Vec::new(), math);
+    while let Math::Infix(sign @ (Sign::Plus | Sign::Minus), a, b) = rest {
+        terms.push((Some(*sign), &**b));
+        rest = a;
+    }
+    terms.push((None, rest));
+    let mut rows: Vec<(usize, String)> = Vec::new();
+    for (sign, term) in terms.into_iter().rev() {
+        let join = |before: String, notation: &dyn Notation| match sign {
+            Some(sign) => notation.infix(sign, before, operand(term, notation, sign.binding() + 1)),
+            None => write(term, notation, 1),
+        };
+        let width = unicode::width(&join(String::new(), &unicode::Unicode));
+        match rows.last_mut() {
+            Some((used, row)) if *used + width <= room => {
+                *used += width;
+                *row = join(std::mem::take(row), notation);
+            }
+            _ => rows.push((width, join(String::new(), notation))),
+        }
+    }
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 impl Math {
@@ -173,13 +238,20 @@ trait Notation {
     fn call(&self, function: &str, arguments: Vec<String>) -> String;
     fn stack(&self, parts: Vec<String>) -> String;
     fn cases(&self, cases: Vec<(String, String)>, otherwise: String) -> String;
-    fn lines(&self, lines: &[(String, String)]) -> String;
+    fn indicator(&self, condition: String) -> String;
+    fn ones(&self) -> String;
+    fn part(&self, whole: String, label: String) -> String;
+    fn total(&self, a: String) -> String;
+    /// Equations under each other: the left side, and the rows of the right one.
+    fn lines(&self, lines: &[(String, Vec<String>)]) -> String;
 }
 
 /// How tightly a formula holds together: as [`Sign::binding`], then signs and bars 3, powers 4, and 5 for what is one piece.
 fn binding(math: &Math, notation: &dyn Notation) -> u8 {
     match math {
         Math::Infix(sign, ..) => sign.binding(),
+        // What stands behind Σ is a product, and the sum goes to its end.
+        Math::Total(_) => 1,
         // A list of cases has no end that could be seen.
         Math::Cases(..) if notation.is_two_dimensional() => 0,
         Math::Fraction(..) if !notation.is_two_dimensional() => 2,
@@ -198,7 +270,8 @@ fn write(math: &Math, notation: &dyn Notation, least: u8) -> String {
     let written = match math {
         Math::Number(number) => notation.number(*number),
         Math::Symbol(symbol) => notation.symbol(symbol),
-        Math::Negative(a) => notation.negative(operand(a, notation, 3)),
+        // −a ⊙ b and −(a ⊙ b) are one.
+        Math::Negative(a) => notation.negative(operand(a, notation, 2)),
         Math::Infix(sign, a, b) => {
             let (left, right) = match sign {
                 Sign::Product => (4, 3),
@@ -226,6 +299,10 @@ fn write(math: &Math, notation: &dyn Notation, least: u8) -> String {
         Math::Cases(cases, otherwise) => {
             notation.cases(cases.iter().map(|(a, c)| (inner(a), inner(c))).collect(), inner(otherwise))
         }
+        Math::Indicator(a) => notation.indicator(inner(a)),
+        Math::Ones(_) => notation.ones(),
+        Math::Part(whole, label, _) => notation.part(tight(whole, 5), inner(label)),
+        Math::Total(a) => notation.total(tight(a, 2)),
     };
     if binding(math, notation) < least { notation.parentheses(written) } else { written }
 }

@@ -7,6 +7,7 @@ mod advice;
 mod cells;
 mod compare;
 mod diff;
+mod explain;
 mod flags;
 mod gradcheck;
 mod graph;
@@ -57,6 +58,7 @@ enum Command {
     Predict(predict::Predict),
     Graph(graph::Args),
     Diff(diff::Args),
+    Explain(explain::Args),
     Profile(profile::Args),
     Gradcheck(gradcheck::Args),
     Compare(compare::Args),
@@ -78,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Predict(predict) => predict.run(),
         Command::Graph(args) => args.run(),
         Command::Diff(args) => args.run(),
+        Command::Explain(args) => args.run(),
         Command::Profile(args) => args.run(),
         Command::Gradcheck(args) => args.run(),
         Command::Compare(args) => args.run(),
