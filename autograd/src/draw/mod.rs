@@ -6,7 +6,8 @@
 //! of. So drawings here are made from origins: the column of a node is its step, its band is its layer, and a
 //! backward node stands below the forward node that it belongs to.
 //!
-//! Three formats, for three readers:
+//! Four formats, for four readers:
+//! - [`html()`] for people who want to look into it: a page that shows values, and walks through the computation.
 //! - [`svg()`] for people: laid out here, with one layout for all steps, complete in one file.
 //! - [`dot()`] for Graphviz: a cluster for each step.
 //! - [`json()`] for programs: node-link data, with nothing left out.
@@ -33,6 +34,7 @@
 //! ```
 
 mod dot;
+mod html;
 mod json;
 mod label;
 mod layout;
@@ -40,8 +42,11 @@ mod paint;
 mod scene;
 mod svg;
 
+use crate::error::Error;
 use crate::graph::Graph;
+pub use html::{Page, SourceLine};
 use scene::Scene;
+use std::sync::Arc;
 
 /// What to draw, and under which title.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +80,31 @@ pub fn dot(graph: &Graph, options: &Options) -> String {
 /// `draw/json.rs`.
 pub fn json(graph: &Graph, options: &Options) -> String {
     json::write(graph, options)
+}
+
+/// The graph as a page to walk through: one HTML file that needs no other, for any browser, for 3 steps or 1,000.
+///
+/// It shows the net rolled up, unrolled and open; its computation forward and backward in order of execution; of each
+/// node the equation, value, adjoint and rule; of each parameter what every step adds to its gradient; and how the
+/// ways from a loss to a state shrink or grow it.
+///
+/// ```
+/// use autograd::{Builder, Point, draw, grad};
+///
+/// let g = Builder::new();
+/// let (x, w) = (g.input("x", [2]), g.parameter("w", [2]));
+/// grad((x * w).sum(), &[w]);
+/// let point = Point::new().with(x, ndarray::arr1(&[1.0, 2.0])).with(w, ndarray::arr1(&[3.0, 4.0]));
+/// let page = draw::Page { point: Some(point), ..draw::Page::default() };
+/// let html = draw::html(&g.graph()?, &draw::Options::default(), &page)?;
+/// assert!(html.starts_with("<!doctype html>"));
+/// # Ok::<(), autograd::Error>(())
+/// ```
+///
+/// # Errors
+/// If the point lacks a value or has one that does not fit.
+pub fn html(graph: &Arc<Graph>, options: &Options, page: &Page) -> Result<String, Error> {
+    html::write(graph, options, page)
 }
 
 /// The graph as a picture: one SVG element that needs no other file.

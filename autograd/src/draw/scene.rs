@@ -104,6 +104,30 @@ impl<'a> Scene<'a> {
         Self { graph, items, links, layers, steps, columns }
     }
 
+    /// The scene with some of its steps alone, by their positions, ascending; they become neighbours.
+    pub fn only(mut self, kept: &[usize]) -> Self {
+        let place = |column: Column| match column {
+            Column::Step(s) => kept.binary_search(&s).ok().map(Column::Step),
+            column => Some(column),
+        };
+        let mut position = vec![usize::MAX; self.items.len()];
+        let mut items = Vec::new();
+        for (i, item) in self.items.into_iter().enumerate() {
+            if let Some(column) = place(item.column) {
+                position[i] = items.len();
+                items.push(Item { column, ..item });
+            }
+        }
+        let stays = |link: &Link| position[link.from] != usize::MAX && position[link.to] != usize::MAX;
+        self.links.retain(stays);
+        for link in &mut self.links {
+            (link.from, link.to) = (position[link.from], position[link.to]);
+        }
+        self.items = items;
+        self.steps = kept.iter().filter_map(|&s| self.steps.get(s).copied()).collect();
+        self
+    }
+
     /// What the band is called: the layer, or nothing between layers.
     pub fn band_name(&self, band: usize) -> Option<&str> {
         (band % 2 == 1).then(|| &*self.layers[band / 2])

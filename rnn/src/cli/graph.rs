@@ -18,8 +18,9 @@ use std::sync::Arc;
 The net has an input x[t], a head and a loss at each step; its derivative is what reverse mode makes of it. Names tell \
 layer, variable and step: l0/h[2] is a state, ∂l0/h[2] its adjoint.
 
-Example: two layers of LSTM over four steps, as a picture
-  rnn graph --cell lstm --layers 2 --steps 4 -o lstm.svg")]
+Examples:
+  rnn graph --cell lstm --layers 2 --steps 4 -o lstm.svg   # two layers of LSTM over four steps, as a picture
+  rnn graph --cell lstm --steps 5 -o lstm.html             # a page to walk through, with values")]
 pub struct Args {
     #[command(flatten)]
     net: Small,
@@ -29,8 +30,11 @@ pub struct Args {
     /// After the compiler's passes: what each did, if it is text, and the graph that is left
     #[arg(long, help_heading = "Net")]
     passes: bool,
-    /// One node a line, a file for Graphviz, node-link data for programs, or a picture. If not given, what the end of
-    /// --output says (.txt, .dot, .json, .svg); text without it
+    /// Weights, inputs and targets of a page's values are functions of this number
+    #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Net")]
+    seed: u64,
+    /// One node a line, a file for Graphviz, node-link data for programs, a picture, or a page to walk through. If not
+    /// given, what the end of --output says (.txt, .dot, .json, .svg, .html); text without it
     #[arg(long, value_enum, help_heading = "Output")]
     format: Option<Format>,
     /// Where to write it; standard output if not given
@@ -38,12 +42,13 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     Text,
     Dot,
     Json,
     Svg,
+    Html,
 }
 
 impl Format {
@@ -55,9 +60,10 @@ impl Format {
             "dot" | "gv" => Ok(Self::Dot),
             "json" => Ok(Self::Json),
             "svg" => Ok(Self::Svg),
+            "html" | "htm" => Ok(Self::Html),
             other => Err(format!(
-                "{}: no format is called `{other}`; let the name end in .txt, .dot, .json or .svg, or give \
-                 --format text, dot, json or svg",
+                "{}: no format is called `{other}`; let the name end in .txt, .dot, .json, .svg or .html, or \
+                 give --format text, dot, json, svg or html",
                 path.display()
             )),
         }
@@ -74,6 +80,12 @@ impl Args {
         };
         let net = Specimen::try_from(self.net)?;
         let network = net.network(!self.forward)?;
+        // The compiler's nodes are others, and have no values here.
+        let page = if self.passes || format != Format::Html {
+            draw::Page::default()
+        } else {
+            net.page(&network, self.seed)?
+        };
         let (graph, reports) = if self.passes { optimised(&network)? } else { (network.graph, Vec::new()) };
         let options = draw::Options { backward: !self.forward, title: Some(describe(&net)) };
         let mut text = match format {
@@ -81,6 +93,7 @@ impl Args {
             Format::Dot => draw::dot(&graph, &options),
             Format::Json => draw::json(&graph, &options),
             Format::Svg => draw::svg(&graph, &options),
+            Format::Html => draw::html(&graph, &options, &page)?,
         };
         if !text.ends_with('\n') {
             text.push('\n');

@@ -13,6 +13,7 @@
 mod fade;
 mod learns;
 mod sentence;
+mod page;
 mod specimen;
 mod workload;
 

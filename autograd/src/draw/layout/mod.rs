@@ -21,6 +21,8 @@ mod spread;
 pub(super) mod text;
 mod wire;
 
+pub(super) use kin::kin;
+
 use super::scene::{Part, Scene};
 use plan::Plan;
 use rows::Rows;
