@@ -293,7 +293,7 @@ impl Builder {
     }
 
     #[track_caller]
-    fn leaf(&self, leaf: Leaf, ty: Type) -> Expr<'_> {
+    pub(crate) fn leaf(&self, leaf: Leaf, ty: Type) -> Expr<'_> {
         let place = Place::caller();
         if ty.shape.checked_count().is_none() {
             return self.refuse(format!("{} {} {ty} has too many elements", leaf.word(), leaf.attributes()));

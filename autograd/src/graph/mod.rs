@@ -193,6 +193,11 @@ impl Graph {
         Ok(self.adjoints.get(&(sweep, of)).map(|&i| self.id(i as usize)))
     }
 
+    /// All adjoints, in no order: the sweep, the position of the forward node, and the position of its adjoint.
+    pub(crate) fn adjoints(&self) -> impl Iterator<Item = ((u32, usize), usize)> + '_ {
+        self.adjoints.iter().map(|(&(sweep, of), &adjoint)| ((sweep, of as usize), adjoint as usize))
+    }
+
     /// The graph as canonical text: one node a line, in single static assignment. The same construction gives
     /// the same text on every machine.
     pub fn text(&self) -> String {

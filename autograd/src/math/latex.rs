@@ -1,7 +1,7 @@
 //! Formulas as LaTeX: an `aligned` block, for amsmath, KaTeX or MathJax.
 
 use super::symbol::GREEK;
-use super::{Notation, Sign, Symbol};
+use super::{Notation, Sign, Symbol, Time};
 
 pub(super) struct Latex;
 
@@ -76,7 +76,7 @@ impl Notation for Latex {
         let function = match function {
             "sigmoid" => r"\sigma".into(),
             "tanh" | "exp" | "log" | "sin" | "cos" | "min" | "max" => format!(r"\{function}"),
-            other => format!(r"\operatorname{{{}}}", other.replace('_', r"\_")),
+            other => format!(r"\operatorname{{{}}}", other.chars().map(literal).collect::<String>()),
         };
         format!(r"{function}\left({}\right)", arguments.join(", "))
     }
@@ -91,6 +91,22 @@ impl Notation for Latex {
             r"\begin{{cases}} {}{otherwise} & \text{{otherwise}} \end{{cases}}",
             cases.collect::<String>()
         )
+    }
+
+    fn indicator(&self, condition: String) -> String {
+        format!(r"\left[{condition}\right]")
+    }
+
+    fn ones(&self) -> String {
+        r"\mathbf{1}".into()
+    }
+
+    fn part(&self, whole: String, label: String) -> String {
+        format!(r"{whole}\left[{label}\right]")
+    }
+
+    fn total(&self, a: String) -> String {
+        format!(r"\sum_{{t}} {a}")
     }
 
     fn lines(&self, lines: &[(String, String)]) -> String {
@@ -123,8 +139,7 @@ fn letter(base: &str) -> String {
             (_, Some((_, accent)), Some(last)) => *last = format!(r"\{accent}{{{last}}}"),
             (_, None, Some(last)) if ('\u{300}'..='\u{36f}').contains(&c) => last.push(c),
             (_, _, Some(last)) if c == '\'' => last.push(c),
-            _ if c == '_' => letters.push(r"\_".into()),
-            _ => letters.push(c.into()),
+            _ => letters.push(literal(c)),
         }
     }
     match &letters[..] {
@@ -133,14 +148,32 @@ fn letter(base: &str) -> String {
     }
 }
 
-/// Subscripts and time.
+/// A character that stands for itself.
+fn literal(c: char) -> String {
+    match c {
+        '_' | '#' | '$' | '%' | '&' | '{' | '}' => format!(r"\{c}"),
+        '\\' => r"\backslash ".into(),
+        '^' => r"\wedge ".into(),
+        '~' => r"\sim ".into(),
+        c => c.into(),
+    }
+}
+
+/// What stands above, subscripts and time.
 fn below(symbol: &Symbol) -> String {
     let upright = |word: &String| match word.chars().count() {
         1 => letter(word),
         _ if word.bytes().all(|c| c.is_ascii_digit()) => word.clone(),
-        _ => format!(r"\mathrm{{{word}}}"),
+        _ => format!(r"\mathrm{{{}}}", word.chars().map(literal).collect::<String>()),
     };
-    let time = symbol.time.map(|lag| if lag == 0 { "t".into() } else { format!("t{lag:+}") });
+    let time = symbol.time.map(|time| match time {
+        Time::Lag(0) => "t".into(),
+        Time::Lag(lag) => format!("t{lag:+}"),
+        Time::Step(step) => step.to_string(),
+    });
     let parts: Vec<String> = symbol.subscripts.iter().map(upright).chain(time).collect();
-    if parts.is_empty() { String::new() } else { format!("_{{{}}}", parts.join(",")) }
+    let above: Vec<String> = symbol.above.iter().map(upright).collect();
+    let above = if above.is_empty() { String::new() } else { format!("^{{({})}}", above.join(",")) };
+    let below = if parts.is_empty() { String::new() } else { format!("_{{{}}}", parts.join(",")) };
+    above + &below
 }

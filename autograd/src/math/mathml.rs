@@ -1,6 +1,6 @@
 //! Formulas as presentation MathML (W3C, MathML Core), which browsers show without a script.
 
-use super::{Notation, Sign, Symbol};
+use super::{Notation, Sign, Symbol, Time};
 
 pub(super) struct MathMl;
 
@@ -91,6 +91,22 @@ impl Notation for MathMl {
         row(&format!("<mo>{{</mo><mtable columnalign=\"left left\">{cases}{otherwise}</mtable>"))
     }
 
+    fn indicator(&self, condition: String) -> String {
+        row(&format!("<mo>[</mo>{condition}<mo>]</mo>"))
+    }
+
+    fn ones(&self) -> String {
+        "<mn>𝟏</mn>".into()
+    }
+
+    fn part(&self, whole: String, label: String) -> String {
+        row(&format!("{whole}<mo>[</mo>{label}<mo>]</mo>"))
+    }
+
+    fn total(&self, a: String) -> String {
+        row(&format!("<munder><mo>∑</mo>{}</munder>{a}", identifier("t")))
+    }
+
     fn lines(&self, lines: &[(String, String)]) -> String {
         let line = |(left, right): &(String, String)| format!("  {}\n", cells(&[left, "<mo>=</mo>", right]));
         let lines: String = lines.iter().map(line).collect();
@@ -111,20 +127,32 @@ fn cells(cells: &[&str]) -> String {
 
 /// A letter, slanted; a word of several letters is upright by itself.
 fn identifier(name: &str) -> String {
+    let name = name.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     format!("<mi>{name}</mi>")
 }
 
-/// A base with its subscripts and its time.
+/// A base with its subscripts and its time, and with what stands above it.
 fn below(base: String, symbol: &Symbol) -> String {
     let is_number = |word: &String| word.bytes().all(|c| c.is_ascii_digit());
     let word = |word: &String| if is_number(word) { format!("<mn>{word}</mn>") } else { identifier(word) };
-    let time = symbol.time.map(|lag| match lag {
-        0 => identifier("t"),
-        lag => {
-            let sign = if lag < 0 { "−" } else { "+" };
-            format!("{}<mo>{sign}</mo><mn>{}</mn>", identifier("t"), lag.abs())
-        }
+    let number = |n: i64| {
+        let sign = if n < 0 { "<mo>−</mo>" } else { "" };
+        format!("{sign}<mn>{}</mn>", n.abs())
+    };
+    let time = symbol.time.map(|time| match time {
+        Time::Lag(0) => identifier("t"),
+        Time::Lag(lag) if lag > 0 => format!("{}<mo>+</mo>{}", identifier("t"), number(lag)),
+        Time::Lag(lag) => identifier("t") + &number(lag),
+        Time::Step(step) => number(step),
     });
     let parts: Vec<String> = symbol.subscripts.iter().map(word).chain(time).collect();
-    if parts.is_empty() { base } else { format!("<msub>{base}{}</msub>", row(&parts.join("<mo>,</mo>"))) }
+    let below = row(&parts.join("<mo>,</mo>"));
+    let above: Vec<String> = symbol.above.iter().map(word).collect();
+    let above = row(&format!("<mo>(</mo>{}<mo>)</mo>", above.join("<mo>,</mo>")));
+    match (parts.is_empty(), symbol.above.is_empty()) {
+        (true, true) => base,
+        (false, true) => format!("<msub>{base}{below}</msub>"),
+        (true, false) => format!("<msup>{base}{above}</msup>"),
+        (false, false) => format!("<msubsup>{base}{below}{above}</msubsup>"),
+    }
 }

@@ -14,12 +14,22 @@
 //! Where parentheses stand is decided here, once; the notations (`unicode.rs`, `latex.rs`, `mathml.rs`) join pieces that
 //! are written already.
 
+mod evaluate;
 mod latex;
 mod mathml;
+mod ops;
+mod read;
+mod rule;
+mod simplify;
 mod symbol;
 mod unicode;
 
-pub use symbol::Symbol;
+pub use evaluate::{Values, evaluate};
+pub use read::{Reader, equation};
+pub use rule::rule;
+pub use symbol::{Symbol, Time};
+
+use std::ops::Range;
 
 /// A formula.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +60,14 @@ pub enum Math {
     Stack(Vec<Math>),
     /// Values with their conditions, and the value otherwise.
     Cases(Vec<(Math, Math)>, Box<Math>),
+    /// `[a > 0]`: 1 where it holds, 0 elsewhere (Iverson's bracket).
+    Indicator(Box<Math>),
+    /// `𝟏`, a column of so many ones.
+    Ones(usize),
+    /// `a[b]`: the rows of a that belong to b, with their numbers, if they are known.
+    Part(Box<Math>, Box<Math>, Option<Range<usize>>),
+    /// `Σₜ a`, over all steps.
+    Total(Box<Math>),
 }
 
 /// A sign between two formulas.
@@ -173,6 +191,10 @@ trait Notation {
     fn call(&self, function: &str, arguments: Vec<String>) -> String;
     fn stack(&self, parts: Vec<String>) -> String;
     fn cases(&self, cases: Vec<(String, String)>, otherwise: String) -> String;
+    fn indicator(&self, condition: String) -> String;
+    fn ones(&self) -> String;
+    fn part(&self, whole: String, label: String) -> String;
+    fn total(&self, a: String) -> String;
     fn lines(&self, lines: &[(String, String)]) -> String;
 }
 
@@ -180,6 +202,8 @@ trait Notation {
 fn binding(math: &Math, notation: &dyn Notation) -> u8 {
     match math {
         Math::Infix(sign, ..) => sign.binding(),
+        // What stands behind Σ is a product, and the sum goes to its end.
+        Math::Total(_) => 1,
         // A list of cases has no end that could be seen.
         Math::Cases(..) if notation.is_two_dimensional() => 0,
         Math::Fraction(..) if !notation.is_two_dimensional() => 2,
@@ -226,6 +250,10 @@ fn write(math: &Math, notation: &dyn Notation, least: u8) -> String {
         Math::Cases(cases, otherwise) => {
             notation.cases(cases.iter().map(|(a, c)| (inner(a), inner(c))).collect(), inner(otherwise))
         }
+        Math::Indicator(a) => notation.indicator(inner(a)),
+        Math::Ones(_) => notation.ones(),
+        Math::Part(whole, label, _) => notation.part(tight(whole, 5), inner(label)),
+        Math::Total(a) => notation.total(tight(a, 2)),
     };
     if binding(math, notation) < least { notation.parentheses(written) } else { written }
 }

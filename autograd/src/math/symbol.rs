@@ -1,14 +1,25 @@
 //! Names: `W_f`, `h_new` at time t − 1, `alpha`.
 
+/// When the value of a name is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Time {
+    /// At t + k: −1 is t − 1.
+    Lag(i64),
+    /// At the step of that number.
+    Step(i64),
+}
+
 /// A name with its subscripts and its time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Symbol {
     /// The letter, or the word: `W`, `h̃`, `α`.
     pub base: String,
     /// What stands below: `f`, `new`, `1`.
     pub subscripts: Vec<String>,
-    /// The time, as steps from t: −1 is t − 1.
-    pub time: Option<i64>,
+    /// What stands above, in parentheses: a layer, `1`.
+    pub above: Vec<String>,
+    /// The time.
+    pub time: Option<Time>,
 }
 
 /// Letters that are written out, and their LaTeX commands.
@@ -54,13 +65,19 @@ impl Symbol {
         let (base, digits) = if letters.is_empty() { (first, "") } else { first.split_at(letters.len()) };
         let digits = (!digits.is_empty()).then_some(digits);
         let subscripts = digits.into_iter().chain(parts).map(greek).collect();
-        Self { base: greek(base), subscripts, time: None }
+        Self { base: greek(base), subscripts, above: Vec::new(), time: None }
     }
 
     /// At the time t + `lag`.
     #[must_use]
     pub fn at(self, lag: i64) -> Self {
-        Self { time: Some(lag), ..self }
+        Self { time: Some(Time::Lag(lag)), ..self }
+    }
+
+    /// At the step of that number.
+    #[must_use]
+    pub fn at_step(self, step: i64) -> Self {
+        Self { time: Some(Time::Step(step)), ..self }
     }
 }
 

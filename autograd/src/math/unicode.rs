@@ -1,6 +1,6 @@
 //! Formulas as text: `fₜ = σ(W_f xₜ + U_f hₜ₋₁ + b_f)`.
 
-use super::{Notation, Sign, Symbol};
+use super::{Notation, Sign, Symbol, Time};
 
 pub(super) struct Unicode;
 
@@ -85,6 +85,22 @@ impl Notation for Unicode {
         format!("{{{}{otherwise} otherwise}}", cases.collect::<String>())
     }
 
+    fn indicator(&self, condition: String) -> String {
+        format!("[{condition}]")
+    }
+
+    fn ones(&self) -> String {
+        "𝟏".into()
+    }
+
+    fn part(&self, whole: String, label: String) -> String {
+        format!("{whole}[{label}]")
+    }
+
+    fn total(&self, a: String) -> String {
+        format!("Σₜ {a}")
+    }
+
     fn lines(&self, lines: &[(String, String)]) -> String {
         // An accent takes no place of its own.
         let width = |text: &str| text.chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).count();
@@ -96,27 +112,49 @@ impl Notation for Unicode {
     }
 }
 
-/// A base with its subscripts and its time: digits and t have small letters, other subscripts stand behind `_`.
+/// A base with what stands above it, its subscripts and its time: digits and t have small letters, other subscripts stand
+/// behind `_`.
 fn under(base: String, symbol: &Symbol) -> String {
     let mut text = base;
+    if !symbol.above.is_empty() {
+        text += &raised(&symbol.above.join(","));
+    }
     for (i, subscript) in symbol.subscripts.iter().enumerate() {
-        let is_number = subscript.bytes().all(|c| c.is_ascii_digit());
+        let is_number = is_number(subscript);
         text += match (is_number, i) {
             (true, 0) => "",
             (false, 0) => "_",
             _ => ",",
         };
         let small = is_number && i == 0;
-        text += &if small {
-            replaced(subscript, "0123456789", "₀₁₂₃₄₅₆₇₈₉")
-        } else {
-            subscript.clone()
-        };
+        text += &if small { lowered(subscript) } else { subscript.clone() };
     }
     match symbol.time {
         None => text,
-        Some(0) => text + "ₜ",
-        Some(lag) => text + "ₜ" + &replaced(&format!("{lag:+}"), "+-0123456789", "₊₋₀₁₂₃₄₅₆₇₈₉"),
+        Some(Time::Lag(0)) => text + "ₜ",
+        Some(Time::Lag(lag)) => text + "ₜ" + &lowered(&format!("{lag:+}")),
+        // Digits next to digits would be one number.
+        Some(Time::Step(step)) if symbol.subscripts.last().is_some_and(|s| is_number(s)) => {
+            text + "," + &lowered(&step.to_string())
+        }
+        Some(Time::Step(step)) => text + &lowered(&step.to_string()),
+    }
+}
+
+fn is_number(word: &str) -> bool {
+    word.bytes().all(|c| c.is_ascii_digit())
+}
+
+fn lowered(number: &str) -> String {
+    replaced(number, "+-0123456789", "₊₋₀₁₂₃₄₅₆₇₈₉")
+}
+
+/// In parentheses above the line, where there are small letters for it.
+fn raised(text: &str) -> String {
+    if is_number(text) {
+        format!("⁽{}⁾", replaced(text, "0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    } else {
+        format!("^({text})")
     }
 }
 
