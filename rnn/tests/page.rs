@@ -66,9 +66,15 @@ fn opens_without_a_complaint_and_zooms() {
     let Some(mut page) = shown.open("") else { return };
     assert_eq!(page.text("[aria-pressed=true]"), "Unrolled");
     // Step 0, where the state begins, and three steps with a cell and its mirror image each.
-    assert_eq!([page.count(".column"), page.count(".box.cell.forward"), page.count(".box.cell.backward")], [4, 3, 3]);
+    assert_eq!(
+        [page.count(".column"), page.count(".box.cell.forward"), page.count(".box.cell.backward")],
+        [4, 3, 3]
+    );
     page.click("#rolled");
-    assert_eq!([page.count(".column"), page.count(".edge.loop.forward"), page.count(".edge.loop.backward")], [1, 1, 1]);
+    assert_eq!(
+        [page.count(".column"), page.count(".edge.loop.forward"), page.count(".edge.loop.backward")],
+        [1, 1, 1]
+    );
     assert_eq!(page.text(".times"), "× 3");
     page.click("#open");
     assert_eq!(page.text("[aria-pressed=true]"), "Open");
@@ -97,7 +103,11 @@ fn every_name_and_value_is_the_engines() {
             let given: Vec<f64> = row[1].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
             let ours = shown.value(id, &shown.point);
             assert_eq!(given.len(), ours.len());
-            assert!(given.iter().zip(&ours).all(|(a, b)| close(*a, *b, 1e-7)), "{}: {given:?} {ours:?}", row[0]);
+            assert!(
+                given.iter().zip(&ours).all(|(a, b)| close(*a, *b, 1e-7)),
+                "{}: {given:?} {ours:?}",
+                row[0]
+            );
         }
     }
 }
@@ -118,7 +128,10 @@ fn a_click_tells_equation_value_adjoint_and_rule() {
         let entries = page.ask(&format!("document.querySelector('{place} .entries').dataset.entries"));
         let entries: Vec<f64> = entries.as_str().unwrap().split(' ').map(|x| x.parse().unwrap()).collect();
         let ours = shown.value(id, &shown.point);
-        assert!(entries.len() == 4 && entries.iter().zip(&ours).all(|(a, b)| close(*a, *b, 1e-7)), "{entries:?} {ours:?}");
+        assert!(
+            entries.len() == 4 && entries.iter().zip(&ours).all(|(a, b)| close(*a, *b, 1e-7)),
+            "{entries:?} {ours:?}"
+        );
     }
     assert!(page.text(".source .this").contains("h[t] = tanh(W_x x[t] + b_x + W_h h[t-1] + b_h)"));
 }
@@ -127,7 +140,8 @@ fn a_click_tells_equation_value_adjoint_and_rule() {
 fn shares_of_the_steps_add_up_to_the_gradient() {
     let shown = Shown::new("lstm", 4);
     let Some(mut page) = shown.open("#node=rnn.weight_hh_l0") else { return };
-    let shares = page.ask("Array.from(document.querySelectorAll('.bar[data-share]'), (b) => Number(b.dataset.share))");
+    let shares =
+        page.ask("Array.from(document.querySelectorAll('.bar[data-share]'), (b) => Number(b.dataset.share))");
     let shares: Vec<f64> = shares.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
     let gradient = shown.value(shown.find("∂rnn.weight_hh_l0"), &shown.point);
     let norm = gradient.iter().map(|x| x * x).sum::<f64>().sqrt();
@@ -147,7 +161,9 @@ fn walks_forward_and_back_in_order_of_execution() {
     let mut order: Vec<String> = Vec::new();
     for _ in 0..200 {
         page.press(".");
-        let now = page.ask("document.querySelector('.box.cell.now')?.getAttribute('aria-label')?.split(':')[0] ?? null");
+        let now = page.ask(
+            "document.querySelector('.box.cell.now')?.getAttribute('aria-label')?.split(':')[0] ?? null",
+        );
         if let Some(now) = now.as_str().filter(|now| order.last().is_none_or(|last| last != now)) {
             order.push(now.into());
         }
@@ -188,7 +204,11 @@ fn a_path_has_the_norm_of_its_jacobians() {
         let Some(mut page) = shown.open("") else { return };
         page.press("p");
         let k = page.ask(&format!("Array.from(document.getElementById('path-state').options).find((o) => o.text === '{state}').value"));
-        for (id, value) in [("path-loss", "2".to_string()), ("path-state", k.as_str().unwrap().into()), ("path-step", "1".into())] {
+        for (id, value) in [
+            ("path-loss", "2".to_string()),
+            ("path-state", k.as_str().unwrap().into()),
+            ("path-step", "1".into()),
+        ] {
             page.ask(&format!("(() => {{ const s = document.getElementById('{id}'); s.value = '{value}'; s.dispatchEvent(new Event('change')) }})()"));
         }
         let norm = page.ask("Number(document.getElementById('path-norm').dataset.exact)").as_f64().unwrap();
@@ -198,7 +218,11 @@ fn a_path_has_the_norm_of_its_jacobians() {
         let on_the_way = |page: &mut Browser, name: &str| {
             page.count(&format!(".box.way[data-node='{}']", shown.find(name).index())) == 1
         };
-        assert!(on_the_way(&mut page, "L[3]") && on_the_way(&mut page, "l0/h[2]") && !on_the_way(&mut page, "L[2]"));
+        assert!(
+            on_the_way(&mut page, "L[3]")
+                && on_the_way(&mut page, "l0/h[2]")
+                && !on_the_way(&mut page, "L[2]")
+        );
     }
 }
 
@@ -236,8 +260,10 @@ fn hostile_names_are_only_names() {
     grad(y.sum(), &[w]);
     let ones = ndarray::arr1(&[1.0, 2.0]);
     let point = Point::new().with(x, ones.clone()).with(w, ones);
-    let page = draw::Page { point: Some(point), about: "<script>alert(3)</script>".into(), ..draw::Page::default() };
-    let options = draw::Options { title: Some("</title><script>alert(4)</script>".into()), ..draw::Options::default() };
+    let page =
+        draw::Page { point: Some(point), about: "<script>alert(3)</script>".into(), ..draw::Page::default() };
+    let options =
+        draw::Options { title: Some("</title><script>alert(4)</script>".into()), ..draw::Options::default() };
     let html = draw::html(&g.graph().unwrap(), &options, &page).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("page.html");
@@ -247,7 +273,10 @@ fn hostile_names_are_only_names() {
     page.ask(&format!("graph.choose({id})"));
     assert_eq!(page.text("#node-name"), name);
     page.ask(&format!("graph.choose({})", y.id().index()));
-    assert_eq!([page.count("#node-panel img"), page.count("#node-panel b"), page.count("body > script")], [0, 0, 4]);
+    assert_eq!(
+        [page.count("#node-panel img"), page.count("#node-panel b"), page.count("body > script")],
+        [0, 0, 4]
+    );
     assert_eq!(page.complaints(), Vec::<String>::new());
 }
 

@@ -104,16 +104,21 @@ impl<'a> Scene<'a> {
         Self { graph, items, links, layers, steps, columns }
     }
 
-    /// The scene with some of its steps alone, by their positions, ascending; they become neighbours.
+    /// The scene with some of its steps alone, by their positions, ascending; they become neighbours. What stands at the
+    /// end and reads nothing else goes with its steps.
     pub fn only(mut self, kept: &[usize]) -> Self {
         let place = |column: Column| match column {
             Column::Step(s) => kept.binary_search(&s).ok().map(Column::Step),
             column => Some(column),
         };
         let mut position = vec![usize::MAX; self.items.len()];
+        let mut reads: Vec<Vec<usize>> = vec![Vec::new(); self.items.len()];
+        self.links.iter().for_each(|link| reads[link.to].push(link.from));
         let mut items = Vec::new();
         for (i, item) in self.items.into_iter().enumerate() {
-            if let Some(column) = place(item.column) {
+            let goes = item.column == Column::End && !reads[i].is_empty();
+            let goes = goes && reads[i].iter().all(|&x| position[x] == usize::MAX);
+            if let Some(column) = place(item.column).filter(|_| !goes) {
                 position[i] = items.len();
                 items.push(Item { column, ..item });
             }

@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn a_line_is_known_by_what_it_defines() {
-        let cell = EquationCell::read("cell a\n # of two lines\n s[t] = V x[t]\n h[t] = tanh(W s[t])", "a.cell");
+        let cell =
+            EquationCell::read("cell a\n # of two lines\n s[t] = V x[t]\n h[t] = tanh(W s[t])", "a.cell");
         let lines = source(&cell.unwrap());
         let defines: Vec<Option<&str>> = lines.iter().map(|line| line.defines.as_deref()).collect();
         assert_eq!(defines, [None, None, Some("s"), Some("h")]);

@@ -24,7 +24,9 @@ const PROGRAMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "c
 /// What the tests of the page are worth nothing without.
 fn program() -> Option<String> {
     let named = std::env::var("CHROMIUM").ok();
-    let runs = |name: &&String| Command::new(name).arg("--version").stderr(Stdio::null()).output().is_ok_and(|o| o.status.success());
+    let runs = |name: &&String| {
+        Command::new(name).arg("--version").stderr(Stdio::null()).output().is_ok_and(|o| o.status.success())
+    };
     named.iter().chain(&PROGRAMS.map(String::from)).find(runs).cloned()
 }
 
@@ -39,7 +41,14 @@ impl Browser {
         // The protocol's pipes are the third and fourth file of the process.
         let mut process = Command::new("sh")
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", &program])
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--remote-debugging-pipe"])
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--remote-debugging-pipe",
+            ])
             .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
             .args(["--disable-dev-shm-usage", "--window-size=1280,800"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
@@ -119,7 +128,8 @@ impl Browser {
         );
         let place = self.ask(&place);
         for kind in ["mousePressed", "mouseReleased"] {
-            let params = json!({ "type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1 });
+            let params =
+                json!({ "type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1 });
             self.call("Input.dispatchMouseEvent", params);
         }
     }

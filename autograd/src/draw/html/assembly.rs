@@ -24,7 +24,9 @@ const MODULES: [&str; 16] = [
 pub(super) fn page(title: &str, tables: &[(&str, String)]) -> String {
     let data: String = tables
         .iter()
-        .map(|(id, json)| format!("<script type=\"application/json\" id=\"{id}\">{}</script>\n", harmless(json)))
+        .map(|(id, json)| {
+            format!("<script type=\"application/json\" id=\"{id}\">{}</script>\n", harmless(json))
+        })
         .collect();
     let script = MODULES.map(module).join("\n");
     // Data last: nothing is looked for in what it says.

@@ -30,7 +30,8 @@ pub(super) struct Blocks {
 
 impl Blocks {
     pub fn new(graph: &Graph, scene: &Scene) -> Self {
-        let mut found = Self { blocks: Vec::new(), of: Vec::new(), bands: Vec::new(), numbers: HashMap::new() };
+        let mut found =
+            Self { blocks: Vec::new(), of: Vec::new(), bands: Vec::new(), numbers: HashMap::new() };
         let mut bands = vec![0; graph.len()];
         scene.items.iter().for_each(|item| bands[item.node] = item.band);
         for i in 0..graph.len() {
@@ -50,7 +51,7 @@ impl Blocks {
         let name = || node.origin.name.clone().unwrap_or_else(|| node.op.name().into());
         match (node.origin.role, &node.op, scene.columns[i]) {
             (Role::Adjoint { of, .. } | Role::Backward { of, .. }, ..) => self.of[of as usize],
-            (_, Op::Leaf(Leaf::Constant(_)), Column::Side | Column::End) => None,
+            (_, Op::Leaf(Leaf::Constant(_)), _) => None,
             (_, Op::Leaf(leaf), Column::Side) => leaf.name().map(|name| self.number("side", name.clone(), 0)),
             (_, _, Column::Side) => graph.operands_at(i).find_map(|x| self.of[x]),
             (_, _, Column::End) => Some(self.number("end", name(), 0)),
@@ -74,7 +75,9 @@ impl Blocks {
     fn rows(&mut self, graph: &Graph, scene: &Scene) {
         let mut level = vec![0; self.blocks.len()];
         for i in (0..graph.len()).filter(|&i| graph.at(i).origin.role == Role::Forward) {
-            let Some(to) = self.of[i].filter(|_| matches!(scene.columns[i], Column::Step(_))) else { continue };
+            let Some(to) = self.of[i].filter(|_| matches!(scene.columns[i], Column::Step(_))) else {
+                continue;
+            };
             for from in graph.operands_at(i).filter(|&x| scene.columns[x] == scene.columns[i]) {
                 if let Some(from) = self.of[from].filter(|&b| b != to && self.bands[b] == self.bands[to]) {
                     level[to] = level[to].max(level[from] + 1);

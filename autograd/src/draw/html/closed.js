@@ -1,8 +1,8 @@
 // A closed step: a box for each layer's cell and for each named value, with what flows between them.
 
 import { END, box, column, data, face, isStep, kind, nodesIn, operands, text, title, users, value } from "./data.js";
-import { svg, typeset } from "./dom.js";
-import { curve, corners, sway } from "./lines.js";
+import { el, svg, typeset } from "./dom.js";
+import { corners, curve, sway } from "./lines.js";
 import { starts, stateOf, traits } from "./places.js";
 import { state } from "./state.js";
 import { cells } from "./strips.js";
@@ -53,11 +53,11 @@ function closedBox(p, c, b, part, nodes, frame) {
       svg("title", {}, spoken(i)), shape, svg("text", { x: middle, y: centre + 4.5, class: size }, words));
   }
   const shownValue = value(i);
-  const inside = [svg("title", {}, `${spoken(i)} · press Enter twice to open the step`), shape];
+  const inside = [svg("title", {}, `${spoken(i)} · a double click opens the step`), shape];
   inside.push(svg("text", { x: x + 10, y: y + 16, class: "layer" }, block.name));
   if (state.rolled) {
     inside.push(svg("text", { x: x + w - 12, y: y + 19, class: "times" }, `× ${data.steps.length - starts.size}`));
-    if (part === "forward" && data.equations) inside.push(svg("foreignObject", { x: x + 8, y: y + 26, width: w - 16, height: h - 32, class: "equations" }, typeset(data.equations)));
+    if (part === "forward" && data.equations) inside.push(svg("foreignObject", { x: x + 8, y: y + 26, width: w - 16, height: h - 32, class: "equations" }, el("div", {}, typeset(data.equations))));
     else inside.push(svg("text", { x: middle, y: centre + 6, class: "name large" }, titleOf(i)));
   } else {
     const high = p.tall ? Math.min(centre, y + 60) : centre - 2;

@@ -91,7 +91,7 @@ export const name = (i) => textOf(i, kind(i).name);
 export const title = (i) => textOf(i, kind(i).title);
 export const subtitle = (i) => (kind(i).subtitle === null ? null : textOf(i, kind(i).subtitle));
 export const equation = (i) => (kind(i).equation === null ? null : textOf(i, kind(i).equation));
-export const rules = (i) => kind(i).rules.map((id) => textOf(i, id));
+export const rule = (i) => (kind(i).rule === null ? null : textOf(i, kind(i).rule));
 export const attributes = (i) => textOf(i, kind(i).attributes);
 export const tag = (i, port) => {
   const id = kind(i).tags[port];
@@ -129,6 +129,7 @@ export const lanes = new Map(data.reach.layers.map((lane) => [lane.name, lane]))
 /** The node that stands for a box: its state, its named value, or the last one. */
 export function face(nodes) {
   const { part, block } = kind(nodes[0]);
+  if (column[nodes[0]] === SIDE) return nodes.find((i) => ["parameter", "input", "gradient"].includes(kind(i).class)) ?? nodes.at(-1);
   const lane = lanes.get(data.blocks[block].name);
   const c = column[nodes[0]];
   if (lane && data.blocks[block].kind === "cell") {

@@ -1,6 +1,6 @@
 // What is known of the chosen node.
 
-import { FIRST, adjoint, attributes, box, column, count, data, equation, face, find, isStep, kind, lanes, name, of, operands, rules, stepCount, stepNumber, text, title, users, value } from "./data.js";
+import { FIRST, adjoint, attributes, box, column, count, data, equation, face, isStep, kind, name, of, operands, rule, stepNumber, text, title, users, value } from "./data.js";
 import { $, el, svg, typeset } from "./dom.js";
 import { many, number } from "./numbers.js";
 import { starts } from "./places.js";
@@ -118,7 +118,7 @@ function show(i) {
     valueOf(i, kind(i).part === "forward" ? "Value" : "Value of this adjoint", "value"),
     kind(i).part === "forward" && mirror !== null ? valueOf(mirror, "Adjoint", "adjoint") : null,
     mirror !== null ? el("p", {}, kind(i).part === "forward" ? "adjoint: " : "belongs to: ", link(mirror)) : kind(i).part === "forward" ? el("p", { class: "note" }, "No adjoint: the gradient does not come here.") : null,
-    rules(i).length ? section("VJP rule", ...rules(i).map((rule) => el("div", { class: "equation rule" }, typeset(rule)))) : null,
+    rule(i) === null ? null : section("VJP rule of this op", el("div", { id: "rule", class: "equation rule" }, typeset(rule(i)))),
     operands(i).length ? section("Made of", list(operands(i))) : null,
     users(i).length ? section("Used by", list(users(i))) : null,
     sourceOf(i),

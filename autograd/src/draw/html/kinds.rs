@@ -2,16 +2,17 @@
 
 use super::super::label;
 use super::super::scene::{Column, Item, Part, Scene};
+use super::SourceLine;
 use super::blocks::Blocks;
 use super::picture::{Arrival, Picture};
 use super::texts::Texts;
-use super::{SourceLine, written};
+use super::written::Writer;
 use crate::graph::{Graph, Role};
 use crate::ops::{Leaf, Op};
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// What nodes of different steps share. Numbers under `name`, `title`, `equation`, `rules` and `tags` are those of texts.
+/// What nodes of different steps share. Numbers under `name`, `title`, `equation`, `rule` and `tags` are those of texts.
 #[derive(Serialize)]
 struct Kind<'a> {
     name: usize,
@@ -19,8 +20,8 @@ struct Kind<'a> {
     title: usize,
     subtitle: Option<usize>,
     equation: Option<usize>,
-    /// What the node adds to the adjoint of each operand.
-    rules: Vec<usize>,
+    /// What the op adds to the adjoint of each operand.
+    rule: Option<usize>,
     role: &'static str,
     part: &'static str,
     column: &'static str,
@@ -77,10 +78,11 @@ impl Known<'_> {
     /// The kind of each node that is shown; what is not drawn has one too.
     pub fn kinds(&self, texts: &mut Texts) -> (Kinds, Vec<usize>) {
         let mut kinds = Kinds::default();
+        let mut writer = Writer::new(self.graph);
         let mut item = vec![None; self.graph.len()];
         self.scene.items.iter().for_each(|i| item[i.node] = Some(i));
         let of = (0..self.graph.len()).map(|i| {
-            let kind = self.kind(i, item[i], texts);
+            let kind = self.kind(i, item[i], texts, &mut writer);
             kinds.id(&kind)
         });
         let of = of.collect();
@@ -95,7 +97,7 @@ impl Known<'_> {
         }
     }
 
-    fn kind(&self, i: usize, item: Option<&Item>, texts: &mut Texts) -> Kind<'_> {
+    fn kind(&self, i: usize, item: Option<&Item>, texts: &mut Texts, writer: &mut Writer) -> Kind<'_> {
         let (graph, step) = (self.graph, self.step(i));
         let node = graph.at(i);
         let look = self.picture.look(i);
@@ -108,13 +110,12 @@ impl Known<'_> {
             };
             arrivals.map(tag).collect()
         });
-        let operator = node.op.operator().is_some();
         Kind {
             name: texts.id(&graph.name_at(i), step),
             title: texts.id(&title, step),
             subtitle: item.and_then(|item| item.subtitle.as_ref()).map(|text| texts.id(text, step)),
-            equation: operator.then(|| texts.id(&written::equation(graph, i), step)),
-            rules: written::rules(graph, i).iter().map(|rule| texts.id(rule, step)).collect(),
+            equation: writer.equation(i).map(|text| texts.id(&text, step)),
+            rule: writer.rule(i, self.picture.kin(i)).map(|text| texts.id(&text, None)),
             role: match node.origin.role {
                 Role::Forward => "forward",
                 Role::Adjoint { .. } => "adjoint",

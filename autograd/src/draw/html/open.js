@@ -3,7 +3,7 @@
 import { END, SIDE, column, data, isStep, kind, nodesIn, operands, subtitle, tag, title, users } from "./data.js";
 import { svg } from "./dom.js";
 import { bow, corners, curve, sway } from "./lines.js";
-import { stateOf } from "./places.js";
+import { learned, stateOf } from "./places.js";
 import { edge, group, spoken, tint } from "./marks.js";
 
 const look = (i) => data.looks[kind(i).look] ?? null;
@@ -43,8 +43,8 @@ function op(i, left, { frame: [x, y, w, h] }) {
   const middle = left + x + w / 2;
   const words = title(i);
   const texts = below === null
-    ? [svg("text", { x: middle, y: y + h / 2 + (words.length === 1 ? 5 : 4), class: words.length === 1 ? "sign" : "word" }, words)]
-    : [svg("text", { x: middle, y: y + h / 2 - 2, class: "name op" }, words), svg("text", { x: middle, y: y + h / 2 + 11, class: "type" }, below)];
+    ? [svg("text", { x: middle, y: y + h / 2 + (words.length <= 2 ? 5 : 4), class: words.length <= 2 ? "sign" : "word" }, words)]
+    : [svg("text", { x: middle, y: y + h / 2 - 2, class: "name inner" }, words), svg("text", { x: middle, y: y + h / 2 + 11, class: "type" }, below)];
   return group(i, `op ${part} ${className}`, [i],
     svg("title", {}, spoken(i)),
     svg("rect", { x: left + x, y, width: w, height: h, rx: below === null ? h / 2 : 7 }), ...texts);
@@ -52,7 +52,7 @@ function op(i, left, { frame: [x, y, w, h] }) {
 
 /** A name that stands for a line: of node `i`, at another node. */
 function written(i, words, [x, y, w, h], left, at) {
-  return svg("g", { class: `tag ${kind(i).class}`, "data-node": i, "data-first": at, "data-last": at, style: tint(i) },
+  return svg("g", { class: `tag ${kind(i).part} ${kind(i).class}`, "data-node": i, "data-first": at, "data-last": at, style: tint(i) },
     svg("title", {}, spoken(i)),
     svg("rect", { x: left + x, y, width: w, height: h, rx: 3 }),
     svg("text", { x: left + x + w / 2, y: y + h / 2 + 3.2 }, words));
@@ -96,7 +96,8 @@ function beside(p, i, c, atRight, carried) {
 /** The lines of a step to and from the column at the end, along the channels above and below the steps. */
 export function drawBuses(p, c, into) {
   const [left, right] = [p.left(c) - 30, p.left(c) + p.width(c) + 30];
-  for (const i of nodesIn(c)) {
+  // Counts of data lead to the end as well; without them the picture is calm.
+  for (const i of nodesIn(c).filter((i) => kind(i).part === "backward" || learned[i])) {
     const exit = look(i)?.exits.find((e) => e.end);
     if (exit && users(i).some((u) => column[u] === END)) {
       const y = exit.path.at(-1)[1];
@@ -107,7 +108,7 @@ export function drawBuses(p, c, into) {
     }
     operands(i).forEach((x, port) => {
       const arrival = look(i)?.operands[port]?.across;
-      if (column[x] !== END || !arrival) return;
+      if (column[x] !== END || !arrival || (kind(x).part === "forward" && !learned[x])) return;
       const frame = p.isOpen(c) ? null : kind(i).block !== null && p.box(c, kind(i).block, kind(i).part);
       const exitOf = look(x)?.exits.find((e) => e.end && !e.right);
       const lane = p.left(END) + (exitOf?.lane ?? -20);
@@ -126,7 +127,7 @@ export function drawEndLanes(p, into) {
     operands(i).forEach((x) => {
       const arrival = mine.operands.find((a) => a?.across)?.across;
       const exit = look(x)?.exits.find((e) => e.end && e.right);
-      if (!isStep(column[x]) || !arrival || !exit) return;
+      if (!isStep(column[x]) || !arrival || !exit || (kind(x).part === "forward" && !learned[x])) return;
       const lane = p.left(END) + exit.lane;
       const path = corners([[lane, exit.path.at(-1)[1]], [lane, arrival.height], ...shifted(arrival.path, p.left(END))]);
       if (!seen.has(path)) into.append(edge(x, i, kind(i).part, path, "bus"));
@@ -138,7 +139,7 @@ export function drawEndLanes(p, into) {
       const heights = new Set();
       for (const u of users(i)) {
         const arrival = look(u)?.operands[operands(u).indexOf(i)]?.across;
-        if (isStep(column[u]) && arrival && !heights.has(arrival.height)) {
+        if (isStep(column[u]) && arrival && (kind(i).part === "backward" || learned[i]) && !heights.has(arrival.height)) {
           heights.add(arrival.height);
           const lane = p.left(END) + exit.lane;
           const line = edge(i, u, kind(i).part, corners([...out, [lane, out.at(-1)[1]], [lane, arrival.height]]), "bus");

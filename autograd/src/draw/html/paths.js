@@ -1,6 +1,6 @@
 // The ways from a loss back to a state: which there are, and how a gradient shrinks or grows along them.
 
-import { FIRST, adjoint, column, count, data, isStep, kind, name, of, operands, stepNumber, users } from "./data.js";
+import { FIRST, column, count, data, isStep, kind, name, of, operands, stepNumber } from "./data.js";
 import { $, el, svg } from "./dom.js";
 import { number } from "./numbers.js";
 import { heat } from "./strips.js";
@@ -223,7 +223,7 @@ function curvePicture(curve) {
   const x = (s) => 34 + ((s - first) / Math.max(1, last - first)) * (width - 44);
   const y = (log) => 8 + ((high - log) / Math.max(1, high - low)) * (height - 26);
   const picture = svg("svg", { class: "curve", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "norm over steps, logarithmic" });
-  const every = Math.ceil((high - low) / 4);
+  const every = Math.max(1, Math.ceil((high - low) / 4));
   for (let e = high; e >= low; e -= every) {
     picture.append(svg("line", { class: "axis", x1: 34, x2: width - 8, y1: y(e), y2: y(e) }), svg("text", { x: 30, y: y(e) + 3.5, class: "left" }, number(10 ** e).replace("1·", "")));
   }

@@ -76,6 +76,7 @@ pub(super) struct Picture {
     looks: Vec<Look>,
     /// For each node of the graph its look.
     look: Vec<Option<usize>>,
+    kin: Vec<u32>,
 }
 
 impl Picture {
@@ -100,12 +101,17 @@ impl Picture {
             };
             look[item.node] = place.get(&(column, kin[item.node])).copied();
         }
-        Self { sheet: sheet(&layout, &edges), looks, look }
+        Self { sheet: sheet(&layout, &edges), looks, look, kin }
     }
 
     /// The number of a node's look, if it is drawn.
     pub fn look(&self, node: usize) -> Option<usize> {
         self.look[node]
+    }
+
+    /// The number that a node shares with those of other steps that were made by the same words.
+    pub fn kin(&self, node: usize) -> u32 {
+        self.kin[node]
     }
 
     /// All looks, by their numbers.
@@ -130,8 +136,10 @@ fn models(graph: &Graph, scene: &Scene, kin: &[u32]) -> Vec<usize> {
         for x in graph.operands_at(item.node) {
             (kin[x], toward(s, scene.columns[x])).hash(to);
         }
-        for &user in users.at(item.node) {
-            (kin[user as usize], toward(s, scene.columns[user as usize])).hash(to);
+        for user in users.at(item.node).iter().map(|&user| user as usize) {
+            // What reads single steps at the end is told apart by its number, and that is of no matter here.
+            let number = if scene.columns[user] == Column::End { 0 } else { kin[user] };
+            (number, toward(s, scene.columns[user])).hash(to);
         }
     }
     let mut first: HashMap<u64, usize> = HashMap::new();
@@ -157,7 +165,12 @@ struct Edges {
 impl Edges {
     fn of(scene: &Scene, layout: &Layout) -> Self {
         let frames = |column: Column| {
-            scene.items.iter().zip(&layout.frames).filter(move |(item, _)| item.column == column).map(|(_, f)| f)
+            scene
+                .items
+                .iter()
+                .zip(&layout.frames)
+                .filter(move |(item, _)| item.column == column)
+                .map(|(_, f)| f)
         };
         let first = layout.columns.first().copied().unwrap_or(0.0);
         let side = frames(Column::Side).map(|f| f.x + f.width).reduce(f64::max).unwrap_or(first);
@@ -244,7 +257,10 @@ fn looks(scene: &Scene, layout: &Layout, edges: &Edges) -> Vec<Look> {
                 // The height of the lane's beginning; its place is relative to another column.
                 way.push([way.last().map_or(0.0, |p| p[0]), short(line.points[lane][1])]);
                 let lane = short(x - edges.after_gutter(from, to));
-                exits.push((link.from, Exit { path: way, lane, right: goes_right, end: from == end || to == end }));
+                exits.push((
+                    link.from,
+                    Exit { path: way, lane, right: goes_right, end: from == end || to == end },
+                ));
             }
         }
     }

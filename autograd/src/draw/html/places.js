@@ -19,7 +19,7 @@ const { blocks, looks, sheet } = data;
 export const hasBackward = data.reach.losses.length > 0 || nodesIn(SIDE).some((i) => kind(i).part === "backward");
 
 /** Whether a value depends on what is learned. */
-const learned = new Uint8Array(count);
+export const learned = new Uint8Array(count);
 for (let i = 0; i < count; i++) {
   learned[i] = kind(i).class === "parameter" || operands(i).some((x) => learned[x]) ? 1 : 0;
 }
@@ -65,12 +65,12 @@ function satelliteRow(b) {
 
 /** A step before the first, in which nothing is computed but where states begin. */
 const isStart = (c) =>
-  nodesIn(c).every((i) => kind(i).part === "backward" || operands(i).every((x) => !isStep(column[x]) && !learned[x] && kind(x).class !== "input"));
+  nodesIn(c).every((i) => kind(i).part === "backward" || operands(i).every((x) => (!isStep(column[x]) || column[x] === c) && !learned[x] && kind(x).class !== "input"));
 export const starts = new Set();
 for (let c = FIRST; c < stepCount + FIRST; c++) if (isStart(c)) starts.add(c);
 
 /** The boxes at the side, and at the end, that are drawn when steps are closed. */
-const atSide = blocks.flatMap((block, b) => (block.kind === "side" ? [b] : []));
+const atSide = blocks.flatMap((block, b) => (block.kind === "side" && !onlyFeedsSatellite(b) ? [b] : []));
 export const atEnd = blocks.flatMap((block, b) => (block.kind === "end" && traits[b].learned ? [b] : []));
 export const pillsOf = (row, part) => atSide.filter((b) => traits[b].row === row && box(SIDE, b, part));
 
@@ -81,7 +81,7 @@ function rows() {
   const high = (row) => {
     const pills = Math.max(pillsOf(row, "forward").length, pillsOf(row, "backward").length);
     const cell = blocks.some((block) => block.kind === "cell" && block.row === row);
-    const least = state.rolled && cell ? 60 + 30 * Math.max(1, equationCount()) : cell ? 80 : 34;
+    const least = state.rolled && cell ? 48 + 27 * Math.max(1, equationCount()) : cell ? 80 : 34;
     return Math.max(least, pills * PILL);
   };
   let y = HEAD + (toEnd ? RAIL : 0);
@@ -97,7 +97,7 @@ function rows() {
     divider = y + 4;
     y += 26;
     for (let row = 0; row < rowCount; row++) {
-      if (!blocks.some((block, b) => traits[b].row === row && traits[b].backward)) continue;
+      if (!blocks.some((block, b) => inStep(block) && traits[b].row === row && traits[b].backward)) continue;
       middle.backward[row] = y + heights[row] / 2;
       y += heights[row] + BETWEEN;
     }
@@ -162,7 +162,7 @@ function boxFrame(p, c, b, part) {
   if (p.tall) return tallFrame(p, c, b, part, x, w);
   const middle = p.rows.middle[part][traits[b].row];
   if (middle === undefined) return null;
-  if (isSatellite(b)) return { x: left + width - 8, y: middle - 11, w: 52, h: 22, satellite: true };
+  if (isSatellite(b)) return { x: left + (width + CLOSED.box) / 2 + 8, y: middle - 11, w: 52, h: 22, satellite: true };
   const h = blocks[b].kind === "cell" ? p.rows.heights[traits[b].row] : 34;
   return { x, y: middle - h / 2, w, h };
 }
@@ -226,9 +226,9 @@ function pill(p, b, part) {
 
 /** The rows that read something at the side. */
 export const railRows = (part) =>
-  Array.from({ length: rowCount }, (_, row) => row).filter((row) => pillsOf(row, part).some((b) => !onlyFeedsSatellite(b)));
+  Array.from({ length: rowCount }, (_, row) => row).filter((row) => pillsOf(row, part).length > 0);
 
-/** What only a satellite reads has no rail. */
+/** What only a satellite reads. */
 function onlyFeedsSatellite(b) {
   const row = traits[b].row;
   return !traits[b].learned && row > 0 && !traits[b].feedsCell;

@@ -134,7 +134,9 @@ fn jacobians(
     // A state is [batch, size] at every step; others are left alone.
     let first = |state: &State| state.nodes.values().next().map(|&i| values[i].shape().to_vec());
     let shapes: Vec<Vec<usize>> = lane.states.iter().filter_map(first).collect();
-    let same = |(state, shape): (&State, &Vec<usize>)| state.nodes.values().all(|&i| values[i].shape() == &shape[..]);
+    let same = |(state, shape): (&State, &Vec<usize>)| {
+        state.nodes.values().all(|&i| values[i].shape() == &shape[..])
+    };
     let batch = shapes.first().map_or(0, |shape| shape[0]);
     let fits = shapes.iter().all(|shape| shape.len() == 2 && shape[0] == batch);
     if !fits || !lane.states.iter().zip(&shapes).all(same) {
@@ -164,7 +166,9 @@ fn jacobians(
         }
         let mut base = point.clone();
         for s in held() {
-            lane.states.iter().for_each(|state| base.set(graph.id(state.nodes[s]), values[state.nodes[s]].clone()));
+            lane.states
+                .iter()
+                .for_each(|state| base.set(graph.id(state.nodes[s]), values[state.nodes[s]].clone()));
         }
         for s in &later {
             jacobians.insert(*s, vec![0.0; batch * width * width]);
@@ -183,9 +187,11 @@ fn jacobians(
                     let Some(jacobian) = jacobians.get_mut(s) else { continue };
                     let mut row = 0;
                     for (tangent, &size) in tangents.iter().zip(&lane.sizes) {
-                        for ((b, r), &x) in tangent.float().rows().into_iter().enumerate().flat_map(|(b, row)| {
-                            row.into_iter().enumerate().map(move |(r, x)| ((b, r), x)).collect::<Vec<_>>()
-                        }) {
+                        for ((b, r), &x) in
+                            tangent.float().rows().into_iter().enumerate().flat_map(|(b, row)| {
+                                row.into_iter().enumerate().map(move |(r, x)| ((b, r), x)).collect::<Vec<_>>()
+                            })
+                        {
                             // Single precision is enough to look at.
                             #[allow(clippy::cast_possible_truncation)]
                             let x = x as f32;
@@ -208,7 +214,12 @@ fn is_markov(graph: &Graph, lane: &Lane) -> bool {
     let own = |i: usize| graph.at(i).origin.layer.as_deref() == Some(lane.name.as_str());
     lane.states.iter().flat_map(|state| state.nodes.values()).all(|&i| {
         let forward = |u: usize| graph.at(u).origin.role == Role::Forward && own(u);
-        users.at(i).iter().map(|&u| u as usize).filter(|&u| forward(u)).all(|u| step(u).abs_diff(step(i)) <= 1)
+        users
+            .at(i)
+            .iter()
+            .map(|&u| u as usize)
+            .filter(|&u| forward(u))
+            .all(|u| step(u).abs_diff(step(i)) <= 1)
     })
 }
 

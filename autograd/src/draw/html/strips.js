@@ -27,7 +27,7 @@ export function strip(value, shape, label) {
   const rows = Math.max(1, Math.ceil(value.entries.length / columns));
   const width = 320;
   const one = Math.min(width / columns, 40);
-  const high = Math.min(24, Math.max(10, one));
+  const high = rows > 6 ? 11 : 22;
   const scale = largest(value);
   const picture = svg("svg", {
     class: "heat", viewBox: `0 0 ${one * columns} ${high * rows}`, role: "img",

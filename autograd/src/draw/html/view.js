@@ -1,6 +1,6 @@
 // The picture in its window: only columns that are in view exist.
 
-import { END, FIRST, SIDE, box, column, count, data, face, isStep, kind, nodesIn, operands, stepNumber, users } from "./data.js";
+import { END, SIDE, box, column, count, data, face, isStep, kind, operands, stepNumber, users } from "./data.js";
 import { $, svg } from "./dom.js";
 import { drawClosed } from "./closed.js";
 import { drawBuses, drawEndLanes, drawOpen } from "./open.js";
@@ -19,6 +19,7 @@ const edges = $("edges");
 const camera = { x: 0, y: 0, scale: 1 };
 let p = places();
 const drawn = new Map();
+let touched = false;
 
 const windowSize = () => ({ width: window_.clientWidth, height: window_.clientHeight });
 
@@ -71,7 +72,8 @@ function drawRails() {
       let d = "";
       for (const f of pills) d += `M${f.x + f.w},${f.y + f.h / 2}C${x},${f.y + f.h / 2} ${x - 6},${y} ${x + 8},${y}`;
       ground.append(svg("path", { class: `rail ${part}`, d: `${d}M${x + 8},${y}H${frame.x + 4}` }));
-      if (part === "forward") ground.append(svg("path", { class: "rail head", d: `M${start - 14},${y}H${start - 1}`, "marker-end": "url(#arrow-rail)" }));
+      const head = part === "forward" ? `M${start - 14},${y}H${start - 1}` : `M${x + 26},${y}H${x + 8}`;
+      ground.append(svg("path", { class: "rail head", d: head, "marker-end": "url(#arrow-rail)" }));
     }
   }
   if (atEnd.length === 0) return;
@@ -81,7 +83,7 @@ function drawRails() {
     const y = p.railY(part);
     const tapped = p.steps.filter((c) => !starts.has(c));
     const x0 = p.left(tapped[0]) + p.width(tapped[0]) / 2;
-    const line = svg("path", { class: `edge ${part} loss-rail`, d: part === "forward" ? `M${x0},${y}H${p.left(END) - 1}` : `M${p.left(END)},${y}H${x0}`, "marker-end": part === "forward" ? "url(#arrow-forward)" : null });
+    const line = svg("path", { class: `edge ${part} loss-rail`, d: part === "forward" ? `M${x0},${y}H${p.left(END) - 1}` : `M${p.left(END)},${y}H${x0}`, "marker-end": part === "forward" ? "url(#arrow-forward)" : null, "data-first": box(END, b, part)[0], "data-last": box(END, b, part)[0] });
     ground.append(line);
   }
 }
@@ -180,7 +182,7 @@ function drawHead(c, g) {
     "aria-label": `step ${stepNumber(c)}: ${open ? "close" : "open"}`,
     onclick: () => !starts.has(c) && toggle(c),
     onkeydown: (e) => (e.key === "Enter" || e.key === " ") && !starts.has(c) && (e.preventDefault(), e.stopPropagation(), toggle(c)),
-  }, svg("rect", { x: x - 44, y: 2, width: 88, height: 22, rx: 11 }), svg("text", { x, y: 17 }, `t = ${stepNumber(c)}${starts.has(c) ? "" : open ? "  −" : "  +"}`));
+  }, svg("rect", { x: x - 44, y: 2, width: 88, height: 22, rx: 11 }), svg("text", { x, y: 17 }, `t = ${stepNumber(c)}`, starts.has(c) ? null : svg("tspan", { class: "sign-open", dx: 7 }, open ? "−" : "+")));
   g.append(head);
 }
 
@@ -204,6 +206,7 @@ export function light(root = world) {
     e.classList.toggle("way", way);
   }
   world.classList.toggle("walking", position < count);
+  window_.setAttribute("aria-activedescendant", node === null ? "" : `n${node}`);
 }
 
 /** Whether something is on the way that was chosen: set by the panel of paths. */
@@ -229,7 +232,7 @@ function clamped(x, y, scale) {
 }
 
 /** At most some hundred columns are in view. */
-const smallest = () => Math.max(0.06, windowSize().width / Math.max(windowSize().width, Math.min(p.right + 80, 140 * 182)));
+const smallest = () => Math.min(windowSize().height / (p.height + 60), windowSize().width / Math.min(p.right + 80, 140 * 182), 1);
 
 export function zoom(by, atX = windowSize().width / 2, atY = windowSize().height / 2) {
   const scale = Math.min(4, Math.max(smallest(), camera.scale * by));
@@ -242,8 +245,8 @@ export function fit() {
   const { width, height } = windowSize();
   const all = Math.min(width / (p.right + 60), height / (p.height + 30), 1.5);
   if (p.tall) return focusOpen();
-  const scale = Math.max(all, Math.min(1.1, height / (p.height + 30)));
-  moveTo(-24, -12, Math.max(scale, 0.35));
+  const scale = all > 0.55 ? all : Math.min(1.1, height / (p.height + 30));
+  moveTo(-24, -12, scale);
 }
 
 /** The open step that was opened last, from its upper edge, or as near as it can be read. */
@@ -293,7 +296,8 @@ export function startView() {
     if ("node" in what && what.node !== null) reveal(what.node);
     if ("node" in what || "position" in what) light();
   });
-  new ResizeObserver(() => refresh()).observe(window_);
+  // Until the reader has moved the picture, it fits its window.
+  new ResizeObserver(() => (touched ? refresh() : fit())).observe(window_);
   let held = null;
   window_.addEventListener("pointerdown", (e) => {
     if (e.button === 0) held = { x: e.clientX, y: e.clientY, camera: { ...camera }, far: false };
@@ -304,6 +308,7 @@ export function startView() {
     if (!held.far && Math.hypot(dx, dy) < 4) return;
     if (!held.far) window_.setPointerCapture(e.pointerId);
     held.far = true;
+    touched = true;
     moveTo(held.camera.x - dx / camera.scale, held.camera.y - dy / camera.scale);
   });
   window_.addEventListener("pointerup", (e) => {
@@ -320,6 +325,7 @@ export function startView() {
   });
   window_.addEventListener("wheel", (e) => {
     e.preventDefault();
+    touched = true;
     const { left, top } = window_.getBoundingClientRect();
     if (e.ctrlKey || e.metaKey) zoom(Math.exp(-e.deltaY / 250), e.clientX - left, e.clientY - top);
     else moveTo(camera.x + (e.shiftKey ? e.deltaY : e.deltaX) / camera.scale, camera.y + (e.shiftKey ? 0 : e.deltaY) / camera.scale);

@@ -1,8 +1,7 @@
 // The walk through the computation, in order of execution, and the line of time.
 
-import { FIRST, adjoint, column, count, data, find, isStep, kind, lanes, name, shown, stepCount, value } from "./data.js";
+import { adjoint, column, count, data, isStep, kind, name, shown, stepCount, value } from "./data.js";
 import { $ } from "./dom.js";
-import { starts } from "./places.js";
 import { change, onChange, state } from "./state.js";
 import { goTo, inView, moved, reveal } from "./view.js";
 
@@ -29,7 +28,7 @@ function stopAt(position) {
   while (low < high) {
     const middle = (low + high + 1) >> 1;
     if (stops[middle] <= position) low = middle;
-    else high = middle;
+    else high = middle - 1;
   }
   return low;
 }
@@ -51,7 +50,7 @@ let playing = null;
 export function pause() {
   if (playing) cancelAnimationFrame(playing.frame);
   playing = null;
-  $("play").textContent = "▶";
+  $("play").classList.remove("playing");
   $("play").setAttribute("aria-label", "play");
 }
 
@@ -60,7 +59,7 @@ export function play() {
   const from = state.position >= count ? 0 : stopAt(state.position);
   const rate = Math.max(4, stops.length / 40);
   playing = { since: performance.now(), from, frame: 0 };
-  $("play").textContent = "❚❚";
+  $("play").classList.add("playing");
   $("play").setAttribute("aria-label", "pause");
   go(from);
   const tick = (now) => {
@@ -118,7 +117,7 @@ function drawTimeline() {
         const i = part === "forward" ? k.last : adjoint(k.last);
         brush.fillStyle = i < state.position ? colour(`--${part}`) : colour("--faint");
         const h = share(k[part]) * (middle - 3);
-        const w = Math.max(one - (one > 4 ? 2 : 0), 0.7);
+        const w = Math.min(26, Math.max(one - (one > 4 ? 2 : 0), 0.7));
         brush.fillRect(s * one + (one - w) / 2, part === "forward" ? middle - 1 - h : middle + 1, w, h);
       });
     }
