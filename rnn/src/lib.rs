@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod compare;
 pub mod data;
+pub mod derivation;
 pub mod equations;
 pub mod files;
 pub mod infer;

@@ -23,7 +23,7 @@ pub fn evaluate(math: &Math, t: i64, values: &dyn Values) -> Result<Array2<f64>,
     Ok(match math {
         Math::Number(n) => number(*n),
         Math::Ones(n) => Array2::ones([*n, 1]),
-        Math::Symbol(symbol) if symbol.base == "t" && symbol.time.is_none() => number(t as f64),
+        Math::Symbol(symbol) if *symbol == Symbol::of("t") => number(t as f64),
         Math::Symbol(symbol) => named(symbol, false, t, values)?,
         Math::Adjoint(a) => match &**a {
             Math::Symbol(symbol) => named(symbol, true, t, values)?,

@@ -109,8 +109,11 @@ impl Notation for Latex {
         format!(r"\sum_{{t}} {a}")
     }
 
-    fn lines(&self, lines: &[(String, String)]) -> String {
-        let lines: Vec<String> = lines.iter().map(|(left, right)| format!("  {left} &= {right}")).collect();
+    fn lines(&self, lines: &[(String, Vec<String>)]) -> String {
+        let line = |(left, rows): &(String, Vec<String>)| {
+            format!("  {left} &= {}", rows.join(" \\\\\n  &\\quad {}"))
+        };
+        let lines: Vec<String> = lines.iter().map(line).collect();
         format!("\\begin{{aligned}}\n{}\n\\end{{aligned}}\n", lines.join(" \\\\\n"))
     }
 }

@@ -107,8 +107,14 @@ impl Notation for MathMl {
         row(&format!("<munder><mo>∑</mo>{}</munder>{a}", identifier("t")))
     }
 
-    fn lines(&self, lines: &[(String, String)]) -> String {
-        let line = |(left, right): &(String, String)| format!("  {}\n", cells(&[left, "<mo>=</mo>", right]));
+    fn lines(&self, lines: &[(String, Vec<String>)]) -> String {
+        let line = |(left, rows): &(String, Vec<String>)| {
+            let row = |(k, right): (usize, &String)| {
+                let row = if k == 0 { cells(&[left, "<mo>=</mo>", right]) } else { cells(&["", "", right]) };
+                format!("  {row}\n")
+            };
+            rows.iter().enumerate().map(row).collect::<String>()
+        };
         let lines: String = lines.iter().map(line).collect();
         format!(
             "<math xmlns=\"http://www.w3.org/1998/Math/MathML\" display=\"block\">\n\

@@ -125,16 +125,62 @@ pub enum Form {
 }
 
 impl Form {
-    /// Equations under each other, aligned at their signs; the text ends with a newline.
+    /// Equations under each other, aligned at their signs; the text ends with a newline. Sums that would be longer than 100
+    /// columns of text are broken at their signs.
     pub fn write(self, lines: &[Line]) -> String {
-        let notation: &dyn Notation = match self {
+        let notation = self.notation();
+        let sides = |line: &Line| {
+            let margin = unicode::width(&write(&line.left, &unicode::Unicode, 0)) + 3;
+            (write(&line.left, notation, 0), rows(&line.right, notation, WIDTH.saturating_sub(margin)))
+        };
+        notation.lines(&lines.iter().map(sides).collect::<Vec<_>>())
+    }
+
+    /// A formula within a text: in LaTeX without the dollars, in MathML without the math element.
+    pub fn formula(self, math: &Math) -> String {
+        write(math, self.notation(), 0)
+    }
+
+    fn notation(self) -> &'static dyn Notation {
+        match self {
             Self::Unicode => &unicode::Unicode,
             Self::Latex => &latex::Latex,
             Self::Mathml => &mathml::MathMl,
-        };
-        let side = |math: &Math| write(math, notation, 0);
-        notation.lines(&lines.iter().map(|line| (side(&line.left), side(&line.right))).collect::<Vec<_>>())
+        }
     }
+}
+
+/// The columns of a page.
+const WIDTH: usize = 100;
+
+/// A formula in one row, or a long sum in several, those after the first beginning with a sign.
+fn rows(math: &Math, notation: &dyn Notation, room: usize) -> Vec<String> {
+    if unicode::width(&write(math, &unicode::Unicode, 0)) <= room {
+        return vec![write(math, notation, 0)];
+    }
+    // From the last term to the first.
+    let (mut terms, mut rest) = (Vec::new(), math);
+    while let Math::Infix(sign @ (Sign::Plus | Sign::Minus), a, b) = rest {
+        terms.push((Some(*sign), &**b));
+        rest = a;
+    }
+    terms.push((None, rest));
+    let mut rows: Vec<(usize, String)> = Vec::new();
+    for (sign, term) in terms.into_iter().rev() {
+        let join = |before: String, notation: &dyn Notation| match sign {
+            Some(sign) => notation.infix(sign, before, operand(term, notation, sign.binding() + 1)),
+            None => write(term, notation, 1),
+        };
+        let width = unicode::width(&join(String::new(), &unicode::Unicode));
+        match rows.last_mut() {
+            Some((used, row)) if *used + width <= room => {
+                *used += width;
+                *row = join(std::mem::take(row), notation);
+            }
+            _ => rows.push((width, join(String::new(), notation))),
+        }
+    }
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 impl Math {
@@ -195,7 +241,8 @@ trait Notation {
     fn ones(&self) -> String;
     fn part(&self, whole: String, label: String) -> String;
     fn total(&self, a: String) -> String;
-    fn lines(&self, lines: &[(String, String)]) -> String;
+    /// Equations under each other: the left side, and the rows of the right one.
+    fn lines(&self, lines: &[(String, Vec<String>)]) -> String;
 }
 
 /// How tightly a formula holds together: as [`Sign::binding`], then signs and bars 3, powers 4, and 5 for what is one piece.

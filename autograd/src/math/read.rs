@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::graph::{Graph, NodeId, Role};
 use crate::ops::{Leaf, Op};
 use crate::value::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The equation of a node: what it is, in the names of what it is made of. Nodes without a name are written out until one
 /// with a name comes.
@@ -127,6 +127,19 @@ impl<'a> Reader<'a> {
         Ok(self.symbols.get(&self.graph.index(id)?).cloned().map(|name| self.shifted(name)))
     }
 
+    /// All nodes that have a name, in no order, with their names.
+    pub fn names(&self) -> impl Iterator<Item = (NodeId, Math)> + '_ {
+        self.symbols.iter().map(|(&i, name)| (self.graph.id(i), self.shifted(name.clone())))
+    }
+
+    /// A node where it stands in a formula: a number, its name, or what it is equal to.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] if the handle belongs to another graph.
+    pub fn operand(&self, id: NodeId) -> Result<Math, Error> {
+        Ok(self.read(self.graph.index(id)?))
+    }
+
     /// What a node is equal to.
     ///
     /// # Errors
@@ -167,10 +180,6 @@ impl<'a> Reader<'a> {
     }
 
     /// Rows and columns of a node as it is written.
-    pub fn size(&self, id: NodeId) -> [usize; 2] {
-        self.dims(id.index())
-    }
-
     pub(super) fn dims(&self, i: usize) -> [usize; 2] {
         match (&self.graph.at(i).ty.shape[..], self.rows[i]) {
             ([], _) => [1, 1],
@@ -185,12 +194,16 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`Error::Foreign`] if the handle belongs to another graph; [`Error::Value`] if the value is no matrix of real
-    /// numbers of the node's shape.
+    /// numbers, or truth values, of the node's shape.
     pub fn matrix(&self, id: NodeId, value: &Value<f64>) -> Result<ndarray::Array2<f64>, Error> {
         let i = self.graph.index(id)?;
         let wrong = |reason: String| Error::Value { node: self.graph.name_at(i), reason };
         value.fits(&self.graph.at(i).ty).map_err(wrong)?;
-        let Value::Float(value) = value else { return Err(wrong("it holds no real numbers".into())) };
+        let value = match value {
+            Value::Float(value) => value.clone(),
+            Value::Bool(value) => value.mapv(|holds| f64::from(u8::from(holds))),
+            Value::Index(_) => return Err(wrong("it holds whole numbers".into())),
+        };
         if value.ndim() > 2 {
             return Err(wrong("it has more than two axes".into()));
         }
@@ -234,8 +247,13 @@ impl<'a> Reader<'a> {
                 }
             }
         };
+        let mut taken: HashSet<Symbol> = HashSet::new();
         for i in (0..graph.len()).filter(|&i| named(i)) {
-            self.symbols.insert(i, own_symbol(graph, i, layered));
+            let symbol = own_symbol(graph, i, layered);
+            // `h1` and `h_1` look alike: the second is written as it is typed.
+            let alike = matches!(&symbol, Math::Symbol(symbol) if !taken.insert(symbol.clone()));
+            let symbol = if alike { as_typed(graph, i, symbol) } else { symbol };
+            self.symbols.insert(i, symbol);
             if matches!(graph.at(i).op, Op::Relu(_)) {
                 self.rectified.extend(graph.operands_at(i).map(|x| (x, i)));
             }
@@ -246,7 +264,7 @@ impl<'a> Reader<'a> {
         adjoints.sort_unstable_by_key(|&((sweep, of), _)| (sweep, std::cmp::Reverse(of)));
         for ((sweep, of), adjoint) in adjoints {
             if number(graph, adjoint).is_none() {
-                let name = adjoint_of(own_symbol(graph, of, layered), sweep);
+                let name = adjoint_of(self.symbols[&of].clone(), sweep);
                 self.symbols.entry(adjoint).or_insert(name);
             }
         }
@@ -324,6 +342,16 @@ fn own_symbol(graph: &Graph, i: usize, layered: bool) -> Math {
             counted(symbol).into()
         }
     }
+}
+
+/// The name without subscripts, in one piece.
+fn as_typed(graph: &Graph, i: usize, symbol: Math) -> Math {
+    let Math::Symbol(symbol) = symbol else { return symbol };
+    let node = graph.at(i);
+    let leaf = if let Op::Leaf(leaf) = &node.op { leaf.name() } else { None };
+    let name = leaf.or(node.origin.name.as_ref()).map_or("", |name| name);
+    let base = name.split('[').next().unwrap_or(name).into();
+    Math::Symbol(Symbol { base, subscripts: Vec::new(), ..symbol })
 }
 
 /// `h[2]` is h at step 2, `∂h` its adjoint; of `head.weight` the second word is the letter.

@@ -1,7 +1,7 @@
 //! Formulas put as a person would put them: no `1 · x`, no `x + 0`, `y²` for `y ⊙ y`, what is known before the adjoint
 //! that it multiplies, and one adjoint for several of its multiples: `(hₜ₋₁ − nₜ) ⊙ h̄ₜ`.
 
-use super::{Math, Sign};
+use super::{Math, Sign, Symbol};
 
 /// A product element by element, taken apart.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ impl Chain {
         if self.number == 0.0 {
             return Math::Number(0.0);
         }
-        let number = (self.number != 1.0).then_some(Math::Number(self.number));
+        let number = Some(Math::Number(self.number)).filter(|number| *number != Math::Number(1.0));
         let scalars: Vec<Math> = number.into_iter().chain(ordered(self.scalars)).collect();
         let product = |sign: Sign| move |a: Math, b: Math| Math::Infix(sign, a.into(), b.into());
         let scalar = scalars.into_iter().reduce(product(Sign::Times));
@@ -90,11 +90,20 @@ fn ordered(factors: Vec<Math>) -> Vec<Math> {
 }
 
 impl Math {
-    /// Whether an adjoint occurs in it.
-    pub(super) fn has_adjoint(&self) -> bool {
+    /// The sum of terms as a person writes it: without zeros, and with what several terms multiply written once.
+    pub fn sum(terms: impl IntoIterator<Item = Self>) -> Self {
+        sum(terms.into_iter().collect())
+    }
+
+    /// Calls a function for every name in the formula, and says whether it is an adjoint, in the order of writing.
+    pub fn each_name<'a>(&'a self, see: &mut dyn FnMut(&'a Symbol, bool)) {
         match self {
-            Self::Number(_) | Self::Symbol(_) | Self::Ones(_) => false,
-            Self::Adjoint(_) => true,
+            Self::Symbol(symbol) => see(symbol, false),
+            Self::Adjoint(a) => match &**a {
+                Self::Symbol(symbol) => see(symbol, true),
+                other => other.each_name(see),
+            },
+            Self::Number(_) | Self::Ones(_) => {}
             Self::Negative(a)
             | Self::Power(a, _)
             | Self::Root(a)
@@ -102,13 +111,27 @@ impl Math {
             | Self::Transpose(a)
             | Self::Indicator(a)
             | Self::Part(a, ..)
-            | Self::Total(a) => a.has_adjoint(),
-            Self::Infix(_, a, b) | Self::Fraction(a, b) => a.has_adjoint() || b.has_adjoint(),
-            Self::Call(_, parts) | Self::Stack(parts) => parts.iter().any(Self::has_adjoint),
+            | Self::Total(a) => a.each_name(see),
+            Self::Infix(_, a, b) | Self::Fraction(a, b) => {
+                a.each_name(see);
+                b.each_name(see);
+            }
+            Self::Call(_, parts) | Self::Stack(parts) => parts.iter().for_each(|part| part.each_name(see)),
             Self::Cases(cases, otherwise) => {
-                cases.iter().any(|(a, _)| a.has_adjoint()) || otherwise.has_adjoint()
+                for (a, condition) in cases {
+                    a.each_name(see);
+                    condition.each_name(see);
+                }
+                otherwise.each_name(see);
             }
         }
+    }
+
+    /// Whether an adjoint occurs in it.
+    pub(super) fn has_adjoint(&self) -> bool {
+        let mut found = false;
+        self.each_name(&mut |_, adjoint| found |= adjoint);
+        found
     }
 }
 
@@ -259,7 +282,7 @@ fn gathered(chains: Vec<Chain>) -> Vec<Math> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::math::{Form, Line, Symbol};
+    use crate::math::{Form, Line};
 
     fn s(name: &str) -> Math {
         Symbol::of(name).into()

@@ -101,15 +101,20 @@ impl Notation for Unicode {
         format!("Σₜ {a}")
     }
 
-    fn lines(&self, lines: &[(String, String)]) -> String {
-        // An accent takes no place of its own.
-        let width = |text: &str| text.chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).count();
+    fn lines(&self, lines: &[(String, Vec<String>)]) -> String {
         let widest = lines.iter().map(|(left, _)| width(left)).max().unwrap_or(0);
-        let line = |(left, right): &(String, String)| {
-            format!("{}{left} = {right}\n", " ".repeat(widest - width(left)))
+        let line = |(left, rows): &(String, Vec<String>)| {
+            let margin = " ".repeat(widest - width(left));
+            // A sign stands under the sign of equality.
+            format!("{margin}{left} = {}\n", rows.join(&format!("\n{}", " ".repeat(widest))))
         };
         lines.iter().map(line).collect()
     }
+}
+
+/// Columns: an accent takes no place of its own.
+pub(super) fn width(text: &str) -> usize {
+    text.chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).count()
 }
 
 /// A base with what stands above it, its subscripts and its time: digits and t have small letters, other subscripts stand

@@ -20,6 +20,7 @@ pub struct Step<'g> {
 #[derive(Debug)]
 enum Number<'g> {
     Known(usize),
+    Given(Expr<'g>),
     FromEnd { lengths: Expr<'g>, steps: usize, real: OnceCell<Expr<'g>> },
 }
 
@@ -27,6 +28,12 @@ impl<'g> Step<'g> {
     /// A step of that number in every sequence.
     pub fn new(number: usize) -> Self {
         Self { place: number, number: Number::Known(number), value: OnceCell::new() }
+    }
+
+    /// A step whose number is a value of the graph, a real scalar: it is t itself, and nothing that is decided by it is
+    /// decided when the graph is built.
+    pub fn given(place: usize, number: Expr<'g>) -> Self {
+        Self { place, number: Number::Given(number), value: OnceCell::new() }
     }
 
     /// Backwards from the end of each sequence: `lengths` are whole numbers `[batch, 1]` of at most `steps`.
@@ -48,7 +55,7 @@ impl<'g> Step<'g> {
     pub fn known(&self) -> Option<usize> {
         match self.number {
             Number::Known(number) => Some(number),
-            Number::FromEnd { .. } => None,
+            Number::Given(_) | Number::FromEnd { .. } => None,
         }
     }
 
@@ -58,6 +65,7 @@ impl<'g> Step<'g> {
     pub fn value(&self, g: &'g Builder) -> Expr<'g> {
         *self.value.get_or_init(|| match &self.number {
             Number::Known(number) => g.scalar(*number as f64),
+            Number::Given(number) => *number,
             Number::FromEnd { lengths, steps, real: length } => {
                 let length = *length.get_or_init(|| real(g, *lengths, *steps).named("t.length"));
                 (length - (self.place - 1) as f64).max(1.0).named("t")

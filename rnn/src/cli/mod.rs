@@ -6,6 +6,7 @@
 mod advice;
 mod cells;
 mod compare;
+mod explain;
 mod flags;
 mod gradcheck;
 mod graph;
@@ -54,6 +55,7 @@ enum Command {
     /// Ask a trained model for the class of sentences, or for the next values of a series
     Predict(predict::Predict),
     Graph(graph::Args),
+    Explain(explain::Args),
     Profile(profile::Args),
     Gradcheck(gradcheck::Args),
     Compare(compare::Args),
@@ -72,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Sample(sample) => sample.run(),
         Command::Predict(predict) => predict.run(),
         Command::Graph(args) => args.run(),
+        Command::Explain(args) => args.run(),
         Command::Profile(args) => args.run(),
         Command::Gradcheck(args) => args.run(),
         Command::Compare(args) => args.run(),

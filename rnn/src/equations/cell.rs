@@ -114,6 +114,13 @@ impl Cell for EquationCell {
 }
 
 impl EquationCell {
+    /// The same cell with each parameter under its own name: without packs.
+    #[must_use]
+    pub fn unpacked(mut self) -> Self {
+        self.names.packs.clear();
+        self
+    }
+
     fn features(&self, sequence: &str, input: usize, hidden: usize) -> usize {
         match self.shapes.sequences.get(sequence) {
             Some(Shape::Vector(size)) => size.features(input, hidden).unwrap_or(1),

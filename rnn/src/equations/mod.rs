@@ -101,6 +101,21 @@ impl EquationCell {
         Err(format!("the cell `{}` has no constant `{name}`{hint}", self.name()))
     }
 
+    /// The names of the sequences, in the order of computation.
+    pub fn sequences(&self) -> impl Iterator<Item = &str> {
+        self.names.equations.iter().map(|(name, _)| name.is.as_str())
+    }
+
+    /// The name of the output.
+    pub fn output(&self) -> &str {
+        &self.names.output
+    }
+
+    /// What is read of earlier steps, the states: a sequence, and how many steps back.
+    pub fn memory(&self) -> &[(String, usize)] {
+        &self.kept
+    }
+
     /// The shape of each sequence and of each parameter, in the order of the file.
     pub fn shapes(&self) -> Vec<(&str, Shape)> {
         let sequences = self.names.equations.iter().map(|(name, _)| name.is.as_str());

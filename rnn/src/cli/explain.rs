@@ -1,0 +1,75 @@
+//! `rnn explain`: backpropagation through time for a cell, written out.
+
+use super::flags::{Notation, open_cell};
+use crate::derivation::Derivation;
+use crate::equations::EquationCell;
+use crate::files::write_whole;
+use autograd::math::Form;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Backpropagation through time for a cell, derived in symbols
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+The cell is unrolled with a head and a loss at each step, and differentiated; what is printed is read off that graph, at a \
+step in the middle that is called t. A bar over a name is the derivative of the loss with respect to it. Where lines would \
+be long, the argument of a function has a letter: a_f is what σ is applied to in f.
+
+At the end every line is computed at random values and compared with the graph.
+
+Examples:
+  rnn explain --cell elman                       the derivation of the textbook
+  rnn explain --cell my.cell --only h            how the loss reaches h[t]
+  rnn explain --cell lstm --math latex -o lstm.tex
+  rnn explain --cell gru --math mathml -o gru.xhtml")]
+pub struct Args {
+    /// The cell: a name that `rnn cells` lists, or a file of equations
+    #[arg(long, default_value = "elman", value_name = "NAME|FILE.cell")]
+    cell: String,
+    /// Another value for a constant of the cell; may be given again
+    #[arg(long, value_name = "CONST=VALUE", value_parser = super::flags::setting)]
+    set: Vec<(String, f64)>,
+    /// The lines about these sequences or parameters alone
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Text, a LaTeX document, or a page of XHTML with MathML
+    #[arg(long, value_enum, default_value = "unicode", value_name = "FORM")]
+    math: Notation,
+    /// Where to write it; standard output if not given
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Args {
+    /// Runs the command.
+    pub fn run(self) -> super::Result {
+        let reference = open_cell(&self.cell, &self.set)?;
+        let mut cell = EquationCell::read(&reference.text.unwrap_or_default(), &reference.name)?;
+        for (name, value) in &self.set {
+            cell.set(name, *value)?;
+        }
+        let derivation = Derivation::of(cell)?;
+        let difference = derivation.check(1);
+        let derivation = if self.only.is_empty() { derivation } else { derivation.only(&self.only)? };
+        let form = Form::from(self.math);
+        let mut text = derivation.write(form);
+        let checked = match difference {
+            Ok(difference) => format!(
+                "Computed at random values, every line of the derivation agrees with the graph to {difference:.0e}."
+            ),
+            Err(error) => format!("The lines were not compared with the graph: {error}"),
+        };
+        if form == Form::Unicode {
+            text += &format!("\n{checked}\n");
+        }
+        if let Some(path) = self.output {
+            write_whole(&path, text.as_bytes())?;
+        } else {
+            let mut out = std::io::stdout().lock();
+            out.write_all(text.as_bytes())?;
+            out.flush()?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

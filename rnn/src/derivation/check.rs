@@ -1,0 +1,125 @@
+//! Every line, computed at random values and compared with the graph.
+
+use super::net::Net;
+use super::{Derivation, DerivationError, arguments};
+use crate::init;
+use autograd::math::{Math, Reader, Symbol, Values, evaluate};
+use autograd::ops::{Leaf, Op};
+use autograd::{NodeId, Point, eval};
+use ndarray::{Array2, ArrayD};
+use rand::RngExt;
+use std::collections::HashMap;
+
+/// Steps enough for every module of a clockwork net to move.
+const STEPS: usize = 17;
+
+/// The values of all names at all steps.
+struct Table {
+    steps: i64,
+    values: HashMap<(Symbol, bool), Array2<f64>>,
+}
+
+impl Values for Table {
+    /// Beyond the last step an adjoint is zero, and what it multiplies any number.
+    fn value(&self, name: &Symbol, adjoint: bool) -> Option<Array2<f64>> {
+        let found = self.values.get(&(name.clone(), adjoint));
+        let last = || self.values.get(&(name.clone().at_step(self.steps), false));
+        let plain = || self.values.get(&(name.clone(), false)).or_else(last);
+        match (found, adjoint) {
+            (Some(value), _) => Some(value.clone()),
+            (None, true) => plain().map(|value| Array2::zeros(value.dim())),
+            (None, false) => last().cloned(),
+        }
+    }
+
+    fn steps(&self) -> i64 {
+        self.steps
+    }
+}
+
+pub(super) fn worst(derivation: &Derivation, seed: u64) -> Result<f64, DerivationError> {
+    let lag = derivation.cell.memory().iter().map(|(_, lag)| *lag).max().unwrap_or(0);
+    let net = Net::new(&derivation.cell, &derivation.head, derivation.sizes, STEPS.max(2 * lag + 1))?;
+    let reader = Reader::new(&net.graph).naming(arguments::names(&derivation.arguments, &net)?);
+    let table = table(derivation, &net, &reader, seed)?;
+    let mut worst = 0.0_f64;
+    for entry in derivation.entries() {
+        let error = |reason: String| DerivationError::Check { name: entry.name.clone(), reason };
+        let (left, right) = (&entry.line.left, &entry.line.right);
+        let timed = matches!(left, Math::Symbol(Symbol { time: Some(_), .. }))
+            || matches!(left, Math::Adjoint(a) if matches!(&**a, Math::Symbol(Symbol { time: Some(_), .. })));
+        for t in 1..=if timed { table.steps } else { 1 } {
+            let (is, says) =
+                (evaluate(left, t, &table).map_err(error)?, evaluate(right, t, &table).map_err(error)?);
+            let says = says
+                .broadcast(is.dim())
+                .ok_or_else(|| error(format!("it is {:?}, and the formula {:?}", is.dim(), says.dim())))?;
+            for (is, says) in is.iter().zip(says) {
+                if !is.is_finite() || !says.is_finite() {
+                    return Err(error("a value is not finite at the random point: try another seed".into()));
+                }
+                worst = worst.max((is - says).abs() / is.abs().max(1.0));
+            }
+        }
+    }
+    Ok(worst)
+}
+
+/// Random values for the leaves, and what follows from them.
+fn table(derivation: &Derivation, net: &Net, reader: &Reader, seed: u64) -> Result<Table, DerivationError> {
+    let mut rng = init::rng(seed, "derivation");
+    let mut point = Point::new();
+    for id in net.graph.ids() {
+        let node = net.graph.node(id)?;
+        let Op::Leaf(leaf) = &node.op else { continue };
+        let Some(name) = leaf.name() else { continue };
+        let step = name.strip_prefix("t[").and_then(|rest| rest.strip_suffix(']'));
+        let value = match (leaf, step.and_then(|step| step.parse::<f64>().ok())) {
+            (Leaf::Input { .. }, Some(t)) => ArrayD::from_elem(&*node.ty.shape, t),
+            _ => ArrayD::from_shape_simple_fn(&*node.ty.shape, || rng.random_range(-1.0..1.0)),
+        };
+        point.set(id, value);
+    }
+    let mut names: Vec<((Symbol, bool), NodeId)> = Vec::new();
+    let mut add = |name: Math, id: NodeId| match name {
+        Math::Symbol(symbol) => names.push(((symbol, false), id)),
+        Math::Adjoint(of) => {
+            if let Math::Symbol(symbol) = *of {
+                names.push(((symbol, true), id));
+            }
+        }
+        _ => {}
+    };
+    for (id, name) in reader.names() {
+        add(name, id);
+    }
+    // Second names, of nodes that have one already.
+    let sequences = derivation.cell.sequences().chain([&*derivation.head.output, &*derivation.head.loss]);
+    for name in sequences {
+        for t in 1..=net.steps {
+            let (id, symbol) = (net.at(name, t)?, Symbol::of(name).at_step(i64::try_from(t).unwrap_or(0)));
+            add(symbol.clone().into(), id);
+            if let Some(adjoint) = net.adjoint(id)? {
+                add(Math::Adjoint(symbol.into()), adjoint);
+            }
+        }
+    }
+    add(Symbol::of(&derivation.head.loss).into(), net.loss);
+    for argument in &derivation.arguments {
+        for t in 1..=net.steps {
+            let name = argument.name.clone().at_step(i64::try_from(t).unwrap_or(0));
+            add(name.into(), argument.at(net, t)?);
+        }
+    }
+    for (name, id) in &net.parameters {
+        if let Some(adjoint) = net.adjoint(*id)? {
+            add(Math::Adjoint(Symbol::of(name).into()), adjoint);
+        }
+    }
+    let ids: Vec<NodeId> = names.iter().map(|(_, id)| *id).collect();
+    let values = eval::<f64>(&net.graph, &point, &ids)?;
+    let matrices =
+        names.into_iter().zip(values).map(|((name, id), value)| Ok((name, reader.matrix(id, &value)?)));
+    let values = matrices.collect::<Result<HashMap<_, _>, autograd::Error>>()?;
+    Ok(Table { steps: i64::try_from(net.steps).unwrap_or(i64::MAX), values })
+}

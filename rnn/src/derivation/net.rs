@@ -1,0 +1,146 @@
+//! The net that a derivation is read from: one layer of the cell over a few steps, with a head and a loss at each step, and
+//! its derivative.
+
+use crate::cell::{Cell, Step, Weights};
+use crate::equations::EquationCell;
+use autograd::math::{Math, Symbol};
+use autograd::{Builder, Error, Expr, Graph, NodeId, Type, grad};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The sizes of the net. No formula shows them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    pub input: usize,
+    pub hidden: usize,
+}
+
+impl Sizes {
+    /// Sizes that the cell can have, its smallest vectors of two features if possible.
+    pub fn of(cell: &EquationCell) -> Option<Self> {
+        let hidden = [8, 12, 24, 16, 36, 60, 64, 128, 9, 10, 7, 5, 3, 2, 1];
+        let mut all =
+            hidden.into_iter().flat_map(|hidden| [3, 4, 6, hidden].map(|input| Self { input, hidden }));
+        all.find(|s| cell.fits(s.input, s.hidden).is_ok())
+    }
+}
+
+/// The names of what stands above the cell, none of which the cell has.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub weight: String,
+    pub bias: String,
+    pub output: String,
+    pub target: String,
+    pub loss: String,
+    /// The letter for the argument of a function: the net input.
+    pub argument: String,
+}
+
+impl Head {
+    /// The textbook's letters where they are free (Goodfellow, Bengio & Courville 2016, sec. 10.2.2).
+    pub fn of(cell: &EquationCell) -> Self {
+        let mut taken: HashSet<Symbol> = HashSet::from([Symbol::of("x")]);
+        let constants = cell.shapes().into_iter().map(|(name, _)| name).chain(cell.sequences());
+        taken.extend(constants.map(Symbol::of));
+        let bases: HashSet<String> = taken.iter().map(|symbol| symbol.base.clone()).collect();
+        let free = |candidates: [&str; 4]| {
+            let free = candidates.iter().find(|name| !taken.contains(&Symbol::of(name)));
+            String::from(*free.unwrap_or(&candidates[3]))
+        };
+        let argument = ["a", "s", "u", "e", "argument"];
+        let argument = argument.iter().find(|name| !bases.contains(**name)).unwrap_or(&"argument");
+        Self {
+            weight: free(["V", "Q", "V_out", "V_head"]),
+            bias: free(["c", "d", "b_out", "b_head"]),
+            output: free(["o", "q", "logits", "logits_head"]),
+            target: free(["y", "k", "target", "target_head"]),
+            loss: free(["L", "E", "loss", "loss_head"]),
+            argument: (*argument).into(),
+        }
+    }
+}
+
+/// The cell unrolled, with its derivative.
+#[derive(Clone, Debug)]
+pub(super) struct Net {
+    pub graph: Arc<Graph>,
+    pub steps: usize,
+    pub parameters: Vec<(String, NodeId)>,
+    /// The sum of the losses.
+    pub loss: NodeId,
+}
+
+/// The number of classes that the head tells apart.
+const CLASSES: usize = 5;
+
+impl Net {
+    pub fn new(cell: &EquationCell, head: &Head, sizes: Sizes, steps: usize) -> Result<Self, Error> {
+        let g = Builder::new();
+        let batch = |name: String, size: usize| g.batch_input(&name, Type::float([1, size]), 0);
+        let weights = cell.weights(sizes.input, sizes.hidden);
+        let named = weights.into_iter().map(|w| (w.name.clone(), g.parameter(&w.name, w.shape))).collect();
+        let w = Weights::new(&g, named);
+        let starts = cell.memory().iter().zip(cell.states(sizes.input, sizes.hidden));
+        // What is read one step back at step 1 is h[0]; two steps back, h[-1].
+        let start = |((name, lag), state): (&(String, usize), crate::cell::State)| {
+            batch(format!("{name}[{}]", 1 - i64::try_from(*lag).unwrap_or(0)), state.size)
+        };
+        let mut states: Vec<Expr> = starts.map(start).collect();
+        let mut outputs = Vec::new();
+        for t in 1..=steps {
+            let number = g.input(&format!("t[{t}]"), []);
+            let x = batch(format!("x[{t}]"), sizes.input);
+            let _step = g.step(t);
+            let next = cell.step(&w, x, &states, &Step::given(t, number));
+            outputs.push(next.output);
+            states = next.states;
+        }
+        let width = cell.output_size(sizes.hidden);
+        let weight = g.parameter(&head.weight, [CLASSES, width]);
+        let bias = g.parameter(&head.bias, [CLASSES]);
+        let losses: Vec<Expr> = (1..=steps)
+            .zip(outputs)
+            .map(|(t, h)| {
+                let y = batch(format!("{}[{t}]", head.target), CLASSES);
+                let _step = g.step(t);
+                let o = (h.linear(weight) + bias).named(&head.output);
+                // The cross entropy of softmax(o), y being a unit vector.
+                (o.logsumexp(1) - (y * o).sum_over([1])).sum().named(&head.loss)
+            })
+            .collect();
+        let loss = g.sum(&losses).named(&head.loss);
+        let wrt: Vec<(String, Expr)> = w
+            .iter()
+            .map(|(name, w)| (name.to_string(), w))
+            .chain([(head.weight.clone(), weight), (head.bias.clone(), bias)])
+            .collect();
+        let _ = grad(loss, &wrt.iter().map(|(_, w)| *w).collect::<Vec<_>>());
+        let parameters = wrt.iter().map(|(name, w)| (name.clone(), w.id())).collect();
+        Ok(Self { graph: g.graph()?, steps, parameters, loss: loss.id() })
+    }
+
+    /// The node of a sequence at a step.
+    pub fn at(&self, name: &str, t: usize) -> Result<NodeId, Error> {
+        self.graph.find(&format!("{name}[{t}]"))
+    }
+
+    /// The adjoint of a node, if the loss depends on it.
+    pub fn adjoint(&self, id: NodeId) -> Result<Option<NodeId>, Error> {
+        self.graph.adjoint(id, 0)
+    }
+
+    /// What one step adds to a sum over all of them.
+    pub fn terms_of(&self, sum: NodeId, t: usize) -> Result<Vec<NodeId>, Error> {
+        let step = |id: &NodeId| {
+            let origin = self.graph.node(*id).ok().map(|node| node.origin.step);
+            origin.flatten().is_some_and(|step| step as usize == t)
+        };
+        Ok(self.graph.operands(sum)?.filter(step).collect())
+    }
+}
+
+/// A name at time t, or a parameter.
+pub(super) fn at_t(name: &str) -> Math {
+    Symbol::of(name).at(0).into()
+}
