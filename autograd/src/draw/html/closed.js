@@ -96,9 +96,10 @@ function up(p, c, a, b, from, to, part) {
   const rising = y0 > y1;
   const near = Math.abs(traits[from].row - traits[to].row) <= 1 || p.tall;
   if (near) return rising ? curve([[x, y0], [b.x + b.w / 2, y1]]) : curve([[x, a.y + a.h], [b.x + b.w / 2, b.y]]);
-  // Past the boxes between them, on the side where no name stands.
-  const aside = p.left(c) + (part === "forward" ? 6 : p.width(c) - 6);
-  const off = part === "forward" ? -12 : 12;
+  // Past the boxes between them, in turn on the left and on the right.
+  const left = traits[from].row % 2 === 0;
+  const aside = p.left(c) + (left ? 6 : p.width(c) - 6);
+  const off = left ? -12 : 12;
   return corners([[x + off, y0], [x + off, y0 - 10], [aside, y0 - 10], [aside, y1 + 10], [x + off, y1 + 10], [x + off, y1]]);
 }
 

@@ -125,11 +125,19 @@ function show(i) {
   ];
 }
 
+/** A long formula is written smaller, as far as it can be read. */
+function narrow(frame) {
+  const formula = frame.firstElementChild;
+  const share = (frame.clientWidth - 26) / formula.scrollWidth;
+  if (share < 1) formula.style.fontSize = `${Math.max(11, parseFloat(getComputedStyle(formula).fontSize) * share)}px`;
+}
+
 export function startInspector() {
   const draw = () => {
     const children = state.node === null ? overview() : show(state.node);
     $("node-panel").replaceChildren(...children.filter((child) => child !== null));
     $("node-panel").scrollTop = 0;
+    $("node-panel").querySelectorAll(".equation, .equations").forEach(narrow);
   };
   onChange((what) => ("node" in what || "open" in what) && draw());
   draw();

@@ -109,17 +109,23 @@ fn lanes(graph: &Graph, columns: &[Column]) -> Vec<Lane> {
             (None, None) => {}
         }
     }
-    let lane = |(name, (states, reverse)): (Arc<str>, (Vec<(Arc<str>, BTreeMap<usize, usize>)>, bool))| {
-        let state = |(name, nodes): (Arc<str>, _)| State { name: name.to_string(), nodes, norms: Vec::new() };
-        Lane {
-            name: name.to_string(),
-            states: states.into_iter().map(state).collect(),
-            reverse,
-            sizes: Vec::new(),
-            batch: 1,
-            jacobians: BTreeMap::new(),
-        }
-    };
+    let lane =
+        |(name, (mut states, reverse)): (Arc<str>, (Vec<(Arc<str>, BTreeMap<usize, usize>)>, bool))| {
+            // What begins before the first step comes first: what is only carried along begins later.
+            states.sort_by_key(|(_, nodes): &(Arc<str>, BTreeMap<usize, usize>)| {
+                std::cmp::Reverse(nodes.len())
+            });
+            let state =
+                |(name, nodes): (Arc<str>, _)| State { name: name.to_string(), nodes, norms: Vec::new() };
+            Lane {
+                name: name.to_string(),
+                states: states.into_iter().map(state).collect(),
+                reverse,
+                sizes: Vec::new(),
+                batch: 1,
+                jacobians: BTreeMap::new(),
+            }
+        };
     found.into_iter().map(lane).filter(|lane| !lane.states.is_empty()).collect()
 }
 

@@ -57,8 +57,8 @@ function drawGround() {
 
 /** Parameters pass through all boxes that read them; gradients come back the same way. */
 function drawRails() {
-  const last = p.steps.at(-1);
-  const first = p.steps.find((c) => !starts.has(c)) ?? p.steps[0];
+  const whole = p.steps.filter((c) => !starts.has(c));
+  const [first, last] = [whole[0] ?? p.steps[0], whole.at(-1) ?? p.steps[0]];
   for (const part of ["forward", "backward"]) {
     for (const row of railRows(part)) {
       const pills = pillsOf(row, part).map((b) => p.pill(b, part)).filter(Boolean);
@@ -81,8 +81,7 @@ function drawRails() {
     const b = atEnd.find((b) => box(END, b, part));
     if (b === undefined) continue;
     const y = p.railY(part);
-    const tapped = p.steps.filter((c) => !starts.has(c));
-    const x0 = p.left(tapped[0]) + p.width(tapped[0]) / 2;
+    const x0 = p.left(first) + p.width(first) / 2;
     const line = svg("path", { class: `edge ${part} loss-rail`, d: part === "forward" ? `M${x0},${y}H${p.left(END) - 1}` : `M${p.left(END)},${y}H${x0}`, "marker-end": part === "forward" ? "url(#arrow-forward)" : null, "data-first": box(END, b, part)[0], "data-last": box(END, b, part)[0] });
     ground.append(line);
   }
@@ -245,7 +244,8 @@ export function fit() {
   const { width, height } = windowSize();
   const all = Math.min(width / (p.right + 60), height / (p.height + 30), 1.5);
   if (p.tall) return focusOpen();
-  const scale = all > 0.55 ? all : Math.min(1.1, height / (p.height + 30));
+  // A picture that is larger than the window is cut off rather than made too small to read.
+  const scale = all > 0.55 ? all : Math.max(0.5, Math.min(1.1, height / (p.height + 30)));
   moveTo(-24, -12, scale);
 }
 
@@ -278,7 +278,9 @@ export function reveal(i) {
   const [w, h] = [width / camera.scale, height / camera.scale];
   const moveX = !inside(x, camera.x, w, 60);
   const moveY = y !== null && !inside(y, camera.y, h, 40);
-  if (moveX || moveY) moveTo(moveX ? x - w / 2 : camera.x, moveY ? y - h / 2 : camera.y);
+  if (!moveX && !moveY) return;
+  touched = true;
+  moveTo(moveX ? x - w / 2 : camera.x, moveY ? y - h / 2 : camera.y);
 }
 
 /** Brings a share of the steps to the middle. */

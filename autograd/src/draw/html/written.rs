@@ -12,8 +12,8 @@ const TERMS: usize = 12;
 pub(super) struct Writer<'a> {
     graph: &'a Graph,
     reader: Reader<'a>,
-    /// Rules, by the number that nodes made by the same words share.
-    rules: HashMap<u32, Option<String>>,
+    /// Rules, by the number that nodes made by the same words share, and the op: a state begins otherwise than it goes on.
+    rules: HashMap<(u32, &'static str), Option<String>>,
 }
 
 impl<'a> Writer<'a> {
@@ -43,6 +43,6 @@ impl<'a> Writer<'a> {
             let lines = reader.rule(id).ok().filter(|lines| lines.len() > 1 && !many);
             lines.map(|lines| Form::Mathml.write(&lines))
         };
-        self.rules.entry(kin).or_insert_with(write).clone()
+        self.rules.entry((kin, self.graph.at(i).op.name())).or_insert_with(write).clone()
     }
 }
