@@ -172,9 +172,9 @@ fn walks_forward_and_back_in_order_of_execution() {
     order.dedup();
     assert_eq!(order, cells, "a cell is reached when all that it needs is there");
     assert_eq!(page.ask(lit), 6);
+    // The gradients of the parameters come last.
     page.press(",");
-    page.press(",");
-    assert!(page.ask(lit).as_u64().unwrap() < 6 || page.count(".box.pill.lit") < page.count(".box.pill"));
+    assert!(page.count(".box.pill.lit") < page.count(".box.pill"));
     page.ask("document.getElementById('speed').value = 5");
     page.click("#begin");
     page.click("#play");

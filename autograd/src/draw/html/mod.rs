@@ -155,3 +155,39 @@ fn nodes(graph: &Graph, scene: &Scene, kind: &[usize], shown: &[bool]) -> Nodes 
         shown: table(&|i| usize::from(shown[i])),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Builder, grad};
+
+    /// The page of a recurrence over some steps, and what is told of its nodes.
+    fn kinds(steps: usize) -> usize {
+        let g = Builder::new();
+        let w = g.parameter("w", [2, 2]);
+        let mut h = g.input("h[0]", [1, 2]);
+        for t in 1..=steps {
+            let (_layer, _step) = (g.layer("l0"), g.step(t));
+            h = h.linear(w).tanh().named("h");
+        }
+        grad(h.sum(), &[w]);
+        let page = write(&g.graph().unwrap(), &Options::default(), &Page::default()).unwrap();
+        let (_, kinds) = page.split_once("id=\"kinds\">").unwrap();
+        kinds.split_once("</script>").unwrap().0.matches("\"role\"").count()
+    }
+
+    #[test]
+    fn steps_that_are_alike_are_told_once() {
+        assert_eq!(kinds(40), kinds(80));
+    }
+
+    #[test]
+    fn data_cannot_end_its_element() {
+        let g = Builder::new();
+        let x = g.parameter("</script><b>", []);
+        grad(x.tanh(), &[x]);
+        let page = write(&g.graph().unwrap(), &Options::default(), &Page::default()).unwrap();
+        assert_eq!(page.matches("</script>").count(), 4);
+        assert!(!page.contains("<b>"));
+    }
+}

@@ -14,6 +14,8 @@ export function number(x) {
 }
 
 const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+/** A power of ten. */
+export const power = (n) => (Math.abs(n) < 3 ? number(10 ** n) : `10${raised(n)}`);
 const raised = (n) => String(n).replace(/./g, (c) => RAISED[c]);
 
 /** `1 node`, `2 nodes`. */

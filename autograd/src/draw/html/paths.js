@@ -2,9 +2,9 @@
 
 import { FIRST, column, count, data, isStep, kind, name, of, operands, stepNumber } from "./data.js";
 import { $, el, svg } from "./dom.js";
-import { number } from "./numbers.js";
+import { number, power } from "./numbers.js";
 import { heat } from "./strips.js";
-import { showWay } from "./view.js";
+import { reveal, showWay } from "./view.js";
 import { change, onChange, state } from "./state.js";
 
 const { losses, layers } = data.reach;
@@ -165,6 +165,7 @@ function draw() {
     showWay([]);
   } else {
     children.push(...result(along, node, loss, wanted));
+    if (active) reveal(node);
   }
   if (stateNow().norms.length > 1) children.push(matrix(steps));
   panel.replaceChildren(...children);
@@ -174,7 +175,9 @@ function result(along, node, loss, wanted) {
   const to = ends(along.at(-1));
   const found = along.length > 1 ? ways(along, to) : { found: [], complete: true };
   const total = countOps(node);
-  const children = [el("p", { class: "big" }, `‖∂${loss}/∂${wanted}‖ = `, el("b", { id: "path-norm", "data-exact": exact() }, exact() === null ? "not computed for so many steps" : number(exact())))];
+  const children = exact() === null
+    ? [el("p", { class: "note" }, `‖∂${loss}/∂${wanted}‖ is not computed for so many losses; the products of Jacobians are.`)]
+    : [el("p", { class: "big" }, `‖∂${loss}/∂${wanted}‖ = `, el("b", { id: "path-norm", "data-exact": exact() }, number(exact())))];
   children.push(el("p", { class: "note" }, `${total >= 1e6 ? number(total) : total.toLocaleString("en")} ways op by op${lane().states.length > 1 ? ", grouped below by the states that they go through" : ", all through the same states"}.`));
   if (found === null) {
     children.push(el("p", { class: "note" }, "The Jacobians of its steps were not computed: the state is large, or reads several steps."));
@@ -225,7 +228,7 @@ function curvePicture(curve) {
   const picture = svg("svg", { class: "curve", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "norm over steps, logarithmic" });
   const every = Math.max(1, Math.ceil((high - low) / 4));
   for (let e = high; e >= low; e -= every) {
-    picture.append(svg("line", { class: "axis", x1: 34, x2: width - 8, y1: y(e), y2: y(e) }), svg("text", { x: 30, y: y(e) + 3.5, class: "left" }, number(10 ** e).replace("1·", "")));
+    picture.append(svg("line", { class: "axis", x1: 34, x2: width - 8, y1: y(e), y2: y(e) }), svg("text", { x: 30, y: y(e) + 3.5, class: "left" }, power(e)));
   }
   picture.append(svg("polyline", { points: shown.map((c, k) => `${x(c.step)},${y(logs[k])}`).join(" ") }));
   if (shown.length <= 80) shown.forEach((c, k) => picture.append(svg("circle", { cx: x(c.step), cy: y(logs[k]), r: c.step === chosen.step ? 4 : 2.2, class: c.step === chosen.step ? "this" : "" }, svg("title", {}, `step ${data.steps[c.step]}: ${number(c.norm)}`))));

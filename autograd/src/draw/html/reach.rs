@@ -274,3 +274,48 @@ fn norms(graph: &Arc<Graph>, point: &Point<f64>, reach: &mut Reach) -> Result<()
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::scene::Scene;
+    use super::super::values::values;
+    use super::*;
+    use crate::draw::Options;
+    use crate::grad;
+
+    /// h[t] = a h[t-1] + c[t-1], c[t] = b c[t-1], L[t] = h[t], with a = 3 and b = 2.
+    fn measured() -> Reach {
+        let g = Builder::new();
+        let w = g.parameter("w", []);
+        let (mut h, mut c) = (g.zeros([1, 1]).named("h[0]"), g.input("c[0]", [1, 1]));
+        let mut losses = Vec::new();
+        for t in 1..=3 {
+            let _step = g.step(t);
+            let _layer = g.layer("l0");
+            (h, c) = ((h * 3.0 + c).named("h"), (c * 2.0).named("c"));
+            losses.push((h * w).sum().named("L"));
+        }
+        grad(g.sum(&losses), &[w]);
+        let graph = g.graph().unwrap();
+        let point = Point::new()
+            .with(w, ndarray::arr0(1.0))
+            .with(graph.find("c[0]").unwrap(), ndarray::arr2(&[[1.0]]));
+        let columns = Scene::new(&graph, &Options::default()).columns;
+        let values = values(&graph, &point).unwrap();
+        reach(&graph, &columns, &point, &values).unwrap()
+    }
+
+    #[test]
+    fn jacobians_and_norms_of_a_linear_recurrence() {
+        let reach = measured();
+        let lane = &reach.layers[0];
+        assert_eq!(lane.states.iter().map(|s| &s.name[..]).collect::<Vec<_>>(), ["h", "c"]);
+        // Steps have the positions 0, 1, 2.
+        assert_eq!(lane.jacobians[&1], [3.0, 1.0, 0.0, 2.0]);
+        assert_eq!(lane.jacobians[&2], [3.0, 1.0, 0.0, 2.0]);
+        // ∂L[3]/∂h[1] = 3², and ∂L[3]/∂c[1] = 3 + 2.
+        let norms = |k: usize| lane.states[k].norms[2][&0];
+        assert_eq!([norms(0), norms(1)], [9.0, 5.0]);
+        assert!(lane.states[0].norms[0].get(&2).is_none_or(|&x| x == 0.0));
+    }
+}

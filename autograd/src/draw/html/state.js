@@ -42,9 +42,12 @@ export function toggle(c) {
   change({ open, rolled: false });
 }
 
+/** A name as it stands in an address: `l0/h[3]` stays as it is. */
+const readable = (text) => encodeURIComponent(text).replace(/%(2F|5B|5D)/g, decodeURIComponent);
+
 function write() {
   const parts = [];
-  if (state.node !== null) parts.push(`node=${encodeURI(name(state.node))}`);
+  if (state.node !== null) parts.push(`node=${readable(name(state.node))}`);
   if (state.rolled) parts.push("zoom=rolled");
   else if (state.open.size) parts.push(`open=${[...state.open].map((c) => c - FIRST).sort((a, b) => a - b).join(",")}`);
   if (state.position < count) parts.push(`at=${state.position}`);
@@ -57,12 +60,20 @@ function write() {
   }
 }
 
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** Takes the address; what it says of no sense is left out. */
 export function readAddress() {
   const wanted = new Map(
     location.hash.slice(1).split("&").map((part) => [part.split("=")[0], part.split("=").slice(1).join("=")]),
   );
-  const node = wanted.has("node") ? find(decodeURI(wanted.get("node"))) : null;
+  const node = wanted.has("node") ? find(decoded(wanted.get("node"))) : null;
   const columns = (wanted.get("open") ?? "").split(",").filter(Boolean).map((s) => Number(s) + FIRST);
   const at = Number(wanted.get("at"));
   change({

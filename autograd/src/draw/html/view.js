@@ -197,7 +197,7 @@ export function light(root = world) {
     e.classList.toggle("begun", first < position && last >= position);
     e.classList.toggle("now", position < count && first <= position - 1 && last >= position - 1);
     const i = Number(e.dataset.node ?? -1);
-    e.classList.toggle("chosen", i === node && node !== null);
+    e.classList.toggle("chosen", node !== null && (i === node || (e.classList.contains("box") && sameBox(i, node))));
     e.classList.toggle("near", near.has(i));
     const [from, to] = [Number(e.dataset.from ?? -1), Number(e.dataset.to ?? -1)];
     e.classList.toggle("marked", node !== null && (from === node || to === node));
@@ -207,6 +207,8 @@ export function light(root = world) {
   world.classList.toggle("walking", position < count);
   window_.setAttribute("aria-activedescendant", node === null ? "" : `n${node}`);
 }
+
+const sameBox = (a, b) => column[a] === column[b] && kind(a).block === kind(b).block && kind(a).part === kind(b).part && kind(a).block !== null;
 
 /** Whether something is on the way that was chosen: set by the panel of paths. */
 let way = new Set();
