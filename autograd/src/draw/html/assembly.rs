@@ -1,7 +1,7 @@
 //! One file of many: the style sheet, the modules and the data are written into the page.
 
 /// The modules, each after those that it imports from.
-const MODULES: [&str; 16] = [
+const MODULES: [&str; 19] = [
     include_str!("dom.js"),
     include_str!("data.js"),
     include_str!("numbers.js"),
@@ -15,6 +15,9 @@ const MODULES: [&str; 16] = [
     include_str!("rolled.js"),
     include_str!("view.js"),
     include_str!("inspector.js"),
+    include_str!("charts.js"),
+    include_str!("jacobians.js"),
+    include_str!("routes.js"),
     include_str!("paths.js"),
     include_str!("walk.js"),
     include_str!("main.js"),
@@ -44,7 +47,15 @@ pub(super) fn page(title: &str, tables: &[(&str, String)]) -> String {
 
 /// A module without its imports and exports: all modules share one scope here.
 fn module(text: &str) -> String {
-    let lines = text.lines().filter(|line| !line.starts_with("import "));
+    let mut in_import = false;
+    let is_own = |line: &&str| {
+        in_import |= line.starts_with("import ");
+        // An import ends with the name of the module.
+        let skip = in_import;
+        in_import &= !line.ends_with("\";");
+        !skip
+    };
+    let lines = text.lines().filter(is_own);
     lines.map(|line| line.strip_prefix("export ").unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 
@@ -55,4 +66,16 @@ fn harmless(json: &str) -> String {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_lose_their_imports_and_exports() {
+        let text = "// A.\nimport { a } from \"./a.js\";\nimport {\n  b,\n} from \"./b.js\";\nexport const c = a + b;\n";
+        assert_eq!(module(text), "// A.\nconst c = a + b;");
+        assert!(MODULES.iter().all(|text| !module(text).contains("import ")));
+    }
 }

@@ -21,7 +21,8 @@ export function drawClosed(p, c, into) {
     data.blocks.forEach((block, b) => {
       const nodes = box(c, b, part);
       const frame = nodes && p.box(c, b, part);
-      if (frame) drawn.boxes.append(...(frame.start ? start(p, nodes, frame, part) : [closedBox(p, c, b, part, nodes, frame)]));
+      if (frame)
+        drawn.boxes.append(...(frame.start ? start(p, nodes, frame, part) : [closedBox(p, c, b, part, nodes, frame)]));
     });
   }
   ups(p, c, drawn.lines);
@@ -31,13 +32,19 @@ export function drawClosed(p, c, into) {
 
 /** The states that a sequence begins with. */
 function start(p, nodes, frame, part) {
-  return nodes.filter((i) => stateOf(i) !== null).map((i) => {
-    const y = p.port(i, column[i], part);
-    return group(i, `box value ${part} named start`, [i],
-      svg("title", {}, spoken(i)),
-      svg("rect", { x: frame.x, y: y - 11, width: frame.w, height: 22, rx: 11 }),
-      svg("text", { x: frame.x + frame.w / 2, y: y + 4, class: "name small" }, titleOf(i)));
-  });
+  return nodes
+    .filter((i) => stateOf(i) !== null)
+    .map((i) => {
+      const y = p.port(i, column[i], part);
+      return group(
+        i,
+        `box value ${part} named start`,
+        [i],
+        svg("title", {}, spoken(i)),
+        svg("rect", { x: frame.x, y: y - 11, width: frame.w, height: 22, rx: 11 }),
+        svg("text", { x: frame.x + frame.w / 2, y: y + 4, class: "name small" }, titleOf(i)),
+      );
+    });
 }
 
 function closedBox(p, c, b, part, nodes, frame) {
@@ -49,15 +56,28 @@ function closedBox(p, c, b, part, nodes, frame) {
   if (block.kind !== "cell") {
     const size = frame.satellite ? "name tiny" : "name";
     const words = frame.satellite ? titleOf(i) : valueTitle(i, b, part);
-    return group(i, `box value ${part} ${kind(i).class}${frame.satellite ? " satellite" : ""}`, nodes,
-      svg("title", {}, spoken(i)), shape, svg("text", { x: middle, y: centre + 4.5, class: size }, words));
+    return group(
+      i,
+      `box value ${part} ${kind(i).class}${frame.satellite ? " satellite" : ""}`,
+      nodes,
+      svg("title", {}, spoken(i)),
+      shape,
+      svg("text", { x: middle, y: centre + 4.5, class: size }, words),
+    );
   }
   const shownValue = value(i);
   const inside = [svg("title", {}, `${spoken(i)} · a double click opens the step`), shape];
   inside.push(svg("text", { x: x + 10, y: y + 16, class: "layer" }, block.name));
   if (state.rolled) {
     inside.push(svg("text", { x: x + w - 12, y: y + 19, class: "times" }, `× ${data.steps.length - starts.size}`));
-    if (part === "forward" && data.equations) inside.push(svg("foreignObject", { x: x + 8, y: y + 26, width: w - 16, height: h - 32, class: "equations" }, el("div", {}, typeset(data.equations))));
+    if (part === "forward" && data.equations)
+      inside.push(
+        svg(
+          "foreignObject",
+          { x: x + 8, y: y + 26, width: w - 16, height: h - 32, class: "equations" },
+          el("div", {}, typeset(data.equations)),
+        ),
+      );
     else inside.push(svg("text", { x: middle, y: centre + 6, class: "name large" }, titleOf(i)));
   } else {
     const high = p.tall ? Math.min(centre, y + 60) : centre - 2;
@@ -80,7 +100,14 @@ function ups(p, c, into) {
     const to = kind(i);
     for (const x of operands(i)) {
       const from = kind(x);
-      if (column[x] !== c || from.part !== to.part || from.block === to.block || from.block === null || to.block === null) continue;
+      if (
+        column[x] !== c ||
+        from.part !== to.part ||
+        from.block === to.block ||
+        from.block === null ||
+        to.block === null
+      )
+        continue;
       const link = `${from.block} ${to.block} ${to.part}`;
       if (seen.has(link)) continue;
       seen.add(link);
@@ -95,12 +122,28 @@ function up(p, c, a, b, from, to, part) {
   const [x, y0, y1] = [a.x + a.w / 2, a.y, b.y + b.h];
   const rising = y0 > y1;
   const near = Math.abs(traits[from].row - traits[to].row) <= 1 || p.tall;
-  if (near) return rising ? curve([[x, y0], [b.x + b.w / 2, y1]]) : curve([[x, a.y + a.h], [b.x + b.w / 2, b.y]]);
+  if (near)
+    return rising
+      ? curve([
+          [x, y0],
+          [b.x + b.w / 2, y1],
+        ])
+      : curve([
+          [x, a.y + a.h],
+          [b.x + b.w / 2, b.y],
+        ]);
   // Past the boxes between them, in turn on the left and on the right.
   const left = traits[from].row % 2 === 0;
   const aside = p.left(c) + (left ? 6 : p.width(c) - 6);
   const off = left ? -12 : 12;
-  return corners([[x + off, y0], [x + off, y0 - 10], [aside, y0 - 10], [aside, y1 + 10], [x + off, y1 + 10], [x + off, y1]]);
+  return corners([
+    [x + off, y0],
+    [x + off, y0 - 10],
+    [aside, y0 - 10],
+    [aside, y1 + 10],
+    [x + off, y1 + 10],
+    [x + off, y1],
+  ]);
 }
 
 /** Taps of the rail that leads to the loss at the end, and of the one that comes back. */
@@ -111,10 +154,15 @@ function taps(p, c, into) {
     const frame = () => p.box(c, block, part);
     const y = p.railY(part);
     if (part === "forward") {
-      const user = users(i).find((u) => column[u] === END && kind(u).part === part && kind(u).block !== null && traits[kind(u).block].learned);
-      if (user !== undefined && frame()) into.append(edge(i, user, part, `M${frame().x + frame().w / 2},${frame().y}V${y}`, "tap"));
+      const user = users(i).find(
+        (u) => column[u] === END && kind(u).part === part && kind(u).block !== null && traits[kind(u).block].learned,
+      );
+      if (user !== undefined && frame())
+        into.append(edge(i, user, part, `M${frame().x + frame().w / 2},${frame().y}V${y}`, "tap"));
     } else {
-      const x = operands(i).find((o) => column[o] === END && kind(o).part === part && kind(o).block !== null && traits[kind(o).block].learned);
+      const x = operands(i).find(
+        (o) => column[o] === END && kind(o).part === part && kind(o).block !== null && traits[kind(o).block].learned,
+      );
       if (x !== undefined && frame() && !into.querySelector(`.tap.backward[data-block="${block}"]`)) {
         const tap = edge(x, i, part, `M${frame().x + frame().w / 2},${y}V${frame().y + frame().h}`, "tap");
         tap.setAttribute("data-block", block);
@@ -146,7 +194,14 @@ function acrosses(p, c, into) {
     const gap = Math.abs(drawn.end[0] - drawn.start[0]);
     if (!p.tall && Math.abs(column[from] - column[to]) === 1 && gap < 80) {
       const words = titleOf(carried);
-      if (words.length <= 7) into.append(svg("text", { x: (drawn.start[0] + drawn.end[0]) / 2, y: drawn.end[1] - 5, class: `carried ${kind(to).part}` }, words));
+      if (words.length <= 7)
+        into.append(
+          svg(
+            "text",
+            { x: (drawn.start[0] + drawn.end[0]) / 2, y: drawn.end[1] - 5, class: `carried ${kind(to).part}` },
+            words,
+          ),
+        );
     }
   }
 }

@@ -135,7 +135,8 @@ for (const block of data.blocks) {
 /** The node that stands for a box: its state, its named value, or the last one. */
 export function face(nodes) {
   const { part, block } = kind(nodes[0]);
-  if (column[nodes[0]] === SIDE) return nodes.find((i) => ["parameter", "input", "gradient"].includes(kind(i).class)) ?? nodes.at(-1);
+  if (column[nodes[0]] === SIDE)
+    return nodes.find((i) => ["parameter", "input", "gradient"].includes(kind(i).class)) ?? nodes.at(-1);
   const lane = lanes.get(data.blocks[block].name);
   const c = column[nodes[0]];
   if (lane && data.blocks[block].kind === "cell") {
@@ -145,7 +146,9 @@ export function face(nodes) {
       if (wanted !== null && wanted !== undefined && nodes.includes(wanted)) return wanted;
     }
   }
-  const named = nodes.filter((i) => ["named", "output", "adjoint", "gradient", "parameter", "input"].includes(kind(i).class));
+  const named = nodes.filter((i) =>
+    ["named", "output", "adjoint", "gradient", "parameter", "input"].includes(kind(i).class),
+  );
   return named.at(-1) ?? nodes.at(-1);
 }
 
@@ -173,5 +176,13 @@ export function value(i) {
     sum += x;
     square += x * x;
   }
-  return { entries: given, whole: true, count: given.length, min, max, mean: sum / given.length, norm: Math.sqrt(square) };
+  return {
+    entries: given,
+    whole: true,
+    count: given.length,
+    min,
+    max,
+    mean: sum / given.length,
+    norm: Math.sqrt(square),
+  };
 }

@@ -8,7 +8,8 @@ export const $ = (id) => document.getElementById(id);
 function filled(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+    else if (value !== null && value !== undefined && value !== false)
+      element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...children.filter((child) => child !== null && child !== undefined));
   return element;
@@ -25,7 +26,9 @@ export const svg = (tag, attributes = {}, ...children) =>
 export function typeset(text) {
   if (!text.startsWith("<math")) return el("span", { class: "formula" }, text);
   const parsed = new DOMParser().parseFromString(text, "application/xml").documentElement;
-  const known = [parsed, ...parsed.querySelectorAll("*")].every((e) => e.namespaceURI === MATHML && /^m[a-z]+$/.test(e.localName));
+  const known = [parsed, ...parsed.querySelectorAll("*")].every(
+    (e) => e.namespaceURI === MATHML && /^m[a-z]+$/.test(e.localName),
+  );
   if (!known) return el("span", { class: "formula" }, parsed.textContent);
   for (const e of [parsed, ...parsed.querySelectorAll("*")]) {
     for (const { name } of [...e.attributes]) if (/^on|href/i.test(name)) e.removeAttribute(name);

@@ -1,6 +1,24 @@
 // The page begins here: search, keys, themes.
 
-import { FIRST, adjoint, column, count, data, equation, find, isStep, kind, name, of, operands, shown, stepCount, text, users, value } from "./data.js";
+import {
+  FIRST,
+  adjoint,
+  column,
+  count,
+  data,
+  equation,
+  find,
+  isStep,
+  kind,
+  name,
+  of,
+  operands,
+  shown,
+  stepCount,
+  text,
+  users,
+  value,
+} from "./data.js";
 import { $, el } from "./dom.js";
 import { startInspector } from "./inspector.js";
 import { showPaths, startPaths } from "./paths.js";
@@ -13,7 +31,8 @@ import { play, startWalk, step } from "./walk.js";
 
 function openOne() {
   if (state.open.size) return change({ rolled: false });
-  const chosen = state.node !== null && isStep(column[state.node]) && !starts.has(column[state.node]) ? column[state.node] : model();
+  const chosen =
+    state.node !== null && isStep(column[state.node]) && !starts.has(column[state.node]) ? column[state.node] : model();
   change({ rolled: false, open: new Set([chosen]) });
 }
 const ZOOMS = {
@@ -37,7 +56,10 @@ function search(wanted) {
     const at = names[i].toLowerCase().indexOf(low);
     if (at >= 0) hits.push([names[i] === wanted ? 0 : at === 0 ? 1 : 2, names[i].length, i]);
   }
-  return hits.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]).slice(0, 12).map((hit) => hit[2]);
+  return hits
+    .sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2])
+    .slice(0, 12)
+    .map((hit) => hit[2]);
 }
 
 function startSearch() {
@@ -58,14 +80,34 @@ function startSearch() {
   const draw = () => {
     hits = input.value.trim() ? search(input.value.trim()) : [];
     at = Math.min(at, Math.max(0, hits.length - 1));
-    list.replaceChildren(...hits.map((i, k) => el("li", { role: "option", id: `hit${k}`, "aria-selected": k === at, onpointerdown: (e) => { e.preventDefault(); take(i); } },
-      el("span", {}, name(i)), el("small", {}, `${kind(i).op} ${kind(i).type}`))));
-    if (input.value.trim() && hits.length === 0) list.replaceChildren(el("li", { class: "none" }, "no node has this in its name"));
+    list.replaceChildren(
+      ...hits.map((i, k) =>
+        el(
+          "li",
+          {
+            role: "option",
+            id: `hit${k}`,
+            "aria-selected": k === at,
+            onpointerdown: (e) => {
+              e.preventDefault();
+              take(i);
+            },
+          },
+          el("span", {}, name(i)),
+          el("small", {}, `${kind(i).op} ${kind(i).type}`),
+        ),
+      ),
+    );
+    if (input.value.trim() && hits.length === 0)
+      list.replaceChildren(el("li", { class: "none" }, "no node has this in its name"));
     list.hidden = !input.value.trim();
     input.setAttribute("aria-expanded", !list.hidden);
     input.setAttribute("aria-activedescendant", hits.length ? `hit${at}` : "");
   };
-  input.addEventListener("input", () => { at = 0; draw(); });
+  input.addEventListener("input", () => {
+    at = 0;
+    draw();
+  });
   input.addEventListener("blur", close);
   input.addEventListener("keydown", (e) => {
     if (e.key === "ArrowDown" || e.key === "ArrowUp") {
@@ -82,13 +124,16 @@ function startSearch() {
 
 /** The same node of another step. */
 function sibling(by) {
-  if (state.node === null) return choose(find(name(data.reach.layers.at(-1)?.states[0].nodes[by > 0 ? 1 : stepCount - 1] ?? 0)));
+  if (state.node === null)
+    return choose(find(name(data.reach.layers.at(-1)?.states[0].nodes[by > 0 ? 1 : stepCount - 1] ?? 0)));
   const c = column[state.node] + by;
   if (!isStep(column[state.node]) || c < FIRST || c >= FIRST + stepCount) return undefined;
   const wanted = find(text(kind(state.node).name, c));
   return wanted === null ? undefined : choose(wanted);
 }
-const neighbour = (nodes) => nodes.length && choose(nodes.find((i) => kind(i).part === kind(state.node).part) ?? nodes[0], { open: state.open.size > 0 });
+const neighbour = (nodes) =>
+  nodes.length &&
+  choose(nodes.find((i) => kind(i).part === kind(state.node).part) ?? nodes[0], { open: state.open.size > 0 });
 
 const KEYS = [
   ["1  2  3", "rolled, unrolled, open", null],
@@ -98,12 +143,29 @@ const KEYS = [
   ["ArrowRight", "the same node of the next step", () => sibling(1)],
   ["ArrowLeft", "the same node of the step before", () => sibling(-1)],
   ["ArrowUp", "a node that uses the chosen one", () => state.node !== null && neighbour(Array.from(users(state.node)))],
-  ["ArrowDown", "a node that the chosen one is made of", () => state.node !== null && neighbour(Array.from(operands(state.node)))],
-  ["b", "from a value to its adjoint, and back", () => {
-    const other = state.node === null ? null : kind(state.node).part === "forward" ? adjoint(state.node) : of(state.node);
-    if (other !== null) choose(other);
-  }],
-  ["Enter", "open or close the step of the chosen node", () => state.node !== null && isStep(column[state.node]) && !starts.has(column[state.node]) && toggle(column[state.node])],
+  [
+    "ArrowDown",
+    "a node that the chosen one is made of",
+    () => state.node !== null && neighbour(Array.from(operands(state.node))),
+  ],
+  [
+    "b",
+    "from a value to its adjoint, and back",
+    () => {
+      const other =
+        state.node === null ? null : kind(state.node).part === "forward" ? adjoint(state.node) : of(state.node);
+      if (other !== null) choose(other);
+    },
+  ],
+  [
+    "Enter",
+    "open or close the step of the chosen node",
+    () =>
+      state.node !== null &&
+      isStep(column[state.node]) &&
+      !starts.has(column[state.node]) &&
+      toggle(column[state.node]),
+  ],
   ["/", "search", (e) => (e.preventDefault(), $("search").focus())],
   ["p", "paths from a loss to a state", () => showPaths($("paths-panel").hidden)],
   ["+", "larger", () => zoom(1.25)],
@@ -116,7 +178,16 @@ const KEYS = [
 const ARROWS = { ArrowRight: "→", ArrowLeft: "←", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
 
 function startKeys() {
-  $("keys").append(...KEYS.map(([key, words]) => el("tr", {}, el("td", {}, ...key.split("  ").flatMap((k) => [el("kbd", {}, ARROWS[k] ?? k), " "])), el("td", {}, words))));
+  $("keys").append(
+    ...KEYS.map(([key, words]) =>
+      el(
+        "tr",
+        {},
+        el("td", {}, ...key.split("  ").flatMap((k) => [el("kbd", {}, ARROWS[k] ?? k), " "])),
+        el("td", {}, words),
+      ),
+    ),
+  );
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches("input[type=search], select, textarea")) return;
     if ($("help").open && e.key !== "?") return;

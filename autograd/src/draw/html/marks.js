@@ -8,10 +8,20 @@ export const spoken = (i) => `${name(i)}: ${kind(i).op}, ${kind(i).type}`;
 
 /** A group that stands for nodes: chosen by a click, lit when they have been computed. */
 export function group(i, className, nodes, ...children) {
-  return svg("g", {
-    class: className, role: "button", "aria-label": spoken(i), id: `n${i}`,
-    "data-node": i, "data-first": nodes[0], "data-last": nodes.at(-1), style: tint(i),
-  }, ...children);
+  return svg(
+    "g",
+    {
+      class: className,
+      role: "button",
+      "aria-label": spoken(i),
+      id: `n${i}`,
+      "data-node": i,
+      "data-first": nodes[0],
+      "data-last": nodes.at(-1),
+      style: tint(i),
+    },
+    ...children,
+  );
 }
 
 /** A parameter and its gradient have a colour of their own. */
@@ -19,4 +29,12 @@ export const tint = (i) => (kind(i).parameter === null ? null : `--edge:var(--p$
 
 /** A line from a node to its user. */
 export const edge = (from, to, part, d, className = "") =>
-  svg("path", { class: `edge ${part} ${className}`, d, "data-from": from, "data-to": to, "data-first": to, "data-last": to, "marker-end": `url(#arrow-${part})` });
+  svg("path", {
+    class: `edge ${part} ${className}`,
+    d,
+    "data-from": from,
+    "data-to": to,
+    "data-first": to,
+    "data-last": to,
+    "marker-end": `url(#arrow-${part})`,
+  });

@@ -42,20 +42,44 @@ function op(i, left, { frame: [x, y, w, h] }) {
   const below = subtitle(i);
   const middle = left + x + w / 2;
   const words = title(i);
-  const texts = below === null
-    ? [svg("text", { x: middle, y: y + h / 2 + (words.length <= 2 ? 5 : 4), class: words.length <= 2 ? "sign" : "word" }, words)]
-    : [svg("text", { x: middle, y: y + h / 2 - 2, class: "name inner" }, words), svg("text", { x: middle, y: y + h / 2 + 11, class: "type" }, below)];
-  return group(i, `op ${part} ${className}`, [i],
+  const texts =
+    below === null
+      ? [
+          svg(
+            "text",
+            { x: middle, y: y + h / 2 + (words.length <= 2 ? 5 : 4), class: words.length <= 2 ? "sign" : "word" },
+            words,
+          ),
+        ]
+      : [
+          svg("text", { x: middle, y: y + h / 2 - 2, class: "name inner" }, words),
+          svg("text", { x: middle, y: y + h / 2 + 11, class: "type" }, below),
+        ];
+  return group(
+    i,
+    `op ${part} ${className}`,
+    [i],
     svg("title", {}, spoken(i)),
-    svg("rect", { x: left + x, y, width: w, height: h, rx: below === null ? h / 2 : 7 }), ...texts);
+    svg("rect", { x: left + x, y, width: w, height: h, rx: below === null ? h / 2 : 7 }),
+    ...texts,
+  );
 }
 
 /** A name that stands for a line: of node `i`, at another node. */
 function written(i, words, [x, y, w, h], left, at) {
-  return svg("g", { class: `tag ${kind(i).part} ${kind(i).class}`, "data-node": i, "data-first": at, "data-last": at, style: tint(i) },
+  return svg(
+    "g",
+    {
+      class: `tag ${kind(i).part} ${kind(i).class}`,
+      "data-node": i,
+      "data-first": at,
+      "data-last": at,
+      style: tint(i),
+    },
     svg("title", {}, spoken(i)),
     svg("rect", { x: left + x, y, width: w, height: h, rx: 3 }),
-    svg("text", { x: left + x + w / 2, y: y + h / 2 + 3.2 }, words));
+    svg("text", { x: left + x + w / 2, y: y + h / 2 + 3.2 }, words),
+  );
 }
 
 /** A line between two columns. In an open column it follows its way between the ops; at a closed one it begins or
@@ -102,7 +126,14 @@ export function drawBuses(p, c, into) {
     if (exit && users(i).some((u) => column[u] === END)) {
       const y = exit.path.at(-1)[1];
       const frame = p.isOpen(c) ? null : kind(i).block !== null && p.box(c, kind(i).block, kind(i).part);
-      const from = p.isOpen(c) ? shifted(exit.path, p.left(c)) : frame ? [[frame.x + frame.w / 2, frame.y], [frame.x + frame.w / 2, y]] : null;
+      const from = p.isOpen(c)
+        ? shifted(exit.path, p.left(c))
+        : frame
+          ? [
+              [frame.x + frame.w / 2, frame.y],
+              [frame.x + frame.w / 2, y],
+            ]
+          : null;
       const user = users(i).find((u) => column[u] === END);
       if (from) into.append(edge(i, user, kind(i).part, corners([...from, [p.left(END) + exit.lane, y]]), "bus"));
     }
@@ -112,8 +143,16 @@ export function drawBuses(p, c, into) {
       const frame = p.isOpen(c) ? null : kind(i).block !== null && p.box(c, kind(i).block, kind(i).part);
       const exitOf = look(x)?.exits.find((e) => e.end && !e.right);
       const lane = p.left(END) + (exitOf?.lane ?? -20);
-      const to = p.isOpen(c) ? shifted(arrival.path, p.left(c)) : frame ? [[frame.x + frame.w / 2, arrival.height], [frame.x + frame.w / 2, frame.y + frame.h]] : null;
-      if (to && (p.isOpen(c) || kind(i).part === "backward")) into.append(edge(x, i, kind(i).part, corners([[lane, arrival.height], ...to]), "bus"));
+      const to = p.isOpen(c)
+        ? shifted(arrival.path, p.left(c))
+        : frame
+          ? [
+              [frame.x + frame.w / 2, arrival.height],
+              [frame.x + frame.w / 2, frame.y + frame.h],
+            ]
+          : null;
+      if (to && (p.isOpen(c) || kind(i).part === "backward"))
+        into.append(edge(x, i, kind(i).part, corners([[lane, arrival.height], ...to]), "bus"));
     });
   }
 }
@@ -129,7 +168,11 @@ export function drawEndLanes(p, into) {
       const exit = look(x)?.exits.find((e) => e.end && e.right);
       if (!isStep(column[x]) || !arrival || !exit || (kind(x).part === "forward" && !learned[x])) return;
       const lane = p.left(END) + exit.lane;
-      const path = corners([[lane, exit.path.at(-1)[1]], [lane, arrival.height], ...shifted(arrival.path, p.left(END))]);
+      const path = corners([
+        [lane, exit.path.at(-1)[1]],
+        [lane, arrival.height],
+        ...shifted(arrival.path, p.left(END)),
+      ]);
       if (!seen.has(path)) into.append(edge(x, i, kind(i).part, path, "bus"));
       seen.add(path);
     });
@@ -139,10 +182,21 @@ export function drawEndLanes(p, into) {
       const heights = new Set();
       for (const u of users(i)) {
         const arrival = look(u)?.operands[operands(u).indexOf(i)]?.across;
-        if (isStep(column[u]) && arrival && (kind(i).part === "backward" || learned[i]) && !heights.has(arrival.height)) {
+        if (
+          isStep(column[u]) &&
+          arrival &&
+          (kind(i).part === "backward" || learned[i]) &&
+          !heights.has(arrival.height)
+        ) {
           heights.add(arrival.height);
           const lane = p.left(END) + exit.lane;
-          const line = edge(i, u, kind(i).part, corners([...out, [lane, out.at(-1)[1]], [lane, arrival.height]]), "bus");
+          const line = edge(
+            i,
+            u,
+            kind(i).part,
+            corners([...out, [lane, out.at(-1)[1]], [lane, arrival.height]]),
+            "bus",
+          );
           line.removeAttribute("marker-end");
           into.append(line);
         }

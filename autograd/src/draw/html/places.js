@@ -4,7 +4,25 @@
 // their boxes. *Tall*: some steps are open; they have the places that were laid out beforehand, and the boxes of
 // closed steps reach as high as what is in them.
 
-import { END, FIRST, SIDE, adjoint, box, column, count, data, face, isStep, kind, lanes, nodesIn, operands, shown, stepCount, users } from "./data.js";
+import {
+  END,
+  FIRST,
+  SIDE,
+  adjoint,
+  box,
+  column,
+  count,
+  data,
+  face,
+  isStep,
+  kind,
+  lanes,
+  nodesIn,
+  operands,
+  shown,
+  stepCount,
+  users,
+} from "./data.js";
 import { state } from "./state.js";
 
 const CLOSED = { width: 136, gap: 46, box: 104 };
@@ -28,7 +46,13 @@ const inStep = (block) => block.kind === "cell" || block.kind === "value";
 export const rowCount = Math.max(0, ...blocks.filter(inStep).map((block) => block.row + 1));
 
 /** What is known of each box over all steps. */
-export const traits = blocks.map(() => ({ learned: false, backward: false, feedsCell: false, row: null, sideRow: null }));
+export const traits = blocks.map(() => ({
+  learned: false,
+  backward: false,
+  feedsCell: false,
+  row: null,
+  sideRow: null,
+}));
 for (let i = 0; i < count; i++) {
   const { block, part } = kind(i);
   if (block === null || !shown[i]) continue;
@@ -47,7 +71,8 @@ for (let i = 0; i < count; i++) {
   }
 }
 /** Data that is only compared with, such as targets, stands beside the box that reads it. */
-export const isSatellite = (b) => blocks[b].kind === "value" && !traits[b].learned && !traits[b].feedsCell && blocks[b].row > 0;
+export const isSatellite = (b) =>
+  blocks[b].kind === "value" && !traits[b].learned && !traits[b].feedsCell && blocks[b].row > 0;
 traits.forEach((mine, b) => (mine.row = inStep(blocks[b]) ? blocks[b].row : (mine.sideRow ?? 0)));
 blocks.forEach((_, b) => {
   if (isSatellite(b)) traits[b].row = satelliteRow(b);
@@ -56,7 +81,9 @@ blocks.forEach((_, b) => {
 function satelliteRow(b) {
   for (let c = FIRST; c < stepCount + FIRST; c++) {
     for (const i of box(c, b, "forward") ?? []) {
-      const user = users(i).find((u) => column[u] === c && kind(u).part === "forward" && ![b, null].includes(kind(u).block));
+      const user = users(i).find(
+        (u) => column[u] === c && kind(u).part === "forward" && ![b, null].includes(kind(u).block),
+      );
       if (user !== undefined) return blocks[kind(user).block].row;
     }
   }
@@ -65,7 +92,11 @@ function satelliteRow(b) {
 
 /** A step before the first, in which nothing is computed but where states begin. */
 const isStart = (c) =>
-  nodesIn(c).every((i) => kind(i).part === "backward" || operands(i).every((x) => (!isStep(column[x]) || column[x] === c) && !learned[x] && kind(x).class !== "input"));
+  nodesIn(c).every(
+    (i) =>
+      kind(i).part === "backward" ||
+      operands(i).every((x) => (!isStep(column[x]) || column[x] === c) && !learned[x] && kind(x).class !== "input"),
+  );
 export const starts = new Set();
 for (let c = FIRST; c < stepCount + FIRST; c++) if (isStart(c)) starts.add(c);
 
@@ -112,7 +143,7 @@ export const equationCount = () => (data.equations?.match(/<mtr/g) ?? []).length
 export function places() {
   const tall = !state.rolled && state.open.size > 0;
   const shownSteps = state.rolled ? [model()] : Array.from({ length: stepCount }, (_, s) => s + FIRST);
-  const isOpen = (c) => !isStep(c) ? tall : state.open.has(c) && !state.rolled;
+  const isOpen = (c) => (!isStep(c) ? tall : state.open.has(c) && !state.rolled);
   const left = new Map();
   const side = 24 + (tall ? sheet.side : Math.max(120, ...atSide.map((b) => pillWidth(b))));
   let x = side + (tall ? 74 : 60);
@@ -129,9 +160,16 @@ export function places() {
   const low = rows();
   const endWidth = tall ? 200 : toEnd ? 104 : 0;
   const p = {
-    tall, steps: shownSteps, side, left: (c) => left.get(c), width, isOpen,
-    right: x + endWidth, height: tall ? sheet.height : low.height,
-    divider: tall ? sheet.divider : low.divider, rows: low,
+    tall,
+    steps: shownSteps,
+    side,
+    left: (c) => left.get(c),
+    width,
+    isOpen,
+    right: x + endWidth,
+    height: tall ? sheet.height : low.height,
+    divider: tall ? sheet.divider : low.divider,
+    rows: low,
     railY: (part) => (part === "forward" ? HEAD + 14 : low.height - 8 - 24),
     frame: (i) => frame(p, i),
     box: (c, b, part) => boxFrame(p, c, b, part),
@@ -142,7 +180,8 @@ export function places() {
 }
 
 /** The step that stands for all: one in the middle. */
-export const model = () => FIRST + Math.min(stepCount - 1, Math.floor(stepCount / 2) + (starts.size > 0 && stepCount === 2 ? 1 : 0));
+export const model = () =>
+  FIRST + Math.min(stepCount - 1, Math.floor(stepCount / 2) + (starts.size > 0 && stepCount === 2 ? 1 : 0));
 
 /** Where a node of an open column stands. */
 function frame(p, i) {
@@ -185,7 +224,13 @@ function startFrame(p, c, b, part) {
   if (!nodes) return null;
   const ys = nodes.filter((i) => stateOf(i) !== null).map((i) => p.port(i, c, part));
   if (ys.length === 0 || ys.some((y) => y === null)) return null;
-  return { x: p.left(c) + 2, y: Math.min(...ys) - 11, w: NARROW - 4, h: Math.max(...ys) - Math.min(...ys) + 22, start: true };
+  return {
+    x: p.left(c) + 2,
+    y: Math.min(...ys) - 11,
+    w: NARROW - 4,
+    h: Math.max(...ys) - Math.min(...ys) + 22,
+    start: true,
+  };
 }
 
 /** Which state of its layer a node is, or whose adjoint it is: its place among them, or null. */
@@ -194,7 +239,9 @@ export function stateOf(i) {
   const lane = block === null ? null : lanes.get(blocks[block].name);
   if (!lane) return null;
   const s = column[i] - FIRST;
-  const k = lane.states.findIndex(({ nodes }) => nodes[s] !== undefined && (part === "forward" ? nodes[s] : adjoint(nodes[s])) === i);
+  const k = lane.states.findIndex(
+    ({ nodes }) => nodes[s] !== undefined && (part === "forward" ? nodes[s] : adjoint(nodes[s])) === i,
+  );
   return k < 0 ? null : k;
 }
 

@@ -32,7 +32,8 @@ let later = 0;
 /** Chooses a node; a node inside a closed box opens the step if `open` is true. */
 export function choose(node, { open = false } = {}) {
   const what = { node };
-  if (open && node !== null && isStep(column[node]) && !state.rolled) what.open = new Set([...state.open, column[node]]);
+  if (open && node !== null && isStep(column[node]) && !state.rolled)
+    what.open = new Set([...state.open, column[node]]);
   change(what);
 }
 
@@ -49,7 +50,13 @@ function write() {
   const parts = [];
   if (state.node !== null) parts.push(`node=${readable(name(state.node))}`);
   if (state.rolled) parts.push("zoom=rolled");
-  else if (state.open.size) parts.push(`open=${[...state.open].map((c) => c - FIRST).sort((a, b) => a - b).join(",")}`);
+  else if (state.open.size)
+    parts.push(
+      `open=${[...state.open]
+        .map((c) => c - FIRST)
+        .sort((a, b) => a - b)
+        .join(",")}`,
+    );
   if (state.position < count) parts.push(`at=${state.position}`);
   const hash = parts.length ? `#${parts.join("&")}` : location.pathname;
   // Files have addresses too, but some browsers keep their history shut.
@@ -71,10 +78,16 @@ function decoded(text) {
 /** Takes the address; what it says of no sense is left out. */
 export function readAddress() {
   const wanted = new Map(
-    location.hash.slice(1).split("&").map((part) => [part.split("=")[0], part.split("=").slice(1).join("=")]),
+    location.hash
+      .slice(1)
+      .split("&")
+      .map((part) => [part.split("=")[0], part.split("=").slice(1).join("=")]),
   );
   const node = wanted.has("node") ? find(decoded(wanted.get("node"))) : null;
-  const columns = (wanted.get("open") ?? "").split(",").filter(Boolean).map((s) => Number(s) + FIRST);
+  const columns = (wanted.get("open") ?? "")
+    .split(",")
+    .filter(Boolean)
+    .map((s) => Number(s) + FIRST);
   const at = Number(wanted.get("at"));
   change({
     node,

@@ -17,7 +17,14 @@ export function cells(value, x, y, width, height, most = 16) {
   const one = width / entries.length;
   const scale = largest(value);
   const cell = (entry, k) =>
-    svg("rect", { x: x + k * one, y, width: Math.max(one - 0.8, 0.5), height, rx: 1.5, style: `fill:${heat(entry / scale)}` });
+    svg("rect", {
+      x: x + k * one,
+      y,
+      width: Math.max(one - 0.8, 0.5),
+      height,
+      rx: 1.5,
+      style: `fill:${heat(entry / scale)}`,
+    });
   return svg("g", { class: "strip" }, ...Array.from(entries, cell));
 }
 
@@ -30,16 +37,29 @@ export function strip(value, shape, label) {
   const high = rows > 6 ? 11 : 22;
   const scale = largest(value);
   const picture = svg("svg", {
-    class: "heat", viewBox: `0 0 ${one * columns} ${high * rows}`, role: "img",
-    width: one * columns, height: high * rows,
+    class: "heat",
+    viewBox: `0 0 ${one * columns} ${high * rows}`,
+    role: "img",
+    width: one * columns,
+    height: high * rows,
     "aria-label": `${label}: ${many16(value)}`,
   });
   value.entries.forEach((entry, k) => {
     const [row, place] = [Math.floor(k / columns), k % columns];
-    picture.append(svg("rect", {
-      x: place * one + 0.5, y: row * high + 0.5, width: Math.max(one - 1, 0.6), height: high - 1, rx: 2,
-      style: `fill:${heat(entry / scale)}`,
-    }, svg("title", {}, `${value.whole ? `[${indices(k, shape).join(", ")}]` : `stretch ${k + 1}`}  ${number(entry)}`)));
+    picture.append(
+      svg(
+        "rect",
+        {
+          x: place * one + 0.5,
+          y: row * high + 0.5,
+          width: Math.max(one - 1, 0.6),
+          height: high - 1,
+          rx: 2,
+          style: `fill:${heat(entry / scale)}`,
+        },
+        svg("title", {}, `${value.whole ? `[${indices(k, shape).join(", ")}]` : `stretch ${k + 1}`}  ${number(entry)}`),
+      ),
+    );
   });
   return picture;
 }

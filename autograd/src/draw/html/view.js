@@ -41,8 +41,19 @@ function drawGround() {
   if (p.tall) {
     for (const [name, y, h] of data.sheet.bands) {
       const from = p.left(p.steps[0]) - 22;
-      ground.append(svg("rect", { class: "band", x: from, y, width: p.left(p.steps.at(-1)) + p.width(p.steps.at(-1)) - from + 12, height: h, rx: 10 }));
-      ground.append(svg("text", { class: "band-name", transform: `translate(${from + 14},${y + h / 2}) rotate(-90)` }, name));
+      ground.append(
+        svg("rect", {
+          class: "band",
+          x: from,
+          y,
+          width: p.left(p.steps.at(-1)) + p.width(p.steps.at(-1)) - from + 12,
+          height: h,
+          rx: 10,
+        }),
+      );
+      ground.append(
+        svg("text", { class: "band-name", transform: `translate(${from + 14},${y + h / 2}) rotate(-90)` }, name),
+      );
     }
   }
   if (p.divider !== null) {
@@ -61,9 +72,13 @@ function drawRails() {
   const [first, last] = [whole[0] ?? p.steps[0], whole.at(-1) ?? p.steps[0]];
   for (const part of ["forward", "backward"]) {
     for (const row of railRows(part)) {
-      const pills = pillsOf(row, part).map((b) => p.pill(b, part)).filter(Boolean);
+      const pills = pillsOf(row, part)
+        .map((b) => p.pill(b, part))
+        .filter(Boolean);
       if (pills.length === 0) continue;
-      const frames = data.blocks.flatMap((block, b) => (block.row === row && ["cell", "value"].includes(block.kind) && box(last, b, part) ? [p.box(last, b, part)] : []));
+      const frames = data.blocks.flatMap((block, b) =>
+        block.row === row && ["cell", "value"].includes(block.kind) && box(last, b, part) ? [p.box(last, b, part)] : [],
+      );
       const frame = frames.find((f) => f && !f.satellite);
       if (!frame) continue;
       const y = Math.min(frame.y + frame.h - 13, p.rows.middle[part][row] + (frame.h > 60 ? frame.h / 2 - 13 : 0));
@@ -82,7 +97,13 @@ function drawRails() {
     if (b === undefined) continue;
     const y = p.railY(part);
     const x0 = p.left(first) + p.width(first) / 2;
-    const line = svg("path", { class: `edge ${part} loss-rail`, d: part === "forward" ? `M${x0},${y}H${p.left(END) - 1}` : `M${p.left(END)},${y}H${x0}`, "marker-end": part === "forward" ? "url(#arrow-forward)" : null, "data-first": box(END, b, part)[0], "data-last": box(END, b, part)[0] });
+    const line = svg("path", {
+      class: `edge ${part} loss-rail`,
+      d: part === "forward" ? `M${x0},${y}H${p.left(END) - 1}` : `M${p.left(END)},${y}H${x0}`,
+      "marker-end": part === "forward" ? "url(#arrow-forward)" : null,
+      "data-first": box(END, b, part)[0],
+      "data-last": box(END, b, part)[0],
+    });
     ground.append(line);
   }
 }
@@ -100,27 +121,50 @@ function drawEdges() {
       const f = nodes && p.pill(b, part);
       if (!f) continue;
       const i = face(nodes);
-      edges.append(group(i, `box pill ${part} ${kind(i).class}`, nodes,
-        svg("title", {}, spoken(i)),
-        svg("rect", { x: f.x, y: f.y, width: f.w, height: f.h, rx: 6 }),
-        svg("text", { x: f.x + f.w / 2, y: f.y + 15, class: "name small" }, part === "forward" ? data.blocks[b].name : `∂${data.blocks[b].name}`)));
+      edges.append(
+        group(
+          i,
+          `box pill ${part} ${kind(i).class}`,
+          nodes,
+          svg("title", {}, spoken(i)),
+          svg("rect", { x: f.x, y: f.y, width: f.w, height: f.h, rx: 6 }),
+          svg(
+            "text",
+            { x: f.x + f.w / 2, y: f.y + 15, class: "name small" },
+            part === "forward" ? data.blocks[b].name : `∂${data.blocks[b].name}`,
+          ),
+        ),
+      );
     }
     atEnd.forEach((b) => {
       const nodes = box(END, b, part);
       if (!nodes) return;
       const f = p.box(END, b, part);
       const i = part === "forward" ? nodes.at(-1) : nodes[0];
-      edges.append(group(i, `box value ${part} output`, nodes,
-        svg("title", {}, spoken(i)),
-        svg("rect", { x: f.x, y: f.y, width: f.w, height: f.h, rx: f.h / 2 }),
-        svg("text", { x: f.x + f.w / 2, y: f.y + 21.5, class: "name" }, part === "forward" ? data.blocks[b].name : `∂${data.blocks[b].name}`)));
+      edges.append(
+        group(
+          i,
+          `box value ${part} output`,
+          nodes,
+          svg("title", {}, spoken(i)),
+          svg("rect", { x: f.x, y: f.y, width: f.w, height: f.h, rx: f.h / 2 }),
+          svg(
+            "text",
+            { x: f.x + f.w / 2, y: f.y + 21.5, class: "name" },
+            part === "forward" ? data.blocks[b].name : `∂${data.blocks[b].name}`,
+          ),
+        ),
+      );
     });
   }
 }
 
 /** Columns come and go as the window moves. */
 export function refresh() {
-  world.setAttribute("transform", `translate(${-camera.x * camera.scale},${-camera.y * camera.scale}) scale(${camera.scale})`);
+  world.setAttribute(
+    "transform",
+    `translate(${-camera.x * camera.scale},${-camera.y * camera.scale}) scale(${camera.scale})`,
+  );
   const { width } = windowSize();
   const [from, to] = [camera.x - 200, camera.x + width / camera.scale + 200];
   const lowest = firstRightOf(from);
@@ -175,13 +219,30 @@ function drawHead(c, g) {
   if (state.rolled) return;
   const open = p.isOpen(c);
   const x = p.left(c) + p.width(c) / 2;
-  if (open) g.append(svg("rect", { class: "sheet", x: p.left(c) - 12, y: 26, width: p.width(c) + 24, height: p.height - 34, rx: 14 }));
-  const head = svg("g", {
-    class: "head", role: "button", tabindex: starts.has(c) ? null : 0, "aria-expanded": open,
-    "aria-label": `step ${stepNumber(c)}: ${open ? "close" : "open"}`,
-    onclick: () => !starts.has(c) && toggle(c),
-    onkeydown: (e) => (e.key === "Enter" || e.key === " ") && !starts.has(c) && (e.preventDefault(), e.stopPropagation(), toggle(c)),
-  }, svg("rect", { x: x - 44, y: 2, width: 88, height: 22, rx: 11 }), svg("text", { x, y: 17 }, `t = ${stepNumber(c)}`, starts.has(c) ? null : svg("tspan", { class: "sign-open", dx: 7 }, open ? "−" : "+")));
+  if (open)
+    g.append(
+      svg("rect", { class: "sheet", x: p.left(c) - 12, y: 26, width: p.width(c) + 24, height: p.height - 34, rx: 14 }),
+    );
+  const head = svg(
+    "g",
+    {
+      class: "head",
+      role: "button",
+      tabindex: starts.has(c) ? null : 0,
+      "aria-expanded": open,
+      "aria-label": `step ${stepNumber(c)}: ${open ? "close" : "open"}`,
+      onclick: () => !starts.has(c) && toggle(c),
+      onkeydown: (e) =>
+        (e.key === "Enter" || e.key === " ") && !starts.has(c) && (e.preventDefault(), e.stopPropagation(), toggle(c)),
+    },
+    svg("rect", { x: x - 44, y: 2, width: 88, height: 22, rx: 11 }),
+    svg(
+      "text",
+      { x, y: 17 },
+      `t = ${stepNumber(c)}`,
+      starts.has(c) ? null : svg("tspan", { class: "sign-open", dx: 7 }, open ? "−" : "+"),
+    ),
+  );
   g.append(head);
 }
 
@@ -201,14 +262,14 @@ export function light(root = world) {
     e.classList.toggle("near", near.has(i));
     const [from, to] = [Number(e.dataset.from ?? -1), Number(e.dataset.to ?? -1)];
     e.classList.toggle("marked", node !== null && (from === node || to === node));
-    const way = onWay(from, to, i);
-    e.classList.toggle("way", way);
+    e.classList.toggle("way", onWay(from, to, i, e.classList.contains("box")));
   }
   world.classList.toggle("walking", position < count);
   window_.setAttribute("aria-activedescendant", node === null ? "" : `n${node}`);
 }
 
-const sameBox = (a, b) => column[a] === column[b] && kind(a).block === kind(b).block && kind(a).part === kind(b).part && kind(a).block !== null;
+const sameBox = (a, b) =>
+  column[a] === column[b] && kind(a).block === kind(b).block && kind(a).part === kind(b).part && kind(a).block !== null;
 
 /** Whether something is on the way that was chosen: set by the panel of paths. */
 let way = new Set();
@@ -217,7 +278,12 @@ export function showWay(nodes) {
   world.classList.toggle("has-way", way.size > 0);
   light();
 }
-const onWay = (from, to, i) => (from >= 0 ? way.has(from) && way.has(to) : way.has(i));
+function onWay(from, to, i, isBox) {
+  if (way.size === 0) return false;
+  if (from >= 0) return way.has(from) && way.has(to);
+  const nodes = isBox ? box(column[i], kind(i).block, kind(i).part) : null;
+  return nodes ? nodes.some((n) => way.has(n)) : way.has(i);
+}
 
 export function moveTo(x, y, scale = camera.scale) {
   Object.assign(camera, clamped(x, y, Math.min(4, Math.max(smallest(), scale))));
@@ -233,11 +299,12 @@ function clamped(x, y, scale) {
 }
 
 /** At most some hundred columns are in view. */
-const smallest = () => Math.min(windowSize().height / (p.height + 60), windowSize().width / Math.min(p.right + 80, 140 * 182), 1);
+const smallest = () =>
+  Math.min(windowSize().height / (p.height + 60), windowSize().width / Math.min(p.right + 80, 140 * 182), 1);
 
 export function zoom(by, atX = windowSize().width / 2, atY = windowSize().height / 2) {
   const scale = Math.min(4, Math.max(smallest(), camera.scale * by));
-  const keep = (1 / camera.scale - 1 / scale);
+  const keep = 1 / camera.scale - 1 / scale;
   moveTo(camera.x + atX * keep, camera.y + atY * keep, scale);
 }
 
@@ -272,7 +339,11 @@ function focusHeight(scale) {
 /** Moves the window so that a node is in view. */
 export function reveal(i) {
   const c = state.rolled && isStep(column[i]) ? model() : column[i];
-  const f = p.isOpen(c) ? p.frame(i) : isStep(c) && kind(i).block !== null ? p.box(c, kind(i).block, kind(i).part) : null;
+  const f = p.isOpen(c)
+    ? p.frame(i)
+    : isStep(c) && kind(i).block !== null
+      ? p.box(c, kind(i).block, kind(i).part)
+      : null;
   const x = f ? f.x + f.w / 2 : isStep(c) ? p.left(c) + p.width(c) / 2 : c === END ? p.left(END) + 40 : 80;
   const y = f ? f.y + f.h / 2 : null;
   const { width, height } = windowSize();
@@ -327,13 +398,21 @@ export function startView() {
     const c = Number(e.target.closest(".column")?.dataset.column ?? -1);
     if (isStep(c) && !starts.has(c) && e.target.closest("[data-node]")) toggle(c);
   });
-  window_.addEventListener("wheel", (e) => {
-    e.preventDefault();
-    touched = true;
-    const { left, top } = window_.getBoundingClientRect();
-    if (e.ctrlKey || e.metaKey) zoom(Math.exp(-e.deltaY / 250), e.clientX - left, e.clientY - top);
-    else moveTo(camera.x + (e.shiftKey ? e.deltaY : e.deltaX) / camera.scale, camera.y + (e.shiftKey ? 0 : e.deltaY) / camera.scale);
-  }, { passive: false });
+  window_.addEventListener(
+    "wheel",
+    (e) => {
+      e.preventDefault();
+      touched = true;
+      const { left, top } = window_.getBoundingClientRect();
+      if (e.ctrlKey || e.metaKey) zoom(Math.exp(-e.deltaY / 250), e.clientX - left, e.clientY - top);
+      else
+        moveTo(
+          camera.x + (e.shiftKey ? e.deltaY : e.deltaX) / camera.scale,
+          camera.y + (e.shiftKey ? 0 : e.deltaY) / camera.scale,
+        );
+    },
+    { passive: false },
+  );
   redraw();
   fit();
 }

@@ -15,7 +15,12 @@ function findStops() {
     const next = i + 1;
     const { block, part } = kind(i);
     const whole = !(isStep(column[i]) && state.open.has(column[i]));
-    const same = next < count && shown[next] && column[next] === column[i] && (kind(next).block === block || block === null) && kind(next).part === part;
+    const same =
+      next < count &&
+      shown[next] &&
+      column[next] === column[i] &&
+      (kind(next).block === block || block === null) &&
+      kind(next).part === part;
     if (whole && same && next < count) continue;
     stops.push(next);
   }
@@ -76,7 +81,8 @@ function tell() {
   const { position } = state;
   $("scrub").value = stopAt(position);
   const i = position - 1;
-  const part = position === 0 ? "nothing is computed yet" : position === count ? "all is computed" : `${kind(i).part}: ${name(i)}`;
+  const part =
+    position === 0 ? "nothing is computed yet" : position === count ? "all is computed" : `${kind(i).part}: ${name(i)}`;
   $("scrub").setAttribute("aria-valuetext", part);
   $("where").textContent = part;
   $("progress").textContent = `${position.toLocaleString("en")} / ${count.toLocaleString("en")}`;
@@ -88,7 +94,11 @@ function sizes() {
   if (!lane || !data.values) return null;
   const norm = (i) => (i === null || i === undefined ? null : value(i).norm);
   const nodes = lane.states[0].nodes;
-  return data.steps.map((_, s) => ({ forward: norm(nodes[s]), backward: norm(nodes[s] === undefined ? null : adjoint(nodes[s])), last: nodes[s] ?? null }));
+  return data.steps.map((_, s) => ({
+    forward: norm(nodes[s]),
+    backward: norm(nodes[s] === undefined ? null : adjoint(nodes[s])),
+    last: nodes[s] ?? null,
+  }));
 }
 
 let known = null;
@@ -109,7 +119,10 @@ function drawTimeline() {
   const middle = height / 2;
   if (known) {
     for (const part of ["forward", "backward"]) {
-      const logs = known.map((k) => k[part]).filter((x) => x > 0).map(Math.log10);
+      const logs = known
+        .map((k) => k[part])
+        .filter((x) => x > 0)
+        .map(Math.log10);
       const [low, high] = [Math.min(...logs), Math.max(...logs)];
       const share = (x) => 0.12 + 0.88 * ((Math.log10(x) - low) / Math.max(1e-9, high - low));
       known.forEach((k, s) => {
@@ -135,7 +148,11 @@ export function startWalk() {
   tell();
   let waiting = false;
   const soon = () => {
-    if (!waiting) requestAnimationFrame(() => { waiting = false; drawTimeline(); });
+    if (!waiting)
+      requestAnimationFrame(() => {
+        waiting = false;
+        drawTimeline();
+      });
     waiting = true;
   };
   onChange((what) => {
@@ -148,12 +165,24 @@ export function startWalk() {
   $("play").addEventListener("click", play);
   $("forth").addEventListener("click", () => step(1));
   $("back").addEventListener("click", () => step(-1));
-  $("begin").addEventListener("click", () => { pause(); go(0); });
-  $("end").addEventListener("click", () => { pause(); change({ position: count }); });
-  $("scrub").addEventListener("input", (e) => { pause(); go(Number(e.target.value)); });
+  $("begin").addEventListener("click", () => {
+    pause();
+    go(0);
+  });
+  $("end").addEventListener("click", () => {
+    pause();
+    change({ position: count });
+  });
+  $("scrub").addEventListener("input", (e) => {
+    pause();
+    go(Number(e.target.value));
+  });
   const timeline = $("timeline");
   const jump = (e) => goTo(e.offsetX / timeline.clientWidth);
-  timeline.addEventListener("pointerdown", (e) => { timeline.setPointerCapture(e.pointerId); jump(e); });
+  timeline.addEventListener("pointerdown", (e) => {
+    timeline.setPointerCapture(e.pointerId);
+    jump(e);
+  });
   timeline.addEventListener("pointermove", (e) => e.buttons && jump(e));
   new ResizeObserver(soon).observe(timeline);
 }
