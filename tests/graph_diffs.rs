@@ -27,7 +27,11 @@ fn net(steps: usize, bias: bool, squared: bool) -> Arc<Graph> {
 
 #[test]
 fn a_graph_does_not_differ_from_itself_built_again() {
-    for build in [|g: &Builder| nets::elman(g, 4, true), |g: &Builder| nets::gru(g, 3), |g: &Builder| nets::lstm(g, 3, 2)] {
+    for build in [
+        |g: &Builder| nets::elman(g, 4, true),
+        |g: &Builder| nets::gru(g, 3),
+        |g: &Builder| nets::lstm(g, 3, 2),
+    ] {
         let [a, b] = [(), ()].map(|()| {
             let g = Builder::new();
             build(&g);
@@ -78,7 +82,9 @@ fn every_node_is_in_the_picture_with_its_colour() {
     assert_eq!(stroked("#c62828"), diff.count(Change::Removed));
     assert_eq!(stroked("#1e8a3c"), diff.count(Change::Added));
     assert_eq!((diff.count(Change::Removed), diff.count(Change::Added)), (4, 3));
-    let dashed = |n: &roxmltree::Node| n.attribute("class") == Some("edge") && n.attribute("stroke-dasharray").is_some();
+    let dashed = |n: &roxmltree::Node| {
+        n.attribute("class") == Some("edge") && n.attribute("stroke-dasharray").is_some()
+    };
     assert!(xml.descendants().any(|n| dashed(&n)));
 }
 

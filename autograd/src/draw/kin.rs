@@ -19,7 +19,7 @@ enum Family {
 }
 
 /// For each node of the graph a number that its kin in other columns share, and no other node of its column.
-pub(super) fn kin(graph: &Graph, column: &[Column]) -> Vec<u32> {
+pub(in crate::draw) fn kin(graph: &Graph, column: &[Column]) -> Vec<u32> {
     let (mut families, mut members) = (HashMap::new(), HashMap::new());
     let mut seen: HashMap<(u32, Column), u32> = HashMap::new();
     let mut kin = Vec::with_capacity(graph.len());

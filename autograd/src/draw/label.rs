@@ -30,6 +30,32 @@ pub(super) enum Class {
     Backward,
 }
 
+impl Class {
+    /// The class in one word.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Parameter(_) => "parameter",
+            Self::Named => "named",
+            Self::Interior => "interior",
+            Self::Output => "output",
+            Self::Cut => "cut",
+            Self::Mask => "mask",
+            Self::Adjoint => "adjoint",
+            Self::Gradient(_) => "gradient",
+            Self::Backward => "backward",
+        }
+    }
+
+    /// The number of a parameter, also of its gradient.
+    pub fn parameter(self) -> Option<usize> {
+        match self {
+            Self::Parameter(k) | Self::Gradient(k) => Some(k),
+            _ => None,
+        }
+    }
+}
+
 /// The sign of an op with its constant operands written in: `tanh`, `⊙`, `1 −`, `max(·, 0)`.
 pub(super) fn sign(graph: &Graph, index: usize) -> String {
     let op = &graph.at(index).op;

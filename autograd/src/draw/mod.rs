@@ -7,6 +7,7 @@
 //! backward node stands below the forward node that it belongs to.
 //!
 //! A format for each reader:
+//! - [`html()`] for people who want to look into it: a page that shows values, and walks through the computation.
 //! - [`svg()`] for people: laid out here, with one layout for all steps, complete in one file.
 //! - [`dot()`] for Graphviz, [`mermaid()`] for wikis: a cluster for each step.
 //! - [`explorer()`] for Model Explorer, which folds by layer, step and gate.
@@ -40,6 +41,7 @@ mod dot;
 mod explorer;
 mod graphml;
 mod group;
+mod html;
 mod json;
 mod kin;
 mod label;
@@ -52,12 +54,15 @@ mod svg;
 mod xml;
 
 pub use cut::{Part, View};
+pub use html::{Page, SourceLine};
 pub use recorded::read_json;
 
 use crate::diff::Diff;
-use crate::graph::NodeId;
+use crate::error::Error;
+use crate::graph::{Graph, NodeId};
 use crate::value::Value;
 use scene::Scene;
+use std::sync::Arc;
 
 /// What to draw, and under which title.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +138,31 @@ pub fn text<'a>(view: impl Into<View<'a>>) -> String {
         format!("# step {} stands for {}, ×{}\n", group[0], step.label(), group.len())
     });
     head.collect::<String>() + &view.graph.lines(view.nodes())
+}
+
+/// The graph as a page to walk through: one HTML file that needs no other, for any browser, for 3 steps or 1,000.
+///
+/// It shows the net rolled up, unrolled and open; its computation forward and backward in order of execution; of each
+/// node the equation, value, adjoint and rule; of each parameter what every step adds to its gradient; and how the
+/// ways from a loss to a state shrink or grow it.
+///
+/// ```
+/// use autograd::{Builder, Point, draw, grad};
+///
+/// let g = Builder::new();
+/// let (x, w) = (g.input("x", [2]), g.parameter("w", [2]));
+/// grad((x * w).sum(), &[w]);
+/// let point = Point::new().with(x, ndarray::arr1(&[1.0, 2.0])).with(w, ndarray::arr1(&[3.0, 4.0]));
+/// let page = draw::Page { point: Some(point), ..draw::Page::default() };
+/// let html = draw::html(&g.graph()?, &draw::Options::default(), &page)?;
+/// assert!(html.starts_with("<!doctype html>"));
+/// # Ok::<(), autograd::Error>(())
+/// ```
+///
+/// # Errors
+/// If the point lacks a value or has one that does not fit.
+pub fn html(graph: &Arc<Graph>, options: &Options, page: &Page) -> Result<String, Error> {
+    html::write(graph, options, page)
 }
 
 /// The graph as a picture: one SVG element that needs no other file.

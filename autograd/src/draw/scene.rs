@@ -133,6 +133,8 @@ pub(super) struct Scene<'a> {
     pub layers: Vec<Arc<str>>,
     /// The columns of time steps, ascending.
     pub steps: Vec<Step>,
+    /// The column of every node of the graph.
+    pub columns: Vec<Column>,
 }
 
 impl<'a> Scene<'a> {
@@ -150,6 +152,7 @@ impl<'a> Scene<'a> {
             links: Vec::new(),
             layers,
             steps: steps(view, &drawn, &columns, &all),
+            columns: Vec::new(),
         };
         let positions: HashMap<u32, usize> =
             scene.steps.iter().enumerate().map(|(k, s)| (s.number, k)).collect();
@@ -194,6 +197,7 @@ impl<'a> Scene<'a> {
             });
         }
         (scene.items, scene.links) = (items, links);
+        scene.columns = (0..graph.len()).map(column).collect();
         scene.say_once();
         scene
     }
@@ -284,6 +288,35 @@ impl<'a> Scene<'a> {
             (Column::Step(s), Some(step)) => self.steps[s].relative(&name, step),
             _ => name,
         }
+    }
+
+    /// The scene with some of its steps alone, by their positions, ascending; they become neighbours. What stands at the
+    /// end and reads nothing else goes with its steps.
+    pub fn only(mut self, kept: &[usize]) -> Self {
+        let place = |column: Column| match column {
+            Column::Step(s) => kept.binary_search(&s).ok().map(Column::Step),
+            column => Some(column),
+        };
+        let mut position = vec![usize::MAX; self.items.len()];
+        let mut reads: Vec<Vec<usize>> = vec![Vec::new(); self.items.len()];
+        self.links.iter().for_each(|link| reads[link.to].push(link.from));
+        let mut items = Vec::new();
+        for (i, item) in self.items.into_iter().enumerate() {
+            let goes = item.column == Column::End && !reads[i].is_empty();
+            let goes = goes && reads[i].iter().all(|&x| position[x] == usize::MAX);
+            if let Some(column) = place(item.column).filter(|_| !goes) {
+                position[i] = items.len();
+                items.push(Item { column, ..item });
+            }
+        }
+        let stays = |link: &Link| position[link.from] != usize::MAX && position[link.to] != usize::MAX;
+        self.links.retain(stays);
+        for link in &mut self.links {
+            (link.from, link.to) = (position[link.from], position[link.to]);
+        }
+        self.items = items;
+        self.steps = kept.iter().filter_map(|&s| self.steps.get(s).cloned()).collect();
+        self
     }
 
     /// What the band is called: the layer, or nothing between layers.

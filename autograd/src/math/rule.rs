@@ -25,50 +25,61 @@ use crate::shape::Type;
 /// # Errors
 /// [`Error::Foreign`] if the handle belongs to another graph.
 pub fn rule(graph: &Graph, id: NodeId) -> Result<Vec<Line>, Error> {
-    let node = graph.node(id)?;
-    let operands: Vec<usize> = graph.operands(id)?.map(NodeId::index).collect();
-    if operands.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (g, reader) = (Builder::new(), Reader::new(graph));
-    let letters = letters(&node.op, operands.len());
-    let x: Vec<Expr> = operands
-        .iter()
-        .zip(&letters)
-        .map(|(&x, letter)| match number(graph, x) {
-            Some(number) => g.scalar(number).broadcast_to(&graph.at(x).ty.shape),
-            None => leaf(&g, letter, &graph.at(x).ty, reader.is_rows(x)),
-        })
-        .collect();
-    let y = g.apply(node.op.clone(), &x).named("y");
-    let mut lines = vec![(y, None)];
-    if y.ty().kind == crate::Kind::Float {
-        let dy = leaf(&g, "∂y", &y.ty(), reader.is_rows(id.index()));
-        let wrt: Vec<usize> = (0..x.len()).filter(|&k| number(graph, operands[k]).is_none()).collect();
-        let gradients = vjp(&[(y, dy)], &wrt.iter().map(|&k| x[k]).collect::<Vec<_>>());
-        for (k, gradient) in wrt.into_iter().zip(gradients) {
-            match gradient {
-                Gradient::Of(dx) => lines.push((x[k], Some(dx))),
-                Gradient::Zero => lines.push((x[k], None)),
-                _ => {}
+    Reader::new(graph).rule(id)
+}
+
+impl Reader<'_> {
+    /// As [`rule`].
+    ///
+    /// # Errors
+    /// As [`rule`].
+    pub fn rule(&self, id: NodeId) -> Result<Vec<Line>, Error> {
+        let (graph, reader) = (self.graph, self);
+        let node = graph.node(id)?;
+        let operands: Vec<usize> = graph.operands(id)?.map(NodeId::index).collect();
+        if operands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let g = Builder::new();
+        let letters = letters(&node.op, operands.len());
+        let x: Vec<Expr> = operands
+            .iter()
+            .zip(&letters)
+            .map(|(&x, letter)| match number(graph, x) {
+                Some(number) => g.scalar(number).broadcast_to(&graph.at(x).ty.shape),
+                None => leaf(&g, letter, &graph.at(x).ty, reader.is_rows(x)),
+            })
+            .collect();
+        let y = g.apply(node.op.clone(), &x).named("y");
+        let mut lines = vec![(y, None)];
+        if y.ty().kind == crate::Kind::Float {
+            let dy = leaf(&g, "∂y", &y.ty(), reader.is_rows(id.index()));
+            let wrt: Vec<usize> = (0..x.len()).filter(|&k| number(graph, operands[k]).is_none()).collect();
+            let gradients = vjp(&[(y, dy)], &wrt.iter().map(|&k| x[k]).collect::<Vec<_>>());
+            for (k, gradient) in wrt.into_iter().zip(gradients) {
+                match gradient {
+                    Gradient::Of(dx) => lines.push((x[k], Some(dx))),
+                    Gradient::Zero => lines.push((x[k], None)),
+                    _ => {}
+                }
             }
         }
+        let graph = g.graph()?;
+        let reader = Reader::new(&graph).whole();
+        let line = |(place, (x, dx)): (usize, (Expr, Option<Expr>))| {
+            let name = |x: Expr| reader.name(x.id()).map(|name| name.unwrap_or(Math::Number(0.0)));
+            Ok(match dx {
+                _ if place == 0 => reader.equation(x.id())?,
+                None => Line { left: Math::Adjoint(name(x)?.into()), right: Math::Number(0.0) },
+                Some(dx) => {
+                    let is_leaf = matches!(graph.node(dx.id())?.op, Op::Leaf(_));
+                    let right = if is_leaf { name(dx)? } else { reader.formula(dx.id())? };
+                    Line { left: Math::Adjoint(name(x)?.into()), right }
+                }
+            })
+        };
+        lines.into_iter().enumerate().map(line).collect()
     }
-    let graph = g.graph()?;
-    let reader = Reader::new(&graph).whole();
-    let line = |(place, (x, dx)): (usize, (Expr, Option<Expr>))| {
-        let name = |x: Expr| reader.name(x.id()).map(|name| name.unwrap_or(Math::Number(0.0)));
-        Ok(match dx {
-            _ if place == 0 => reader.equation(x.id())?,
-            None => Line { left: Math::Adjoint(name(x)?.into()), right: Math::Number(0.0) },
-            Some(dx) => {
-                let is_leaf = matches!(graph.node(dx.id())?.op, Op::Leaf(_));
-                let right = if is_leaf { name(dx)? } else { reader.formula(dx.id())? };
-                Line { left: Math::Adjoint(name(x)?.into()), right }
-            }
-        })
-    };
-    lines.into_iter().enumerate().map(line).collect()
 }
 
 /// Names for the operands: x; a and b; A and B for matrices; x₁, x₂, … for many.

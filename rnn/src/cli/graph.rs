@@ -24,9 +24,10 @@ use std::sync::Arc;
 The net has an input x[t], a head and a loss at each step; its derivative is what reverse mode makes of it. Names tell \
 layer, variable and step: l0/h[2] is a state, ∂l0/h[2] its adjoint.
 
-Examples: two layers of LSTM over four steps, as a picture; a GRU over 200 steps, of which 198 are drawn once; \
-the ways from a state back to an earlier one
+Examples: two layers of LSTM over four steps, as a picture; a page to walk through, with values; a GRU over 200 steps, of \
+which 198 are drawn once; the ways from a state back to an earlier one
   rnn graph --cell lstm --layers 2 --steps 4 -o lstm.svg
+  rnn graph --cell lstm --steps 5 -o lstm.html
   rnn graph --cell gru --steps 200 --rolled -o gru.svg
   rnn graph --cell gru --steps 4 --from l0/h[1] --to l0/h[3] -o way.svg")]
 pub struct Args {
@@ -41,15 +42,15 @@ pub struct Args {
     #[command(flatten)]
     cuts: Cuts,
     /// What is written. If not given, what the end of --output says (.txt, .dot, .mmd,
-    /// .graphml, .json, .svg, .png); text without it
+    /// .graphml, .json, .svg, .png, .html); text without it
     #[arg(long, value_enum, help_heading = "Output")]
     format: Option<Format>,
     /// With the value of every node, at random weights and inputs as `rnn gradcheck` draws them
     #[arg(long, help_heading = "Output")]
     values: bool,
-    /// Decides the random weights and inputs of --values
-    #[arg(long, default_value_t = 0, value_name = "N", requires = "values", help_heading = "Output")]
-    seed: u64,
+    /// Decides the random weights and inputs of --values and of a page; 0 if not given
+    #[arg(long, value_name = "N", help_heading = "Output")]
+    seed: Option<u64>,
     /// Where to write it; standard output if not given
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
@@ -73,6 +74,8 @@ enum Format {
     Svg,
     /// A picture in pixels
     Png,
+    /// A page to walk through
+    Html,
 }
 
 impl Format {
@@ -87,9 +90,10 @@ impl Format {
             "json" => Ok(Self::Json),
             "svg" => Ok(Self::Svg),
             "png" => Ok(Self::Png),
+            "html" | "htm" => Ok(Self::Html),
             other => Err(format!(
-                "{}: no format is called `{other}`; let the name end in .txt, .dot, .mmd, .graphml, .json, .svg \
-                 or .png, or give --format text, dot, mermaid, graphml, json, explorer, svg or png",
+                "{}: no format is called `{other}`; let the name end in .txt, .dot, .mmd, .graphml, .json, .svg, \
+                 .png or .html, or give --format text, dot, mermaid, graphml, json, explorer, svg, png or html",
                 path.display()
             )),
         }
@@ -109,8 +113,18 @@ impl Args {
                 "--values is for JSON: add --format json, or let the name of the file end in .json".into()
             );
         }
+        if self.seed.is_some() && !self.values && format != Format::Html {
+            return Err("--seed decides values: add --values, or write a page (-o FILE.html)".into());
+        }
+        let seed = self.seed.unwrap_or(0);
         let net = Specimen::try_from(self.net)?;
         let network = net.network(!self.forward)?;
+        // The compiler's nodes are others, and have no values here.
+        let page = if self.passes || format != Format::Html {
+            draw::Page::default()
+        } else {
+            net.page(&network, seed)?
+        };
         let (graph, reports) = if self.passes { optimised(&network)? } else { (network.graph, Vec::new()) };
         let options = draw::Options { backward: !self.forward, title: Some(describe(&net)) };
         let view = self.cuts.apply(&graph)?;
@@ -120,12 +134,13 @@ impl Args {
             Format::Mermaid => draw::mermaid(&view, &options),
             Format::Graphml => draw::graphml(&view, &options),
             Format::Json if self.values => {
-                let values = values(&net, &graph, &view, self.seed)?;
+                let values = values(&net, &graph, &view, seed)?;
                 draw::json_with_values(&view, &options, |id| values.get(&id).cloned())
             }
             Format::Json => draw::json(&view, &options),
             Format::Explorer => draw::explorer(&view, &options),
             Format::Svg | Format::Png => draw::svg(&view, &options),
+            Format::Html => draw::html(&graph, &options, &page)?,
         };
         if let Some(advice) = too_large(format, &text) {
             super::say(&advice);

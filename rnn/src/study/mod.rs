@@ -13,6 +13,7 @@
 mod fade;
 mod learns;
 mod memory;
+mod page;
 mod precision;
 mod sentence;
 mod specimen;

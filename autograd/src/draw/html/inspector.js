@@ -1,0 +1,295 @@
+// What is known of the chosen node.
+
+import {
+  FIRST,
+  adjoint,
+  attributes,
+  box,
+  column,
+  count,
+  data,
+  equation,
+  face,
+  isStep,
+  kind,
+  name,
+  of,
+  operands,
+  rule,
+  stepNumber,
+  text,
+  title,
+  users,
+  value,
+} from "./data.js";
+import { $, el, svg, typeset } from "./dom.js";
+import { many, number } from "./numbers.js";
+import { starts } from "./places.js";
+import { choose, onChange, state, toggle } from "./state.js";
+import { strip } from "./strips.js";
+
+const section = (heading, ...children) => el("section", {}, el("h3", {}, heading), ...children);
+
+/** A button that leads to a node. */
+export function link(i, words = name(i)) {
+  return el(
+    "button",
+    {
+      type: "button",
+      class: `link ${kind(i).part} ${kind(i).class}`,
+      "data-to": i,
+      onclick: () => choose(i, { open: hidden(i) }),
+      title: `${kind(i).op} ${kind(i).type}`,
+    },
+    words,
+  );
+}
+
+/** Whether a node is on the way to a named one, so that a closed box does not show it. */
+const hidden = (i) =>
+  isStep(column[i]) && state.open.size > 0 && face(box(column[i], kind(i).block, kind(i).part) ?? [i]) !== i;
+
+function statistics(v) {
+  const entry = (word, x) => [el("dt", {}, word), el("dd", { "data-exact": x }, number(x))];
+  return el(
+    "dl",
+    { class: "statistics" },
+    ...entry("min", v.min),
+    ...entry("max", v.max),
+    ...entry("mean", v.mean),
+    ...entry("norm", v.norm),
+  );
+}
+
+function valueOf(i, heading, id) {
+  const v = value(i);
+  if (!v) return null;
+  const words = v.whole
+    ? null
+    : el(
+        "p",
+        { class: "note" },
+        `${v.count.toLocaleString("en")} numbers: each cell is the largest of a stretch of them.`,
+      );
+  const list =
+    v.whole && v.count <= 8
+      ? el(
+          "p",
+          { class: "entries", "data-entries": Array.from(v.entries).join(" ") },
+          Array.from(v.entries, number).join("   "),
+        )
+      : null;
+  return section(
+    heading,
+    el("div", { id, class: "value" }, strip(v, kind(i).shape, heading), list, statistics(v), words),
+  );
+}
+
+function list(nodes, most = 10) {
+  const all = Array.from(new Set(nodes));
+  const items = all.slice(0, most).map((i) => el("li", {}, link(i)));
+  const whole = el("ul", { class: "links" }, ...items);
+  if (all.length > most) {
+    const more = el(
+      "button",
+      { type: "button", class: "more", onclick: () => whole.replaceChildren(...all.map((i) => el("li", {}, link(i)))) },
+      `and ${all.length - most} more`,
+    );
+    whole.append(el("li", {}, more));
+  }
+  return whole;
+}
+
+function sourceOf(i) {
+  const line = kind(i).line;
+  const asked = el("p", { class: "note place" }, "asked for at ", el("code", {}, kind(i).place));
+  if (line === null) return section("From", asked);
+  const lines = data.source
+    .map((l, k) => ({ ...l, k }))
+    .filter(({ k, defines }) => k === line || (defines && Math.abs(k - line) <= 2));
+  return section(
+    "From the cell's file",
+    el(
+      "pre",
+      { class: "source" },
+      ...lines.map(({ text, k }) =>
+        el(
+          "code",
+          { class: k === line ? "this" : "" },
+          el("span", { class: "number" }, String(k + 1).padStart(3)),
+          ` ${text}\n`,
+        ),
+      ),
+    ),
+    asked,
+  );
+}
+
+function overview() {
+  const steps = data.steps.length - starts.size;
+  const parameters = data.shares.length;
+  return [
+    el("h2", {}, data.title),
+    data.about ? el("p", { class: "about" }, data.about) : null,
+    data.equations ? el("div", { class: "equations block" }, typeset(data.equations)) : null,
+    el("p", { class: "note" }, `${many(count, "node")}, ${many(steps, "step")}, ${many(parameters, "parameter")}.`),
+    section(
+      "How to read this",
+      el(
+        "ul",
+        { class: "plain" },
+        el("li", {}, "Columns are time steps. Forward is above the line; below it the backward pass is its mirror."),
+        el(
+          "li",
+          {},
+          "Click a node for its equation, value and adjoint; a parameter for what each step adds to its gradient.",
+        ),
+        el("li", {}, "Click a step's number to see every op in it."),
+        el(
+          "li",
+          {},
+          "Press ",
+          el("kbd", {}, "space"),
+          " to walk through the computation in order of execution, ",
+          el("kbd", {}, "?"),
+          " for all keys.",
+        ),
+      ),
+    ),
+    data.values
+      ? el(
+          "p",
+          { class: "note" },
+          `Values are of one run at fixed inputs and weights, computed in double and shown in single precision; of tensors of more than ${data.values.whole} numbers, statistics and stretches.`,
+        )
+      : el("p", { class: "note" }, "The graph was given no values."),
+  ];
+}
+
+/** What each step adds to a parameter's gradient. */
+function shares(i) {
+  const mine = data.shares.find((s) => s.node === i || s.gradient === i);
+  if (!mine) return null;
+  const [width, height] = [330, 120];
+  const steps = data.steps.map((_, s) => s).filter((s) => !starts.has(s + FIRST));
+  const top = Math.max(...steps.map((s) => mine.norms[s]), 1e-300);
+  const one = width / steps.length;
+  const zero = height * 0.66;
+  const high = (x) => (x / top) * (zero - 6);
+  const picture = svg(
+    "svg",
+    {
+      class: "shares",
+      viewBox: `0 0 ${width} ${height + 16}`,
+      role: "img",
+      "aria-label": `what each step adds to ∂${name(mine.node)}`,
+    },
+    svg("line", { x1: 0, x2: width, y1: zero, y2: zero, class: "axis" }),
+  );
+  steps.forEach((s, k) => {
+    const along = mine.along[s];
+    const h = Math.max(Math.min(high(Math.abs(along)), along < 0 ? height - zero : zero), 0.4);
+    const words = `step ${data.steps[s]}: share ${number(along)}, norm ${number(mine.norms[s])}`;
+    picture.append(
+      svg(
+        "g",
+        { class: "bar", "data-step": data.steps[s], "data-share": along, onclick: () => open(s) },
+        svg("title", {}, words),
+        svg("rect", { class: "hit", x: k * one, y: 0, width: one, height }),
+        svg("rect", {
+          class: "norm",
+          x: k * one + one * 0.1,
+          y: zero - high(mine.norms[s]),
+          width: one * 0.8,
+          height: high(mine.norms[s]),
+        }),
+        svg("rect", {
+          class: along < 0 ? "minus" : "plus",
+          x: k * one + one * 0.1,
+          y: along < 0 ? zero : zero - h,
+          width: one * 0.8,
+          height: h,
+        }),
+      ),
+    );
+    const every = Math.ceil(steps.length / 12);
+    if (k % every === 0) picture.append(svg("text", { x: (k + 0.5) * one, y: height + 12 }, String(data.steps[s])));
+  });
+  const sum = steps.reduce((a, s) => a + mine.along[s], 0);
+  const open = (s) => {
+    const c = s + FIRST;
+    if (!state.open.has(c)) toggle(c);
+  };
+  return section(
+    "Gradient: a sum over steps",
+    el("p", { class: "formula-line" }, `∂${name(mine.node)} = Σₜ gₜ,   ‖∂${name(mine.node)}‖ = ${number(mine.norm)}`),
+    picture,
+    el(
+      "p",
+      { class: "note" },
+      `Dark: the share ⟨gₜ, g⟩ / ‖g‖ of step t; the shares add up to ${number(sum)}. Light: ‖gₜ‖.`,
+    ),
+  );
+}
+
+function show(i) {
+  const step = isStep(column[i])
+    ? `step ${stepNumber(column[i])}`
+    : kind(i).column === "side"
+      ? "before the steps"
+      : "after the steps";
+  const role = { forward: "forward", adjoint: "adjoint", backward: "backward, on the way to an adjoint" }[kind(i).role];
+  const mirror = kind(i).part === "backward" ? of(i) : adjoint(i);
+  const operator = kind(i).op + (attributes(i) ? ` ${attributes(i)}` : "");
+  const formula = equation(i);
+  const canOpen = isStep(column[i]) && !starts.has(column[i]);
+  return [
+    el("p", { class: "crumb" }, `${role} · ${step}`),
+    el("h2", { id: "node-name" }, name(i)),
+    el("p", { class: "op-line" }, el("code", {}, operator), "  ", el("span", { class: "type" }, kind(i).type)),
+    formula === null ? null : el("div", { id: "equation", class: "equation" }, typeset(formula)),
+    canOpen
+      ? el(
+          "p",
+          {},
+          el(
+            "button",
+            { type: "button", class: "quiet", onclick: () => toggle(column[i]) },
+            `${state.open.has(column[i]) ? "Close" : "Open"} step ${stepNumber(column[i])}`,
+          ),
+        )
+      : null,
+    shares(i),
+    valueOf(i, kind(i).part === "forward" ? "Value" : "Value of this adjoint", "value"),
+    kind(i).part === "forward" && mirror !== null ? valueOf(mirror, "Adjoint", "adjoint") : null,
+    mirror !== null
+      ? el("p", {}, kind(i).part === "forward" ? "adjoint: " : "belongs to: ", link(mirror))
+      : kind(i).part === "forward"
+        ? el("p", { class: "note" }, "No adjoint: the gradient does not come here.")
+        : null,
+    rule(i) === null
+      ? null
+      : section("VJP rule of this op", el("div", { id: "rule", class: "equation rule" }, typeset(rule(i)))),
+    operands(i).length ? section("Made of", list(operands(i))) : null,
+    users(i).length ? section("Used by", list(users(i))) : null,
+    sourceOf(i),
+  ];
+}
+
+/** A long formula is written smaller, as far as it can be read. */
+function narrow(frame) {
+  const formula = frame.firstElementChild;
+  const share = (frame.clientWidth - 26) / formula.scrollWidth;
+  if (share < 1) formula.style.fontSize = `${Math.max(11, parseFloat(getComputedStyle(formula).fontSize) * share)}px`;
+}
+
+export function startInspector() {
+  const draw = () => {
+    const children = state.node === null ? overview() : show(state.node);
+    $("node-panel").replaceChildren(...children.filter((child) => child !== null));
+    $("node-panel").scrollTop = 0;
+    $("node-panel").querySelectorAll(".equation, .equations").forEach(narrow);
+  };
+  onChange((what) => ("node" in what || "open" in what) && draw());
+  draw();
+}

@@ -1,0 +1,97 @@
+//! Texts of many steps, kept once: `l0/h[3]` at step 3 and `l0/h[4]` at step 4 are one text.
+
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// A text that is written relative to a step.
+#[derive(PartialEq, Eq, Hash, Serialize)]
+#[serde(untagged)]
+enum Piece {
+    /// As it is.
+    Plain(String),
+    /// The number of the step plus this.
+    Lag(i64),
+}
+
+/// A table of texts.
+#[derive(Default)]
+pub(super) struct Texts {
+    ids: HashMap<Vec<Piece>, usize>,
+}
+
+impl Texts {
+    /// The number of a text that stands at a step. Written out at that step it is the same text again, whatever
+    /// it says: a number is kept relative to the step only if it comes back as it was.
+    pub fn id(&mut self, text: &str, step: Option<u32>) -> usize {
+        let next = self.ids.len();
+        *self.ids.entry(pieces(text, step)).or_insert(next)
+    }
+
+    /// The table in the order of the numbers: lists of strings and lags.
+    pub fn table(self) -> impl Serialize {
+        let mut table: Vec<(Vec<Piece>, usize)> = self.ids.into_iter().collect();
+        table.sort_unstable_by_key(|(_, id)| *id);
+        table.into_iter().map(|(pieces, _)| pieces).collect::<Vec<_>>()
+    }
+}
+
+fn pieces(text: &str, step: Option<u32>) -> Vec<Piece> {
+    let Some(step) = step else { return vec![Piece::Plain(text.into())] };
+    let mut pieces = Vec::new();
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (run, after) = rest.split_at(if digits > 0 { digits } else { first.len_utf8() });
+        match lag(run, step) {
+            Some(lag) => {
+                if !plain.is_empty() {
+                    pieces.push(Piece::Plain(std::mem::take(&mut plain)));
+                }
+                pieces.push(Piece::Lag(lag));
+            }
+            None => plain.push_str(run),
+        }
+        rest = after;
+    }
+    if !plain.is_empty() || pieces.is_empty() {
+        pieces.push(Piece::Plain(plain));
+    }
+    pieces
+}
+
+/// How far a number is from the step, if it is its neighbour and is written as numbers are.
+fn lag(run: &str, step: u32) -> Option<i64> {
+    let number: i64 = run.parse().ok()?;
+    let lag = number - i64::from(step);
+    (lag.abs() <= 1 && number.to_string() == run).then_some(lag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(pieces: &[Piece], step: i64) -> String {
+        let piece = |p: &Piece| match p {
+            Piece::Plain(text) => text.clone(),
+            Piece::Lag(lag) => (step + lag).to_string(),
+        };
+        pieces.iter().map(piece).collect()
+    }
+
+    #[test]
+    fn steps_share_a_text() {
+        let mut texts = Texts::default();
+        assert_eq!(texts.id("∂(l0/h[30])#2 of h[29]", Some(30)), texts.id("∂(l0/h[7])#2 of h[6]", Some(7)));
+        assert_ne!(texts.id("W", None), texts.id("W[3]", None));
+    }
+
+    #[test]
+    fn every_text_comes_back() {
+        for text in ["", "h[3]", "W₂[03] 3.03 33 4 2", "−3", "é3", "99999999999999999999"] {
+            for step in [0, 2, 3, 33] {
+                assert_eq!(written(&pieces(text, Some(step)), i64::from(step)), text);
+            }
+        }
+    }
+}

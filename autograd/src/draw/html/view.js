@@ -1,0 +1,418 @@
+// The picture in its window: only columns that are in view exist.
+
+import { END, SIDE, box, column, count, data, face, isStep, kind, operands, stepNumber, users } from "./data.js";
+import { $, svg } from "./dom.js";
+import { drawClosed } from "./closed.js";
+import { drawBuses, drawEndLanes, drawOpen } from "./open.js";
+import { edge, group, spoken } from "./marks.js";
+import { atEnd, atSide, model, pillsOf, places, railRows, starts } from "./places.js";
+import { drawLoops } from "./rolled.js";
+import { change, onChange, state, toggle } from "./state.js";
+
+const window_ = $("window");
+const world = $("world");
+const ground = $("ground");
+const columns = $("columns");
+const edges = $("edges");
+
+/** The upper left corner of the window in the picture, and how large a pixel of the picture is. */
+const camera = { x: 0, y: 0, scale: 1 };
+let p = places();
+const drawn = new Map();
+let touched = false;
+
+const windowSize = () => ({ width: window_.clientWidth, height: window_.clientHeight });
+
+/** Draws everything anew. */
+function redraw() {
+  p = places();
+  drawn.clear();
+  columns.replaceChildren();
+  ground.replaceChildren();
+  edges.replaceChildren();
+  drawGround();
+  drawEdges();
+  refresh();
+}
+
+/** What lies under all columns. */
+function drawGround() {
+  const right = p.right + 24;
+  if (p.tall) {
+    for (const [name, y, h] of data.sheet.bands) {
+      const from = p.left(p.steps[0]) - 22;
+      ground.append(
+        svg("rect", {
+          class: "band",
+          x: from,
+          y,
+          width: p.left(p.steps.at(-1)) + p.width(p.steps.at(-1)) - from + 12,
+          height: h,
+          rx: 10,
+        }),
+      );
+      ground.append(
+        svg("text", { class: "band-name", transform: `translate(${from + 14},${y + h / 2}) rotate(-90)` }, name),
+      );
+    }
+  }
+  if (p.divider !== null) {
+    ground.append(
+      svg("path", { class: "divider", d: `M12,${p.divider}H${right}` }),
+      svg("text", { class: "part forward", x: 14, y: p.divider - 7 }, "forward ↑"),
+      svg("text", { class: "part backward", x: 14, y: p.divider + 16 }, "backward"),
+    );
+  }
+  if (!p.tall) drawRails();
+}
+
+/** Parameters pass through all boxes that read them; gradients come back the same way. */
+function drawRails() {
+  const whole = p.steps.filter((c) => !starts.has(c));
+  const [first, last] = [whole[0] ?? p.steps[0], whole.at(-1) ?? p.steps[0]];
+  for (const part of ["forward", "backward"]) {
+    for (const row of railRows(part)) {
+      const pills = pillsOf(row, part)
+        .map((b) => p.pill(b, part))
+        .filter(Boolean);
+      if (pills.length === 0) continue;
+      const frames = data.blocks.flatMap((block, b) =>
+        block.row === row && ["cell", "value"].includes(block.kind) && box(last, b, part) ? [p.box(last, b, part)] : [],
+      );
+      const frame = frames.find((f) => f && !f.satellite);
+      if (!frame) continue;
+      const y = Math.min(frame.y + frame.h - 13, p.rows.middle[part][row] + (frame.h > 60 ? frame.h / 2 - 13 : 0));
+      const x = p.side + 16;
+      const start = p.left(first) + (p.width(first) - frame.w) / 2;
+      let d = "";
+      for (const f of pills) d += `M${f.x + f.w},${f.y + f.h / 2}C${x},${f.y + f.h / 2} ${x - 6},${y} ${x + 8},${y}`;
+      ground.append(svg("path", { class: `rail ${part}`, d: `${d}M${x + 8},${y}H${frame.x + 4}` }));
+      const head = part === "forward" ? `M${start - 14},${y}H${start - 1}` : `M${x + 26},${y}H${x + 8}`;
+      ground.append(svg("path", { class: "rail head", d: head, "marker-end": "url(#arrow-rail)" }));
+    }
+  }
+  if (atEnd.length === 0) return;
+  for (const part of ["forward", "backward"]) {
+    const b = atEnd.find((b) => box(END, b, part));
+    if (b === undefined) continue;
+    const y = p.railY(part);
+    const x0 = p.left(first) + p.width(first) / 2;
+    const line = svg("path", {
+      class: `edge ${part} loss-rail`,
+      d: part === "forward" ? `M${x0},${y}H${p.left(END) - 1}` : `M${p.left(END)},${y}H${x0}`,
+      "marker-end": part === "forward" ? "url(#arrow-forward)" : null,
+      "data-first": box(END, b, part)[0],
+      "data-last": box(END, b, part)[0],
+    });
+    ground.append(line);
+  }
+}
+
+/** The columns at the side and at the end. */
+function drawEdges() {
+  if (p.tall) {
+    [SIDE, END].forEach((c) => drawOpen(p, c, edges));
+    drawEndLanes(p, edges);
+    return;
+  }
+  for (const part of ["forward", "backward"]) {
+    for (const b of atSide) {
+      const nodes = box(SIDE, b, part);
+      const f = nodes && p.pill(b, part);
+      if (!f) continue;
+      const i = face(nodes);
+      edges.append(
+        group(
+          i,
+          `box pill ${part} ${kind(i).class}`,
+          nodes,
+          svg("title", {}, spoken(i)),
+          svg("rect", { x: f.x, y: f.y, width: f.w, height: f.h, rx: 6 }),
+          svg(
+            "text",
+            { x: f.x + f.w / 2, y: f.y + 15, class: "name small" },
+            part === "forward" ? data.blocks[b].name : `∂${data.blocks[b].name}`,
+          ),
+        ),
+      );
+    }
+    atEnd.forEach((b) => {
+      const nodes = box(END, b, part);
+      if (!nodes) return;
+      const f = p.box(END, b, part);
+      const i = part === "forward" ? nodes.at(-1) : nodes[0];
+      edges.append(
+        group(
+          i,
+          `box value ${part} output`,
+          nodes,
+          svg("title", {}, spoken(i)),
+          svg("rect", { x: f.x, y: f.y, width: f.w, height: f.h, rx: f.h / 2 }),
+          svg(
+            "text",
+            { x: f.x + f.w / 2, y: f.y + 21.5, class: "name" },
+            part === "forward" ? data.blocks[b].name : `∂${data.blocks[b].name}`,
+          ),
+        ),
+      );
+    });
+  }
+}
+
+/** Columns come and go as the window moves. */
+export function refresh() {
+  world.setAttribute(
+    "transform",
+    `translate(${-camera.x * camera.scale},${-camera.y * camera.scale}) scale(${camera.scale})`,
+  );
+  const { width } = windowSize();
+  const [from, to] = [camera.x - 200, camera.x + width / camera.scale + 200];
+  const lowest = firstRightOf(from);
+  const wanted = new Set();
+  for (let k = lowest; k < p.steps.length && p.left(p.steps[k]) < to; k++) wanted.add(p.steps[k]);
+  for (const [c, g] of drawn) {
+    if (!wanted.has(c)) {
+      g.remove();
+      drawn.delete(c);
+    }
+  }
+  for (const c of wanted) {
+    if (drawn.has(c)) continue;
+    const g = svg("g", { class: "column", "data-column": c });
+    columns.append(g);
+    drawn.set(c, g);
+    drawHead(c, g);
+    if (p.isOpen(c)) drawOpen(p, c, g);
+    else drawClosed(p, c, g);
+    if (state.rolled) drawLoops(p, c, g);
+    if (p.tall) drawBuses(p, c, g);
+    light(g);
+  }
+  $("zoom-share").textContent = `${Math.round(camera.scale * 100)} %`;
+  moved.forEach((f) => f());
+}
+
+/** What is told when the window moves. */
+export const moved = [];
+
+/** The part of the steps that is in view, as shares. */
+export function inView() {
+  const steps = p.steps;
+  const { width } = windowSize();
+  const [a, b] = [p.left(steps[0]), p.left(steps.at(-1)) + p.width(steps.at(-1))];
+  const share = (x) => Math.max(0, Math.min(1, (x - a) / (b - a)));
+  return [share(camera.x), share(camera.x + width / camera.scale)];
+}
+
+/** The first column whose right edge is beyond a place: lefts ascend. */
+function firstRightOf(x) {
+  let [low, high] = [0, p.steps.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (p.left(p.steps[middle]) + p.width(p.steps[middle]) < x) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function drawHead(c, g) {
+  if (state.rolled) return;
+  const open = p.isOpen(c);
+  const x = p.left(c) + p.width(c) / 2;
+  if (open)
+    g.append(
+      svg("rect", { class: "sheet", x: p.left(c) - 12, y: 26, width: p.width(c) + 24, height: p.height - 34, rx: 14 }),
+    );
+  const head = svg(
+    "g",
+    {
+      class: "head",
+      role: "button",
+      tabindex: starts.has(c) ? null : 0,
+      "aria-expanded": open,
+      "aria-label": `step ${stepNumber(c)}: ${open ? "close" : "open"}`,
+      onclick: () => !starts.has(c) && toggle(c),
+      onkeydown: (e) =>
+        (e.key === "Enter" || e.key === " ") && !starts.has(c) && (e.preventDefault(), e.stopPropagation(), toggle(c)),
+    },
+    svg("rect", { x: x - 44, y: 2, width: 88, height: 22, rx: 11 }),
+    svg(
+      "text",
+      { x, y: 17 },
+      `t = ${stepNumber(c)}`,
+      starts.has(c) ? null : svg("tspan", { class: "sign-open", dx: 7 }, open ? "−" : "+"),
+    ),
+  );
+  g.append(head);
+}
+
+/** What has been computed is lit; what is chosen, and what it is made of and used by, is marked. */
+export function light(root = world) {
+  const { node, position } = state;
+  const made = node === null ? [] : operands(node);
+  const used = node === null ? [] : users(node);
+  const near = new Set([...made, ...used]);
+  for (const e of root.querySelectorAll("[data-first]")) {
+    const [first, last] = [Number(e.dataset.first), Number(e.dataset.last)];
+    e.classList.toggle("lit", last < position);
+    e.classList.toggle("begun", first < position && last >= position);
+    e.classList.toggle("now", position < count && first <= position - 1 && last >= position - 1);
+    const i = Number(e.dataset.node ?? -1);
+    e.classList.toggle("chosen", node !== null && (i === node || (e.classList.contains("box") && sameBox(i, node))));
+    e.classList.toggle("near", near.has(i));
+    const [from, to] = [Number(e.dataset.from ?? -1), Number(e.dataset.to ?? -1)];
+    e.classList.toggle("marked", node !== null && (from === node || to === node));
+    e.classList.toggle("way", onWay(from, to, i, e.classList.contains("box")));
+  }
+  world.classList.toggle("walking", position < count);
+  window_.setAttribute("aria-activedescendant", node === null ? "" : `n${node}`);
+}
+
+const sameBox = (a, b) =>
+  column[a] === column[b] && kind(a).block === kind(b).block && kind(a).part === kind(b).part && kind(a).block !== null;
+
+/** Whether something is on the way that was chosen: set by the panel of paths. */
+let way = new Set();
+export function showWay(nodes) {
+  way = new Set(nodes);
+  world.classList.toggle("has-way", way.size > 0);
+  light();
+}
+function onWay(from, to, i, isBox) {
+  if (way.size === 0) return false;
+  if (from >= 0) return way.has(from) && way.has(to);
+  const nodes = isBox ? box(column[i], kind(i).block, kind(i).part) : null;
+  return nodes ? nodes.some((n) => way.has(n)) : way.has(i);
+}
+
+export function moveTo(x, y, scale = camera.scale) {
+  Object.assign(camera, clamped(x, y, Math.min(4, Math.max(smallest(), scale))));
+  refresh();
+}
+
+/** The picture is never lost from the window. */
+function clamped(x, y, scale) {
+  const { width, height } = windowSize();
+  const [w, h] = [width / scale, height / scale];
+  const keep = (at, low, high) => (low > high ? (low + high) / 2 : Math.min(high, Math.max(low, at)));
+  return { x: keep(x, -24, p.right + 40 - w), y: keep(y, -12, p.height + 24 - h), scale };
+}
+
+/** At most some hundred columns are in view. */
+const smallest = () =>
+  Math.min(windowSize().height / (p.height + 60), windowSize().width / Math.min(p.right + 80, 140 * 182), 1);
+
+export function zoom(by, atX = windowSize().width / 2, atY = windowSize().height / 2) {
+  const scale = Math.min(4, Math.max(smallest(), camera.scale * by));
+  const keep = 1 / camera.scale - 1 / scale;
+  moveTo(camera.x + atX * keep, camera.y + atY * keep, scale);
+}
+
+/** As much of the picture as can be read. */
+export function fit() {
+  const { width, height } = windowSize();
+  const all = Math.min(width / (p.right + 60), height / (p.height + 30), 1.5);
+  if (p.tall) return focusOpen();
+  // A picture that is larger than the window is cut off rather than made too small to read.
+  const scale = all > 0.55 ? all : Math.max(0.5, Math.min(1.1, height / (p.height + 30)));
+  moveTo(-24, -12, scale);
+}
+
+/** The open step that was opened last, from its upper edge, or as near as it can be read. */
+function focusOpen() {
+  const { width } = windowSize();
+  const c = [...state.open].at(-1);
+  const scale = Math.min(1.15, Math.max(0.62, (width - 60) / (p.width(c) + 340)));
+  moveTo(p.left(c) + p.width(c) / 2 - width / scale / 2, focusHeight(scale), scale);
+}
+
+/** The height at which the layers are in the middle, or all if it fits. */
+function focusHeight(scale) {
+  const { height } = windowSize();
+  const bands = data.sheet.bands;
+  if (p.height * scale <= height || bands.length === 0) return -12;
+  const layers = bands.slice(0, Math.ceil(bands.length / 2));
+  const [top, bottom] = [Math.min(...layers.map((b) => b[1])), Math.max(...layers.map((b) => b[1] + b[2]))];
+  return (top + bottom) / 2 - height / scale / 2;
+}
+
+/** Moves the window so that a node is in view. */
+export function reveal(i) {
+  const c = state.rolled && isStep(column[i]) ? model() : column[i];
+  const f = p.isOpen(c)
+    ? p.frame(i)
+    : isStep(c) && kind(i).block !== null
+      ? p.box(c, kind(i).block, kind(i).part)
+      : null;
+  const x = f ? f.x + f.w / 2 : isStep(c) ? p.left(c) + p.width(c) / 2 : c === END ? p.left(END) + 40 : 80;
+  const y = f ? f.y + f.h / 2 : null;
+  const { width, height } = windowSize();
+  const inside = (at, from, length, margin) => at > from + margin && at < from + length - margin;
+  const [w, h] = [width / camera.scale, height / camera.scale];
+  const moveX = !inside(x, camera.x, w, 60);
+  const moveY = y !== null && !inside(y, camera.y, h, 40);
+  if (!moveX && !moveY) return;
+  touched = true;
+  moveTo(moveX ? x - w / 2 : camera.x, moveY ? y - h / 2 : camera.y);
+}
+
+/** Brings a share of the steps to the middle. */
+export function goTo(share) {
+  const [a, b] = [p.left(p.steps[0]), p.left(p.steps.at(-1)) + p.width(p.steps.at(-1))];
+  moveTo(a + share * (b - a) - windowSize().width / camera.scale / 2, camera.y);
+}
+
+export function startView() {
+  onChange((what) => {
+    if ("rolled" in what || "open" in what) {
+      redraw();
+      fit();
+    }
+    if ("node" in what && what.node !== null) reveal(what.node);
+    if ("node" in what || "position" in what) light();
+  });
+  // Until the reader has moved the picture, it fits its window.
+  new ResizeObserver(() => (touched ? refresh() : fit())).observe(window_);
+  let held = null;
+  window_.addEventListener("pointerdown", (e) => {
+    if (e.button === 0) held = { x: e.clientX, y: e.clientY, camera: { ...camera }, far: false };
+  });
+  window_.addEventListener("pointermove", (e) => {
+    if (!held) return;
+    const [dx, dy] = [e.clientX - held.x, e.clientY - held.y];
+    if (!held.far && Math.hypot(dx, dy) < 4) return;
+    if (!held.far) window_.setPointerCapture(e.pointerId);
+    held.far = true;
+    touched = true;
+    moveTo(held.camera.x - dx / camera.scale, held.camera.y - dy / camera.scale);
+  });
+  window_.addEventListener("pointerup", (e) => {
+    const far = held?.far;
+    held = null;
+    if (far || e.target.closest(".head")) return;
+    const node = e.target.closest("[data-node]");
+    change({ node: node ? Number(node.dataset.node) : null });
+  });
+  window_.addEventListener("pointercancel", () => (held = null));
+  window_.addEventListener("dblclick", (e) => {
+    const c = Number(e.target.closest(".column")?.dataset.column ?? -1);
+    if (isStep(c) && !starts.has(c) && e.target.closest("[data-node]")) toggle(c);
+  });
+  window_.addEventListener(
+    "wheel",
+    (e) => {
+      e.preventDefault();
+      touched = true;
+      const { left, top } = window_.getBoundingClientRect();
+      if (e.ctrlKey || e.metaKey) zoom(Math.exp(-e.deltaY / 250), e.clientX - left, e.clientY - top);
+      else
+        moveTo(
+          camera.x + (e.shiftKey ? e.deltaY : e.deltaX) / camera.scale,
+          camera.y + (e.shiftKey ? 0 : e.deltaY) / camera.scale,
+        );
+    },
+    { passive: false },
+  );
+  redraw();
+  fit();
+}

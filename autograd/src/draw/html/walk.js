@@ -1,0 +1,188 @@
+// The walk through the computation, in order of execution, and the line of time.
+
+import { adjoint, column, count, data, isStep, kind, name, shown, stepCount, value } from "./data.js";
+import { $ } from "./dom.js";
+import { change, onChange, state } from "./state.js";
+import { goTo, inView, moved, reveal } from "./view.js";
+
+/** Where the walk can stand: after every node of an open step, and after every box of a closed one. */
+let stops = [];
+
+function findStops() {
+  stops = [0];
+  for (let i = 0; i < count; i++) {
+    if (!shown[i]) continue;
+    const next = i + 1;
+    const { block, part } = kind(i);
+    const whole = !(isStep(column[i]) && state.open.has(column[i]));
+    const same =
+      next < count &&
+      shown[next] &&
+      column[next] === column[i] &&
+      (kind(next).block === block || block === null) &&
+      kind(next).part === part;
+    if (whole && same && next < count) continue;
+    stops.push(next);
+  }
+  $("scrub").max = stops.length - 1;
+}
+
+/** The last stop that is not beyond a position. */
+function stopAt(position) {
+  let [low, high] = [0, stops.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (stops[middle] <= position) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+const go = (stop, follow = true) => {
+  const position = stops[Math.max(0, Math.min(stops.length - 1, stop))];
+  change({ position });
+  if (follow && position > 0 && position < count) reveal(position - 1);
+};
+
+/** One stop on, or back. */
+export function step(by) {
+  pause();
+  go(stopAt(state.position) + by);
+}
+
+let playing = null;
+
+export function pause() {
+  if (playing) cancelAnimationFrame(playing.frame);
+  playing = null;
+  $("play").classList.remove("playing");
+  $("play").setAttribute("aria-label", "play");
+}
+
+export function play() {
+  if (playing) return pause();
+  const from = state.position >= count ? 0 : stopAt(state.position);
+  const rate = Math.max(4, stops.length / 40);
+  playing = { since: performance.now(), from, frame: 0 };
+  $("play").classList.add("playing");
+  $("play").setAttribute("aria-label", "pause");
+  go(from);
+  const tick = (now) => {
+    if (!playing) return;
+    const stop = playing.from + Math.floor(((now - playing.since) / 1000) * rate * Number($("speed").value));
+    if (stop !== stopAt(state.position)) go(stop);
+    if (stop >= stops.length - 1) return pause();
+    playing.frame = requestAnimationFrame(tick);
+  };
+  playing.frame = requestAnimationFrame(tick);
+}
+
+function tell() {
+  const { position } = state;
+  $("scrub").value = stopAt(position);
+  const i = position - 1;
+  const part =
+    position === 0 ? "nothing is computed yet" : position === count ? "all is computed" : `${kind(i).part}: ${name(i)}`;
+  $("scrub").setAttribute("aria-valuetext", part);
+  $("where").textContent = part;
+  $("progress").textContent = `${position.toLocaleString("en")} / ${count.toLocaleString("en")}`;
+}
+
+/** For each step the size of its state and of its adjoint, of the last layer. */
+function sizes() {
+  const lane = data.reach.layers.at(-1);
+  if (!lane || !data.values) return null;
+  const norm = (i) => (i === null || i === undefined ? null : value(i).norm);
+  const nodes = lane.states[0].nodes;
+  return data.steps.map((_, s) => ({
+    forward: norm(nodes[s]),
+    backward: norm(nodes[s] === undefined ? null : adjoint(nodes[s])),
+    last: nodes[s] ?? null,
+  }));
+}
+
+let known = null;
+
+function drawTimeline() {
+  const canvas = $("timeline");
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  const ratio = globalThis.devicePixelRatio || 1;
+  if (width === 0) return;
+  canvas.width = width * ratio;
+  canvas.height = height * ratio;
+  const brush = canvas.getContext("2d");
+  brush.scale(ratio, ratio);
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(name).trim();
+  known ??= sizes();
+  const one = width / stepCount;
+  const middle = height / 2;
+  if (known) {
+    for (const part of ["forward", "backward"]) {
+      const logs = known
+        .map((k) => k[part])
+        .filter((x) => x > 0)
+        .map(Math.log10);
+      const [low, high] = [Math.min(...logs), Math.max(...logs)];
+      const share = (x) => 0.12 + 0.88 * ((Math.log10(x) - low) / Math.max(1e-9, high - low));
+      known.forEach((k, s) => {
+        if (!(k[part] > 0)) return;
+        const i = part === "forward" ? k.last : adjoint(k.last);
+        brush.fillStyle = i < state.position ? colour(`--${part}`) : colour("--faint");
+        const h = share(k[part]) * (middle - 3);
+        const w = Math.min(26, Math.max(one - (one > 4 ? 2 : 0), 0.7));
+        brush.fillRect(s * one + (one - w) / 2, part === "forward" ? middle - 1 - h : middle + 1, w, h);
+      });
+    }
+  }
+  const [a, b] = inView();
+  brush.fillStyle = colour("--veil");
+  brush.fillRect(0, 0, a * width, height);
+  brush.fillRect(b * width, 0, width - b * width, height);
+  brush.strokeStyle = colour("--line");
+  brush.strokeRect(a * width + 0.5, 0.5, Math.max(2, (b - a) * width - 1), height - 1);
+}
+
+export function startWalk() {
+  findStops();
+  tell();
+  let waiting = false;
+  const soon = () => {
+    if (!waiting)
+      requestAnimationFrame(() => {
+        waiting = false;
+        drawTimeline();
+      });
+    waiting = true;
+  };
+  onChange((what) => {
+    if ("open" in what || "rolled" in what) findStops();
+    if ("position" in what || "open" in what) tell();
+    soon();
+  });
+  moved.push(soon);
+  document.addEventListener("themechange", soon);
+  $("play").addEventListener("click", play);
+  $("forth").addEventListener("click", () => step(1));
+  $("back").addEventListener("click", () => step(-1));
+  $("begin").addEventListener("click", () => {
+    pause();
+    go(0);
+  });
+  $("end").addEventListener("click", () => {
+    pause();
+    change({ position: count });
+  });
+  $("scrub").addEventListener("input", (e) => {
+    pause();
+    go(Number(e.target.value));
+  });
+  const timeline = $("timeline");
+  const jump = (e) => goTo(e.offsetX / timeline.clientWidth);
+  timeline.addEventListener("pointerdown", (e) => {
+    timeline.setPointerCapture(e.pointerId);
+    jump(e);
+  });
+  timeline.addEventListener("pointermove", (e) => e.buttons && jump(e));
+  new ResizeObserver(soon).observe(timeline);
+}
