@@ -100,7 +100,8 @@ export function lineBetween(p, from, to, carried) {
     const lift = Math.min(start[1], stop[1]) - 44;
     return { path: `M${start}C${start[0] + 60},${lift} ${stop[0] - 60},${lift} ${stop}`, start, end: stop };
   }
-  const lane = p.left(later) + (exit?.lane ?? -20);
+  // From a closed step each state has one lane, whatever it is that hands it on.
+  const lane = p.left(later) + (p.isOpen(a) && exit ? exit.lane : -22 - 8 * (stateOf(carried) ?? 0));
   const y0 = begin.at(-1)[1];
   const y1 = p.isOpen(b) && arrival ? arrival.height : stop[1];
   return { path: corners([...begin, [lane, y0], [lane, y1], ...end]), start, end: stop };

@@ -298,9 +298,9 @@ function clamped(x, y, scale) {
   return { x: keep(x, -24, p.right + 40 - w), y: keep(y, -12, p.height + 24 - h), scale };
 }
 
-/** At most some hundred columns are in view. */
+/** At most some dozens of columns are in view. */
 const smallest = () =>
-  Math.min(windowSize().height / (p.height + 60), windowSize().width / Math.min(p.right + 80, 140 * 182), 1);
+  Math.min(windowSize().height / (p.height + 60), windowSize().width / Math.min(p.right + 80, 36 * 182), 1);
 
 export function zoom(by, atX = windowSize().width / 2, atY = windowSize().height / 2) {
   const scale = Math.min(4, Math.max(smallest(), camera.scale * by));

@@ -3,6 +3,7 @@
 use super::super::label;
 use crate::graph::Graph;
 use crate::math::{Form, Reader};
+use crate::ops::Op;
 use std::collections::HashMap;
 
 /// The most operands that an equation writes out.
@@ -12,8 +13,9 @@ const TERMS: usize = 12;
 pub(super) struct Writer<'a> {
     graph: &'a Graph,
     reader: Reader<'a>,
-    /// Rules, by the number that nodes made by the same words share, and the op: a state begins otherwise than it goes on.
-    rules: HashMap<(u32, &'static str), Option<String>>,
+    /// Rules, by the number that nodes made by the same words share, the op and the number of its operands:
+    /// the first and the last step have other ops in the same places.
+    rules: HashMap<(u32, Op, usize), Option<String>>,
 }
 
 impl<'a> Writer<'a> {
@@ -37,12 +39,12 @@ impl<'a> Writer<'a> {
 
     /// What an op is, and what it adds to the adjoint of each operand, in letters.
     pub fn rule(&mut self, i: usize, kin: u32) -> Option<String> {
-        let many = self.graph.operands_at(i).len() > TERMS;
+        let terms = self.graph.operands_at(i).len();
         let (reader, id) = (&self.reader, self.graph.id(i));
         let write = || {
-            let lines = reader.rule(id).ok().filter(|lines| lines.len() > 1 && !many);
+            let lines = reader.rule(id).ok().filter(|lines| lines.len() > 1 && terms <= TERMS);
             lines.map(|lines| Form::Mathml.write(&lines))
         };
-        self.rules.entry((kin, self.graph.at(i).op.name())).or_insert_with(write).clone()
+        self.rules.entry((kin, self.graph.at(i).op.clone(), terms)).or_insert_with(write).clone()
     }
 }
