@@ -320,7 +320,8 @@ fn a_function_that_is_not_ours() {
     let abs = |x: &[ArrayD<f64>]| x[0].iter().map(|x| x.abs()).sum::<f64>();
     let claim = |middle: f64| [arr1(&[1.0, -1.0, middle]).into_dyn()];
     let verdict = |middle| check_fn(abs, &at[..1], &claim(middle)).unwrap().verdict();
-    assert_eq!([0.0, 0.5, 2.0].map(verdict), [Verdict::Kink, Verdict::Kink, Verdict::Fail]);
+    // In the middle of both slopes lies what central differences give, and nobody tells them of the kink.
+    assert_eq!([0.0, 0.5, 2.0].map(verdict), [Verdict::Pass, Verdict::Kink, Verdict::Fail]);
     assert!(check_fn(abs, &at, &claim(0.0)).is_err());
     assert!(check_fn(|_| f64::NAN, &at[..1], &claim(0.0)).is_err());
 }

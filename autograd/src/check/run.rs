@@ -112,7 +112,7 @@ fn second<'g>(
         largest: gradients.largest,
         ..*first
     };
-    let largest = level.compare(sampler, report)?.largest;
+    let Gradients { largest, floor, .. } = level.compare(sampler, report)?;
     if first.xs.iter().all(|x| leaf(&x)) && report.tensors.iter().all(|t| t.kinks.is_empty()) {
         let graph = first.g.graph()?;
         let outputs: Vec<NodeId> = first.ys.iter().map(|y| y.id()).collect();
@@ -129,7 +129,7 @@ fn second<'g>(
         let xs: Vec<_> =
             first.xs.iter().map(|x| x.id()).zip(values.into_iter().map(Value::into_float)).collect();
         let dxs: Vec<NodeId> = gradients.all.iter().map(|dx| dx.id()).collect();
-        report.witnesses.push(witness::symmetry(&scene, &xs, &dxs, largest, sampler)?);
+        report.witnesses.push(witness::symmetry(&scene, &xs, &dxs, [largest, floor], sampler)?);
     }
     Ok(())
 }

@@ -51,8 +51,9 @@ impl Forward {
     }
 
     /// As a line of the report. A difference that nobody is guilty of decides nothing.
-    pub fn line(&self, order: u32, caused: bool) -> Witness {
+    pub fn line(&self, order: u32, caused: bool, floor: f64) -> Witness {
         let verdict = match self.verdict() {
+            Verdict::Fail if !caused && self.difference.is_some_and(|d| d <= floor) => Verdict::Pass,
             Verdict::Fail if !caused => Verdict::Inconclusive,
             verdict => verdict,
         };
@@ -109,12 +110,13 @@ fn slope(scene: &Scene, sides: &[Side]) -> Result<f64, Error> {
     Ok(tangents.iter().zip(scene.cotangents).map(|(t, v)| (t.float() * v.float()).sum()).sum())
 }
 
-/// Asks whether the Hessian is symmetric. `gradients` are those with respect to the leaves of real numbers `xs`.
+/// Asks whether the Hessian is symmetric. `gradients` are those with respect to the leaves of real numbers `xs`;
+/// `floor` is what rounding leaves of what cancels.
 pub(super) fn symmetry(
     scene: &Scene,
     xs: &[(NodeId, ArrayD<f64>)],
     gradients: &[NodeId],
-    largest: f64,
+    [largest, floor]: [f64; 2],
     sampler: &mut Sampler,
 ) -> Result<Witness, Error> {
     let draw = |sampler: &mut Sampler| {
@@ -132,7 +134,8 @@ pub(super) fn symmetry(
             .fold([0.0; 2], |[sum, size], p| [sum + p.sum(), size + p.iter().map(|p| p.abs()).sum::<f64>()])
     };
     let ([a, a_size], [b, b_size]) = (dot(&w, &times(&u)?), dot(&u, &times(&w)?));
-    let tolerance = 1e-10 * (a_size + b_size) + SAFETY * scene.graph.len() as f64 * f64::EPSILON * largest;
+    let tolerance =
+        1e-10 * (a_size + b_size) + SAFETY * scene.graph.len() as f64 * f64::EPSILON * largest + floor;
     let difference = (a - b).abs();
     let verdict = if difference <= tolerance { Verdict::Pass } else { Verdict::Fail };
     let name = "symmetry: ⟨w, H u⟩ = ⟨u, H w⟩".into();
