@@ -23,7 +23,8 @@ fn table(path: &Path) -> Vec<Vec<String>> {
     reader.records().map(|row| row.unwrap().iter().map(String::from).collect()).collect()
 }
 
-/// Taylor's theorem: of a smooth loss 1, 2 and 3 terms leave the orders 1, 2 and 3.
+/// Taylor's theorem: of a smooth loss 1, 2 and 3 terms leave the orders 1, 2 and 3. In a direction in which a derivative
+/// happens to be next to nothing an order is higher, so the middle one of five directions is taken.
 #[test]
 fn nets_of_smooth_cells_have_the_orders_of_the_theorem() {
     for cell in ["elman", "lstm", "lstm-peephole", "gru", "gru-reset-before", "mgu", "ugrnn"] {
@@ -31,12 +32,18 @@ fn nets_of_smooth_cells_have_the_orders_of_the_theorem() {
             let net = Specimen { cell: cell.into(), steps, ..Specimen::default() };
             let (network, point) = Trial::draw(&net, 1, 1.0).unwrap().unrolled().unwrap();
             let g = Builder::resume(network.graph.clone());
-            let report = taylor(g.expr(network.loss), point, 1).unwrap();
-            for (order, exact) in report.orders.iter().zip([1.0, 2.0, 3.0]) {
-                let near = order.measured.is_some_and(|measured| (measured - exact).abs() < 0.05);
-                assert!(near, "{cell} over {steps} steps\n{report}");
+            let mut orders = [[0.0; 5]; 3];
+            for seed in 0..5 {
+                let report = taylor(g.expr(network.loss), point.clone(), seed).unwrap();
+                assert_eq!(report.verdict(), Verdict::Pass, "{cell} over {steps} steps\n{report}");
+                for (order, found) in orders.iter_mut().zip(&report.orders) {
+                    order[usize::try_from(seed).unwrap()] = found.measured.unwrap();
+                }
             }
-            assert_eq!(report.verdict(), Verdict::Pass);
+            for (mut order, exact) in orders.into_iter().zip([1.0, 2.0, 3.0]) {
+                order.sort_by(f64::total_cmp);
+                assert!((order[2] - exact).abs() < 0.05, "{cell} over {steps} steps: {order:?} for {exact}");
+            }
         }
     }
 }
@@ -61,11 +68,8 @@ fn a_taylor_test_is_a_table_and_a_picture() {
 fn all_witnesses_are_heard_by_name() {
     let text = succeeds("gradcheck --cell lstm --steps 4 --witnesses");
     for name in ["forward", "rtrl", "rolled", "padding", "batch", "hessian"] {
-        assert_eq!(
-            text.lines().filter(|line| line.starts_with("pass") && line.contains(name)).count(),
-            1,
-            "{text}"
-        );
+        let passes = |line: &&str| line.split_whitespace().take(2).eq(["pass", name]);
+        assert_eq!(text.lines().filter(passes).count(), 1, "{text}");
     }
     let json = succeeds("gradcheck --bidirectional --witnesses --json");
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -10,7 +10,8 @@ fast_mode=True, jax.test_util.check_grads (f32, the default of JAX, and f64), py
 `autograd::check` as `examples/planted_faults.rs` calls it; its rows are taken over as they are.
 
 Every gradient is written by hand, so that the fault is in the gradient and nowhere else. A row is one check: `flagged` is
-whether the checker complained. With the fault `none` that is a false alarm; with any other it is a fault found.
+whether the checker complained. With the fault `none` that is a false alarm; with any other it is a fault found. A second
+argument takes only the functions whose name holds it: `"cell 4 ×"`.
 """
 
 import csv
@@ -272,7 +273,7 @@ def row(checker, function, dtype, fault, check):
     return dict(checker=checker, function=function, dtype=dtype, fault=fault, flagged=bool(said), seconds=f"{seconds:.4f}", said=said[:160])
 
 
-def rows():
+def rows(only):
     checkers_of_cells = [
         ("torch gradcheck", lambda a, f: torch_cell(a, f, False)),
         ("torch gradcheck fast", lambda a, f: torch_cell(a, f, True)),
@@ -280,12 +281,17 @@ def rows():
         ("pytensor verify_grad", pytensor_cell),
     ]
     for hidden, steps in [(4, 5), (4, 10), (32, 5), (32, 10)]:
+        function = f"tanh cell {hidden} × {steps}"
+        if only not in function:
+            continue
         for dtype in ["float64", "float32"]:
             args = draw(hidden, steps, dtype)
             for fault in CELL:
                 for checker, check in checkers_of_cells:
-                    yield row(checker, f"tanh cell {hidden} × {steps}", dtype, fault, lambda: check(args, fault))
+                    yield row(checker, function, dtype, fault, lambda: check(args, fault))
     for function, kind, x, fault, factor in simple():
+        if only not in function:
+            continue
         for dtype in ["float64", "float32"]:
             y = x.astype(dtype)
             yield row("torch gradcheck", function, dtype, fault, lambda: torch_simple(kind, y, factor, False))
@@ -295,12 +301,14 @@ def rows():
 
 
 def main():
+    only = sys.argv[2] if len(sys.argv) > 2 else ""
     ours = json.loads(subprocess.run([sys.argv[1]], check=True, capture_output=True).stdout) if len(sys.argv) > 1 else []
     table = csv.DictWriter(sys.stdout, ["checker", "function", "dtype", "fault", "flagged", "seconds", "said"])
     table.writeheader()
     for one in ours:
-        table.writerow(one)
-    for one in rows():
+        if only in one["function"]:
+            table.writerow(one)
+    for one in rows(only):
         table.writerow(one)
         sys.stdout.flush()
 

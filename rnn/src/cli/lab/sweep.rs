@@ -97,12 +97,13 @@ pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::cl
         .into());
     }
     let first = axes.iter().copied().find(|&axis| rows.first().is_some_and(|row| axis.value(row).is_some()));
-    lab.picture(|| chart(first, &curves, &describe(net)))?;
+    let subject = subject(axes, net);
+    lab.picture(|| chart(first, &curves, &subject))?;
     let mut out = anstream::stdout().lock();
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
     } else {
-        writeln!(out, "{}; seed {seed}; {} observations\n", describe(net), rows.len())?;
+        writeln!(out, "{subject}; seed {seed}; {} observations\n", rows.len())?;
         let width = curves.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).max(8);
         let f = paint::FAINT;
         let along = first.map_or("", Axis::label);
@@ -123,8 +124,20 @@ pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::cl
     Ok(ExitCode::SUCCESS)
 }
 
+/// The net in words, as far as it stays the same.
+fn subject(axes: &[Axis], net: &Specimen) -> String {
+    let all = describe(net);
+    let (cell, steps) = all.split_once(", ").unwrap_or((&all, ""));
+    match (axes.contains(&Axis::Cell), axes.contains(&Axis::Steps)) {
+        (false, false) => all,
+        (false, true) => cell.into(),
+        (true, false) => format!("shipped cells, {steps}"),
+        (true, true) => "shipped cells".into(),
+    }
+}
+
 fn short(x: f64) -> String {
-    if (0.01..1e4).contains(&x) { format!("{x}") } else { format!("{x:.1e}") }
+    if x.fract() == 0.0 { format!("{x}") } else { format!("{x:.1e}") }
 }
 
 /// The ranges of the axes that are asked for; the others stay where the net is.
