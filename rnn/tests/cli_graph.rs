@@ -10,7 +10,11 @@ fn two_hundred_steps_are_readable_when_rolled() {
     let folder = Folder::new();
     let rolled = folder.good("graph --cell gru --steps 200 --rolled --format svg");
     let width = |svg: &str| -> usize { svg.split('"').nth(3).unwrap().parse().unwrap() };
-    assert!(width(&rolled.out) < 5000 && rolled.out.contains("×198") && rolled.err.is_empty(), "{}", rolled.err);
+    assert!(
+        width(&rolled.out) < 5000 && rolled.out.contains("×198") && rolled.err.is_empty(),
+        "{}",
+        rolled.err
+    );
     let unrolled = folder.good("graph --cell gru --steps 200 --format svg");
     assert!(unrolled.err.contains("--rolled"), "{}", unrolled.err);
     assert!(folder.good("graph --cell lstm --steps 20 --format mermaid").err.contains("500 edges"));
@@ -24,7 +28,11 @@ fn cuts_are_named_by_nodes() {
     let around = folder.good("graph --steps 4 --only forward --around l0/h[2] --depth 1").out;
     assert!(around.contains("tanh") && !around.contains('∂') && !around.contains("l0/h[1]\n"));
     folder.bad("graph --around l0/hh[2]", 1, &["no node is called `l0/hh[2]`", "`l0/h[2]`"]);
-    folder.bad("graph --from l0/h[3] --to l0/h[1]", 1, &["no path leads from `l0/h[3]` to `l0/h[1]`", "but one leads"]);
+    folder.bad(
+        "graph --from l0/h[3] --to l0/h[1]",
+        1,
+        &["no path leads from `l0/h[3]` to `l0/h[1]`", "but one leads"],
+    );
     folder.bad("graph --from l0/h[1]", 2, &["--to"]);
     folder.bad("graph --depth 3", 2, &["--around"]);
 }
@@ -34,7 +42,8 @@ fn cuts_are_named_by_nodes() {
 fn values_come_with_json_alone() {
     let folder = Folder::new();
     let dump = |flags: &str| -> Value {
-        serde_json::from_str(&folder.good(&format!("graph --steps 2 --format json --values {flags}")).out).unwrap()
+        serde_json::from_str(&folder.good(&format!("graph --steps 2 --format json --values {flags}")).out)
+            .unwrap()
     };
     let value = |dump: &Value, name: &str| -> f64 {
         let nodes = dump["nodes"].as_array().unwrap();

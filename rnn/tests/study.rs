@@ -99,7 +99,11 @@ fn the_format_follows_from_the_name_of_the_file_unless_it_is_given() {
     assert!(written("--format dot", "b.svg").starts_with("digraph"));
     assert!(written("--format svg", "b.picture").starts_with("<svg"));
     fails("graph -o net.pdf", 1, "no format is called `pdf`");
-    fails("graph -o net.pdf", 1, ".json, .svg or .png, or give --format text, dot, mermaid, graphml, json, explorer, svg or png");
+    fails(
+        "graph -o net.pdf",
+        1,
+        ".json, .svg or .png, or give --format text, dot, mermaid, graphml, json, explorer, svg or png",
+    );
     assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("net.pdf").exists());
 }
 
