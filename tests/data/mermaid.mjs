@@ -19,6 +19,8 @@ try {
 
 let text = '';
 for await (const chunk of process.stdin) text += chunk;
+// Whoever draws decides how large a text may be.
+mermaid.initialize({ maxEdges: 1e6, maxTextSize: 1e8 });
 await mermaid.parse(text);
 // The parser takes a text without its head, and hands entities on to whoever draws.
 const { db } = await mermaid.mermaidAPI.getDiagramFromText(text.replace(/^---\n[^]*?\n---\n/, ''));

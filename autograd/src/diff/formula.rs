@@ -20,23 +20,32 @@ pub(super) fn formula(graph: &Graph, index: usize) -> String {
 
 /// A node's name with its own step written `[t]`, in full.
 pub(super) fn template(graph: &Graph, index: usize) -> String {
-    relative(&graph.name_at(index), graph.at(index).origin.step, "[t]")
+    relative(&graph.name_at(index), step_of(graph, index))
 }
 
-/// A name that ends with a step other than that, counted from it.
-pub(super) fn relative(name: &str, step: Option<u32>, own: &str) -> String {
-    let Some(step) = step else { return name.into() };
-    let bracket =
-        name.rfind('[').filter(|_| name.ends_with(']') || name.contains("]#") || name.contains("])#"));
-    let Some(open) = bracket else { return name.into() };
-    let Some((number, rest)) = name[open + 1..].split_once(']') else { return name.into() };
-    let Ok(number) = number.parse::<i64>() else { return name.into() };
-    let time = match number - i64::from(step) {
-        0 => own.to_string(),
-        d if d > 0 => format!("[t+{d}]"),
-        d => format!("[t−{}]", -d),
+/// The step of a node. What a pass makes of nodes of one step has it in its name alone.
+pub(super) fn step_of(graph: &Graph, index: usize) -> Option<u32> {
+    let node = graph.at(index);
+    let in_name = || step_in(&graph.name_at(index)).map(|(step, ..)| step);
+    node.origin.step.or_else(|| node.op.operator().and_then(|_| in_name()))
+}
+
+/// The last number in brackets of a name, with what stands before and after it.
+fn step_in(name: &str) -> Option<(u32, &str, &str)> {
+    let (before, after) = name.rsplit_once('[')?;
+    let (number, after) = after.split_once(']')?;
+    Some((number.parse().ok()?, before, after))
+}
+
+/// A name with its step counted from another.
+fn relative(name: &str, step: Option<u32>) -> String {
+    let (Some(step), Some((number, before, after))) = (step, step_in(name)) else { return name.into() };
+    let time = match i64::from(number) - i64::from(step) {
+        0 => "t".to_string(),
+        d if d > 0 => format!("t+{d}"),
+        d => format!("t−{}", -d),
     };
-    format!("{}{time}{rest}", &name[..open])
+    format!("{before}[{time}]{after}")
 }
 
 struct Writer<'a> {
@@ -81,7 +90,7 @@ impl Writer<'_> {
 
     fn reference(&self, i: usize) -> String {
         let (root, node) = (self.graph.at(self.root), self.graph.at(i));
-        let name = relative(&self.graph.name_at(i), root.origin.step, "[t]");
+        let name = relative(&self.graph.name_at(i), step_of(self.graph, self.root));
         match (&root.origin.layer, &node.origin.layer) {
             (Some(own), Some(layer)) if own == layer => name.replacen(&format!("{layer}/"), "", 1),
             _ => name,

@@ -1,6 +1,6 @@
 //! What changed, in lines.
 
-use super::formula::{formula, template};
+use super::formula::{formula, step_of, template};
 use super::{Change, Diff, named};
 use crate::graph::Graph;
 use std::collections::{BTreeSet, HashMap};
@@ -58,7 +58,7 @@ fn report(to: &mut String, diff: &Diff) -> fmt::Result {
 /// The lines in the order of the merged graph, each with its steps.
 fn lines(diff: &Diff) -> Vec<(Line, BTreeSet<u32>)> {
     let merged = diff.merged();
-    let owner = owners(merged);
+    let owner = owners(diff);
     let mut touched = vec![false; merged.len()];
     for i in (0..merged.len()).filter(|&i| diff.changes()[i] != Change::Same) {
         touched[owner[i]] = true;
@@ -81,7 +81,7 @@ fn lines(diff: &Diff) -> Vec<(Line, BTreeSet<u32>)> {
         if k == order.len() {
             order.push((line, BTreeSet::new()));
         }
-        order[k].1.extend(merged.at(i).origin.step);
+        order[k].1.extend(step_of(merged, i));
     }
     order
 }
@@ -95,13 +95,19 @@ fn describe(graph: &Graph, index: usize) -> String {
     }
 }
 
-/// For each node the named node that it is on the way to, or itself.
-fn owners(graph: &Graph) -> Vec<usize> {
+/// For each node of the merged graph the named node that it is, or was, on the way to; or itself.
+fn owners(diff: &Diff) -> Vec<usize> {
+    let graph = diff.merged();
+    let mut gone: HashMap<usize, Vec<usize>> = HashMap::new();
+    for &(from, to, _) in diff.links().iter().filter(|link| link.2 == Change::Removed) {
+        gone.entry(to).or_default().push(from);
+    }
     let mut owner: Vec<usize> = (0..graph.len()).collect();
     for i in (0..graph.len()).rev().filter(|&i| named(graph, i)) {
         let mut open = vec![i];
         while let Some(user) = open.pop() {
-            for x in graph.operands_at(user).filter(|&x| !named(graph, x)) {
+            let read = graph.operands_at(user).chain(gone.get(&user).into_iter().flatten().copied());
+            for x in read.filter(|&x| !named(graph, x)) {
                 if owner[x] == x {
                     owner[x] = i;
                     open.push(x);

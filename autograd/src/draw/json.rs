@@ -32,6 +32,7 @@ use super::Options;
 use super::cut::{Use, View};
 use super::group::gate;
 use crate::graph::{Graph, Node, NodeId, Role};
+use crate::ops::Op;
 use crate::shape::Kind;
 use crate::value::Value;
 use ndarray::ArrayViewD;
@@ -137,7 +138,8 @@ fn node(graph: &Graph, id: usize, value: Option<Value<f64>>) -> NodeData<'_> {
         layer: origin.layer.as_deref(),
         step: origin.step,
         gate: gate(graph, id).map(|name| &**name),
-        ordinal: origin.ordinal,
+        // A leaf is called by its own name.
+        ordinal: if matches!(op, Op::Leaf(leaf) if leaf.name().is_some()) { 0 } else { origin.ordinal },
         role: match origin.role {
             Role::Forward => "forward",
             Role::Adjoint { .. } => "adjoint",

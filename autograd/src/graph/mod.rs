@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::ops::{Leaf, Op};
 use crate::shape::Type;
 use petgraph::graph::{DiGraph, NodeIndex};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -161,23 +161,37 @@ impl Graph {
     }
 
     /// By the tables of names; a node that nobody named is searched for.
+    ///
+    /// `∂h` is the adjoint of `h` in the first sweep, `∂₂h` that in the second. So the innermost name is found first, then
+    /// what it is with each sign before it.
     fn lookup(&self, name: &str) -> Option<NodeId> {
-        let known = self.leaves.get(name).or_else(|| self.names.get(&origin::Label::parse(name)));
-        known
-            .map(|&index| self.id(index as usize))
-            .or_else(|| self.find_adjoint(name))
-            .or_else(|| self.ids().find(|&id| self.name_at(id.index()) == name))
+        let mut inner = vec![(name, 0)];
+        while let Some(adjoint) = inner.last().and_then(|(name, _)| adjoint_of(name)) {
+            inner.push(adjoint);
+        }
+        let mut unnamed: Option<HashMap<&str, NodeId>> = None;
+        let mut found: Option<(NodeId, usize)> = None;
+        for &(name, sweep) in inner.iter().rev() {
+            let known = self.leaves.get(name).or_else(|| self.names.get(&origin::Label::parse(name)));
+            let id = known
+                .map(|&index| self.id(index as usize))
+                .or_else(|| found.and_then(|(of, sweep)| self.adjoint(of, sweep).ok()?))
+                .or_else(|| unnamed.get_or_insert_with(|| self.search(&inner)).get(name).copied());
+            found = id.map(|id| (id, sweep));
+        }
+        found.map(|(id, _)| id)
     }
 
-    /// `∂h` is the adjoint of `h` in the first sweep, `∂₂h` that in the second.
-    fn find_adjoint(&self, name: &str) -> Option<NodeId> {
-        let rest = name.strip_prefix('∂')?;
-        let digits = rest.chars().take_while(|c| ('₀'..='₉').contains(c)).count();
-        let (mut sweep, of) = (0, rest.chars().skip(digits).collect::<String>());
-        for digit in rest.chars().take(digits) {
-            sweep = sweep * 10 + (u32::from(digit) - u32::from('₀')) as usize;
+    /// The first nodes of some names.
+    fn search<'n>(&self, names: &[(&'n str, usize)]) -> HashMap<&'n str, NodeId> {
+        let wanted: HashSet<&str> = names.iter().map(|(name, _)| *name).collect();
+        let mut found = HashMap::new();
+        for id in self.ids() {
+            if let Some(&name) = wanted.get(self.name_at(id.index()).as_str()) {
+                found.entry(name).or_insert(id);
+            }
         }
-        self.adjoint(self.lookup(&of)?, sweep.saturating_sub(1)).ok()?
+        found
     }
 
     /// The name of a node: its own, or one made of its origin.
@@ -268,6 +282,17 @@ impl Graph {
         }
         narrow(node.index())
     }
+}
+
+/// What a name is the adjoint of, and the sweep, from 0.
+fn adjoint_of(name: &str) -> Option<(&str, usize)> {
+    let rest = name.strip_prefix('∂')?;
+    let of = rest.trim_start_matches(|c| ('₀'..='₉').contains(&c));
+    let digits = rest[..rest.len() - of.len()].chars();
+    let sweep = digits.fold(0usize, |sweep, digit| {
+        sweep.saturating_mul(10).saturating_add((u32::from(digit) - u32::from('₀')) as usize)
+    });
+    Some((of, sweep.saturating_sub(1)))
 }
 
 /// Positions are 32 bits wide: petgraph itself refuses to hold more nodes or edges.
