@@ -270,6 +270,7 @@ fn write(math: &Math, notation: &dyn Notation, least: u8) -> String {
     let written = match math {
         Math::Number(number) => notation.number(*number),
         Math::Symbol(symbol) => notation.symbol(symbol),
+        Math::Negative(a) if matches!(**a, Math::Total(_)) => notation.negative(inner(a)),
         // −a ⊙ b and −(a ⊙ b) are one.
         Math::Negative(a) => notation.negative(operand(a, notation, 2)),
         Math::Infix(sign, a, b) => {

@@ -171,6 +171,12 @@ pub(super) fn shared(a: Math, s: Math) -> Math {
 /// A function that is linear in its vector: what is one number stands before it.
 pub(super) fn linear(function: &str, a: Math, is_number: &dyn Fn(&Math) -> bool) -> Math {
     let (outside, inside) = Chain::of(a).split(is_number);
+    // Deviations from a mean add up to nothing.
+    if let Math::Infix(Sign::Minus, v, mean) = &inside
+        && **mean == Math::Call("mean".into(), vec![(**v).clone()])
+    {
+        return Math::Number(0.0);
+    }
     scaled(outside.math(), Math::Call(function.into(), vec![inside]))
 }
 
@@ -285,7 +291,13 @@ fn gathered(chains: Vec<Chain>) -> Vec<Math> {
         chain.math()
     };
     let once = grouped(chains, adjoint, multiples);
-    grouped(once.into_iter().map(Chain::of).collect(), divisor, quotients)
+    let once: Vec<Chain> = once.into_iter().map(Chain::of).collect();
+    // A long sum is read better term by term.
+    if once.len() > 3 {
+        once.into_iter().map(Chain::math).collect()
+    } else {
+        grouped(once, divisor, quotients)
+    }
 }
 
 /// Chains with the same key as one formula, in the place of the first.
@@ -356,6 +368,8 @@ mod tests {
         );
         reads(sum(vec![over(bar("x")), negative(over(bar("y")))]), "(x\u{304} − y\u{304}) / s");
         let is_number = |math: &Math| *math == s("s");
+        let deviation = Math::minus(s("v"), Math::Call("mean".into(), vec![s("v")]));
+        reads(linear("sum", scaled(s("s"), deviation), &is_number), "0");
         reads(linear("sum", negative(shared(scaled(s("k"), s("x")), s("s"))), &is_number), "−k · sum(x) / s");
     }
 }

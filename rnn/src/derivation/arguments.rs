@@ -82,6 +82,10 @@ pub(super) fn find(letter: &str, net: &Net, now: usize) -> Result<Vec<Argument>,
             let count =
                 (alike.len() > 1).then(|| (alike.iter().position(|&j| j == k).unwrap_or(0) + 1).to_string());
             found[k].name.subscripts = [of.base].into_iter().chain(of.subscripts).chain(count).collect();
+            // The names of two sequences can look alike.
+            if found[..k].iter().any(|other| other.name == found[k].name) {
+                found[k].name.subscripts = vec![found[k].of.clone(), k.to_string()];
+            }
         }
     }
     Ok(found)

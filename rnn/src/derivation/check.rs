@@ -101,12 +101,14 @@ fn table(derivation: &Derivation, net: &Net, reader: &Reader, seed: u64) -> Resu
     for (id, name) in reader.names() {
         add(name, id);
     }
-    // Second names, of nodes that have one already.
+    // Second names, of nodes that have one already, and the names of adjoints that several nodes share.
     let sequences = derivation.cell.sequences().chain([&*derivation.head.output, &*derivation.head.loss]);
     for name in sequences {
         for t in 1..=net.steps {
-            let (id, symbol) = (net.at(name, t)?, Symbol::of(name).at_step(count(t)));
-            add(symbol.clone().into(), id);
+            let id = net.at(name, t)?;
+            let own = reader.name(id)?.filter(|_| net.is_own(name, t).unwrap_or(false));
+            let symbol = own.unwrap_or_else(|| Symbol::of(name).at_step(count(t)).into());
+            add(symbol.clone(), id);
             if let Some(adjoint) = net.adjoint(id)? {
                 add(Math::Adjoint(symbol.into()), adjoint);
             }
@@ -121,7 +123,8 @@ fn table(derivation: &Derivation, net: &Net, reader: &Reader, seed: u64) -> Resu
     }
     for (name, id) in &net.parameters {
         if let Some(adjoint) = net.adjoint(*id)? {
-            add(Math::Adjoint(Symbol::of(name).into()), adjoint);
+            let name = reader.name(*id)?.unwrap_or_else(|| Symbol::of(name).into());
+            add(Math::Adjoint(name.into()), adjoint);
         }
     }
     let ids: Vec<NodeId> = names.iter().map(|(_, id)| *id).collect();

@@ -202,7 +202,10 @@ impl Derivation {
         // A state with two names is read in later steps by the one that the next step reads.
         let mut states = Vec::new();
         for (name, lag) in self.cell.memory() {
-            if let Some(step) = t.checked_sub(*lag).filter(|&step| step > 0 && name != "x") {
+            let before = t.checked_sub(*lag).filter(|&step| step > 0 && name != "x");
+            if let Some(step) = before
+                && !net.is_own(name, step)?
+            {
                 states.push((net.at(name, step)?, Math::from(Symbol::of(name).at_step(count(step)))));
             }
         }
@@ -240,9 +243,7 @@ impl Derivation {
             }
             backward.push(Passage { words: words::arguments(&self.arguments, &view), lines });
         }
-        if let Some(passage) = backward.first_mut() {
-            passage.words = words::backward().into_iter().chain(passage.words.drain(..)).collect();
-        }
+        backward.insert(0, Passage { words: words::backward(), lines: Vec::new() });
         let all = forward.iter().chain(&backward).flat_map(|passage| &passage.lines);
         let ends = words::ends(&self.cell, &silent).into_iter().chain(words::notes(all)).collect();
         backward.push(Passage { words: ends, lines: Vec::new() });
@@ -274,9 +275,11 @@ impl Derivation {
         let view = self.view(net, net.steps, false)?;
         let all = Line { left: Symbol::of(&self.head.loss).into(), right: view.forward.formula(net.loss)? };
         let all = vec![Entry { name: self.head.loss.clone(), line: all }];
-        forward.push(Passage { words: words::loss(&self.head), lines: all });
+        forward.push(Passage { words: words::sum_of_losses(), lines: all });
         let notes = words::notes(forward.iter().chain(&backward).flat_map(|passage| &passage.lines));
-        backward.push(Passage { words: notes, lines: Vec::new() });
+        if !notes.is_empty() {
+            backward.push(Passage { words: notes, lines: Vec::new() });
+        }
         let gradients = self.gradients(&view)?;
         Ok(vec![
             Section { title: "Forward", passages: forward },
@@ -323,7 +326,8 @@ impl Derivation {
 
     fn gradients(&self, view: &View) -> Result<Vec<Entry>, DerivationError> {
         let line = |(name, id): &(String, NodeId)| -> Result<Entry, DerivationError> {
-            let left = Math::Adjoint(Symbol::of(name).into());
+            let known = view.forward.name(*id)?.unwrap_or_else(|| Symbol::of(name).into());
+            let left = Math::Adjoint(known.into());
             let right = match view.net.adjoint(*id)? {
                 None => Math::Number(0.0),
                 Some(adjoint) => view.total(adjoint)?,

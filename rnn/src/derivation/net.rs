@@ -54,19 +54,15 @@ impl Head {
         let letters = ["u", "v", "w", "p", "q", "e", "m", "n", "r", "s"];
         let argument = ["a", "s", "u", "e", "argument"];
         let argument = argument.iter().find(|name| !bases.contains(**name)).unwrap_or(&"argument");
-        Self {
-            weight: free(&["V", "Q", "V_out", "V_head"]),
-            bias: free(&["c", "d", "b_out", "b_head"]),
-            output: free(&["o", "q", "z", "u", "e", "logits_head"]),
-            target: free(&["y", "k", "target", "target_head"]),
-            loss: free(&["L", "E", "loss_head"]),
-            argument: (*argument).into(),
-            letters: letters
-                .into_iter()
-                .filter(|l| !bases.contains(*l) && l != argument)
-                .map(Into::into)
-                .collect(),
-        }
+        let weight = free(&["V", "Q", "V_out", "V_head"]);
+        let bias = free(&["c", "d", "b_out", "b_head"]);
+        let output = free(&["o", "q", "z", "u", "e", "logits_head"]);
+        let target = free(&["y", "k", "target", "target_head"]);
+        let loss = free(&["L", "E", "loss_head"]);
+        let used = [&bias, &output, &target, &String::from(*argument)].map(Clone::clone);
+        let letters = letters.into_iter().filter(|l| !bases.contains(*l) && !used.iter().any(|u| u == l));
+        let letters = letters.map(Into::into).collect();
+        Self { weight, bias, output, target, loss, argument: (*argument).into(), letters }
     }
 }
 
@@ -137,6 +133,12 @@ impl Net {
     /// The node of a sequence at a step.
     pub fn at(&self, name: &str, t: usize) -> Result<NodeId, Error> {
         self.graph.find(&format!("{name}[{t}]"))
+    }
+
+    /// Whether a node at a step is called by this name, and not by another that it had before.
+    pub fn is_own(&self, name: &str, t: usize) -> Result<bool, Error> {
+        let origin = &self.graph.node(self.at(name, t)?)?.origin;
+        Ok(origin.name.as_deref() == Some(name) && origin.step.is_some_and(|step| step as usize == t))
     }
 
     /// The adjoint of a node, if the loss depends on it.

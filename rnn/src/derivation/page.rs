@@ -7,7 +7,8 @@ use autograd::math::{Form, Line};
 pub(super) fn write(derivation: &Derivation, form: Form) -> String {
     let title = format!("Backpropagation through time for {}", derivation.cell.name());
     let sections = derivation.sections.iter().map(|section| {
-        let passages: Vec<String> = section.passages.iter().map(|p| passage(p, form)).collect();
+        let passages = section.passages.iter().filter(|p| !p.words.is_empty() || !p.lines.is_empty());
+        let passages: Vec<String> = passages.map(|p| passage(p, form)).collect();
         match form {
             Form::Unicode => format!("{}\n\n{}", section.title, passages.join("\n")),
             Form::Latex => format!("\\subsection*{{{}}}\n{}", section.title, passages.concat()),

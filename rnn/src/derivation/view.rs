@@ -18,9 +18,11 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    /// A name at this step.
+    /// A name at this step, as the graph's formulas write it: names that look alike are told apart there.
     pub fn name(&self, name: &str) -> Math {
-        self.symbol(Symbol::of(name)).into()
+        let own = self.net.is_own(name, self.t).unwrap_or(false);
+        let known = self.net.at(name, self.t).and_then(|id| self.forward.name(id));
+        known.ok().flatten().filter(|_| own).unwrap_or_else(|| self.symbol(Symbol::of(name)).into())
     }
 
     /// A symbol at this step.
@@ -43,8 +45,7 @@ impl View<'_> {
 
     /// Whether a sequence is another name of what has one.
     pub fn is_second_name(&self, name: &str) -> Result<bool, DerivationError> {
-        let known = self.forward.name(self.net.at(name, self.t)?)?;
-        Ok(known.is_some_and(|known| known != self.name(name)))
+        Ok(!self.net.is_own(name, self.t)?)
     }
 
     /// A sum to which every step adds: `Σₜ`, or all terms.

@@ -65,6 +65,11 @@ pub(super) fn number(t: usize) -> Vec<Piece> {
     vec![say(&format!("Step {t}:"))]
 }
 
+/// Before the sum of the losses of all steps.
+pub(super) fn sum_of_losses() -> Vec<Piece> {
+    vec![say("The loss is the sum over all steps:")]
+}
+
 fn has(math: &Math, is: &dyn Fn(&Math) -> bool) -> bool {
     is(math) || math.children().into_iter().any(|child| has(child, is))
 }
@@ -116,7 +121,7 @@ pub(super) fn backward() -> Vec<Piece> {
     vec![
         say("A bar is a derivative of the loss: "),
         Piece::Math(bar),
-        say(" stands for ∂L/∂v, and has the shape of v. Time runs backwards, from T to 1. "),
+        say(" stands for ∂L/∂v, and has the shape of v. Time runs backwards, from T to 1."),
     ]
 }
 
@@ -164,10 +169,15 @@ fn count(n: usize) -> String {
 
 /// What the letters for arguments stand for.
 pub(super) fn arguments(arguments: &[Argument], view: &View) -> Vec<Piece> {
+    let simple = arguments.iter().all(|argument| argument.direct);
     let mut words = vec![say("Here ")];
     for (k, argument) in arguments.iter().enumerate() {
-        if k > 0 {
-            words.push(say(if k + 1 == arguments.len() { " and " } else { ", " }));
+        match (k, simple, k + 1 == arguments.len()) {
+            (0, ..) => {}
+            (_, true, false) => words.push(say(", ")),
+            (_, true, true) => words.push(say(" and ")),
+            (_, false, false) => words.push(say("; ")),
+            (_, false, true) => words.push(say("; and ")),
         }
         let (name, of) = (Math::Symbol(view.symbol(argument.name.clone())), view.name(&argument.of));
         if argument.direct {
