@@ -68,7 +68,7 @@ impl Browser {
         let size = json!({ "width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": false });
         browser.call("Emulation.setDeviceMetricsOverride", size);
         browser.call("Page.navigate", json!({ "url": format!("file://{}{address}", file.display()) }));
-        browser.wait("document.documentElement.dataset.ready !== undefined");
+        browser.wait("document.documentElement?.dataset?.ready !== undefined");
         Some(browser)
     }
 
