@@ -4,12 +4,15 @@
 //! errors are clap's and make it 2.
 
 mod advice;
+mod bptt;
 mod cells;
 mod compare;
 mod flags;
 mod gradcheck;
+mod gradflow;
 mod graph;
 mod paint;
+mod picture;
 mod predict;
 mod profile;
 mod progress;
@@ -54,6 +57,8 @@ enum Command {
     /// Ask a trained model for the class of sentences, or for the next values of a series
     Predict(predict::Predict),
     Graph(graph::Args),
+    Bptt(bptt::Args),
+    Gradflow(gradflow::Args),
     Profile(profile::Args),
     Gradcheck(gradcheck::Args),
     Compare(compare::Args),
@@ -72,6 +77,8 @@ pub fn main() -> ExitCode {
         Command::Sample(sample) => sample.run(),
         Command::Predict(predict) => predict.run(),
         Command::Graph(args) => args.run(),
+        Command::Bptt(args) => args.run(),
+        Command::Gradflow(args) => args.run(),
         Command::Profile(args) => args.run(),
         Command::Gradcheck(args) => args.run(),
         Command::Compare(args) => args.run(),

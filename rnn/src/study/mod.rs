@@ -10,13 +10,17 @@
 //! # Ok::<(), rnn::model::ModelError>(())
 //! ```
 
+mod bptt;
 mod fade;
+mod gradflow;
 mod learns;
 mod sentence;
 mod specimen;
 mod workload;
 
+pub use bptt::{Ask, Bptt, BpttError, Decay, Shares, Truncation, spectral_norm, truncations};
 pub use fade::fade;
+pub use gradflow::{Course, Flow, FlowError, Update, Way};
 pub use learns::{Lesson, learns};
 pub use sentence::{check_sentence, network_of};
 pub use specimen::Specimen;

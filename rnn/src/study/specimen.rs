@@ -2,7 +2,8 @@
 
 use crate::cell::CellRef;
 use crate::init::{self, Init};
-use crate::model::{Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, lengths_fit};
+use crate::model::{Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, lengths_fit};
+use crate::parameters::Parameters;
 use autograd::{Builder, Check, Point, Report, Value};
 use ndarray::{Array2, ArrayD};
 use rand::RngExt;
@@ -69,6 +70,25 @@ impl Specimen {
         }
     }
 
+    /// The model with first parameters, and a batch of random inputs and classes: a function of the seed.
+    ///
+    /// # Errors
+    /// If there is no such cell, or a size is out of range.
+    pub fn example(&self, seed: u64) -> Result<(Model, Parameters, Feed), ModelError> {
+        let model = self.model();
+        let parameters = model.first_parameters(seed)?;
+        let x = inputs([self.steps, self.batch, self.input], seed)
+            .map_err(|source| ModelError::Init { weight: "x".into(), source })?;
+        let y = Value::Index(self.targets(seed).into_dyn());
+        Ok((model, parameters, Feed { x: Value::Float(x), y, lengths: None }))
+    }
+
+    /// Classes `[time, batch]`, one as likely as another.
+    fn targets(&self, seed: u64) -> Array2<usize> {
+        let mut rng = init::rng(seed, "y");
+        Array2::from_shape_simple_fn((self.steps, self.batch), || rng.random_range(0..self.classes))
+    }
+
     /// The net unrolled, from zero states; with its backpropagation through time if `backward`.
     ///
     /// # Errors
@@ -86,10 +106,7 @@ impl Specimen {
         let network = self.unrolled(Mode { carry: true, ..Mode::default() })?;
         let g = Builder::resume(network.graph.clone());
         // The checker draws what is real. Classes are drawn here: it does not know that one of them means "ignore".
-        let mut rng = init::rng(seed, "y");
-        let classes =
-            Array2::from_shape_simple_fn((self.steps, self.batch), || rng.random_range(0..self.classes));
-        let mut point = Point::new().with(network.y, Value::Index(classes.into_dyn()));
+        let mut point = Point::new().with(network.y, Value::Index(self.targets(seed).into_dyn()));
         if let (Some(id), Some(lengths)) = (network.lengths, &self.lengths) {
             let column = Array2::from_shape_fn((lengths.len(), 1), |(b, _)| lengths[b]);
             point.set(id, Value::Index(column.into_dyn()));
