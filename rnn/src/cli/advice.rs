@@ -3,6 +3,7 @@
 use crate::data;
 use crate::infer::InferError;
 use crate::model::{ModelError, StepError};
+use crate::study::{BpttError, FlowError};
 use crate::train::TrainError;
 use std::error::Error;
 
@@ -16,6 +17,12 @@ pub fn flags(error: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = error.downcast_ref::<StepError>() {
         return of_step(error);
+    }
+    if let Some(BpttError::Model(error)) = error.downcast_ref::<BpttError>() {
+        return of_model(error);
+    }
+    if let Some(FlowError::Bptt(BpttError::Model(error))) = error.downcast_ref::<FlowError>() {
+        return of_model(error);
     }
     match (error.downcast_ref::<TrainError>(), error.downcast_ref::<InferError>()) {
         (Some(TrainError::Model(error)), _) => of_model(error),

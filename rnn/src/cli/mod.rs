@@ -4,15 +4,18 @@
 //! the command is `diff`. Usage errors are clap's and make it 2.
 
 mod advice;
+mod bptt;
 mod cells;
 mod compare;
 mod diff;
 mod explain;
 mod flags;
 mod gradcheck;
+mod gradflow;
 mod graph;
 mod lab;
 mod paint;
+mod picture;
 mod predict;
 mod profile;
 mod progress;
@@ -59,6 +62,8 @@ enum Command {
     Graph(graph::Args),
     Diff(diff::Args),
     Explain(explain::Args),
+    Bptt(bptt::Args),
+    Gradflow(gradflow::Args),
     Profile(profile::Args),
     Gradcheck(gradcheck::Args),
     Compare(compare::Args),
@@ -81,6 +86,8 @@ pub fn main() -> ExitCode {
         Command::Graph(args) => args.run(),
         Command::Diff(args) => args.run(),
         Command::Explain(args) => args.run(),
+        Command::Bptt(args) => args.run(),
+        Command::Gradflow(args) => args.run(),
         Command::Profile(args) => args.run(),
         Command::Gradcheck(args) => args.run(),
         Command::Compare(args) => args.run(),

@@ -15,14 +15,6 @@ pub const BAD: Style = coloured(AnsiColor::Red).effects(Effects::BOLD);
 pub const TITLE: Style = Style::new().effects(Effects::BOLD);
 /// What is there for whoever looks twice.
 pub const FAINT: Style = Style::new().effects(Effects::DIMMED);
-/// Four lines in one chart.
-pub const LINES: [Style; 4] = [
-    coloured(AnsiColor::Red),
-    coloured(AnsiColor::Blue),
-    coloured(AnsiColor::Green),
-    coloured(AnsiColor::Magenta),
-];
-
 /// A sign for a word: bold green or bold red.
 pub fn verdict(good: bool) -> Style {
     if good { GOOD } else { BAD }

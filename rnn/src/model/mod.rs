@@ -14,5 +14,5 @@ pub(crate) use metrics::Tally;
 pub(crate) use network::lengths_fit;
 
 pub use metrics::Metrics;
-pub use network::{Feed, Mode, Network};
+pub use network::{Feed, Lane, Mode, Network};
 pub use networks::{Compiled, Networks, Outcome, StepError};

@@ -46,10 +46,26 @@ pub struct Network {
     /// For each step, the first state of the last layer in its first direction, `[batch, size]`; none for a cell
     /// without memory.
     pub states: Vec<NodeId>,
+    /// The loss of each step, `[]`: they add up to the loss. A single one unless the head reads every step.
+    pub losses: Vec<NodeId>,
+    /// The states of each layer in each direction, from the first layer on.
+    pub lanes: Vec<Lane>,
     /// The parameters by name.
     pub parameters: Vec<(String, NodeId)>,
     /// Their gradients, in the same order; none unless the network is for training.
     pub gradients: Vec<NodeId>,
+}
+
+/// A layer in one direction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// Whether it reads the sequence from its end.
+    pub reverse: bool,
+    /// The names of its states: `h`, `c`.
+    pub names: Vec<String>,
+    /// For each step of the input, the states after it, `[batch, size]`; none for a cell without memory. One node can be
+    /// several states: what is `h` after a step is the `h` of the past after the next.
+    pub states: Vec<Vec<NodeId>>,
 }
 
 /// What one batch puts into a network.
@@ -186,6 +202,8 @@ impl Model {
             states: top.map_or_else(Vec::new, |run| {
                 run.states.iter().filter_map(|s| Some(s.first()?.id())).collect()
             }),
+            losses: ids(&losses),
+            lanes: lanes(&run, net.cell().states(1, 1).into_iter().map(|state| state.name).collect()),
             parameters: wrt.iter().map(|w| (w.name(), w.id())).collect(),
             gradients: ids(&gradients),
             graph: g.graph()?,
@@ -284,6 +302,16 @@ impl Model {
         };
         g.scalar((values * self.outputs) as f64)
     }
+}
+
+/// The lanes of a net that has been unrolled; `names` are those of its cell's states.
+fn lanes(run: &layers::Unrolled, names: Vec<String>) -> Vec<Lane> {
+    let lane = |(direction, run): (usize, &crate::Run)| Lane {
+        reverse: direction == 1,
+        names: names.clone(),
+        states: run.states.iter().map(|states| states.iter().map(|s| s.id()).collect()).collect(),
+    };
+    run.runs.iter().flat_map(|directions| directions.iter().enumerate().map(lane)).collect()
 }
 
 /// Zero where a sequence has ended.

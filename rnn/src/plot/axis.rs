@@ -45,7 +45,7 @@ impl Axis {
         let step = self.ticks.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
         let label = |tick: f64| match self.scale {
             Scale::Log if self.high / self.low >= 1e3 => Label::power(tick),
-            Scale::Log => Label::plain(tick, tick.min(step)),
+            Scale::Log => Label::short(tick),
             Scale::Linear => Label::plain(tick, step),
         };
         self.ticks.iter().filter(inside).map(|&tick| (self.place(tick), label(tick))).collect()
@@ -73,6 +73,18 @@ impl Label {
             format!("{value:.digits$}")
         };
         Self { base: text.replace('-', "−"), exponent: None }
+    }
+
+    /// A number with as few digits as it has.
+    pub fn short(value: f64) -> Self {
+        let near = |digits: &usize| {
+            let text = format!("{value:.digits$}");
+            text.parse::<f64>().is_ok_and(|read| (read - value).abs() <= 1e-9 * value.abs())
+        };
+        match (0..=6).find(near).filter(|_| value.abs() < 1e7) {
+            Some(digits) => Self { base: format!("{value:.digits$}").replace('-', "−"), exponent: None },
+            None => Self { base: format!("{value:.1e}").replace('-', "−"), exponent: None },
+        }
     }
 
     /// A power of ten: 1, 10, and others with their exponent.

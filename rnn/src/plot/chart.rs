@@ -114,7 +114,7 @@ impl Chart {
         let mut at = f64::INFINITY;
         for series in self.series.iter().filter(|series| !series.name.is_empty()) {
             let room = SAMPLE + width(&series.name, LETTER);
-            if at + room > self.size.0 {
+            if at + room > self.size.0 - 12.0 {
                 rows.push(Vec::new());
                 at = 16.0;
             }

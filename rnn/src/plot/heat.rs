@@ -183,8 +183,11 @@ impl Colours {
         let wide = self.scale == Scale::Log && self.high / self.low >= 1e3;
         let mark = |tick: f64| {
             let share = self.scale.share(tick, self.low, self.high);
-            let label =
-                if wide { Label::power(tick) } else { Label::plain(tick, step.min(tick.abs().max(1e-300))) };
+            let label = match self.scale {
+                Scale::Log if wide => Label::power(tick),
+                Scale::Log => Label::short(tick),
+                Scale::Linear => Label::plain(tick, step),
+            };
             (share, label)
         };
         ticks.into_iter().map(mark).filter(|(share, _)| (-1e-9..=1.0 + 1e-9).contains(share)).collect()

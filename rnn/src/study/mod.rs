@@ -10,7 +10,9 @@
 //! # Ok::<(), rnn::model::ModelError>(())
 //! ```
 
+mod bptt;
 mod fade;
+mod gradflow;
 mod learns;
 mod memory;
 mod page;
@@ -22,12 +24,14 @@ mod trial;
 mod witnesses;
 mod workload;
 
+pub use bptt::{Ask, Bptt, BpttError, Decay, Shares, Truncation, spectral_norm, truncations};
 pub use fade::fade;
+pub use gradflow::{Course, Flow, FlowError, Update, Way};
 pub use learns::{Lesson, learns};
 pub use precision::{LossOfPrecision, precision_by_steps, precision_of};
 pub use sentence::{check_sentence, network_of};
 pub use specimen::Specimen;
 pub use sweep::{Dtype, Method, Observation, Sweep};
-pub use trial::{Bptt, Gradients, Trial};
+pub use trial::{Gradients, Trial, WholeNet};
 pub use witnesses::{Gap, Witness, rolled, rtrl, witnesses};
 pub use workload::{CASES, Prepared, Timing, Workload};

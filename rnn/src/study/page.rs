@@ -1,16 +1,12 @@
 //! What the page of a small net shows besides its graph: where its equations come from, and values.
 
 use super::Specimen;
-use super::specimen::inputs;
 use crate::equations::EquationCell;
 use crate::equations::ast::Item;
-use crate::init;
 use crate::model::{Feed, ModelError, Network};
+use autograd::Point;
 use autograd::draw::{Page, SourceLine};
 use autograd::math::Form;
-use autograd::{Point, Value};
-use ndarray::Array2;
-use rand::RngExt;
 
 impl Specimen {
     /// First weights as training would draw them, inputs and targets for a network of this net: functions of the seed.
@@ -18,12 +14,9 @@ impl Specimen {
     /// # Errors
     /// If the cell does not exist or a beginning of a parameter does not fit it.
     pub fn first_point(&self, network: &Network, seed: u64) -> Result<Point<f64>, ModelError> {
-        let x = inputs([self.steps, self.batch, self.input], seed)
-            .map_err(|source| ModelError::Init { weight: "x".into(), source })?;
-        let mut rng = init::rng(seed, "y");
-        let y = Array2::from_shape_simple_fn((self.steps, self.batch), || rng.random_range(0..self.classes));
-        let feed = Feed { x: x.into(), y: Value::Index(y.into_dyn()), lengths: self.lengths.clone() };
-        Ok(network.point(&self.model().first_parameters(seed)?, &feed, &[], 0)?.cast())
+        let (_, parameters, feed) = self.example(seed)?;
+        let feed = Feed { lengths: self.lengths.clone(), ..feed };
+        Ok(network.point(&parameters, &feed, &[], 0)?.cast())
     }
 
     /// What [`autograd::draw::html`] is told: the cell's description, equations and source, and a point.

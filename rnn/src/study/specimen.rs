@@ -3,9 +3,10 @@
 use super::memory;
 use crate::cell::CellRef;
 use crate::init::{self, Init};
-use crate::model::{Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, lengths_fit};
+use crate::model::{Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, lengths_fit};
+use crate::parameters::Parameters;
 use autograd::check::random_point;
-use autograd::{Builder, Check, Graph, NodeId, Point, Report, Value};
+use autograd::{Builder, Check, Graph, NodeId, Point, Report, Scalar, Value};
 use ndarray::{Array2, ArrayD};
 use rand::RngExt;
 
@@ -69,6 +70,19 @@ impl Specimen {
             loss: Loss::CrossEntropy,
             init: Inits::default(),
         }
+    }
+
+    /// The model with first parameters, and a batch of random inputs and classes: a function of the seed.
+    ///
+    /// # Errors
+    /// If there is no such cell, or a size is out of range.
+    pub fn example(&self, seed: u64) -> Result<(Model, Parameters, Feed), ModelError> {
+        let model = self.model();
+        let parameters = model.first_parameters(seed)?;
+        let x = inputs([self.steps, self.batch, self.input], seed)
+            .map_err(|source| ModelError::Init { weight: "x".into(), source })?;
+        let y = self.drawn_classes(seed);
+        Ok((model, parameters, Feed { x: Value::Float(x), y, lengths: None }))
     }
 
     /// The net unrolled, from zero states; with its backpropagation through time if `backward`.
@@ -147,8 +161,8 @@ impl Specimen {
         Ok(random_point(graph, point, &all, seed)?)
     }
 
-    /// A class for each step of each sequence. A checker would not know that one of them means "ignore".
-    fn drawn_classes(&self, seed: u64) -> Value<f64> {
+    /// Classes `[time, batch]`, one as likely as another. A checker would not know that one of them means "ignore".
+    fn drawn_classes<S: Scalar>(&self, seed: u64) -> Value<S> {
         let mut rng = init::rng(seed, "y");
         let shape = (self.steps, self.batch);
         Value::Index(Array2::from_shape_simple_fn(shape, || rng.random_range(0..self.classes)).into_dyn())

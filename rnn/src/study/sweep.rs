@@ -6,7 +6,7 @@
 //! `h⁴ |φ⁽⁵⁾| / 30 + 3ε |φ| / 2h`, least at `h ≈ ⁵√ε`. The truth is the gradient in `f64`.
 
 use super::Specimen;
-use super::trial::{Bptt, Trial};
+use super::trial::{Trial, WholeNet};
 use super::witnesses::direction;
 use crate::cell::CellRef;
 use crate::model::ModelError;
@@ -190,13 +190,13 @@ impl Sweep {
     }
 }
 
-fn gradients<S: Scalar>(bptt: &Bptt) -> Result<Vec<ArrayD<f64>>, autograd::Error> {
+fn gradients<S: Scalar>(bptt: &WholeNet) -> Result<Vec<ArrayD<f64>>, autograd::Error> {
     let values = eval(&bptt.graph, &bptt.point.cast::<S>(), &bptt.gradients)?;
     Ok(values.iter().map(|v| v.float().mapv(Scalar::value)).collect())
 }
 
 /// The loss at x + t u, computed in numbers of one type from the beginning.
-fn loss<S: Scalar>(bptt: &Bptt, u: &[ArrayD<f64>], t: f64) -> Result<f64, autograd::Error> {
+fn loss<S: Scalar>(bptt: &WholeNet, u: &[ArrayD<f64>], t: f64) -> Result<f64, autograd::Error> {
     let mut near = bptt.point.cast::<S>();
     for (&leaf, u) in bptt.leaves.iter().zip(u) {
         if let Some(Value::Float(x)) = bptt.point.get(leaf) {

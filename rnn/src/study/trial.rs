@@ -103,7 +103,7 @@ impl Trial {
     ///
     /// # Errors
     /// As [`Specimen::network`].
-    pub fn bptt(&self) -> Result<Bptt, ModelError> {
+    pub fn bptt(&self) -> Result<WholeNet, ModelError> {
         let (network, point) = self.unrolled()?;
         let g = Builder::resume(network.graph.clone());
         let leaves =
@@ -118,13 +118,13 @@ impl Trial {
         let least = graph.len() as f64 * f64::EPSILON * found.largest();
         let tolerance = rounding(&graph, &point, &gradients)?.into_iter().map(|r| r + least).collect();
         let leaves = leaves.into_iter().map(Expr::id).collect();
-        Ok(Bptt { graph, point, loss: network.loss, leaves, gradients, found, tolerance })
+        Ok(WholeNet { graph, point, loss: network.loss, leaves, gradients, found, tolerance })
     }
 }
 
 /// The unrolled net with its backpropagation, and what it says at the trial's point.
 #[derive(Clone, Debug)]
-pub struct Bptt {
+pub struct WholeNet {
     /// The graph, forward and backward.
     pub graph: Arc<Graph>,
     /// The point.

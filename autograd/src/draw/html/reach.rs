@@ -280,7 +280,6 @@ mod tests {
     use super::super::super::scene::Scene;
     use super::super::values::values;
     use super::*;
-    use crate::draw::Options;
     use crate::grad;
 
     /// h[t] = a h[t-1] + c[t-1], c[t] = b c[t-1], L[t] = h[t], with a = 3 and b = 2.
@@ -300,7 +299,7 @@ mod tests {
         let point = Point::new()
             .with(w, ndarray::arr0(1.0))
             .with(graph.find("c[0]").unwrap(), ndarray::arr2(&[[1.0]]));
-        let columns = Scene::new(&graph, &Options::default()).columns;
+        let columns = Scene::new(&(&graph).into()).columns;
         let values = values(&graph, &point).unwrap();
         reach(&graph, &columns, &point, &values).unwrap()
     }

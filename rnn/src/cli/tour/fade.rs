@@ -1,9 +1,9 @@
 //! Chapter 4: vanishing and exploding gradients.
 
-use super::chart::{Line, chart};
 use super::say;
 use crate::init::Init;
 use crate::model::{Head, Inits, Model};
+use crate::plot::terminal::{Line, curves, style};
 use crate::study::{Specimen, fade as norms};
 use std::io::Write;
 
@@ -34,25 +34,26 @@ pub fn fade(out: &mut impl Write, seed: u64) -> Result<(), Box<dyn std::error::E
         ("F", format!("LSTM, the same, forget bias ln {STEPS} ≈ {open:.1}"), "lstm", opened),
         ("X", "Elman tanh, W_h orthogonal × 2".to_owned(), "elman", large),
     ];
-    let mut measured = Vec::new();
+    let (mut measured, mut names) = (Vec::new(), Vec::new());
     for (mark, name, cell, init) in lines {
         let net = Specimen { cell: cell.into(), input: 8, hidden: HIDDEN, ..Specimen::default() };
         let model = Model { head: Head::Last, init, ..net.model() };
         let norms = norms(&model, STEPS, BATCH, seed)?;
         let last = norms[STEPS - 1];
-        measured.push(Line { mark, name, values: norms.iter().rev().map(|norm| norm / last).collect() });
+        measured
+            .push(Line { mark: mark.into(), values: norms.iter().rev().map(|norm| norm / last).collect() });
+        names.push(name);
     }
-    chart(out, &measured, "steps back, T − k")?;
-    writeln!(out)?;
+    writeln!(out, "{}", curves(&measured, "steps back, T − k"))?;
 
     write!(out, "  {:43}", "")?;
     for back in BACK {
         write!(out, " {:>7}", if back == 1 { "1 back".into() } else { format!("{back}") })?;
     }
     writeln!(out)?;
-    for (i, line) in measured.iter().enumerate() {
-        let s = crate::cli::paint::LINES[i];
-        write!(out, "  {s}{}{s:#}  {:40}", line.mark, line.name)?;
+    for (i, (line, name)) in measured.iter().zip(names).enumerate() {
+        let s = style(i);
+        write!(out, "  {s}{}{s:#}  {name:40}", line.mark)?;
         for back in BACK {
             write!(out, " {:>7.0e}", line.values[back])?;
         }

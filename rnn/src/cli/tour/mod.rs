@@ -2,7 +2,6 @@
 //!
 //! One chapter a file. Each explains in a few lines, then shows what was just computed.
 
-mod chart;
 mod fade;
 mod learn;
 mod leave;

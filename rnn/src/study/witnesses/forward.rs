@@ -1,6 +1,6 @@
 //! Reverse against forward mode: ⟨∇L, u⟩ for each leaf by itself.
 
-use super::{Bptt, Gap, Witness, norm};
+use super::{Gap, WholeNet, Witness, norm};
 use crate::model::ModelError;
 use autograd::ops::{Domain, Sampler};
 use autograd::{Point, jvp};
@@ -9,7 +9,7 @@ use ndarray::ArrayD;
 const CLAIM: &str = "reverse mode is forward mode";
 
 /// Dual numbers follow every value forwards along u. No VJP is asked, and no step is taken.
-pub(super) fn hear(bptt: &Bptt) -> Result<Witness, ModelError> {
+pub(super) fn hear(bptt: &WholeNet) -> Result<Witness, ModelError> {
     let mut sampler = Sampler::new(1);
     let mut gaps = Vec::new();
     for (((name, gradient), &leaf), &tolerance) in bptt.found.of.iter().zip(&bptt.leaves).zip(&bptt.tolerance)

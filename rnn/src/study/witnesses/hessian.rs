@@ -4,7 +4,7 @@
 //! not symmetric. Both sides are reverse over reverse; forward over reverse gives ⟨u, Hv⟩ a third time.
 
 use super::forward::direction;
-use super::{Bptt, Gap, Witness};
+use super::{Gap, WholeNet, Witness};
 use crate::model::ModelError;
 use crate::study::trial::rounding;
 use autograd::ops::Sampler;
@@ -13,7 +13,7 @@ use ndarray::ArrayD;
 
 const CLAIM: &str = "the Hessian is symmetric";
 
-pub(super) fn hear(bptt: &Bptt) -> Result<Witness, ModelError> {
+pub(super) fn hear(bptt: &WholeNet) -> Result<Witness, ModelError> {
     let g = Builder::resume(bptt.graph.clone());
     let leaves: Vec<Expr> = bptt.leaves.iter().map(|&id| g.expr(id)).collect();
     let gradients: Vec<Expr> = bptt.gradients.iter().map(|&id| g.expr(id)).collect();

@@ -11,7 +11,7 @@
 //! | hessian | ⟨u, Hv⟩ and ⟨v, Hu⟩, by reverse over reverse; ⟨u, Hv⟩ by forward over reverse |
 //!
 //! How far two may lie apart is measured, not chosen: what rounding costs the gradient in `f32`, in the units of `f64`
-//! ([`Bptt::tolerance`]).
+//! ([`WholeNet::tolerance`]).
 
 mod batch;
 mod forward;
@@ -26,7 +26,7 @@ pub use rolled::rolled;
 pub use rtrl::rtrl;
 
 use super::Specimen;
-use super::trial::{Bptt, Gradients, Trial, norm};
+use super::trial::{Gradients, Trial, WholeNet, norm};
 use crate::model::ModelError;
 use autograd::check::Verdict;
 use std::fmt;
@@ -90,7 +90,7 @@ impl Witness {
     fn against(
         name: &'static str,
         claim: &'static str,
-        bptt: &Bptt,
+        bptt: &WholeNet,
         other: &Gradients,
         evidence: String,
     ) -> Self {

@@ -1,6 +1,6 @@
 //! What stands beyond the end of a sequence means nothing, and a batch is its sequences.
 
-use super::{Bptt, Gap, Trial, Witness, norm};
+use super::{Gap, Trial, WholeNet, Witness, norm};
 use crate::model::ModelError;
 use crate::study::Specimen;
 use autograd::check::Verdict;
@@ -51,7 +51,7 @@ pub(super) fn hear(net: &Specimen, seed: u64) -> Result<Witness, ModelError> {
     Ok(witness)
 }
 
-fn bits(bptt: &Bptt) -> Vec<Vec<u64>> {
+fn bits(bptt: &WholeNet) -> Vec<Vec<u64>> {
     bptt.found.of.iter().map(|(_, a)| bits_of(a)).collect()
 }
 

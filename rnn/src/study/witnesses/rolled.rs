@@ -5,14 +5,14 @@
 //! what differs is all that unrolling does, from the order of the steps to the sum over time.
 
 use super::step::{OneStep, is_cut, not_in_steps, places, start, start_names};
-use super::{Bptt, Gradients, Trial, Witness};
+use super::{Gradients, Trial, WholeNet, Witness};
 use crate::model::ModelError;
 use autograd::{Value, eval};
 use ndarray::{ArrayD, Axis};
 
 const CLAIM: &str = "one step run T times is the unrolled net";
 
-pub(super) fn hear(trial: &Trial, bptt: &Bptt) -> Result<Witness, ModelError> {
+pub(super) fn hear(trial: &Trial, bptt: &WholeNet) -> Result<Witness, ModelError> {
     if let Some(why) = not_in_steps(trial) {
         return Ok(Witness::silent("rolled", CLAIM, why));
     }

@@ -12,7 +12,7 @@
 //! BPTT costs one, which is why nets are not trained so, and why small ones can be checked so.
 
 use super::step::{OneStep, is_cut, not_in_steps, places, start, start_names};
-use super::{Bptt, Gradients, Trial, Witness};
+use super::{Gradients, Trial, WholeNet, Witness};
 use crate::model::ModelError;
 use autograd::{Point, Value, eval, jvp};
 use ndarray::{ArrayD, Axis};
@@ -22,7 +22,7 @@ const CLAIM: &str = "backpropagation through time is real-time recurrent learnin
 /// The most elements of θ: beyond them the witness takes minutes.
 const MOST: usize = 4000;
 
-pub(super) fn hear(trial: &Trial, bptt: &Bptt) -> Result<Witness, ModelError> {
+pub(super) fn hear(trial: &Trial, bptt: &WholeNet) -> Result<Witness, ModelError> {
     if let Some(why) = not_in_steps(trial) {
         return Ok(Witness::silent("rtrl", CLAIM, why));
     }
