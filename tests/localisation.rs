@@ -72,7 +72,8 @@ fn a_right_rule_has_nobody_guilty() {
 /// The rule is wrong at every step: the last is nearest the loss.
 #[test]
 fn a_wrong_rule_is_named_with_layer_gate_and_step() {
-    let cases: [(for<'g> fn(Expr<'g>, Expr<'g>) -> Adjoint<'g>, Hint); 6] = [
+    type Rule = for<'g> fn(Expr<'g>, Expr<'g>) -> Adjoint<'g>;
+    let cases: [(Rule, Hint); 6] = [
         (|y, dy| (-(dy * (1.0 - y * y))).into(), Hint::Sign),
         (|y, dy| (dy * (2.0 - 2.0 * y * y)).into(), Hint::Factor(2.0)),
         (|_, dy| dy.into(), Hint::Unknown),

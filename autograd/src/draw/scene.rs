@@ -113,8 +113,8 @@ impl Step {
             rest = after;
             match i64::from(number) - i64::from(step) {
                 0 => written.push_str("[t]"),
-                d if d > 0 => written.push_str(&format!("[t+{d}]")),
-                d => written.push_str(&format!("[t−{}]", -d)),
+                d if d > 0 => written.extend(["[t+", &d.to_string(), "]"]),
+                d => written.extend(["[t−", &(-d).to_string(), "]"]),
             }
         }
         written + rest

@@ -126,19 +126,19 @@ impl Specimen {
     /// step, the values of all nodes, and the nodes themselves.
     fn bytes_of_a_check(&self) -> Result<f64, ModelError> {
         let cell = self.cell.cell()?;
-        let (lanes, steps) = (if self.bidirectional { 2 } else { 1 }, self.steps as f64);
+        let (lanes, steps) = (1 + usize::from(self.bidirectional), self.steps as f64);
         let (mut weights, mut rows) = (0.0, 0.0);
         let mut input = self.input;
         for _ in 0..self.layers.min(memory::LAYERS) {
             for weight in cell.weights(input, self.hidden) {
-                weights += f64::from(lanes) * weight.shape.iter().map(|&n| n as f64).product::<f64>();
-                rows += f64::from(lanes) * weight.shape.first().map_or(1.0, |&n| n as f64);
+                weights += lanes as f64 * weight.shape.iter().map(|&n| n as f64).product::<f64>();
+                rows += lanes as f64 * weight.shape.first().map_or(1.0, |&n| n as f64);
             }
-            input = cell.output_size(self.hidden).saturating_mul(lanes as usize);
+            input = cell.output_size(self.hidden).saturating_mul(lanes);
         }
         // Beyond so many layers one is like another.
         let more = (self.layers as f64 / memory::LAYERS as f64).max(1.0);
-        let nodes = steps * self.layers as f64 * f64::from(lanes);
+        let nodes = steps * self.layers as f64 * lanes as f64;
         let values = steps * self.batch as f64 * rows * 8.0;
         Ok(8.0 * more * (weights * (20.0 + steps) + values) + 30e3 * nodes)
     }

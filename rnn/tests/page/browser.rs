@@ -1,4 +1,4 @@
-//! A browser without a window, spoken to in the Chrome DevTools Protocol over a pair of pipes.
+//! A browser without a window, spoken to in the Chrome `DevTools` Protocol over a pair of pipes.
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
@@ -115,7 +115,7 @@ impl Browser {
     pub fn wait(&mut self, expression: &str) {
         let begin = Instant::now();
         while self.ask(expression) != json!(true) {
-            assert!(begin.elapsed() < Duration::from_secs(60), "never: {expression}");
+            assert!(begin.elapsed() < Duration::from_mins(1), "never: {expression}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -147,11 +147,12 @@ impl Browser {
         let complaint = |event: &Value| {
             let params = &event["params"];
             match event["method"].as_str()? {
-                "Runtime.exceptionThrown" | "Log.entryAdded" => Some(event.to_string()),
-                "Runtime.consoleAPICalled" => Some(event.to_string()),
+                "Runtime.exceptionThrown" | "Log.entryAdded" | "Runtime.consoleAPICalled" => {
+                    Some(event.to_string())
+                }
                 "Network.requestWillBeSent" => {
                     let url = params["request"]["url"].as_str()?;
-                    let own = url.starts_with("file://") && url.split('#').next()?.ends_with(".html");
+                    let own = url.starts_with("file://") && url.split('#').next()?.ends_with("html");
                     (!own && !url.starts_with("data:")).then(|| url.into())
                 }
                 _ => None,

@@ -110,7 +110,7 @@ pub(super) fn write(graph: &Arc<Graph>, options: &Options, page: &Page) -> Resul
         steps: scene.steps.iter().map(|step| step.number).collect(),
         sheet: &picture.sheet,
         looks: picture.looks(),
-        blocks: &blocks.blocks,
+        blocks: &blocks.all,
         nodes: nodes(graph, &scene, &kind, &(0..graph.len()).map(|i| view.has(i)).collect::<Vec<_>>()),
         values: None,
         shares: Vec::new(),
