@@ -48,7 +48,7 @@ impl Part {
     }
 }
 
-/// A part of a graph, to be drawn. See the [module](self).
+/// A part of a graph, to be drawn. See the head of `draw/cut/mod.rs`.
 #[derive(Clone, Debug)]
 pub struct View<'a> {
     pub(super) graph: &'a Graph,
