@@ -33,13 +33,16 @@ enum Name {
 /// Op, attributes and type: what a node is besides its operands.
 type Kind = (&'static str, String, String);
 
+/// What a node on the way is: whose, what, and of which nodes of the second graph.
+type Exactly = (Owner, Kind, Vec<Option<usize>>);
+
 impl Matching {
     pub fn new(before: &Graph, after: &Graph) -> Self {
         let mut to_after: Vec<Option<usize>> = vec![None; before.len()];
         let mut to_before: Vec<Option<usize>> = vec![None; after.len()];
 
         let mut names: HashMap<Name, usize> = HashMap::new();
-        let mut exact: HashMap<(Owner, Kind, Vec<Option<usize>>), VecDeque<usize>> = HashMap::new();
+        let mut exact: HashMap<Exactly, VecDeque<usize>> = HashMap::new();
         let mut alike: HashMap<(Owner, &'static str), VecDeque<usize>> = HashMap::new();
         let itself = |i: usize| Some(i);
         for i in 0..after.len() {

@@ -1,4 +1,4 @@
-//! The graph as GraphML (<http://graphml.graphdrawing.org>), for yEd, Gephi, Cytoscape, igraph and networkx.
+//! The graph as `GraphML` (<http://graphml.graphdrawing.org>), for yEd, Gephi, Cytoscape, igraph and networkx.
 //!
 //! Nodes and edges lie in one flat graph. What they belong to is said by attributes, because readers that fold do so by
 //! attributes (a partition in Gephi, `quotient_graph` in networkx), and few of them read graphs within nodes.

@@ -108,7 +108,7 @@ pub fn json_with_values<'a>(
     json::write(&options.view(view), options, value)
 }
 
-/// The graph as GraphML. The attributes stand at the head of `draw/graphml.rs`.
+/// The graph as `GraphML`. The attributes stand at the head of `draw/graphml.rs`.
 pub fn graphml<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
     graphml::write(&options.view(view), options)
 }

@@ -44,7 +44,7 @@ mod tests {
         let a = (x * w).named("a");
         let b = a.tanh().named("b");
         let c = (b * w).named("c");
-        c.exp().named("d");
+        let _ = c.exp().named("d");
         let graph = g.graph().unwrap();
         let names = |centre: &str, depth| {
             let view = View::new(&graph).around(graph.find(centre).unwrap(), depth).unwrap();

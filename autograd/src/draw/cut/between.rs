@@ -53,7 +53,7 @@ mod tests {
         let a = (x * w).named("a");
         let (b, c) = (a.tanh().named("b"), a.exp().named("c"));
         let d = (b + c).named("d");
-        (d * w).named("e");
+        let _ = (d * w).named("e");
         let graph = g.graph().unwrap();
         let way = |from: &str, to: &str| {
             let [from, to] = [from, to].map(|name| graph.find(name).unwrap());

@@ -159,7 +159,7 @@ impl<'a> View<'a> {
     /// A cut of a view that is rolled already rolls what is left.
     fn reroll(&mut self) {
         if self.roll.take().is_some() {
-            self.roll = rolled::roll(self);
+            self.roll = Some(rolled::roll(self));
         }
     }
 }

@@ -32,7 +32,7 @@ impl View<'_> {
     #[must_use]
     pub fn rolled(mut self) -> Self {
         self.roll = None;
-        self.roll = roll(&self);
+        self.roll = Some(roll(&self));
         self
     }
 }
@@ -61,7 +61,7 @@ enum Place {
     End,
 }
 
-pub(super) fn roll(view: &View) -> Option<Roll> {
+pub(super) fn roll(view: &View) -> Roll {
     let (graph, steps) = (view.graph, view.steps());
     let columns = belonging(graph, columns(graph, &steps));
     let kin = kin(graph, &columns);
@@ -100,5 +100,5 @@ pub(super) fn roll(view: &View) -> Option<Roll> {
         Column::Step(s) if view.has(i) => member.get(&(alike[s], kin[i])).copied().unwrap_or(i),
         _ => i,
     };
-    Some(Roll { stands_for: (0..graph.len()).map(stands_for).collect(), groups })
+    Roll { stands_for: (0..graph.len()).map(stands_for).collect(), groups }
 }

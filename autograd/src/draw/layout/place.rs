@@ -190,7 +190,7 @@ fn tags(plan: &Plan, across: &Across, layout: &mut Layout) -> Vec<f64> {
                     layout.tags.push(plan.tag(l, false, tag));
                 }
                 Wire::Across { .. } | Wire::Loop { .. } => {
-                    from_afar(plan, i).for_each(|other| ports[other] = x + width / 2.0)
+                    from_afar(plan, i).for_each(|other| ports[other] = x + width / 2.0);
                 }
                 _ => {}
             }
