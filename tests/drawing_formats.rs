@@ -266,7 +266,7 @@ fn model_explorer_s_declarations_hold() {
 
 #[test]
 fn graphviz_takes_any_name() {
-    let rolled = draw::dot(&View::new(&lstm(9)).rolled(), &titled());
+    let rolled = draw::dot(View::new(&lstm(9)).rolled(), &titled());
     for text in [draw::dot(&hostile(), &titled()), rolled] {
         let Some(plain) = read_by("dot", &["-Tplain"], &text) else { return };
         assert!(plain.contains("node n0 "));
@@ -319,14 +319,14 @@ fn a_rolled_net_has_its_first_step_its_last_and_one_between() {
     let (five, long) = (lstm(5), lstm(60));
     let sizes = [&five, &long].map(|graph| View::new(graph).rolled().len());
     assert_eq!(sizes[0], sizes[1]);
-    let text = draw::svg(&View::new(&long).rolled(), &Options::default());
+    let text = draw::svg(View::new(&long).rolled(), &Options::default());
     for word in ["t = 1<", "t = 2 … 59", "×58", "t = 60<", "h[t]<"] {
         assert!(text.contains(word), "{word}");
     }
     assert!(!text.contains("h[30]"));
     // A node that is drawn stands for its like in each step: none is lost.
     let json: Value =
-        serde_json::from_str(&draw::json(&View::new(&long).rolled(), &Options::default())).unwrap();
+        serde_json::from_str(&draw::json(View::new(&long).rolled(), &Options::default())).unwrap();
     assert_eq!(json["graph"]["rolled"][0].as_array().unwrap().len(), 58);
     let in_two = long.ids().filter(|&id| long.node(id).unwrap().origin.step == Some(2)).count();
     let rest = long.ids().filter(|&id| matches!(long.node(id).unwrap().origin.step, Some(3..=59))).count();
