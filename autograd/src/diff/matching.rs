@@ -33,7 +33,7 @@ enum Name {
 /// Op, attributes and type: what a node is besides its operands.
 type Kind = (&'static str, String, String);
 
-/// What a node without a name is: whose it is, what it is, and what it reads.
+/// What a node on the way is: whose, what, and of which nodes of the second graph.
 type Exactly = (Owner, Kind, Vec<Option<usize>>);
 
 impl Matching {

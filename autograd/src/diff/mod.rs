@@ -15,7 +15,7 @@
 //!     for t in 1..=3 {
 //!         let _step = g.step(t);
 //!         let product = x.at(0, t - 1).named("x") * w;
-//!         (if with_bias { product + b } else { product }).tanh().named("y");
+//!         let _ = (if with_bias { product + b } else { product }).tanh().named("y");
 //!     }
 //!     g.graph()
 //! }

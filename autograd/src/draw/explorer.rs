@@ -46,7 +46,7 @@ struct KeyValue {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(clippy::struct_field_names)] // the format's own names
+#[allow(clippy::struct_field_names)] // the format's names
 struct IncomingEdge {
     source_node_id: String,
     source_node_output_id: &'static str,

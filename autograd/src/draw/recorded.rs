@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Place};
 use crate::graph::{Graph, Origin, Role};
-use crate::ops::{Adjoint, Custom, Leaf, Notation, Op, Operator, Sample, Sampler};
+use crate::ops::{Adjoint, Compare, Custom, Leaf, Notation, Op, Operator, Relation, Sample, Sampler};
 use crate::scalar::Scalar;
 use crate::shape::{Kind, Type};
 use crate::value::Value;
@@ -103,8 +103,10 @@ pub fn read_json(text: &str) -> Result<Graph, Error> {
     for link in &dump.links {
         operands.entry(link.target).or_default().push((link.port, link.source));
     }
-    let known: HashMap<&str, Op> =
-        Op::samples(&mut Sampler::new(0)).into_iter().map(|sample| (sample.op.name(), sample.op)).collect();
+    // A comparison is called by its relation, and a sample is of one alone.
+    let samples = Op::samples(&mut Sampler::new(0)).into_iter().map(|sample| sample.op);
+    let ops = samples.chain(Relation::ALL.map(|relation| Op::Compare(Compare(relation))));
+    let known: HashMap<&str, Op> = ops.map(|op| (op.name(), op)).collect();
     let mut graph = Graph::new();
     let sweeps = dump.nodes.iter().map(|node| node.sweep as usize + 1).max().unwrap_or(0);
     graph.set_sweeps(sweeps);

@@ -111,11 +111,12 @@ impl Step {
                 continue;
             };
             rest = after;
-            match i64::from(number) - i64::from(step) {
-                0 => written.push_str("[t]"),
-                d if d > 0 => written.extend(["[t+", &d.to_string(), "]"]),
-                d => written.extend(["[t−", &(-d).to_string(), "]"]),
-            }
+            let time = match i64::from(number) - i64::from(step) {
+                0 => "[t]".into(),
+                d if d > 0 => format!("[t+{d}]"),
+                d => format!("[t−{}]", -d),
+            };
+            written.push_str(&time);
         }
         written + rest
     }

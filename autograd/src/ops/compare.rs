@@ -28,6 +28,10 @@ pub enum Relation {
 }
 
 impl Relation {
+    /// All of them.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Less, Self::LessEqual, Self::Equal, Self::Greater, Self::GreaterEqual, Self::NotEqual];
+
     fn holds<T: PartialOrd>(self, a: T, b: T) -> bool {
         match self {
             Self::Less => a < b,

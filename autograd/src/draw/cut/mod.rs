@@ -16,7 +16,7 @@
 //! }
 //! grad(h.sum(), &[w]);
 //! let graph = g.graph()?;
-//! let svg = draw::svg(&View::new(&graph).rolled(), &draw::Options::default());
+//! let svg = draw::svg(View::new(&graph).rolled(), &draw::Options::default());
 //! assert!(svg.contains("t = 2 … 8") && svg.contains("×7") && !svg.contains("t = 5"));
 //! let way = View::new(&graph).between(graph.find("h[2]")?, graph.find("h[4]")?)?;
 //! assert_eq!(way.len(), 1 + 2 * 3); // each step has a product, a sum and a tanh
