@@ -67,9 +67,9 @@ fn every_line_of_every_cell_has_the_value_of_its_node() {
 const ODD: &str = "cell odd
   u1[t] = W x[t] - V stop(h[t-2]) + W stop(x[t-1])
   u_1[t] = where(mod(t, 2) == 0, u1[t] / (1 + u1[t]^2), max(u1[t], a[t-1]))
-  a[t] = softmax(R u_1[t]) * abs(h[t-1]) - mean(u_1[t]) + k * t
-  d[t] = where(a[t] > 0, where(h[t-1] < 0, 2, exp(a[t])), relu(u1[t]) * d[t-2]) * 0.5
-  h[t] = a[t] * sqrt(1 + d[t]^2) - sin(d[t-1]) * sum(a[t] * V tanh(h[t-1]))";
+  a[t] = softmax(R u_1[t]) * abs(h[t-1]) - mean(u_1[t]) + k * cos(t)
+  d[t] = where(a[t] > 0, where(h[t-1] < 0, 2, exp(a[t])), relu(u1[t]) * sin(d[t-2])) * 0.5
+  h[t] = tanh(a[t] * sqrt(1 + d[t]^2) - sin(d[t-1]) * sum(a[t] * V tanh(h[t-1])))";
 
 #[test]
 fn a_cell_never_seen_before() {

@@ -6,7 +6,7 @@ use super::simplify::{
 };
 use super::{Math, Sign, Symbol};
 use crate::graph::{Graph, Role};
-use crate::ops::{Axes, Leaf, MatMul, Op, ReduceMean, ReduceSum, Relation, Slice};
+use crate::ops::{Axes, Leaf, MatMul, Op, ReduceMax, ReduceMean, ReduceSum, Relation, Slice};
 
 /// For each node, whether its first axis, or an axis before its last two, is that of the samples: such a node is written
 /// transposed.
@@ -67,7 +67,10 @@ impl Reader<'_> {
             Op::MatMul(op) => self.matmul(*op, &x, i),
             Op::ReduceSum(ReduceSum(axes)) => self.reduce("sum", axes, x[0], i),
             Op::ReduceMean(ReduceMean(axes)) => self.reduce("mean", axes, x[0], i),
-            Op::ReduceMax(_) => call("max"),
+            Op::ReduceMax(ReduceMax(axes)) => self.along("max", axes.iter(), false, x[0], i),
+            Op::LogSumExp(op) => self.along("logsumexp", [op.axis], false, x[0], i),
+            Op::Softmax(op) => self.along("softmax", [op.axis], true, x[0], i),
+            Op::LogSoftmax(op) => self.along("log_softmax", [op.axis], true, x[0], i),
             Op::Broadcast(_) => of(0),
             Op::Reshape(_) => self.reshape(x[0], i),
             // What lies along the axis of the samples is written along it, and that is not turned twice.
@@ -191,6 +194,33 @@ impl Reader<'_> {
             if name == "mean" { divided(total, Math::Number(shape[axis] as f64)) } else { total }
         });
         if turn { transposed(across) } else { across }
+    }
+
+    /// A function along axes, which stay or go. It goes down the columns of what is written; what lies is turned before and
+    /// after.
+    fn along(
+        &self,
+        name: &str,
+        axes: impl IntoIterator<Item = usize>,
+        stay: bool,
+        x: usize,
+        i: usize,
+    ) -> Math {
+        if self.graph.at(x).ty.shape.len() > 2 {
+            return Math::Call(name.into(), vec![self.read(x)]);
+        }
+        let (mut math, mut have) = (self.wide(x), self.dims(x));
+        for axis in axes {
+            let upright = self.is_upright(x, axis);
+            let column = if upright { math } else { transposed(math) };
+            let call = Math::Call(name.into(), vec![column]);
+            math = if upright { call } else { transposed(call) };
+            if !stay {
+                have[usize::from(!upright)] = 1;
+            }
+        }
+        let turn = have != self.dims(i) && [have[1], have[0]] == self.dims(i);
+        if turn { transposed(math) } else { math }
     }
 
     /// Whether a formula is one number, as far as its names and functions say.
