@@ -56,13 +56,12 @@ impl Output {
     /// # Errors
     /// If it cannot be written.
     pub fn text(&self, text: &str) -> Result<(), Box<dyn std::error::Error>> {
-        match &self.output {
-            Some(path) => write_whole(path, anstream::adapter::strip_str(text).to_string().as_bytes())?,
-            None => {
-                let mut out = anstream::stdout().lock();
-                out.write_all(text.as_bytes())?;
-                out.flush()?;
-            }
+        if let Some(path) = &self.output {
+            write_whole(path, anstream::adapter::strip_str(text).to_string().as_bytes())?;
+        } else {
+            let mut out = anstream::stdout().lock();
+            out.write_all(text.as_bytes())?;
+            out.flush()?;
         }
         Ok(())
     }
@@ -73,13 +72,12 @@ impl Output {
     /// If it is too large for pixels, or cannot be written.
     pub fn picture(&self, svg: &str, form: Form) -> Result<(), Box<dyn std::error::Error>> {
         let bytes = if form == Form::Png { png(svg)? } else { svg.as_bytes().to_vec() };
-        match &self.output {
-            Some(path) => write_whole(path, &bytes)?,
-            None => {
-                let mut out = std::io::stdout().lock();
-                out.write_all(&bytes)?;
-                out.flush()?;
-            }
+        if let Some(path) = &self.output {
+            write_whole(path, &bytes)?;
+        } else {
+            let mut out = std::io::stdout().lock();
+            out.write_all(&bytes)?;
+            out.flush()?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ const SCALE: f32 = 2.0;
 const LONGEST: f32 = 20_000.0;
 const MOST: f32 = 1e8;
 
-/// The fonts that come with the program: DejaVu Sans, which has the signs of mathematics, regular and bold, and its
+/// The fonts that come with the program: `DejaVu` Sans, which has the signs of mathematics, regular and bold, and its
 /// form of equal widths.
 static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
     let mut fonts = Database::new();

@@ -58,7 +58,7 @@ pub(super) fn label(svg: &mut String, at: (f64, f64), anchor: &str, label: &Labe
     );
 }
 
-/// The room that a text takes at most, in letters of that size. Wide fonts (DejaVu) have some 0.6 of it a letter.
+/// The room that a text takes at most, in letters of that size. Wide fonts (`DejaVu`) have some 0.6 of it a letter.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     let letter = |c: char| match c {
         'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '|' | '\'' | ' ' | '(' | ')' | '[' | ']' => 0.4,

@@ -116,7 +116,7 @@ fn shares(found: &Found, chart: Chart, points: impl Fn(&Shares) -> Vec<(f64, f64
     for share in shown(found) {
         let (name, points) = (short(&share.name), points(share));
         match curves.iter_mut().find(|(_, known)| *known == points) {
-            Some((names, _)) => *names += &format!(" = {name}"),
+            Some((names, _)) => names.extend([" = ", name]),
             None => curves.push((name.into(), points)),
         }
     }

@@ -5,7 +5,7 @@ use ndarray::{Array1, ArrayView2};
 /// The most vectors of Lanczos' method: of large matrices the largest value has long converged then.
 const MOST: usize = 64;
 
-/// ‖A‖₂, the largest singular value: how much a matrix can stretch a vector. By Lanczos' method on AᵀA with full
+/// ‖A‖₂, the largest singular value: how much a matrix can stretch a vector. By Lanczos' method on `AᵀA` with full
 /// orthogonalisation, which is exact for up to 64 columns and has converged to rounding for nearly all others; it never
 /// exceeds the true value by more than rounding. NaN if the matrix is not finite.
 ///
