@@ -169,9 +169,9 @@ mod tests {
     #[test]
     fn a_long_legend_has_several_rows_and_none_leaves_the_picture() {
         let mut chart = Chart::new("", "x", "y");
-        (0..9).for_each(|n| {
+        for n in 0..9 {
             chart.push(Series::new("a rather long name of a curve", Look::Nth(n), [(0.0, 1.0)]));
-        });
+        }
         let rows = chart.legend_rows();
         assert_eq!((rows.len(), rows.iter().map(Vec::len).sum::<usize>()), (5, 9));
     }
