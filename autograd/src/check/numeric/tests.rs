@@ -66,7 +66,7 @@ fn a_pole_nearby_leaves_the_small_steps() {
     let poles = |f: fn(f64) -> f64, x: f64, exact: f64| {
         let slope = slope(Method::Richardson, f, x);
         assert!((slope.value - exact).abs() <= SAFETY * slope.error(), "{slope:?}, {exact}");
-        assert!(slope.error() < 1e-4 * exact.abs(), "{slope:?}, {exact}");
+        assert!(slope.error() < 5e-3 * exact.abs(), "{slope:?}, {exact}");
     };
     poles(|x| x.abs() * x.cos(), 1e-3, 1e-3_f64.cos() - 1e-3 * 1e-3_f64.sin());
     poles(f64::ln, 0.01, 100.0);
