@@ -81,7 +81,8 @@ impl Slope {
 
     /// Whether the estimates have come to rest: near a pole they never do, and then they say nothing.
     pub fn is_settled(&self) -> bool {
-        self.truncation <= 0.05 * self.value.abs() || self.truncation <= 10.0 * self.rounding
+        let small = self.truncation <= 0.05 * self.value.abs() || self.truncation <= 10.0 * self.rounding;
+        self.truncation.is_finite() && small
     }
 }
 
