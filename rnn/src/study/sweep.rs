@@ -179,8 +179,8 @@ impl Sweep {
                             exact,
                             numeric,
                             analytic,
-                            numeric_error: (numeric - exact).abs() / size,
-                            analytic_error: (analytic - exact).abs() / size,
+                            numeric_error: over(numeric - exact, size),
+                            analytic_error: over(analytic - exact, size),
                         });
                     }
                 }
@@ -188,6 +188,11 @@ impl Sweep {
         }
         Ok(())
     }
+}
+
+/// |difference| / size. Where nothing moves, nothing is missed.
+fn over(difference: f64, size: f64) -> f64 {
+    if difference == 0.0 { 0.0 } else { difference.abs() / size }
 }
 
 fn gradients<S: Scalar>(bptt: &WholeNet) -> Result<Vec<ArrayD<f64>>, autograd::Error> {

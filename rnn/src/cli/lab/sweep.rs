@@ -109,7 +109,7 @@ pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::cl
         let along = first.map_or("", Axis::label);
         writeln!(out, "{f}{:width$}  {:>9}  at {along}{f:#}", "", "least")?;
         for Curve { name, points, .. } in &curves {
-            if let Some((x, error)) = points.iter().min_by(|a, b| a.1.total_cmp(&b.1)) {
+            if let Some((x, error)) = points.iter().filter(|p| p.1 > 0.0).min_by(|a, b| a.1.total_cmp(&b.1)) {
                 writeln!(out, "{name:width$}  {error:>9.1e}  {}", short(*x))?;
             }
         }
