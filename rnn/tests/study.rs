@@ -61,7 +61,6 @@ fn every_format_goes_to_a_file_as_it_goes_to_the_screen() {
     for (format, start) in [
         ("text", "%0 = "),
         ("dot", "digraph"),
-        ("mermaid", "---\ntitle: "),
         ("graphml", "<?xml"),
         ("json", "{"),
         ("explorer", "{"),
