@@ -101,7 +101,7 @@ fn the_format_follows_from_the_name_of_the_file_unless_it_is_given() {
     fails(
         "graph -o net.pdf",
         1,
-        ".json, .svg or .png, or give --format text, dot, mermaid, graphml, json, explorer, svg or png",
+        ".svg, .png or .html, or give --format text, dot, mermaid, graphml, json, explorer, svg, png or html",
     );
     assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("net.pdf").exists());
 }

@@ -49,7 +49,7 @@ pub fn check_fn(
 ///
 /// let f = |x: &[ArrayD<f64>]| x[0].iter().map(|&x| f64::from((x as f32).tanh())).sum::<f64>();
 /// let at = [arr1(&[0.1, 0.2, -0.3]).into_dyn()];
-/// let right = at[0].mapv(|x| 1.0 - x.tanh().powi(2));
+/// let right = at[0].mapv(|x: f64| 1.0 - x.tanh().powi(2));
 /// let check = |gradient| FnCheck::new(&at, &[gradient]).precision(f32::EPSILON.into()).run(f);
 /// assert!(check(right.clone())?.passed());
 /// assert!(!check(1.001 * right)?.passed());
