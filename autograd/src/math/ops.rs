@@ -2,7 +2,7 @@
 
 use super::read::{Reader, number};
 use super::simplify::{
-    divided, hadamard, linear, negative, numbers, product, scaled, shared, sum, transposed,
+    choice, divided, hadamard, linear, negative, numbers, product, scaled, shared, sum, transposed,
 };
 use super::{Math, Sign, Symbol};
 use crate::graph::{Graph, Role};
@@ -80,15 +80,17 @@ impl Reader<'_> {
                 Math::Part(self.read(x[0]).into(), Math::Number((at.place + 1) as f64).into(), None)
             }
             Op::Gather(_) => Math::Part(self.read(x[0]).into(), self.read(x[1]).into(), None),
-            Op::Pad(pad) if self.is_upright(x[0], pad.axis) => {
+            Op::Pad(pad) if self.is_upright(i, pad.axis) => {
                 let zeros = |n| Math::Infix(Sign::Times, Math::Number(0.0).into(), Math::Ones(n).into());
-                let parts = [(pad.before > 0).then(|| zeros(pad.before)), Some(self.wide(x[0]))];
-                Math::Stack(
-                    parts.into_iter().chain([(pad.after > 0).then(|| zeros(pad.after))]).flatten().collect(),
-                )
+                let parts = [
+                    (pad.before > 0).then(|| zeros(pad.before)),
+                    Some(self.wide_beside(x[0], i)),
+                    (pad.after > 0).then(|| zeros(pad.after)),
+                ];
+                Math::Stack(parts.into_iter().flatten().collect())
             }
-            Op::Concat(concat) if self.is_upright(x[0], concat.axis) => {
-                Math::Stack(x.iter().map(|&x| self.wide(x)).collect())
+            Op::Concat(concat) if self.is_upright(i, concat.axis) => {
+                Math::Stack(x.iter().map(|&x| self.wide_beside(x, i)).collect())
             }
             Op::OneHot(_) => call("onehot"),
             Op::DropoutMask(_) => call("dropout"),
@@ -120,6 +122,17 @@ impl Reader<'_> {
     /// An operand in its full size.
     fn wide(&self, x: usize) -> Math {
         spread(self.read(x), self.extent(x), self.dims(x))
+    }
+
+    /// An operand in its full size, lying as the result does.
+    fn wide_beside(&self, x: usize, result: usize) -> Math {
+        if self.is_turned(x, result) { transposed(self.wide(x)) } else { self.wide(x) }
+    }
+
+    /// Whether one of two matrices is written transposed, and the other is not.
+    fn is_turned(&self, x: usize, result: usize) -> bool {
+        let matrices = [x, result].iter().all(|&i| self.graph.at(i).ty.shape.len() == 2);
+        matrices && self.is_rows(x) != self.is_rows(result)
     }
 
     /// Rows and columns of an operand as it is written: fewer than the node has where a repetition is left out.
@@ -219,7 +232,8 @@ impl Reader<'_> {
                 have[usize::from(!upright)] = 1;
             }
         }
-        let turn = have != self.dims(i) && [have[1], have[0]] == self.dims(i);
+        let lies = have != self.dims(i) && [have[1], have[0]] == self.dims(i);
+        let turn = if stay { self.is_turned(x, i) } else { lies };
         if turn { transposed(math) } else { math }
     }
 
@@ -241,6 +255,9 @@ impl Reader<'_> {
     fn reshape(&self, x: usize, i: usize) -> Math {
         let ([r, c], to) = (self.dims(x), self.dims(i));
         let plain = [x, i].iter().all(|&i| self.graph.at(i).ty.shape.len() <= 2);
+        if self.graph.at(x).ty == self.graph.at(i).ty {
+            return self.turned(x, self.is_rows(i));
+        }
         match (plain, to == [r, c], to == [c, r]) {
             (true, true, _) => self.read(x),
             (true, _, true) => transposed(self.wide(x)),
@@ -266,7 +283,8 @@ impl Reader<'_> {
         };
         let numbers = || Math::Symbol(Symbol { base: format!("{}:{end}", start + 1), ..Symbol::of("") });
         let label = part.map_or_else(numbers, |part| self.read(part));
-        Math::Part(self.wide(x).into(), label.into(), range)
+        let part = Math::Part(self.wide(x).into(), label.into(), range);
+        if self.is_turned(x, i) { transposed(part) } else { part }
     }
 
     fn relation(&self, relation: Relation, x: &[usize], i: usize) -> Math {
@@ -306,7 +324,7 @@ impl Reader<'_> {
                     hadamard(Math::Indicator(opposite(condition.clone()).into()), a)
                 })
             }
-            _ => Math::Cases(cases, otherwise.into()),
+            _ => choice(cases, otherwise),
         }
     }
 

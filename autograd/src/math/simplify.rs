@@ -180,6 +180,27 @@ pub(super) fn linear(function: &str, a: Math, is_number: &dyn Fn(&Math) -> bool)
     scaled(outside.math(), Math::Call(function.into(), vec![inside]))
 }
 
+/// A choice between multiples of one thing, as that thing times a choice between numbers.
+pub(super) fn choice(cases: Vec<(Math, Math)>, otherwise: Math) -> Math {
+    let split = |math: &Math| {
+        let mut chain = Chain::of(math.clone());
+        let number = if chain.negative { -chain.over.number } else { chain.over.number };
+        (chain.negative, chain.over.number) = (false, 1.0);
+        (number, chain.math())
+    };
+    let values: Vec<(f64, Math)> = cases.iter().map(|(a, _)| a).chain([&otherwise]).map(split).collect();
+    let mut things = values.iter().filter(|(number, _)| *number != 0.0).map(|(_, thing)| thing);
+    let first = things.next().filter(|thing| thing.has_adjoint()).cloned();
+    let Some(thing) = first.filter(|first| things.all(|thing| thing == first)) else {
+        return Math::Cases(cases, otherwise.into());
+    };
+    let mut numbers = values.into_iter().map(|(number, _)| Math::Number(number));
+    let conditions = cases.into_iter().map(|(_, condition)| condition);
+    let cases = conditions.zip(numbers.by_ref()).map(|(condition, number)| (number, condition)).collect();
+    let otherwise = numbers.next().unwrap_or(Math::Number(0.0));
+    hadamard(Math::Cases(cases, otherwise.into()), thing)
+}
+
 /// `A b`; a sign or a number stands before it.
 pub(super) fn product(a: Math, b: Math) -> Math {
     let split = |math: Math| {
@@ -347,6 +368,8 @@ mod tests {
         reads(hadamard(s("x"), Math::Number(0.0)), "0");
         reads(hadamard(bar("x"), hadamard(s("y"), s("y"))), "y² ⊙ x̄");
         reads(hadamard(negative(bar("x")), negative(s("y"))), "y ⊙ x̄");
+        let cases = vec![(bar("x"), s("p")), (scaled(Math::Number(0.5), negative(bar("x"))), s("q"))];
+        reads(choice(cases, Math::Number(0.0)), "{1 if p, −0.5 if q, 0 otherwise} ⊙ x\u{304}");
         reads(negative(divided(hadamard(bar("x"), s("y")), s("b"))), "−y ⊙ x\u{304} / b");
         reads(product(s("W"), negative(s("x"))), "−W x");
         reads(product(negative(bar("x")), transposed(scaled(Math::Number(2.0), s("x")))), "−x̄ (2 · x)ᵀ");

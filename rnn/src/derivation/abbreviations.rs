@@ -1,6 +1,6 @@
 //! Letters for parts of formulas that are too long for a page.
 
-use autograd::math::{Form, Line, Math, Symbol, Time};
+use autograd::math::{Form, Line, Math, Sign, Symbol, Time};
 
 /// What fits a page.
 const WIDTH: usize = 100;
@@ -78,7 +78,11 @@ fn collect(math: &Math, parts: &mut Vec<(Math, usize)>, new: bool) {
     math.each_name(&mut |name, _| {
         has_number |= *name == Symbol::of("t") || matches!(name.time, Some(Time::Step(_)));
     });
-    if has_number || math.children().is_empty() || width(math) < SHORTEST {
+    // A condition is read best where it stands.
+    let is_sum = |sign: &Sign| matches!(sign, Sign::Plus | Sign::Minus);
+    let is_product = |sign: &Sign| matches!(sign, Sign::Hadamard | Sign::Times | Sign::Product);
+    let is_condition = matches!(math, Math::Infix(sign, ..) if !is_sum(sign) && !is_product(sign));
+    if has_number || is_condition || math.children().is_empty() || width(math) < SHORTEST {
         return;
     }
     let seen = shifted(math, -span(math).unwrap_or(0));
