@@ -202,8 +202,8 @@ mod tests {
     #[test]
     fn a_dump_read_back_is_dumped_the_same() {
         let g = Builder::new();
-        let (x, w) = (g.input("x", [3, 2]), g.parameter("w", [4, 2]));
-        let mut h = g.zeros([4]).named("h[0]");
+        let (x, w) = (g.input("x", [3, 1, 2]), g.parameter("w", [4, 2]));
+        let mut h = g.zeros([1, 4]).named("h[0]");
         for t in 1..=3 {
             let (_layer, _step) = (g.layer("l0"), g.step(t));
             h = (x.at(0, t - 1).linear(w) * 0.5 + h).tanh().named("h");
