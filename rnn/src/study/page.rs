@@ -2,6 +2,7 @@
 
 use super::Specimen;
 use super::specimen::inputs;
+use crate::cell::SHIPPED;
 use crate::equations::EquationCell;
 use crate::equations::ast::Item;
 use crate::init;
@@ -32,7 +33,9 @@ impl Specimen {
     /// As [`Specimen::point`].
     pub fn page(&self, network: &Network, seed: u64) -> Result<Page, ModelError> {
         let point = Some(self.point(network, seed)?);
-        let cell = self.cell.text.as_ref().and_then(|text| EquationCell::read(text, &self.cell.name).ok());
+        let shipped = || SHIPPED.iter().find(|cell| cell.name == self.cell.name).map(|cell| cell.text);
+        let text = self.cell.text.as_deref().or_else(shipped);
+        let cell = text.and_then(|text| EquationCell::read(text, &self.cell.name).ok());
         Ok(match cell {
             Some(cell) => Page {
                 point,

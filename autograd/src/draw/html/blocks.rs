@@ -21,7 +21,7 @@ pub(super) struct Block {
 
 /// The boxes of a graph, and for each node its box. What is in no box is a constant.
 pub(super) struct Blocks {
-    pub blocks: Vec<Block>,
+    pub all: Vec<Block>,
     of: Vec<Option<usize>>,
     /// Under each box the band it lies in.
     bands: Vec<usize>,
@@ -30,12 +30,11 @@ pub(super) struct Blocks {
 
 impl Blocks {
     pub fn new(graph: &Graph, scene: &Scene) -> Self {
-        let mut found =
-            Self { blocks: Vec::new(), of: Vec::new(), bands: Vec::new(), numbers: HashMap::new() };
+        let mut found = Self { all: Vec::new(), of: Vec::new(), bands: Vec::new(), numbers: HashMap::new() };
         let mut bands = vec![0; graph.len()];
         scene.items.iter().for_each(|item| bands[item.node] = item.band);
-        for i in 0..graph.len() {
-            let block = found.block(graph, scene, i, bands[i]);
+        for (i, band) in bands.into_iter().enumerate() {
+            let block = found.block(graph, scene, i, band);
             found.of.push(block);
         }
         found.rows(graph, scene);
@@ -63,9 +62,9 @@ impl Blocks {
     }
 
     fn number(&mut self, kind: &'static str, name: Arc<str>, band: usize) -> usize {
-        let next = self.blocks.len();
+        let next = self.all.len();
         *self.numbers.entry((kind, name.clone())).or_insert_with(|| {
-            self.blocks.push(Block { kind, name: name.to_string(), row: 0 });
+            self.all.push(Block { kind, name: name.to_string(), row: 0 });
             self.bands.push(band);
             next
         })
@@ -73,7 +72,7 @@ impl Blocks {
 
     /// The rows of a step: by bands, and in a band by the longest way from below.
     fn rows(&mut self, graph: &Graph, scene: &Scene) {
-        let mut level = vec![0; self.blocks.len()];
+        let mut level = vec![0; self.all.len()];
         for i in (0..graph.len()).filter(|&i| graph.at(i).origin.role == Role::Forward) {
             let Some(to) = self.of[i].filter(|_| matches!(scene.columns[i], Column::Step(_))) else {
                 continue;
@@ -87,11 +86,11 @@ impl Blocks {
         let place = |b: usize| (self.bands[b], level[b]);
         let in_step = |b: &Block| matches!(b.kind, "cell" | "value");
         let mut places: Vec<(usize, usize)> =
-            (0..self.blocks.len()).filter(|&b| in_step(&self.blocks[b])).map(place).collect();
+            (0..self.all.len()).filter(|&b| in_step(&self.all[b])).map(place).collect();
         places.sort_unstable();
         places.dedup();
         let rows: Vec<usize> =
-            (0..self.blocks.len()).map(|b| places.binary_search(&place(b)).unwrap_or(0)).collect();
-        self.blocks.iter_mut().zip(rows).for_each(|(block, row)| block.row = row);
+            (0..self.all.len()).map(|b| places.binary_search(&place(b)).unwrap_or(0)).collect();
+        self.all.iter_mut().zip(rows).for_each(|(block, row)| block.row = row);
     }
 }

@@ -96,7 +96,7 @@ impl Picture {
         let mut look = vec![None; graph.len()];
         for item in &full.items {
             let column = match item.column {
-                Column::Step(s) => kept.binary_search(&models[s]).map(Column::Step).unwrap_or(item.column),
+                Column::Step(s) => kept.binary_search(&models[s]).map_or(item.column, Column::Step),
                 column => column,
             };
             look[item.node] = place.get(&(column, kin[item.node])).copied();
