@@ -1,6 +1,7 @@
 //! What the page of a small net shows besides its graph: where its equations come from, and values.
 
 use super::Specimen;
+use crate::cell::SHIPPED;
 use crate::equations::EquationCell;
 use crate::equations::ast::Item;
 use crate::model::{Feed, ModelError, Network};
@@ -25,7 +26,9 @@ impl Specimen {
     /// As [`Specimen::first_point`].
     pub fn page(&self, network: &Network, seed: u64) -> Result<Page, ModelError> {
         let point = Some(self.first_point(network, seed)?);
-        let cell = self.cell.text.as_ref().and_then(|text| EquationCell::read(text, &self.cell.name).ok());
+        let shipped = || SHIPPED.iter().find(|cell| cell.name == self.cell.name).map(|cell| cell.text);
+        let text = self.cell.text.as_deref().or_else(shipped);
+        let cell = text.and_then(|text| EquationCell::read(text, &self.cell.name).ok());
         Ok(match cell {
             Some(cell) => Page {
                 point,

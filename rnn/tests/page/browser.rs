@@ -4,8 +4,12 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// One browser at a time: what is measured is not to wait for its neighbours.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// A page in a browser.
 pub struct Browser {
@@ -17,6 +21,7 @@ pub struct Browser {
     /// What the browser has told without being asked.
     events: Vec<Value>,
     _profile: TempDir,
+    _turn: MutexGuard<'static, ()>,
 }
 
 const PROGRAMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
@@ -37,6 +42,7 @@ impl Browser {
             println!("skipped: there is no browser; install chromium, or name one in CHROMIUM");
             return None;
         };
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let profile = tempfile::tempdir().unwrap();
         // The protocol's pipes are the third and fourth file of the process.
         let mut process = Command::new("sh")
@@ -57,8 +63,16 @@ impl Browser {
             .spawn()
             .unwrap();
         let (to, from) = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
-        let mut browser =
-            Self { process, to, from, session: None, calls: 0, events: Vec::new(), _profile: profile };
+        let mut browser = Self {
+            process,
+            to,
+            from,
+            session: None,
+            calls: 0,
+            events: Vec::new(),
+            _profile: profile,
+            _turn: turn,
+        };
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
         let session = browser.call("Target.attachToTarget", json!({ "targetId": target, "flatten": true }));
         browser.session = session["sessionId"].as_str().map(Into::into);

@@ -25,10 +25,10 @@ const MODULES: [&str; 19] = [
 
 /// The page with its title and data: each table by the id of its element.
 pub(super) fn page(title: &str, tables: &[(&str, String)]) -> String {
-    let table = |(id, json): &(&str, String)| {
-        format!("<script type=\"application/json\" id=\"{id}\">{}</script>\n", harmless(json))
+    let element = |(id, json): &(&str, String)| {
+        ["<script type=\"application/json\" id=\"", id, "\">", &harmless(json), "</script>\n"].concat()
     };
-    let data = tables.iter().map(table).collect::<Vec<_>>().concat();
+    let data: String = tables.iter().map(element).collect();
     let script = MODULES.map(module).join("\n");
     // Data last: nothing is looked for in what it says.
     let mut page = include_str!("page.html").to_string();

@@ -33,7 +33,7 @@ impl Blocks {
         let mut found = Self { all: Vec::new(), of: Vec::new(), bands: Vec::new(), numbers: HashMap::new() };
         let mut bands = vec![0; graph.len()];
         scene.items.iter().for_each(|item| bands[item.node] = item.band);
-        for (i, &band) in bands.iter().enumerate() {
+        for (i, band) in bands.into_iter().enumerate() {
             let block = found.block(graph, scene, i, band);
             found.of.push(block);
         }

@@ -3,12 +3,13 @@
 //! Rust writes the data: what each node is ([`kinds`], relative to its step, so that a thousand steps cost little more
 //! than three), where it stands in an open step ([`picture`], one layout for all steps that are alike), which box it is
 //! in when its step is closed ([`blocks`]), its [`values`], what each step adds to the gradient of a parameter
-//! ([`shares`]) and how far a loss reaches back ([`reach`]). The page draws what is in view. Its sources, in this
+//! ([`shares`]), which states there are ([`lanes`]) and how far a loss reaches back ([`reach`]). The page draws what is in view. Its sources, in this
 //! folder, are a page, a style sheet and ECMAScript modules; [`assembly`] makes them one file.
 
 mod assembly;
 mod blocks;
 mod kinds;
+mod lanes;
 mod pack;
 mod picture;
 mod reach;

@@ -6,13 +6,14 @@
 //! measured in one run.
 
 use super::super::scene::Column;
+use super::lanes::{Lane, State, lanes};
 use crate::error::Error;
 use crate::eval::{Point, eval, jvp};
 use crate::grad::{Gradient, vjp};
 use crate::graph::{Builder, Graph, NodeId, Role};
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Axis};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The most losses whose gradients are computed one by one.
@@ -28,31 +29,6 @@ pub(super) struct Reach {
     pub layers: Vec<Lane>,
 }
 
-/// A layer in one direction.
-#[derive(Serialize)]
-pub(super) struct Lane {
-    pub name: String,
-    pub states: Vec<State>,
-    /// Whether time runs from right to left.
-    pub reverse: bool,
-    /// The sizes of the states for one sequence, and how many sequences there are.
-    pub sizes: Vec<usize>,
-    pub batch: usize,
-    /// For each step that has one before it, ∂sₜ/∂sₜ₋₁ of each sequence, row by row; empty where a cell is too
-    /// large or reads states of several steps.
-    pub jacobians: BTreeMap<usize, Vec<f32>>,
-}
-
-/// A state over time.
-#[derive(Serialize)]
-pub(super) struct State {
-    pub name: String,
-    /// Its node at each position among the steps.
-    pub nodes: BTreeMap<usize, usize>,
-    /// For each loss, ‖∂Lₜ/∂hₖ‖ at the steps k; empty if there are too many.
-    pub norms: Vec<BTreeMap<usize, f64>>,
-}
-
 pub(super) fn reach(
     graph: &Arc<Graph>,
     columns: &[Column],
@@ -61,7 +37,7 @@ pub(super) fn reach(
 ) -> Result<Reach, Error> {
     let mut reach = Reach { losses: losses(graph), layers: lanes(graph, columns) };
     for lane in &mut reach.layers {
-        lane.jacobians = jacobians(graph, point, values, lane)?;
+        jacobians(graph, point, values, lane)?;
     }
     norms(graph, point, &mut reach)?;
     Ok(reach)
@@ -77,139 +53,85 @@ fn losses(graph: &Graph) -> Vec<usize> {
     if each && !terms.is_empty() { terms } else { vec![output as usize] }
 }
 
-/// A state's name, and its node at each step.
-type Nodes = (Arc<str>, BTreeMap<usize, usize>);
-
-/// The layers that have states.
-fn lanes(graph: &Graph, columns: &[Column]) -> Vec<Lane> {
-    let mut found: BTreeMap<Arc<str>, (Vec<Nodes>, bool)> = BTreeMap::new();
-    let users = graph.users();
-    for i in 0..graph.len() {
-        let origin = &graph.at(i).origin;
-        let (Some(layer), Some(name), Column::Step(s)) = (&origin.layer, &origin.name, columns[i]) else {
-            continue;
-        };
-        let carried_to = |&&u: &&u32| {
-            let user = &graph.at(u as usize).origin;
-            let elsewhere = columns[u as usize] != columns[i] && columns[u as usize] != Column::Side;
-            user.role == Role::Forward && user.layer == origin.layer && elsewhere
-        };
-        if origin.role != Role::Forward || origin.ordinal > 0 {
-            continue;
-        }
-        let reader = users.at(i).iter().find(carried_to).map(|&u| columns[u as usize]);
-        let (states, reverse) = found.entry(layer.clone()).or_default();
-        let known = states.iter_mut().find(|(n, _)| n == name);
-        match (known, reader) {
-            // The last one is read by no step after it.
-            (Some((_, nodes)), _) => {
-                nodes.insert(s, i);
-            }
-            (None, Some(reader)) => {
-                *reverse = matches!(reader, Column::Step(r) if r < s);
-                states.push((name.clone(), BTreeMap::from([(s, i)])));
-            }
-            (None, None) => {}
-        }
-    }
-    let lane = |(name, (mut states, reverse)): (Arc<str>, (Vec<Nodes>, bool))| {
-        // What begins before the first step comes first: what is only carried along begins later.
-        states.sort_by_key(|(_, nodes)| std::cmp::Reverse(nodes.len()));
-        let state = |(name, nodes): (Arc<str>, _)| State { name: name.to_string(), nodes, norms: Vec::new() };
-        Lane {
-            name: name.to_string(),
-            states: states.into_iter().map(state).collect(),
-            reverse,
-            sizes: Vec::new(),
-            batch: 1,
-            jacobians: BTreeMap::new(),
-        }
-    };
-    found.into_iter().map(lane).filter(|lane| !lane.states.is_empty()).collect()
-}
-
-/// The Jacobians of a layer's steps, by the position of the later step.
+/// Measures the Jacobians of a layer's steps, if its states are `[batch, size]`, small, and read at the next step alone.
 fn jacobians(
     graph: &Graph,
     point: &Point<f64>,
     values: &[ArrayD<f64>],
     lane: &mut Lane,
-) -> Result<BTreeMap<usize, Vec<f32>>, Error> {
-    let mut jacobians = BTreeMap::new();
-    // A state is [batch, size] at every step; others are left alone.
-    let first = |state: &State| state.nodes.values().next().map(|&i| values[i].shape().to_vec());
-    let shapes: Vec<Vec<usize>> = lane.states.iter().filter_map(first).collect();
-    let same = |(state, shape): (&State, &Vec<usize>)| {
-        state.nodes.values().all(|&i| values[i].shape() == &shape[..])
-    };
-    let batch = shapes.first().map_or(0, |shape| shape[0]);
-    let fits = shapes.iter().all(|shape| shape.len() == 2 && shape[0] == batch);
-    if !fits || !lane.states.iter().zip(&shapes).all(same) {
-        return Ok(jacobians);
+) -> Result<(), Error> {
+    let shapes = |state: &State| state.nodes.values().map(|&i| values[i].shape()).collect::<Vec<_>>();
+    let shapes: Vec<Vec<&[usize]>> = lane.states.iter().map(shapes).collect();
+    let &[batch, _] = shapes[0][0] else { return Ok(()) };
+    let even =
+        |shapes: &Vec<&[usize]>| shapes.iter().all(|s| s.len() == 2 && s[0] == batch && *s == shapes[0]);
+    if !shapes.iter().all(even) {
+        return Ok(());
     }
-    lane.batch = batch;
-    lane.sizes = shapes.iter().map(|shape| shape[1]).collect();
-    let width: usize = lane.sizes.iter().sum();
-    let common: Vec<usize> = lane.states[0].nodes.keys().copied().collect();
+    let sizes: Vec<usize> = shapes.iter().map(|shapes| shapes[0][1]).collect();
+    let width: usize = sizes.iter().sum();
     let whole = |s: &usize| lane.states.iter().all(|state| state.nodes.contains_key(s));
-    let steps: Vec<usize> = common.into_iter().filter(whole).collect();
+    let steps: BTreeSet<usize> = lane.states[0].nodes.keys().copied().filter(whole).collect();
+    (lane.batch, lane.sizes) = (batch, sizes);
     if width > WIDEST || steps.len() * batch * width * width > ENTRIES || !is_markov(graph, lane) {
-        return Ok(jacobians);
+        return Ok(());
     }
-    let before = |s: usize| if lane.reverse { Some(s + 1) } else { s.checked_sub(1) };
     for parity in 0..2 {
-        let later: Vec<usize> = steps
-            .iter()
-            .copied()
-            .filter(|s| s % 2 == parity && before(*s).is_some_and(|b| steps.contains(&b)))
-            .collect();
-        let held = || steps.iter().filter(|s| *s % 2 != parity);
-        let outputs: Vec<NodeId> =
-            later.iter().flat_map(|s| lane.states.iter().map(|state| graph.id(state.nodes[s]))).collect();
-        if outputs.is_empty() {
-            continue;
+        measure(graph, point, values, lane, &steps, parity)?;
+    }
+    Ok(())
+}
+
+/// The Jacobians of the steps of one parity: the states of the others are held, and moved unit by unit.
+fn measure(
+    graph: &Graph,
+    point: &Point<f64>,
+    values: &[ArrayD<f64>],
+    lane: &mut Lane,
+    steps: &BTreeSet<usize>,
+    parity: usize,
+) -> Result<(), Error> {
+    let (batch, width) = (lane.batch, lane.sizes.iter().sum::<usize>());
+    let before = |s: usize| if lane.reverse { Some(s + 1) } else { s.checked_sub(1) };
+    let has_before = |s: &usize| before(*s).is_some_and(|b| steps.contains(&b));
+    let later: Vec<usize> = steps.iter().copied().filter(|s| s % 2 == parity).filter(has_before).collect();
+    let held: Vec<usize> = steps.iter().copied().filter(|s| s % 2 != parity).collect();
+    let node = |k: usize, s: usize| lane.states[k].nodes[&s];
+    let states = 0..lane.states.len();
+    let mut base = point.clone();
+    for (k, &s) in states.clone().flat_map(|k| held.iter().map(move |s| (k, s))) {
+        base.set(graph.id(node(k, s)), values[node(k, s)].clone());
+    }
+    let outputs: Vec<NodeId> = later
+        .iter()
+        .flat_map(|&s| states.clone().map(move |k| (k, s)))
+        .map(|(k, s)| graph.id(node(k, s)))
+        .collect();
+    let mut found = vec![vec![0.0; batch * width * width]; later.len()];
+    let units = states.clone().flat_map(|k| (0..lane.sizes[k]).map(move |unit| (k, unit)));
+    for (column, (moved, unit)) in units.enumerate() {
+        let mut direction = Point::new();
+        for &s in &held {
+            let mut tangent = ArrayD::zeros(vec![batch, lane.sizes[moved]]);
+            tangent.index_axis_mut(Axis(1), unit).fill(1.0);
+            direction.set(graph.id(node(moved, s)), tangent);
         }
-        let mut base = point.clone();
-        for s in held() {
-            lane.states
-                .iter()
-                .for_each(|state| base.set(graph.id(state.nodes[s]), values[state.nodes[s]].clone()));
-        }
-        for s in &later {
-            jacobians.insert(*s, vec![0.0; batch * width * width]);
-        }
-        let mut column = 0;
-        for (which, &size) in lane.sizes.iter().enumerate() {
-            for unit in 0..size {
-                let mut direction = Point::new();
-                for s in held() {
-                    let mut tangent = ArrayD::zeros(vec![batch, size]);
-                    (0..batch).for_each(|b| tangent[[b, unit]] = 1.0);
-                    direction.set(graph.id(lane.states[which].nodes[s]), tangent);
+        let tangents = jvp(graph, &base, &direction, &outputs)?;
+        for (jacobian, tangents) in found.iter_mut().zip(tangents.chunks(states.len())) {
+            let mut first = 0;
+            for (tangent, size) in tangents.iter().zip(&lane.sizes) {
+                for (place, &x) in tangent.float().indexed_iter() {
+                    // Single precision is enough to look at.
+                    #[allow(clippy::cast_possible_truncation)]
+                    let x = x as f32;
+                    jacobian[(place[0] * width + first + place[1]) * width + column] = x;
                 }
-                let tangents = jvp(graph, &base, &direction, &outputs)?;
-                for (s, tangents) in later.iter().zip(tangents.chunks(lane.states.len())) {
-                    let Some(jacobian) = jacobians.get_mut(s) else { continue };
-                    let mut row = 0;
-                    for (tangent, &size) in tangents.iter().zip(&lane.sizes) {
-                        for ((b, r), &x) in
-                            tangent.float().rows().into_iter().enumerate().flat_map(|(b, row)| {
-                                row.into_iter().enumerate().map(move |(r, x)| ((b, r), x)).collect::<Vec<_>>()
-                            })
-                        {
-                            // Single precision is enough to look at.
-                            #[allow(clippy::cast_possible_truncation)]
-                            let x = x as f32;
-                            jacobian[(b * width + row + r) * width + column] = x;
-                        }
-                        row += size;
-                    }
-                }
-                column += 1;
+                first += size;
             }
         }
     }
-    Ok(jacobians)
+    lane.jacobians.extend(later.into_iter().zip(found));
+    Ok(())
 }
 
 /// Whether states are read at the next step alone.
@@ -313,7 +235,7 @@ mod tests {
         assert_eq!(lane.jacobians[&2], [3.0, 1.0, 0.0, 2.0]);
         // ∂L[3]/∂h[1] = 3², and ∂L[3]/∂c[1] = 3 + 2.
         let norms = |k: usize| lane.states[k].norms[2][&0];
-        assert!((norms(0) - 9.0).abs() < 1e-12 && (norms(1) - 5.0).abs() < 1e-12);
+        assert_eq!(vec![norms(0), norms(1)], [9.0, 5.0]);
         assert!(lane.states[0].norms[0].get(&2).is_none_or(|&x| x == 0.0));
     }
 }
