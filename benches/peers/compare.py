@@ -1,7 +1,7 @@
 """Times a training step of `rnn` beside PyTorch and JAX, in turns, and prints the table with ratios.
 
-    python -m venv /tmp/peers && /tmp/peers/bin/pip install torch jax numpy
-    cargo build --release && /tmp/peers/bin/python benches/peers/compare.py
+    python -m venv peers && peers/bin/pip install torch jax numpy
+    cargo build --release && peers/bin/python benches/peers/compare.py
 
 In each round every contender runs for a moment, one after the other: so a busy machine slows all of them alike. The
 ratio of a round is the median step of `rnn` over that of the fastest peer; the table has the median and the least of
