@@ -69,12 +69,14 @@ impl Bias {
             a.iter().zip(b).map(|(a, b)| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>()).sum()
         };
         let (t, f) = (dot(truncated, truncated).sqrt(), dot(full, full).sqrt());
-        // By the distance of the unit vectors, which has digits where the cosine is nearly 1.
+        // By sum and difference of the unit vectors, which have digits where the cosine is nearly ±1 (Kahan).
         let unit =
             |v: &[ArrayD<f64>], norm: f64| -> Vec<ArrayD<f64>> { v.iter().map(|a| a / norm).collect() };
         let (a, b) = (unit(truncated, t), unit(full, f));
-        let apart: f64 = a.iter().zip(&b).map(|(a, b)| (a - b).mapv(|x| x * x).sum()).sum();
-        Self { angle: (2.0 * (apart.sqrt() / 2.0).min(1.0).asin()).to_degrees(), ratio: t / f }
+        let length = |sign: f64| -> f64 {
+            a.iter().zip(&b).map(|(a, b)| (a + b * sign).mapv(|x| x * x).sum()).sum::<f64>().sqrt()
+        };
+        Self { angle: (2.0 * length(-1.0).atan2(length(1.0))).to_degrees(), ratio: t / f }
     }
 }
 
