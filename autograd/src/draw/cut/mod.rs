@@ -2,26 +2,6 @@
 //!
 //! A [`View`] is all of a graph at first, and less with every cut. Every format draws views, and none knows which cuts
 //! made one. Where a node that is drawn has an operand that is not, pictures write the operand's name below it.
-//!
-//! ```
-//! use autograd::draw::{self, View};
-//! use autograd::{Builder, grad};
-//!
-//! let g = Builder::new();
-//! let (x, w) = (g.input("x", [9, 2]), g.parameter("w", [2]));
-//! let mut h = g.zeros([2]).named("h[0]");
-//! for t in 1..=9 {
-//!     let _step = g.step(t);
-//!     h = (h * w + x.at(0, t - 1)).tanh().named("h");
-//! }
-//! grad(h.sum(), &[w]);
-//! let graph = g.graph()?;
-//! let svg = draw::svg(View::new(&graph).rolled(), &draw::Options::default());
-//! assert!(svg.contains("t = 2 … 8") && svg.contains("×7") && !svg.contains("t = 5"));
-//! let way = View::new(&graph).between(graph.find("h[2]")?, graph.find("h[4]")?)?;
-//! assert_eq!(way.len(), 1 + 2 * 3); // each step has a product, a sum and a tanh
-//! # Ok::<(), autograd::Error>(())
-//! ```
 
 mod around;
 mod between;
@@ -48,7 +28,27 @@ impl Part {
     }
 }
 
-/// A part of a graph, to be drawn. See the head of `draw/cut/mod.rs`.
+/// A part of a graph, to be drawn: all of it at first, and less with every cut.
+///
+/// ```
+/// use autograd::draw::{self, View};
+/// use autograd::{Builder, grad};
+///
+/// let g = Builder::new();
+/// let (x, w) = (g.input("x", [9, 2]), g.parameter("w", [2]));
+/// let mut h = g.zeros([2]).named("h[0]");
+/// for t in 1..=9 {
+///     let _step = g.step(t);
+///     h = (h * w + x.at(0, t - 1)).tanh().named("h");
+/// }
+/// grad(h.sum(), &[w]);
+/// let graph = g.graph()?;
+/// let svg = draw::svg(View::new(&graph).rolled(), &draw::Options::default());
+/// assert!(svg.contains("t = 2 … 8") && svg.contains("×7") && !svg.contains("t = 5"));
+/// let way = View::new(&graph).between(graph.find("h[2]")?, graph.find("h[4]")?)?;
+/// assert_eq!(way.len(), 1 + 2 * 3); // each step has a product, a sum and a tanh
+/// # Ok::<(), autograd::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct View<'a> {
     pub(super) graph: &'a Graph,
