@@ -7,7 +7,8 @@ use rnn::equations::EquationCell;
 use std::path::Path;
 
 fn derive(text: &str) -> Derivation {
-    let cell = EquationCell::read(text, "test.cell").unwrap_or_else(|faults| panic!("{}", faults.render(false)));
+    let cell =
+        EquationCell::read(text, "test.cell").unwrap_or_else(|faults| panic!("{}", faults.render(false)));
     Derivation::of(cell).unwrap()
 }
 
@@ -37,17 +38,17 @@ fn equations(derivation: &Derivation) -> Vec<String> {
 fn elman_is_the_derivation_of_the_textbook() {
     let elman = derive("cell textbook\n  h[t] = tanh(b + W h[t-1] + U x[t])");
     let textbook = [
-        "hₜ = tanh(b + W hₜ₋₁ + U xₜ)",             // 10.8 and 10.9
-        "oₜ = V hₜ + c",                            // 10.10
-        "Lₜ = logsumexp(oₜ) − sum(yₜ ⊙ oₜ)",        // −log softmax(o) at the target
-        "L = Σₜ Lₜ",                                // 10.7
-        "o\u{304}ₜ = softmax(oₜ) − yₜ",                    // 10.18
+        "hₜ = tanh(b + W hₜ₋₁ + U xₜ)",                              // 10.8 and 10.9
+        "oₜ = V hₜ + c",                                             // 10.10
+        "Lₜ = logsumexp(oₜ) − sum(yₜ ⊙ oₜ)",                         // −log softmax(o) at the target
+        "L = Σₜ Lₜ",                                                 // 10.7
+        "o\u{304}ₜ = softmax(oₜ) − yₜ",                              // 10.18
         "h\u{304}ₜ = Wᵀ ((1 − hₜ₊₁²) ⊙ h\u{304}ₜ₊₁) + Vᵀ o\u{304}ₜ", // 10.21, and 10.20 at t = T
-        "b\u{304} = Σₜ (1 − hₜ²) ⊙ h\u{304}ₜ",                   // 10.23
-        "W\u{304} = Σₜ ((1 − hₜ²) ⊙ h\u{304}ₜ) hₜ₋₁ᵀ",           // 10.26
-        "U\u{304} = Σₜ ((1 − hₜ²) ⊙ h\u{304}ₜ) xₜᵀ",             // 10.28
-        "V\u{304} = Σₜ o\u{304}ₜ hₜᵀ",                           // 10.24
-        "c\u{304} = Σₜ o\u{304}ₜ",                               // 10.22
+        "b\u{304} = Σₜ (1 − hₜ²) ⊙ h\u{304}ₜ",                       // 10.23
+        "W\u{304} = Σₜ ((1 − hₜ²) ⊙ h\u{304}ₜ) hₜ₋₁ᵀ",               // 10.26
+        "U\u{304} = Σₜ ((1 − hₜ²) ⊙ h\u{304}ₜ) xₜᵀ",                 // 10.28
+        "V\u{304} = Σₜ o\u{304}ₜ hₜᵀ",                               // 10.24
+        "c\u{304} = Σₜ o\u{304}ₜ",                                   // 10.22
     ];
     assert_eq!(equations(&elman), textbook);
 }
@@ -66,9 +67,9 @@ fn every_line_of_every_cell_has_the_value_of_its_node() {
 const ODD: &str = "cell odd
   u1[t] = W x[t] - V stop(h[t-2]) + W stop(x[t-1])
   u_1[t] = where(mod(t, 2) == 0, u1[t] / (1 + u1[t]^2), max(u1[t], a[t-1]))
-  a[t] = softmax(R u_1[t]) * abs(h[t-1]) - mean(u_1[t]) + k * t
-  d[t] = where(a[t] > 0, where(h[t-1] < 0, 2, exp(a[t])), relu(u1[t]) * d[t-2]) * 0.5
-  h[t] = a[t] * sqrt(1 + d[t]^2) - sin(d[t-1]) * sum(a[t] * V tanh(h[t-1]))";
+  a[t] = softmax(R u_1[t]) * abs(h[t-1]) - mean(u_1[t]) + k * cos(t)
+  d[t] = where(a[t] > 0, where(h[t-1] < 0, 2, exp(a[t])), relu(u1[t]) * sin(d[t-2])) * 0.5
+  h[t] = tanh(a[t] * sqrt(1 + d[t]^2) - sin(d[t-1]) * sum(a[t] * V tanh(h[t-1])))";
 
 #[test]
 fn a_cell_never_seen_before() {
@@ -77,6 +78,24 @@ fn a_cell_never_seen_before() {
         let worst = derivation.check(seed).unwrap();
         assert!(worst < 1e-10, "{worst:e}\n{}", derivation.write(Form::Unicode));
     }
+    assert!(derivation.over(3).unwrap().check(1).unwrap() < 1e-10);
+}
+
+/// Werbos 1990, Backpropagation through time: what it does and how to do it: the last step first, each from the next.
+#[test]
+fn steps_are_written_out() {
+    let elman = derive("cell textbook\n  h[t] = tanh(b + W h[t-1] + U x[t])").over(2).unwrap();
+    let lines = equations(&elman);
+    for line in [
+        "h₁ = tanh(b + W h₀ + U x₁)",
+        "L = L₁ + L₂",
+        "h\u{304}₂ = Vᵀ o\u{304}₂",
+        "h\u{304}₁ = Wᵀ ((1 − h₂²) ⊙ h\u{304}₂) + Vᵀ o\u{304}₁",
+        "W\u{304} = ((1 − h₁²) ⊙ h\u{304}₁) h₀ᵀ + ((1 − h₂²) ⊙ h\u{304}₂) h₁ᵀ",
+    ] {
+        assert!(lines.iter().any(|l| l == line), "{line}\n{lines:#?}");
+    }
+    assert!(elman.check(1).unwrap() < 1e-10);
 }
 
 #[test]
@@ -85,10 +104,15 @@ fn pages_are_well_formed() {
         let derivation = derive(&text);
         let page = derivation.write(Form::Mathml);
         let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
-        let tree = roxmltree::Document::parse_with_options(&page, options).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let tree =
+            roxmltree::Document::parse_with_options(&page, options).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert!(tree.descendants().any(|node| node.tag_name().name() == "mtr"));
         let latex = derivation.write(Form::Latex);
-        assert!(latex.is_char_boundary(0) && latex.contains(r"\begin{aligned}") && latex.ends_with("\\end{document}\n"));
+        assert!(
+            latex.is_char_boundary(0)
+                && latex.contains(r"\begin{aligned}")
+                && latex.ends_with("\\end{document}\n")
+        );
         let text = derivation.write(Form::Unicode);
         let width = |line: &str| line.chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).count();
         let longest = text.lines().map(width).max().unwrap();
@@ -99,10 +123,11 @@ fn pages_are_well_formed() {
 #[test]
 fn one_name_alone() {
     let lstm = SHIPPED.iter().find(|cell| cell.name == "lstm").unwrap();
-    let only = |names: &[&str]| derive(lstm.text).only(&names.iter().map(|n| (*n).into()).collect::<Vec<_>>());
+    let only =
+        |names: &[&str]| derive(lstm.text).only(&names.iter().map(|n| (*n).into()).collect::<Vec<_>>());
     assert_eq!(
         equations(&only(&["c"]).unwrap()),
-        ["cₜ = fₜ ⊙ cₜ₋₁ + iₜ ⊙ gₜ", "c\u{304}ₜ = (1 − tanh(cₜ)²) ⊙ oₜ ⊙ h\u{304}ₜ + fₜ₊₁ ⊙ c\u{304}ₜ₊₁"]
+        ["cₜ = fₜ ⊙ cₜ₋₁ + iₜ ⊙ gₜ", "c\u{304}ₜ = oₜ ⊙ (1 − tanh(cₜ)²) ⊙ h\u{304}ₜ + fₜ₊₁ ⊙ c\u{304}ₜ₊₁"]
     );
     let error = only(&["W_hz"]).unwrap_err().to_string();
     assert!(error.contains("`W_hz`; did you mean `W_h"), "{error}");

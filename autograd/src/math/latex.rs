@@ -69,7 +69,9 @@ impl Notation for Latex {
     }
 
     fn adjoint_of(&self, symbol: &Symbol) -> String {
-        format!(r"\bar{{{}}}{}", letter(&symbol.base), below(symbol))
+        let base = letter(&symbol.base);
+        let bar = if base.starts_with(r"\mathit") { "overline" } else { "bar" };
+        format!(r"\{bar}{{{base}}}{}", below(symbol))
     }
 
     fn call(&self, function: &str, arguments: Vec<String>) -> String {

@@ -22,6 +22,7 @@ mod read;
 mod rule;
 mod simplify;
 mod symbol;
+mod tree;
 mod unicode;
 
 pub use evaluate::{Values, evaluate};
@@ -269,7 +270,9 @@ fn write(math: &Math, notation: &dyn Notation, least: u8) -> String {
     let written = match math {
         Math::Number(number) => notation.number(*number),
         Math::Symbol(symbol) => notation.symbol(symbol),
-        Math::Negative(a) => notation.negative(operand(a, notation, 3)),
+        Math::Negative(a) if matches!(**a, Math::Total(_)) => notation.negative(inner(a)),
+        // −a ⊙ b and −(a ⊙ b) are one.
+        Math::Negative(a) => notation.negative(operand(a, notation, 2)),
         Math::Infix(sign, a, b) => {
             let (left, right) = match sign {
                 Sign::Product => (4, 3),

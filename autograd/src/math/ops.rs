@@ -1,10 +1,12 @@
 //! Each op as a person writes it.
 
 use super::read::{Reader, number};
-use super::simplify::{divided, hadamard, negative, product, scaled, sum, transposed};
+use super::simplify::{
+    choice, divided, hadamard, linear, negative, numbers, product, scaled, shared, sum, transposed,
+};
 use super::{Math, Sign, Symbol};
 use crate::graph::{Graph, Role};
-use crate::ops::{Axes, Leaf, MatMul, Op, ReduceMean, ReduceSum, Relation, Slice};
+use crate::ops::{Axes, Leaf, MatMul, Op, ReduceMax, ReduceMean, ReduceSum, Relation, Slice};
 
 /// For each node, whether its first axis, or an axis before its last two, is that of the samples: such a node is written
 /// transposed.
@@ -53,9 +55,11 @@ impl Reader<'_> {
             Op::StopGradient(_) => Math::Call("stop".into(), vec![of(0)]),
             Op::Add(_) => sum((0..x.len()).map(of).collect()),
             Op::Sub(_) => sum(vec![of(0), Math::Negative(of(1).into())]),
+            Op::Mul(_) if self.extent(x[0]) == [1, 1] && self.extent(x[1]) == [1, 1] => numbers(of(0), of(1)),
             Op::Mul(_) if self.extent(x[0]) == [1, 1] => scaled(of(0), of(1)),
             Op::Mul(_) if self.extent(x[1]) == [1, 1] => scaled(of(1), of(0)),
             Op::Mul(_) => hadamard(of(0), of(1)),
+            Op::Div(_) if self.extent(x[1]) == [1, 1] => shared(of(0), of(1)),
             Op::Div(_) => divided(of(0), of(1)),
             Op::Modulo(_) => Math::Infix(Sign::Modulo, of(0).into(), of(1).into()),
             Op::Compare(compare) => self.relation(compare.0, &x, i),
@@ -63,7 +67,10 @@ impl Reader<'_> {
             Op::MatMul(op) => self.matmul(*op, &x, i),
             Op::ReduceSum(ReduceSum(axes)) => self.reduce("sum", axes, x[0], i),
             Op::ReduceMean(ReduceMean(axes)) => self.reduce("mean", axes, x[0], i),
-            Op::ReduceMax(_) => call("max"),
+            Op::ReduceMax(ReduceMax(axes)) => self.along("max", axes.iter(), false, x[0], i),
+            Op::LogSumExp(op) => self.along("logsumexp", [op.axis], false, x[0], i),
+            Op::Softmax(op) => self.along("softmax", [op.axis], true, x[0], i),
+            Op::LogSoftmax(op) => self.along("log_softmax", [op.axis], true, x[0], i),
             Op::Broadcast(_) => of(0),
             Op::Reshape(_) => self.reshape(x[0], i),
             // What lies along the axis of the samples is written along it, and that is not turned twice.
@@ -73,15 +80,17 @@ impl Reader<'_> {
                 Math::Part(self.read(x[0]).into(), Math::Number((at.place + 1) as f64).into(), None)
             }
             Op::Gather(_) => Math::Part(self.read(x[0]).into(), self.read(x[1]).into(), None),
-            Op::Pad(pad) if self.is_upright(x[0], pad.axis) => {
+            Op::Pad(pad) if self.is_upright(i, pad.axis) => {
                 let zeros = |n| Math::Infix(Sign::Times, Math::Number(0.0).into(), Math::Ones(n).into());
-                let parts = [(pad.before > 0).then(|| zeros(pad.before)), Some(self.wide(x[0]))];
-                Math::Stack(
-                    parts.into_iter().chain([(pad.after > 0).then(|| zeros(pad.after))]).flatten().collect(),
-                )
+                let parts = [
+                    (pad.before > 0).then(|| zeros(pad.before)),
+                    Some(self.wide_beside(x[0], i)),
+                    (pad.after > 0).then(|| zeros(pad.after)),
+                ];
+                Math::Stack(parts.into_iter().flatten().collect())
             }
-            Op::Concat(concat) if self.is_upright(x[0], concat.axis) => {
-                Math::Stack(x.iter().map(|&x| self.wide(x)).collect())
+            Op::Concat(concat) if self.is_upright(i, concat.axis) => {
+                Math::Stack(x.iter().map(|&x| self.wide_beside(x, i)).collect())
             }
             Op::OneHot(_) => call("onehot"),
             Op::DropoutMask(_) => call("dropout"),
@@ -115,6 +124,17 @@ impl Reader<'_> {
         spread(self.read(x), self.extent(x), self.dims(x))
     }
 
+    /// An operand in its full size, lying as the result does.
+    fn wide_beside(&self, x: usize, result: usize) -> Math {
+        if self.is_turned(x, result) { transposed(self.wide(x)) } else { self.wide(x) }
+    }
+
+    /// Whether one of two matrices is written transposed, and the other is not.
+    fn is_turned(&self, x: usize, result: usize) -> bool {
+        let matrices = [x, result].iter().all(|&i| self.graph.at(i).ty.shape.len() == 2);
+        matrices && self.is_rows(x) != self.is_rows(result)
+    }
+
     /// Rows and columns of an operand as it is written: fewer than the node has where a repetition is left out.
     fn extent(&self, x: usize) -> [usize; 2] {
         match number(self.graph, x) {
@@ -129,7 +149,7 @@ impl Reader<'_> {
         let passes = match &self.graph.at(i).op {
             Op::ReduceSum(ReduceSum(axes)) | Op::ReduceMean(ReduceMean(axes)) => {
                 let x = self.graph.operands_at(i).next().unwrap_or(i);
-                axes.iter().all(|axis| self.graph.at(x).ty.shape[axis] == 1)
+                axes.iter().all(|axis| self.graph.at(x).ty.shape[axis] == 1) && self.dims(x) == self.dims(i)
             }
             Op::Reshape(_) => self.graph.operands_at(i).all(|x| self.dims(x) == self.dims(i)),
             op => is_elementwise(op),
@@ -171,22 +191,73 @@ impl Reader<'_> {
         }
         let (upright, level): (Vec<usize>, Vec<usize>) =
             axes.iter().filter(|&axis| shape[axis] != 1).partition(|&axis| self.is_upright(x, axis));
+        let gone = |axis: usize| axes.iter().any(|other| other == axis);
+        let upright_gone = (0..shape.len()).any(|axis| gone(axis) && self.is_upright(x, axis));
+        let level_gone = (0..shape.len()).any(|axis| gone(axis) && !self.is_upright(x, axis));
+        let [r, c] = self.dims(x);
+        let have = [if upright_gone { 1 } else { r }, if level_gone { 1 } else { c }];
+        let turn = have != self.dims(i) && [have[1], have[0]] == self.dims(i);
         if upright.is_empty() && level.is_empty() {
-            return self.read(x);
+            return if turn { transposed(self.wide(x)) } else { self.read(x) };
         }
         let math = self.wide(x);
-        let down = if upright.is_empty() { math } else { Math::Call(name.into(), vec![math]) };
+        let down = if upright.is_empty() { math } else { linear(name, math, &|math| self.is_number(math)) };
         let across = level.iter().fold(down, |math, &axis| {
             let total = product(math, Math::Ones(shape[axis]));
             if name == "mean" { divided(total, Math::Number(shape[axis] as f64)) } else { total }
         });
-        let lies = !upright.is_empty() && level.is_empty() && self.dims(i)[0] > 1;
-        if lies { transposed(across) } else { across }
+        if turn { transposed(across) } else { across }
+    }
+
+    /// A function along axes, which stay or go. It goes down the columns of what is written; what lies is turned before and
+    /// after.
+    fn along(
+        &self,
+        name: &str,
+        axes: impl IntoIterator<Item = usize>,
+        stay: bool,
+        x: usize,
+        i: usize,
+    ) -> Math {
+        if self.graph.at(x).ty.shape.len() > 2 {
+            return Math::Call(name.into(), vec![self.read(x)]);
+        }
+        let (mut math, mut have) = (self.wide(x), self.dims(x));
+        for axis in axes {
+            let upright = self.is_upright(x, axis);
+            let column = if upright { math } else { transposed(math) };
+            let call = Math::Call(name.into(), vec![column]);
+            math = if upright { call } else { transposed(call) };
+            if !stay {
+                have[usize::from(!upright)] = 1;
+            }
+        }
+        let lies = have != self.dims(i) && [have[1], have[0]] == self.dims(i);
+        let turn = if stay { self.is_turned(x, i) } else { lies };
+        if turn { transposed(math) } else { math }
+    }
+
+    /// Whether a formula is one number, as far as its names and functions say.
+    fn is_number(&self, math: &Math) -> bool {
+        let all = |parts: &[&Math]| parts.iter().all(|part| self.is_number(part));
+        match math {
+            Math::Number(_) => true,
+            Math::Symbol(symbol) => self.is_number_named(symbol, false),
+            Math::Adjoint(of) => matches!(&**of, Math::Symbol(symbol) if self.is_number_named(symbol, true)),
+            Math::Call(function, _) => ["sum", "mean", "dim", "logsumexp"].contains(&function.as_str()),
+            Math::Infix(..) | Math::Fraction(..) | Math::Power(..) | Math::Root(_) | Math::Negative(_) => {
+                all(&math.children())
+            }
+            _ => false,
+        }
     }
 
     fn reshape(&self, x: usize, i: usize) -> Math {
         let ([r, c], to) = (self.dims(x), self.dims(i));
         let plain = [x, i].iter().all(|&i| self.graph.at(i).ty.shape.len() <= 2);
+        if self.graph.at(x).ty == self.graph.at(i).ty {
+            return self.turned(x, self.is_rows(i));
+        }
         match (plain, to == [r, c], to == [c, r]) {
             (true, true, _) => self.read(x),
             (true, _, true) => transposed(self.wide(x)),
@@ -212,7 +283,8 @@ impl Reader<'_> {
         };
         let numbers = || Math::Symbol(Symbol { base: format!("{}:{end}", start + 1), ..Symbol::of("") });
         let label = part.map_or_else(numbers, |part| self.read(part));
-        Math::Part(self.wide(x).into(), label.into(), range)
+        let part = Math::Part(self.wide(x).into(), label.into(), range);
+        if self.is_turned(x, i) { transposed(part) } else { part }
     }
 
     fn relation(&self, relation: Relation, x: &[usize], i: usize) -> Math {
@@ -241,14 +313,18 @@ impl Reader<'_> {
             }
             at = x[2];
         };
-        match (&mut cases[..], &otherwise) {
-            ([(a, condition)], Math::Number(0.0)) => {
+        let zero = |a: &Math| *a == Math::Number(0.0);
+        match &mut cases[..] {
+            [(a, condition)] if zero(&otherwise) => {
                 hadamard(Math::Indicator(condition.clone().into()), a.clone())
             }
-            ([(Math::Number(0.0), condition)], _) => {
-                hadamard(Math::Indicator(opposite(condition.clone()).into()), otherwise)
+            // Zero in every case but the last.
+            cases if cases.iter().all(|(a, _)| zero(a)) => {
+                cases.iter().rev().fold(otherwise, |a, (_, condition)| {
+                    hadamard(Math::Indicator(opposite(condition.clone()).into()), a)
+                })
             }
-            _ => Math::Cases(cases, otherwise.into()),
+            _ => choice(cases, otherwise),
         }
     }
 

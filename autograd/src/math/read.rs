@@ -54,6 +54,8 @@ pub struct Reader<'a> {
     now: Option<i64>,
     pub(super) cuts: bool,
     layered: bool,
+    /// Names, without their times, of what is one number; with `true` for those of adjoints.
+    numbers: HashSet<(Symbol, bool)>,
     /// The rectified value of a node, if it has a name: `relu(a) > 0` says the same as `a > 0`.
     pub(super) rectified: HashMap<usize, usize>,
 }
@@ -71,6 +73,7 @@ impl<'a> Reader<'a> {
             now: None,
             cuts: true,
             layered: is_layered(graph),
+            numbers: HashSet::new(),
             rectified: HashMap::new(),
         };
         reader.find_symbols();
@@ -270,6 +273,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether a name is that of one number.
+    pub(super) fn is_number_named(&self, name: &Symbol, adjoint: bool) -> bool {
+        self.numbers.contains(&(Symbol { time: None, ..name.clone() }, adjoint))
+    }
+
     /// How long formulas are. One that would be too long is given its node's name.
     fn measure(&mut self) {
         let mut sizes = vec![1usize; self.graph.len()];
@@ -280,6 +288,17 @@ impl<'a> Reader<'a> {
             sizes[i] = self.graph.operands_at(i).map(size).fold(1, usize::saturating_add);
         }
         self.sizes = sizes;
+        let plain = |symbol: &Symbol, adjoint| (Symbol { time: None, ..symbol.clone() }, adjoint);
+        let one = self.symbols.iter().filter(|&(&i, _)| self.dims(i) == [1, 1]);
+        let names = one.filter_map(|(_, name)| match name {
+            Math::Symbol(symbol) => Some(plain(symbol, false)),
+            Math::Adjoint(of) => match &**of {
+                Math::Symbol(symbol) => Some(plain(symbol, true)),
+                _ => None,
+            },
+            _ => None,
+        });
+        self.numbers = names.collect();
     }
 }
 

@@ -1,73 +1,111 @@
 //! Formulas put as a person would put them: no `1 · x`, no `x + 0`, `y²` for `y ⊙ y`, what is known before the adjoint
 //! that it multiplies, and one adjoint for several of its multiples: `(hₜ₋₁ − nₜ) ⊙ h̄ₜ`.
 
-use super::{Math, Sign, Symbol};
+use super::{Math, Sign};
 
 /// A product element by element, taken apart.
 #[derive(Clone, Debug)]
 struct Chain {
     negative: bool,
-    number: f64,
-    scalars: Vec<Math>,
-    factors: Vec<Math>,
+    over: Factors,
     /// What it is divided by.
-    under: Vec<Math>,
+    under: Factors,
 }
 
-impl Chain {
-    fn of(math: Math) -> Self {
-        let mut chain =
-            Self { negative: false, number: 1.0, scalars: vec![], factors: vec![], under: vec![] };
-        chain.take(math, false);
-        chain
+/// A number, numbers with names, and vectors.
+#[derive(Clone, Debug, PartialEq)]
+struct Factors {
+    number: f64,
+    scalars: Vec<Math>,
+    vectors: Vec<Math>,
+}
+
+impl Factors {
+    fn new() -> Self {
+        Self { number: 1.0, scalars: Vec::new(), vectors: Vec::new() }
     }
 
-    fn take(&mut self, math: Math, scalar: bool) {
-        match math {
-            Math::Number(n) => {
-                self.negative ^= n < 0.0;
-                self.number *= n.abs();
-            }
-            Math::Negative(a) => {
-                self.negative = !self.negative;
-                self.take(*a, scalar);
-            }
-            Math::Infix(Sign::Times, a, b) => {
-                self.take(*a, true);
-                self.take(*b, scalar);
-            }
-            Math::Infix(Sign::Hadamard, a, b) => {
-                self.take(*a, scalar);
-                self.take(*b, scalar);
-            }
-            Math::Fraction(a, b) => {
-                self.take(*a, scalar);
-                self.under.push(*b);
-            }
-            leaf if scalar => self.scalars.push(leaf),
-            leaf => self.factors.push(leaf),
-        }
+    fn all(&self) -> impl Iterator<Item = &Math> {
+        self.scalars.iter().chain(&self.vectors)
     }
 
-    fn math(self) -> Math {
-        if self.number == 0.0 {
-            return Math::Number(0.0);
-        }
+    /// The product; nothing for 1.
+    fn math(self) -> Option<Math> {
         let number = Some(Math::Number(self.number)).filter(|number| *number != Math::Number(1.0));
         let scalars: Vec<Math> = number.into_iter().chain(ordered(self.scalars)).collect();
         let product = |sign: Sign| move |a: Math, b: Math| Math::Infix(sign, a.into(), b.into());
         let scalar = scalars.into_iter().reduce(product(Sign::Times));
-        let mut factors = ordered(self.factors).into_iter();
-        let first = match (scalar, factors.next()) {
-            (Some(scalar), Some(factor)) => product(Sign::Times)(scalar, factor),
-            (one, other) => one.or(other).unwrap_or(Math::Number(1.0)),
+        let mut vectors = ordered(self.vectors).into_iter();
+        let first = match (scalar, vectors.next()) {
+            (Some(scalar), Some(vector)) => product(Sign::Times)(scalar, vector),
+            (one, other) => one.or(other)?,
         };
-        let over = factors.fold(first, product(Sign::Hadamard));
-        let whole = match self.under.into_iter().reduce(product(Sign::Hadamard)) {
+        Some(vectors.fold(first, product(Sign::Hadamard)))
+    }
+}
+
+impl Chain {
+    fn of(math: Math) -> Self {
+        let mut chain = Self { negative: false, over: Factors::new(), under: Factors::new() };
+        chain.take(math, false, false);
+        chain
+    }
+
+    fn take(&mut self, math: Math, scalar: bool, under: bool) {
+        let side = if under { &mut self.under } else { &mut self.over };
+        match math {
+            Math::Number(n) => {
+                self.negative ^= n < 0.0;
+                side.number *= n.abs();
+            }
+            Math::Negative(a) => {
+                self.negative = !self.negative;
+                self.take(*a, scalar, under);
+            }
+            Math::Infix(Sign::Times, a, b) => {
+                self.take(*a, true, under);
+                self.take(*b, scalar, under);
+            }
+            Math::Infix(Sign::Hadamard, a, b) => {
+                self.take(*a, scalar, under);
+                self.take(*b, scalar, under);
+            }
+            Math::Fraction(a, b) => {
+                self.take(*a, scalar, under);
+                self.take(*b, scalar, !under);
+            }
+            leaf if scalar => side.scalars.push(leaf),
+            leaf => side.vectors.push(leaf),
+        }
+    }
+
+    fn math(mut self) -> Math {
+        if self.over.number == 0.0 {
+            return Math::Number(0.0);
+        }
+        // 2 x / 2 y is x / y.
+        let whole = self.over.number / self.under.number;
+        if whole.fract() == 0.0 {
+            (self.over.number, self.under.number) = (whole, 1.0);
+        }
+        let over = self.over.math().unwrap_or(Math::Number(1.0));
+        let whole = match self.under.math() {
             Some(under) => Math::Fraction(over.into(), under.into()),
             None => over,
         };
         if self.negative { Math::Negative(whole.into()) } else { whole }
+    }
+
+    /// The numbers in it, and what is left without them.
+    fn split(self, is_number: &dyn Fn(&Math) -> bool) -> (Self, Math) {
+        let halves = |factors: Factors| {
+            let (numbers, vectors) = factors.vectors.into_iter().partition(is_number);
+            let scalars = factors.scalars.into_iter().chain::<Vec<Math>>(numbers).collect();
+            (Factors { scalars, vectors: Vec::new(), ..factors }, Factors { vectors, ..Factors::new() })
+        };
+        let ((over, over_rest), (under, under_rest)) = (halves(self.over), halves(self.under));
+        let rest = Self { negative: false, over: over_rest, under: under_rest };
+        (Self { negative: self.negative, over, under }, rest.math())
     }
 }
 
@@ -93,45 +131,6 @@ impl Math {
     /// The sum of terms as a person writes it: without zeros, and with what several terms multiply written once.
     pub fn sum(terms: impl IntoIterator<Item = Self>) -> Self {
         sum(terms.into_iter().collect())
-    }
-
-    /// Calls a function for every name in the formula, and says whether it is an adjoint, in the order of writing.
-    pub fn each_name<'a>(&'a self, see: &mut dyn FnMut(&'a Symbol, bool)) {
-        match self {
-            Self::Symbol(symbol) => see(symbol, false),
-            Self::Adjoint(a) => match &**a {
-                Self::Symbol(symbol) => see(symbol, true),
-                other => other.each_name(see),
-            },
-            Self::Number(_) | Self::Ones(_) => {}
-            Self::Negative(a)
-            | Self::Power(a, _)
-            | Self::Root(a)
-            | Self::Absolute(a)
-            | Self::Transpose(a)
-            | Self::Indicator(a)
-            | Self::Part(a, ..)
-            | Self::Total(a) => a.each_name(see),
-            Self::Infix(_, a, b) | Self::Fraction(a, b) => {
-                a.each_name(see);
-                b.each_name(see);
-            }
-            Self::Call(_, parts) | Self::Stack(parts) => parts.iter().for_each(|part| part.each_name(see)),
-            Self::Cases(cases, otherwise) => {
-                for (a, condition) in cases {
-                    a.each_name(see);
-                    condition.each_name(see);
-                }
-                otherwise.each_name(see);
-            }
-        }
-    }
-
-    /// Whether an adjoint occurs in it.
-    pub(super) fn has_adjoint(&self) -> bool {
-        let mut found = false;
-        self.each_name(&mut |_, adjoint| found |= adjoint);
-        found
     }
 }
 
@@ -159,16 +158,60 @@ pub(super) fn divided(a: Math, b: Math) -> Math {
     if b == Math::Number(1.0) { a } else { Chain::of(Math::Fraction(a.into(), b.into())).math() }
 }
 
+/// `s t`, both being one number.
+pub(super) fn numbers(s: Math, t: Math) -> Math {
+    scaled(Math::Infix(Sign::Times, s.into(), t.into()), Math::Number(1.0))
+}
+
+/// `a / s`, s being one number.
+pub(super) fn shared(a: Math, s: Math) -> Math {
+    scaled(Math::Fraction(Math::Number(1.0).into(), s.into()), a)
+}
+
+/// A function that is linear in its vector: what is one number stands before it.
+pub(super) fn linear(function: &str, a: Math, is_number: &dyn Fn(&Math) -> bool) -> Math {
+    let (outside, inside) = Chain::of(a).split(is_number);
+    // Deviations from a mean add up to nothing.
+    if let Math::Infix(Sign::Minus, v, mean) = &inside
+        && **mean == Math::Call("mean".into(), vec![(**v).clone()])
+    {
+        return Math::Number(0.0);
+    }
+    scaled(outside.math(), Math::Call(function.into(), vec![inside]))
+}
+
+/// A choice between multiples of one thing, as that thing times a choice between numbers.
+pub(super) fn choice(cases: Vec<(Math, Math)>, otherwise: Math) -> Math {
+    let split = |math: &Math| {
+        let mut chain = Chain::of(math.clone());
+        let number = if chain.negative { -chain.over.number } else { chain.over.number };
+        (chain.negative, chain.over.number) = (false, 1.0);
+        (number, chain.math())
+    };
+    let values: Vec<(f64, Math)> = cases.iter().map(|(a, _)| a).chain([&otherwise]).map(split).collect();
+    let mut things = values.iter().filter(|(number, _)| *number != 0.0).map(|(_, thing)| thing);
+    let first = things.next().filter(|thing| thing.has_adjoint()).cloned();
+    let Some(thing) = first.filter(|first| things.all(|thing| thing == first)) else {
+        return Math::Cases(cases, otherwise.into());
+    };
+    let mut numbers = values.into_iter().map(|(number, _)| Math::Number(number));
+    let conditions = cases.into_iter().map(|(_, condition)| condition);
+    let cases = conditions.zip(numbers.by_ref()).map(|(condition, number)| (number, condition)).collect();
+    let otherwise = numbers.next().unwrap_or(Math::Number(0.0));
+    hadamard(Math::Cases(cases, otherwise.into()), thing)
+}
+
 /// `A b`; a sign or a number stands before it.
 pub(super) fn product(a: Math, b: Math) -> Math {
     let split = |math: Math| {
-        let sign = matches!(math, Math::Negative(_) | Math::Number(_) | Math::Infix(Sign::Times, ..));
-        if !sign {
+        let signed = matches!(math, Math::Negative(_) | Math::Number(_) | Math::Infix(Sign::Times, ..));
+        if !signed {
             return (false, 1.0, math);
         }
-        let chain = Chain::of(math);
-        let (negative, number) = (chain.negative, chain.number);
-        (negative, number, Chain { negative: false, number: 1.0, ..chain }.math())
+        let mut chain = Chain::of(math);
+        let (negative, number) = (chain.negative, chain.over.number);
+        (chain.negative, chain.over.number) = (false, 1.0);
+        (negative, number, chain.math())
     };
     let ((minus_a, n, a), (minus_b, m, b)) = (split(a), split(b));
     let whole = scaled(Math::Number(n * m), Math::product(a, b));
@@ -199,7 +242,7 @@ pub(super) fn sum(terms: Vec<Math>) -> Math {
         }
         let mut chain = Chain::of(term);
         chain.negative ^= minus;
-        if chain.number != 0.0 {
+        if chain.over.number != 0.0 {
             chains.push(chain);
         }
     }
@@ -242,39 +285,60 @@ fn signed(math: Math) -> (bool, Math) {
     }
 }
 
-/// Chains that multiply the same adjoint, as one: `a ⊙ x̄ + b ⊙ x̄` is `(a + b) ⊙ x̄`.
+/// Chains that multiply the same adjoint, as one: `a ⊙ x̄ + b ⊙ x̄` is `(a + b) ⊙ x̄`; then those that are divided by the
+/// same: `a / s − b / s` is `(a − b) / s`.
 fn gathered(chains: Vec<Chain>) -> Vec<Math> {
     let adjoint = |chain: &Chain| {
-        let mut adjoints = chain.factors.iter().filter(|a| a.has_adjoint());
+        let mut adjoints = chain.over.vectors.iter().filter(|a| a.has_adjoint());
         let one = adjoints.next().cloned().filter(|_| adjoints.next().is_none());
-        one.filter(|_| !chain.scalars.iter().chain(&chain.under).any(Math::has_adjoint))
+        one.filter(|_| !chain.over.scalars.iter().chain(chain.under.all()).any(Math::has_adjoint))
     };
-    let mut groups: Vec<(Option<Math>, Vec<Chain>)> = Vec::new();
+    let multiples = |of: &Math, members: Vec<Chain>| {
+        let without = |mut chain: Chain| {
+            chain.over.vectors.retain(|a| a != of);
+            chain.math()
+        };
+        let coefficient = sum(members.into_iter().map(without).collect());
+        // A sum of numbers is one number.
+        let whole = if matches!(coefficient, Math::Number(_)) { scaled } else { hadamard };
+        whole(coefficient, of.clone())
+    };
+    let divisor = |chain: &Chain| Some(chain.under.clone()).filter(|under| *under != Factors::new());
+    let quotients = |under: &Factors, members: Vec<Chain>| {
+        let over = |chain: Chain| Chain { under: Factors::new(), ..chain }.math();
+        let over = sum(members.into_iter().map(over).collect());
+        let mut chain = Chain::of(over);
+        chain.under = under.clone();
+        chain.math()
+    };
+    let once = grouped(chains, adjoint, multiples);
+    let once: Vec<Chain> = once.into_iter().map(Chain::of).collect();
+    // A long sum is read better term by term.
+    if once.len() > 3 {
+        once.into_iter().map(Chain::math).collect()
+    } else {
+        grouped(once, divisor, quotients)
+    }
+}
+
+/// Chains with the same key as one formula, in the place of the first.
+fn grouped<K: PartialEq>(
+    chains: Vec<Chain>,
+    key: impl Fn(&Chain) -> Option<K>,
+    together: impl Fn(&K, Vec<Chain>) -> Math,
+) -> Vec<Math> {
+    let mut groups: Vec<(Option<K>, Vec<Chain>)> = Vec::new();
     for chain in chains {
-        let of = adjoint(&chain);
+        let of = key(&chain);
         match groups.iter_mut().find(|(known, _)| known.is_some() && *known == of) {
             Some((_, members)) => members.push(chain),
             None => groups.push((of, vec![chain])),
         }
     }
-    let whole = |(of, members): (Option<Math>, Vec<Chain>)| match of {
-        Some(of) if members.len() > 1 => {
-            let without = |chain: Chain| {
-                let factors = chain.factors.into_iter().filter(|a| *a != of).collect();
-                Chain { factors, ..chain }.math()
-            };
-            let coefficient = sum(members.into_iter().map(without).collect());
-            // A sum of numbers is one number.
-            if matches!(coefficient, Math::Number(_)) {
-                scaled(coefficient, of)
-            } else {
-                hadamard(coefficient, of)
-            }
-        }
-        _ => {
-            let mut members = members.into_iter().map(Chain::math);
-            members.next().unwrap_or(Math::Number(0.0))
-        }
+    let whole = |(of, mut members): (Option<K>, Vec<Chain>)| match (of, members.len()) {
+        (_, 1) => members.remove(0).math(),
+        (Some(of), _) => together(&of, members),
+        (None, _) => sum(members.into_iter().map(Chain::math).collect()),
     };
     groups.into_iter().map(whole).collect()
 }
@@ -282,7 +346,7 @@ fn gathered(chains: Vec<Chain>) -> Vec<Math> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::math::{Form, Line};
+    use crate::math::{Form, Line, Symbol};
 
     fn s(name: &str) -> Math {
         Symbol::of(name).into()
@@ -304,7 +368,9 @@ mod tests {
         reads(hadamard(s("x"), Math::Number(0.0)), "0");
         reads(hadamard(bar("x"), hadamard(s("y"), s("y"))), "y² ⊙ x̄");
         reads(hadamard(negative(bar("x")), negative(s("y"))), "y ⊙ x̄");
-        reads(negative(divided(hadamard(bar("x"), s("y")), s("b"))), "−(y ⊙ x̄ / b)");
+        let cases = vec![(bar("x"), s("p")), (scaled(Math::Number(0.5), negative(bar("x"))), s("q"))];
+        reads(choice(cases, Math::Number(0.0)), "{1 if p, −0.5 if q, 0 otherwise} ⊙ x\u{304}");
+        reads(negative(divided(hadamard(bar("x"), s("y")), s("b"))), "−y ⊙ x\u{304} / b");
         reads(product(s("W"), negative(s("x"))), "−W x");
         reads(product(negative(bar("x")), transposed(scaled(Math::Number(2.0), s("x")))), "−x̄ (2 · x)ᵀ");
     }
@@ -318,5 +384,15 @@ mod tests {
         reads(sum(vec![bar("h"), bar("h")]), "2 · h̄");
         reads(Math::minus(s("a"), sum(vec![s("b"), s("c")])), "a − (b + c)");
         reads(negative(Math::minus(s("a"), s("b"))), "b − a");
+        let over = |a: Math| divided(a, s("s"));
+        reads(
+            sum(vec![over(hadamard(s("a"), bar("x"))), negative(over(bar("x")))]),
+            "(a − 1) ⊙ x\u{304} / s",
+        );
+        reads(sum(vec![over(bar("x")), negative(over(bar("y")))]), "(x\u{304} − y\u{304}) / s");
+        let is_number = |math: &Math| *math == s("s");
+        let deviation = Math::minus(s("v"), Math::Call("mean".into(), vec![s("v")]));
+        reads(linear("sum", scaled(s("s"), deviation), &is_number), "0");
+        reads(linear("sum", negative(shared(scaled(s("k"), s("x")), s("s"))), &is_number), "−k · sum(x) / s");
     }
 }

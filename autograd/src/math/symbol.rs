@@ -81,6 +81,7 @@ impl Symbol {
     }
 }
 
+/// `xi` is left as it is: in `W_xi` it is "from x to i".
 fn greek(word: &str) -> String {
-    GREEK.iter().find(|(name, _)| *name == word).map_or(word, |(_, letter)| letter).into()
+    GREEK.iter().find(|(name, _)| *name == word && word != "xi").map_or(word, |(_, letter)| letter).into()
 }

@@ -68,7 +68,15 @@ impl Notation for Unicode {
     }
 
     fn adjoint_of(&self, symbol: &Symbol) -> String {
-        under(symbol.base.clone() + "\u{304}", symbol)
+        // A bar over each letter, behind the letter's own accents.
+        let mut barred = String::new();
+        for c in symbol.base.chars() {
+            if !is_accent(c) && !barred.is_empty() {
+                barred.push('\u{304}');
+            }
+            barred.push(c);
+        }
+        under(barred + "\u{304}", symbol)
     }
 
     fn call(&self, function: &str, arguments: Vec<String>) -> String {
@@ -114,7 +122,11 @@ impl Notation for Unicode {
 
 /// Columns: an accent takes no place of its own.
 pub(super) fn width(text: &str) -> usize {
-    text.chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).count()
+    text.chars().filter(|&c| !is_accent(c)).count()
+}
+
+fn is_accent(c: char) -> bool {
+    ('\u{300}'..='\u{36f}').contains(&c)
 }
 
 /// A base with what stands above it, its subscripts and its time: digits and t have small letters, other subscripts stand

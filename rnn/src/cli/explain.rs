@@ -21,6 +21,7 @@ At the end every line is computed at random values and compared with the graph.
 Examples:
   rnn explain --cell elman                       the derivation of the textbook
   rnn explain --cell my.cell --only h            how the loss reaches h[t]
+  rnn explain --cell gru --steps 3               three steps written out, with numbers for t
   rnn explain --cell lstm --math latex -o lstm.tex
   rnn explain --cell gru --math mathml -o gru.xhtml")]
 pub struct Args {
@@ -30,6 +31,9 @@ pub struct Args {
     /// Another value for a constant of the cell; may be given again
     #[arg(long, value_name = "CONST=VALUE", value_parser = super::flags::setting)]
     set: Vec<(String, f64)>,
+    /// Write out a sequence of so many steps instead of any step t
+    #[arg(long, value_name = "T", value_parser = super::flags::size)]
+    steps: Option<usize>,
     /// The lines about these sequences or parameters alone
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     only: Vec<String>,
@@ -50,6 +54,10 @@ impl Args {
             cell.set(name, *value)?;
         }
         let derivation = Derivation::of(cell)?;
+        let derivation = match self.steps {
+            Some(steps) => derivation.over(steps)?,
+            None => derivation,
+        };
         let difference = derivation.check(1);
         let derivation = if self.only.is_empty() { derivation } else { derivation.only(&self.only)? };
         let form = Form::from(self.math);
@@ -61,7 +69,7 @@ impl Args {
             Err(error) => format!("The lines were not compared with the graph: {error}"),
         };
         if form == Form::Unicode {
-            text += &format!("\n{checked}\n");
+            text = format!("{text}\n{checked}\n");
         }
         if let Some(path) = self.output {
             write_whole(&path, text.as_bytes())?;

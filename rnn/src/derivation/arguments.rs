@@ -3,10 +3,11 @@
 //! The adjoint of such an argument, the net input of a gate, is read by the gradient of every weight in it and by every
 //! state that it sees. Written out each time it makes lines long; with a name it is written once.
 
-use super::net::Net;
-use super::{DerivationError, Entry, equal};
+use super::net::{Net, count};
+use super::view::View;
+use super::{DerivationError, Entry};
 use autograd::graph::Role;
-use autograd::math::{Math, Reader, Symbol};
+use autograd::math::{Line, Math, Symbol};
 use autograd::ops::Op;
 use autograd::{Error, NodeId};
 
@@ -17,6 +18,8 @@ pub(super) struct Argument {
     pub of: String,
     /// The function.
     pub function: &'static str,
+    /// Whether the sequence is the function of it, and nothing more.
+    pub direct: bool,
     /// The place of the argument among the nodes on the way to the sequence.
     ordinal: u32,
     /// What it is called.
@@ -25,16 +28,18 @@ pub(super) struct Argument {
 
 impl Argument {
     /// What its adjoint is equal to.
-    pub fn line(&self, net: &Net, t: usize, reader: &Reader) -> Result<Entry, DerivationError> {
-        let id =
-            self.adjoint(net, t)?.ok_or_else(|| Error::Unknown { name: self.of.clone(), nearest: None })?;
-        let left = Math::Adjoint(self.name.clone().at(0).into());
-        // Its own name is left aside for once.
-        let right = match equal(reader, left.clone(), id)? {
-            line if line.right == left => reader.formula(id)?,
-            line => line.right,
-        };
-        Ok(Entry { name: self.of.clone(), line: autograd::math::Line { left, right } })
+    pub fn adjoint_line(&self, view: &View) -> Result<Entry, DerivationError> {
+        let id = self.adjoint(view.net, view.t)?;
+        let id = id.ok_or_else(|| Error::Unknown { name: self.of.clone(), nearest: None })?;
+        let left = Math::Adjoint(view.symbol(self.name.clone()).into());
+        Ok(Entry { name: self.of.clone(), line: view.equal(&view.backward, left, id)? })
+    }
+
+    /// What it is equal to.
+    pub fn value_line(&self, view: &View) -> Result<Entry, DerivationError> {
+        let left = view.symbol(self.name.clone()).into();
+        let right = view.backward.formula(self.at(view.net, view.t)?)?;
+        Ok(Entry { name: self.of.clone(), line: Line { left, right } })
     }
 
     /// The argument at a step.
@@ -63,8 +68,10 @@ pub(super) fn find(letter: &str, net: &Net, now: usize) -> Result<Vec<Argument>,
         let Some(function) = function(&graph.node(user)?.op) else { continue };
         let Some(adjoint) = net.adjoint(id)? else { continue };
         if users.at(adjoint.index()).len() > 1 {
+            let whole = &graph.node(user)?.origin;
+            let direct = whole.ordinal == 0 && whole.name.as_deref() == Some(of);
             let name = Symbol::of(letter);
-            found.push(Argument { of: of.into(), function, ordinal: origin.ordinal, name });
+            found.push(Argument { of: of.into(), function, direct, ordinal: origin.ordinal, name });
         }
     }
     // A single one needs no subscript; several of one sequence are counted.
@@ -75,20 +82,25 @@ pub(super) fn find(letter: &str, net: &Net, now: usize) -> Result<Vec<Argument>,
             let count =
                 (alike.len() > 1).then(|| (alike.iter().position(|&j| j == k).unwrap_or(0) + 1).to_string());
             found[k].name.subscripts = [of.base].into_iter().chain(of.subscripts).chain(count).collect();
+            // The names of two sequences can look alike.
+            if found[..k].iter().any(|other| other.name == found[k].name) {
+                found[k].name.subscripts = vec![found[k].of.clone(), k.to_string()];
+            }
         }
     }
     Ok(found)
 }
 
-/// The names of the adjoints of arguments, at all steps.
+/// The names of arguments and of their adjoints, at all steps.
 pub(super) fn names(arguments: &[Argument], net: &Net) -> Result<Vec<(NodeId, Math)>, Error> {
     let mut names = Vec::new();
     for argument in arguments {
         for t in 1..=net.steps {
+            let name = argument.name.clone().at_step(count(t));
             if let Some(id) = argument.adjoint(net, t)? {
-                let name = argument.name.clone().at_step(i64::try_from(t).unwrap_or(0));
-                names.push((id, Math::Adjoint(name.into())));
+                names.push((id, Math::Adjoint(name.clone().into())));
             }
+            names.push((argument.at(net, t)?, name.into()));
         }
     }
     Ok(names)
@@ -106,11 +118,16 @@ fn forward_users(net: &Net, users: &[u32]) -> Result<Vec<NodeId>, Error> {
     Ok(forward)
 }
 
-/// A function of one number, by the sign that it is written with.
+/// A function of one number, by its name.
 fn function(op: &Op) -> Option<&'static str> {
     match op {
-        Op::Sigmoid(_) => Some("σ"),
-        Op::Tanh(_) | Op::Relu(_) | Op::Softplus(_) | Op::Exp(_) | Op::Sin(_) | Op::Cos(_) => Some(op.name()),
+        Op::Sigmoid(_)
+        | Op::Tanh(_)
+        | Op::Relu(_)
+        | Op::Softplus(_)
+        | Op::Exp(_)
+        | Op::Sin(_)
+        | Op::Cos(_) => Some(op.name()),
         _ => None,
     }
 }

@@ -1,9 +1,9 @@
 //! Every line, computed at random values and compared with the graph.
 
-use super::net::Net;
+use super::net::{Net, count};
 use super::{Derivation, DerivationError, arguments};
 use crate::init;
-use autograd::math::{Math, Reader, Symbol, Values, evaluate};
+use autograd::math::{Math, Reader, Symbol, Time, Values, evaluate};
 use autograd::ops::{Leaf, Op};
 use autograd::{NodeId, Point, eval};
 use ndarray::{Array2, ArrayD};
@@ -17,11 +17,18 @@ const STEPS: usize = 17;
 struct Table {
     steps: i64,
     values: HashMap<(Symbol, bool), Array2<f64>>,
+    /// What letters stand for.
+    letters: Vec<(Symbol, Math)>,
 }
 
 impl Values for Table {
     /// Beyond the last step an adjoint is zero, and what it multiplies any number.
     fn value(&self, name: &Symbol, adjoint: bool) -> Option<Array2<f64>> {
+        let plain = Symbol { time: None, ..name.clone() };
+        if let Some((_, math)) = self.letters.iter().find(|(letter, _)| *letter == plain) {
+            let t = if let Some(Time::Step(t)) = name.time { t } else { 0 };
+            return evaluate(math, t, self).ok();
+        }
         let found = self.values.get(&(name.clone(), adjoint));
         let last = || self.values.get(&(name.clone().at_step(self.steps), false));
         let plain = || self.values.get(&(name.clone(), false)).or_else(last);
@@ -38,17 +45,16 @@ impl Values for Table {
 }
 
 pub(super) fn worst(derivation: &Derivation, seed: u64) -> Result<f64, DerivationError> {
-    let lag = derivation.cell.memory().iter().map(|(_, lag)| *lag).max().unwrap_or(0);
-    let net = Net::new(&derivation.cell, &derivation.head, derivation.sizes, STEPS.max(2 * lag + 1))?;
+    let net = derivation.net(derivation.steps.unwrap_or(STEPS.max(2 * derivation.memory() + 1)))?;
     let reader = Reader::new(&net.graph).naming(arguments::names(&derivation.arguments, &net)?);
     let table = table(derivation, &net, &reader, seed)?;
     let mut worst = 0.0_f64;
     for entry in derivation.entries() {
         let error = |reason: String| DerivationError::Check { name: entry.name.clone(), reason };
         let (left, right) = (&entry.line.left, &entry.line.right);
-        let timed = matches!(left, Math::Symbol(Symbol { time: Some(_), .. }))
-            || matches!(left, Math::Adjoint(a) if matches!(&**a, Math::Symbol(Symbol { time: Some(_), .. })));
-        for t in 1..=if timed { table.steps } else { 1 } {
+        let mut any = false;
+        left.each_name(&mut |name, _| any |= matches!(name.time, Some(Time::Lag(_))));
+        for t in 1..=if any { table.steps } else { 1 } {
             let (is, says) =
                 (evaluate(left, t, &table).map_err(error)?, evaluate(right, t, &table).map_err(error)?);
             let says = says
@@ -74,8 +80,10 @@ fn table(derivation: &Derivation, net: &Net, reader: &Reader, seed: u64) -> Resu
         let Op::Leaf(leaf) = &node.op else { continue };
         let Some(name) = leaf.name() else { continue };
         let step = name.strip_prefix("t[").and_then(|rest| rest.strip_suffix(']'));
-        let value = match (leaf, step.and_then(|step| step.parse::<f64>().ok())) {
-            (Leaf::Input { .. }, Some(t)) => ArrayD::from_elem(&*node.ty.shape, t),
+        let constant = derivation.constants.iter().find(|(constant, _)| **constant == **name);
+        let known = step.and_then(|step| step.parse::<f64>().ok()).or(constant.map(|(_, value)| *value));
+        let value = match (leaf, known) {
+            (Leaf::Input { .. }, Some(known)) => ArrayD::from_elem(&*node.ty.shape, known),
             _ => ArrayD::from_shape_simple_fn(&*node.ty.shape, || rng.random_range(-1.0..1.0)),
         };
         point.set(id, value);
@@ -93,12 +101,14 @@ fn table(derivation: &Derivation, net: &Net, reader: &Reader, seed: u64) -> Resu
     for (id, name) in reader.names() {
         add(name, id);
     }
-    // Second names, of nodes that have one already.
+    // Second names, of nodes that have one already, and the names of adjoints that several nodes share.
     let sequences = derivation.cell.sequences().chain([&*derivation.head.output, &*derivation.head.loss]);
     for name in sequences {
         for t in 1..=net.steps {
-            let (id, symbol) = (net.at(name, t)?, Symbol::of(name).at_step(i64::try_from(t).unwrap_or(0)));
-            add(symbol.clone().into(), id);
+            let id = net.at(name, t)?;
+            let own = reader.name(id)?.filter(|_| net.is_own(name, t).unwrap_or(false));
+            let symbol = own.unwrap_or_else(|| Symbol::of(name).at_step(count(t)).into());
+            add(symbol.clone(), id);
             if let Some(adjoint) = net.adjoint(id)? {
                 add(Math::Adjoint(symbol.into()), adjoint);
             }
@@ -107,13 +117,14 @@ fn table(derivation: &Derivation, net: &Net, reader: &Reader, seed: u64) -> Resu
     add(Symbol::of(&derivation.head.loss).into(), net.loss);
     for argument in &derivation.arguments {
         for t in 1..=net.steps {
-            let name = argument.name.clone().at_step(i64::try_from(t).unwrap_or(0));
+            let name = argument.name.clone().at_step(count(t));
             add(name.into(), argument.at(net, t)?);
         }
     }
     for (name, id) in &net.parameters {
         if let Some(adjoint) = net.adjoint(*id)? {
-            add(Math::Adjoint(Symbol::of(name).into()), adjoint);
+            let name = reader.name(*id)?.unwrap_or_else(|| Symbol::of(name).into());
+            add(Math::Adjoint(name.into()), adjoint);
         }
     }
     let ids: Vec<NodeId> = names.iter().map(|(_, id)| *id).collect();
@@ -121,5 +132,12 @@ fn table(derivation: &Derivation, net: &Net, reader: &Reader, seed: u64) -> Resu
     let matrices =
         names.into_iter().zip(values).map(|((name, id), value)| Ok((name, reader.matrix(id, &value)?)));
     let values = matrices.collect::<Result<HashMap<_, _>, autograd::Error>>()?;
-    Ok(Table { steps: i64::try_from(net.steps).unwrap_or(i64::MAX), values })
+    let letters = derivation.entries().filter(|entry| entry.name.is_empty()).filter_map(|entry| match &entry
+        .line
+        .left
+    {
+        Math::Symbol(letter) => Some((Symbol { time: None, ..letter.clone() }, entry.line.right.clone())),
+        _ => None,
+    });
+    Ok(Table { steps: count(net.steps), values, letters: letters.collect() })
 }

@@ -35,29 +35,34 @@ pub(super) struct Head {
     pub loss: String,
     /// The letter for the argument of a function: the net input.
     pub argument: String,
+    /// Letters for parts of long formulas.
+    pub letters: Vec<String>,
 }
 
 impl Head {
     /// The textbook's letters where they are free (Goodfellow, Bengio & Courville 2016, sec. 10.2.2).
-    pub fn of(cell: &EquationCell) -> Self {
+    pub fn of(cell: &EquationCell, constants: &[(String, f64)]) -> Self {
         let mut taken: HashSet<Symbol> = HashSet::from([Symbol::of("x")]);
-        let constants = cell.shapes().into_iter().map(|(name, _)| name).chain(cell.sequences());
-        taken.extend(constants.map(Symbol::of));
+        let constants = constants.iter().map(|(name, _)| name.as_str());
+        let shapes = cell.shapes();
+        taken.extend(shapes.iter().map(|(name, _)| *name).chain(constants).map(Symbol::of));
         let bases: HashSet<String> = taken.iter().map(|symbol| symbol.base.clone()).collect();
-        let free = |candidates: [&str; 4]| {
+        let free = |candidates: &[&str]| {
             let free = candidates.iter().find(|name| !taken.contains(&Symbol::of(name)));
-            String::from(*free.unwrap_or(&candidates[3]))
+            String::from(*free.unwrap_or(&candidates[candidates.len() - 1]))
         };
+        let letters = ["u", "v", "w", "p", "q", "e", "m", "n", "r", "s"];
         let argument = ["a", "s", "u", "e", "argument"];
         let argument = argument.iter().find(|name| !bases.contains(**name)).unwrap_or(&"argument");
-        Self {
-            weight: free(["V", "Q", "V_out", "V_head"]),
-            bias: free(["c", "d", "b_out", "b_head"]),
-            output: free(["o", "q", "logits", "logits_head"]),
-            target: free(["y", "k", "target", "target_head"]),
-            loss: free(["L", "E", "loss", "loss_head"]),
-            argument: (*argument).into(),
-        }
+        let weight = free(&["V", "Q", "V_out", "V_head"]);
+        let bias = free(&["c", "d", "b_out", "b_head"]);
+        let output = free(&["o", "q", "z", "u", "e", "logits_head"]);
+        let target = free(&["y", "k", "target", "target_head"]);
+        let loss = free(&["L", "E", "loss_head"]);
+        let used = [&bias, &output, &target, &String::from(*argument)].map(Clone::clone);
+        let letters = letters.into_iter().filter(|l| !bases.contains(*l) && !used.iter().any(|u| u == l));
+        let letters = letters.map(Into::into).collect();
+        Self { weight, bias, output, target, loss, argument: (*argument).into(), letters }
     }
 }
 
@@ -75,16 +80,24 @@ pub(super) struct Net {
 const CLASSES: usize = 5;
 
 impl Net {
-    pub fn new(cell: &EquationCell, head: &Head, sizes: Sizes, steps: usize) -> Result<Self, Error> {
+    pub fn new(
+        cell: &EquationCell,
+        constants: &[(String, f64)],
+        head: &Head,
+        sizes: Sizes,
+        steps: usize,
+    ) -> Result<Self, Error> {
         let g = Builder::new();
         let batch = |name: String, size: usize| g.batch_input(&name, Type::float([1, size]), 0);
         let weights = cell.weights(sizes.input, sizes.hidden);
-        let named = weights.into_iter().map(|w| (w.name.clone(), g.parameter(&w.name, w.shape))).collect();
-        let w = Weights::new(&g, named);
+        let weights = weights.into_iter().map(|w| (w.name.clone(), g.parameter(&w.name, w.shape)));
+        let weights: Vec<(String, Expr)> = weights.collect();
+        let constants = constants.iter().map(|(name, _)| (name.clone(), g.input(name, [])));
+        let w = Weights::new(&g, weights.iter().cloned().chain(constants).collect());
         let starts = cell.memory().iter().zip(cell.states(sizes.input, sizes.hidden));
         // What is read one step back at step 1 is h[0]; two steps back, h[-1].
         let start = |((name, lag), state): (&(String, usize), crate::cell::State)| {
-            batch(format!("{name}[{}]", 1 - i64::try_from(*lag).unwrap_or(0)), state.size)
+            batch(format!("{name}[{}]", 1 - count(*lag)), state.size)
         };
         let mut states: Vec<Expr> = starts.map(start).collect();
         let mut outputs = Vec::new();
@@ -110,11 +123,8 @@ impl Net {
             })
             .collect();
         let loss = g.sum(&losses).named(&head.loss);
-        let wrt: Vec<(String, Expr)> = w
-            .iter()
-            .map(|(name, w)| (name.to_string(), w))
-            .chain([(head.weight.clone(), weight), (head.bias.clone(), bias)])
-            .collect();
+        let head = [(head.weight.clone(), weight), (head.bias.clone(), bias)];
+        let wrt: Vec<(String, Expr)> = weights.into_iter().chain(head).collect();
         let _ = grad(loss, &wrt.iter().map(|(_, w)| *w).collect::<Vec<_>>());
         let parameters = wrt.iter().map(|(name, w)| (name.clone(), w.id())).collect();
         Ok(Self { graph: g.graph()?, steps, parameters, loss: loss.id() })
@@ -123,6 +133,12 @@ impl Net {
     /// The node of a sequence at a step.
     pub fn at(&self, name: &str, t: usize) -> Result<NodeId, Error> {
         self.graph.find(&format!("{name}[{t}]"))
+    }
+
+    /// Whether a node at a step is called by this name, and not by another that it had before.
+    pub fn is_own(&self, name: &str, t: usize) -> Result<bool, Error> {
+        let origin = &self.graph.node(self.at(name, t)?)?.origin;
+        Ok(origin.name.as_deref() == Some(name) && origin.step.is_some_and(|step| step as usize == t))
     }
 
     /// The adjoint of a node, if the loss depends on it.
@@ -140,7 +156,12 @@ impl Net {
     }
 }
 
-/// A name at time t, or a parameter.
+/// A name at time t.
 pub(super) fn at_t(name: &str) -> Math {
     Symbol::of(name).at(0).into()
+}
+
+/// A number of steps as a formula counts it.
+pub(super) fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }

@@ -7,7 +7,8 @@ use autograd::math::{Form, Line};
 pub(super) fn write(derivation: &Derivation, form: Form) -> String {
     let title = format!("Backpropagation through time for {}", derivation.cell.name());
     let sections = derivation.sections.iter().map(|section| {
-        let passages: Vec<String> = section.passages.iter().map(|p| passage(p, form)).collect();
+        let passages = section.passages.iter().filter(|p| !p.words.is_empty() || !p.lines.is_empty());
+        let passages: Vec<String> = passages.map(|p| passage(p, form)).collect();
         match form {
             Form::Unicode => format!("{}\n\n{}", section.title, passages.join("\n")),
             Form::Latex => format!("\\subsection*{{{}}}\n{}", section.title, passages.concat()),
@@ -39,7 +40,7 @@ fn passage(passage: &Passage, form: Form) -> String {
     match form {
         Form::Unicode => {
             let words: String = wrap(&words).into_iter().map(|line| line + "\n").collect();
-            words + &math.lines().map(|line| format!("    {line}\n")).collect::<String>()
+            words + &math.lines().flat_map(|line| ["    ", line, "\n"]).collect::<String>()
         }
         Form::Latex if math.is_empty() => format!("{words}\n\n"),
         Form::Latex => format!("{words}\n\\begin{{equation*}}\n{math}\\end{{equation*}}\n\n"),

@@ -1,7 +1,9 @@
 //! The sentences between the equations. What they say is read off the equations.
 
+use super::Entry;
 use super::arguments::Argument;
 use super::net::{Head, at_t};
+use super::view::View;
 use crate::equations::EquationCell;
 use autograd::math::{Math, Sign, Symbol};
 
@@ -33,9 +35,8 @@ fn list(items: impl IntoIterator<Item = Math>) -> Vec<Piece> {
 }
 
 /// Before the equations of the cell.
-pub(super) fn step(cell: &EquationCell) -> Vec<Piece> {
-    let from =
-        cell.memory().iter().map(|(name, lag)| Symbol::of(name).at(-i64::try_from(*lag).unwrap_or(0)).into());
+pub(super) fn step(cell: &EquationCell, constants: &[(String, f64)], lines: &[Entry]) -> Vec<Piece> {
+    let from = cell.memory().iter().map(|(name, lag)| Symbol::of(name).at(-super::net::count(*lag)).into());
     let mut words = vec![say("Step t reads "), Piece::Math(at_t("x"))];
     let from: Vec<Math> = from.collect();
     if !from.is_empty() {
@@ -43,7 +44,63 @@ pub(super) fn step(cell: &EquationCell) -> Vec<Piece> {
         words.extend(list(from));
     }
     words.push(say("."));
+    if !constants.is_empty() {
+        words.push(say(if constants.len() > 1 { " The constants are " } else { " The constant is " }));
+        words.extend(list(constants.iter().map(|(name, value)| {
+            Math::Infix(Sign::Equal, Symbol::of(name).into(), Math::Number(*value).into())
+        })));
+        words.push(say("."));
+    }
+    if lines
+        .iter()
+        .any(|entry| has(&entry.line.right, &|math| matches!(math, Math::Call(f, _) if f == "stop")))
+    {
+        words.push(say(" stop(a) is a, and no derivative passes through it."));
+    }
     words
+}
+
+/// Before the equations of one step.
+pub(super) fn number(t: usize) -> Vec<Piece> {
+    vec![say(&format!("Step {t}:"))]
+}
+
+/// Before the sum of the losses of all steps.
+pub(super) fn sum_of_losses() -> Vec<Piece> {
+    vec![say("The loss is the sum over all steps:")]
+}
+
+fn has(math: &Math, is: &dyn Fn(&Math) -> bool) -> bool {
+    is(math) || math.children().into_iter().any(|child| has(child, is))
+}
+
+/// What signs mean that not every reader knows.
+pub(super) fn notes<'a>(lines: impl Iterator<Item = &'a Entry>) -> Vec<Piece> {
+    let lines: Vec<&Math> = lines.map(|entry| &entry.line.right).collect();
+    let any = |is: &dyn Fn(&Math) -> bool| lines.iter().any(|line| has(line, is));
+    let mut words = Vec::new();
+    if any(&|math| matches!(math, Math::Indicator(_))) {
+        words.push(say(" A condition in brackets is 1 where it holds and 0 elsewhere."));
+    }
+    if any(&|math| matches!(math, Math::Part(..))) {
+        let part = Math::Part(Math::Adjoint(Symbol::of("v").into()).into(), Symbol::of("a").into(), None);
+        words.extend([
+            say(" "),
+            Piece::Math(part),
+            say(" are the rows of "),
+            Piece::Math(Math::Adjoint(Symbol::of("v").into())),
+        ]);
+        words.extend([say(" that belong to a, where v is put together of a and others.")]);
+    }
+    if any(&|math| matches!(math, Math::Call(f, _) if f == "dim")) {
+        words.push(say(" dim(v) is the number of elements of v."));
+    }
+    words
+}
+
+/// Before what letters stand for.
+pub(super) fn abbreviations() -> Vec<Piece> {
+    vec![say("With these abbreviations, each a formula that would stand there in full:")]
 }
 
 /// Before the equations of the head.
@@ -64,7 +121,7 @@ pub(super) fn backward() -> Vec<Piece> {
     vec![
         say("A bar is a derivative of the loss: "),
         Piece::Math(bar),
-        say(" stands for ∂L/∂v, and has the shape of v. Time runs backwards, from T to 1. "),
+        say(" stands for ∂L/∂v, and has the shape of v. Time runs backwards, from T to 1."),
     ]
 }
 
@@ -111,15 +168,26 @@ fn count(n: usize) -> String {
 }
 
 /// What the letters for arguments stand for.
-pub(super) fn arguments(arguments: &[Argument]) -> Vec<Piece> {
+pub(super) fn arguments(arguments: &[Argument], view: &View) -> Vec<Piece> {
+    let simple = arguments.iter().all(|argument| argument.direct);
     let mut words = vec![say("Here ")];
     for (k, argument) in arguments.iter().enumerate() {
-        if k > 0 {
-            words.push(say(if k + 1 == arguments.len() { " and " } else { ", " }));
+        match (k, simple, k + 1 == arguments.len()) {
+            (0, ..) => {}
+            (_, true, false) => words.push(say(", ")),
+            (_, true, true) => words.push(say(" and ")),
+            (_, false, false) => words.push(say("; ")),
+            (_, false, true) => words.push(say("; and ")),
         }
-        words.push(Piece::Math(argument.name.clone().at(0).into()));
-        words.push(say(&format!(" is the argument of {} in ", argument.function)));
-        words.push(Piece::Math(at_t(&argument.of)));
+        let (name, of) = (Math::Symbol(view.symbol(argument.name.clone())), view.name(&argument.of));
+        if argument.direct {
+            let value = Math::Call(argument.function.into(), vec![name]);
+            words.push(Piece::Math(Math::Infix(Sign::Equal, of.into(), value.into())));
+        } else {
+            let function = Math::Call(argument.function.into(), vec![name.clone()]);
+            words.extend([Piece::Math(name), say(" stands in "), Piece::Math(function)]);
+            words.extend([say(", a part of "), Piece::Math(of)]);
+        }
     }
     words.push(say(":"));
     words
@@ -135,17 +203,17 @@ pub(super) fn ends(cell: &EquationCell, silent: &[&str]) -> Vec<Piece> {
             say("After the last step, T, there is nothing: there all terms with "),
             Piece::Math(next),
             say(if lag > 1 { " or a later time vanish. " } else { " vanish. " }),
-            say("Before the first "),
+            say("The first step starts from "),
         ]);
         let starts = cell
             .memory()
             .iter()
-            .map(|(name, lag)| Math::from(Symbol::of(name).at_step(1 - i64::try_from(*lag).unwrap_or(0))));
+            .map(|(name, lag)| Math::from(Symbol::of(name).at_step(1 - super::net::count(*lag))));
         words.extend(list(starts));
         words.push(say(if cell.memory().len() > 1 {
-            " are given: zero, if nothing else is said."
+            ", which are given: zero, if nothing else is said."
         } else {
-            " is given: zero, if nothing else is said."
+            ", which is given: zero, if nothing else is said."
         }));
     }
     if !silent.is_empty() {

@@ -114,11 +114,18 @@ impl Cell for EquationCell {
 }
 
 impl EquationCell {
-    /// The same cell with each parameter under its own name: without packs.
+    /// The same cell with each parameter under its own name, and with constants that are weights of no axis: it is for
+    /// reading. The constants are returned, in the order of the file.
     #[must_use]
-    pub fn unpacked(mut self) -> Self {
+    pub fn symbolic(mut self) -> (Self, Vec<(String, f64)>) {
         self.names.packs.clear();
-        self
+        let constants = self.file.items.iter().filter_map(|item| match item {
+            super::ast::Item::Const(name, _) => Some((name.is.clone(), *self.constants.get(&name.is)?)),
+            _ => None,
+        });
+        let constants = constants.collect();
+        self.constants.clear();
+        (self, constants)
     }
 
     fn features(&self, sequence: &str, input: usize, hidden: usize) -> usize {

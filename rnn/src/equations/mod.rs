@@ -106,11 +106,6 @@ impl EquationCell {
         self.names.equations.iter().map(|(name, _)| name.is.as_str())
     }
 
-    /// The name of the output.
-    pub fn output(&self) -> &str {
-        &self.names.output
-    }
-
     /// What is read of earlier steps, the states: a sequence, and how many steps back.
     pub fn memory(&self) -> &[(String, usize)] {
         &self.kept
