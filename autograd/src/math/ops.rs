@@ -73,8 +73,11 @@ impl Reader<'_> {
             Op::LogSoftmax(op) => self.along("log_softmax", [op.axis], true, x[0], i),
             Op::Broadcast(_) => of(0),
             Op::Reshape(_) => self.reshape(x[0], i),
-            // What lies along the axis of the samples is written along it, and that is not turned twice.
-            Op::Transpose(_) if node.ty.shape.len() == 2 => self.turned(x[0], true),
+            Op::Transpose(op) if x.iter().all(|&x| self.graph.at(x).ty.shape.len() <= 2) => {
+                // Turned by the op, or by the way it is written: twice is not at all.
+                let turn = (op.order[..] == [1, 0]) ^ self.is_rows(x[0]) ^ self.is_rows(i);
+                if turn { transposed(self.wide(x[0])) } else { self.wide(x[0]) }
+            }
             Op::Slice(slice) => self.part(*slice, x[0], i),
             Op::At(at) => {
                 Math::Part(self.read(x[0]).into(), Math::Number((at.place + 1) as f64).into(), None)
