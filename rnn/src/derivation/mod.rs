@@ -13,7 +13,7 @@
 //! let derivation = Derivation::of(cell)?;
 //! let text = derivation.write(Form::Unicode);
 //! assert!(text.contains("h̄ₜ = Uᵀ ((1 − hₜ₊₁²) ⊙ h̄ₜ₊₁) + Vᵀ ōₜ\n"), "{text}");
-//! assert!(text.contains("Ū = Σₜ ((1 − hₜ²) ⊙ h̄ₜ) hₜ₋₁ᵀ\n"), "{text}");
+//! assert!(text.contains("U\u{304} = Σₜ ((1 − hₜ²) ⊙ h̄ₜ) hₜ₋₁ᵀ\n"), "{text}");
 //! assert!(derivation.check(1)? < 1e-10);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
