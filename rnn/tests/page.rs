@@ -61,6 +61,7 @@ fn close(a: f64, b: f64, tolerance: f64) -> bool {
 }
 
 #[test]
+#[ignore = "drives a browser: cargo test -p rnn --test page -- --ignored --test-threads=1"]
 fn opens_without_a_complaint_and_zooms() {
     let shown = Shown::new("elman", 3);
     let Some(mut page) = shown.open("") else { return };
@@ -86,6 +87,7 @@ fn opens_without_a_complaint_and_zooms() {
 }
 
 #[test]
+#[ignore = "drives a browser: cargo test -p rnn --test page -- --ignored --test-threads=1"]
 fn every_name_and_value_is_the_engines() {
     for cell in ["elman", "lstm"] {
         let shown = Shown::new(cell, 4);
@@ -113,6 +115,7 @@ fn every_name_and_value_is_the_engines() {
 }
 
 #[test]
+#[ignore = "drives a browser: cargo test -p rnn --test page -- --ignored --test-threads=1"]
 fn a_click_tells_equation_value_adjoint_and_rule() {
     let shown = Shown::new("elman", 3);
     let Some(mut page) = shown.open("") else { return };
@@ -137,6 +140,7 @@ fn a_click_tells_equation_value_adjoint_and_rule() {
 }
 
 #[test]
+#[ignore = "drives a browser: cargo test -p rnn --test page -- --ignored --test-threads=1"]
 fn shares_of_the_steps_add_up_to_the_gradient() {
     let shown = Shown::new("lstm", 4);
     let Some(mut page) = shown.open("#node=rnn.weight_hh_l0") else { return };
@@ -151,6 +155,7 @@ fn shares_of_the_steps_add_up_to_the_gradient() {
 }
 
 #[test]
+#[ignore = "drives a browser: cargo test -p rnn --test page -- --ignored --test-threads=1"]
 fn walks_forward_and_back_in_order_of_execution() {
     let shown = Shown::new("elman", 3);
     let Some(mut page) = shown.open("") else { return };
@@ -198,6 +203,7 @@ fn by_differences(shown: &Shown, loss: &str, state: &str) -> f64 {
 }
 
 #[test]
+#[ignore = "drives a browser: cargo test -p rnn --test page -- --ignored --test-threads=1"]
 fn a_path_has_the_norm_of_its_jacobians() {
     for (cell, state) in [("elman", "h"), ("lstm", "h"), ("lstm", "c")] {
         let shown = Shown::new(cell, 3);
@@ -227,6 +233,7 @@ fn a_path_has_the_norm_of_its_jacobians() {
 }
 
 #[test]
+#[ignore = "drives a browser: cargo test -p rnn --test page -- --ignored --test-threads=1"]
 fn keys_and_addresses_lead_to_nodes() {
     let shown = Shown::new("gru", 5);
     let Some(mut page) = shown.open("#node=l0/h[3]") else { return };
@@ -250,6 +257,7 @@ fn keys_and_addresses_lead_to_nodes() {
 }
 
 #[test]
+#[ignore = "drives a browser: cargo test -p rnn --test page -- --ignored --test-threads=1"]
 fn hostile_names_are_only_names() {
     let name = "</script><img src=x onerror=alert(1)>&amp;\"'";
     let g = Builder::new();
@@ -281,6 +289,7 @@ fn hostile_names_are_only_names() {
 }
 
 #[test]
+#[ignore = "drives a browser: cargo test -p rnn --test page -- --ignored --test-threads=1"]
 fn a_thousand_steps_open_within_two_seconds() {
     let shown = Shown::new("lstm", 1000);
     let size = std::fs::metadata(shown.file()).unwrap().len();
