@@ -12,8 +12,8 @@
 //! let cell = EquationCell::read("cell a\n h[t] = tanh(W x[t] + U h[t-1] + b)", "a.cell")?;
 //! let derivation = Derivation::of(cell)?;
 //! let text = derivation.write(Form::Unicode);
-//! assert!(text.contains("h̄ₜ = Uᵀ ((1 − hₜ₊₁²) ⊙ h̄ₜ₊₁) + Vᵀ ōₜ\n"), "{text}");
-//! assert!(text.contains("Ū = Σₜ ((1 − hₜ²) ⊙ h̄ₜ) hₜ₋₁ᵀ\n"), "{text}");
+//! assert!(text.contains("h̄ₜ = Uᵀ ((1 − hₜ₊₁²) ⊙ h̄ₜ₊₁) + Vᵀ ōₜ\n"), "{text}");
+//! assert!(text.contains("Ū = Σₜ ((1 − hₜ²) ⊙ h̄ₜ) hₜ₋₁ᵀ\n"), "{text}");
 //! assert!(derivation.check(1)? < 1e-10);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
