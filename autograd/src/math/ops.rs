@@ -112,13 +112,20 @@ impl Reader<'_> {
 
     /// An operand beside others, element by element: as the result lies.
     fn beside(&self, x: usize, result: usize) -> Math {
-        let math = self.turned(x, self.is_rows(result));
-        // A vector next to a matrix of weights is a row.
-        let ranks = [x, result].map(|i| self.graph.at(i).ty.shape.len());
-        if ranks == [1, 2] && !self.is_rows(result) && !matches!(math, Math::Number(_)) {
-            transposed(math)
-        } else {
-            math
+        match self.read(x) {
+            Math::Number(n) => Math::Number(n),
+            math if self.turns(x, result) => transposed(math),
+            math => math,
+        }
+    }
+
+    /// Whether an operand is turned to lie as the result does. A vector next to a matrix stands along its last axis.
+    fn turns(&self, x: usize, result: usize) -> bool {
+        let same = self.is_rows(x) == self.is_rows(result);
+        match [x, result].map(|i| self.graph.at(i).ty.shape.len()) {
+            [1, 2] => same,
+            [1, 1] | [2, 2] => !same,
+            _ => false,
         }
     }
 
@@ -129,13 +136,7 @@ impl Reader<'_> {
 
     /// An operand in its full size, lying as the result does.
     fn wide_beside(&self, x: usize, result: usize) -> Math {
-        if self.is_turned(x, result) { transposed(self.wide(x)) } else { self.wide(x) }
-    }
-
-    /// Whether one of two matrices is written transposed, and the other is not.
-    fn is_turned(&self, x: usize, result: usize) -> bool {
-        let matrices = [x, result].iter().all(|&i| self.graph.at(i).ty.shape.len() == 2);
-        matrices && self.is_rows(x) != self.is_rows(result)
+        if self.turns(x, result) { transposed(self.wide(x)) } else { self.wide(x) }
     }
 
     /// Rows and columns of an operand as it is written: fewer than the node has where a repetition is left out.
@@ -148,14 +149,18 @@ impl Reader<'_> {
     }
 
     fn body_extent(&self, i: usize) -> [usize; 2] {
-        let mut operands = self.graph.operands_at(i).map(|x| self.extent(x));
+        let elementwise = is_elementwise(&self.graph.at(i).op);
+        let mut operands = self.graph.operands_at(i).map(|x| match self.extent(x) {
+            [r, c] if elementwise && self.turns(x, i) => [c, r],
+            extent => extent,
+        });
         let passes = match &self.graph.at(i).op {
             Op::ReduceSum(ReduceSum(axes)) | Op::ReduceMean(ReduceMean(axes)) => {
                 let x = self.graph.operands_at(i).next().unwrap_or(i);
                 axes.iter().all(|axis| self.graph.at(x).ty.shape[axis] == 1) && self.dims(x) == self.dims(i)
             }
             Op::Reshape(_) => self.graph.operands_at(i).all(|x| self.dims(x) == self.dims(i)),
-            op => is_elementwise(op),
+            _ => elementwise,
         };
         if !passes || operands.len() == 0 {
             return self.dims(i);
@@ -236,7 +241,7 @@ impl Reader<'_> {
             }
         }
         let lies = have != self.dims(i) && [have[1], have[0]] == self.dims(i);
-        let turn = if stay { self.is_turned(x, i) } else { lies };
+        let turn = if stay { self.turns(x, i) } else { lies };
         if turn { transposed(math) } else { math }
     }
 
@@ -259,7 +264,7 @@ impl Reader<'_> {
         let ([r, c], to) = (self.dims(x), self.dims(i));
         let plain = [x, i].iter().all(|&i| self.graph.at(i).ty.shape.len() <= 2);
         if self.graph.at(x).ty == self.graph.at(i).ty {
-            return self.turned(x, self.is_rows(i));
+            return self.beside(x, i);
         }
         match (plain, to == [r, c], to == [c, r]) {
             (true, true, _) => self.read(x),
@@ -287,7 +292,7 @@ impl Reader<'_> {
         let numbers = || Math::Symbol(Symbol { base: format!("{}:{end}", start + 1), ..Symbol::of("") });
         let label = part.map_or_else(numbers, |part| self.read(part));
         let part = Math::Part(self.wide(x).into(), label.into(), range);
-        if self.is_turned(x, i) { transposed(part) } else { part }
+        if self.turns(x, i) { transposed(part) } else { part }
     }
 
     fn relation(&self, relation: Relation, x: &[usize], i: usize) -> Math {

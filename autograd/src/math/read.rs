@@ -4,7 +4,6 @@
 //! transposed: `x Wᵀ` is written `W x`, and `ȳᵀ x`, the gradient of W, is written `ȳ xᵀ`. That is exact for a batch of any
 //! size: a row for each sample is a column for each sample.
 
-use super::simplify::transposed;
 use super::{Line, Math, Symbol, Time};
 use crate::error::Error;
 use crate::graph::{Graph, NodeId, Role};
@@ -168,13 +167,6 @@ impl<'a> Reader<'a> {
         self.symbols.contains_key(&i)
             || self.sizes[i] > self.longest
             || matches!(self.graph.at(i).op, Op::Leaf(_))
-    }
-
-    /// A node where it stands next to one that is, or is not, written transposed.
-    pub(super) fn turned(&self, i: usize, rows: bool) -> Math {
-        let math = self.read(i);
-        let turn = self.graph.at(i).ty.shape.len() == 2 && self.rows[i] != rows;
-        if turn && !matches!(math, Math::Number(_)) { transposed(math) } else { math }
     }
 
     /// Whether a node has a batch axis, and is written transposed.
