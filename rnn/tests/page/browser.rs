@@ -37,6 +37,8 @@ fn program() -> Option<String> {
 
 impl Browser {
     /// Opens a file; nothing, with a word, where there is no browser. `address` follows the file's name: `#node=h`.
+    ///
+    /// It waits until no other browser is open: whoever holds one and opens a second waits for itself.
     pub fn open(file: &Path, address: &str) -> Option<Self> {
         let Some(program) = program() else {
             println!("skipped: there is no browser; install chromium, or name one in CHROMIUM");
