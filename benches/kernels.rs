@@ -48,16 +48,11 @@ fn elementwise(c: &mut Criterion) {
 
 fn by_rows(c: &mut Criterion) {
     let (m, n) = (800, 64);
-    let (x, bias, mut y, mut sums) = (numbers(m * n), numbers(n), vec![0.0; m * n], vec![0.0; n]);
+    let (x, mut y, mut sums) = (numbers(m * n), vec![0.0; m * n], vec![0.0; n]);
     let mut group = c.benchmark_group("rows");
     group.throughput(Throughput::Elements((m * n) as u64));
-    group.bench_function("add_row", |b| b.iter(|| rows::add_row(&mut y, &x, &bias)));
     group.bench_function("column_sums", |b| b.iter(|| rows::accumulate_column_sums(&mut sums, &x)));
     group.bench_function("log_softmax", |b| b.iter(|| rows::log_softmax(&mut y, &x, n)));
-    let mut dx = vec![0.0; m * n];
-    group.bench_function("log_softmax_adjoint", |b| {
-        b.iter(|| rows::log_softmax_adjoint(&mut dx, &y, &x, n));
-    });
 }
 
 /// m, k, n, and whether A is given transposed: the products of one step or one sequence of the nets in the figures.

@@ -5,8 +5,8 @@ mod nets;
 
 use autograd::compile::{Compiler, compile};
 use autograd::graph::verify;
-use autograd::ops::Sampler;
-use autograd::{Builder, Expr, Graph, NodeId, Point, Value, eval, grad};
+use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
+use autograd::{Builder, Expr, Graph, NodeId, Point, Scalar, Type, Value, eval, grad, kernels};
 use common::graphs::make;
 use nets::{Problem, cells};
 use proptest::prelude::*;
@@ -110,6 +110,80 @@ proptest! {
             agrees(&graph, &point, &outputs, &Compiler::new().without(pass), &format!("without {pass}"));
         }
     }
+}
+
+/// What is tested above of graphs that are cut is tested of many.
+#[test]
+fn many_random_graphs_are_cut_by_rows() {
+    let cut = (0..200).filter(|&seed| {
+        let (graph, outputs, _) = random_graph(seed, false);
+        Compiler::new().threads(2).compile::<f64>(&graph, &outputs).unwrap().shares() == 2
+    });
+    let cut = cut.count();
+    assert!(cut > 10, "{cut} of 200");
+}
+
+/// What the interpreter obeys and a compiled graph cannot is an error, not another answer.
+#[test]
+fn values_for_computed_or_foreign_nodes_are_refused() {
+    let (g, other) = (Builder::new(), Builder::new());
+    let x = g.input("x", [2]);
+    let y = (x * 2.0).named("y");
+    let foreign = other.input("x", [2]);
+    let z = y.exp();
+    let executable = compile::<f64>(&g.graph().unwrap(), &[z]).unwrap();
+    let point = Point::new().with(x, ndarray::arr1(&[1.0, 2.0]));
+    assert!(executable.run(&point).is_ok());
+    let said = executable.run(&point.clone().with(y, ndarray::arr1(&[0.0, 0.0]))).unwrap_err().to_string();
+    assert!(said.contains("`y`") && said.contains("it is computed"), "{said}");
+    let said = executable.run(&point.with(foreign, ndarray::arr1(&[0.0, 0.0]))).unwrap_err().to_string();
+    assert!(said.contains("another graph"), "{said}");
+}
+
+/// The position of the largest element: whole numbers that an op makes.
+#[derive(Debug)]
+struct ArgMax;
+
+impl ArgMax {
+    fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
+        let x: Vec<f64> = x[0].cast::<f64>().float().iter().copied().collect();
+        let best = (0..x.len()).max_by(|&a, &b| x[a].total_cmp(&x[b])).unwrap_or(0);
+        Value::Index(ndarray::arr0(best).into_dyn())
+    }
+}
+
+impl Operator for ArgMax {
+    kernels!();
+    fn name(&self) -> &'static str {
+        "argmax"
+    }
+    fn infer(&self, operands: &[Type]) -> Result<Type, String> {
+        Ok(Type::index([], operands[0].shape.count()))
+    }
+    fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], _: Expr<'g>, _: Expr<'g>) -> Adjoint<'g> {
+        Adjoint::Zero
+    }
+    fn notation(&self) -> Notation {
+        Notation::Function
+    }
+    fn sample(s: &mut Sampler) -> Sample<Self> {
+        Sample::new(Self, [s.float([3], Domain::reals(-1.0, 1.0))])
+    }
+}
+
+#[test]
+fn whole_numbers_that_are_made_are_refused_by_name() {
+    let g = Builder::new();
+    let (x, table) = (g.input("x", [3]), g.parameter("table", [3, 2]));
+    let best = x.custom(ArgMax).named("best");
+    let row = table.gather(best);
+    let point = Point::new()
+        .with(x, ndarray::arr1(&[0.0, 2.0, 1.0]))
+        .with(table, ndarray::arr2(&[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]));
+    let graph = g.graph().unwrap();
+    assert_eq!(eval::<f64>(&graph, &point, &[row]).unwrap()[0].float().as_slice(), Some(&[3.0, 4.0][..]));
+    let said = compile::<f64>(&graph, &[row]).unwrap_err().to_string();
+    assert!(said.contains("`best` (argmax) makes whole numbers"), "{said}");
 }
 
 /// How far single precision is from double by the interpreter: a graph where that is little is well conditioned at its

@@ -7,7 +7,7 @@ use ndarray::ArrayD;
 use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Network, Start};
 
 const STEPS: usize = 4;
-const BATCH: usize = 5;
+const BATCH: usize = 8;
 
 fn feed(model: &Model, seed: u64) -> Feed {
     let s = &mut Sampler::new(seed);
@@ -40,7 +40,7 @@ fn outputs(network: &Network) -> Vec<NodeId> {
 fn agrees(model: &Model, mode: Mode, what: &str) {
     let network = model.network(STEPS, BATCH, mode).unwrap();
     let mut feed = feed(model, 3);
-    feed.lengths = mode.lengths.then(|| vec![4, 1, 3, 4, 2]);
+    feed.lengths = mode.lengths.then(|| vec![4, 1, 3, 4, 2, 4, 1, 3]);
     let zeros = |&id: &NodeId| ArrayD::from_elem(&*network.graph.node(id).unwrap().ty.shape, 0.25);
     let start: Vec<ArrayD<f32>> = network.start.iter().map(zeros).collect();
     let point = network.point(&model.first_parameters(1).unwrap(), &feed, &start, 5).unwrap();
@@ -110,6 +110,20 @@ fn every_head_and_loss_is_cut_by_rows() {
     }
 }
 
+/// Every size is the batch's: which axis the rows lie along is told by where they come from, not by its length.
+#[test]
+fn every_shipped_cell_is_cut_where_all_sizes_coincide() {
+    for cell in rnn::cell::SHIPPED {
+        let mode = Mode { train: true, lengths: true, carry: false };
+        let coincident = Model {
+            hidden: BATCH,
+            outputs: BATCH,
+            ..model(cell.name, Head::EachStep, Loss::CrossEntropy, Input::Reals { size: BATCH })
+        };
+        agrees(&coincident, mode, cell.name);
+    }
+}
+
 #[test]
 fn deep_nets_both_directions_carried_and_learned_states_windows_and_dropout_are_cut_by_rows() {
     let plain = Model {
@@ -159,30 +173,45 @@ fn what_meets_for_one_user_has_met_for_all() {
         vec![sum * 2.0, sum.tanh()]
     });
     assert_eq!(shares, 2);
-    splits(|_, x| {
+    let shares = splits(|_, x| {
         let (total, count) = (x.powi(2).sum(), x.sum());
         vec![(total + 0.1 * count) / count.powi(2).max(1.0)]
     });
+    assert_eq!(shares, 2);
+}
+
+/// Values of weights alone that are as deep as a sequence is long, and read themselves twice at every step.
+#[test]
+fn what_is_the_same_for_all_rows_may_be_deep() {
+    let shares = splits(|g, x| {
+        let w = g.parameter("w", [1, 3]);
+        let deep = (0..3000).fold(w.broadcast_to([4, 3]), |y, _| 0.5 * (y * y + y));
+        vec![x + deep]
+    });
+    assert_eq!(shares, 2);
 }
 
 /// A mean over the batch, repeated for every row: not the mean of a share.
 #[test]
 fn what_has_met_is_not_made_again_of_a_share() {
-    splits(|_, x| {
+    let shares = splits(|_, x| {
         let mean = x.mean_over([0]).broadcast_to([4, 3]);
         vec![x - mean, ((x - mean).powi(2)).sum()]
     });
+    assert_eq!(shares, 2);
 }
 
 /// Zeros, and a parameter, that happen to have as many rows as the batch.
 #[test]
 fn sizes_may_coincide_with_the_batch() {
-    splits(|g, x| {
+    let shares = splits(|g, x| {
         let w = g.parameter("w", [6, 4]);
         let (a, b) = (w.slice(0, 0..2), w.slice(0, 4..6));
         let loss = (x.sum_over([1]) * (a + b).sum_over([0])).sum();
         grad(loss, &[w])
     });
+    assert_eq!(shares, 2);
+    // A sum that is no part of the batch's is added but once: such a graph is left whole.
     splits(|g, x| {
         let w = g.parameter("w", [4, 3]);
         let loss = (x * w).sum() + 0.1 * w.powi(2).sum();

@@ -86,7 +86,8 @@ pub struct StepTime {
 
 /// A graph made ready to be run many times: optimised, planned, with its memory laid out.
 ///
-/// It computes what [`eval`](crate::eval()) would, up to rounding. Runs with one number of threads are the same bit for
+/// It computes what [`eval`](crate::eval()) would, up to rounding; of values for what is computed, which the interpreter
+/// obeys, it says that it cannot take them. Runs with one number of threads are the same bit for
 /// bit. It can be shared by threads; each run that is under way at the same time has memory of its own.
 pub struct Executable<S> {
     source: Arc<Graph>,
@@ -140,6 +141,9 @@ impl<S: Real> Task for Work<S> {
         let run = std::panic::AssertUnwindSafe(|| self.memory().run(&self.plan));
         let outcome = std::panic::catch_unwind(run);
         *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = outcome.err();
+    }
+
+    fn done(&self) {
         self.done.give();
     }
 }
@@ -168,8 +172,10 @@ impl<S: Real> Executable<S> {
     /// The values of the outputs at a point.
     ///
     /// # Errors
-    /// If a leaf that they depend on has no value, or one that does not fit.
+    /// If a leaf that they depend on has no value, or one that does not fit; if the point has a value for a node that is
+    /// computed, or for one of another graph.
     pub fn run(&self, point: &Point<S>) -> Result<Vec<Value<S>>, Error> {
+        point.iter().try_for_each(|(id, _)| self.takes(id))?;
         let set = self.execute(&|id| point.get(id).map(View::from))?;
         let values = (0..self.outputs.len()).map(|i| self.value(&set, i)).collect();
         self.give_back(set);
@@ -192,6 +198,7 @@ impl<S: Real> Executable<S> {
             let reason = format!("the outputs are {}, each into an array of real numbers", types.join(", "));
             return Err(Error::Value { node: "the outputs".into(), reason });
         }
+        inputs.iter().try_for_each(|&(id, _)| self.takes(id))?;
         let set =
             self.execute(&|id| inputs.iter().find(|(known, _)| *known == id).map(|(_, view)| view.clone()))?;
         for (i, to) in outputs.iter_mut().enumerate() {
@@ -221,9 +228,10 @@ impl<S: Real> Executable<S> {
     /// # Errors
     /// As [`Executable::run`].
     pub fn profile(&self, point: &Point<S>, runs: usize) -> Result<Vec<StepTime>, Error> {
-        let set = self.execute(&|id| point.get(id).map(View::from))?;
-        let plan = &self.shares[0].plan;
-        let mut memory = set.works[0].memory();
+        let value = |id: NodeId| point.get(id).map(View::from);
+        let set = self.execute(&value)?;
+        let (share, mut memory) = (&self.shares[0], set.works[0].memory());
+        let plan = &share.plan;
         let time = |(step, of): (&Step<S>, &Sources)| StepTime {
             of: of.iter().map(|&v| self.source.id(v as usize)).collect(),
             what: step.what(),
@@ -232,6 +240,10 @@ impl<S: Real> Executable<S> {
         };
         let mut times: Vec<StepTime> = plan.steps.iter().zip(&plan.of).map(time).collect();
         for _ in 0..runs.max(1) {
+            // Later values lie where the leaves did.
+            for leaf in &plan.given {
+                self.put(&mut memory, leaf, share.rows.as_ref(), false, &set.met, &value)?;
+            }
             for (step, time) in plan.steps.iter().zip(&mut times) {
                 let start = Instant::now();
                 memory.step(plan, step);
@@ -241,6 +253,18 @@ impl<S: Real> Executable<S> {
         drop(memory);
         self.give_back(set);
         Ok(times)
+    }
+
+    /// Whether a node can be given a value.
+    fn takes(&self, id: NodeId) -> Result<(), Error> {
+        match &self.source.at(self.source.index(id)?).op {
+            Op::Leaf(_) => Ok(()),
+            _ => Err(Error::Value {
+                node: self.source.name(id)?,
+                reason: "it is computed, and a compiled graph takes values of leaves alone: use `eval`"
+                    .into(),
+            }),
+        }
     }
 
     fn execute<'v>(&self, value: &dyn Fn(NodeId) -> Option<View<'v, S>>) -> Result<Set<S>, Error> {

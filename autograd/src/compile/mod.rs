@@ -43,10 +43,11 @@ use crate::error::Error;
 use crate::graph::{Graph, NodeId};
 use crate::kernels::Real;
 use crate::ops::Op;
+use crate::shape::Kind;
 use executable::Share;
 use passes::{PASSES, Pass};
 use plan::Plan;
-use program::Program;
+use program::{Program, live};
 use split::Label;
 use std::sync::Arc;
 use writer::Tidy;
@@ -117,16 +118,24 @@ impl Compiler {
         Self { passes: PASSES.iter().collect(), tidy: Tidy::ALL, threads: 1 }
     }
 
-    /// With the passes of these names alone; unknown names are ignored.
+    /// With the passes of these names alone.
+    ///
+    /// # Panics
+    /// If there is no pass of such a name: [`Compiler::passes`] has them.
     pub fn with(names: &[&str]) -> Self {
+        names.iter().for_each(|name| known(name));
         let passes: Vec<_> = PASSES.iter().filter(|pass| names.contains(&pass.name)).collect();
         let tidy = if passes.is_empty() { Tidy::default() } else { Tidy::ALL };
         Self { passes, tidy, threads: 1 }
     }
 
     /// Without the pass of this name.
+    ///
+    /// # Panics
+    /// If there is none: [`Compiler::passes`] has the names.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
+        known(name);
         self.passes.retain(|pass| pass.name != name);
         self
     }
@@ -153,13 +162,14 @@ impl Compiler {
     /// Makes a graph ready to compute `outputs`.
     ///
     /// # Errors
-    /// If a handle belongs to another graph.
+    /// If a handle belongs to another graph; if an op on the way makes whole numbers.
     pub fn compile<S: Real>(
         &self,
         graph: &Arc<Graph>,
         outputs: &[impl Into<NodeId> + Copy],
     ) -> Result<Executable<S>, Error> {
         let outputs = positions(graph, outputs)?;
+        reads_whole_numbers_from_leaves(graph, &outputs)?;
         let types = outputs.iter().map(|&y| graph.at(y).ty.clone());
         let split = match split::split(graph, &outputs, self.threads) {
             Ok(split) => split,
@@ -179,7 +189,9 @@ impl Compiler {
             let known = plans.iter().find(|(known, _)| *known == key).map(|(_, plan)| plan.clone());
             let plan = known.unwrap_or_else(|| {
                 let (program, reports) = self.run((*program).clone());
-                passes = reports;
+                if passes.is_empty() {
+                    passes = reports;
+                }
                 let plan = Arc::new(Plan::new(&program));
                 plans.push((key, plan.clone()));
                 plan
@@ -215,15 +227,39 @@ impl Compiler {
     }
 }
 
+fn known(pass: &str) {
+    assert!(Compiler::passes().any(|name| name == pass), "no pass is called `{pass}`");
+}
+
 /// The positions of nodes in their graph.
 fn positions(graph: &Graph, nodes: &[impl Into<NodeId> + Copy]) -> Result<Vec<usize>, Error> {
     nodes.iter().map(|&y| graph.index(y.into())).collect()
 }
 
+/// No op of this crate makes whole numbers; one from outside can.
+fn reads_whole_numbers_from_leaves(graph: &Graph, outputs: &[usize]) -> Result<(), Error> {
+    let live = live(graph, outputs);
+    let made = |&v: &usize| {
+        let node = graph.at(v);
+        live[v] && matches!(node.ty.kind, Kind::Index { .. }) && !matches!(node.op, Op::Leaf(_))
+    };
+    match (0..graph.len()).find(made) {
+        None => Ok(()),
+        Some(v) => Err(Error::Build {
+            reason: format!(
+                "`{}` ({}) makes whole numbers, which a compiled graph reads from inputs alone: give them as an input",
+                graph.name_at(v),
+                graph.at(v).op.name()
+            ),
+            place: graph.at(v).origin.place,
+        }),
+    }
+}
+
 /// Makes a graph ready to compute `outputs`, with all passes, for one thread.
 ///
 /// # Errors
-/// If a handle belongs to another graph.
+/// As [`Compiler::compile`].
 pub fn compile<S: Real>(
     graph: &Arc<Graph>,
     outputs: &[impl Into<NodeId> + Copy],

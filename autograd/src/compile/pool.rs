@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 pub(super) trait Task: Send + Sync {
     /// Does it, and lets no panic out.
     fn run(&self);
+
+    /// Says that it is done.
+    fn done(&self);
 }
 
 /// How long a thread looks out before it sleeps: longer than the pause between two runs of a tight loop, and too short
@@ -72,10 +75,13 @@ impl Worker {
         loop {
             self.signal.wait();
             let task = lock(&self.task).take();
-            // Free before its end is known: whoever waits for the task may have the next.
+            if let Some(task) = &task {
+                task.run();
+            }
+            // Free before its end is known: whoever waits for the task may give the next.
             self.busy.store(false, Ordering::Release);
             if let Some(task) = task {
-                task.run();
+                task.done();
             }
         }
     }
@@ -109,4 +115,50 @@ pub(super) fn give(task: &Arc<dyn Task>) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs until the door is opened.
+    struct Long {
+        running: AtomicBool,
+        open: Signal,
+        done: Signal,
+    }
+
+    impl Task for Long {
+        fn run(&self) {
+            self.running.store(true, Ordering::Release);
+            self.open.wait();
+        }
+
+        fn done(&self) {
+            self.done.give();
+        }
+    }
+
+    /// Work given to a thread that works already would wait for it, while others are free or the caller could do it.
+    #[test]
+    fn a_thread_has_one_task_at_a_time() {
+        let mut given: Vec<Arc<Long>> = Vec::new();
+        for _ in 0..WORKERS.len() + 20 {
+            let long = Arc::new(Long {
+                running: AtomicBool::new(false),
+                open: Signal::default(),
+                done: Signal::default(),
+            });
+            let task: Arc<dyn Task> = long.clone();
+            if give(&task) {
+                while !long.running.load(Ordering::Acquire) && given.len() < WORKERS.len() {
+                    std::thread::yield_now();
+                }
+                given.push(long);
+            }
+        }
+        given.iter().for_each(|long| long.open.give());
+        given.iter().for_each(|long| long.done.wait());
+        assert!(given.len() <= WORKERS.len(), "{} tasks at once for {} threads", given.len(), WORKERS.len());
+    }
 }

@@ -101,28 +101,6 @@ fn row_length(matrix: usize, m: usize) -> usize {
 }
 
 vectorised! {
-    /// `Y += r`, the row r added to every row.
-    ///
-    /// shape   `Y: [m, n], r: [n]`
-    pub fn accumulate_row<S, M>(y: &mut [S], row: &[S]) {
-        if row.is_empty() { return }
-        assert!(y.len().is_multiple_of(row.len()));
-        for y in y.chunks_exact_mut(row.len()) {
-            y.iter_mut().zip(row).for_each(|(y, &x)| *y += x);
-        }
-    }
-
-    /// `Y = A + r`, the row r added to every row.
-    ///
-    /// shape   `Y, A: [m, n], r: [n]`
-    pub fn add_row<S, M>(y: &mut [S], a: &[S], row: &[S]) {
-        if row.is_empty() { return }
-        assert!(y.len() == a.len() && y.len().is_multiple_of(row.len()));
-        for (y, a) in y.chunks_exact_mut(row.len()).zip(a.chunks_exact(row.len())) {
-            y.iter_mut().zip(a).zip(row).for_each(|((y, &a), &x)| *y = a + x);
-        }
-    }
-
     /// `y += Σ` of the rows of A.
     ///
     /// shape   `y: [n], A: [m, n]`
@@ -196,32 +174,6 @@ vectorised! {
                 by_blocks!(y, x, math::exp::<S, M>(x - tops[i] - rests[i]));
             }
         }
-    }
-
-    /// The adjoint through [`log_softmax`]: `x̄ = ȳ − eʸ Σ ȳ` of each row.
-    ///
-    /// shape   `X̄, Y, Ȳ: [m, n]`
-    pub fn log_softmax_adjoint<S, M>(dx: &mut [S], y: &[S], dy: &[S], n: usize) {
-        assert!(dx.len() == y.len() && dx.len() == dy.len() && n > 0 && y.len().is_multiple_of(n));
-        for ((dx, y), dy) in dx.chunks_exact_mut(n).zip(y.chunks_exact(n)).zip(dy.chunks_exact(n)) {
-            let total = total(dy);
-            by_blocks!(&mut *dx, y, -total * math::exp::<S, M>(y));
-            dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy);
-        }
-    }
-}
-
-/// `y[i] = A[i, k[i]]`: one element of each row, as cross entropy takes it.
-///
-/// shape   `y: [m], A: [m, n], k: [m]`
-pub fn pick<S: Real>(y: &mut [S], a: &[S], index: &[usize]) {
-    if y.is_empty() {
-        return;
-    }
-    let n = row_length(a.len(), y.len());
-    assert_eq!(y.len(), index.len());
-    for ((y, row), &k) in y.iter_mut().zip(a.chunks_exact(n)).zip(index) {
-        *y = row[k];
     }
 }
 
@@ -298,13 +250,6 @@ mod tests {
             agree(&y, &interpreted(&x, |x| x.log_softmax(1)));
             softmax(&mut y, data, n);
             agree(&y, &interpreted(&x, |x| x.softmax(1)));
-            let mut dx = vec![7.0; M * n];
-            log_softmax_adjoint(&mut dx, &y, data, n);
-            let y = ArrayD::from_shape_vec(vec![M, n], y.clone()).unwrap();
-            let adjoint = |i: usize| {
-                data[i] - y.as_slice().unwrap()[i].exp() * data[i / n * n..][..n].iter().sum::<f64>()
-            };
-            agree(&dx, &(0..M * n).map(adjoint).collect::<Vec<_>>());
         }
     }
 
@@ -312,16 +257,9 @@ mod tests {
     fn columns_and_indices() {
         let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
         let mut y = [0.0; 6];
-        add_row(&mut y, &a, &[10.0, 20.0, 30.0]);
-        assert_eq!(y, [11.0, 22.0, 33.0, 14.0, 25.0, 36.0]);
-        accumulate_row(&mut y, &[1.0, 0.0, 0.0]);
-        assert_eq!(y, [12.0, 22.0, 33.0, 15.0, 25.0, 36.0]);
         let mut sums = [1.0; 3];
         accumulate_column_sums(&mut sums, &a);
         assert_eq!(sums, [6.0, 8.0, 10.0]);
-        let mut picked = [0.0; 2];
-        pick(&mut picked, &a, &[2, 0]);
-        assert_eq!(picked, [3.0, 4.0]);
         gather(&mut y, &a, &[1, 1]);
         assert_eq!(y, [4.0, 5.0, 6.0, 4.0, 5.0, 6.0]);
         let mut table = [0.0; 6];

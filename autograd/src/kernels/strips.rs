@@ -14,7 +14,6 @@
 //! Every function of this module panics if its strips differ in length.
 
 use super::machine::vectorised;
-use super::math;
 
 /// Elements worked on together where a loop needs an array: as many as fit the longest vector of any machine.
 pub(super) const BLOCK: usize = 16;
@@ -109,10 +108,6 @@ macro_rules! table {
 
             /// `y = −a`
             neg<S, M>(a) = -a;
-            /// `y = a + p`
-            shift<S, M>(a; p) = a + p;
-            /// `y = a p`
-            scale<S, M>(a; p) = a * p;
             /// `y = a p + q`, rounded once where the machine can
             affine<S, M>(a; p, q) = math::mul_add::<S, M>(a, p, q);
             /// `y = |a|`
@@ -130,10 +125,6 @@ macro_rules! table {
 
             /// `y = a + b c`, rounded once where the machine can
             mul_add<S, M>(a, b, c) = math::mul_add::<S, M>(b, c, a);
-            /// `y = a b + c d`
-            dot2<S, M>(a, b, c, d) = math::mul_add::<S, M>(a, b, c * d);
-            /// `y = c + f (a − c)`, that is `f a + (1 − f) c`: the mixture of a gated unit
-            mix<S, M>(f, a, c) = math::mul_add::<S, M>(f, a - c, c);
             /// `y = d a (1 − a)`: the adjoint through `a = σ(x)`
             sigmoid_adjoint<S, M>(a, d) = d * (a * (S::ONE - a));
             /// `y = d (1 − a²)`: the adjoint through `a = tanh x`
@@ -214,18 +205,6 @@ vectorised! {
         inline::powi::<S, M>(y, a, n);
     }
 
-    /// `y += a`
-    pub fn accumulate<S, M>(y: &mut [S], a: &[S]) {
-        assert_eq!(a.len(), y.len(), "the strips differ in length");
-        y.iter_mut().zip(a).for_each(|(y, &a)| *y += a);
-    }
-
-    /// `y += a b`
-    pub fn accumulate_product<S, M>(y: &mut [S], a: &[S], b: &[S]) {
-        assert_eq!((a.len(), b.len()), (y.len(), y.len()), "the strips differ in length");
-        y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = math::mul_add::<S, M>(a, b, *y));
-    }
-
     /// `y = p y`
     pub fn rescale<S, M>(y: &mut [S], p: S) {
         y.iter_mut().for_each(|y| *y = *y * p);
@@ -238,18 +217,6 @@ vectorised! {
         let rest = blocks.remainder();
         blocks.for_each(|block| parts.iter_mut().zip(block).for_each(|(y, &x)| *y += x));
         parts.iter_mut().zip(rest).for_each(|(y, &x)| *y += x);
-        parts.into_iter().fold(S::ZERO, |a, b| a + b)
-    }
-
-    /// `Σ a b`, in parts of one vector each
-    pub fn dot<S, M>(a: &[S], b: &[S]) -> S {
-        assert_eq!(a.len(), b.len(), "the strips differ in length");
-        let mut parts = [S::ZERO; BLOCK];
-        let (a, b) = (a.chunks_exact(BLOCK), b.chunks_exact(BLOCK));
-        let rest = a.remainder().iter().zip(b.remainder());
-        let mut add = |(y, (&a, &b)): (&mut S, (&S, &S))| *y = math::mul_add::<S, M>(a, b, *y);
-        parts.iter_mut().zip(rest).for_each(&mut add);
-        a.zip(b).for_each(|(a, b)| parts.iter_mut().zip(a.iter().zip(b)).for_each(&mut add));
         parts.into_iter().fold(S::ZERO, |a, b| a + b)
     }
 }
@@ -393,10 +360,6 @@ mod tests {
         let mut y = vec![0.0; 21];
         mul_add(&mut y, &a, &b, &b);
         check("mul_add", &y, &|a, b| a + b * b);
-        dot2(&mut y, &a, &b, &b, &b);
-        check("dot2", &y, &|a, b| a * b + b * b);
-        mix(&mut y, &a, &b, &a);
-        check("mix", &y, &|a, b| a * b + (1.0 - a) * a);
         sigmoid_adjoint(&mut y, &a, &b);
         check("sigmoid_adjoint", &y, &|a, b| b * a * (1.0 - a));
         tanh_adjoint(&mut y, &a, &b);
@@ -406,11 +369,8 @@ mod tests {
         affine(&mut y, &a, 3.0, -2.0);
         check("affine", &y, &|a, _| 3.0 * a - 2.0);
         y.copy_from_slice(&a);
-        accumulate_product(&mut y, &a, &b);
-        accumulate(&mut y, &b);
         rescale(&mut y, 2.0);
-        check("accumulated", &y, &|a, b| 2.0 * (a + a * b + b));
+        check("rescale", &y, &|a, _| 2.0 * a);
         assert_eq!(sum(&a), a.iter().sum::<f64>());
-        assert!((dot(&a, &b) - a.iter().zip(&b).map(|(a, b)| a * b).sum::<f64>()).abs() < 1e-12);
     }
 }

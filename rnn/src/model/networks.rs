@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// How many networks are kept: those used last. Lengths that are rounded up come in fewer sizes.
 const KEPT: usize = 64;
 
+/// How many bytes they work in, together, at most; the one used last is kept in any case.
+const KEPT_BYTES: usize = 2 << 30;
+
 /// A model's networks, made as sizes of batches ask for them; the last that were used are kept.
 #[derive(Debug)]
 pub struct Networks {
@@ -93,8 +96,10 @@ impl Networks {
             let network = self.model.network(steps, batch, Mode { train, ..self.mode })?;
             Arc::new(Compiled::new(network, self.threads)?)
         };
-        if self.made.len() == KEPT {
-            self.made.remove(0);
+        let bytes = |(_, made): &(_, Arc<Compiled>)| made.executable.bytes();
+        let mut held: usize = network.executable.bytes() + self.made.iter().map(bytes).sum::<usize>();
+        while !self.made.is_empty() && (self.made.len() >= KEPT || held > KEPT_BYTES) {
+            held -= bytes(&self.made.remove(0));
         }
         self.made.push((size, network.clone()));
         Ok(network)

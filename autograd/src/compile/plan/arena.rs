@@ -1,6 +1,6 @@
 //! One block of memory for all buffers: those that are alive at the same time lie beside each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// When a buffer is alive, in steps, both ends included, and how many numbers it holds.
 #[derive(Clone, Copy, Debug)]
@@ -19,50 +19,70 @@ pub(super) fn arrange(lives: &[Life]) -> (Vec<usize>, usize) {
     // Of those born together the largest comes first.
     order.sort_by_key(|&i| (lives[i].from, std::cmp::Reverse(lives[i].size), i));
     let mut ends: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    let mut free: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut free = Gaps::default();
     let (mut places, mut total) = (vec![0; lives.len()], 0);
     for i in order {
         let life = lives[i];
         let size = life.size.next_multiple_of(LINE);
         while let Some(entry) = ends.first_entry().filter(|entry| *entry.key() < life.from) {
             for j in entry.remove() {
-                release(&mut free, places[j], lives[j].size.next_multiple_of(LINE));
+                free.give(places[j], lives[j].size.next_multiple_of(LINE));
             }
         }
         if size == 0 {
             continue;
         }
-        // The smallest gap that is large enough.
-        let fit = free.iter().filter(|&(_, &gap)| gap >= size).min_by_key(|&(&at, &gap)| (gap, at));
-        places[i] = if let Some((at, gap)) = fit.map(|(&at, &gap)| (at, gap)) {
-            free.remove(&at);
-            if gap > size {
-                free.insert(at + size, gap - size);
-            }
-            at
-        } else {
+        places[i] = free.take(size).unwrap_or_else(|| {
             total += size;
             total - size
-        };
+        });
         ends.entry(life.to).or_default().push(i);
     }
     (places, total)
 }
 
-/// Gives a range back, joined with free neighbours.
-fn release(free: &mut BTreeMap<usize, usize>, mut at: usize, mut size: usize) {
-    if size == 0 {
-        return;
+/// Free ranges, by place and by size.
+#[derive(Default)]
+struct Gaps {
+    sizes: BTreeMap<usize, usize>,
+    by_size: BTreeSet<(usize, usize)>,
+}
+
+impl Gaps {
+    /// Takes the beginning of the smallest gap that is large enough.
+    fn take(&mut self, size: usize) -> Option<usize> {
+        let &(gap, at) = self.by_size.range((size, 0)..).next()?;
+        self.remove(at, gap);
+        self.insert(at + size, gap - size);
+        Some(at)
     }
-    if let Some(next) = free.remove(&(at + size)) {
-        size += next;
+
+    /// Gives a range back, joined with free neighbours.
+    fn give(&mut self, mut at: usize, mut size: usize) {
+        if let Some(&after) = self.sizes.get(&(at + size)) {
+            self.remove(at + size, after);
+            size += after;
+        }
+        if let Some((&before, &gap)) = self.sizes.range(..at).next_back()
+            && before + gap == at
+        {
+            self.remove(before, gap);
+            (at, size) = (before, gap + size);
+        }
+        self.insert(at, size);
     }
-    if let Some((&before, &gap)) = free.range(..at).next_back()
-        && before + gap == at
-    {
-        (at, size) = (before, gap + size);
+
+    fn insert(&mut self, at: usize, size: usize) {
+        if size > 0 {
+            self.sizes.insert(at, size);
+            self.by_size.insert((size, at));
+        }
     }
-    free.insert(at, size);
+
+    fn remove(&mut self, at: usize, size: usize) {
+        self.sizes.remove(&at);
+        self.by_size.remove(&(size, at));
+    }
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub(super) struct Assembler<'a, S> {
     /// For each value at hand, where it is.
     at: HashMap<usize, Hand>,
     code: Vec<Instruction<S>>,
-    /// For each virtual strip, the last instruction that reads it.
+    /// How many strips there would be if none were used twice.
     virtual_strips: usize,
 }
 
@@ -318,8 +318,8 @@ impl<'a, S: Real> Assembler<'a, S> {
             Op::Max(_) => Code::Max,
             Op::Min(_) => Code::Min,
             Op::Compare(crate::ops::Compare(relation)) => Code::Compare(relation),
-            // What else is elementwise has been dealt with.
-            _ => Code::Select,
+            Op::Select(_) => Code::Select,
+            op => unreachable!("`{}` is said to be elementwise, and has no instruction here", op.name()),
         };
         let mut args = [0; 3];
         for (arg, &x) in args.iter_mut().zip(&operands) {

@@ -111,7 +111,6 @@ impl<S: Real> Planner<'_, S> {
     fn plan(mut self) -> Plan<S> {
         let p = self.p;
         let (mut given, mut constants, mut index_constants, mut indices) = (vec![], vec![], vec![], vec![]);
-        let mut fixed = Vec::new();
         for v in 0..p.graph.len() {
             let node = p.graph.at(v);
             let Op::Leaf(leaf) = &node.op else { continue };
@@ -123,7 +122,6 @@ impl<S: Real> Planner<'_, S> {
             } else {
                 let buffer = self.places.at(v).buffer;
                 self.touch(buffer, 0);
-                fixed.push(buffer);
                 buffer as usize
             };
             match leaf {

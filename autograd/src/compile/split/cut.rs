@@ -139,35 +139,51 @@ impl<'a> Cut<'a> {
         self.add(v, op, &operands)
     }
 
-    /// A value that is the same for all rows, for this share of them along an axis.
+    /// A value that is the same for all rows, for this share of them along an axis. What it is made of is made first, by a
+    /// stack: it may be as deep as a sequence is long.
     fn share(&mut self, x: usize, axis: usize) -> u32 {
+        let mut stack = vec![(x, axis)];
+        while let Some(&(x, axis)) = stack.last() {
+            if self.shared(x, axis).is_none() {
+                let operands = self.operands_along(x, axis);
+                let missing = operands.iter().filter_map(|&(y, own)| Some((y, own?)));
+                let missing: Vec<_> = missing.filter(|&(y, own)| self.shared(y, own).is_none()).collect();
+                if !missing.is_empty() {
+                    stack.extend(missing);
+                    continue;
+                }
+                self.make_share(x, axis, &operands);
+            }
+            stack.pop();
+        }
+        self.shared(x, axis).expect("it has just been made")
+    }
+
+    /// Such a value, if it is there: one that does not change along the axis always is.
+    fn shared(&self, x: usize, axis: usize) -> Option<u32> {
+        let same = self.source.at(x).ty.shape[axis] == 1 || self.labels.met[x];
+        if same { Some(self.place[x]) } else { self.made.get(&(x, axis)).copied() }
+    }
+
+    /// Operands, with that axis of their own, if they have it.
+    fn operands_along(&self, x: usize, axis: usize) -> SmallVec<[(usize, Option<usize>); 4]> {
+        let rank = |x: usize| self.source.at(x).ty.shape.len();
+        self.source.operands_at(x).map(|y| (y, (axis + rank(y)).checked_sub(rank(x)))).collect()
+    }
+
+    fn make_share(&mut self, x: usize, axis: usize, operands: &[(usize, Option<usize>)]) {
         let node = self.source.at(x);
-        let shape = &node.ty.shape;
-        if shape[axis] == 1 || self.labels.met[x] {
-            return self.place[x];
-        }
-        if let Some(&known) = self.made.get(&(x, axis)) {
-            return known;
-        }
-        let size = self.size(shape[axis]);
-        let own = |y: usize, this: &Self| {
-            let rank = this.source.at(y).ty.shape.len();
-            (axis + rank).checked_sub(shape.len())
+        let size = self.size(node.ty.shape[axis]);
+        let place = |&(y, own): &(usize, Option<usize>)| match own {
+            Some(own) => self.shared(y, own).expect("operands are made first"),
+            None => self.place[y],
         };
-        let operands: SmallVec<[u32; 8]> = self
-            .source
-            .operands_at(x)
-            .map(|y| match own(y, self) {
-                Some(axis) => self.share(y, axis),
-                None => self.place[y],
-            })
-            .collect();
+        let operands: SmallVec<[u32; 8]> = operands.iter().map(place).collect();
         let op = match &node.op {
             Op::Broadcast(Broadcast { shape }) => Broadcast { shape: shape.resized(axis, size) }.into(),
             op => op.clone(),
         };
         let made = self.add(x, op, &operands);
         self.made.insert((x, axis), made);
-        made
     }
 }

@@ -11,6 +11,7 @@ use crate::ops::{
 use crate::shape::Kind;
 use crate::value::Value;
 use smallvec::SmallVec;
+use std::collections::HashSet;
 
 /// Sums over the batch build on one another so often at most, before a graph is left whole.
 const ROUNDS: usize = 16;
@@ -63,7 +64,7 @@ impl Labels {
                 source.operands_at(v).filter(|&x| self.of[x] == Label::Part).partition(|&x| !dear[x]);
             let (name, op) = (|v| source.name_at(v), source.at(v).op.name());
             return match needed.first() {
-                _ if !cheap.is_empty() => Ok(cheap),
+                _ if !cheap.is_empty() => Ok(cheap.into_iter().map(|x| unrepeated(source, x)).collect()),
                 Some(&x) => Err(format!("`{}` needs the sum of `{}` over the whole batch", name(v), name(x))),
                 None => Err(format!("the rows of `{}` ({op}) cannot be told apart", name(v))),
             };
@@ -243,17 +244,32 @@ impl Labels {
         }
     }
 
-    /// Whether a value that is the same for all rows can be had for a share of them along an axis.
+    /// Whether a value that is the same for all rows can be had for a share of them along an axis: whether all that it is
+    /// made of, as far as it has that axis, is elementwise.
     fn can_cut(&self, source: &Graph, x: usize, axis: usize) -> bool {
-        let shape = &source.at(x).ty.shape;
-        if shape[axis] == 1 || self.met[x] {
-            return shape[axis] == 1;
+        let (mut seen, mut stack) = (HashSet::new(), vec![(x, axis)]);
+        while let Some((x, axis)) = stack.pop() {
+            let shape = &source.at(x).ty.shape;
+            if shape[axis] == 1 || !seen.insert((x, axis)) {
+                continue;
+            }
+            let op = &source.at(x).op;
+            if self.met[x] || !(is_pointwise(op) || matches!(op, Op::Broadcast(_))) {
+                return false;
+            }
+            let own = |y: usize| (axis + source.at(y).ty.shape.len()).checked_sub(shape.len());
+            stack.extend(source.operands_at(x).filter_map(|y| Some((y, own(y)?))));
         }
-        let own = |y: usize| (axis + source.at(y).ty.shape.len()).checked_sub(shape.len());
-        let fits = |y: usize| own(y).is_none_or(|own| self.can_cut(source, y, own));
-        let op = &source.at(x).op;
-        (is_pointwise(op) || matches!(op, Op::Broadcast(_))) && source.operands_at(x).all(fits)
+        true
     }
+}
+
+/// What a value repeats: each share can repeat it for itself.
+fn unrepeated(source: &Graph, mut x: usize) -> usize {
+    while let (Op::Broadcast(_), Some(of)) = (&source.at(x).op, source.operands_at(x).next()) {
+        x = of;
+    }
+    x
 }
 
 /// Whether a node is made by repetition along an axis, or drawn element by element.
