@@ -280,7 +280,7 @@ const pillWidth = (b) => blocks[b].name.length * 7.2 + 24;
 /** Where a parameter, an input or a gradient stands at the side when all steps are closed. */
 function pill(p, b, part) {
   if (isAtEnd(b)) {
-    const below = part === "forward" ? 30 : -30;
+    const below = part === "forward" ? 36 : -36;
     const y = p.railY(part) + below + Math.sign(below) * PILL * pillsAtEnd(part).indexOf(b);
     return { x: p.left(END), y: y - 11, w: pillWidth(b) + (part === "backward" ? 6 : 0), h: 22 };
   }
