@@ -122,8 +122,8 @@ fn checkpoints_of_every_task_are_taken_apart() {
         (1, &Value::from(1))
     );
     fails(&format!("bptt --checkpoint {}", file("c.safetensors")), 1, "--sentence TEXT");
-    let rows: String = (0..60).map(|t| format!("{}\n", (f64::from(t) / 3.0).sin())).collect();
-    std::fs::write(file("p.csv"), "price\n".to_owned() + &rows).unwrap();
+    let rows: Vec<String> = (0..60).map(|t| (f64::from(t) / 3.0).sin().to_string()).collect();
+    std::fs::write(file("p.csv"), "price\n".to_owned() + &rows.join("\n")).unwrap();
     succeeds(&format!("train series --data {} --window 6 {quick} {}", file("p.csv"), file("p.safetensors")));
     let series = json(&format!(
         "bptt --checkpoint {} --data {} --batch 3 --format json",

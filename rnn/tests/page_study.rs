@@ -123,6 +123,9 @@ fn a_cut_is_drawn_between_its_steps() {
                    return x('[data-column=\"4\"] .box.cell') < x('[data-column=\"5\"] .severed') && \
                    x('[data-column=\"5\"] .severed') < x('[data-column=\"5\"] .box.cell') })()";
     assert_eq!(page.ask(between), true);
+    // One step that stands for all has no neighbours.
+    page.press("1");
+    assert_eq!(page.count(".severed"), 0);
     assert_eq!(page.complaints(), Vec::<String>::new());
 }
 

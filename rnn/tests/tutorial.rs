@@ -30,7 +30,7 @@ fn figures(text: &str) -> Vec<&str> {
     text.split("](")
         .skip(1)
         .filter_map(|rest| rest.split(')').next())
-        .filter(|path| path.ends_with(".svg"))
+        .filter(|path| Path::new(path).extension().is_some_and(|end| end == "svg"))
         .collect()
 }
 

@@ -183,7 +183,7 @@ export function places() {
     top: state.rolled ? 0 : -ABOVE,
     height: tall ? sheet.height : low.height,
     /** The height of what the steps read. */
-    reads: tall ? (sheet.divider ?? sheet.height) - 6 : low.reads,
+    reads: tall ? lowest() + 34 : low.reads,
     divider: tall ? sheet.divider : low.divider,
     rows: low,
     railY: (part) => (part === "forward" ? HEAD + 14 : low.height - 8 - 24),
@@ -193,6 +193,14 @@ export function places() {
     pill: (b, part) => pill(p, b, part),
   };
   return p;
+}
+
+/** The lower edge of what is open in the forward part of a step. */
+function lowest() {
+  const frames = nodesIn(model())
+    .filter((i) => kind(i).part === "forward" && looks[kind(i).look])
+    .map((i) => looks[kind(i).look].frame);
+  return Math.max(0, ...frames.map(([, y, , h]) => y + h));
 }
 
 /** The step that stands for all: one in the middle. */

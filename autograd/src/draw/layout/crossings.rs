@@ -10,7 +10,7 @@ use super::sheet::Sheet;
 const MOST: usize = 40;
 
 /// Two lines that cross on their way up are harder to follow than one that passes under another at a right angle.
-const CROSSING: usize = 2000;
+const CROSSING: usize = 5000;
 const UNDER: usize = 1000;
 
 /// Which end of a line from another step a cell is, and on which side that step lies.
