@@ -259,8 +259,10 @@ function drawCuts(c, g) {
     for (const x of operands(i)) if (isStep(column[x]) && column[x] !== c) sides.add(Math.sign(column[x] - c));
   }
   for (const side of sides) {
-    const gap = side < 0 ? p.left(c) - p.left(c - 1) - p.width(c - 1) : p.left(c + 1) - p.left(c) - p.width(c);
-    const x = side < 0 ? p.left(c) - gap / 2 : p.left(c) + p.width(c) + gap / 2;
+    // Just before the later step: what belongs to the earlier one may stand between them.
+    const later = side < 0 ? c : c + 1;
+    const gap = p.left(later) - p.left(later - 1) - p.width(later - 1);
+    const x = p.left(later) + (p.tall ? -gap / 2 : 2);
     g.append(
       svg("path", { class: "severed", d: `M${x},${p.top + 30}V${p.height - 8}` }, svg("title", {}, "the gradient is cut here")),
       svg("text", { class: "scissors", x, y: p.top + 22 }, "✂"),
