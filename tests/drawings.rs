@@ -173,6 +173,60 @@ fn step_and_name(graph: &Graph, node: usize) -> Option<(u32, String)> {
     Some((step, graph.name(id).unwrap().replace(&format!("[{step}]"), "[t]")))
 }
 
+/// The points of a line, curves as so many pieces that they are as good as straight.
+fn points(path: &str) -> Vec<[f64; 2]> {
+    let mut points: Vec<[f64; 2]> = Vec::new();
+    for piece in path.split_inclusive(|c: char| c.is_ascii_alphabetic()).collect::<Vec<_>>().windows(2) {
+        let kind = piece[0].chars().last().unwrap();
+        let numbers = piece[1].trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let numbers: Vec<f64> = numbers.split([',', ' ']).map(|x| x.parse().unwrap()).collect();
+        let to: Vec<[f64; 2]> = numbers.chunks(2).map(|p| [p[0], p[1]]).collect();
+        match (kind, &to[..]) {
+            ('C', &[b, c, d]) => {
+                let a = *points.last().unwrap();
+                points.extend((1..=16).map(|k| {
+                    let (t, s) = (f64::from(k) / 16.0, 1.0 - f64::from(k) / 16.0);
+                    let at = |i: usize| {
+                        s * s * s * a[i] + 3.0 * s * s * t * b[i] + 3.0 * s * t * t * c[i] + t * t * t * d[i]
+                    };
+                    [at(0), at(1)]
+                }));
+            }
+            _ => points.extend(to),
+        }
+    }
+    points
+}
+
+/// Whether two pieces of lines cross, and do not only touch.
+fn cross([a, b]: [[f64; 2]; 2], [c, d]: [[f64; 2]; 2]) -> bool {
+    let side =
+        |p: [f64; 2], q: [f64; 2], r: [f64; 2]| (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]);
+    side(a, b, c) * side(a, b, d) < -1e-6 && side(c, d, a) * side(c, d, b) < -1e-6
+}
+
+/// The computation of a step of these cells is a planar graph but for what comes from other steps, which may pass under.
+#[test]
+fn no_line_crosses_another_on_its_way_up() {
+    for (name, graph) in all() {
+        let text = draw::svg(&graph, &draw::Options::forward());
+        let svg = Document::parse(&text).unwrap();
+        let rises: Vec<(usize, usize, Vec<[f64; 2]>)> = classed(&svg, "edge")
+            .filter(|edge| !edge.attribute("d").unwrap().contains('Q'))
+            .map(|edge| {
+                (index(edge, "data-from"), index(edge, "data-to"), points(edge.attribute("d").unwrap()))
+            })
+            .collect();
+        assert!(!rises.is_empty());
+        for (i, (from, to, a)) in rises.iter().enumerate() {
+            for (other_from, other_to, b) in rises[..i].iter().filter(|other| other.0 != *from) {
+                let crosses = a.windows(2).any(|p| b.windows(2).any(|q| cross([p[0], p[1]], [q[0], q[1]])));
+                assert!(!crosses, "{name}: {from} → {to} and {other_from} → {other_to}");
+            }
+        }
+    }
+}
+
 #[test]
 fn steps_look_alike_and_time_runs_to_the_right() {
     for (name, graph) in all() {

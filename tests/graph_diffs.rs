@@ -73,7 +73,7 @@ fn a_step_more_is_a_step_more() {
 #[test]
 fn every_node_is_in_the_picture_with_its_colour() {
     let diff = Diff::new(&net(3, true, false), &net(3, false, true));
-    let svg = draw::diff(&diff, &draw::Options::default());
+    let svg = draw::diff(&diff, diff.merged(), &draw::Options::default());
     let xml = Document::parse(&svg).unwrap();
     let stroked = |colour: &str| {
         let nodes = xml.descendants().filter(|n| n.attribute("class") == Some("node"));

@@ -103,6 +103,37 @@ fn checkpoints_of_every_task_are_taken_apart() {
     let adding = json(&format!("bptt --checkpoint {} --steps 9 --format json", file("s.safetensors")));
     assert_eq!((adding["matrix"].as_array().unwrap().len(), &adding["loss_steps"][0]), (1, &Value::from(9)));
     fails(&format!("bptt --checkpoint {}", file("t.safetensors")), 1, "give the text with --data FILE");
+    let spoken = format!("bptt --checkpoint {} --sentence thecat --format json", file("t.safetensors"));
+    assert_eq!(json(&spoken)["loss_steps"].as_array().unwrap().len(), 5);
+    // A sentence has one loss, after its last word; a window of a series too.
+    std::fs::write(
+        file("s.tsv"),
+        "sentence\tlabel\n".to_owned() + &"a good film\t1\na bad film\t0\n".repeat(30),
+    )
+    .unwrap();
+    succeeds(&format!(
+        "train sentiment --data {} --embedding 3 {quick} {}",
+        file("s.tsv"),
+        file("c.safetensors")
+    ));
+    let sentence = json(&format!("bptt --checkpoint {} --sentence bad --format json", file("c.safetensors")));
+    assert_eq!(
+        (sentence["matrix"].as_array().unwrap().len(), &sentence["loss_steps"][0]),
+        (1, &Value::from(1))
+    );
+    fails(&format!("bptt --checkpoint {}", file("c.safetensors")), 1, "--sentence TEXT");
+    let rows: Vec<String> = (0..60).map(|t| (f64::from(t) / 3.0).sin().to_string()).collect();
+    std::fs::write(file("p.csv"), "price\n".to_owned() + &rows.join("\n")).unwrap();
+    succeeds(&format!("train series --data {} --window 6 {quick} {}", file("p.csv"), file("p.safetensors")));
+    let series = json(&format!(
+        "bptt --checkpoint {} --data {} --batch 3 --format json",
+        file("p.safetensors"),
+        file("p.csv")
+    ));
+    assert_eq!(
+        (series["matrix"][0].as_array().unwrap().len(), &series["loss_steps"][0]),
+        (6, &Value::from(6))
+    );
     let long = format!("bptt --checkpoint {} --data {} --steps 5000", file("t.safetensors"), file("a.txt"));
     fails(&long, 1, "give fewer --steps");
 }

@@ -1,4 +1,4 @@
-//! `rnn graph` with cuts, values and advice, and `rnn diff`.
+//! `rnn graph` with cuts, values and advice, `rnn diff` and `rnn explain`.
 
 mod program;
 
@@ -16,7 +16,8 @@ fn two_hundred_steps_are_readable_when_rolled() {
         rolled.err
     );
     let unrolled = folder.good("graph --cell gru --steps 200 --format svg");
-    assert!(unrolled.err.contains("--rolled"), "{}", unrolled.err);
+    assert!(unrolled.err.contains("--rolled") && unrolled.err.contains("--format html"), "{}", unrolled.err);
+    folder.bad("graph --cell gru --steps 400 -o gru.png", 1, &["PNG", "--rolled", "--format html"]);
     assert!(folder.good("graph --cell lstm --steps 20 --format mermaid").err.contains("500 edges"));
 }
 
@@ -100,4 +101,32 @@ fn diff_compares_dumps_flags_and_passes() {
     differs(&folder, "--pass join-left lstm");
     differs(&folder, "elman gru -o diff.svg");
     assert!(std::fs::read_to_string(folder.path("diff.svg")).unwrap().contains(">added<"));
+    // Of a hundred steps that differ alike one is drawn.
+    differs(&folder, "--steps 100 --rolled lstm gru -o rolled.svg");
+    let rolled = std::fs::read_to_string(folder.path("rolled.svg")).unwrap();
+    assert!(rolled.contains("×99") && rolled.contains(">added<") && rolled.contains(">removed<"));
+    folder.bad("diff --rolled lstm gru", 2, &["-o FILE.svg"]);
+}
+
+/// Goodfellow, Bengio & Courville 2016, eq. 10.21: the two ways from a state to the loss.
+#[test]
+fn explain_derives_writes_and_checks() {
+    let folder = Folder::new();
+    let said = folder.good("explain").out;
+    assert!(said.contains("h̄ₜ = W_hᵀ ((1 − hₜ₊₁²) ⊙ h̄ₜ₊₁) + Vᵀ o"), "{said}");
+    assert!(said.contains("every line of the derivation agrees with the graph to"));
+    let some = folder.good("explain --cell lstm --only c").out;
+    assert!(some.contains("c̄ₜ = ") && !some.contains("W̄"), "{some}");
+    assert!(folder.good("explain --cell gru --steps 2").out.contains("h̄₁ = "));
+    folder.good("explain --cell gru --math latex -o gru.tex");
+    let tex = String::from_utf8(folder.read("gru.tex")).unwrap();
+    assert!(tex.starts_with("\\documentclass") && tex.trim_end().ends_with("\\end{document}"));
+    folder.good("explain --cell gru --math mathml -o gru.xhtml");
+    let page = String::from_utf8(folder.read("gru.xhtml")).unwrap();
+    let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
+    let document = roxmltree::Document::parse_with_options(&page, options).unwrap();
+    assert!(document.root_element().has_tag_name(("http://www.w3.org/1999/xhtml", "html")));
+    folder.bad("explain --cell grv", 1, &["did you mean `gru`?"]);
+    folder.bad("explain --only q", 1, &["q"]);
+    folder.bad("explain --steps 0", 2, &["at least 1"]);
 }

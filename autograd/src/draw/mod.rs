@@ -54,7 +54,7 @@ mod svg;
 mod xml;
 
 pub use cut::{Part, View};
-pub use html::{Page, SourceLine};
+pub use html::{Note, Page, Said, SourceLine};
 pub use recorded::read_json;
 
 use crate::diff::Diff;
@@ -172,9 +172,9 @@ pub fn svg<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
 }
 
 /// What changed between two graphs as one picture: what was added in green, what was removed in red and dashed, what changed
-/// in amber, and the rest pale.
-pub fn diff(diff: &Diff, options: &Options) -> String {
-    let mut scene = Scene::new(&options.view(diff.merged()));
+/// in amber, and the rest pale. The view is one of [`Diff::merged`]: all of it, or a cut, as [`View::rolled`].
+pub fn diff<'a>(diff: &'a Diff, view: impl Into<View<'a>>, options: &Options) -> String {
+    let mut scene = Scene::new(&options.view(view));
     scene.mark(diff);
     svg::write(&scene, &layout::Layout::new(&scene), options)
 }

@@ -6,6 +6,7 @@ use crate::plot;
 use crate::study::Specimen;
 use autograd::compile::Compiler;
 use autograd::diff::Diff;
+use autograd::draw::View;
 use autograd::{Graph, NodeId, draw, nearest};
 use clap::Parser;
 use std::io::Write;
@@ -53,6 +54,9 @@ pub struct Args {
     /// Also what changed in the backward part
     #[arg(long)]
     backward: bool,
+    /// In the picture, the steps that look alike drawn once
+    #[arg(long)]
+    rolled: bool,
     /// Both graphs in one picture, instead of text: a file that ends in .svg or .png, or text in any other
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -85,9 +89,18 @@ impl Args {
         let options = draw::Options { title: Some(title), ..draw::Options::default() };
         let ending =
             self.output.as_deref().and_then(Path::extension).map(|e| e.to_string_lossy().to_lowercase());
+        let view = || {
+            let all = View::new(diff.merged());
+            if self.rolled { all.rolled() } else { all }
+        };
         let written = match ending.as_deref() {
-            Some("svg") => draw::diff(&diff, &options).into_bytes(),
-            Some("png") => plot::png(&draw::diff(&diff, &options))?,
+            Some("svg") => draw::diff(&diff, view(), &options).into_bytes(),
+            Some("png") => plot::png(&draw::diff(&diff, view(), &options))?,
+            _ if self.rolled => {
+                return Err(
+                    "--rolled is for a picture: add -o FILE.svg; text tells all steps in one line".into()
+                );
+            }
             _ => format!("--- {}\n+++ {}\n{}", before.name, after.name, diff.text()).into_bytes(),
         };
         if let Some(path) = &self.output {

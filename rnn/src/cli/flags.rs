@@ -31,9 +31,9 @@ pub fn setting(text: &str) -> Result<(String, f64), String> {
 pub enum Notation {
     /// Text for a terminal
     Unicode,
-    /// An `aligned` block
+    /// LaTeX
     Latex,
-    /// Presentation MathML, one math element
+    /// MathML, for pages
     Mathml,
 }
 

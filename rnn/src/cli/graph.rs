@@ -148,7 +148,7 @@ impl Args {
         if !text.ends_with('\n') {
             text.push('\n');
         }
-        let bytes = if format == Format::Png { plot::png(&text)? } else { text.into_bytes() };
+        let bytes = if format == Format::Png { pixels(&text)? } else { text.into_bytes() };
         if let Some(path) = self.output {
             write_whole(&path, &bytes)?;
         } else {
@@ -172,6 +172,20 @@ fn values(
     Ok(ids.into_iter().zip(values).collect())
 }
 
+/// What to do about too many steps.
+const LESS: &str =
+    "--rolled draws the steps that look alike once, and a page (--format html) shows any number of them";
+
+/// A picture in pixels.
+fn pixels(svg: &str) -> Result<Vec<u8>, String> {
+    plot::png(svg).map_err(|error| match error {
+        plot::PngError::TooLarge { .. } => {
+            format!("{error}; {LESS}")
+        }
+        other => other.to_string(),
+    })
+}
+
 /// The widest picture that a viewer shows well, in pixels.
 const WIDEST: usize = 20_000;
 
@@ -183,15 +197,14 @@ fn too_large(format: Format, text: &str) -> Option<String> {
     match format {
         Format::Svg | Format::Png => {
             let width: usize = text.split("width=\"").nth(1)?.split('"').next()?.parse().ok()?;
-            let wide =
-                format!("the picture is {width} pixels wide: --rolled draws the steps that look alike once");
+            let wide = format!("the picture is {width} pixels wide: {LESS}");
             (width > WIDEST).then_some(wide)
         }
         Format::Mermaid => {
             let edges = text.lines().filter(|line| line.contains("-> n")).count();
             let large = format!(
                 "Mermaid draws at most {} edges and {} characters, and these are {edges} and {}: --rolled, --only, \
-                 --around or --from leave less",
+                 --around or --from leave less, and a page (--format html) shows all",
                 MERMAID.0,
                 MERMAID.1,
                 text.chars().count()

@@ -24,6 +24,8 @@ mod run;
 mod sample;
 mod specimen;
 mod strip;
+mod study;
+mod subject;
 mod tour;
 mod trace;
 mod train;
@@ -62,6 +64,7 @@ enum Command {
     Graph(graph::Args),
     Diff(diff::Args),
     Explain(explain::Args),
+    Study(study::Args),
     Bptt(bptt::Args),
     Gradflow(gradflow::Args),
     Profile(profile::Args),
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Graph(args) => args.run(),
         Command::Diff(args) => args.run(),
         Command::Explain(args) => args.run(),
+        Command::Study(args) => args.run(),
         Command::Bptt(args) => args.run(),
         Command::Gradflow(args) => args.run(),
         Command::Profile(args) => args.run(),

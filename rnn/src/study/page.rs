@@ -1,7 +1,7 @@
 //! What the page of a small net shows besides its graph: where its equations come from, and values.
 
 use super::Specimen;
-use crate::cell::SHIPPED;
+use crate::cell::{CellRef, SHIPPED};
 use crate::equations::EquationCell;
 use crate::equations::ast::Item;
 use crate::model::{Feed, ModelError, Network};
@@ -25,19 +25,24 @@ impl Specimen {
     /// # Errors
     /// As [`Specimen::first_point`].
     pub fn page(&self, network: &Network, seed: u64) -> Result<Page, ModelError> {
-        let point = Some(self.first_point(network, seed)?);
-        let shipped = || SHIPPED.iter().find(|cell| cell.name == self.cell.name).map(|cell| cell.text);
-        let text = self.cell.text.as_deref().or_else(shipped);
-        let cell = text.and_then(|text| EquationCell::read(text, &self.cell.name).ok());
-        Ok(match cell {
-            Some(cell) => Page {
-                point,
-                about: cell.description().into(),
-                equations: Some(cell.typeset(Form::Mathml)),
-                source: source(&cell),
-            },
-            None => Page { point, ..Page::default() },
-        })
+        Ok(of_cell(&self.cell, self.first_point(network, seed)?))
+    }
+}
+
+/// What a page tells of a net of a cell, read at a point.
+pub(super) fn of_cell(cell: &CellRef, point: Point<f64>) -> Page {
+    let point = Some(point);
+    let shipped = || SHIPPED.iter().find(|shipped| shipped.name == cell.name).map(|shipped| shipped.text);
+    let text = cell.text.as_deref().or_else(shipped);
+    match text.and_then(|text| EquationCell::read(text, &cell.name).ok()) {
+        Some(cell) => Page {
+            point,
+            about: cell.description().into(),
+            equations: Some(cell.typeset(Form::Mathml)),
+            source: source(&cell),
+            ..Page::default()
+        },
+        None => Page { point, ..Page::default() },
     }
 }
 

@@ -1,7 +1,7 @@
 //! One file of many: the style sheet, the modules and the data are written into the page.
 
 /// The modules, each after those that it imports from.
-const MODULES: [&str; 19] = [
+const MODULES: [&str; 20] = [
     include_str!("dom.js"),
     include_str!("data.js"),
     include_str!("numbers.js"),
@@ -10,6 +10,7 @@ const MODULES: [&str; 19] = [
     include_str!("lines.js"),
     include_str!("places.js"),
     include_str!("marks.js"),
+    include_str!("notes.js"),
     include_str!("open.js"),
     include_str!("closed.js"),
     include_str!("rolled.js"),

@@ -3,6 +3,7 @@
 import { END, box, column, data, face, isStep, kind, nodesIn, operands, text, title, users, value } from "./data.js";
 import { el, svg, typeset } from "./dom.js";
 import { corners, curve, sway } from "./lines.js";
+import { number } from "./numbers.js";
 import { starts, stateOf, traits } from "./places.js";
 import { state } from "./state.js";
 import { cells } from "./strips.js";
@@ -83,6 +84,8 @@ function closedBox(p, c, b, part, nodes, frame) {
     const high = p.tall ? Math.min(centre, y + 60) : centre - 2;
     inside.push(svg("text", { x: middle, y: high + 2, class: "name large" }, titleOf(i)));
     if (shownValue) inside.push(cells(shownValue, x + 14, high + 13, w - 28, 9));
+    if (shownValue && part === "backward")
+      inside.push(svg("text", { x: middle, y: high + 34, class: "type" }, `‖${titleOf(i)}‖ ${number(shownValue.norm)}`));
   }
   return group(i, `box cell ${part}`, nodes, ...inside);
 }

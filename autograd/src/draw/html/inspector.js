@@ -23,6 +23,7 @@ import {
   value,
 } from "./data.js";
 import { $, el, svg, typeset } from "./dom.js";
+import { notesTable } from "./notes.js";
 import { many, number } from "./numbers.js";
 import { starts } from "./places.js";
 import { choose, onChange, state, toggle } from "./state.js";
@@ -125,12 +126,26 @@ function sourceOf(i) {
   );
 }
 
+/** A text in which code stands between backticks. */
+const quoted = (text) => text.split("`").map((part, k) => (k % 2 === 1 ? el("code", {}, part) : part));
+
+/** What the steps read and say, and how much of the gradient comes back to each. */
+function notes() {
+  const lane = data.reach.layers.at(-1);
+  const node = (step) => lane?.states[0].nodes[data.steps.indexOf(step)] ?? null;
+  const back = (step) => (node(step) === null ? null : adjoint(node(step)));
+  const norm = (step) => (back(step) === null ? null : (value(back(step))?.norm ?? null));
+  const table = notesTable(norm, (step) => choose(node(step)));
+  return table && section("What it reads and says", table);
+}
+
 function overview() {
   const steps = data.steps.length - starts.size;
   const parameters = data.shares.length;
   return [
     el("h2", {}, data.title),
-    data.about ? el("p", { class: "about" }, data.about) : null,
+    data.about ? el("p", { class: "about" }, ...quoted(data.about)) : null,
+    notes(),
     data.equations ? el("div", { class: "equations block" }, typeset(data.equations)) : null,
     el("p", { class: "note" }, `${many(count, "node")}, ${many(steps, "step")}, ${many(parameters, "parameter")}.`),
     section(

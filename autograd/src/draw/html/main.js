@@ -233,5 +233,5 @@ readAddress();
 addEventListener("hashchange", readAddress);
 
 /** For the console: the graph as a program can ask it. */
-globalThis.graph = { count, name, find, kind, value, operands, users, adjoint, equation, choose };
+globalThis.graph = { count, name, find, kind, value, operands, users, adjoint, equation, choose, notes: data.notes };
 document.documentElement.dataset.ready = Math.round(performance.now());

@@ -3,13 +3,15 @@
 //! Rust writes the data: what each node is ([`kinds`], relative to its step, so that a thousand steps cost little more
 //! than three), where it stands in an open step ([`picture`], one layout for all steps that are alike), which box it is
 //! in when its step is closed ([`blocks`]), its [`values`], what each step adds to the gradient of a parameter
-//! ([`shares`]), which states there are ([`lanes`]) and how far a loss reaches back ([`reach`]). The page draws what is in view. Its sources, in this
-//! folder, are a page, a style sheet and ECMAScript modules; [`assembly`] makes them one file.
+//! ([`shares`]), which states there are ([`lanes`]), how far a loss reaches back ([`reach`]), and what the steps read and
+//! say ([`notes`]). The page draws what is in view. Its sources, in this folder, are a page, a style sheet and ECMAScript
+//! modules; [`assembly`] makes them one file.
 
 mod assembly;
 mod blocks;
 mod kinds;
 mod lanes;
+mod notes;
 mod pack;
 mod picture;
 mod reach;
@@ -25,6 +27,7 @@ use crate::eval::Point;
 use crate::graph::Graph;
 use blocks::Blocks;
 use kinds::Known;
+pub use notes::{Note, Said};
 use pack::{Numbers, floats};
 use picture::Picture;
 use serde::Serialize;
@@ -36,12 +39,14 @@ use texts::Texts;
 pub struct Page {
     /// Where the graph is read: the page shows the value of every node there. Without a point it shows none.
     pub point: Option<Point<f64>>,
-    /// What the net is, in words; plain text.
+    /// What the net is, in words; plain text, in which `code` may stand between backticks.
     pub about: String,
     /// The equations from which the net was made, as a MathML element.
     pub equations: Option<String>,
     /// The source in which a layer's step was written, line by line.
     pub source: Vec<SourceLine>,
+    /// What the steps read and say, if the net was given data that people can read.
+    pub notes: Vec<Note>,
 }
 
 /// A line of the source of a layer's step.
@@ -59,6 +64,7 @@ struct Data<'a> {
     about: &'a str,
     equations: Option<&'a str>,
     source: &'a [SourceLine],
+    notes: Vec<notes::Given<'a>>,
     /// The numbers of the steps.
     steps: Vec<u32>,
     sheet: &'a picture::Sheet,
@@ -108,6 +114,7 @@ pub(super) fn write(graph: &Arc<Graph>, options: &Options, page: &Page) -> Resul
         about: &page.about,
         equations: page.equations.as_deref(),
         source: &page.source,
+        notes: page.notes.iter().map(Into::into).collect(),
         steps: scene.steps.iter().map(|step| step.number).collect(),
         sheet: &picture.sheet,
         looks: picture.looks(),

@@ -23,6 +23,7 @@ import {
   stepCount,
   users,
 } from "./data.js";
+import { ABOVE, BELOW } from "./notes.js";
 import { state } from "./state.js";
 
 const CLOSED = { width: 136, gap: 46, box: 104 };
@@ -52,6 +53,7 @@ export const traits = blocks.map(() => ({
   feedsCell: false,
   row: null,
   sideRow: null,
+  atEnd: false,
 }));
 for (let i = 0; i < count; i++) {
   const { block, part } = kind(i);
@@ -62,6 +64,8 @@ for (let i = 0; i < count; i++) {
     continue;
   }
   if (learned[i]) mine.learned = true;
+  if (column[i] === END)
+    for (const x of operands(i)) if (column[x] === SIDE && kind(x).block !== null) traits[kind(x).block].atEnd = true;
   if (!isStep(column[i])) continue;
   for (const x of operands(i)) {
     const other = kind(x).block;
@@ -103,10 +107,16 @@ for (let c = FIRST; c < stepCount + FIRST; c++) if (isStart(c)) starts.add(c);
 /** The boxes at the side, and at the end, that are drawn when steps are closed. */
 const atSide = blocks.flatMap((block, b) => (block.kind === "side" && !onlyFeedsSatellite(b) ? [b] : []));
 export const atEnd = blocks.flatMap((block, b) => (block.kind === "end" && traits[b].learned ? [b] : []));
-export const pillsOf = (row, part) => atSide.filter((b) => traits[b].row === row && box(SIDE, b, part));
-
 /** Whether the loss at the end reads the steps: then a rail leads there. */
 const toEnd = atEnd.length > 0;
+
+export const pillsOf = (row, part) =>
+  atSide.filter((b) => !isAtEnd(b) && traits[b].row === row && box(SIDE, b, part));
+
+/** What the steps do not read, but the loss at the end, stands beside that. */
+const isAtEnd = (b) => toEnd && traits[b].atEnd && traits[b].sideRow === null;
+export const pillsAtEnd = (part) => atSide.filter((b) => isAtEnd(b) && box(SIDE, b, part));
+
 
 function rows() {
   const high = (row) => {
@@ -124,6 +134,8 @@ function rows() {
     y += heights[row] + BETWEEN;
   }
   let divider = null;
+  const reads = y + 4;
+  if (!state.rolled) y += BELOW;
   if (hasBackward) {
     divider = y + 4;
     y += 26;
@@ -134,7 +146,7 @@ function rows() {
     }
     if (toEnd) y += RAIL - BETWEEN;
   }
-  return { middle, heights, divider, height: y + 8 };
+  return { middle, heights, divider, reads, height: y + 8 };
 }
 
 export const equationCount = () => (data.equations?.match(/<mtr/g) ?? []).length;
@@ -158,7 +170,7 @@ export function places() {
   left.set(END, x);
   left.set(SIDE, side);
   const low = rows();
-  const endWidth = tall ? 200 : toEnd ? 104 : 0;
+  const endWidth = tall ? 200 : toEnd ? Math.max(104, ...pillsAtEnd("forward").map(pillWidth)) + 12 : 0;
   const p = {
     tall,
     steps: shownSteps,
@@ -167,7 +179,11 @@ export function places() {
     width,
     isOpen,
     right: x + endWidth,
+    /** What is said of the steps stands above them. */
+    top: state.rolled ? 0 : -ABOVE,
     height: tall ? sheet.height : low.height,
+    /** The height of what the steps read. */
+    reads: tall ? lowest() + 34 : low.reads,
     divider: tall ? sheet.divider : low.divider,
     rows: low,
     railY: (part) => (part === "forward" ? HEAD + 14 : low.height - 8 - 24),
@@ -177,6 +193,14 @@ export function places() {
     pill: (b, part) => pill(p, b, part),
   };
   return p;
+}
+
+/** The lower edge of what is open in the forward part of a step. */
+function lowest() {
+  const frames = nodesIn(model())
+    .filter((i) => kind(i).part === "forward" && looks[kind(i).look])
+    .map((i) => looks[kind(i).look].frame);
+  return Math.max(0, ...frames.map(([, y, , h]) => y + h));
 }
 
 /** The step that stands for all: one in the middle. */
@@ -263,6 +287,11 @@ const pillWidth = (b) => blocks[b].name.length * 7.2 + 24;
 
 /** Where a parameter, an input or a gradient stands at the side when all steps are closed. */
 function pill(p, b, part) {
+  if (isAtEnd(b)) {
+    const below = part === "forward" ? 36 : -36;
+    const y = p.railY(part) + below + Math.sign(below) * PILL * pillsAtEnd(part).indexOf(b);
+    return { x: p.left(END), y: y - 11, w: pillWidth(b) + (part === "backward" ? 6 : 0), h: 22 };
+  }
   const row = traits[b].row;
   const middle = p.rows.middle[part][row];
   if (middle === undefined) return null;

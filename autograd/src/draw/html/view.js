@@ -1,10 +1,11 @@
 // The picture in its window: only columns that are in view exist.
 
-import { END, SIDE, box, column, count, data, face, isStep, kind, operands, stepNumber, users } from "./data.js";
+import { END, SIDE, box, column, count, data, face, isStep, kind, nodesIn, operands, stepNumber, users } from "./data.js";
 import { $, svg } from "./dom.js";
 import { drawClosed } from "./closed.js";
 import { drawBuses, drawEndLanes, drawOpen } from "./open.js";
 import { edge, group, spoken } from "./marks.js";
+import { drawRead, drawSaid } from "./notes.js";
 import { atEnd, atSide, model, pillsOf, places, railRows, starts } from "./places.js";
 import { drawLoops } from "./rolled.js";
 import { change, onChange, state, toggle } from "./state.js";
@@ -110,6 +111,7 @@ function drawRails() {
 
 /** The columns at the side and at the end. */
 function drawEdges() {
+  if (!state.rolled) drawSaid(END, p.left(END) + 46, p.top + 26, edges);
   if (p.tall) {
     [SIDE, END].forEach((c) => drawOpen(p, c, edges));
     drawEndLanes(p, edges);
@@ -185,6 +187,7 @@ export function refresh() {
     if (p.isOpen(c)) drawOpen(p, c, g);
     else drawClosed(p, c, g);
     if (state.rolled) drawLoops(p, c, g);
+    else drawCuts(c, g);
     if (p.tall) drawBuses(p, c, g);
     light(g);
   }
@@ -235,15 +238,36 @@ function drawHead(c, g) {
       onkeydown: (e) =>
         (e.key === "Enter" || e.key === " ") && !starts.has(c) && (e.preventDefault(), e.stopPropagation(), toggle(c)),
     },
-    svg("rect", { x: x - 44, y: 2, width: 88, height: 22, rx: 11 }),
+    svg("rect", { x: x - 44, y: p.top + 2, width: 88, height: 22, rx: 11 }),
     svg(
       "text",
-      { x, y: 17 },
+      { x, y: p.top + 17 },
       `t = ${stepNumber(c)}`,
       starts.has(c) ? null : svg("tspan", { class: "sign-open", dx: 7 }, open ? "−" : "+"),
     ),
   );
   g.append(head);
+  drawSaid(c, x, p.top + 26, g);
+  drawRead(c, x, p.reads, g);
+}
+
+/** Where the gradient is cut between a step and its neighbour. */
+function drawCuts(c, g) {
+  const sides = new Set();
+  for (const i of nodesIn(c)) {
+    if (kind(i).class !== "cut") continue;
+    for (const x of operands(i)) if (isStep(column[x]) && column[x] !== c) sides.add(Math.sign(column[x] - c));
+  }
+  for (const side of sides) {
+    // Just before the later step: what belongs to the earlier one may stand between them.
+    const later = side < 0 ? c : c + 1;
+    const gap = p.left(later) - p.left(later - 1) - p.width(later - 1);
+    const x = p.left(later) + (p.tall ? -gap / 2 : 2);
+    g.append(
+      svg("path", { class: "severed", d: `M${x},${p.top + 30}V${p.height - 8}` }, svg("title", {}, "the gradient is cut here")),
+      svg("text", { class: "scissors", x, y: p.top + 22 }, "✂"),
+    );
+  }
 }
 
 /** What has been computed is lit; what is chosen, and what it is made of and used by, is marked. */
@@ -295,12 +319,12 @@ function clamped(x, y, scale) {
   const { width, height } = windowSize();
   const [w, h] = [width / scale, height / scale];
   const keep = (at, low, high) => (low > high ? (low + high) / 2 : Math.min(high, Math.max(low, at)));
-  return { x: keep(x, -24, p.right + 40 - w), y: keep(y, -12, p.height + 24 - h), scale };
+  return { x: keep(x, -24, p.right + 40 - w), y: keep(y, p.top - 12, p.height + 24 - h), scale };
 }
 
 /** At most some dozens of columns are in view. */
 const smallest = () =>
-  Math.min(windowSize().height / (p.height + 60), windowSize().width / Math.min(p.right + 80, 36 * 182), 1);
+  Math.min(windowSize().height / (p.height - p.top + 60), windowSize().width / Math.min(p.right + 80, 36 * 182), 1);
 
 export function zoom(by, atX = windowSize().width / 2, atY = windowSize().height / 2) {
   const scale = Math.min(4, Math.max(smallest(), camera.scale * by));
@@ -311,11 +335,12 @@ export function zoom(by, atX = windowSize().width / 2, atY = windowSize().height
 /** As much of the picture as can be read. */
 export function fit() {
   const { width, height } = windowSize();
-  const all = Math.min(width / (p.right + 60), height / (p.height + 30), 1.5);
+  const high = p.height - p.top;
+  const all = Math.min(width / (p.right + 60), height / (high + 30), 1.5);
   if (p.tall) return focusOpen();
   // A picture that is larger than the window is cut off rather than made too small to read.
-  const scale = all > 0.55 ? all : Math.max(0.5, Math.min(1.1, height / (p.height + 30)));
-  moveTo(-24, -12, scale);
+  const scale = all > 0.55 ? all : Math.max(0.5, Math.min(1.1, height / (high + 30)));
+  moveTo(-24, p.top - 12, scale);
 }
 
 /** The open step that was opened last, from its upper edge, or as near as it can be read. */
@@ -330,7 +355,7 @@ function focusOpen() {
 function focusHeight(scale) {
   const { height } = windowSize();
   const bands = data.sheet.bands;
-  if (p.height * scale <= height || bands.length === 0) return -12;
+  if ((p.height - p.top) * scale <= height || bands.length === 0) return p.top - 12;
   const layers = bands.slice(0, Math.ceil(bands.length / 2));
   const [top, bottom] = [Math.min(...layers.map((b) => b[1])), Math.max(...layers.map((b) => b[1] + b[2]))];
   return (top + bottom) / 2 - height / scale / 2;

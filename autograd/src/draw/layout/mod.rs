@@ -9,6 +9,7 @@
 //!
 //! All of it is linear in the number of nodes, but for sorting.
 
+mod crossings;
 mod order;
 mod place;
 mod plan;

@@ -1,11 +1,15 @@
 //! The order of the cells in each level, and their middles.
 //!
-//! The order is by barycentres, up and down in turn, the best kept (Sugiyama, Tagawa & Toda 1981). The
-//! middles are least squares under the order.
+//! The order is by barycentres, up and down in turn, and then by moving single cells; the best is kept (Sugiyama,
+//! Tagawa & Toda 1981; Matuszewski, Schönfeld & Molitor 1999). The middles are least squares under the order.
 
+use super::crossings::Lines;
 use super::sheet::{Cell, Sheet};
 use super::spread::spread;
 use std::collections::HashMap;
+
+/// How many orders are begun with.
+const ATTEMPTS: usize = 12;
 
 impl Sheet {
     /// Orders the levels and gives each cell its middle.
@@ -17,16 +21,28 @@ impl Sheet {
             above[u].push(v);
             below[v].push(u);
         }
-        let mut best = (self.crossings(&above), self.levels.clone());
-        for round in 0..12 {
-            if round % 2 == 0 {
-                (0..self.levels.len()).for_each(|l| self.sort_level(l, &below));
-            } else {
-                (0..self.levels.len()).rev().for_each(|l| self.sort_level(l, &above));
+        let line = |(u, users): (usize, &Vec<usize>)| users.iter().map(|&v| (v, self.port(u, v))).collect();
+        let lines = Lines { above: above.iter().enumerate().map(line).collect() };
+        let first = self.levels.clone();
+        let mut best = (lines.cost(self), first.clone());
+        for attempt in 0..ATTEMPTS {
+            self.levels.clone_from(&first);
+            // First with the cells at the side where other steps pull them, then wherever their neighbours are, and then
+            // from other beginnings: single moves end in corners.
+            let pull = if attempt == 0 { 1.0 } else { 0.0 };
+            if attempt > 1 {
+                self.levels.iter_mut().enumerate().for_each(|(l, level)| shuffle(level, attempt * 1000 + l));
             }
-            let crossings = self.crossings(&above);
-            if crossings < best.0 {
-                best = (crossings, self.levels.clone());
+            for _ in 0..2 {
+                for _ in 0..3 {
+                    (0..self.levels.len()).for_each(|l| self.sort_level(l, &below, pull));
+                    (0..self.levels.len()).rev().for_each(|l| self.sort_level(l, &above, pull));
+                }
+                lines.sift(self);
+                let cost = lines.cost(self);
+                if cost < best.0 {
+                    best = (cost, self.levels.clone());
+                }
             }
         }
         self.levels = best.1;
@@ -51,7 +67,7 @@ impl Sheet {
                         room: 4.0,
                         is_box: false,
                         line_of: Some(u),
-                        pull: 0.0,
+                        doors: Vec::new(),
                         ..self.cells[u].clone()
                     };
                     self.cells.push(line);
@@ -68,7 +84,7 @@ impl Sheet {
         pieces
     }
 
-    fn sort_level(&mut self, level: usize, near: &[Vec<usize>]) {
+    fn sort_level(&mut self, level: usize, near: &[Vec<usize>], pull: f64) {
         let mut rank = HashMap::new();
         for &l in [level.checked_sub(1), Some(level + 1)].iter().flatten() {
             let Some(cells) = self.levels.get(l) else { continue };
@@ -83,39 +99,11 @@ impl Sheet {
                 let seen: Vec<f64> = near[c].iter().filter_map(|x| rank.get(x).copied()).collect();
                 let mean = seen.iter().sum::<f64>() / seen.len() as f64;
                 let place = if seen.is_empty() { i as f64 / last } else { mean };
-                (place + self.cells[c].pull, c)
+                (place + pull * self.cells[c].pull(), c)
             })
             .collect();
         keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
         self.levels[level] = keyed.into_iter().map(|(_, c)| c).collect();
-    }
-
-    /// How many pairs of lines cross, between all levels; plus the cells that stand against their pull.
-    fn crossings(&self, above: &[Vec<usize>]) -> usize {
-        let mut rank = vec![0; self.cells.len()];
-        self.levels.iter().for_each(|level| level.iter().enumerate().for_each(|(i, &c)| rank[c] = i));
-        let mut count = 0;
-        for level in &self.levels {
-            // Ends of lines in the order of their beginnings: each inversion is a crossing.
-            let mut ends: Vec<usize> = Vec::new();
-            for &u in level {
-                let mut tops: Vec<usize> = above[u].iter().map(|&v| rank[v]).collect();
-                tops.sort_unstable();
-                let before = ends.len();
-                count +=
-                    tops.iter().map(|&t| before - ends[..before].partition_point(|&e| e <= t)).sum::<usize>();
-                ends.extend(tops);
-                ends.sort_unstable();
-            }
-            let boxes: Vec<usize> = level.iter().copied().filter(|&c| self.cells[c].is_box).collect();
-            let against = |(i, &c): (usize, &usize)| match self.cells[c].pull {
-                p if p < 0.0 => i,
-                p if p > 0.0 => boxes.len() - 1 - i,
-                _ => 0,
-            };
-            count += boxes.iter().enumerate().map(against).sum::<usize>();
-        }
-        count
     }
 
     /// How far right of the middle of `to` the line from `from` arrives.
@@ -186,5 +174,15 @@ impl Sheet {
         let right = self.cells.iter().map(|c| c.x + c.room / 2.0).fold(f64::NEG_INFINITY, f64::max);
         self.cells.iter_mut().for_each(|c| c.x -= left);
         self.width = (right - left).max(0.0);
+    }
+}
+
+/// Another order, the same for the same seed.
+fn shuffle(level: &mut [usize], seed: usize) {
+    let mut state = seed as u64;
+    for last in (1..level.len()).rev() {
+        // Knuth's linear congruential generator, MMIX.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        level.swap(last, usize::try_from((state >> 33) % (last as u64 + 1)).unwrap_or(last));
     }
 }

@@ -1,5 +1,6 @@
 //! What is known before places are: which cells there are, how operands are shown, how large boxes are.
 
+use super::crossings::Door;
 use super::rows::Rows;
 use super::sheet::Sheet;
 use super::wire::{self, Wire};
@@ -76,7 +77,7 @@ impl<'s> Plan<'s> {
         };
         plan.measure();
         plan.anchor();
-        plan.pull();
+        plan.doors();
         plan
     }
 
@@ -170,16 +171,20 @@ impl<'s> Plan<'s> {
         self.outgoing[item].iter().any(|&l| self.wires[l] == Wire::Rise || self.wires[l].is_across())
     }
 
-    /// Nodes with lines to other steps stand on the side where those steps are.
-    fn pull(&mut self) {
+    /// Which cells have lines to other steps, and on which side.
+    fn doors(&mut self) {
         for (link, wire) in self.scene.links.iter().zip(&self.wires) {
             let (Wire::Across { right } | Wire::Loop { right }) = *wire else { continue };
-            let toward = if right { 2.0 } else { -2.0 };
-            let ends = [(link.from, link.to, toward), (link.to, link.from, -toward)];
-            for (end, other, pull) in ends {
+            let net = self.seats[link.from].map_or(usize::MAX, |seat| seat.cell);
+            let ends = [(link.from, link.to, right, false), (link.to, link.from, !right, true)];
+            for (end, other, right, enters) in ends {
                 let bus = matches!(self.scene.items[other].column, Column::End);
                 if let Some(Seat { sheet, cell }) = self.seats[end].filter(|_| !bus) {
-                    self.sheets[sheet].cells[cell].pull = pull;
+                    let doors = &mut self.sheets[sheet].cells[cell].doors;
+                    let door = Door { right, enters, net };
+                    if !doors.contains(&door) {
+                        doors.push(door);
+                    }
                 }
             }
         }

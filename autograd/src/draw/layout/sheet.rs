@@ -4,6 +4,7 @@
 //! passes levels has a place of its own in each of them, so that it runs between boxes and not through them;
 //! all lines from one node share these places.
 
+use super::crossings::Door;
 use std::collections::{HashMap, VecDeque};
 
 /// The farthest that a line runs inside a step, in levels. Beyond that a name reads better.
@@ -26,8 +27,15 @@ pub(super) struct Cell {
     pub is_box: bool,
     /// Of a line, the cell that it comes from.
     pub line_of: Option<usize>,
+    /// The ends of lines from and to other steps.
+    pub doors: Vec<Door>,
+}
+
+impl Cell {
     /// Where lines to and from other steps would have it in its level: negative left, positive right.
-    pub pull: f64,
+    pub fn pull(&self) -> f64 {
+        self.doors.last().map_or(0.0, |door| if door.right { 2.0 } else { -2.0 })
+    }
 }
 
 /// The plan of a step, of one part.
@@ -58,7 +66,7 @@ impl Sheet {
             x: 0.0,
             is_box: true,
             line_of: None,
-            pull: 0.0,
+            doors: Vec::new(),
         });
         self.cells.len() - 1
     }

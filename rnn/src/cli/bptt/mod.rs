@@ -3,12 +3,11 @@
 mod export;
 mod figures;
 mod report;
-mod subject;
 
 use super::picture::{Form, Output};
-use crate::study::{Ask, Bptt, Truncation, truncations};
+use super::subject::{Subject, Which};
+use crate::study::{Ask, Bptt, Study, Truncation, truncations};
 use std::process::ExitCode;
-use subject::{Subject, Which};
 
 /// What each loss owes to each state: the gradient through time taken apart, as numbers and pictures
 #[derive(clap::Args, Debug)]
@@ -80,7 +79,7 @@ impl Args {
         if self.only == Some(Part::Stretch) && self.no_jacobians {
             return Err("--only stretch shows Jacobians: leave out --no-jacobians".into());
         }
-        let Subject { model, parameters, feed, title } = self.which.subject()?;
+        let Subject { study: Study { model, parameters, feed, .. }, title, .. } = self.which.subject()?;
         let layer = self.layer.unwrap_or(model.layers - 1);
         let needs = |parts: &[Part]| self.only.is_none_or(|only| parts.contains(&only));
         let jacobians = !self.no_jacobians && needs(&[Part::Stretch, Part::Decay, Part::Matrix]);

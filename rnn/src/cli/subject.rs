@@ -1,15 +1,15 @@
-//! What is taken apart: a fresh net or a trained one, and what it reads.
+//! What is studied: a fresh net or a trained one, and what it reads.
 
 use crate::cli::flags::{open_cell, setting, size};
 use crate::data::synthetic::{Adding, CopyMemory, TemporalOrder};
 use crate::data::{Vocabulary, file, series};
+use crate::infer::{Classifier, Step};
 use crate::init::Init;
 use crate::model::{Feed, Inits, Input, Model};
-use crate::parameters::Parameters;
-use crate::study::Specimen;
+use crate::study::{Reading, Specimen, Study, brief, visible};
 use crate::tasks::{Described, Level, Saved, Sentiment};
 use autograd::Value;
-use ndarray::{Array2, Array3, ArrayD};
+use ndarray::{Array2, Array3, ArrayD, ArrayViewD, Axis};
 use std::path::{Path, PathBuf};
 
 type Error = Box<dyn std::error::Error>;
@@ -68,10 +68,10 @@ pub struct Which {
     /// Where in the text or series to begin, in symbols or values
     #[arg(long, default_value_t = 0, value_name = "N", requires = "data", help_heading = "Data")]
     from: usize,
-    /// What a classifier of sentences reads
-    #[arg(long, value_name = "TEXT", requires = "checkpoint", help_heading = "Data")]
+    /// What a classifier of sentences reads; or, instead of a file, the text that a language model or a fresh net reads
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["data", "from"], help_heading = "Data")]
     sentence: Option<String>,
-    /// The class that the loss wants for the sentence; the first if not given
+    /// The class that the loss wants for the sentence; what the net says if not given
     #[arg(long, value_name = "NAME", requires = "sentence", help_heading = "Data")]
     class: Option<String>,
     /// Decides all that is random
@@ -79,13 +79,14 @@ pub struct Which {
     seed: u64,
 }
 
-/// A model, where it stands, and what it reads.
+/// What is studied.
 pub struct Subject {
-    pub model: Model,
-    pub parameters: Parameters,
-    pub feed: Feed,
+    /// The net and its data.
+    pub study: Study,
     /// The net in words.
     pub title: String,
+    /// What it reads, in words, if it is a sentence.
+    pub sentence: Option<String>,
 }
 
 impl Which {
@@ -94,17 +95,18 @@ impl Which {
     /// # Errors
     /// If a file cannot be read or does not fit the net.
     pub fn subject(&self) -> Result<Subject, Error> {
-        let (model, parameters, feed) = match &self.checkpoint {
+        let study = match &self.checkpoint {
             Some(path) => self.trained(path)?,
             None => self.fresh()?,
         };
+        let Study { model, feed, .. } = &study;
         let cut = model.window.map_or(String::new(), |k| format!(", cut every {k}"));
         let trained = if self.checkpoint.is_some() { "trained " } else { "" };
         let title = format!("{trained}{}, {} units, {} steps{cut}", model.cell, model.hidden, feed.steps());
-        Ok(Subject { model, parameters, feed, title })
+        Ok(Subject { study, title, sentence: self.sentence.clone() })
     }
 
-    fn fresh(&self) -> Result<(Model, Parameters, Feed), Error> {
+    fn fresh(&self) -> Result<Study, Error> {
         let specimen = Specimen {
             cell: open_cell(&self.cell, &self.set)?,
             steps: self.steps.unwrap_or(30),
@@ -116,82 +118,146 @@ impl Which {
             window: self.tbptt,
             ..Specimen::default()
         };
-        let inits = Inits { input: self.init_input, recurrent: self.init, forget_bias: self.forget_bias };
-        let Some(path) = &self.data else {
+        let init = Inits { input: self.init_input, recurrent: self.init, forget_bias: self.forget_bias };
+        if self.class.is_some() {
+            return Err(
+                "--class names what a classifier of sentences should say: give its --checkpoint".into()
+            );
+        }
+        let Some(text) = self.text()? else {
             let (model, _, feed) = specimen.example(self.seed)?;
-            let model = Model { init: inits, ..model };
-            return Ok((model.clone(), model.first_parameters(self.seed)?, feed));
+            let model = Model { init, ..model };
+            let parameters = model.first_parameters(self.seed)?;
+            return Ok(Study { model, parameters, feed, reading: Reading::default() });
         };
-        let text = file::read(path)?;
         let vocabulary = Vocabulary::characters(&text);
         let symbols = vocabulary.len();
-        let model =
-            Model { input: Input::OneHot { symbols }, outputs: symbols, init: inits, ..specimen.model() };
-        let feed = self.symbols(path, &text, Level::Char, &vocabulary, specimen.steps)?;
-        Ok((model.clone(), model.first_parameters(self.seed)?, feed))
+        let model = Model { input: Input::OneHot { symbols }, outputs: symbols, init, ..specimen.model() };
+        let (feed, reading) = self.symbols(&text, Level::Char, &vocabulary, specimen.steps)?;
+        let parameters = model.first_parameters(self.seed)?;
+        Ok(Study { model, parameters, feed, reading })
     }
 
-    fn trained(&self, path: &Path) -> Result<(Model, Parameters, Feed), Error> {
+    fn trained(&self, path: &Path) -> Result<Study, Error> {
         let (saved, parameters) = Saved::load(path)?;
-        let feed = match &saved.task {
+        if let (Some(_), Described::Series { .. } | Described::Synthetic { .. }) =
+            (&self.sentence, &saved.task)
+        {
+            return Err(format!(
+                "`{}` holds {}: it reads no --sentence",
+                path.display(),
+                super::kind(&saved.task)
+            )
+            .into());
+        }
+        if let (Some(_), false) = (&self.class, matches!(saved.task, Described::Sentiment { .. })) {
+            return Err(format!(
+                "`{}` holds {}: it has no --class",
+                path.display(),
+                super::kind(&saved.task)
+            )
+            .into());
+        }
+        let (feed, reading) = match &saved.task {
             Described::Text { level, vocabulary, steps } => {
-                let data = self.data(path, "a language model", "the text with --data FILE")?;
-                let text = file::read(data)?;
-                self.symbols(data, &text, *level, vocabulary, self.steps.unwrap_or(*steps))?
+                let give = "the text with --data FILE, or some with --sentence TEXT";
+                let text = self.text()?.ok_or_else(|| missing(path, "a language model", give))?;
+                self.symbols(&text, *level, vocabulary, self.steps.unwrap_or(*steps))?
             }
             Described::Sentiment { vocabulary, classes } => {
-                let sentence = self.sentence.as_deref().ok_or_else(|| {
-                    format!(
-                        "`{}` holds a classifier of sentences: give it one with --sentence TEXT",
-                        path.display()
-                    )
-                })?;
-                let class = match &self.class {
-                    None => 0,
-                    Some(name) => classes
-                        .iter()
-                        .position(|known| known == name)
-                        .ok_or_else(|| format!("--class {name}: the classes are {}", classes.join(", ")))?,
-                };
-                let x = Sentiment::encode(vocabulary, sentence)?;
-                let x = ArrayD::from_shape_vec(vec![x.len(), 1], x)?;
-                Feed { x: Value::Index(x), y: Value::Index(ArrayD::from_elem(vec![1], class)), lengths: None }
+                let classifier = Classifier::new(&saved.model, &parameters, vocabulary, classes)?;
+                self.judged(path, classifier, vocabulary)?
             }
             Described::Series { column, window, horizon, mean, std } => {
-                let data = self.data(path, "a forecast of a series", "the series with --data FILE.csv")?;
+                let give = "the series with --data FILE.csv";
+                let data =
+                    self.data.as_deref().ok_or_else(|| missing(path, "a forecast of a series", give))?;
                 let values = series::read(data, column.as_deref())?;
                 self.window(data, &values, self.steps.unwrap_or(*window), *horizon, (*mean, *std))?
             }
             Described::Synthetic { name, length } => self.synthetic(name, self.steps.unwrap_or(*length))?,
         };
-        Ok((Model { window: self.tbptt, ..saved.model }, parameters, feed))
+        let model = Model { window: self.tbptt, ..saved.model };
+        Ok(Study { model, parameters, feed, reading })
     }
 
-    fn data(&self, checkpoint: &Path, what: &str, give: &str) -> Result<&Path, String> {
-        let missing = || format!("`{}` holds {what}: give {give}", checkpoint.display());
-        self.data.as_deref().ok_or_else(missing)
+    /// The text that is read symbol by symbol, if one was given.
+    fn text(&self) -> Result<Option<String>, Error> {
+        match (&self.sentence, &self.data) {
+            (Some(sentence), _) => Ok(Some(sentence.clone())),
+            (None, Some(path)) => Ok(Some(file::read(path)?)),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The file that the data is read from, in words.
+    fn source(&self) -> String {
+        self.data.as_ref().map_or("--sentence".into(), |path| path.display().to_string())
+    }
+
+    /// One sentence, and what the net would say of its beginnings.
+    fn judged(
+        &self,
+        path: &Path,
+        mut classifier: Classifier,
+        vocabulary: &Vocabulary,
+    ) -> Result<(Feed, Reading), Error> {
+        if self.data.is_some() {
+            return Err(format!(
+                "`{}` holds a classifier of sentences: give it one with --sentence TEXT instead of --data",
+                path.display()
+            )
+            .into());
+        }
+        let sentence = self
+            .sentence
+            .as_deref()
+            .ok_or_else(|| missing(path, "a classifier of sentences", "it one with --sentence TEXT"))?;
+        let classes = classifier.classes();
+        let class = match &self.class {
+            None => classifier.judge(sentence)?.class,
+            Some(name) => classes
+                .iter()
+                .position(|known| known == name)
+                .ok_or_else(|| format!("--class {name}: the classes are {}", classes.join(", ")))?,
+        };
+        let steps = classifier.trace(sentence)?;
+        let read =
+            |step: &Step| if step.known { step.word.clone() } else { format!("{} (unknown)", step.word) };
+        let reading = Reading {
+            reads: steps.iter().map(read).collect(),
+            classes: classes.to_vec(),
+            ended: steps.into_iter().map(|step| step.probabilities).collect(),
+            scale: None,
+        };
+        let x = Sentiment::encode(vocabulary, sentence)?;
+        let x = ArrayD::from_shape_vec(vec![x.len(), 1], x)?;
+        let y = ArrayD::from_elem(vec![1], class);
+        Ok((Feed { x: Value::Index(x), y: Value::Index(y), lengths: None }, reading))
     }
 
     /// Stretches of a text, one after the other; the target of a symbol is the next.
     fn symbols(
         &self,
-        path: &Path,
         text: &str,
         level: Level,
         vocabulary: &Vocabulary,
         steps: usize,
-    ) -> Result<Feed, Error> {
+    ) -> Result<(Feed, Reading), Error> {
         let ids: Vec<usize> = vocabulary
             .encode_all(level.symbols(text))
-            .map_err(|e| format!("{}: {e}", path.display()))?
+            .map_err(|e| format!("{}: {e}", self.source()))?
             .into_iter()
             .skip(self.from)
             .collect();
+        // A sentence is read to its end, unless steps are given.
+        let whole = self.sentence.is_some() && self.steps.is_none();
+        let steps = if whole { (ids.len().max(2) - 1) / self.batch } else { steps };
         let need = steps * self.batch + 1;
         if ids.len() < need {
-            let (found, path) = (ids.len(), path.display());
+            let (found, source) = (ids.len(), self.source());
             return Err(format!(
-                "{path}: {found} symbols from --from {} on, and {} sequences of {steps} steps need {need}: give fewer \
+                "{source}: {found} symbols from --from {} on, and {} sequences of {steps} steps need {need}: give fewer \
                  --steps, a smaller --batch or a longer text",
                 self.from, self.batch
             )
@@ -201,7 +267,10 @@ impl Which {
             let symbol = |(t, b): (usize, usize)| ids[b * steps + t + shift];
             Value::Index(Array2::from_shape_fn((steps, self.batch), symbol).into_dyn())
         };
-        Ok(Feed { x: at(0), y: at(1), lengths: None })
+        let classes: Vec<String> = vocabulary.symbols().iter().map(|symbol| visible(symbol)).collect();
+        let reads = ids.iter().take(steps).map(|&id| classes[id].clone()).collect();
+        let reading = Reading { reads, classes, ..Reading::default() };
+        Ok((Feed { x: at(0), y: at(1), lengths: None }, reading))
     }
 
     /// Windows of a series, one after the other, with the value some steps after each.
@@ -212,7 +281,7 @@ impl Which {
         steps: usize,
         horizon: usize,
         (mean, std): (f64, f64),
-    ) -> Result<Feed, Error> {
+    ) -> Result<(Feed, Reading), Error> {
         let need = self.from + steps + horizon + self.batch - 1;
         if values.len() < need {
             let (found, path) = (values.len(), path.display());
@@ -227,16 +296,20 @@ impl Which {
         let value = |place: usize| ((values[self.from + place] - mean) / std) as f32;
         let x = Array3::from_shape_fn((steps, self.batch, 1), |(t, b, _)| value(t + b));
         let y = Array2::from_shape_fn((self.batch, 1), |(b, _)| value(b + steps - 1 + horizon));
-        Ok(Feed { x: x.into_dyn().into(), y: y.into_dyn().into(), lengths: None })
+        let reads = values[self.from..].iter().take(steps).map(|&value| brief(value)).collect();
+        let reading = Reading { reads, scale: Some((mean, std)), ..Reading::default() };
+        Ok((Feed { x: x.into_dyn().into(), y: y.into_dyn().into(), lengths: None }, reading))
     }
 
     /// A batch of a synthetic task that training does not see.
-    fn synthetic(&self, name: &str, length: usize) -> Result<Feed, Error> {
+    fn synthetic(&self, name: &str, length: usize) -> Result<(Feed, Reading), Error> {
         let index = u64::MAX;
-        Ok(match name {
+        let mut names: Vec<String> = Vec::new();
+        let feed = match name {
             "adding" => Adding::new(length)?.batch(self.batch, self.seed, index).into(),
             "copy" => CopyMemory::new(length)?.batch(self.batch, self.seed, index).into(),
             "temporal-order" => {
+                names = TemporalOrder::SYMBOLS.map(String::from).into();
                 let task = if length == 0 {
                     TemporalOrder::published()
                 } else {
@@ -245,6 +318,27 @@ impl Which {
                 Feed::padded(task.batch(self.batch, self.seed, index), 1)
             }
             other => return Err(format!("the task `{other}` makes no data here: train on another").into()),
-        })
+        };
+        let reads = match &feed.x {
+            // A number, and whether it is to be added.
+            Value::Float(x) => {
+                let first = x.index_axis(Axis(1), 0);
+                let read = |x: ArrayViewD<f32>| {
+                    let marked = x.iter().nth(1).is_some_and(|mark| *mark > 0.5);
+                    format!("{:.2}{}", x[[0]], if marked { " ✓" } else { "" })
+                };
+                first.outer_iter().map(read).collect()
+            }
+            Value::Index(x) => {
+                let name = |&i: &usize| names.get(i).cloned().unwrap_or_else(|| i.to_string());
+                x.index_axis(Axis(1), 0).iter().map(name).collect()
+            }
+            Value::Bool(_) => Vec::new(),
+        };
+        Ok((feed, Reading { reads, ..Reading::default() }))
     }
+}
+
+fn missing(checkpoint: &Path, what: &str, give: &str) -> String {
+    format!("`{}` holds {what}: give {give}", checkpoint.display())
 }

@@ -1,0 +1,150 @@
+//! `rnn study`: the page of a net on data says what the program says of it elsewhere.
+
+#[path = "page/browser.rs"]
+mod browser;
+mod program;
+
+use browser::Browser;
+use program::{Folder, sentences, sine};
+use serde_json::Value;
+
+const QUICK: &str = "--hidden 4 --batch-size 4 --lr 0.02 --epochs 2 --checkpoint";
+
+/// Writes a page, and opens it.
+fn study(folder: &Folder, flags: &str) -> Option<Browser> {
+    folder.good(&format!("study {flags} -o page.html"));
+    Browser::open(&folder.path("page.html"), "")
+}
+
+fn texts(page: &mut Browser, selector: &str) -> Vec<String> {
+    let all = page.ask(&format!(
+        "Array.from(document.querySelectorAll('{selector}'), (e) => e.lastChild.textContent.trim())"
+    ));
+    all.as_array().unwrap().iter().map(|text| text.as_str().unwrap().into()).collect()
+}
+
+fn notes(page: &mut Browser) -> Vec<Value> {
+    page.ask("graph.notes").as_array().unwrap().clone()
+}
+
+#[track_caller]
+fn close(a: &Value, b: f64, tolerance: f64) {
+    let a = a.as_f64().unwrap();
+    assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{a} {b}");
+}
+
+/// What a classifier says of each beginning is what `rnn predict --trace` says; its loss is −ln p.
+#[test]
+fn a_sentence_is_judged_word_by_word() {
+    let folder = Folder::new();
+    folder.write("s.tsv", sentences());
+    folder.good(&format!("train sentiment --data s.tsv --embedding 4 {QUICK} s.safetensors"));
+    let sentence = "a~lovely~zebra~story";
+    let said = folder.good(&format!("predict --checkpoint s.safetensors --trace --json {sentence}")).out;
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let flags = format!("--checkpoint s.safetensors --class negative --sentence {sentence}");
+    let Some(mut page) = study(&folder, &flags) else { return };
+    assert_eq!(texts(&mut page, "#world .reads"), ["a", "lovely", "zebra (unknown)", "story"]);
+    let notes = notes(&mut page);
+    for (note, step) in notes.iter().zip(said["trace"].as_array().unwrap()) {
+        for answer in note["says"].as_array().unwrap() {
+            let probability = &step["probabilities"][answer["what"].as_str().unwrap()];
+            close(&answer["probability"], probability.as_f64().unwrap(), 1e-5);
+        }
+    }
+    let negative = said["probabilities"]["negative"].as_f64().unwrap();
+    assert_eq!((notes.len(), &notes[4]["target"]["what"]), (5, &Value::from("negative")));
+    close(&notes[4]["loss"], -negative.ln(), 1e-5);
+    // The wish stands above the end, and no answer is seen before it has been computed.
+    assert!(texts(&mut page, ".said .target")[0].starts_with("wanted negative"));
+    let hidden = "getComputedStyle(document.querySelector('.said')).visibility";
+    assert_eq!(page.ask(hidden), "visible");
+    page.click("#begin");
+    assert_eq!(page.ask(hidden), "hidden");
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
+/// Losses of the steps have the loss as their mean; the target of a letter is the next one.
+#[test]
+fn a_fresh_net_is_to_say_the_next_letter() {
+    let folder = Folder::new();
+    let Some(mut page) = study(&folder, "--cell lstm --hidden 5 --sentence hi~yo") else { return };
+    assert_eq!(texts(&mut page, "#world .reads"), ["h", "i", "␣", "y"]);
+    let notes = notes(&mut page);
+    let targets: Vec<&str> = notes.iter().map(|note| note["target"]["what"].as_str().unwrap()).collect();
+    assert_eq!(targets, ["i", "␣", "y", "o"]);
+    let losses: Vec<f64> = notes.iter().map(|note| note["loss"].as_f64().unwrap()).collect();
+    for (note, loss) in notes.iter().zip(&losses) {
+        close(&note["target"]["probability"], (-loss).exp(), 1e-12);
+    }
+    let mean = page.ask("graph.value(graph.find('loss')).entries[0]");
+    close(&mean, losses.iter().sum::<f64>() / 4.0, 1e-6);
+    // The table of the panel leads to the states, and has the norm of what comes back to each.
+    assert_eq!(page.count(".notes tr"), 5);
+    let norm = page.ask("graph.value(graph.find('∂l0/h[2]')).norm").as_f64().unwrap();
+    let shown: f64 = page.text(".notes tr:nth-child(3) td:last-child").parse().unwrap();
+    assert!((shown / norm - 1.0).abs() < 5e-3, "{shown} {norm}");
+    page.click(".notes tr:nth-child(3) td");
+    assert_eq!(page.text("#node-name"), "l0/h[2]");
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
+/// The forecast is the one of `rnn predict` for a series that ends with the window.
+#[test]
+fn a_series_is_read_in_its_own_unit() {
+    let folder = Folder::new();
+    folder.write("sine.csv", sine(60));
+    let train = "train series --data sine.csv --column price --window 6 --horizon 2";
+    folder.good(&format!("{train} {QUICK} p.safetensors"));
+    folder.write("begin.csv", sine(9));
+    let said = folder.good("predict --checkpoint p.safetensors --data begin.csv --json").out;
+    let said: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    let flags = "--checkpoint p.safetensors --data sine.csv --from 3";
+    let Some(mut page) = study(&folder, flags) else { return };
+    let reads: Vec<f64> =
+        texts(&mut page, "#world .reads").iter().map(|text| text.parse().unwrap()).collect();
+    assert!(reads.len() == 6 && (reads[0] - program::value(3)).abs() < 0.06, "{reads:?}");
+    let notes = notes(&mut page);
+    let number = |said: &Value| -> f64 { said["what"].as_str().unwrap().parse().unwrap() };
+    assert_eq!(said["ahead"], 2);
+    assert!((number(&notes[6]["says"][0]) - said["forecast"].as_f64().unwrap()).abs() < 0.06, "{notes:?}");
+    assert!((number(&notes[6]["target"]) - program::value(10)).abs() < 0.06, "{notes:?}");
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_cut_is_drawn_between_its_steps() {
+    let folder = Folder::new();
+    let Some(mut page) = study(&folder, "--cell gru --hidden 3 --steps 6 --tbptt 2") else { return };
+    let cut = "Array.from(document.querySelectorAll('.severed'), (e) => Number(e.parentNode.dataset.column))";
+    // Steps stand from column 2 on, of which the first is where the state begins: 3 and 5 begin a window.
+    assert_eq!(page.ask(cut), serde_json::json!([5, 7]));
+    let between = "(() => { const x = (s) => document.querySelector(s).getBoundingClientRect().x; \
+                   return x('[data-column=\"4\"] .box.cell') < x('[data-column=\"5\"] .severed') && \
+                   x('[data-column=\"5\"] .severed') < x('[data-column=\"5\"] .box.cell') })()";
+    assert_eq!(page.ask(between), true);
+    // One step that stands for all has no neighbours.
+    page.press("1");
+    assert_eq!(page.count(".severed"), 0);
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn errors_name_the_thing_and_the_mend() {
+    let folder = Folder::new();
+    folder.write("s.tsv", sentences());
+    folder.good(&format!("train sentiment --data s.tsv --embedding 4 {QUICK} s.safetensors"));
+    folder.good(&format!("train adding --steps 6 --batches 2 {QUICK} a.safetensors"));
+    folder.bad("study --checkpoint s.safetensors", 1, &["a classifier of sentences", "--sentence TEXT"]);
+    folder.bad("study --checkpoint s.safetensors --data s.tsv", 1, &["instead of --data"]);
+    folder.bad(
+        "study --checkpoint s.safetensors --sentence good --class fine",
+        1,
+        &["the classes are negative, positive"],
+    );
+    folder.bad("study --checkpoint a.safetensors --sentence good", 1, &["reads no --sentence"]);
+    folder.bad("study --sentence hello --class 1", 1, &["--checkpoint"]);
+    folder.bad("study --sentence hello --batch 2", 1, &["a page shows one sequence"]);
+    folder.bad("study --sentence h", 1, &["--sentence: 1 symbols", "need 2"]);
+    assert!(!folder.exists("study.html"));
+}
