@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The first prints a table in Markdown; `--misses` adds what was not caught or not named rightly. The second counts what
-//! is said of right gradients. `--single` computes the gradients in `f32`. Counts so far go to the standard error.
+//! is said of right gradients; `--misses` shows what was undecided. `--single` computes the gradients in `f32`. Counts so far go to the standard error.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -67,14 +67,13 @@ fn table(seeds: u64, precision: Precision, misses: bool) {
     }
 }
 
-fn alarms(seeds: std::ops::Range<u64>, single: bool) {
+fn alarms(seeds: std::ops::Range<u64>, single: bool, misses: bool) {
     let alarms = Mutex::new(Alarms::default());
     each(seeds, |seed| {
         let report = check(seed, single);
         if !report.passed() {
-            eprintln!("\nseed {seed}: {}", report.verdict());
-            if report.verdict() == Verdict::Fail {
-                eprintln!("{report}");
+            if misses || report.verdict() == Verdict::Fail {
+                eprintln!("seed {seed}: {}\n{report}", report.verdict());
             }
         }
         let mut alarms = alarms.lock().unwrap();
@@ -109,7 +108,7 @@ fn main() {
     match number("--false-alarms") {
         Some(count) => {
             let from = number("--from").unwrap_or(0);
-            alarms(from..from + count, has("--single"));
+            alarms(from..from + count, has("--single"), has("--misses"));
         }
         None => table(number("--seeds").unwrap_or(24), precision, has("--misses")),
     }

@@ -42,15 +42,25 @@ pub fn check(seed: u64, single: bool) -> Report {
     let (g, s) = (Builder::new(), &mut Sampler::new(seed));
     let (leaves, mut outputs, mut point) = graphs::make(&g, s, true);
     if seed % 2 == 1 {
-        point = on_lattice(&leaves, point);
-        for _ in 0..2 {
-            let (x, y) = (s.choice(&leaves), s.choice(&leaves));
-            outputs.extend(kinked(x, y, s));
-        }
+        point = on_kinks(&leaves, &mut outputs, point, s);
     }
     let order = if seed % 8 >= 6 && !single { 2 } else { 1 };
     let check = Check::all(&outputs).wrt(&leaves).at(point).order(order).seed(seed);
-    check.run().unwrap()
+    (if single { check.single() } else { check }).run().unwrap()
+}
+
+/// The point with all leaves on a lattice of halves, where operands tie, and outputs that have kinks there.
+pub fn on_kinks<'g>(
+    leaves: &[Expr<'g>],
+    outputs: &mut Vec<Expr<'g>>,
+    point: Point<f64>,
+    s: &mut Sampler,
+) -> Point<f64> {
+    for _ in 0..2 {
+        let (x, y) = (s.choice(leaves), s.choice(leaves));
+        outputs.extend(kinked(x, y, s));
+    }
+    on_lattice(leaves, point)
 }
 
 fn on_lattice(leaves: &[Expr], point: Point<f64>) -> Point<f64> {

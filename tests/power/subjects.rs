@@ -1,6 +1,7 @@
 //! What faults are planted in: every op between others, random graphs, and recurrent nets over time.
 
 use super::Subject;
+use super::alarms::on_kinks;
 use crate::common::{graphs, random};
 use crate::nets::{Begin, Problem, Setup, cells};
 use autograd::ops::{Domain, Op, Sample, Sampler};
@@ -71,10 +72,13 @@ fn op(Sample { op, operands }: Sample<Op>, s: &mut Sampler, seed: u64) -> Option
     })
 }
 
-/// A random graph.
+/// A random graph; every fourth on its kinks.
 pub fn random_graph(seed: u64) -> Subject {
     let (g, s) = (Builder::new(), &mut Sampler::new(seed));
-    let (leaves, outputs, point) = graphs::make(&g, s, true);
+    let (leaves, mut outputs, mut point) = graphs::make(&g, s, true);
+    if seed % 4 == 3 {
+        point = on_kinks(&leaves, &mut outputs, point, s);
+    }
     let loss = weighted(&g, &outputs, s).named("loss");
     Subject {
         name: format!("random graph {seed}"),

@@ -9,6 +9,7 @@ use super::Record;
 use super::edge::{Edge, How};
 use super::worst;
 use crate::check::leaves;
+use crate::check::side::norm;
 use crate::ops::{Op, Sampler};
 use crate::value::Value;
 use ndarray::ArrayD;
@@ -18,6 +19,8 @@ pub(super) struct Equation<'a> {
     pub claimed: ArrayD<f64>,
     pub seed: Option<ArrayD<f64>>,
     pub edges: Vec<Edge<'a>>,
+    /// Whether it is claimed in `f32`.
+    pub single: bool,
 }
 
 /// One term, and what stands in the graph for it.
@@ -34,6 +37,12 @@ pub(super) struct Suspect {
     /// Whether it is one of several.
     pub summed: bool,
 }
+
+/// How many roundings of `f32` a VJP has at most, and sums of many terms.
+const ROUNDINGS: f64 = 16.0;
+
+/// How far slopes to one side may be off, over the size of the terms.
+const ONE_SIDED: f64 = 1e-6;
 
 /// How many directions a pattern must hold along.
 pub(super) const DIRECTIONS: usize = 4;
@@ -52,6 +61,9 @@ fn size(a: &ArrayD<f64>) -> f64 {
 
 impl Equation<'_> {
     pub fn tolerance(&self) -> f64 {
+        if self.single {
+            return 2.0 * f64::from(f32::EPSILON);
+        }
         self.edges.first().map_or(How::Duals, |edge| edge.how).tolerance()
     }
 
@@ -65,7 +77,57 @@ impl Equation<'_> {
         let scale = size(&claimed) + terms.iter().map(size).sum::<f64>();
         // What is not finite on both sides is not decided here.
         let overflow = !scale.is_finite() && claimed.iter().all(|x| x.is_finite());
-        difference <= self.tolerance() * scale || overflow
+        // A result is rounded, and a VJP that reads it, as that of a saturated sigmoid, loses as much of the adjoint.
+        let read: f64 = self.edges.iter().map(|edge| size(&edge.adjoint)).sum();
+        let tolerance = self.tolerance() * scale + 4.0 * f64::EPSILON * read;
+        let doubt = || self.edges.iter().map(|edge| edge.doubt(&r)).sum::<f64>();
+        overflow || difference <= tolerance || difference <= tolerance + doubt()
+    }
+
+    /// How far both sides lie apart, at most along several directions, in units of what rounding to `f32` costs: some units
+    /// of every term, and of the adjoints they are made of, since results are rounded too that a VJP reads.
+    pub fn excess(&self, sampler: &mut Sampler) -> f64 {
+        let unit = f64::from(f32::EPSILON);
+        let read: f64 = self.edges.iter().map(|edge| norm(&edge.adjoint)).sum();
+        let off = |r: &ArrayD<f64>| {
+            let mut terms: Vec<ArrayD<f64>> = self.edges.iter().map(|edge| edge.product(r)).collect();
+            terms.extend(self.seed.as_ref().map(|seed| seed * r));
+            let claimed = &self.claimed * r;
+            let difference = (claimed.sum() - terms.iter().map(|term| term.sum()).sum::<f64>()).abs();
+            let scale = norm(&claimed) + terms.iter().map(norm).sum::<f64>();
+            let tolerance = unit * (ROUNDINGS * scale + 4.0 * read);
+            if difference <= tolerance { 0.0 } else { difference / tolerance }
+        };
+        directions(&self.claimed, sampler)
+            .iter()
+            .map(off)
+            .fold(0.0, |max, x| if x > max || x.is_nan() { x } else { max })
+    }
+
+    /// Whether the claim lies, along each of some directions, between what the slopes from the left and from the right of
+    /// ops on a kink make of it. It does not where no op is on one.
+    pub fn holds_on_kinks(&self, sampler: &mut Sampler) -> bool {
+        let along = directions(&self.claimed, sampler);
+        let within = |r: &ArrayD<f64>| {
+            let seed = self.seed.as_ref().map_or(0.0, |seed| dot(seed, r));
+            let (mut low, mut high, mut scale) = (seed, seed, size(&(&self.claimed * r)));
+            let mut kinks = false;
+            for edge in &self.edges {
+                let [a, b] = if let Some(sides) = edge.sides(r, &along) {
+                    kinks = true;
+                    sides
+                } else {
+                    let product = edge.product(r);
+                    [product.clone(), product]
+                };
+                (low, high, scale) = (low + a.sum(), high + b.sum(), scale + size(&a).max(size(&b)));
+            }
+            // A jump has no slope, and all that is finite lies between its sides.
+            let claimed = dot(&self.claimed, r);
+            let slack = ONE_SIDED * scale;
+            kinks && (!slack.is_finite() || (low - slack <= claimed && claimed <= high + slack))
+        };
+        along.iter().all(within)
     }
 
     /// What a suspect claims along r.
@@ -134,7 +196,8 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
         left.sort_by_key(|&j| equation.edges[j].identity);
         let mut over = Vec::new();
         for (s, projections) in projected.iter().enumerate() {
-            let seed = equation.seed.as_ref().is_some_and(|seed| same(&project(seed), projections, 1e-9));
+            let exact = if equation.single { 100.0 * equation.tolerance() } else { 1e-9 };
+            let seed = equation.seed.as_ref().is_some_and(|seed| same(&project(seed), projections, exact));
             match left.iter().position(|&j| same(&terms[j], projections, 100.0 * equation.tolerance())) {
                 Some(at) => {
                     left.remove(at);
@@ -180,7 +243,12 @@ fn by_proportion(equation: &Equation, along: &[ArrayD<f64>]) -> Option<Suspect> 
     let fits = |edge: &Edge| {
         let term: Vec<f64> = along.iter().map(|r| edge.product(r).sum()).collect();
         let factor = off[0] / term[0];
-        factor.is_finite() && same(&off, &term.iter().map(|t| factor * t).collect::<Vec<_>>(), 1e-5)
+        factor.is_finite()
+            && same(
+                &off,
+                &term.iter().map(|t| factor * t).collect::<Vec<_>>(),
+                if equation.single { 1e-2 } else { 1e-5 },
+            )
     };
     let mut fitting = (0..equation.edges.len()).filter(|&j| fits(&equation.edges[j]));
     let first = fitting.next()?;
