@@ -233,8 +233,12 @@ impl FnCheck {
             // Steps that differ have other errors.
             let first = FIRST * (1.0 + number as f64 / AVERAGED as f64);
             all.push(self.along(f, i, &direction, length, first)?);
-            size += (&self.claimed[i] * &direction).iter().map(|p| p * p).sum::<f64>();
+            size += (&self.claimed[i] * &direction).iter().map(|p| p * p).sum::<f64>() / AVERAGED as f64;
         }
+        // A direction along which a function bends sharply tells less than the others.
+        all.sort_by(|a, b| a.error.total_cmp(&b.error));
+        let usual = 2.0 * all[all.len() / 2].error;
+        all.retain(|c| c.error <= usual || !c.error.is_finite());
         let mean = |of: &dyn Fn(&Comparison) -> f64| {
             (all.iter().map(|c| of(c).powi(2)).sum::<f64>() / all.len() as f64).sqrt()
         };
@@ -245,7 +249,7 @@ impl FnCheck {
                 .max_by(|a, b| a.verdict.cmp(&b.verdict).then(a.excess().total_cmp(&b.excess())));
             return Ok(worst.expect("there are several directions"));
         }
-        let size = (size / all.len() as f64).sqrt().max(mean(&|c| c.numeric));
+        let size = size.sqrt().max(mean(&|c| c.numeric));
         let rounding = AVERAGE_ROUNDING * self.rounding.max(self.precision) * size;
         let tolerance = AVERAGE_SAFETY * mean(&|c| c.error) + rounding;
         let distance = mean(&Comparison::difference);

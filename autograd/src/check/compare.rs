@@ -113,7 +113,7 @@ impl<'g> Level<'_, 'g> {
             forward: self.forward,
             single: self.single,
         };
-        let forward = witness::forward(&scene, &sides, &tensors, least)?;
+        let mut forward = witness::forward(&scene, &sides, &tensors, least)?;
         let mut suspects = Vec::new();
         for (i, (tensor, side)) in tensors.iter_mut().zip(&sides).enumerate() {
             let agrees = forward.agrees[i];
@@ -121,6 +121,12 @@ impl<'g> Level<'_, 'g> {
             let doubted = !tensor.comparison.verdict.is_good() && agrees != Some(false) && !self.single;
             if doubted && tensor.kinks.is_empty() {
                 numeric.ask_again(side, sampler, tensor)?;
+            } else if tensor.comparison.verdict == Verdict::Fail && tensor.kinks.is_empty() && !self.single {
+                numeric.untold_kink(side, tensor)?;
+            }
+            if tensor.comparison.sides.is_some() {
+                // Dual numbers follow one side of it.
+                forward.agrees[i] = None;
             }
             suspects.push(is_suspect(&forward, i, &tensor.comparison));
             let wrong = tensor.comparison.verdict == Verdict::Fail || suspects[i];

@@ -165,7 +165,17 @@ impl Numeric<'_> {
             }
             undecided = undecided.or((comparison.verdict == Verdict::Inconclusive).then_some(comparison));
         }
-        // A kink that no node tells shows in the slopes alone.
+        self.untold_kink(side, tensor)?;
+        if tensor.comparison.verdict != Verdict::Kink
+            && let Some(undecided) = undecided
+        {
+            tensor.comparison = undecided;
+        }
+        Ok(())
+    }
+
+    /// A kink that no node tells shows in the slopes alone.
+    pub fn untold_kink(&self, side: &Side, tensor: &mut Tensor) -> Result<(), Error> {
         let product = &side.gradient * &side.direction;
         let mut curve = self.curve(side, &side.direction, FIRST);
         let noise = curve.noise(&self.nearby, side.length)?;
@@ -174,8 +184,6 @@ impl Numeric<'_> {
         let comparison = Comparison::new(product.sum(), &sides, self.least, norm(&product));
         if comparison.verdict == Verdict::Kink {
             tensor.comparison = comparison;
-        } else if let Some(undecided) = undecided {
-            tensor.comparison = undecided;
         }
         Ok(())
     }

@@ -115,10 +115,10 @@ impl<'a> Edge<'a> {
     }
 
     /// ū ⊙ the slopes from the left and from the right, the smaller of both and the larger, element by element; nothing
-    /// where the op is smooth.
+    /// where the op is smooth. And how far rounding can shift their sum.
     ///
     /// A kink shows in [`Operator::branches`], asked along several directions, or in the slopes themselves.
-    pub fn sides(&self, r: &ArrayD<f64>, directions: &[ArrayD<f64>]) -> Option<[ArrayD<f64>; 2]> {
+    pub fn sides(&self, r: &ArrayD<f64>, directions: &[ArrayD<f64>]) -> Option<([ArrayD<f64>; 2], f64)> {
         if self.identity {
             return None;
         }
@@ -133,7 +133,10 @@ impl<'a> Edge<'a> {
         bent.then(|| {
             let [a, b] = [&self.adjoint * &left, &self.adjoint * &right];
             let pick = |of: fn(f64, f64) -> f64| Zip::from(&a).and(&b).map_collect(|&a, &b| of(a, b));
-            [pick(f64::min), pick(f64::max)]
+            let moved = Zip::from(&self.adjoint).and(&middle).and(&a).and(&b);
+            let moved =
+                moved.fold(0.0, |sum, v, y, a, b| sum + if a + b == 0.0 { 0.0 } else { (v * y).abs() });
+            ([pick(f64::min), pick(f64::max)], 8.0 * f64::EPSILON * moved / h)
         })
     }
 
