@@ -7,7 +7,8 @@ mod power;
 
 use autograd::check::Verdict;
 use power::alarms::{Alarms, check};
-use power::table::Table;
+use power::fault::Fault;
+use power::table::{Count, Table};
 use power::{Precision, Subject, subjects};
 
 /// Faults in every op and in some random graphs and nets.

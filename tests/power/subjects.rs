@@ -5,7 +5,7 @@ use super::alarms::on_kinks;
 use crate::common::{graphs, random};
 use crate::nets::{Begin, Problem, Setup, cells};
 use autograd::ops::{Domain, Op, Sample, Sampler};
-use autograd::{Builder, Expr, Kind, NodeId, Point};
+use autograd::{Builder, Expr, Kind, NodeId, Point, Value};
 
 /// The sum of `y ⊙ v` for a random v: every element of every output counts, each with a weight of its own.
 fn weighted<'g>(g: &'g Builder, outputs: &[Expr<'g>], s: &mut Sampler) -> Expr<'g> {
@@ -113,7 +113,15 @@ pub fn net(seed: u64) -> Subject {
     let subject = cells::ALL.iter().find(|subject| subject.name == cell).unwrap();
     let problem = Problem::new(subject.cell.clone(), &setup);
     let g = Builder::new();
-    let built = problem.build(&g);
+    let mut built = problem.build(&g);
+    if hidden > 4 {
+        // Usual first values are as small; larger ones make a net chaotic.
+        let scale = |w: &Value<f64>| w.map(|w| 0.25 * w);
+        for (_, x) in &built.leaves[1..] {
+            let scaled = built.point.get(*x).map(scale);
+            scaled.into_iter().for_each(|w| built.point.set(*x, w));
+        }
+    }
     let leaves: Vec<NodeId> = built.leaves.iter().map(|(_, x)| x.id()).collect();
     let name = format!(
         "{cell}, seed {seed}, hidden {hidden}, layers {depth}{}",

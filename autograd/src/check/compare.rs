@@ -135,7 +135,7 @@ impl<'g> Level<'_, 'g> {
         }
         let failed = tensors.iter().any(|t| t.verdict() == Verdict::Fail);
         // On a kink, between two slopes there is room for what is wrong.
-        let kinks = tensors.iter().any(|t| !t.kinks.is_empty());
+        let kinks = tensors.iter().any(is_on_kink);
         let guilty = if failed || kinks || forward.verdict() == Verdict::Fail {
             self.guilty(&scene, gradients.sweep, failed, sampler)?
         } else {
@@ -245,6 +245,11 @@ fn is_suspect(forward: &Forward, i: usize, comparison: &Comparison) -> bool {
     forward.agrees[i] == Some(false) && !forward.slopes[i].is_some_and(against)
 }
 
+/// Whether the point lies on a kink for this tensor, whether a node tells it or the slopes do.
+fn is_on_kink(tensor: &Tensor) -> bool {
+    !tensor.kinks.is_empty() || tensor.comparison.sides.is_some()
+}
+
 /// The last word on a tensor, when it is known whether a node is guilty. If every node's equation holds, the gradient is
 /// right by the chain rule, and it is the differences of the whole that cannot be trusted. On several kinks at once
 /// slopes of the whole bound nothing, and at order two there are jumps: what each node hands back decides.
@@ -252,7 +257,7 @@ fn is_suspect(forward: &Forward, i: usize, comparison: &Comparison) -> bool {
 /// A gradient can be zero because terms cancel, and what rounding leaves of it has no size to be measured by: below
 /// `floor`, nobody guilty is nothing wrong.
 fn settle(tensor: &mut Tensor, agrees: Option<bool>, suspect: bool, guilty: bool, floor: f64) {
-    let on_kink = !tensor.kinks.is_empty();
+    let on_kink = is_on_kink(tensor);
     if guilty && (suspect || on_kink) {
         tensor.comparison.verdict = Verdict::Fail;
     }
