@@ -223,12 +223,12 @@ impl<'g> Visit<'_, 'g> {
             square.then(|| x.transpose(&order))
         };
         let mut ways = Vec::new();
-        if self.op.name() == "matmul" {
-            if let Some(turned) = turn(self.operands[1 - self.k]) {
-                let mut operands = self.operands.clone();
-                operands[1 - self.k] = turned;
-                ways.extend(self.vjp(self.k, &operands, self.y(), self.dy));
-            }
+        if self.op.name() == "matmul"
+            && let Some(turned) = turn(self.operands[1 - self.k])
+        {
+            let mut operands = self.operands.clone();
+            operands[1 - self.k] = turned;
+            ways.extend(self.vjp(self.k, &operands, self.y(), self.dy));
         }
         let value = right.value.sum_to(self.x().shape());
         ways.extend(turn(value).map(|value| Term { value, ..right }));

@@ -94,7 +94,7 @@ pub fn random_graph(seed: u64) -> Subject {
 pub fn net(seed: u64) -> Subject {
     let cell = ["elman", "lstm", "gru"][usize::try_from(seed % 3).unwrap()];
     let kind = seed / 3;
-    let ragged = kind % 2 == 0;
+    let ragged = kind.is_multiple_of(2);
     let hidden = if kind % 4 == 3 { 32 } else { 4 };
     let depth = if kind % 4 == 2 { 2 } else { 1 };
     let lengths = ragged.then(|| vec![4, 2, 3]);

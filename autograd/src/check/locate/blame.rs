@@ -112,15 +112,17 @@ impl Equation<'_> {
     /// ops on a kink make of it. It does not where no op is on one.
     pub fn holds_on_kinks(&self, sampler: &mut Sampler) -> bool {
         let along = directions(&self.claimed, sampler);
+        let read: f64 = self.edges.iter().map(|edge| size(&edge.adjoint)).sum();
         let mut kinks = false;
         let mut within = |r: &ArrayD<f64>| {
             let seed = self.seed.as_ref().map_or(0.0, |seed| dot(seed, r));
             let (mut low, mut high, mut scale) = (seed, seed, size(&(&self.claimed * r)));
             let mut slack = 0.0;
             for edge in &self.edges {
-                let [a, b] = if let Some((sides, rounding)) = edge.sides(r, &along) {
+                let [a, b] = if let Some((sides, rounding)) = edge.sides(r) {
                     kinks = true;
-                    slack += rounding;
+                    slack += rounding
+                        + if self.single { 0.0 } else { ONE_SIDED * size(&sides[0]).max(size(&sides[1])) };
                     sides
                 } else {
                     let product = edge.product(r);
@@ -130,7 +132,8 @@ impl Equation<'_> {
             }
             // A jump has no slope, and all that is finite lies between its sides.
             let claimed = dot(&self.claimed, r);
-            slack += if self.single { SINGLE * f64::from(f32::EPSILON) } else { ONE_SIDED } * scale;
+            slack += if self.single { SINGLE * f64::from(f32::EPSILON) } else { self.tolerance() } * scale;
+            slack += 4.0 * f64::EPSILON * read;
             !slack.is_finite() || (low - slack <= claimed && claimed <= high + slack)
         };
         // Along a single element, what is wrong of one is not lost between the slopes of others.
@@ -246,6 +249,8 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
             // A lone summand that matches nothing could be anything.
             ([_], [_]) | ([], _) if summands.len() == 1 => {}
             ([j], over) => return Some(suspect(*j, sum(over))),
+            // Several terms are missing.
+            ([j, ..], []) => return Some(suspect(*j, sum(&[]))),
             ([], [over]) => {
                 let j = (0..terms.len()).find(|&j| is_term(j, &summands[*over]))?;
                 return Some(suspect(j, 2.0 * &summands[*over]));

@@ -117,8 +117,8 @@ impl<'a> Edge<'a> {
     /// ū ⊙ the slopes from the left and from the right, the smaller of both and the larger, element by element; nothing
     /// where the op is smooth. And how far rounding can shift their sum.
     ///
-    /// A kink shows in [`Operator::branches`], asked along several directions, or in the slopes themselves.
-    pub fn sides(&self, r: &ArrayD<f64>, directions: &[ArrayD<f64>]) -> Option<([ArrayD<f64>; 2], f64)> {
+    /// A kink shows in [`Operator::branches`], or in the slopes themselves.
+    pub fn sides(&self, r: &ArrayD<f64>) -> Option<([ArrayD<f64>; 2], f64)> {
         if self.identity {
             return None;
         }
@@ -129,7 +129,7 @@ impl<'a> Edge<'a> {
         let middle = at(0.0);
         let [left, right] = [-h, h].map(|t| (at(t) - &middle) / t);
         let told = !self.op.branches(&self.operands).is_empty();
-        let bent = if told { self.is_on_kink(directions) } else { apart(&left, &right) };
+        let bent = if told { self.is_on_kink(r) } else { apart(&left, &right) };
         bent.then(|| {
             let [a, b] = [&self.adjoint * &left, &self.adjoint * &right];
             let pick = |of: fn(f64, f64) -> f64| Zip::from(&a).and(&b).map_collect(|&a, &b| of(a, b));
@@ -140,17 +140,16 @@ impl<'a> Edge<'a> {
         })
     }
 
-    /// Whether the op is on a kink of its own as this operand moves, or nearer to one than can be told.
-    fn is_on_kink(&self, directions: &[ArrayD<f64>]) -> bool {
+    /// Whether the op is on a kink of its own as this operand moves along r, or nearer to one than can be told.
+    fn is_on_kink(&self, r: &ArrayD<f64>) -> bool {
         let sides = self.op.branches(&self.operands);
         let step = match self.how {
             How::Duals => 1e-9,
             How::Differences => 3e-3,
         } * length(self.operands[self.operand].float());
-        let changes = |r: &ArrayD<f64>, h: f64| {
-            self.moved(&self.operands, self.operand, r, h, <dyn Operator>::branches) != sides
-        };
-        directions.iter().any(|r| changes(r, step) || changes(r, -step))
+        let changes =
+            |h: f64| self.moved(&self.operands, self.operand, r, h, <dyn Operator>::branches) != sides;
+        changes(step) || changes(-step)
     }
 }
 
