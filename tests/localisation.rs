@@ -341,6 +341,97 @@ fn on_a_kink_the_node_is_named_and_the_interval_accepted() {
     assert_ne!(wrong.verdict(), Verdict::Kink, "{wrong}");
 }
 
+/// Half the adjoint at a tie of `max`, and none at the kink of `relu`: their difference is zero everywhere, and the
+/// claimed slope of ½ lies between no slopes of the whole. But each node's lies between its own.
+#[test]
+fn on_several_kinks_at_once_every_node_is_asked() {
+    let g = Builder::new();
+    let x = g.parameter("x", [4]);
+    let zero = g.constant(ndarray::arr1(&[0.0; 4]));
+    let ties = x.max(zero) - x.relu();
+    let y = ties * 3.0 + x.max_over([0]) * 2.0;
+    // The largest are at even places, so that pushing places up and down in turn breaks no tie.
+    let point = Point::new().with(x, ndarray::arr1(&[0.0, -1.0, 0.0, -0.5]));
+    for order in [1, 2] {
+        let report = Check::new(y).at(point.clone()).order(order).run().unwrap();
+        assert_eq!((report.verdict(), &report.guilty), (Verdict::Kink, &None), "{report}");
+    }
+}
+
+/// Between the slopes of a kink there is room for an error of another node, and that node is found.
+#[test]
+fn a_kink_hides_no_fault_of_another_node() {
+    let g = Builder::new();
+    let x = g.parameter("x", [3]);
+    let (rectified, smooth) = (x.relu().named("rectified"), x.sin().named("smooth"));
+    let loss = (5.0 * rectified + smooth).sum();
+    let ones = g.constant(ndarray::arr1(&[1.0; 3]));
+    let of_relu = x.greater(0.0).select(ones, g.zeros([3]));
+    let claims = [(rectified, 5.0 * ones), (smooth, ones), (x, 5.0 * of_relu + 1.01 * x.cos())];
+    let point = Point::new().with(x, ndarray::arr1(&[0.0, 0.5, 0.0]));
+    let report = Check::new(loss).against(&claims).wrt(&[x]).at(point).run().unwrap();
+    assert_eq!(report.verdict(), Verdict::Fail, "{report}");
+    assert_eq!(report.guilty.as_ref().unwrap().node, "smooth", "{report}");
+}
+
+/// On a kink all nodes are asked. The sigmoid of 40 is 1 to the last place: y (1 − y) is 0, and the derivative is not.
+#[test]
+fn a_saturated_op_beside_a_kink_is_not_guilty() {
+    let g = Builder::new();
+    let x = g.parameter("x", [2]);
+    let y = x.relu() + (x * 80.0).sigmoid();
+    for at in [0.5, 0.3, -0.4] {
+        let report = Check::new(y).at(Point::new().with(x, ndarray::arr1(&[0.0, at]))).run().unwrap();
+        assert_eq!((report.verdict(), &report.guilty), (Verdict::Kink, &None), "{report}");
+    }
+}
+
+/// `y = max(x, 0)`, which tells nobody of its kink; its VJP hands a part of the adjoint back there.
+#[derive(Debug)]
+struct Ramp(f64);
+
+impl Ramp {
+    fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
+        x[0].map(|x| if x > S::zero() { x } else { S::zero() })
+    }
+}
+
+impl Operator for Ramp {
+    kernels!();
+    fn name(&self) -> &'static str {
+        "ramp"
+    }
+    fn infer(&self, operands: &[Type]) -> Result<Type, String> {
+        Ok(operands[0].clone())
+    }
+    fn vjp<'g>(&self, _: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
+        let below = x[0].less(0.0).select(0.0, self.0);
+        (dy * x[0].greater(0.0).select(1.0, below)).into()
+    }
+    fn notation(&self) -> Notation {
+        Notation::Function
+    }
+    fn sample(s: &mut Sampler) -> Sample<Self> {
+        Sample::new(Self(0.0), [s.float([2], Domain::reals(0.5, 1.0))])
+    }
+}
+
+#[test]
+fn a_kink_that_no_op_tells_is_seen_in_the_slopes() {
+    let g = Builder::new();
+    let x = g.parameter("x", [4]);
+    let point = Point::new().with(x, ndarray::arr1(&[0.0, 0.5, -0.5, 0.0]));
+    for seed in 0..20 {
+        for (part, verdict) in
+            [(0.0, Verdict::Kink), (0.3, Verdict::Kink), (1.0, Verdict::Kink), (2.0, Verdict::Fail)]
+        {
+            let y = (x.custom(Ramp(part)) * 2.0).sum();
+            let report = Check::new(y).at(point.clone()).seed(seed).run().unwrap();
+            assert_eq!(report.verdict(), verdict, "{part}\n{report}");
+        }
+    }
+}
+
 #[test]
 fn near_a_pole_there_is_no_false_alarm() {
     let g = Builder::new();

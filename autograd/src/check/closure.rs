@@ -62,6 +62,7 @@ pub struct FnCheck {
     claimed: Vec<ArrayD<f64>>,
     names: Vec<String>,
     precision: f64,
+    rounding: f64,
     seed: u64,
     tier: Tier,
     method: Method,
@@ -69,6 +70,13 @@ pub struct FnCheck {
 
 /// What rounding may cost a claimed gradient, in units of the precision.
 const ROUNDING: f64 = 16.0;
+/// The same of few digits, in units of its norm.
+const AVERAGE_ROUNDING: f64 = 128.0;
+/// As many directions are averaged over where there are few digits…
+const AVERAGED: usize = 8;
+/// …so that this, in place of [`SAFETY`](super::SAFETY), is enough: of 8 independent errors the root of the mean square
+/// is hardly ever twice what it should be, and estimates can be half of it.
+const AVERAGE_SAFETY: f64 = 4.0;
 
 impl FnCheck {
     /// A check of the claimed gradient, an array for each of `at`, there.
@@ -78,6 +86,7 @@ impl FnCheck {
             claimed: claimed.to_vec(),
             names: (0..at.len()).map(|i| format!("x{i}")).collect(),
             precision: f64::EPSILON,
+            rounding: f64::EPSILON,
             seed: 0,
             tier: Tier::default(),
             method: Method::default(),
@@ -90,9 +99,16 @@ impl FnCheck {
         self
     }
 
-    /// Of a function that is computed to this relative precision: `f32::EPSILON`.
+    /// Of a function that is computed to this relative precision, and its gradient too: `f32::EPSILON`.
     pub fn precision(mut self, precision: f64) -> Self {
         self.precision = precision.max(f64::EPSILON);
+        self.rounding = self.precision;
+        self
+    }
+
+    /// Of a gradient that was computed to this relative precision, while the function is known better: then more is seen.
+    pub fn claimed_precision(mut self, precision: f64) -> Self {
+        self.rounding = precision.max(f64::EPSILON);
         self
     }
 
@@ -156,14 +172,11 @@ impl FnCheck {
         let (x, gradient) = (&self.at[i], &self.claimed[i]);
         let shape = Shape::from(x.shape());
         let length = (norm(x).powi(2) / x.len().max(1) as f64).sqrt().max(1.0);
-        let mut comparison = self.confirmed(f, i, &shape, length, sampler)?;
-        // Of few digits, a single direction can miss an error by accident.
-        for _ in 1..if self.precision > 1e-12 { 4 } else { 1 } {
-            if comparison.verdict != Verdict::Fail {
-                let other = self.confirmed(f, i, &shape, length, sampler)?;
-                comparison = if other.verdict == Verdict::Fail { other } else { comparison };
-            }
-        }
+        let comparison = if self.is_coarse() {
+            self.on_average(f, i, &shape, length, sampler)?
+        } else {
+            self.confirmed(f, i, &shape, length, sampler)?
+        };
         let failed = comparison.verdict == Verdict::Fail;
         let wanted = match self.tier {
             Tier::Projection if failed => super::ELEMENTS_OF_A_FAILURE,
@@ -196,6 +209,63 @@ impl FnCheck {
         })
     }
 
+    /// Whether function or gradient are known to few digits.
+    fn is_coarse(&self) -> bool {
+        self.precision.max(self.rounding) > 1e-12
+    }
+
+    /// Along several random directions. Of few digits a single one can miss an error by accident, and its differences are
+    /// often no better than the error that is looked for. But directions are random, so that the mean square of the
+    /// differences between both sides is near the square of the distance of the gradients (Johnson and Lindenstrauss
+    /// 1984), and their errors are independent, so that of their mean square, too, little more than the estimate is seen.
+    fn on_average(
+        &self,
+        f: &mut impl FnMut(&[ArrayD<f64>]) -> f64,
+        i: usize,
+        shape: &Shape,
+        length: f64,
+        sampler: &mut Sampler,
+    ) -> Result<Comparison, Error> {
+        let mut all = Vec::new();
+        let mut size = 0.0;
+        for number in 0..AVERAGED {
+            let direction = leaves::weights(shape, sampler);
+            // Steps that differ have other errors.
+            let first = FIRST * (1.0 + number as f64 / AVERAGED as f64);
+            all.push(self.along(f, i, &direction, length, first)?);
+            size += (&self.claimed[i] * &direction).iter().map(|p| p * p).sum::<f64>() / AVERAGED as f64;
+        }
+        // A direction along which a function bends sharply tells less than the others.
+        all.sort_by(|a, b| a.error.total_cmp(&b.error));
+        let usual = 2.0 * all[all.len() / 2].error;
+        all.retain(|c| c.error <= usual || !c.error.is_finite());
+        let mean = |of: &dyn Fn(&Comparison) -> f64| {
+            (all.iter().map(|c| of(c).powi(2)).sum::<f64>() / all.len() as f64).sqrt()
+        };
+        let smooth = all.iter().all(|c| c.sides.is_none() && c.error.is_finite() && c.analytic.is_finite());
+        if !smooth {
+            let worst = all
+                .into_iter()
+                .max_by(|a, b| a.verdict.cmp(&b.verdict).then(a.excess().total_cmp(&b.excess())));
+            return Ok(worst.expect("there are several directions"));
+        }
+        let size = size.sqrt().max(mean(&|c| c.numeric));
+        let rounding = AVERAGE_ROUNDING * self.rounding.max(self.precision) * size;
+        let tolerance = AVERAGE_SAFETY * mean(&|c| c.error) + rounding;
+        let distance = mean(&Comparison::difference);
+        let verdict = if distance > tolerance {
+            Verdict::Fail
+        } else if tolerance <= super::verdict::COARSE * size || distance == 0.0 && size == 0.0 {
+            Verdict::Pass
+        } else {
+            Verdict::Inconclusive
+        };
+        // Shown is the direction that says so most clearly.
+        all.sort_by(|a, b| a.difference().total_cmp(&b.difference()));
+        let shown = if verdict == Verdict::Fail { all[all.len() - 1] } else { all[0] };
+        Ok(Comparison { tolerance, verdict, ..shown })
+    }
+
     /// Along a random direction; a failure must show along others too.
     fn confirmed(
         &self,
@@ -206,10 +276,8 @@ impl FnCheck {
         sampler: &mut Sampler,
     ) -> Result<Comparison, Error> {
         let first = self.along(f, i, &leaves::weights(shape, sampler), length, FIRST)?;
-        let coarse = self.precision > 1e-12;
         for step in [0.06, 0.023, 0.17] {
-            // Of few digits another direction may not show what this one does.
-            if coarse || first.verdict != Verdict::Fail || !first.analytic.is_finite() {
+            if first.verdict != Verdict::Fail || !first.analytic.is_finite() {
                 break;
             }
             let again = self.along(f, i, &leaves::weights(shape, sampler), length, step)?;
@@ -238,7 +306,7 @@ impl FnCheck {
             Curve { outputs, cotangents: &one, method: self.method, first, precision: self.precision };
         let noise = curve.noise(&Nearby::new(16, self.precision), length)?;
         let product = &self.claimed[i] * direction;
-        let rounding = ROUNDING * self.precision * product.iter().map(|p| p.abs()).sum::<f64>();
+        let rounding = ROUNDING * self.rounding * product.iter().map(|p| p.abs()).sum::<f64>();
         let compare =
             |derivative: &Derivative| Comparison::new(product.sum(), derivative, rounding, norm(&product));
         let smooth = compare(&curve.derivative(length, noise)?);

@@ -37,6 +37,8 @@ pub(super) struct Level<'a, 'g> {
     /// How many elements of each tensor are looked at one by one.
     pub elements: usize,
     pub method: Method,
+    /// Whether gradients are computed in `f32`.
+    pub single: bool,
     /// Adjoints that somebody claims, of nodes. Without, gradients are built here.
     pub claims: Option<&'a [(Expr<'g>, Expr<'g>)]>,
 }
@@ -85,7 +87,11 @@ impl<'g> Level<'_, 'g> {
         let function = Function::new(&graph, &point, &outputs, usize::MAX)?;
         let heavy = function.weight() > HEAVY;
         let nearby = Nearby::new(if heavy { 5 } else { 16 }, f64::EPSILON);
-        measure(&graph, &point, &nearby, &gradients.all, &mut sides)?;
+        if self.single {
+            sides.iter_mut().for_each(Side::of_single);
+        } else {
+            measure(&graph, &point, &nearby, &gradients.all, &mut sides)?;
+        }
         gradients.largest = sides.iter().map(Side::size).fold(self.largest, f64::max);
         let least = graph.len() as f64 * f64::EPSILON * gradients.largest;
         let numeric =
@@ -93,7 +99,11 @@ impl<'g> Level<'_, 'g> {
 
         let mut tensors = Vec::new();
         for (side, &connected) in sides.iter().zip(&gradients.connected) {
-            tensors.push(numeric.tensor(side, self.order, connected)?);
+            let mut tensor = numeric.tensor(side, self.order, connected)?;
+            if self.single {
+                numeric.more(side, sampler, &mut tensor)?;
+            }
+            tensors.push(tensor);
         }
         let scene = Scene {
             graph: &graph,
@@ -101,15 +111,22 @@ impl<'g> Level<'_, 'g> {
             ys: &outputs,
             cotangents: &cotangents,
             forward: self.forward,
+            single: self.single,
         };
-        let forward = witness::forward(&scene, &sides, &tensors, least)?;
+        let mut forward = witness::forward(&scene, &sides, &tensors, least)?;
         let mut suspects = Vec::new();
         for (i, (tensor, side)) in tensors.iter_mut().zip(&sides).enumerate() {
             let agrees = forward.agrees[i];
             tensor.forward = forward.slopes[i];
-            if tensor.comparison.verdict == Verdict::Fail && agrees != Some(false) && tensor.kinks.is_empty()
-            {
+            let doubted = !tensor.comparison.verdict.is_good() && agrees != Some(false) && !self.single;
+            if doubted && tensor.kinks.is_empty() {
                 numeric.ask_again(side, sampler, tensor)?;
+            } else if tensor.comparison.verdict == Verdict::Fail && tensor.kinks.is_empty() && !self.single {
+                numeric.untold_kink(side, tensor)?;
+            }
+            if tensor.comparison.sides.is_some() {
+                // Dual numbers follow one side of it.
+                forward.agrees[i] = None;
             }
             suspects.push(is_suspect(&forward, i, &tensor.comparison));
             let wrong = tensor.comparison.verdict == Verdict::Fail || suspects[i];
@@ -117,14 +134,21 @@ impl<'g> Level<'_, 'g> {
             numeric.elements(side, sampler, wanted.max(self.elements), tensor)?;
         }
         let failed = tensors.iter().any(|t| t.verdict() == Verdict::Fail);
-        let guilty = if failed || forward.verdict() == Verdict::Fail {
+        // On a kink, between two slopes there is room for what is wrong.
+        let kinks = tensors.iter().any(is_on_kink);
+        let guilty = if failed || kinks || forward.verdict() == Verdict::Fail {
             self.guilty(&scene, gradients.sweep, failed, sampler)?
         } else {
             None
         };
         gradients.floor = floor(&graph, &point, &outputs, &cotangents)?;
+        if self.single {
+            gradients.floor *= f64::from(f32::EPSILON) / f64::EPSILON;
+        }
         for (i, (tensor, suspect)) in tensors.iter_mut().zip(suspects).enumerate() {
-            settle(tensor, forward.agrees[i], suspect, guilty.is_some(), gradients.floor);
+            // What is lost where no node loses more than its own rounding, was lost by all of them together.
+            let lost = if self.single { f64::from(f32::EPSILON).sqrt() * tensor.norm } else { 0.0 };
+            settle(tensor, forward.agrees[i], suspect, guilty.is_some(), gradients.floor.max(lost));
         }
         let caused = guilty.is_some() || tensors.iter().any(|t| t.verdict() == Verdict::Fail);
         report.witnesses.push(forward.line(self.order, caused, gradients.floor));
@@ -181,7 +205,11 @@ impl<'g> Level<'_, 'g> {
         sampler: &mut Sampler,
     ) -> Result<Vec<Side>, Error> {
         let bases = eval(graph, point, self.xs)?;
-        let analytic = eval(graph, point, &gradients.all)?;
+        let analytic = if self.single {
+            eval::<f32>(graph, &point.cast(), &gradients.all)?.iter().map(Value::cast).collect()
+        } else {
+            eval(graph, point, &gradients.all)?
+        };
         let side = |((x, base), gradient): ((&Expr, crate::Value<f64>), crate::Value<f64>)| {
             Side::new(*x, base.into_float(), gradient.into_float(), sampler)
         };
@@ -217,23 +245,30 @@ fn is_suspect(forward: &Forward, i: usize, comparison: &Comparison) -> bool {
     forward.agrees[i] == Some(false) && !forward.slopes[i].is_some_and(against)
 }
 
+/// Whether the point lies on a kink for this tensor, whether a node tells it or the slopes do.
+fn is_on_kink(tensor: &Tensor) -> bool {
+    !tensor.kinks.is_empty() || tensor.comparison.sides.is_some()
+}
+
 /// The last word on a tensor, when it is known whether a node is guilty. If every node's equation holds, the gradient is
-/// right by the chain rule, and it is the differences of the whole that cannot be trusted; on several kinks at once,
-/// the slopes from both sides.
+/// right by the chain rule, and it is the differences of the whole that cannot be trusted. On several kinks at once
+/// slopes of the whole bound nothing, and at order two there are jumps: what each node hands back decides.
 ///
 /// A gradient can be zero because terms cancel, and what rounding leaves of it has no size to be measured by: below
 /// `floor`, nobody guilty is nothing wrong.
 fn settle(tensor: &mut Tensor, agrees: Option<bool>, suspect: bool, guilty: bool, floor: f64) {
-    let excused = !guilty && (agrees == Some(true) || !tensor.kinks.is_empty());
-    if suspect && guilty {
+    let on_kink = is_on_kink(tensor);
+    if guilty && (suspect || on_kink) {
         tensor.comparison.verdict = Verdict::Fail;
     }
     let elements = tensor.elements.iter_mut().map(|e| &mut e.comparison);
-    for comparison in elements.chain([&mut tensor.comparison]) {
-        if !guilty && comparison.verdict == Verdict::Fail && comparison.difference() <= floor {
+    for comparison in elements.chain([&mut tensor.comparison]).filter(|_| !guilty) {
+        let undecided = !comparison.verdict.is_good() && comparison.analytic.is_finite();
+        if comparison.verdict == Verdict::Fail && comparison.difference() <= floor {
             comparison.verdict = Verdict::Pass;
-        }
-        if excused && comparison.verdict == Verdict::Fail && comparison.analytic.is_finite() {
+        } else if undecided && on_kink {
+            comparison.verdict = Verdict::Kink;
+        } else if undecided && agrees == Some(true) {
             comparison.verdict = Verdict::Inconclusive;
         }
     }

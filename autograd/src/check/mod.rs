@@ -158,6 +158,7 @@ pub struct Check<'g> {
     order: u32,
     tier: Tier,
     method: Method,
+    single: bool,
     claims: Option<Vec<(Expr<'g>, Expr<'g>)>>,
     cotangents: Option<Vec<Expr<'g>>>,
 }
@@ -178,6 +179,7 @@ impl<'g> Check<'g> {
             order: 1,
             tier: Tier::default(),
             method: Method::default(),
+            single: false,
             claims: None,
             cotangents: None,
         }
@@ -224,6 +226,27 @@ impl<'g> Check<'g> {
     /// With another kind of differences.
     pub fn method(mut self, method: Method) -> Self {
         self.method = method;
+        self
+    }
+
+    /// Of gradients that are computed in `f32`, whether they are built here or [claimed](Self::against). Differences are
+    /// taken in `f64`, at the nearest point that `f32` has. The tolerance is what rounding costs a backward pass: some
+    /// [`SINGLE`] units of the gradient's norm, along each of several directions, or what every node by itself may lose.
+    /// Of order 1 alone.
+    ///
+    /// ```
+    /// use autograd::{Builder, Check};
+    ///
+    /// let g = Builder::new();
+    /// let (w, x) = (g.parameter("w", [3]), g.input("x", [3]));
+    /// let (loss, y) = ((w * x).tanh().sum(), (w * x).tanh());
+    /// let right = (1.0 - y * y) * x;
+    /// assert!(Check::new(loss).against(&[(w, right)]).single().run()?.passed());
+    /// assert!(!Check::new(loss).against(&[(w, 1.001 * right)]).single().run()?.passed());
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    pub fn single(mut self) -> Self {
+        self.single = true;
         self
     }
 
@@ -283,6 +306,10 @@ pub fn random_point(
 ) -> Result<Point<f64>, Error> {
     leaves::complete(graph, point, nodes, &mut Sampler::new(seed))
 }
+
+/// How far a gradient that was computed in `f32` may be off, in units of `f32::EPSILON` of its norm, before every node is
+/// asked about its own rounding.
+pub const SINGLE: f64 = 64.0;
 
 /// How many elements of a tensor that fails are looked at one by one, if not more are asked for; none of a function that
 /// reads millions of numbers.

@@ -16,6 +16,9 @@ pub(super) fn run(check: Check, place: Place) -> Result<Report, Error> {
     if !(1..=2).contains(&check.order) {
         return Err(refuse(format!("a check has order 1 or 2, not {}", check.order)));
     }
+    if check.single && check.order != 1 {
+        return Err(refuse("a check of gradients in single precision has order 1".into()));
+    }
     let Some(first) = check.outputs.first() else {
         return Err(refuse("there is no output to check".into()));
     };
@@ -61,6 +64,9 @@ pub(super) fn run(check: Check, place: Place) -> Result<Report, Error> {
     } else {
         cotangents(&g, &ys, "cotangent of", &mut sampler, &mut point)
     };
+    if check.single {
+        point = point.cast::<f32>().cast();
+    }
     let first = Level {
         order: 1,
         g: &g,
@@ -79,6 +85,7 @@ pub(super) fn run(check: Check, place: Place) -> Result<Report, Error> {
             Tier::Full => usize::MAX,
         },
         method: check.method,
+        single: check.single,
         claims: claims.as_deref(),
     };
     let gradients = first.compare(&mut sampler, &mut report)?;
@@ -124,6 +131,7 @@ fn second<'g>(
             ys: &outputs,
             cotangents: &cotangents,
             forward: first.forward,
+            single: false,
         };
         let values = eval(&graph, &point, first.xs)?;
         let xs: Vec<_> =

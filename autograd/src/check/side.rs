@@ -1,5 +1,6 @@
 //! A tensor's analytic gradient, and the differences that it is compared with.
 
+use super::SINGLE;
 use super::function::{Function, Mover};
 use super::leaves;
 use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby, Noise, SAFETY};
@@ -44,6 +45,14 @@ impl Side {
         let length = (norm(&base).powi(2) / base.len().max(1) as f64).sqrt().max(1.0);
         let interior = x.builder().application(x.position()).1.operator().is_some();
         Self { name: x.name(), node: x.id(), interior, base, length, direction, gradient, noise: [0.0; 2] }
+    }
+
+    /// Takes what rounding usually costs a gradient in `f32` for its noise. Its errors are of any sign along a random
+    /// direction, so that norms bound them.
+    pub fn of_single(&mut self) {
+        let unit = SINGLE * f64::from(f32::EPSILON) / SAFETY;
+        let largest = self.gradient.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+        self.noise = [unit * norm(&(&self.gradient * &self.direction)), unit * largest];
     }
 
     /// ‖g ⊙ u‖₁
@@ -126,21 +135,47 @@ impl Numeric<'_> {
         })
     }
 
-    /// Differences that found a gradient wrong, at other steps and along other directions. They can, very rarely, be wrong
-    /// about their own error; then another attempt is not, and its word stands.
+    /// Other directions, along which an error may show that is small beside what `f32` loses.
+    pub fn more(&self, side: &Side, sampler: &mut Sampler, tensor: &mut Tensor) -> Result<(), Error> {
+        for first in AGAIN {
+            if tensor.comparison.verdict == Verdict::Pass {
+                let direction = leaves::weights(&tensor.shape, sampler);
+                let (comparison, kinks) = self.along(side, &direction, first)?;
+                if comparison.verdict == Verdict::Fail {
+                    (tensor.comparison, tensor.kinks) = (comparison, kinks);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Differences that did not agree with a gradient, at other steps and along other directions. They can, very rarely,
+    /// be wrong about their own error; then another attempt is not, and its word stands.
     pub fn ask_again(&self, side: &Side, sampler: &mut Sampler, tensor: &mut Tensor) -> Result<(), Error> {
         if !tensor.comparison.analytic.is_finite() {
             return Ok(());
         }
+        let mut undecided = None;
         for first in AGAIN {
             let direction = leaves::weights(&tensor.shape, sampler);
             let (comparison, kinks) = self.along(side, &direction, first)?;
-            if comparison.verdict != Verdict::Fail {
+            if comparison.verdict.is_good() {
                 (tensor.comparison, tensor.kinks) = (comparison, kinks);
                 return Ok(());
             }
+            undecided = undecided.or((comparison.verdict == Verdict::Inconclusive).then_some(comparison));
         }
-        // A kink that no node tells shows in the slopes alone.
+        self.untold_kink(side, tensor)?;
+        if tensor.comparison.verdict != Verdict::Kink
+            && let Some(undecided) = undecided
+        {
+            tensor.comparison = undecided;
+        }
+        Ok(())
+    }
+
+    /// A kink that no node tells shows in the slopes alone.
+    pub fn untold_kink(&self, side: &Side, tensor: &mut Tensor) -> Result<(), Error> {
         let product = &side.gradient * &side.direction;
         let mut curve = self.curve(side, &side.direction, FIRST);
         let noise = curve.noise(&self.nearby, side.length)?;

@@ -10,7 +10,7 @@ pub enum Verdict {
     /// Analytic and numeric derivative agree.
     Pass,
     /// The point lies on a kink, where no derivative exists, and the analytic one lies between the slopes from the left and
-    /// from the right.
+    /// from the right: of the whole, or of every op on a kink by itself.
     Kink,
     /// They agree, but the numeric one is not known well enough to say much: its tolerance is more than a
     /// thousandth of the gradient. Or it does not settle, as beside a pole.
@@ -44,7 +44,7 @@ impl fmt::Display for Verdict {
 
 /// A tolerance of more than this part of the gradient decides nothing. Wrong rules are wrong by a sign, a factor
 /// or a term, not by a thousandth.
-const COARSE: f64 = 1e-3;
+pub(super) const COARSE: f64 = 1e-3;
 
 /// One derivative, twice.
 #[derive(Clone, Copy, Debug, PartialEq)]

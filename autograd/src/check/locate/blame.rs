@@ -8,7 +8,8 @@
 use super::Record;
 use super::edge::{Edge, How};
 use super::worst;
-use crate::check::leaves;
+use crate::check::side::norm;
+use crate::check::{SINGLE, leaves};
 use crate::ops::{Op, Sampler};
 use crate::value::Value;
 use ndarray::ArrayD;
@@ -18,6 +19,8 @@ pub(super) struct Equation<'a> {
     pub claimed: ArrayD<f64>,
     pub seed: Option<ArrayD<f64>>,
     pub edges: Vec<Edge<'a>>,
+    /// Whether it is claimed in `f32`.
+    pub single: bool,
 }
 
 /// One term, and what stands in the graph for it.
@@ -34,6 +37,15 @@ pub(super) struct Suspect {
     /// Whether it is one of several.
     pub summed: bool,
 }
+
+/// How many roundings of `f32` a VJP has at most, and sums of many terms.
+const ROUNDINGS: f64 = 16.0;
+
+/// How many elements of an operand on a kink are looked at alone.
+const ALONE: usize = 64;
+
+/// How far slopes to one side may be off, over the size of the terms.
+const ONE_SIDED: f64 = 1e-6;
 
 /// How many directions a pattern must hold along.
 pub(super) const DIRECTIONS: usize = 4;
@@ -52,6 +64,9 @@ fn size(a: &ArrayD<f64>) -> f64 {
 
 impl Equation<'_> {
     pub fn tolerance(&self) -> f64 {
+        if self.single {
+            return 2.0 * f64::from(f32::EPSILON);
+        }
         self.edges.first().map_or(How::Duals, |edge| edge.how).tolerance()
     }
 
@@ -65,7 +80,68 @@ impl Equation<'_> {
         let scale = size(&claimed) + terms.iter().map(size).sum::<f64>();
         // What is not finite on both sides is not decided here.
         let overflow = !scale.is_finite() && claimed.iter().all(|x| x.is_finite());
-        difference <= self.tolerance() * scale || overflow
+        // A result is rounded, and a VJP that reads it, as that of a saturated sigmoid, loses as much of the adjoint.
+        let read: f64 = self.edges.iter().map(|edge| size(&edge.adjoint)).sum();
+        let tolerance = self.tolerance() * scale + 4.0 * f64::EPSILON * read;
+        let doubt = || self.edges.iter().map(|edge| edge.doubt(&r)).sum::<f64>();
+        overflow || difference <= tolerance || difference <= tolerance + doubt()
+    }
+
+    /// How far both sides lie apart, at most along several directions, in units of what rounding to `f32` costs.
+    pub fn excess(&self, sampler: &mut Sampler) -> f64 {
+        let read: f64 = self.edges.iter().map(|edge| norm(&edge.adjoint)).sum();
+        let off = |r: &ArrayD<f64>| {
+            let mut terms: Vec<ArrayD<f64>> = self.edges.iter().map(|edge| edge.product(r)).collect();
+            terms.extend(self.seed.as_ref().map(|seed| seed * r));
+            self.off(&(&self.claimed * r), &terms, read)
+        };
+        let larger = |max: f64, x: f64| if x > max || x.is_nan() { x } else { max };
+        directions(&self.claimed, sampler).iter().map(off).fold(0.0, larger)
+    }
+
+    /// How far a claim and the sum of some terms lie apart, in units of what rounding to `f32` costs: some units of each
+    /// of them, and of the norm of the adjoints they are made of, since results are rounded too that a VJP reads.
+    fn off(&self, claimed: &ArrayD<f64>, terms: &[ArrayD<f64>], read: f64) -> f64 {
+        let difference = (claimed.sum() - terms.iter().map(|term| term.sum()).sum::<f64>()).abs();
+        let scale = norm(claimed) + terms.iter().map(norm).sum::<f64>();
+        let tolerance = f64::from(f32::EPSILON) * (ROUNDINGS * scale + 4.0 * read);
+        if difference <= tolerance { 0.0 } else { difference / tolerance }
+    }
+
+    /// Whether the claim lies, along each of some directions, between what the slopes from the left and from the right of
+    /// ops on a kink make of it. It does not where no op is on one.
+    pub fn holds_on_kinks(&self, sampler: &mut Sampler) -> bool {
+        let along = directions(&self.claimed, sampler);
+        let read: f64 = self.edges.iter().map(|edge| size(&edge.adjoint)).sum();
+        let mut kinks = false;
+        let mut within = |r: &ArrayD<f64>| {
+            let seed = self.seed.as_ref().map_or(0.0, |seed| dot(seed, r));
+            let (mut low, mut high, mut scale) = (seed, seed, size(&(&self.claimed * r)));
+            let mut slack = 0.0;
+            for edge in &self.edges {
+                let [a, b] = if let Some((sides, rounding)) = edge.sides(r) {
+                    kinks = true;
+                    slack += rounding
+                        + if self.single { 0.0 } else { ONE_SIDED * size(&sides[0]).max(size(&sides[1])) };
+                    sides
+                } else {
+                    let product = edge.product(r);
+                    [product.clone(), product]
+                };
+                (low, high, scale) = (low + a.sum(), high + b.sum(), scale + size(&a).max(size(&b)));
+            }
+            // A jump has no slope, and all that is finite lies between its sides.
+            let claimed = dot(&self.claimed, r);
+            slack += if self.single { SINGLE * f64::from(f32::EPSILON) } else { self.tolerance() } * scale;
+            slack += 4.0 * f64::EPSILON * read;
+            !slack.is_finite() || (low - slack <= claimed && claimed <= high + slack)
+        };
+        // Along a single element, what is wrong of one is not lost between the slopes of others.
+        let mut places = sampler.permutation(self.claimed.len());
+        places.truncate(ALONE);
+        let units = places.into_iter().map(|place| worst::unit(&self.claimed, place));
+        let holds = along.iter().cloned().chain(units).all(|r| within(&r));
+        holds && kinks
     }
 
     /// What a suspect claims along r.
@@ -118,6 +194,24 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
     let terms: Vec<Vec<f64>> =
         equation.edges.iter().map(|edge| along.iter().map(|r| edge.product(r).sum()).collect()).collect();
     let project = |a: &ArrayD<f64>| along.iter().map(|r| dot(a, r)).collect::<Vec<_>>();
+    let is_term = |j: usize, summand: &ArrayD<f64>| {
+        let edge = &equation.edges[j];
+        if equation.single {
+            return along
+                .iter()
+                .all(|r| equation.off(&(summand * r), &[edge.product(r)], norm(&edge.adjoint)) <= 1.0);
+        }
+        same(&terms[j], &project(summand), 100.0 * equation.tolerance())
+    };
+    let is_seed = |summand: &ArrayD<f64>| {
+        let of = |seed: &ArrayD<f64>| {
+            if equation.single {
+                return along.iter().all(|r| equation.off(&(summand * r), &[seed * r], 0.0) <= 1.0);
+            }
+            same(&project(seed), &project(summand), 1e-9)
+        };
+        equation.seed.as_ref().is_some_and(of)
+    };
     let whole = vec![equation.claimed.clone()];
     let parts = matches!(graph.at(dx).op, Op::Add(_)).then(|| {
         let value = |s: usize| match record.values.get(&s) {
@@ -128,18 +222,16 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
     });
     // The adjoint can be a single term, though that be a sum for a reason of its own.
     for summands in [Some(whole), parts.flatten()].into_iter().flatten() {
-        let projected: Vec<Vec<f64>> = summands.iter().map(project).collect();
         let mut left: Vec<usize> = (0..terms.len()).collect();
         // Of equal terms, the one through a cut is the one that is missing.
         left.sort_by_key(|&j| equation.edges[j].identity);
         let mut over = Vec::new();
-        for (s, projections) in projected.iter().enumerate() {
-            let seed = equation.seed.as_ref().is_some_and(|seed| same(&project(seed), projections, 1e-9));
-            match left.iter().position(|&j| same(&terms[j], projections, 100.0 * equation.tolerance())) {
+        for (s, summand) in summands.iter().enumerate() {
+            match left.iter().position(|&j| is_term(j, summand)) {
                 Some(at) => {
                     left.remove(at);
                 }
-                None if seed => {}
+                None if is_seed(summand) => {}
                 None => over.push(s),
             }
         }
@@ -157,8 +249,10 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
             // A lone summand that matches nothing could be anything.
             ([_], [_]) | ([], _) if summands.len() == 1 => {}
             ([j], over) => return Some(suspect(*j, sum(over))),
+            // Several terms are missing.
+            ([j, ..], []) => return Some(suspect(*j, sum(&[]))),
             ([], [over]) => {
-                let j = terms.iter().position(|term| same(term, &projected[*over], 1e-9))?;
+                let j = (0..terms.len()).find(|&j| is_term(j, &summands[*over]))?;
                 return Some(suspect(j, 2.0 * &summands[*over]));
             }
             _ => {}
@@ -179,8 +273,12 @@ fn by_proportion(equation: &Equation, along: &[ArrayD<f64>]) -> Option<Suspect> 
         .collect();
     let fits = |edge: &Edge| {
         let term: Vec<f64> = along.iter().map(|r| edge.product(r).sum()).collect();
-        let factor = off[0] / term[0];
-        factor.is_finite() && same(&off, &term.iter().map(|t| factor * t).collect::<Vec<_>>(), 1e-5)
+        // The best factor, and what it leaves.
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let factor = dot(&off, &term) / dot(&term, &term);
+        let rest: Vec<f64> = off.iter().zip(&term).map(|(off, t)| off - factor * t).collect();
+        let part = if equation.single { 0.05 } else { 1e-5 };
+        factor.is_finite() && dot(&rest, &rest) <= part * part * dot(&off, &off)
     };
     let mut fitting = (0..equation.edges.len()).filter(|&j| fits(&equation.edges[j]));
     let first = fitting.next()?;

@@ -64,7 +64,7 @@ impl<'a> Edge<'a> {
         let tangent = match self.how {
             _ if self.identity => r.clone(),
             How::Duals => self.dual(operands, operand, r),
-            How::Differences => self.difference(operands, operand, r),
+            How::Differences => self.difference(operands, operand, r, WIDTH),
         };
         adjoint * &tangent
     }
@@ -79,8 +79,23 @@ impl<'a> Edge<'a> {
         self.op.eval_dual(&x).into_float().mapv(|y| y.tangent)
     }
 
-    fn difference(&self, operands: &[&Value<f64>], operand: usize, r: &ArrayD<f64>) -> ArrayD<f64> {
-        let h = 1e-3 * length(operands[operand].float());
+    /// How far the product may be off because of the width of its differences: what another width changes.
+    pub fn doubt(&self, r: &ArrayD<f64>) -> f64 {
+        if self.identity || self.how == How::Duals {
+            return 0.0;
+        }
+        let [a, b] = [WIDTH, 4.0 * WIDTH].map(|w| self.difference(&self.operands, self.operand, r, w));
+        (&self.adjoint * &(a - b)).iter().map(|x| x.abs()).sum()
+    }
+
+    fn difference(
+        &self,
+        operands: &[&Value<f64>],
+        operand: usize,
+        r: &ArrayD<f64>,
+        width: f64,
+    ) -> ArrayD<f64> {
+        let h = width * length(operands[operand].float());
         let at = |t: f64| self.moved(operands, operand, r, t * h, <dyn Operator>::eval_f64).into_float();
         (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * h)
     }
@@ -99,25 +114,55 @@ impl<'a> Edge<'a> {
         read(self.op, &x)
     }
 
-    /// Whether the op is on a kink of its own as this operand moves, or nearer to one than can be told.
-    pub fn is_on_kink(&self) -> bool {
-        let sides = self.op.branches(&self.operands);
+    /// ū ⊙ the slopes from the left and from the right, the smaller of both and the larger, element by element; nothing
+    /// where the op is smooth. And how far rounding can shift their sum.
+    ///
+    /// A kink shows in [`Operator::branches`], or in the slopes themselves.
+    pub fn sides(&self, r: &ArrayD<f64>) -> Option<([ArrayD<f64>; 2], f64)> {
+        if self.identity {
+            return None;
+        }
         let x = self.operands[self.operand].float();
+        let h = STEP * length(x);
+        let at =
+            |t: f64| self.moved(&self.operands, self.operand, r, t, <dyn Operator>::eval_f64).into_float();
+        let middle = at(0.0);
+        let [left, right] = [-h, h].map(|t| (at(t) - &middle) / t);
+        let told = !self.op.branches(&self.operands).is_empty();
+        let bent = if told { self.is_on_kink(r) } else { apart(&left, &right) };
+        bent.then(|| {
+            let [a, b] = [&self.adjoint * &left, &self.adjoint * &right];
+            let pick = |of: fn(f64, f64) -> f64| Zip::from(&a).and(&b).map_collect(|&a, &b| of(a, b));
+            let moved = Zip::from(&self.adjoint).and(&middle).and(&a).and(&b);
+            let moved =
+                moved.fold(0.0, |sum, v, y, a, b| sum + if a + b == 0.0 { 0.0 } else { (v * y).abs() });
+            ([pick(f64::min), pick(f64::max)], 8.0 * f64::EPSILON * moved / h)
+        })
+    }
+
+    /// Whether the op is on a kink of its own as this operand moves along r, or nearer to one than can be told.
+    fn is_on_kink(&self, r: &ArrayD<f64>) -> bool {
+        let sides = self.op.branches(&self.operands);
         let step = match self.how {
             How::Duals => 1e-9,
             How::Differences => 3e-3,
-        };
-        let ones = ArrayD::from_elem(x.raw_dim(), 1.0);
-        let mut alternating = ones.clone();
-        alternating.iter_mut().skip(1).step_by(2).for_each(|r| *r = -1.0);
-        !sides.is_empty()
-            && [ones, alternating].iter().any(|r| {
-                [-1.0, 1.0].iter().any(|s| {
-                    let h = s * step * length(x);
-                    self.moved(&self.operands, self.operand, r, h, <dyn Operator>::branches) != sides
-                })
-            })
+        } * length(self.operands[self.operand].float());
+        let changes =
+            |h: f64| self.moved(&self.operands, self.operand, r, h, <dyn Operator>::branches) != sides;
+        changes(step) || changes(-step)
     }
+}
+
+/// The step of differences of one op, over the size of the operand.
+const WIDTH: f64 = 2.5e-4;
+
+/// The step of slopes to one side, over the size of the operand.
+const STEP: f64 = 1e-7;
+
+/// Whether slopes from the left and from the right are different: more than a curve of any usual bend makes them.
+fn apart(left: &ArrayD<f64>, right: &ArrayD<f64>) -> bool {
+    let scale = left.iter().chain(right).fold(0.0, |m: f64, x| m.max(x.abs()));
+    left.iter().zip(right).any(|(a, b)| (a - b).abs() > 1e-3 * scale)
 }
 
 /// The largest element, or 1.

@@ -10,6 +10,8 @@
 //! blamed. Which of its users is guilty says `blame.rs`, how much the element is off `worst.rs`, and what that suggests
 //! `hint.rs`.
 //!
+//! An op on a kink of its own has no derivative there. What it hands back must lie between its slopes from both sides.
+//!
 //! A kernel can be wrong about its own tangent too. If all equations hold with duals and differences still say that
 //! something is wrong, Jⱼ r is taken once more, from differences of that op alone.
 
@@ -74,6 +76,8 @@ pub(super) struct Scene<'a> {
     pub cotangents: &'a [Value<f64>],
     /// How many nodes the user's graph has; beyond them, a `stop_gradient` hides what should be there.
     pub forward: usize,
+    /// Whether the gradients are computed in `f32`.
+    pub single: bool,
 }
 
 /// What the walk sees: values of the nodes between the x and the outputs, and of their adjoints.
@@ -100,6 +104,9 @@ pub(super) fn locate(
     sampler: &mut Sampler,
 ) -> Result<Option<Guilty>, Error> {
     let record = Record::new(scene, xs, adjoint)?;
+    if scene.single {
+        return Ok(record.worst(sampler));
+    }
     for how in [How::Duals, How::Differences] {
         for i in (0..record.between.len()).rev().filter(|&i| record.between[i]) {
             if let Some(guilty) = record.examine(i, how, sampler) {
@@ -143,11 +150,16 @@ impl<'a> Record<'a> {
         let mut keep = vec![false; graph.len()];
         ancestors.iter().chain(&wanted).for_each(|id| keep[id.index()] = true);
         let mut values = HashMap::new();
-        eval_with(graph, scene.point, &wanted, |id, value| {
-            if keep[id.index()] {
-                values.insert(id.index(), value.clone());
-            }
-        })?;
+        let mut take = |id: NodeId, value: Value<f64>| values.insert(id.index(), value);
+        if scene.single {
+            eval_with::<f32>(graph, &scene.point.cast(), &wanted, |id, value| {
+                keep[id.index()].then(|| take(id, value.cast()));
+            })?;
+        } else {
+            eval_with(graph, scene.point, &wanted, |id, value| {
+                keep[id.index()].then(|| take(id, value.clone()));
+            })?;
+        }
         Ok(Self { scene: *scene, values, adjoints, between, users: graph.users() })
     }
 
@@ -189,11 +201,31 @@ impl<'a> Record<'a> {
         Some(outputs.fold(first, |sum, (_, v)| sum + v.float()))
     }
 
-    fn examine(&self, i: usize, how: How, sampler: &mut Sampler) -> Option<Guilty> {
+    fn equation(&self, i: usize, how: How) -> blame::Equation<'_> {
         let mut edges = self.edges(i);
         edges.iter_mut().for_each(|edge| edge.how = how);
-        let equation = blame::Equation { claimed: self.claimed(i), seed: self.seed(i), edges };
-        if equation.holds(sampler) || equation.edges.iter().any(Edge::is_on_kink) {
+        blame::Equation { claimed: self.claimed(i), seed: self.seed(i), edges, single: self.scene.single }
+    }
+
+    /// In single precision: the node whose equation is farthest off, in units of what rounding may cost it.
+    fn worst(&self, sampler: &mut Sampler) -> Option<Guilty> {
+        let mut worst = (1.0, None);
+        for i in (0..self.between.len()).rev().filter(|&i| self.between[i]) {
+            let equation = self.equation(i, How::Duals);
+            let excess = equation.excess(sampler);
+            if !(excess <= worst.0 || equation.holds_on_kinks(sampler)) {
+                worst = (if excess.is_nan() { f64::INFINITY } else { excess }, Some(i));
+            }
+        }
+        let i = worst.1?;
+        let equation = self.equation(i, How::Duals);
+        let suspect = blame::blame(self, i, &equation, sampler);
+        Some(self.report(i, &equation, &suspect, sampler))
+    }
+
+    fn examine(&self, i: usize, how: How, sampler: &mut Sampler) -> Option<Guilty> {
+        let equation = self.equation(i, how);
+        if equation.holds(sampler) || equation.holds_on_kinks(sampler) {
             return None;
         }
         let suspect = blame::blame(self, i, &equation, sampler);

@@ -1,0 +1,159 @@
+//! The power of the gradient check: faults planted in right gradients, and what is said of them.
+//!
+//! A mutant is a graph with its gradient, in which the rule of one use of a value (`sweep.rs`) has a fault (`fault.rs`). It
+//! counts if it changes the gradient of a leaf by more than a bound, relative to the norm of that tensor. It is caught if
+//! the verdict is [`Verdict::Fail`], and named rightly if the node that is called guilty is the one whose rule is wrong.
+#![allow(dead_code)] // the table and its test use a part each
+
+pub mod alarms;
+pub mod fault;
+pub mod subjects;
+pub mod sweep;
+pub mod table;
+
+use autograd::check::Verdict;
+use autograd::ops::Sampler;
+use autograd::{Builder, Check, Graph, NodeId, Point, Report, Value, eval};
+use fault::{Mutant, distance, name};
+use std::sync::Arc;
+use sweep::{Use, mutants, sweep};
+
+/// In which numbers gradients are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    Double,
+    Single,
+}
+
+impl Precision {
+    /// A fault that changes no gradient by more than this part of its norm is none.
+    pub fn bound(self) -> f64 {
+        match self {
+            Self::Double => 1e-9,
+            Self::Single => 1e-4,
+        }
+    }
+}
+
+/// A graph in which faults are planted.
+pub struct Subject {
+    pub name: String,
+    pub graph: Arc<Graph>,
+    pub loss: NodeId,
+    pub leaves: Vec<NodeId>,
+    pub point: Point<f64>,
+    /// The nodes whose rules are spoilt; all if there are none.
+    pub nodes: Vec<NodeId>,
+}
+
+/// What became of a mutant that counts.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub subject: String,
+    pub mutant: Mutant,
+    /// The op whose rule is wrong.
+    pub op: String,
+    /// The largest change of a gradient, over its norm.
+    pub change: f64,
+    pub verdict: Verdict,
+    /// The guilty node and whether it is the right one.
+    pub named: Option<(String, bool)>,
+    pub hint: String,
+    /// The wrong rule, for whoever looks at what was missed.
+    pub place: String,
+}
+
+impl Outcome {
+    pub fn is_caught(&self) -> bool {
+        self.verdict == Verdict::Fail
+    }
+
+    pub fn is_named(&self) -> bool {
+        self.is_caught() && self.named.as_ref().is_some_and(|(_, right)| *right)
+    }
+}
+
+/// What came of all mutants of some subject.
+#[derive(Clone, Debug, Default)]
+pub struct Harvest {
+    /// All that were planted, by fault and op.
+    pub planted: Vec<(fault::Fault, String)>,
+    /// Those that count.
+    pub outcomes: Vec<Outcome>,
+}
+
+impl Subject {
+    fn uses(&self) -> Vec<Use> {
+        let g = Builder::resume(self.graph.clone());
+        sweep(&g, &self.graph, self.loss, &self.leaves, None).uses
+    }
+
+    /// Plants faults at random places, `per` of each kind, and checks.
+    pub fn harvest(&self, per: usize, precision: Precision, seed: u64) -> Harvest {
+        let mut harvest = Harvest::default();
+        let right = self.gradients(None);
+        let of = |node: NodeId| self.nodes.is_empty() || self.nodes.contains(&node);
+        let sampler = &mut Sampler::new(seed);
+        for mutant in mutants(&self.graph, &self.uses(), of, per, sampler) {
+            let wrong = self.gradients(Some(&mutant));
+            let (Some(right), Some(wrong)) = (&right, wrong) else { continue };
+            let op = self.graph.node(mutant.uses[0].0).unwrap().op.name().to_string();
+            harvest.planted.push((mutant.fault, op.clone()));
+            let change = self.change(right, &wrong);
+            if change > precision.bound() {
+                harvest.outcomes.push(self.outcome(mutant, op, change, precision));
+            }
+        }
+        harvest
+    }
+
+    /// The gradients of the leaves; nothing if the fault has no place here, or makes them infinite.
+    fn gradients(&self, mutant: Option<&Mutant>) -> Option<Vec<Value<f64>>> {
+        let g = Builder::resume(self.graph.clone());
+        let swept = sweep(&g, &self.graph, self.loss, &self.leaves, mutant);
+        if !swept.planted {
+            return None;
+        }
+        let claim = |x: &NodeId| {
+            let claim = swept.claims.iter().find(|(of, _)| of.id() == *x);
+            claim.map_or_else(|| g.zeros(g.expr(*x).shape()), |claim| claim.1)
+        };
+        let wanted: Vec<_> = self.leaves.iter().map(claim).collect();
+        Some(eval(&*g.graph().ok()?, &self.point, &wanted).unwrap())
+    }
+
+    /// The largest change of a gradient over its norm. What rounding alone can do does not count.
+    fn change(&self, right: &[Value<f64>], wrong: &[Value<f64>]) -> f64 {
+        let pairs: Vec<[f64; 2]> = right.iter().zip(wrong).map(|(a, b)| distance(a, b)).collect();
+        let largest = pairs.iter().map(|[_, norm]| *norm).fold(0.0, f64::max);
+        let rounding = 10.0 * self.graph.len() as f64 * f64::EPSILON * largest;
+        let changes = pairs.iter().filter(|[off, _]| *off > rounding || off.is_nan());
+        changes.map(|[off, norm]| off / norm).fold(0.0, |max, c| if c > max || c.is_nan() { c } else { max })
+    }
+
+    /// The report on the gradient with this fault, or on the right one.
+    pub fn check(&self, mutant: Option<&Mutant>, precision: Precision) -> Report {
+        let g = Builder::resume(self.graph.clone());
+        let claims = sweep(&g, &self.graph, self.loss, &self.leaves, mutant).claims;
+        let wrt: Vec<_> = self.leaves.iter().map(|x| g.expr(*x)).collect();
+        let check = Check::new(g.expr(self.loss)).against(&claims).wrt(&wrt).at(self.point.clone());
+        (if precision == Precision::Single { check.single() } else { check }).run().unwrap()
+    }
+
+    fn outcome(&self, mutant: Mutant, op: String, change: f64, precision: Precision) -> Outcome {
+        let report = self.check(Some(&mutant), precision);
+        let names: Vec<String> = mutant.uses.iter().map(|(node, _)| name(&self.graph, *node)).collect();
+        let guilty = report.guilty.as_ref();
+        let operand = |(node, k): &Use| self.graph.operands(*node).unwrap().nth(*k).unwrap();
+        Outcome {
+            subject: self.name.clone(),
+            place: format!("{} towards {}", names[0], name(&self.graph, operand(&mutant.uses[0]))),
+            op,
+            change,
+            verdict: report.verdict(),
+            named: guilty.map(|guilty| (guilty.node.clone(), names.contains(&guilty.node))),
+            hint: guilty.map_or_else(String::new, |guilty| guilty.hint.word().into()),
+            mutant,
+        }
+    }
+}

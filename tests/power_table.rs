@@ -1,0 +1,53 @@
+//! The power of the gradient check, in small: `cargo run --release --example power` plants many more faults, and its table
+//! stands in `docs/gradient-checking-power.md`.
+
+mod common;
+mod nets;
+mod power;
+
+use autograd::check::Verdict;
+use power::alarms::{Alarms, check};
+use power::fault::Fault;
+use power::table::{Count, Table};
+use power::{Precision, Subject, subjects};
+
+/// Faults in every op and in some random graphs and nets.
+fn small(precision: Precision) -> Table {
+    let mut table = Table::default();
+    let mut add = |subject: &Subject, per| table.add(subject.harvest(per, precision, 1000));
+    subjects::ops(1000).iter().for_each(|subject| add(subject, 1));
+    (1000..1008).for_each(|seed| add(&subjects::random_graph(seed), 1));
+    (999..1002).for_each(|seed| add(&subjects::net(seed), 2));
+    table
+}
+
+fn assert_powerful(table: &Table) {
+    assert!(table.all.effective > 400, "{table}");
+    assert!(table.all.catch_rate() >= 0.99 && table.all.name_rate() >= 0.95, "{table}\n{:#?}", table.wrong);
+    // Every kind of fault found a place; a part in a million is below what counts in single precision.
+    let counts = |(fault, count): (&Fault, &Count)| *fault == Fault::Millionth || count.effective > 0;
+    assert!(table.by_fault.len() == 15 && table.by_fault.iter().all(counts), "{table}");
+}
+
+#[test]
+fn faults_are_caught_and_their_nodes_named() {
+    assert_powerful(&small(Precision::Double));
+}
+
+#[test]
+fn faults_are_caught_and_their_nodes_named_in_single_precision() {
+    assert_powerful(&small(Precision::Single));
+}
+
+#[test]
+fn right_gradients_raise_no_alarm_on_kinks_either() {
+    for single in [false, true] {
+        let mut alarms = Alarms::default();
+        for seed in 0..500 {
+            let report = check(seed, single);
+            assert_ne!(report.verdict(), Verdict::Fail, "seed {seed}\n{report}");
+            alarms.add(report.verdict());
+        }
+        assert!(alarms.kinks > 100 && alarms.undecided < 5, "{alarms:?}");
+    }
+}
