@@ -170,7 +170,18 @@ impl<S: Real> Executable<S> {
     /// # Errors
     /// If a leaf that they depend on has no value, or one that does not fit.
     pub fn run(&self, point: &Point<S>) -> Result<Vec<Value<S>>, Error> {
-        let set = self.execute(&|id| point.get(id).map(View::from))?;
+        self.run_on(&|id| point.get(id).map(View::from))
+    }
+
+    /// As [`Executable::run`], from values of leaves where they lie.
+    ///
+    /// # Errors
+    /// As [`Executable::run`].
+    pub fn run_on<'v>(
+        &self,
+        value: &dyn Fn(NodeId) -> Option<View<'v, S>>,
+    ) -> Result<Vec<Value<S>>, Error> {
+        let set = self.execute(value)?;
         let values = (0..self.outputs.len()).map(|i| self.value(&set, i)).collect();
         self.give_back(set);
         Ok(values)

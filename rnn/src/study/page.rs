@@ -25,19 +25,23 @@ impl Specimen {
     /// # Errors
     /// As [`Specimen::first_point`].
     pub fn page(&self, network: &Network, seed: u64) -> Result<Page, ModelError> {
-        let point = Some(self.first_point(network, seed)?);
+        Ok(Page { point: Some(self.first_point(network, seed)?), ..self.described() })
+    }
+
+    /// The cell's description, equations and source.
+    pub fn described(&self) -> Page {
         let shipped = || SHIPPED.iter().find(|cell| cell.name == self.cell.name).map(|cell| cell.text);
         let text = self.cell.text.as_deref().or_else(shipped);
         let cell = text.and_then(|text| EquationCell::read(text, &self.cell.name).ok());
-        Ok(match cell {
+        match cell {
             Some(cell) => Page {
-                point,
                 about: cell.description().into(),
                 equations: Some(cell.typeset(Form::Mathml)),
                 source: source(&cell),
+                ..Page::default()
             },
-            None => Page { point, ..Page::default() },
-        })
+            None => Page::default(),
+        }
     }
 }
 
