@@ -66,7 +66,7 @@ impl Cell for Lstm {
 }
 
 /// The net over five steps, and its check.
-fn survey() -> Result<Survey, Error> {
+pub fn survey() -> Result<Survey, Error> {
     let g = Builder::new();
     let net = Layers::new(Lstm, 3, 4);
     let run = net.unroll(&g, &net.declare(&g, ""), g.input("x", [5, 2, 3]), None, &Start::Zero);

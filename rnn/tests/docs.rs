@@ -2,7 +2,7 @@
 //!
 //! A block that begins with ```` ```sh ```` is run, line by line, in a folder of its own for each page. If a block ```` ```text ````
 //! follows at once, it is what the commands print, to the letter, but that a number below 10⁻⁸, which is rounding and differs
-//! from machine to machine, may be any such number. A line that ends with `# exit N` must end with that code, any other
+//! from machine to machine, may be any such number; and lines, which rounding may put in order, may stand in any. A line that ends with `# exit N` must end with that code, any other
 //! with 0. `cargo run … --example NAME` is called here as the function that the example's `main` prints. A block
 //! under `<!-- long -->` takes too long for a test, and is left to the reader.
 
@@ -66,7 +66,7 @@ fn run(command: &str, folder: &Path) -> String {
     };
     if command.starts_with("cargo run ") {
         let (_, name) = command.trim().split_once("--example ").expect("an example");
-        let story = match name {
+        let story = match name.split(' ').next().unwrap_or(name) {
             "forgotten_square" => forgotten_square::story,
             "handwritten_bptt" => handwritten_bptt::story,
             "skipped_row" => skipped_row::story,
@@ -94,7 +94,9 @@ fn masked(text: &str) -> String {
         let words: Vec<&str> = words.map(|word| if tiny(word) { "tiny" } else { word }).collect();
         words.join(" ")
     };
-    text.trim_end().lines().map(line).collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<String> = text.trim_end().lines().map(line).collect();
+    lines.sort();
+    lines.join("\n")
 }
 
 #[track_caller]
@@ -130,4 +132,26 @@ fn what_is_masked_and_what_is_not() {
     let blocks = blocks(page);
     assert_eq!(blocks.len(), 1, "{blocks:?}");
     assert_eq!((blocks[0].commands[0].as_str(), blocks[0].prints.as_deref()), ("a  b", Some("x")));
+}
+
+/// Every field of a report is told of.
+#[test]
+fn the_fields_of_a_report_are_those_of_the_page() {
+    fn names(json: &serde_json::Value, into: &mut Vec<String>) {
+        match json {
+            serde_json::Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+                into.push(name.clone());
+                names(value, into);
+            }),
+            serde_json::Value::Array(all) => all.iter().for_each(|one| names(one, into)),
+            _ => {}
+        }
+    }
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/gradient-checking.md"));
+    let (text, mut found) = (text.unwrap(), Vec::new());
+    names(&forgotten_square::survey().unwrap().report.to_json(), &mut found);
+    assert!(found.len() > 100);
+    for name in found {
+        assert!(text.contains(&format!("`{name}`")), "the page has nothing on `{name}`");
+    }
 }

@@ -58,7 +58,9 @@ impl fmt::Display for Tensor {
                 write!(f, " and {more} more")?;
             }
         }
-        for element in self.elements.iter().filter(|e| !e.verdict.is_good()).take(SHOWN) {
+        let mut wrong: Vec<&Element> = self.elements.iter().filter(|e| !e.verdict.is_good()).collect();
+        wrong.sort_by(|a, b| b.difference().total_cmp(&a.difference()));
+        for element in wrong.into_iter().take(SHOWN) {
             let index = Shape::from(&element.index[..]);
             write!(f, "\n          at {index}  {}  ratio {:.4}", element.comparison, element.ratio())?;
         }
@@ -103,10 +105,8 @@ impl fmt::Display for Report {
         if let Some(guilty) = &self.guilty {
             write!(f, "\nguilty: {guilty}")?;
         }
-        let mut tensors: Vec<_> = self.tensors.iter().collect();
-        tensors.sort_by(|a, b| a.worse(b));
         let shown = bad + kinks + detached + SHOWN;
-        for (i, tensor) in tensors.iter().take(shown).enumerate() {
+        for (i, tensor) in self.worst_first().into_iter().take(shown).enumerate() {
             let whole = tensor.to_string();
             let lines = whole.lines().take(if i < SHOWN { usize::MAX } else { 1 });
             lines.into_iter().try_for_each(|line| write!(f, "\n{line}"))?;

@@ -9,7 +9,6 @@ use autograd::check::{Comparison, DETACHED, Method, Tensor, Tier, Verdict, error
 use autograd::{Error, Report, draw};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
-use std::cmp::Reverse;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -172,12 +171,8 @@ const TOLD: usize = 3;
 
 /// A line for each tensor, the worst first; after the first that do not pass, their elements.
 pub fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let mut tensors: Vec<&Tensor> = report.tensors.iter().collect();
-    let excess = |t: &Tensor| t.elements.iter().map(|e| e.excess()).fold(t.comparison.excess(), f64::max);
-    tensors.sort_by(|a, b| {
-        let key = |t: &Tensor| (t.order, Reverse(t.verdict()), !t.is_detached());
-        key(a).cmp(&key(b)).then(excess(b).total_cmp(&excess(a)))
-    });
+    let mut tensors = report.worst_first();
+    tensors.sort_by_key(|t| t.order);
     let name = width(tensors.iter().map(|t| t.name.as_str()), "tensor");
     let shapes: Vec<String> = tensors.iter().map(|t| t.shape.to_string()).collect();
     let shape = width(shapes.iter().map(String::as_str), "shape");
