@@ -1,13 +1,14 @@
 //! Faults planted in hand-written gradients, and what the checker says of them, as JSON: the rows that
-//! `tests/peers/gradcheckers.py` sets beside those of other checkers.
+//! `tests/peers/gradcheckers.py` sets beside those of other checkers. In f64 the checker walks the graph; in f32 it is given a
+//! function and a gradient, both computed in single precision.
 //!
 //! ```text
 //! cargo run --release -p autograd --example planted_faults
 //! ```
 
-use autograd::check::{Check, Verdict};
+use autograd::check::{Check, FnCheck, Verdict, random_point};
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
-use autograd::{Builder, Error, Expr, Point, Scalar, Type, Value, kernels};
+use autograd::{Builder, Error, Expr, Point, Report, Scalar, Type, Value, eval, grad, kernels};
 use ndarray::{ArrayD, Axis};
 use serde_json::json;
 use std::time::Instant;
@@ -158,17 +159,65 @@ impl Operator for Simple {
     }
 }
 
-/// A check as a row of the table.
-fn row(function: &str, fault: &str, check: Check) -> Result<serde_json::Value, Error> {
+/// Two checks as rows of the table: of y in f64, and in f32 of a random sum over y.
+fn both(
+    rows: &mut Vec<serde_json::Value>,
+    function: &str,
+    fault: &str,
+    y: Expr,
+    point: Point<f64>,
+) -> Result<(), Error> {
+    rows.push(row(function, "float64", fault, || Check::new(y).at(point.clone()).run())?);
+    rows.push(row(function, "float32", fault, || single(y, point.clone()))?);
+    Ok(())
+}
+
+fn row(
+    function: &str,
+    dtype: &str,
+    fault: &str,
+    check: impl FnOnce() -> Result<Report, Error>,
+) -> Result<serde_json::Value, Error> {
     let start = Instant::now();
-    let report = check.run()?;
+    let report = check()?;
     let seconds = start.elapsed().as_secs_f64();
-    let wrong = report.tensors.iter().filter(|t| t.verdict() == Verdict::Fail);
-    let said: Vec<String> = wrong.map(|t| format!("{} ratio {:.4}", t.name, t.comparison.ratio())).collect();
+    let said = match (&report.guilty, report.worst()) {
+        _ if report.verdict() < Verdict::Inconclusive => String::new(),
+        (Some(guilty), _) => guilty.to_string().lines().next().unwrap_or_default().into(),
+        (None, Some(t)) => format!("{} {} ratio {:.4}", t.verdict(), t.name, t.comparison.ratio()),
+        (None, None) => report.verdict().to_string(),
+    };
     Ok(json!({
-        "checker": "ours", "function": function, "dtype": "float64", "fault": fault, "flagged": !said.is_empty(),
-        "seconds": format!("{seconds:.4}"), "said": said.join("; "),
+        "checker": "ours", "function": function, "dtype": dtype, "fault": fault,
+        "flagged": report.verdict() == Verdict::Fail, "seconds": format!("{seconds:.4}"), "said": said,
     }))
+}
+
+/// A function and a gradient from nowhere, in single precision.
+#[allow(clippy::cast_possible_truncation)] // that is the point
+fn single(y: Expr, point: Point<f64>) -> Result<Report, Error> {
+    let g = y.builder();
+    let weights = g.input("weights", y.shape());
+    let loss = (y * weights).sum();
+    let point = random_point(&*g.graph()?, point, &[loss.id()], 0)?.cast::<f32>();
+    let real = |id: &autograd::NodeId| matches!(point.get(*id), Some(Value::Float(_)));
+    let graph = g.graph()?;
+    let ids = graph.parameters().chain(graph.inputs()).filter(|id| *id != weights.id());
+    let leaves: Vec<Expr> = ids.filter(real).map(|id| g.expr(id)).collect();
+    let gradients = grad(loss, &leaves);
+    let graph = g.graph()?;
+    let double = |values: Vec<Value<f32>>| {
+        values.into_iter().map(|v| v.into_float().mapv(f64::from)).collect::<Vec<_>>()
+    };
+    let (at, claimed) = (double(eval(&graph, &point, &leaves)?), double(eval(&graph, &point, &gradients)?));
+    let f = |x: &[ArrayD<f64>]| {
+        let mut point = point.clone();
+        leaves.iter().zip(x).for_each(|(&leaf, x)| point.set(leaf, x.mapv(|x| x as f32)));
+        let value = eval(&graph, &point, &[loss]).ok().and_then(|v| v[0].scalar());
+        value.map_or(f64::NAN, f64::from)
+    };
+    let names = leaves.iter().map(|leaf| leaf.name());
+    FnCheck::new(&at, &claimed).names(names).precision(f32::EPSILON.into()).run(f)
 }
 
 fn cells(rows: &mut Vec<serde_json::Value>) -> Result<(), Error> {
@@ -181,7 +230,7 @@ fn cells(rows: &mut Vec<serde_json::Value>) -> Result<(), Error> {
             for t in 0..steps {
                 h = g.custom(TanhCell(fault), &[x.at(0, t), h, w, u, b]);
             }
-            rows.push(row(&format!("tanh cell {hidden} × {steps}"), name, Check::new(h))?);
+            both(rows, &format!("tanh cell {hidden} × {steps}"), name, h, Point::new())?;
         }
     }
     Ok(())
@@ -212,7 +261,7 @@ fn simple(rows: &mut Vec<serde_json::Value>) -> Result<(), Error> {
         let y = leaf.custom(Simple { kind, factor });
         let y = if let Kind::Sin = kind { y.sum() } else { y };
         let point = Point::new().with(leaf, ndarray::Array1::from(x.clone()));
-        rows.push(row(function, fault, Check::new(y).at(point))?);
+        both(rows, function, fault, y, point)?;
     }
     Ok(())
 }

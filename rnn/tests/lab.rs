@@ -1,5 +1,9 @@
 //! The laboratory behind `rnn gradcheck`: Taylor tests, witnesses, precision and sweeps, as a person runs them.
 
+#[allow(dead_code)] // `main`
+#[path = "../examples/forgotten_square.rs"]
+mod forgotten_square;
+
 use autograd::Builder;
 use autograd::check::{Verdict, taylor};
 use rnn::study::{Specimen, Trial};
@@ -102,6 +106,29 @@ fn a_sweep_is_a_tidy_table_and_a_picture() {
     // 45 steps, two types, two formulas, eight directions.
     assert_eq!(rows.len(), 1 + 45 * 2 * 2 * 8);
     assert!(std::fs::read(png).unwrap().starts_with(b"\x89PNG"));
+}
+
+/// The rule is wrong at every step: so is the adjoint of each c, by its own equation, and no other.
+#[test]
+fn where_a_fault_arises_is_told_from_where_it_leads() {
+    let survey = forgotten_square::survey().unwrap();
+    let wrong = survey.rules.iter().filter(|rule| rule.error > 1e-11);
+    let wrong: Vec<String> = wrong.map(|rule| survey.graph.name(rule.node).unwrap()).collect();
+    assert_eq!(wrong, [1, 2, 3, 4, 5].map(|t| format!("l0/c[{t}]")));
+    assert!(survey.rules.len() > 50);
+}
+
+#[test]
+fn a_report_is_a_page_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("a.html");
+    let arguments = format!("gradcheck --cell gru --layers 2 --tbptt 2 --html {}", page.display());
+    assert!(succeeds(&arguments).contains("PASS all "));
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains(r#""verdict":"pass""#) && page.contains("Gradient check: gru"));
+    let nowhere = rnn(&format!("gradcheck --html {}", folder.path().join("no/a.html").display()));
+    let error = String::from_utf8(nowhere.stderr).unwrap();
+    assert!(error.contains("--html: cannot write"), "{error}");
 }
 
 #[test]

@@ -3,6 +3,10 @@
 #[path = "page/browser.rs"]
 mod browser;
 
+#[allow(dead_code)] // `main`
+#[path = "../examples/forgotten_square.rs"]
+mod forgotten_square;
+
 use autograd::{Builder, Graph, NodeId, Point, Value, draw, eval, grad};
 use browser::Browser;
 use rnn::model::Network;
@@ -294,4 +298,19 @@ fn a_thousand_steps_open_within_two_seconds() {
     assert_eq!(page.text("#node-name"), "l0/c[777]");
     assert!(page.count(".column[data-column='779']") == 1);
     assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
+/// The page of a check begins where the fault is.
+#[test]
+fn a_check_shows_who_is_guilty() {
+    let survey = forgotten_square::survey().unwrap();
+    let html = survey.html(&draw::Options::default(), draw::Page::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("page.html");
+    std::fs::write(&file, html).unwrap();
+    let Some(mut page) = Browser::open(&file, "") else { return };
+    assert_eq!(page.text("#verdict"), "FAIL: 13 of 13 gradients");
+    assert_eq!([page.count(".op.guilty"), page.count("#tensors tr")], [1, 14]);
+    page.click("#guilty .link");
+    assert_eq!(page.text("#node-name"), "l0/squashed[5]");
 }

@@ -4,6 +4,7 @@ does it take?
     cargo build --release -p autograd --example planted_faults
     python -m venv peers && peers/bin/pip install torch jax numpy pytensor
     peers/bin/python tests/peers/gradcheckers.py target/release/examples/planted_faults > faults.csv
+    python tests/peers/faults_table.py faults.csv
 
 Each checker runs as its documentation says, with its own tolerances: torch.autograd.gradcheck, the same with
 fast_mode=True, jax.test_util.check_grads (f32, the default of JAX, and f64), pytensor.gradient.verify_grad. Ours is

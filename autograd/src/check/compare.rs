@@ -84,7 +84,7 @@ impl<'g> Level<'_, 'g> {
         let point = freeze(&graph, self.point, &outputs, self.forward)?;
         let cotangents = eval(&graph, &point, self.cotangents)?;
         let mut sides = self.sides(&graph, &point, &gradients, sampler)?;
-        let function = Function::new(&graph, &point, &outputs, usize::MAX)?;
+        let function = Function::new(&graph, &point, &outputs, usize::MAX)?.compiled(&graph)?;
         let heavy = function.weight() > HEAVY;
         let nearby = Nearby::new(if heavy { 5 } else { 16 }, f64::EPSILON);
         if self.single {

@@ -62,12 +62,22 @@ impl Tensor {
         std::iter::once(&self.comparison).chain(self.elements.iter().map(|e| &e.comparison))
     }
 
-    pub(super) fn worse(&self, other: &Self) -> Ordering {
-        let excess = |t: &Self| t.comparisons().map(Comparison::excess).fold(0.0, f64::max);
+    /// How bad it is: of a failure the difference over the size of the gradient, which is far above rounding; of what passes
+    /// the difference over its tolerance.
+    fn badness(&self) -> f64 {
+        let Comparison { numeric, verdict, .. } = self.comparison;
+        if verdict == Verdict::Fail {
+            let badness = self.comparison.difference() / (self.norm + numeric.abs());
+            return if badness.is_nan() { f64::INFINITY } else { badness };
+        }
+        self.comparisons().map(Comparison::excess).fold(0.0, f64::max)
+    }
+
+    fn worse(&self, other: &Self) -> Ordering {
         let verdict = other.verdict().cmp(&self.verdict());
         verdict
             .then(other.is_detached().cmp(&self.is_detached()))
-            .then(excess(other).total_cmp(&excess(self)))
+            .then(other.badness().total_cmp(&self.badness()))
     }
 }
 
@@ -102,6 +112,13 @@ impl Report {
     /// Whether every gradient was found to be right: the verdict is pass, or kink.
     pub fn passed(&self) -> bool {
         self.verdict().is_good()
+    }
+
+    /// All tensors, the worst first; of those that pass, those that take no part.
+    pub fn worst_first(&self) -> Vec<&Tensor> {
+        let mut tensors: Vec<&Tensor> = self.tensors.iter().collect();
+        tensors.sort_by(|a, b| a.worse(b));
+        tensors
     }
 
     /// The tensor whose two derivatives lie farthest apart.

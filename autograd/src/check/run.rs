@@ -169,7 +169,7 @@ fn claims_fit(check: &Check) -> Result<(), String> {
 }
 
 /// What gradients are taken with respect to.
-fn wrt(check: &Check, graph: &Graph, outputs: &[NodeId]) -> Result<Vec<NodeId>, Error> {
+pub(super) fn wrt(check: &Check, graph: &Graph, outputs: &[NodeId]) -> Result<Vec<NodeId>, Error> {
     if let Some(wrt) = &check.wrt {
         return Ok(wrt.iter().map(|x| x.id()).collect());
     }

@@ -1,13 +1,13 @@
 //! A report as a person reads it: short, the worst first, and who is guilty before all.
 
 use super::locate::Guilty;
-use super::report::{Report, Tensor};
+use super::report::{Element, Report, Tensor};
 use super::verdict::Verdict;
 use super::witness::Witness;
 use crate::shape::Shape;
 use std::fmt;
 
-/// How many elements of a tensor, and how many tensors that pass, are printed.
+/// How many elements of a tensor are printed, how many tensors with their elements, and how many that pass.
 const SHOWN: usize = 3;
 
 /// What is said of a tensor without a path to the outputs.
@@ -58,11 +58,31 @@ impl fmt::Display for Tensor {
                 write!(f, " and {more} more")?;
             }
         }
-        for element in self.elements.iter().filter(|e| !e.verdict.is_good()).take(SHOWN) {
+        let mut wrong: Vec<&Element> = self.elements.iter().filter(|e| !e.verdict.is_good()).collect();
+        wrong.sort_by(|a, b| b.difference().total_cmp(&a.difference()));
+        for element in wrong.into_iter().take(SHOWN) {
             let index = Shape::from(&element.index[..]);
             write!(f, "\n          at {index}  {}  ratio {:.4}", element.comparison, element.ratio())?;
         }
-        Ok(())
+        match self.slice() {
+            Some((axis, k)) => write!(f, "\n          the wrong ones are those at {k} along axis {axis}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Tensor {
+    /// Where the wrong elements lie, if they are those that were looked at in one slice: the axis, and the place along it.
+    fn slice(&self) -> Option<(usize, usize)> {
+        let (wrong, right): (Vec<&Element>, Vec<&Element>) =
+            self.elements.iter().partition(|e| e.verdict == Verdict::Fail);
+        let first = wrong.get(1).and(wrong.first())?;
+        let divides = |axis: &usize| {
+            let k = first.index[*axis];
+            wrong.iter().all(|e| e.index[*axis] == k) && right.iter().all(|e| e.index[*axis] != k)
+        };
+        let axis = (0..first.index.len()).filter(|_| !right.is_empty()).find(divides)?;
+        Some((axis, first.index[axis]))
     }
 }
 
@@ -85,11 +105,11 @@ impl fmt::Display for Report {
         if let Some(guilty) = &self.guilty {
             write!(f, "\nguilty: {guilty}")?;
         }
-        let mut tensors: Vec<_> = self.tensors.iter().collect();
-        tensors.sort_by(|a, b| a.worse(b));
         let shown = bad + kinks + detached + SHOWN;
-        for tensor in tensors.iter().take(shown) {
-            write!(f, "\n{tensor}")?;
+        for (i, tensor) in self.worst_first().into_iter().take(shown).enumerate() {
+            let whole = tensor.to_string();
+            let lines = whole.lines().take(if i < SHOWN { usize::MAX } else { 1 });
+            lines.into_iter().try_for_each(|line| write!(f, "\n{line}"))?;
         }
         if all > shown {
             write!(f, "\n  … and {} that pass", all - shown)?;
@@ -101,5 +121,31 @@ impl fmt::Display for Report {
             write!(f, "\n  order 2 waits until order 1 has passed")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::{FnCheck, Tier};
+    use ndarray::{ArrayD, Axis, array};
+
+    /// What is told of a sum of squares whose gradient has a fault.
+    fn told(fault: impl Fn(&mut ArrayD<f64>)) -> String {
+        let at = [array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]].into_dyn()];
+        let mut gradient = 2.0 * &at[0];
+        fault(&mut gradient);
+        let f = |x: &[ArrayD<f64>]| x[0].iter().map(|x| x * x).sum::<f64>();
+        FnCheck::new(&at, &[gradient]).tier(Tier::Full).run(f).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_slice_that_is_wrong_is_told_and_nothing_else() {
+        let column = told(|g| g.index_axis_mut(Axis(1), 2).fill(0.0));
+        assert!(column.ends_with("the wrong ones are those at 2 along axis 1"), "{column}");
+        for other in [told(|g| g.fill(0.0)), told(|g| g[[1, 1]] = 0.0), told(|_| ())] {
+            assert!(!other.contains("along axis"), "{other}");
+        }
+        let two = told(|g| (g[[0, 0]], g[[0, 1]]) = (0.0, 0.0));
+        assert!(!two.contains("along axis"), "{two}");
     }
 }

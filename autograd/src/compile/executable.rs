@@ -176,7 +176,15 @@ impl<S: Real> Executable<S> {
     /// computed, or for one of another graph.
     pub fn run(&self, point: &Point<S>) -> Result<Vec<Value<S>>, Error> {
         point.iter().try_for_each(|(id, _)| self.takes(id))?;
-        let set = self.execute(&|id| point.get(id).map(View::from))?;
+        self.run_on(&|id| point.get(id).map(View::from))
+    }
+
+    /// As [`Executable::run`], from values of leaves where they lie.
+    ///
+    /// # Errors
+    /// As [`Executable::run`].
+    pub fn run_on<'v>(&self, value: &dyn Fn(NodeId) -> Option<View<'v, S>>) -> Result<Vec<Value<S>>, Error> {
+        let set = self.execute(value)?;
         let values = (0..self.outputs.len()).map(|i| self.value(&set, i)).collect();
         self.give_back(set);
         Ok(values)

@@ -54,7 +54,7 @@ mod svg;
 mod xml;
 
 pub use cut::{Part, View};
-pub use html::{Note, Page, Said, SourceLine};
+pub use html::{Checked, Note, Page, Said, SourceLine};
 pub use recorded::read_json;
 
 use crate::diff::Diff;

@@ -2,14 +2,15 @@
 
 use super::paint;
 use super::specimen::{Small, describe};
+use crate::files::{check_writable, write_whole};
 use crate::model::ModelError;
 use crate::study::Specimen;
-use autograd::check::{Comparison, DETACHED, Method, Tensor, Tier, Verdict, error_json};
-use autograd::{Error, Report};
+use autograd::check::{Comparison, DETACHED, Method, Tier, Verdict, error_json};
+use autograd::{Error, Report, draw};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
-use std::cmp::Reverse;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Compare a net's gradients with numeric ones
@@ -47,6 +48,9 @@ pub struct Args {
     /// The report as one JSON object; also if there was nothing to check: `verdict` is then "error"
     #[arg(long, help_heading = "Check")]
     json: bool,
+    /// The report as a page: the verdict, the table, and the net with each adjoint in the colour of its own error
+    #[arg(long, value_name = "FILE.html", help_heading = "Check", conflicts_with = "experiment")]
+    html: Option<PathBuf>,
     #[command(flatten)]
     lab: super::lab::Lab,
 }
@@ -114,9 +118,21 @@ impl Args {
         if let Some(done) = self.lab.run(&net, self.seed, self.json) {
             return done;
         }
-        let report = net
-            .check_with(self.seed, |check| check.order(order).tier(tier).method(method))
-            .map_err(in_flags)?;
+        let report = match &self.html {
+            None => net.check_with(self.seed, |check| check.order(order).tier(tier).method(method)),
+            Some(path) => {
+                check_writable(path).map_err(|error| format!("--html: {error}"))?;
+                let survey = net
+                    .survey(self.seed, |check| check.order(order).tier(tier).method(method))
+                    .map_err(in_flags)?;
+                let title = format!("Gradient check: {}", describe(&net));
+                let options = draw::Options { backward: true, title: Some(title) };
+                let page = survey.html(&options, net.described())?;
+                write_whole(path, page.as_bytes()).map_err(|error| format!("--html: {error}"))?;
+                Ok(survey.report)
+            }
+        }
+        .map_err(in_flags)?;
         let mut out = anstream::stdout().lock();
         if self.json {
             writeln!(out, "{:#}", report.to_json())?;
@@ -150,18 +166,18 @@ pub fn headline(out: &mut impl Write, report: &Report) -> io::Result<()> {
     writeln!(out, "{b}guilty{b:#} {guilty}\n")
 }
 
-/// A line for each tensor, the worst first; after one that does not pass, its elements.
+/// Of how many tensors that do not pass the elements are printed.
+const TOLD: usize = 3;
+
+/// A line for each tensor, the worst first; after the first that do not pass, their elements.
 pub fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let mut tensors: Vec<&Tensor> = report.tensors.iter().collect();
-    let excess = |t: &Tensor| t.elements.iter().map(|e| e.excess()).fold(t.comparison.excess(), f64::max);
-    tensors.sort_by(|a, b| {
-        let key = |t: &Tensor| (t.order, Reverse(t.verdict()), !t.is_detached());
-        key(a).cmp(&key(b)).then(excess(b).total_cmp(&excess(a)))
-    });
+    let mut tensors = report.worst_first();
+    tensors.sort_by_key(|t| t.order);
     let name = width(tensors.iter().map(|t| t.name.as_str()), "tensor");
     let shapes: Vec<String> = tensors.iter().map(|t| t.shape.to_string()).collect();
     let shape = width(shapes.iter().map(String::as_str), "shape");
     let mut order = 0;
+    let mut told = 0;
     for (tensor, its_shape) in tensors.into_iter().zip(&shapes) {
         if tensor.order > order {
             order = tensor.order;
@@ -188,7 +204,8 @@ pub fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
             tensor.name,
             tensor.comparison.difference(),
         )?;
-        if verdict != Verdict::Pass {
+        if verdict != Verdict::Pass && told < TOLD {
+            told += 1;
             // The report of the checker has the elements, below its own line for the tensor.
             tensor.to_string().lines().skip(1).try_for_each(|line| writeln!(out, "{line}"))?;
         }

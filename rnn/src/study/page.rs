@@ -25,24 +25,27 @@ impl Specimen {
     /// # Errors
     /// As [`Specimen::first_point`].
     pub fn page(&self, network: &Network, seed: u64) -> Result<Page, ModelError> {
-        Ok(of_cell(&self.cell, self.first_point(network, seed)?))
+        Ok(Page { point: Some(self.first_point(network, seed)?), ..self.described() })
+    }
+
+    /// The cell's description, equations and source.
+    pub fn described(&self) -> Page {
+        of_cell(&self.cell)
     }
 }
 
-/// What a page tells of a net of a cell, read at a point.
-pub(super) fn of_cell(cell: &CellRef, point: Point<f64>) -> Page {
-    let point = Some(point);
+/// What a page tells of a cell: its description, equations and source.
+pub(super) fn of_cell(cell: &CellRef) -> Page {
     let shipped = || SHIPPED.iter().find(|shipped| shipped.name == cell.name).map(|shipped| shipped.text);
     let text = cell.text.as_deref().or_else(shipped);
     match text.and_then(|text| EquationCell::read(text, &cell.name).ok()) {
         Some(cell) => Page {
-            point,
             about: cell.description().into(),
             equations: Some(cell.typeset(Form::Mathml)),
             source: source(&cell),
             ..Page::default()
         },
-        None => Page { point, ..Page::default() },
+        None => Page::default(),
     }
 }
 

@@ -65,7 +65,7 @@ impl Study {
             model.network(self.feed.steps(), 1, Mode { train: true, lengths, ..Mode::default() })?;
         let point = network.point(&self.parameters, &self.feed, &[], 0)?.cast::<f64>();
         let notes = self.notes(&network, &point)?;
-        let page = draw::Page { notes, ..of_cell(&model.cell, point) };
+        let page = draw::Page { point: Some(point), notes, ..of_cell(&model.cell) };
         let options = draw::Options { title: Some(title.into()), ..draw::Options::default() };
         Ok(draw::html(&network.graph, &options, &page)?)
     }

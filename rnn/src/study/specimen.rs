@@ -5,7 +5,7 @@ use crate::cell::CellRef;
 use crate::init::{self, Init};
 use crate::model::{Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, lengths_fit};
 use crate::parameters::Parameters;
-use autograd::check::random_point;
+use autograd::check::{Survey, random_point};
 use autograd::{Builder, Check, Graph, NodeId, Point, Report, Scalar, Value};
 use ndarray::{Array2, ArrayD};
 use rand::RngExt;
@@ -112,6 +112,26 @@ impl Specimen {
         seed: u64,
         options: impl for<'g> FnOnce(Check<'g>) -> Check<'g>,
     ) -> Result<Report, ModelError> {
+        self.checked(seed, |check| Ok(options(check).run()?))
+    }
+
+    /// As [`Specimen::check_with`], and the net as it was checked, for a page.
+    ///
+    /// # Errors
+    /// As [`Specimen::check`].
+    pub fn survey(
+        &self,
+        seed: u64,
+        options: impl for<'g> FnOnce(Check<'g>) -> Check<'g>,
+    ) -> Result<Survey, ModelError> {
+        self.checked(seed, |check| Ok(options(check).survey()?))
+    }
+
+    fn checked<R>(
+        &self,
+        seed: u64,
+        run: impl for<'g> FnOnce(Check<'g>) -> Result<R, ModelError>,
+    ) -> Result<R, ModelError> {
         memory::fits(self.bytes_of_a_check()?)?;
         let network = self.unrolled(Mode { carry: true, ..Mode::default() })?;
         let g = Builder::resume(network.graph.clone());
@@ -119,7 +139,7 @@ impl Specimen {
         if let (Some(id), Some(lengths)) = (network.lengths, &self.lengths) {
             point.set(id, column(lengths));
         }
-        Ok(options(Check::new(g.expr(network.loss)).at(point).seed(seed)).run()?)
+        run(Check::new(g.expr(network.loss)).at(point).seed(seed))
     }
 
     /// About how many bytes a check of it takes: a score of copies of the weights, a gradient of each weight for each

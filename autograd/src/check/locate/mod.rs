@@ -18,9 +18,11 @@
 mod blame;
 mod edge;
 mod hint;
+mod rules;
 mod worst;
 
 pub use hint::Hint;
+pub(super) use rules::rules;
 
 use super::leaves;
 use crate::error::Error;

@@ -1,9 +1,10 @@
 //! One file of many: the style sheet, the modules and the data are written into the page.
 
 /// The modules, each after those that it imports from.
-const MODULES: [&str; 20] = [
+const MODULES: [&str; 22] = [
     include_str!("dom.js"),
     include_str!("data.js"),
+    include_str!("rules.js"),
     include_str!("numbers.js"),
     include_str!("strips.js"),
     include_str!("state.js"),
@@ -15,6 +16,7 @@ const MODULES: [&str; 20] = [
     include_str!("closed.js"),
     include_str!("rolled.js"),
     include_str!("view.js"),
+    include_str!("verdict.js"),
     include_str!("inspector.js"),
     include_str!("charts.js"),
     include_str!("jacobians.js"),

@@ -26,8 +26,10 @@ import { $, el, svg, typeset } from "./dom.js";
 import { notesTable } from "./notes.js";
 import { many, number } from "./numbers.js";
 import { starts } from "./places.js";
+import { error } from "./rules.js";
 import { choose, onChange, state, toggle } from "./state.js";
 import { strip } from "./strips.js";
+import { verdict } from "./verdict.js";
 
 const section = (heading, ...children) => el("section", {}, el("h3", {}, heading), ...children);
 
@@ -144,6 +146,7 @@ function overview() {
   const parameters = data.shares.length;
   return [
     el("h2", {}, data.title),
+    ...verdict(link),
     data.about ? el("p", { class: "about" }, ...quoted(data.about)) : null,
     notes(),
     data.equations ? el("div", { class: "equations block" }, typeset(data.equations)) : null,
@@ -274,6 +277,9 @@ function show(i) {
           ),
         )
       : null,
+    error(i) === null
+      ? null
+      : el("p", { id: "error" }, `relative error of this adjoint’s own equation: ${number(error(i))}`),
     shares(i),
     valueOf(i, kind(i).part === "forward" ? "Value" : "Value of this adjoint", "value"),
     kind(i).part === "forward" && mirror !== null ? valueOf(mirror, "Adjoint", "adjoint") : null,

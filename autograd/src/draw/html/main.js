@@ -23,6 +23,7 @@ import { $, el } from "./dom.js";
 import { startInspector } from "./inspector.js";
 import { showPaths, startPaths } from "./paths.js";
 import { model, starts } from "./places.js";
+import { guilty } from "./rules.js";
 import { change, choose, onChange, readAddress, state, toggle } from "./state.js";
 import { fit, startView, zoom } from "./view.js";
 import { play, startWalk, step } from "./walk.js";
@@ -230,6 +231,8 @@ startSearch();
 startKeys();
 onChange(tellZoom);
 readAddress();
+// Where something is wrong, one sees it at once.
+if (!location.hash && guilty !== null && isStep(column[guilty])) change({ open: new Set([column[guilty]]) });
 addEventListener("hashchange", readAddress);
 
 /** For the console: the graph as a program can ask it. */

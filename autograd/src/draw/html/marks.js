@@ -2,6 +2,7 @@
 
 import { kind, name } from "./data.js";
 import { svg } from "./dom.js";
+import { error, guilty, shade, worst } from "./rules.js";
 
 /** What a reader hears of a node. */
 export const spoken = (i) => `${name(i)}: ${kind(i).op}, ${kind(i).type}`;
@@ -11,21 +12,27 @@ export function group(i, className, nodes, ...children) {
   return svg(
     "g",
     {
-      class: className,
+      class: className + judged(nodes),
       role: "button",
       "aria-label": spoken(i),
       id: `n${i}`,
       "data-node": i,
       "data-first": nodes[0],
       "data-last": nodes.at(-1),
-      style: tint(i),
+      style: worst(nodes) === null ? tint(i) : `--edge:${shade(worst(nodes))}`,
     },
     ...children,
   );
 }
 
-/** A parameter and its gradient have a colour of their own. */
-export const tint = (i) => (kind(i).parameter === null ? null : `--edge:var(--p${kind(i).parameter % 8})`);
+/** Whether a check has looked at some nodes, and who is guilty. */
+const judged = (nodes) => (worst(nodes) === null ? "" : " ruled") + (nodes.includes(guilty) ? " guilty" : "");
+
+/** The colour of its error if there was a check; else a parameter and its gradient have one of their own. */
+export function tint(i) {
+  if (error(i) !== null) return `--edge:${shade(error(i))}`;
+  return kind(i).parameter === null ? null : `--edge:var(--p${kind(i).parameter % 8})`;
+}
 
 /** A line from a node to its user. */
 export const edge = (from, to, part, d, className = "") =>

@@ -24,7 +24,7 @@ use super::Options;
 use super::scene::{Column, Scene};
 use crate::error::Error;
 use crate::eval::Point;
-use crate::graph::Graph;
+use crate::graph::{Graph, NodeId};
 use blocks::Blocks;
 use kinds::Known;
 pub use notes::{Note, Said};
@@ -47,6 +47,17 @@ pub struct Page {
     pub source: Vec<SourceLine>,
     /// What the steps read and say, if the net was given data that people can read.
     pub notes: Vec<Note>,
+    /// What a check of the gradients found: the page then shows it, and colours adjoints by their errors.
+    pub check: Option<Checked>,
+}
+
+/// What a check of a graph's gradients found.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// The report, as [`Report::to_json`](crate::Report::to_json) writes it.
+    pub report: serde_json::Value,
+    /// Nodes, their adjoints, and how far each adjoint is, relatively, from what the node's users send back.
+    pub rules: Vec<(NodeId, NodeId, f64)>,
 }
 
 /// A line of the source of a layer's step.
@@ -74,6 +85,14 @@ struct Data<'a> {
     values: Option<Values>,
     shares: Vec<shares::Shares>,
     reach: reach::Reach,
+    check: Option<Check<'a>>,
+}
+
+#[derive(Serialize)]
+struct Check<'a> {
+    report: &'a serde_json::Value,
+    /// Adjoints by number, and their errors.
+    rules: Vec<(usize, f64)>,
 }
 
 /// Tables over the nodes; each as [`Numbers`].
@@ -123,6 +142,10 @@ pub(super) fn write(graph: &Arc<Graph>, options: &Options, page: &Page) -> Resul
         values: None,
         shares: Vec::new(),
         reach: reach::Reach::default(),
+        check: page.check.as_ref().map(|check| Check {
+            report: &check.report,
+            rules: check.rules.iter().map(|&(_, adjoint, error)| (adjoint.index(), error)).collect(),
+        }),
     };
     if let Some(point) = &page.point {
         let values = values::values(graph, point)?;

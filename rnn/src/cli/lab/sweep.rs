@@ -107,17 +107,18 @@ pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::cl
         let width = curves.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).max(8);
         let f = paint::FAINT;
         let along = first.map_or("", Axis::label);
-        writeln!(out, "{f}{:width$}  {:>9}  at {along}{f:#}", "", "least")?;
-        for Curve { name, points, .. } in &curves {
+        let theory = if first == Some(Axis::Step) { "theory" } else { "" };
+        writeln!(out, "{f}{:width$}  {:>9}  {:12}  {theory}{f:#}", "", "least", format!("at {along}"))?;
+        for Curve { name, points, best } in &curves {
             if let Some((x, error)) = points.iter().filter(|p| p.1 > 0.0).min_by(|a, b| a.1.total_cmp(&b.1)) {
-                writeln!(out, "{name:width$}  {error:>9.1e}  {}", short(*x))?;
+                let theory = best.map_or(String::new(), |h| format!("{h:.1e}"));
+                writeln!(out, "{name:width$}  {error:>9.1e}  {:12}  {theory}", short(*x))?;
             }
         }
-        if axes.contains(&Axis::Step) {
-            writeln!(
-                out,
-                "\n{f}theory: central least at h = ∛ε, 6e-6 in f64 and 5e-3 in f32; five-point at ⁵√ε, 7e-4 and 4e-2{f:#}"
-            )?;
+        if first == Some(Axis::Step) {
+            let theory = "theory: rounding costs ε/h, and truncation h² of central, h⁴ of five-point differences, so \
+                          that their sum is least at ∛ε and at ⁵√ε";
+            writeln!(out, "\n{f}{theory}{f:#}")?;
         }
     }
     out.flush()?;
@@ -176,6 +177,8 @@ struct Curve {
     name: String,
     /// Value on the axis, and the root of the mean square over directions.
     points: Vec<(f64, f64)>,
+    /// Where theory puts the least error, if the axis is the step.
+    best: Option<f64>,
 }
 
 /// A curve for each combination of formula and of the other axes.
@@ -189,9 +192,11 @@ fn curves(axes: &[Axis], rows: &[Observation]) -> Vec<Curve> {
     for row in rows {
         let (name, x) = (name(row), first.and_then(|axis| axis.value(row)).unwrap_or(row.h));
         let point = (x, row.numeric_error.powi(2));
-        match curves.iter_mut().find(|curve| curve.name == name) {
-            Some(curve) => curve.points.push(point),
-            None => curves.push(Curve { name, points: vec![point] }),
+        if let Some(curve) = curves.iter_mut().find(|curve| curve.name == name) {
+            curve.points.push(point);
+        } else {
+            let best = (first == Some(Axis::Step)).then(|| row.method.best_step(row.dtype));
+            curves.push(Curve { name, points: vec![point], best });
         }
     }
     for Curve { points, .. } in &mut curves {
@@ -210,6 +215,14 @@ fn chart(first: Option<Axis>, curves: &[Curve], net: &str) -> Chart {
     chart = chart.x_scale(Scale::Log).y_scale(Scale::Log);
     for (k, curve) in curves.iter().enumerate() {
         chart.push(Series::new(&curve.name, Look::Nth(k), curve.points.iter().copied()));
+    }
+    // From the least error to the largest, in the colour of the curve.
+    let errors = || curves.iter().flat_map(|c| &c.points).map(|p| p.1).filter(|e| *e > 0.0 && e.is_finite());
+    let ends = [errors().fold(f64::INFINITY, f64::min), errors().fold(0.0, f64::max)];
+    for (k, curve) in curves.iter().enumerate() {
+        let name = curve.best.map(|h| format!("least in theory: h = {h:.0e}"));
+        let line = ends.into_iter().filter_map(|end| Some((curve.best?, end)));
+        chart.push(Series::new(&name.unwrap_or_default(), Look::Bound(k), line));
     }
     chart
 }

@@ -33,3 +33,18 @@ pub(in crate::study) fn direction(like: &ArrayD<f64>, sampler: &mut Sampler) -> 
     let length = norm(&u);
     u / if length == 0.0 { 1.0 } else { length }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::planted;
+    use super::*;
+    use autograd::check::Verdict;
+
+    #[test]
+    fn a_wrong_rule_is_seen() {
+        for (right, verdict) in [(false, Verdict::Fail), (true, Verdict::Pass)] {
+            let witness = hear(&planted::net(right)).unwrap();
+            assert_eq!(witness.verdict, Some(verdict), "{witness}");
+        }
+    }
+}

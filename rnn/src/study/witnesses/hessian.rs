@@ -46,3 +46,29 @@ fn along<'g>(g: &'g Builder, a: &[Expr<'g>], u: &[ArrayD<f64>]) -> Expr<'g> {
     let terms = a.iter().zip(u).map(|(&a, u)| (a * g.constant(u.clone())).sum());
     g.sum(&terms.collect::<Vec<_>>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::planted;
+    use super::*;
+    use autograd::check::Verdict;
+
+    /// What a wrong rule makes is the gradient of no function.
+    #[test]
+    fn a_wrong_rule_is_seen() {
+        for (right, verdict) in [(false, Verdict::Fail), (true, Verdict::Pass)] {
+            let witness = hear(&planted::net(right)).unwrap();
+            assert_eq!(witness.verdict, Some(verdict), "{witness}");
+        }
+    }
+
+    /// One of the gradients twice as large: each by itself could be one.
+    #[test]
+    fn gradients_that_do_not_belong_together_are_seen() {
+        let mut bptt = planted::net(true);
+        let g = Builder::resume(bptt.graph.clone());
+        let twice = 2.0 * g.expr(bptt.gradients[0]);
+        (bptt.gradients[0], bptt.graph) = (twice.id(), g.graph().unwrap());
+        assert_eq!(hear(&bptt).unwrap().verdict, Some(Verdict::Fail));
+    }
+}

@@ -17,6 +17,8 @@ mod batch;
 mod forward;
 mod hessian;
 mod padding;
+#[cfg(test)]
+mod planted;
 mod rolled;
 mod rtrl;
 mod step;
@@ -65,6 +67,9 @@ impl Gap {
         if self.difference == 0.0 { 0.0 } else { self.difference / self.tolerance }
     }
 }
+
+/// A way from a trial to its gradients: backpropagation through time, and others in tests.
+type Way = dyn Fn(&Trial) -> Result<WholeNet, ModelError>;
 
 /// A tolerance of more than this part of the largest gradient decides nothing.
 const COARSE: f64 = 1e-3;

@@ -1,6 +1,6 @@
 //! What stands beyond the end of a sequence means nothing, and a batch is its sequences.
 
-use super::{Gap, Trial, WholeNet, Witness, norm};
+use super::{Gap, Trial, Way, WholeNet, Witness, norm};
 use crate::model::ModelError;
 use crate::study::Specimen;
 use autograd::check::Verdict;
@@ -11,6 +11,11 @@ const CLAIM: &str = "padding means nothing, and a batch is its sequences";
 /// Three sequences of different lengths, all padded. Filling the padding with NaN must change no bit; and the gradients
 /// must be those of the sequences one by one, each weighed by its share of the steps.
 pub(super) fn hear(net: &Specimen, seed: u64) -> Result<Witness, ModelError> {
+    hear_of(net, seed, &Trial::bptt)
+}
+
+/// The same of any way to a trial's gradients.
+fn hear_of(net: &Specimen, seed: u64, way: &Way) -> Result<Witness, ModelError> {
     let lengths = vec![net.steps, net.steps.div_ceil(2), 1];
     let padded = Specimen { steps: net.steps + 2, batch: 3, lengths: Some(lengths.clone()), ..net.clone() };
     let trial = Trial::draw(&padded, seed, 1.0)?;
@@ -19,7 +24,7 @@ pub(super) fn hear(net: &Specimen, seed: u64) -> Result<Witness, ModelError> {
         spoiled.x.slice_mut(s![length.., b, ..]).fill(f64::NAN);
         spoiled.y.slice_mut(s![length.., b]).mapv_inplace(|class| (class + 1) % net.classes);
     }
-    let (bptt, other) = (trial.bptt()?, spoiled.bptt()?.found);
+    let (bptt, other) = (way(&trial)?, way(&spoiled)?.found);
     let changed = bits(&bptt) != other.of.iter().map(|(_, a)| bits_of(a)).collect::<Vec<_>>()
         || other.loss.to_bits() != bptt.found.loss.to_bits();
 
@@ -30,7 +35,7 @@ pub(super) fn hear(net: &Specimen, seed: u64) -> Result<Witness, ModelError> {
     let all: usize = lengths.iter().sum();
     for (b, &length) in lengths.iter().enumerate() {
         let share = length as f64 / all as f64;
-        let found = alone(&trial, b, length).bptt()?.found;
+        let found = way(&alone(&trial, b, length))?.found;
         sums.iter_mut().zip(&found.of).for_each(|(sum, (_, part))| *sum += &(part * share));
     }
     for (((name, gradient), &tolerance), sum) in
@@ -70,5 +75,45 @@ fn alone(trial: &Trial, b: usize, length: usize) -> Trial {
         x: trial.x.slice(s![..length, b..=b, ..]).to_owned().into_dyn(),
         y: trial.y.slice(s![..length, b..=b]).to_owned().into_dyn(),
         start: trial.start.iter().map(|a| a.slice_axis(Axis(1), one).to_owned()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(way: &Way) -> Witness {
+        hear_of(&Specimen { cell: "gru".into(), steps: 4, ..Specimen::default() }, 1, way).unwrap()
+    }
+
+    #[test]
+    fn a_mask_that_is_forgotten_is_seen_by_nan() {
+        let witness = heard(&|trial| {
+            let mut trial = trial.clone();
+            trial.net.lengths = None;
+            trial.bptt()
+        });
+        assert_eq!(witness.verdict, Some(Verdict::Fail), "{witness}");
+        assert!(witness.evidence.contains("NaN in the padding changes the loss"), "{witness}");
+    }
+
+    /// A mean over all places, where those that live count: no bit of the padding is read.
+    #[test]
+    fn a_mean_over_the_padding_is_seen_by_the_sequences_alone() {
+        let witness = heard(&|trial| {
+            let mut bptt = trial.bptt()?;
+            if let Some(lengths) = &trial.net.lengths {
+                let live = lengths.iter().sum::<usize>() as f64 / trial.y.len() as f64;
+                bptt.found.of.iter_mut().for_each(|(_, gradient)| *gradient *= live);
+            }
+            Ok(bptt)
+        });
+        assert_eq!(witness.verdict, Some(Verdict::Fail), "{witness}");
+        assert!(witness.evidence.contains("changes no bit"), "{witness}");
+    }
+
+    #[test]
+    fn the_right_way_passes() {
+        assert_eq!(heard(&Trial::bptt).verdict, Some(Verdict::Pass));
     }
 }

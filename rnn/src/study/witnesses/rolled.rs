@@ -69,3 +69,24 @@ pub fn rolled(trial: &Trial) -> Result<Gradients, ModelError> {
     of.extend(start_names(trial)?.into_iter().zip(starts));
     Ok(Gradients { loss, of })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::Specimen;
+    use autograd::check::Verdict;
+
+    fn trial(window: Option<usize>) -> Trial {
+        let net = Specimen { cell: "gru".into(), steps: 5, layers: 2, window, ..Specimen::default() };
+        Trial::draw(&net, 3, 1.0).unwrap()
+    }
+
+    /// Unrolling that loses a state on its way is what truncation does.
+    #[test]
+    fn a_state_that_unrolling_loses_is_seen() {
+        for (window, verdict) in [(Some(4), Verdict::Fail), (None, Verdict::Pass)] {
+            let witness = hear(&trial(None), &trial(window).bptt().unwrap()).unwrap();
+            assert_eq!(witness.verdict, Some(verdict), "{witness}");
+        }
+    }
+}
