@@ -310,3 +310,12 @@ fn columns_of_unlike_products_are_added_one_by_one() {
         vec![x[0].matmul(x[1]).slice(1, 0..2) + x[1].matmul(wide).slice(1, 0..2)]
     });
 }
+
+/// Nothing, cut off at the end of what there is.
+#[test]
+fn an_empty_slice_can_be_an_output() {
+    computes(1, &[4, 2, 2], |_, x| {
+        let none = x[0].slice(0, 4..4);
+        vec![none, none.tanh(), none.sum()]
+    });
+}

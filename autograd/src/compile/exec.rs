@@ -169,11 +169,18 @@ fn array<T: Clone>(shape: &[usize], elements: &[T]) -> ArrayD<T> {
 }
 
 fn view<'a, S>(arena: &'a [S], shape: &[usize], place: &Place) -> ArrayViewD<'a, S> {
+    if shape.contains(&0) {
+        // Where nothing is, strides may lead out of the arena.
+        return ArrayViewD::from_shape(IxDyn(shape), &[]).expect("no elements for a shape of none");
+    }
     let shape = IxDyn(shape).strides(IxDyn(&place.strides));
     ArrayViewD::from_shape(shape, &arena[place.offset..]).expect("a place lies in the arena")
 }
 
 fn view_mut<'a, S>(arena: &'a mut [S], shape: &[usize], place: &Place) -> ArrayViewMutD<'a, S> {
+    if shape.contains(&0) {
+        return ArrayViewMutD::from_shape(IxDyn(shape), &mut []).expect("no elements for a shape of none");
+    }
     let shape = IxDyn(shape).strides(IxDyn(&place.strides));
     ArrayViewMutD::from_shape(shape, &mut arena[place.offset..])
         .expect("what is written does not overlap itself")

@@ -5,7 +5,7 @@ use super::specimen::{Small, describe};
 use crate::files::{check_writable, write_whole};
 use crate::model::ModelError;
 use crate::study::Specimen;
-use autograd::check::{Comparison, DETACHED, Method, Tensor, Tier, Verdict, error_json};
+use autograd::check::{Comparison, DETACHED, Method, Tier, Verdict, error_json};
 use autograd::{Error, Report, draw};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;

@@ -7,6 +7,8 @@ import { ROUNDING, shade } from "./rules.js";
 
 const ORDER = ["fail", "inconclusive", "kink", "pass"];
 const differ = (t) => Math.abs(t.symbolic - t.numeric);
+/** Of a failure the difference over the size of the gradient; of what passes, over the tolerance. */
+const badness = (t) => (t.verdict === "fail" ? differ(t) / (t.norm + Math.abs(t.numeric)) : excess(t));
 const excess = (t) => Math.max(...[t, ...t.elements].map((c) => (differ(c) === 0 ? 0 : differ(c) / c.tolerance)));
 
 /** A name, as a way to its node if the page has it. */
@@ -47,7 +49,7 @@ function row(t, link) {
 function table(tensors, link) {
   const head = ["tensor", "differ", "within", ""];
   const rank = (t) => ORDER.indexOf(t.verdict);
-  const sorted = [...tensors].sort((a, b) => a.order - b.order || rank(a) - rank(b) || excess(b) - excess(a));
+  const sorted = [...tensors].sort((a, b) => a.order - b.order || rank(a) - rank(b) || badness(b) - badness(a));
   return el(
     "table",
     { class: "tensors", id: "tensors" },

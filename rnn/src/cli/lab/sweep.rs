@@ -192,12 +192,11 @@ fn curves(axes: &[Axis], rows: &[Observation]) -> Vec<Curve> {
     for row in rows {
         let (name, x) = (name(row), first.and_then(|axis| axis.value(row)).unwrap_or(row.h));
         let point = (x, row.numeric_error.powi(2));
-        match curves.iter_mut().find(|curve| curve.name == name) {
-            Some(curve) => curve.points.push(point),
-            None => {
-                let best = (first == Some(Axis::Step)).then(|| row.method.best_step(row.dtype));
-                curves.push(Curve { name, points: vec![point], best });
-            }
+        if let Some(curve) = curves.iter_mut().find(|curve| curve.name == name) {
+            curve.points.push(point);
+        } else {
+            let best = (first == Some(Axis::Step)).then(|| row.method.best_step(row.dtype));
+            curves.push(Curve { name, points: vec![point], best });
         }
     }
     for Curve { points, .. } in &mut curves {
