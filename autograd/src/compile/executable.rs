@@ -177,10 +177,7 @@ impl<S: Real> Executable<S> {
     ///
     /// # Errors
     /// As [`Executable::run`].
-    pub fn run_on<'v>(
-        &self,
-        value: &dyn Fn(NodeId) -> Option<View<'v, S>>,
-    ) -> Result<Vec<Value<S>>, Error> {
+    pub fn run_on<'v>(&self, value: &dyn Fn(NodeId) -> Option<View<'v, S>>) -> Result<Vec<Value<S>>, Error> {
         let set = self.execute(value)?;
         let values = (0..self.outputs.len()).map(|i| self.value(&set, i)).collect();
         self.give_back(set);
