@@ -66,6 +66,9 @@ impl Cell for Lstm {
 }
 
 /// The net over five steps, and its check.
+///
+/// # Errors
+/// If the net cannot be checked.
 pub fn survey() -> Result<Survey, Error> {
     let g = Builder::new();
     let net = Layers::new(Lstm, 3, 4);
@@ -74,6 +77,9 @@ pub fn survey() -> Result<Survey, Error> {
 }
 
 /// What the checker says.
+///
+/// # Errors
+/// If the net cannot be checked.
 pub fn story() -> Result<String, Error> {
     Ok(format!("{}\n", survey()?.report))
 }

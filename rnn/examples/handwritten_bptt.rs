@@ -21,6 +21,9 @@ struct Memory<'g> {
 }
 
 /// The net forwards and, by hand, backwards, and the check of one against the other.
+///
+/// # Errors
+/// If the net cannot be checked.
 pub fn story() -> Result<String, Error> {
     let b = Builder::new();
     let (w, u) = (b.parameter("W", [12, 2]), b.parameter("U", [12, 3]));

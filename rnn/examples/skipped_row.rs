@@ -5,9 +5,9 @@
 //! cargo run --release -p rnn --example skipped_row
 //! ```
 
-use autograd::Error;
 use autograd::check::{FnCheck, Tier};
 use autograd::ops::{Domain, Sampler};
+use autograd::{Error, Value};
 use ndarray::{Array2, Array3, ArrayD, ArrayViewD, Axis, Ix2, Ix3, s};
 
 /// `h[t] = tanh(x[t] Wᵀ + h[t−1] Uᵀ)`: all states, the first of which is zero. `x` is `[time, batch, feature]`.
@@ -51,11 +51,14 @@ fn gradient(at: &[ArrayD<f64>]) -> Vec<ArrayD<f64>> {
 }
 
 /// Four steps, three sequences: every element of x, W and U.
+///
+/// # Errors
+/// If the net cannot be checked.
 pub fn story() -> Result<String, Error> {
     let mut sampler = Sampler::new(1);
     let shapes: [&[usize]; 3] = [&[4, 3, 2], &[3, 2], &[3, 3]];
     let drawn = shapes.map(|shape| sampler.float(shape, Domain::reals(-1.0, 1.0)));
-    let at: Vec<_> = sampler.values(&drawn).into_iter().map(|value| value.into_float()).collect();
+    let at: Vec<_> = sampler.values(&drawn).into_iter().map(Value::into_float).collect();
     let report = FnCheck::new(&at, &gradient(&at)).names(["x", "W", "U"]).tier(Tier::Full).run(loss)?;
     Ok(format!("{report}\n"))
 }
