@@ -1,7 +1,7 @@
 //! The power of the gradient check, measured: faults planted in right gradients, and right gradients on their kinks.
 //!
 //! ```text
-//! cargo run --release --example power -- [--seeds N] [--single] [--misses]
+//! cargo run --release --example power -- [--seeds N] [--from SEED] [--single] [--misses]
 //! cargo run --release --example power -- --false-alarms N [--from SEED] [--single]
 //! ```
 //!
@@ -40,17 +40,17 @@ fn each(numbers: std::ops::Range<u64>, work: impl Fn(u64) + Sync) {
     });
 }
 
-fn table(seeds: u64, precision: Precision, misses: bool) {
+fn table(seeds: std::ops::Range<u64>, precision: Precision, misses: bool) {
     let table = Mutex::new(Table::default());
     let add = |harvest: Harvest| table.lock().unwrap().add(harvest);
-    each(0..seeds, |seed| {
+    each(seeds.clone(), |seed| {
         subjects::ops(seed).iter().for_each(|subject| add(subject.harvest(1, precision, seed)));
         for part in 0..6 {
             let seed = 6 * seed + part;
             add(subjects::random_graph(seed).harvest(2, precision, seed));
         }
         add(subjects::net(seed).harvest(4, precision, seed));
-        eprint!("\r{} of {seeds}: {}", seed + 1, table.lock().unwrap().all);
+        eprint!("\rseed {seed} of {seeds:?}: {}", table.lock().unwrap().all);
     });
     eprintln!();
     let mut table = table.into_inner().unwrap();
@@ -71,10 +71,8 @@ fn alarms(seeds: std::ops::Range<u64>, single: bool, misses: bool) {
     let alarms = Mutex::new(Alarms::default());
     each(seeds, |seed| {
         let report = check(seed, single);
-        if !report.passed() {
-            if misses || report.verdict() == Verdict::Fail {
-                eprintln!("seed {seed}: {}\n{report}", report.verdict());
-            }
+        if !report.passed() && (misses || report.verdict() == Verdict::Fail) {
+            eprintln!("seed {seed}: {}\n{report}", report.verdict());
         }
         let mut alarms = alarms.lock().unwrap();
         alarms.add(report.verdict());
@@ -105,11 +103,9 @@ fn main() {
         std::process::exit(2);
     }
     let precision = if has("--single") { Precision::Single } else { Precision::Double };
+    let from = number("--from").unwrap_or(0);
     match number("--false-alarms") {
-        Some(count) => {
-            let from = number("--from").unwrap_or(0);
-            alarms(from..from + count, has("--single"), has("--misses"));
-        }
-        None => table(number("--seeds").unwrap_or(24), precision, has("--misses")),
+        Some(count) => alarms(from..from + count, has("--single"), has("--misses")),
+        None => table(from..from + number("--seeds").unwrap_or(24), precision, has("--misses")),
     }
 }

@@ -144,10 +144,12 @@ impl Subject {
         let report = self.check(Some(&mutant), precision);
         let names: Vec<String> = mutant.uses.iter().map(|(node, _)| name(&self.graph, *node)).collect();
         let guilty = report.guilty.as_ref();
-        let operand = |(node, k): &Use| self.graph.operands(*node).unwrap().nth(*k).unwrap();
+        let (node, k) = mutant.uses[0];
+        let operands: Vec<String> =
+            self.graph.operands(node).unwrap().map(|x| name(&self.graph, x)).collect();
         Outcome {
             subject: self.name.clone(),
-            place: format!("{} towards {}", names[0], name(&self.graph, operand(&mutant.uses[0]))),
+            place: format!("{} of ({}) towards operand {k}", names[0], operands.join(", ")),
             op,
             change,
             verdict: report.verdict(),
