@@ -1,7 +1,7 @@
 //! Symbolic reverse-mode automatic differentiation: one computation graph, many readings.
 //!
 //! A computation is written down as a [`Graph`] through a [`Builder`]. [`grad()`] appends its derivative to the
-//! same graph. Everything else is a reading of it, and no reading knows another: [`eval()`] computes it in
+//! same graph. Everything else is a reading of it: [`eval()`] computes it in
 //! `f32`, `f64` or dual numbers, [`Graph::text`] prints it, [`check()`] compares its gradients with numeric ones,
 //! `draw` makes pictures.
 //!

@@ -17,6 +17,11 @@ fn two_hundred_steps_are_readable_when_rolled() {
     );
     let unrolled = folder.good("graph --cell gru --steps 200 --format svg");
     assert!(unrolled.err.contains("--rolled") && unrolled.err.contains("--format html"), "{}", unrolled.err);
+    folder.bad(
+        "graph --cell gru --steps 3 --rolled -o gru.html",
+        1,
+        &["a page has the whole graph", "--rolled"],
+    );
     folder.bad("graph --cell gru --steps 400 -o gru.png", 1, &["PNG", "--rolled", "--format html"]);
     assert!(folder.good("graph --cell lstm --steps 20 --format mermaid").err.contains("500 edges"));
 }

@@ -93,6 +93,9 @@ impl Operator for Recorded {
     }
 }
 
+/// A constant has at most so many elements.
+const LARGEST_CONSTANT: usize = 1 << 26;
+
 /// Reads what [`json`](super::json()) has written.
 ///
 /// # Errors
@@ -109,6 +112,10 @@ pub fn read_json(text: &str) -> Result<Graph, Error> {
     let known: HashMap<&str, Op> = ops.map(|op| (op.name(), op)).collect();
     let mut graph = Graph::new();
     let sweeps = dump.nodes.iter().map(|node| node.sweep as usize + 1).max().unwrap_or(0);
+    if sweeps > dump.nodes.len() {
+        let reason = format!("{sweeps} sweeps of {} nodes", dump.nodes.len());
+        return Err(Error::Dump { reason });
+    }
     graph.set_sweeps(sweeps);
     let mut place: HashMap<usize, u32> = HashMap::new();
     for node in dump.nodes {
@@ -125,6 +132,13 @@ pub fn read_json(text: &str) -> Result<Graph, Error> {
             .map(|(_, x)| place.get(&x).copied().ok_or_else(|| late(x)))
             .collect::<Result<_, _>>()?;
         let ty = node.ty()?;
+        // A constant is read with all its numbers; of other nodes none is.
+        let most = if node.op == "constant" { LARGEST_CONSTANT } else { usize::MAX };
+        if ty.shape.checked_count().is_none_or(|count| count > most) {
+            return Err(Error::Dump {
+                reason: format!("`{}` has too many elements: {}", node.name, ty.shape),
+            });
+        }
         let origin = node.origin(&place);
         let at = graph.push(node.op(ty.clone(), &known), ty, origin, &read);
         place.insert(node.id, at);
@@ -218,5 +232,23 @@ mod tests {
     fn what_is_no_dump_is_refused() {
         assert!(read_json("{}").unwrap_err().to_string().contains("missing field `nodes`"));
         assert!(read_json("x").is_err());
+    }
+
+    #[test]
+    fn a_small_file_cannot_ask_for_all_memory() {
+        let g = Builder::new();
+        let _ = (g.constant(ndarray::arr1(&[0.5, 0.5])) * 2.0).exp();
+        let json = draw::json(&g.graph().unwrap(), &Options::default());
+        let dump: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let constant =
+            dump["nodes"].as_array().unwrap().iter().position(|node| node["op"] == "constant").unwrap();
+        let said = |key: &str, value: serde_json::Value| {
+            let mut dump = dump.clone();
+            dump["nodes"][constant][key] = value;
+            read_json(&dump.to_string()).unwrap_err().to_string()
+        };
+        assert!(said("sweep", u32::MAX.into()).contains("sweeps of"));
+        assert!(said("shape", vec![1_usize << 40, 1 << 40].into()).contains("too many elements"));
+        assert!(said("shape", vec![100_000, 100_000].into()).contains("too many elements"));
     }
 }

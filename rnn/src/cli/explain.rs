@@ -45,6 +45,9 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
+/// How far a line may be from the graph, relatively: rounding alone is far below.
+const AGREES: f64 = 1e-9;
+
 impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
@@ -63,13 +66,22 @@ impl Args {
         let form = Form::from(self.math);
         let mut text = derivation.write(form);
         let checked = match difference {
-            Ok(difference) => format!(
+            Ok(difference) if difference <= AGREES => format!(
                 "Computed at random values, every line of the derivation agrees with the graph to {difference:.0e}."
             ),
+            Ok(difference) => {
+                return Err(format!(
+                    "a line of this derivation differs from the graph by {difference:.0e}, relatively: it is wrong, and is \
+                     not shown; please report the cell"
+                )
+                .into());
+            }
             Err(error) => format!("The lines were not compared with the graph: {error}"),
         };
         if form == Form::Unicode {
             text = format!("{text}\n{checked}\n");
+        } else {
+            anstream::eprintln!("{checked}");
         }
         if let Some(path) = self.output {
             write_whole(&path, text.as_bytes())?;

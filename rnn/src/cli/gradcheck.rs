@@ -34,13 +34,13 @@ pub struct Args {
     #[command(flatten)]
     net: Small,
     /// 1 for gradients, 2 for the gradients of gradients too
-    #[arg(long, default_value = "1", value_name = "N", help_heading = "Check", value_parser = PossibleValuesParser::new(["1", "2"]))]
+    #[arg(long, default_value = "1", value_name = "N", help_heading = "Check", conflicts_with = "experiment", value_parser = PossibleValuesParser::new(["1", "2"]))]
     order: String,
     /// What is looked at of each tensor
-    #[arg(long, value_enum, default_value_t = Look::Projection, value_name = "TIER", help_heading = "Check")]
+    #[arg(long, value_enum, default_value_t = Look::Projection, value_name = "TIER", help_heading = "Check", conflicts_with = "experiment")]
     tier: Look,
     /// How differences are taken
-    #[arg(long, value_enum, default_value_t = Differences::Richardson, value_name = "METHOD", help_heading = "Check")]
+    #[arg(long, value_enum, default_value_t = Differences::Richardson, value_name = "METHOD", help_heading = "Check", conflicts_with = "experiment")]
     method: Differences,
     /// Decides all that is random
     #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Check")]

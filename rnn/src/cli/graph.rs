@@ -117,6 +117,11 @@ impl Args {
             return Err("--seed decides values: add --values, or write a page (-o FILE.html)".into());
         }
         let seed = self.seed.unwrap_or(0);
+        if format == Format::Html && self.cuts.any() {
+            return Err("a page has the whole graph, and shows any part of it: leave out --only, --around, --from, --to and \
+                        --rolled, or choose another --format"
+                .into());
+        }
         let net = Specimen::try_from(self.net)?;
         let network = net.network(!self.forward)?;
         // The compiler's nodes are others, and have no values here.

@@ -8,7 +8,7 @@ use super::bptt::{Ask, Bptt, BpttError};
 use crate::cell::{CellRef, Role};
 use crate::data::synthetic::Adding;
 use crate::init::{self, Init};
-use crate::model::{Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Networks, Start};
+use crate::model::{Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Networks, Start, StepError};
 use crate::parameters::Parameters;
 use crate::train::clip;
 use crate::train::optim::{Adam, Method};
@@ -81,6 +81,9 @@ pub enum FlowError {
     /// The task cannot have that length.
     #[error(transparent)]
     Data(#[from] crate::data::Error),
+    /// The gradient of a batch cannot be had.
+    #[error(transparent)]
+    Step(#[from] StepError),
     /// An update cannot be made.
     #[error(transparent)]
     Optimiser(#[from] crate::train::optim::OptimError),
@@ -208,9 +211,10 @@ impl Flow {
             let feed = self.batch(&model, course.batch, index as u64)?;
             let mut outcome = match networks.run(&parameters, &feed, &[], 0, true) {
                 Ok(outcome) => outcome,
-                Err(error) => {
+                Err(error @ StepError::NotFinite { .. }) => {
                     return Ok((parameters, updates, Some(format!("update {}: {error}", index + 1))));
                 }
+                Err(error) => return Err(error.into()),
             };
             let norm = match course.clip {
                 Some(bound) => clip::by_norm(&mut outcome.gradients, bound),

@@ -115,8 +115,8 @@ impl Known<'_> {
             name: texts.id(&graph.name_at(i), step),
             title: texts.id(&title, step),
             subtitle: item.and_then(|item| item.subtitle.as_ref()).map(|text| texts.id(text, step)),
-            equation: writer.equation(i).map(|text| texts.id(&text, step)),
-            rule: writer.rule(i, self.picture.kin(i)).map(|text| texts.id(&text, step)),
+            equation: writer.equation(i).map(|text| texts.formula(&text, step)),
+            rule: writer.rule(i, self.picture.kin(i)).map(|text| texts.formula(&text, step)),
             role: match node.origin.role {
                 Role::Forward => "forward",
                 Role::Adjoint { .. } => "adjoint",

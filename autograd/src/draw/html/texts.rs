@@ -20,11 +20,20 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    /// The number of a text that stands at a step. Written out at that step it is the same text again, whatever
-    /// it says: a number is kept relative to the step only if it comes back as it was.
+    /// The number of a text with names in it that stands at a step. What is in brackets by itself is a step; the digits of
+    /// `l1` and `h2` are not, and stay what they are when the text is written at another step, or at step t.
     pub fn id(&mut self, text: &str, step: Option<u32>) -> usize {
+        self.insert(pieces(text, step, |before, after| before.ends_with('[') && after.starts_with(']')))
+    }
+
+    /// The number of a formula, which is only ever written at its own step: there it is the same again, whatever it says.
+    pub fn formula(&mut self, text: &str, step: Option<u32>) -> usize {
+        self.insert(pieces(text, step, |_, _| true))
+    }
+
+    fn insert(&mut self, pieces: Vec<Piece>) -> usize {
         let next = self.ids.len();
-        *self.ids.entry(pieces(text, step)).or_insert(next)
+        *self.ids.entry(pieces).or_insert(next)
     }
 
     /// The table in the order of the numbers: lists of strings and lags.
@@ -35,7 +44,9 @@ impl Texts {
     }
 }
 
-fn pieces(text: &str, step: Option<u32>) -> Vec<Piece> {
+/// `is_step` is shown what stands before a number and after it. A number is kept relative to the step only if it comes back
+/// as it was.
+fn pieces(text: &str, step: Option<u32>, is_step: impl Fn(&str, &str) -> bool) -> Vec<Piece> {
     let Some(step) = step else { return vec![Piece::Plain(text.into())] };
     let mut pieces = Vec::new();
     let mut plain = String::new();
@@ -43,7 +54,8 @@ fn pieces(text: &str, step: Option<u32>) -> Vec<Piece> {
     while let Some(first) = rest.chars().next() {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let (run, after) = rest.split_at(if digits > 0 { digits } else { first.len_utf8() });
-        match lag(run, step) {
+        let before = &text[..text.len() - rest.len()];
+        match lag(run, step).filter(|_| is_step(before, after)) {
             Some(lag) => {
                 if !plain.is_empty() {
                     pieces.push(Piece::Plain(std::mem::take(&mut plain)));
@@ -87,10 +99,18 @@ mod tests {
     }
 
     #[test]
+    fn digits_of_names_are_no_steps() {
+        let mut texts = Texts::default();
+        assert_eq!(texts.id("l0/h[1]", Some(1)), texts.id("l0/h[2]", Some(2)));
+        assert_eq!(texts.id("l1/h2[1]", Some(1)), texts.id("l1/h2[2]", Some(2)));
+        assert_ne!(texts.id("l0/h[1]", Some(1)), texts.id("l1/h[2]", Some(2)));
+    }
+
+    #[test]
     fn every_text_comes_back() {
         for text in ["", "h[3]", "W₂[03] 3.03 33 4 2", "−3", "é3", "99999999999999999999"] {
             for step in [0, 2, 3, 33] {
-                assert_eq!(written(&pieces(text, Some(step)), i64::from(step)), text);
+                assert_eq!(written(&pieces(text, Some(step), |_, _| true), i64::from(step)), text);
             }
         }
     }

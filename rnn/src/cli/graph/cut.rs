@@ -37,6 +37,11 @@ enum Only {
 }
 
 impl Cuts {
+    /// Whether anything is cut.
+    pub fn any(&self) -> bool {
+        self.only.is_some() || self.around.is_some() || self.from.is_some() || self.rolled
+    }
+
     /// The part of a view that the flags leave.
     ///
     /// # Errors
