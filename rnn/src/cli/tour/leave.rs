@@ -44,6 +44,11 @@ pub fn leave(out: &mut impl Write, folder: &Path, net: &Learned) -> Result<(), B
     let (t, f) = (paint::TITLE, paint::FAINT);
     writeln!(out, "{t}Next{t:#}\n")?;
     for (what, command) in [
+        (
+            "walk through a net forward and backward, in a browser",
+            format!("{program} graph --cell lstm --steps 5 -o lstm.html"),
+        ),
+        ("see how far back each loss reaches", format!("{program} bptt --cell lstm --steps 30")),
         ("draw another net", format!("{program} graph --cell gru --steps 4 --format svg -o gru.svg")),
         ("check its gradients, twice", format!("{program} gradcheck --cell gru --steps 8 --order 2")),
         (
