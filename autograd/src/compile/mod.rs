@@ -31,6 +31,7 @@ mod passes;
 mod plan;
 mod pool;
 mod program;
+mod results;
 mod rules;
 mod sources;
 mod split;
@@ -38,6 +39,7 @@ mod writer;
 
 pub use executable::{Executable, StepTime, View};
 pub use passes::PassReport;
+pub use results::Results;
 
 use crate::error::Error;
 use crate::graph::{Graph, NodeId};
