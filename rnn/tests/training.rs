@@ -240,7 +240,8 @@ fn a_warm_update_allocates_nothing() {
     {
         for threads in [1, 2] {
             let task = text();
-            let feeds: Vec<Feed> = std::iter::repeat_with(|| task.train(0, 0).take(4)).take(5).flatten().collect();
+            let feeds: Vec<Feed> =
+                std::iter::repeat_with(|| task.train(0, 0).take(4)).take(5).flatten().collect();
             let task = Ready { task, feeds: feeds.into() };
             let options = Options { clip, threads, ..options(method, 1) };
             let mut trainer = Trainer::new(&task, options, serde_json::json!(null)).unwrap();
