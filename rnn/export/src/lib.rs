@@ -23,6 +23,7 @@
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
 mod manifest;
+pub mod net;
 mod program;
 pub mod stablehlo;
 pub mod values;

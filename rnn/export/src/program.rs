@@ -64,7 +64,7 @@ impl Output {
     }
 
     /// Something else that is read off.
-    pub fn output(id: NodeId, name: impl Into<String>) -> Self {
+    pub fn plain(id: NodeId, name: impl Into<String>) -> Self {
         Self { id, name: name.into(), role: Role::Output }
     }
 }

@@ -4,7 +4,6 @@ mod common;
 
 use autograd::Point;
 use common::{Cases, gradient, nets, samples, special};
-use rnn::model::Network;
 use rnn_export::stablehlo::{self, Form};
 use rnn_export::{Program, Real};
 
@@ -39,20 +38,4 @@ fn stablehlo_of_every_cell_agrees() {
         }
     }
     cases.agree("stablehlo.py", &["interpreter", "1e-12"]);
-}
-
-/// Twice as many steps are as many operations, and time is in loops.
-#[test]
-fn rolled_modules_do_not_grow_with_the_steps() {
-    let size = |steps: usize| -> Vec<(String, usize, usize)> {
-        let size = |(name, network): (String, Network)| {
-            let (program, _) = gradient(&network, 1);
-            let text = stablehlo::module(&program, Real::F32, Form::Rolled).unwrap();
-            (name, text.matches(" = stablehlo.").count(), text.matches("stablehlo.while").count())
-        };
-        nets(steps).into_iter().map(size).collect()
-    };
-    let pairs: Vec<_> =
-        size(12).into_iter().zip(size(24)).filter(|(few, many)| few != many || few.2 == 0).collect();
-    assert!(pairs.is_empty(), "{pairs:#?}");
 }

@@ -142,10 +142,6 @@ impl Emitter<'_> {
             _ => None,
         };
         let values: Vec<Arc<Value<f64>>> = all.iter().filter_map(constant).collect();
-        fn stack<T: Clone>(arrays: &[&ArrayD<T>]) -> ArrayD<T> {
-            let views: Vec<_> = arrays.iter().map(|a| a.view()).collect();
-            ndarray::stack(Axis(0), &views).expect("they are of one type")
-        }
         let value = match *values[0] {
             Value::Float(_) => Value::Float(stack(&values.iter().map(|v| v.float()).collect::<Vec<_>>())),
             Value::Index(_) => Value::Index(stack(&values.iter().map(|v| v.index()).collect::<Vec<_>>())),
@@ -154,4 +150,10 @@ impl Emitter<'_> {
         let element = self.element(all[0]);
         self.w.constant(&value, element)
     }
+}
+
+/// Arrays of one shape, along a new first axis.
+fn stack<T: Clone>(arrays: &[&ArrayD<T>]) -> ArrayD<T> {
+    let views: Vec<_> = arrays.iter().map(|a| a.view()).collect();
+    ndarray::stack(Axis(0), &views).expect("they are of one type")
 }

@@ -199,10 +199,8 @@ impl<'p> Plan<'p> {
         kinds: &[u64],
         tag: &impl Fn(NodeId) -> T,
     ) -> Loop {
-        let alike = |k: usize| {
-            k + period < kinds.len() && kinds[k] == kinds[k + period] && self.alike(start, period, k, tag)
-        };
-        let length = (start..).take_while(|&k| alike(k)).count();
+        let alike = |k: usize| kinds[k] == kinds[k + period] && self.alike(start, period, k, tag);
+        let length = (start..kinds.len().saturating_sub(period)).take_while(|&k| alike(k)).count();
         Loop { start, period, rows: length / period + 1 }
     }
 

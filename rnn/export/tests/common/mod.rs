@@ -5,8 +5,8 @@ use autograd::ops::{Op, Sample, Sampler};
 use autograd::{Builder, Graph, Kind, Point, Value, eval, grad};
 use ndarray::ArrayD;
 use rnn::model::{Mode, Model, Network};
-use rnn::study::Specimen;
 use rnn_export::{Output, Program, Real, values};
+use rnn_lab::study::Specimen;
 use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
@@ -101,7 +101,7 @@ pub fn samples(seed: u64) -> (Program, Point<f64>) {
         }
         let name = format!("{k}/{}", op.name());
         let y = g.apply(op, &leaves);
-        results.push(Output::output(y.id(), &name));
+        results.push(Output::plain(y.id(), &name));
         if y.ty().kind == Kind::Float {
             let weights = (0..y.shape().count()).map(|i| (i as f64 * 0.7 + 0.3).sin()).collect();
             let weights = ArrayD::from_shape_vec(y.shape().to_vec(), weights).unwrap();
@@ -149,23 +149,19 @@ pub fn special() -> (Program, Point<f64>) {
         ("log-softmax", rows.log_softmax(1)),
         ("all lowest", g.constant(values(&[10]).map(|_| f64::NEG_INFINITY)).logsumexp(0)),
     ];
-    let results = functions.map(|(name, y)| Output::output(y.id(), name));
+    let results = functions.map(|(name, y)| Output::plain(y.id(), name));
     (Program::new("special", g.graph().unwrap(), results).unwrap(), point)
 }
 
 /// A point that gives every leaf a value.
 pub fn random(graph: &Graph, seed: u64) -> Point<f64> {
     let ids: Vec<_> = graph.ids().collect();
-    autograd::check::random_point(graph, Point::new(), &ids, seed).unwrap()
+    autograd_check::random_point(graph, Point::new(), &ids, seed).unwrap()
 }
 
 /// Loss and gradients of a network, and a random point.
 pub fn gradient(network: &Network, seed: u64) -> (Program, Point<f64>) {
-    let gradients = network.parameters.iter().zip(&network.gradients);
-    let gradients = gradients.map(|((name, _), &id)| Output::gradient(id, name));
-    let results = std::iter::once(Output::loss(network.loss)).chain(gradients);
-    let program = Program::new("gradient", network.graph.clone(), results).unwrap();
-    (program, random(&network.graph, seed))
+    (rnn_export::net::gradient(network).unwrap(), random(&network.graph, seed))
 }
 
 /// Every shipped cell in the arrangements that nets come in, unrolled over `steps`, with its derivative.
