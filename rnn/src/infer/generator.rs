@@ -5,8 +5,8 @@ use crate::cell::Clock;
 use crate::data::Vocabulary;
 use crate::model::{Feed, Mode, Model, Network};
 use crate::parameters::Parameters;
-use autograd::compile::{Executable, compile};
 use autograd::{NodeId, Point, Value};
+use autograd_compile::{Executable, compile};
 use ndarray::ArrayD;
 use rand::{Rng, RngExt};
 
