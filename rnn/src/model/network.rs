@@ -10,6 +10,7 @@ use ndarray::{Array2, ArrayD, arr0};
 use std::sync::Arc;
 
 /// What a network is for.
+#[allow(clippy::struct_excessive_bools)] // each is a question of its own
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Mode {
     /// With dropout and with gradients.
