@@ -186,16 +186,16 @@ impl Check {
             }
         };
         let how = if wide { "two layers in both directions" } else { "one layer" };
-        let mut what = format!("{cell}: gradients of order one and two, {how}, unequal lengths");
-        if seed != self.seed || seed != 1 {
-            what += &format!(", seed {seed}");
-        }
+        let at = if seed == 1 { String::new() } else { format!(", seed {seed}") };
         let found = report.verdict();
+        let rest = if found == Verdict::Inconclusive {
+            ": differences are too coarse to tell at these seeds; try another --seed"
+        } else {
+            ""
+        };
+        let what = format!("{cell}: gradients of order one and two, {how}, unequal lengths{at}{rest}");
         if !found.is_good() {
             writeln!(out, "{report}")?;
-        }
-        if found == Verdict::Inconclusive {
-            what += ": differences are too coarse to tell at these seeds; try another --seed";
         }
         verdict(out, found, name, &what)?;
         writeln!(out, "     {name}: {}", lesson(cell))?;
