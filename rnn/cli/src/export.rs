@@ -82,7 +82,7 @@ impl Args {
             study.feed.check_lengths()?;
         }
         let (feed, lengths) = (&study.feed, study.feed.lengths.is_some());
-        let mode = Mode { train: self.what != What::Forward, lengths, carry: false };
+        let mode = Mode { train: self.what != What::Forward, lengths, ..Mode::default() };
         let network = study.model.network(feed.steps(), feed.batch(), mode)?;
         let point = network.point(&study.parameters, feed, &[], 0)?.cast::<f64>();
         let program = match self.what {
