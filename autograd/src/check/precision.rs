@@ -11,6 +11,7 @@
 use crate::error::Error;
 use crate::eval::{Point, eval, eval_with};
 use crate::graph::{Graph, NodeId};
+use crate::norm;
 use crate::ops::{Op, Operator};
 use crate::value::Value;
 use ndarray::ArrayD;
@@ -162,10 +163,6 @@ impl fmt::Display for Precision {
         write!(f, "\nnodes that lose a digit or more by cancellation: {count}")?;
         self.cancellations().take(SHOWN).try_for_each(|node| line(f, node))
     }
-}
-
-fn norm(a: &ArrayD<f64>) -> f64 {
-    a.map(|x| x * x).sum().sqrt()
 }
 
 /// a / b, and nothing over nothing is nothing.

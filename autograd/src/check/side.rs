@@ -9,6 +9,7 @@ use super::verdict::{Comparison, Verdict};
 use crate::error::Error;
 use crate::eval::Point;
 use crate::graph::{Expr, Graph, NodeId};
+use crate::norm;
 use crate::ops::Sampler;
 use crate::value::Value;
 use ndarray::ArrayD;
@@ -35,14 +36,10 @@ fn size(a: &ArrayD<f64>) -> f64 {
     a.iter().map(|x| x.abs()).sum()
 }
 
-pub(super) fn norm(a: &ArrayD<f64>) -> f64 {
-    a.iter().map(|x| x * x).sum::<f64>().sqrt()
-}
-
 impl Side {
     pub fn new(x: Expr, base: ArrayD<f64>, gradient: ArrayD<f64>, sampler: &mut Sampler) -> Self {
         let direction = leaves::weights(&base.shape().into(), sampler);
-        let length = (norm(&base).powi(2) / base.len().max(1) as f64).sqrt().max(1.0);
+        let length = (norm(&base) / (base.len().max(1) as f64).sqrt()).max(1.0);
         let interior = x.builder().application(x.position()).1.operator().is_some();
         Self { name: x.name(), node: x.id(), interior, base, length, direction, gradient, noise: [0.0; 2] }
     }

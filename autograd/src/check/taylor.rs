@@ -24,6 +24,7 @@ use crate::error::{Error, Place};
 use crate::eval::{Point, eval};
 use crate::grad::grad;
 use crate::graph::{Builder, Expr, Graph, NodeId};
+use crate::norm;
 use crate::ops::{Op, Sampler};
 use crate::shape::Kind;
 use crate::value::Value;
@@ -76,7 +77,7 @@ pub fn taylor(y: Expr, point: Point<f64>, seed: u64) -> Result<Taylor, Error> {
 
     let mut direction: Vec<ArrayD<f64>> =
         xs.iter().map(|x| leaves::weights(&x.shape(), &mut sampler)).collect();
-    let length = direction.iter().map(|u| u.map(|u| u * u).sum()).sum::<f64>().sqrt();
+    let length = norm(direction.iter().flatten());
     direction.iter_mut().for_each(|u| *u /= length);
     let along = |of: &[Expr]| {
         let of = of.iter().zip(&direction);

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::eval::{Point, eval, jvp};
 use crate::grad::{Gradient, vjp};
 use crate::graph::{Builder, Graph, NodeId, Role};
+use crate::norm;
 use ndarray::{ArrayD, Axis};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -189,7 +190,7 @@ fn norms(graph: &Arc<Graph>, point: &Point<f64>, reach: &mut Reach) -> Result<()
             lane.states.iter_mut().for_each(|state| state.norms.push(BTreeMap::new()));
         }
         for (&((l, k, s), _), value) in found.iter().zip(eval(&whole, &point, &outputs)?) {
-            let norm = value.float().iter().map(|x| x * x).sum::<f64>().sqrt();
+            let norm = norm(value.float().iter());
             reach.layers[l].states[k].norms[one].insert(s, norm);
         }
     }

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::eval::{Point, eval_with};
 use crate::graph::Graph;
+use crate::magnitude::norm;
 use crate::value::Value;
 use ndarray::ArrayD;
 
@@ -38,7 +39,7 @@ pub(super) fn brief(value: &ArrayD<f64>) -> Vec<f32> {
         fold(f64::min, f64::INFINITY),
         fold(f64::max, f64::NEG_INFINITY),
         value.sum() / n as f64,
-        fold(|a, x| a + x * x, 0.0).sqrt(),
+        norm(value),
     ];
     let flat: Vec<f64> = value.iter().copied().collect();
     let stretch = |k: usize| {
