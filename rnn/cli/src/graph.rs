@@ -192,9 +192,8 @@ impl Args {
             }
             Some(Detail::Cell) => Ok(draw::Detail::Cell),
             Some(Detail::Named) => Ok(draw::Detail::Named),
-            Some(Detail::Ops) => Ok(draw::Detail::Ops),
             None if picture && steps > 1 && !self.cuts.parts() && !self.passes => Ok(draw::Detail::Named),
-            None => Ok(draw::Detail::Ops),
+            Some(Detail::Ops) | None => Ok(draw::Detail::Ops),
         }
     }
 }

@@ -102,7 +102,7 @@ impl Equation<'_> {
     /// of them, and of the norm of the adjoints they are made of, since results are rounded too that a VJP reads.
     fn off(&self, claimed: &ArrayD<f64>, terms: &[ArrayD<f64>], read: f64) -> f64 {
         let difference = (claimed.sum() - terms.iter().map(|term| term.sum()).sum::<f64>()).abs();
-        let scale = norm(claimed) + terms.iter().map(|term| norm(term)).sum::<f64>();
+        let scale = norm(claimed) + terms.iter().map(norm).sum::<f64>();
         let tolerance = f64::from(f32::EPSILON) * (ROUNDINGS * scale + 4.0 * read);
         if difference <= tolerance { 0.0 } else { difference / tolerance }
     }

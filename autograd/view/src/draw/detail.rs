@@ -116,7 +116,8 @@ fn groups(scene: &Scene, detail: Detail) -> Vec<Option<Group>> {
         for x in graph.operands_at(i) {
             let unnamed = groups[x] == Some(Group::Node(x)) && !matches!(graph.at(x).op, Op::Leaf(_));
             if unnamed && scene.columns[x] == scene.columns[i] {
-                groups[x] = groups[i].clone();
+                let group = groups[i].clone();
+                groups[x] = group;
             }
         }
     }
