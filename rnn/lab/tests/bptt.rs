@@ -266,7 +266,7 @@ fn a_gradient_beyond_the_range_of_numbers_is_followed_to_its_beginning() {
         let bound = bptt.bound.as_ref().unwrap();
         for k in [0, steps / 3, steps - 2] {
             let found = (row[k] / row[steps - 1]).log10();
-            let want = (steps - 1 - k) as f64 * f64::from(scale as f32).log10();
+            let want = (steps - 1 - k) as f64 * scale.log10();
             assert!((found - want).abs() < 1e-6 * want.abs(), "{scale} {k}: {found} {want}");
             let bound = bound[[bptt.matrix.nrows() - 1, k]].log10();
             assert!((bound - row[k].log10()).abs() < 1e-6 * want.abs(), "{scale} {k}: {bound}");
