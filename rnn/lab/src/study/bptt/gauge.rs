@@ -116,7 +116,9 @@ mod tests {
         for place in (0..n).rev() {
             norms[place] = Magnitude::of(x);
             if place > 0 {
-                x *= rate * 2f64.powi(gauge.between(place, Some(place + 1)) as i32);
+                #[allow(clippy::cast_possible_truncation)] // at most 1000
+                let power = gauge.between(place, Some(place + 1)) as i32;
+                x *= rate * 2f64.powi(power);
             }
         }
         norms
