@@ -1,6 +1,6 @@
 //! The kernels alone: elementwise functions in time per element, matrix products in multiply-adds per second.
 
-use autograd::kernels::{Layout, Product, Workspace, rows, strips};
+use autograd_compile::kernels::{Layout, Product, Workspace, rows, strips};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
@@ -85,7 +85,7 @@ fn products(c: &mut Criterion) {
         group.throughput(Throughput::Elements((m * k * n) as u64));
         let name = format!("{m},{k},{n}{}", if transposed { " transposed" } else { "" });
         group.bench_function(name, |bench| {
-            bench.iter(|| product.run(&mut workspace, 1.0, black_box(&a), &b, 0.0, black_box(&mut y)));
+            bench.iter(|| product.run(&mut workspace, black_box(&a), &b, false, black_box(&mut y)));
         });
     }
 }

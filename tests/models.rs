@@ -3,7 +3,8 @@
 #![allow(clippy::float_cmp)] // what is compared without a margin is meant to be exact
 
 use autograd::ops::{Op, Sampler};
-use autograd::{Builder, Check, NodeId, Point, Scalar, Value, eval, jvp};
+use autograd::{Builder, NodeId, Point, Scalar, Value, eval, jvp};
+use autograd_check::Check;
 use ndarray::{ArrayD, Axis, IxDyn, arr2, s};
 use rnn::Parameters;
 use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Network, Networks, Start};
@@ -65,7 +66,7 @@ fn feed(model: &Model, seed: u64) -> Feed {
     Feed { x, y, lengths: Some(LENGTHS.into()) }
 }
 
-const RAGGED: Mode = Mode { train: true, lengths: true, carry: false };
+const RAGGED: Mode = Mode { train: true, lengths: true, carry: false, clock: false };
 
 /// The network of a model with first parameters at a batch, in f64.
 fn network(model: &Model, feed: &Feed) -> (Network, Point<f64>) {

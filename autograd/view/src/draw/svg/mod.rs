@@ -1,0 +1,194 @@
+//! The picture as SVG, from a finished layout.
+//!
+//! Every node is a `<g class="node" data-node="7">` with a `<title>` for the pointer. Every operand is either a
+//! `<path class="edge">` or a `<g class="tag">`, with `data-from`, `data-to` and `data-port`. Numbers of nodes
+//! are those of the text dump.
+
+mod marks;
+
+use super::Options;
+use super::label::Class;
+use super::layout::{Frame, Layout, text};
+use super::paint::Paint;
+use super::scene::Scene;
+use super::xml::Escaped;
+use crate::diff::Change;
+use marks::{baseline, edge, node, tag};
+use std::fmt::{self, Write};
+
+const FONT: &str = "Inter, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif";
+const LEGEND: f64 = 40.0;
+const STYLE: &str = "text{text-anchor:middle}.edge{fill:none;stroke-width:1.2}\
+    .node:hover rect,.tag:hover rect{stroke-width:2.4}.edge:hover{stroke-width:2.6}";
+
+pub(super) fn write(scene: &Scene, layout: &Layout, options: &Options) -> String {
+    let mut svg = String::new();
+    // Writing to a string cannot fail.
+    let _ = draw(&mut svg, scene, layout, options);
+    svg
+}
+
+fn draw(to: &mut String, scene: &Scene, layout: &Layout, options: &Options) -> fmt::Result {
+    let legend = legend_entries(scene);
+    let legend_width = legend.iter().map(|e| entry_width(e.word)).sum::<f64>() + 32.0;
+    let title_width = options.title.as_ref().map_or(0.0, |t| text::width(t, 16.0) + 32.0);
+    let width = layout.width.max(legend_width).max(title_width).max(120.0);
+    let height = layout.height + LEGEND;
+    writeln!(
+        to,
+        r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0}" height="{height:.0}" viewBox="0 0 {width:.0} {height:.0}" font-family="{FONT}">"#
+    )?;
+    let name = options.title.as_deref().unwrap_or("computation graph");
+    writeln!(to, "<title>{}</title>\n<style>{STYLE}</style>", Escaped(name))?;
+    markers(to, scene)?;
+    writeln!(to, r##"<rect width="100%" height="100%" fill="#ffffff"/>"##)?;
+    ground(to, scene, layout, width, options)?;
+    for line in &layout.lines {
+        edge(to, scene, line)?;
+    }
+    for (name, Frame { x, y, height, .. }) in &layout.bands {
+        let (x, y) = (baseline(x + 9.0, 11.0), y + height / 2.0);
+        writeln!(
+            to,
+            r##"<text transform="translate({x:.1},{y:.1}) rotate(-90)" font-size="11" font-weight="600" fill="#6b7785" stroke="{BAND}" stroke-width="4" paint-order="stroke">{}</text>"##,
+            Escaped(name)
+        )?;
+    }
+    for (item, frame) in scene.items.iter().zip(&layout.frames).filter(|(item, _)| !item.outside) {
+        node(to, scene, item, frame)?;
+    }
+    for t in &layout.tags {
+        tag(to, scene, t)?;
+    }
+    let mut x = 16.0;
+    for entry in legend {
+        swatch(to, &entry, x, layout.height + LEGEND / 2.0)?;
+        x += entry_width(entry.word);
+    }
+    to.write_str("</svg>\n")
+}
+
+/// Lines of the forward and of the backward part.
+const FORWARD: &str = "#5f7d9c";
+const BACKWARD: &str = "#bf7c45";
+/// The ground of a layer.
+const BAND: &str = "#f5f6f8";
+
+fn markers(to: &mut String, scene: &Scene) -> fmt::Result {
+    to.write_str("<defs>")?;
+    let mut kinds = vec![("forward".to_string(), FORWARD), ("backward".to_string(), BACKWARD)];
+    if scene.items.iter().any(|item| item.change.is_some()) {
+        kinds = CHANGES.map(|change| (change.word().replace(' ', "-"), change.paint().edge)).into();
+    }
+    for (name, colour) in kinds {
+        write!(
+            to,
+            r#"<marker id="{name}" viewBox="0 0 8 8" refX="7.2" refY="4" markerWidth="6" markerHeight="6" orient="auto"><path d="M0,0.8L8,4L0,7.2z" fill="{colour}"/></marker>"#
+        )?;
+    }
+    to.write_str("</defs>\n")
+}
+
+/// What lies under everything: bands, numbers of the steps, the line between the parts, the title.
+fn ground(to: &mut String, scene: &Scene, layout: &Layout, width: f64, options: &Options) -> fmt::Result {
+    if let Some(title) = &options.title {
+        writeln!(
+            to,
+            r##"<text x="{:.1}" y="21" font-size="16" font-weight="600" fill="#222">{}</text>"##,
+            width / 2.0,
+            Escaped(title)
+        )?;
+    }
+    for (_, Frame { x, y, width, height }) in &layout.bands {
+        writeln!(
+            to,
+            r#"<rect class="band" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="8" fill="{BAND}"/>"#
+        )?;
+    }
+    for Frame { x, y, width, height } in &layout.rolls {
+        writeln!(
+            to,
+            r##"<rect class="roll" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="10" fill="none" stroke="#8a94a0" stroke-width="1.2" stroke-dasharray="2 4"/>"##
+        )?;
+    }
+    for ((step, x), width) in scene.steps.iter().zip(&layout.columns).zip(&layout.widths) {
+        let x = x + width / 2.0;
+        let times =
+            if step.group.is_empty() { String::new() } else { format!("\u{2003}×{}", step.group.len()) };
+        writeln!(
+            to,
+            r##"<text x="{x:.1}" y="43" font-size="13" font-weight="600" fill="#4a5563">{}{times}</text>"##,
+            step.label()
+        )?;
+    }
+    if let Some(y) = layout.divider {
+        writeln!(
+            to,
+            r##"<path d="M8,{y:.1}H{:.1}" stroke="#8a94a0" stroke-width="1.2" stroke-dasharray="7 5"/>"##,
+            width - 8.0
+        )?;
+        for (word, y, colour) in [("forward ↑", y - 6.0, FORWARD), ("backward ↓", y + 13.0, BACKWARD)] {
+            writeln!(
+                to,
+                r#"<text x="10" y="{y:.1}" font-size="10" font-weight="600" fill="{colour}" style="text-anchor:start">{word}</text>"#
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// What may have become of a node, as the legend lists it.
+const CHANGES: [Change; 4] = [Change::Removed, Change::Added, Change::Changed, Change::Same];
+
+/// An entry of the legend.
+struct Entry {
+    word: &'static str,
+    paint: Paint,
+    dashed: bool,
+    round: u32,
+}
+
+/// The classes that occur, parameters and their gradients once; or what became of nodes, where two graphs are compared.
+fn legend_entries(scene: &Scene) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for item in scene.items.iter().filter(|item| !item.outside) {
+        let class = item.class;
+        let small = matches!(class, Class::Interior | Class::Backward | Class::Cut | Class::Mask);
+        let entry = match item.change {
+            Some(change) => Entry {
+                word: change.word(),
+                paint: change.paint(),
+                dashed: change == Change::Removed,
+                round: 3,
+            },
+            None => Entry {
+                word: class.word(),
+                paint: class.paint(),
+                dashed: class == Class::Cut,
+                round: if small { 6 } else { 3 },
+            },
+        };
+        if !entries.iter().any(|e| e.word == entry.word) {
+            entries.push(entry);
+        }
+    }
+    entries
+}
+
+fn entry_width(word: &str) -> f64 {
+    text::width(word, 10.0) + 38.0
+}
+
+fn swatch(to: &mut String, entry: &Entry, x: f64, y: f64) -> fmt::Result {
+    let Entry { word, paint, dashed, round } = entry;
+    let dash = if *dashed { r#" stroke-dasharray="3 2.5""# } else { "" };
+    writeln!(
+        to,
+        r##"<rect class="legend" x="{x:.1}" y="{:.1}" width="18" height="12" rx="{round}" fill="{}" stroke="{}" stroke-width="1.3"{dash}/><text x="{:.1}" y="{:.1}" font-size="10" fill="#444" style="text-anchor:start">{word}</text>"##,
+        y - 6.0,
+        paint.fill,
+        paint.edge,
+        x + 23.0,
+        baseline(y, 10.0)
+    )
+}
