@@ -35,6 +35,7 @@
 //! What is not a graph is checked too: an op by itself ([`check_op`]), and a function that somebody else differentiated
 //! ([`check_fn`]).
 
+mod again;
 mod closure;
 mod compare;
 mod function;
@@ -55,7 +56,7 @@ mod witness;
 
 pub use closure::{FnCheck, check_fn};
 pub use json::error_json;
-pub use locate::{Guilty, Hint};
+pub use locate::{Guilty, Hint, Part};
 pub use numeric::{Method, SAFETY};
 pub use op::check_op;
 pub use precision::{Precision, Rounding, precision};
@@ -63,7 +64,7 @@ pub use report::{Element, Report, Tensor};
 pub use survey::{Rule, Survey};
 pub use taylor::{Order, Residuals, Taylor, taylor};
 pub use text::DETACHED;
-pub use verdict::{Comparison, Verdict};
+pub use verdict::{Comparison, Decider, Verdict};
 pub use witness::Witness;
 
 use crate::error::Error;

@@ -6,19 +6,21 @@
 //! whole difference is compared with each term, and at last the element that is farthest off tells which users it has.
 
 use super::Record;
-use super::edge::{Edge, How};
+use super::edge::Edge;
 use super::worst;
-use crate::check::side::norm;
+use crate::check::numeric::{Scale, norm};
 use crate::check::{SINGLE, leaves};
 use crate::ops::{Op, Sampler};
 use crate::value::Value;
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Zip};
 
 /// `x̄ = seed + Σⱼ Jⱼᵀ ūⱼ`, as claimed.
 pub(super) struct Equation<'a> {
     pub claimed: ArrayD<f64>,
     pub seed: Option<ArrayD<f64>>,
     pub edges: Vec<Edge<'a>>,
+    /// x
+    pub value: &'a ArrayD<f64>,
     /// Whether it is claimed in `f32`.
     pub single: bool,
 }
@@ -37,6 +39,9 @@ pub(super) struct Suspect {
     /// Whether it is one of several.
     pub summed: bool,
 }
+
+/// How far an equation may be off, over the size of its terms.
+const EXACT: f64 = 1e-11;
 
 /// How many roundings of `f32` a VJP has at most, and sums of many terms.
 const ROUNDINGS: f64 = 16.0;
@@ -62,29 +67,54 @@ fn size(a: &ArrayD<f64>) -> f64 {
     a.iter().map(|x| x.abs()).sum()
 }
 
+/// Σ|ū r| of an op that works element by element; of others no element can be told from another.
+fn read(edge: &Edge, r: &ArrayD<f64>) -> f64 {
+    if edge.adjoint.shape() == r.shape() {
+        return size(&(&edge.adjoint * r));
+    }
+    size(&edge.adjoint) * r.iter().fold(0.0, |m: f64, r| m.max(r.abs()))
+}
+
 impl Equation<'_> {
     pub fn tolerance(&self) -> f64 {
-        if self.single {
-            return 2.0 * f64::from(f32::EPSILON);
-        }
-        self.edges.first().map_or(How::Duals, |edge| edge.how).tolerance()
+        if self.single { 2.0 * f64::from(f32::EPSILON) } else { EXACT }
     }
 
-    /// Whether both sides are equal along a random direction, up to rounding.
+    /// Whether both sides are equal, up to rounding: along a random direction, and along one in which the elements of the
+    /// adjoint count alike, however small.
     pub fn holds(&self, sampler: &mut Sampler) -> bool {
-        let r = leaves::weights(&self.claimed.shape().into(), sampler);
-        let mut terms: Vec<ArrayD<f64>> = self.edges.iter().map(|edge| edge.product(&r)).collect();
-        terms.extend(self.seed.as_ref().map(|seed| seed * &r));
-        let claimed = &self.claimed * &r;
+        let r = Scale::of(self.value).stretch(leaves::weights(&self.claimed.shape().into(), sampler));
+        self.holds_along(&r) && self.levelled(&r).is_none_or(|r| self.holds_along(&r))
+    }
+
+    /// The direction in which each element of the adjoint counts as much as any other, if they are of very different sizes.
+    fn levelled(&self, r: &ArrayD<f64>) -> Option<ArrayD<f64>> {
+        let sizes = || self.claimed.iter().map(|x| x.abs()).filter(|x| *x > 0.0);
+        let (least, most) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
+        let apart = least < 1e-3 * most && most.is_finite();
+        // Beyond this the products of what is large with what is small overflow.
+        let least = least.max(1e-120 * most);
+        apart.then(|| {
+            Zip::from(r).and(&self.claimed).map_collect(|r, x| r.signum() * (least / x.abs().max(least)))
+        })
+    }
+
+    fn holds_along(&self, r: &ArrayD<f64>) -> bool {
+        let mut terms: Vec<ArrayD<f64>> = self.edges.iter().map(|edge| edge.product(r)).collect();
+        terms.extend(self.seed.as_ref().map(|seed| seed * r));
+        let claimed = &self.claimed * r;
         let difference = (claimed.sum() - terms.iter().map(|term| term.sum()).sum::<f64>()).abs();
         let scale = size(&claimed) + terms.iter().map(size).sum::<f64>();
         // What is not finite on both sides is not decided here.
         let overflow = !scale.is_finite() && claimed.iter().all(|x| x.is_finite());
-        // A result is rounded, and a VJP that reads it, as that of a saturated sigmoid, loses as much of the adjoint.
-        let read: f64 = self.edges.iter().map(|edge| size(&edge.adjoint)).sum();
-        let tolerance = self.tolerance() * scale + 4.0 * f64::EPSILON * read;
-        let doubt = || self.edges.iter().map(|edge| edge.doubt(&r)).sum::<f64>();
+        let tolerance = self.tolerance() * scale + self.read(r) + f64::MIN_POSITIVE * self.claimed.len() as f64;
+        let doubt = || self.edges.iter().map(|edge| edge.doubt(r)).sum::<f64>();
         overflow || difference <= tolerance || difference <= tolerance + doubt()
+    }
+
+    /// A result is rounded, and a VJP that reads it, as that of a saturated sigmoid, loses as much of the adjoint.
+    fn read(&self, r: &ArrayD<f64>) -> f64 {
+        4.0 * f64::EPSILON * self.edges.iter().map(|edge| read(edge, r)).sum::<f64>()
     }
 
     /// How far both sides lie apart, at most along several directions, in units of what rounding to `f32` costs.
@@ -260,6 +290,58 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
     }
     None
 }
+
+/// Whether the terms that no summand of the adjoint equals are what the summands are that equal no term. After those that
+/// match are taken off both sides, an equation has no large terms behind which a small one that is wrong could hide.
+pub(super) fn rest_holds(record: &Record, i: usize, equation: &Equation, sampler: &mut Sampler) -> bool {
+    let Some(&dx) = record.adjoints.get(&i) else { return true };
+    let graph = record.scene.graph;
+    if !matches!(graph.at(dx).op, Op::Add(_)) || equation.edges.len() < 2 {
+        return true;
+    }
+    let along = directions(&equation.claimed, sampler);
+    let project = |a: &ArrayD<f64>| along.iter().map(|r| dot(a, r)).collect::<Vec<_>>();
+    let mut summands = Vec::new();
+    for s in graph.operands_at(dx) {
+        let Some(Value::Float(a)) = record.values.get(&s) else { return true };
+        let Some(a) = a.broadcast(equation.claimed.shape()) else { return true };
+        summands.push(project(&a.to_owned()));
+    }
+    let mut terms: Vec<(Vec<f64>, f64)> = Vec::new();
+    for edge in &equation.edges {
+        let term = along.iter().map(|r| edge.product(r).sum()).collect();
+        let doubt = along.iter().map(|r| edge.doubt(r)).fold(0.0, f64::max);
+        terms.push((term, 4.0 * f64::EPSILON * along.iter().map(|r| read(edge, r)).fold(0.0, f64::max) + doubt));
+    }
+    terms.extend(equation.seed.as_ref().map(|seed| (project(seed), 0.0)));
+    // In the order of one projection, those that are equal stand beside each other.
+    summands.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    terms.sort_by(|(a, _), (b, _)| a[0].total_cmp(&b[0]));
+    let (mut over, mut left) = (Vec::new(), Vec::new());
+    let (mut summands, mut terms) = (summands.into_iter().peekable(), terms.into_iter().peekable());
+    loop {
+        match (summands.peek(), terms.peek()) {
+            (Some(a), Some((b, _))) if same(a, b, MATCH) => {
+                summands.next();
+                terms.next();
+            }
+            (Some(a), Some((b, _))) if a[0] < b[0] => over.extend(summands.next()),
+            (_, Some(_)) => left.extend(terms.next()),
+            (Some(_), None) => over.extend(summands.next()),
+            (None, None) => break,
+        }
+    }
+    (0..along.len()).all(|m| {
+        let off = over.iter().map(|s| s[m]).sum::<f64>() - left.iter().map(|(t, _)| t[m]).sum::<f64>();
+        let scale = over.iter().map(|s| s[m].abs()).sum::<f64>()
+            + left.iter().map(|(t, _)| t[m].abs()).sum::<f64>();
+        let allowed = MATCH * scale + left.iter().map(|(_, read)| read).sum::<f64>() + f64::MIN_POSITIVE;
+        !scale.is_finite() || off.abs() <= allowed
+    })
+}
+
+/// How near a summand must be to a term to be the same.
+const MATCH: f64 = 1e-9;
 
 /// The term that the whole difference is a multiple of.
 fn by_proportion(equation: &Equation, along: &[ArrayD<f64>]) -> Option<Suspect> {

@@ -12,12 +12,16 @@
 //!
 //! An op on a kink of its own has no derivative there. What it hands back must lie between its slopes from both sides.
 //!
-//! A kernel can be wrong about its own tangent too. If all equations hold with duals and differences still say that
-//! something is wrong, Jⱼ r is taken once more, from differences of that op alone.
+//! A kernel can be wrong about its own tangent too: the dual kernel of each op is compared with differences of its `f64`
+//! kernel, of that op alone (`kernel.rs`). Where the two differ, Jⱼ r is taken from the differences.
+//!
+//! **A proof.** If all these equations hold, the gradient is right by the chain rule, however large, small or chaotic the
+//! whole may be, since no equation has a scale but its own. That is looked at in every check ([`Proof`]).
 
 mod blame;
 mod edge;
 mod hint;
+mod kernel;
 mod rules;
 mod worst;
 
@@ -33,11 +37,33 @@ use crate::shape::Kind;
 use crate::value::Value;
 use edge::{Edge, How};
 use ndarray::ArrayD;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-/// A node whose own vector-Jacobian product is wrong, and how.
+/// Which part of an op is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// Its vector-Jacobian product: the gradient is wrong.
+    Vjp,
+    /// Its kernel in dual numbers: forward mode is wrong, and the gradient is not.
+    DualKernel,
+}
+
+impl Part {
+    /// A word or two for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Vjp => "vjp",
+            Self::DualKernel => "dual kernel",
+        }
+    }
+}
+
+/// A node whose own derivative is wrong, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Guilty {
+    /// What of it is wrong.
+    pub part: Part,
     /// The node: `l0/f[3]`.
     pub node: String,
     /// Its op: `sigmoid`.
@@ -91,35 +117,94 @@ struct Record<'a> {
     /// Whether a node lies between.
     between: Vec<bool>,
     users: Users,
+    /// The nodes whose dual kernels are not trusted.
+    doubted: HashSet<usize>,
 }
 
-/// The first node, from the outputs backwards, whose VJP is not the transpose of its derivative. `adjoint` says where a
-/// node's adjoint is. With `thorough`, kernels are not trusted either.
+/// What the equations of the nodes say, each by itself.
+pub(super) struct Proof {
+    /// The nodes whose equations do not hold, from the outputs backwards.
+    broken: Vec<usize>,
+    /// Those whose equations hold between the slopes of ops on a kink.
+    kinks: Vec<usize>,
+    /// How many equations there are.
+    pub equations: usize,
+    /// Whether every op's dual kernel is the derivative of its `f64` kernel.
+    pub kernels_agree: bool,
+    /// Who is guilty, if somebody is.
+    pub guilty: Option<Guilty>,
+    /// The nodes that the gradient of a node is made of.
+    behind: HashMap<NodeId, Equations>,
+}
+
+/// What the equations say that one gradient is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Equations {
+    /// All hold.
+    Hold,
+    /// All hold, some of them between the slopes of an op on a kink.
+    HoldOnKinks,
+    /// They were not asked.
+    Unknown,
+    /// One of them does not hold.
+    Broken,
+}
+
+impl Proof {
+    /// What is said of the gradient with respect to a node.
+    pub fn of(&self, x: NodeId) -> Equations {
+        self.behind.get(&x).copied().unwrap_or(Equations::Hold)
+    }
+
+    /// Whether an equation does not hold.
+    pub fn is_broken(&self) -> bool {
+        !self.broken.is_empty()
+    }
+}
+
+/// Asks every node between the xs and the outputs about its own equation. `adjoint` says where a node's adjoint is.
 ///
 /// # Errors
 /// As [`eval_with`].
-pub(super) fn locate(
+pub(super) fn prove(
     scene: &Scene,
     xs: &[NodeId],
     adjoint: &dyn Fn(NodeId) -> Option<NodeId>,
-    thorough: bool,
     sampler: &mut Sampler,
-) -> Result<Option<Guilty>, Error> {
-    let record = Record::new(scene, xs, adjoint)?;
+) -> Result<Proof, Error> {
+    let mut record = Record::new(scene, xs, adjoint)?;
+    let mut proof = Proof {
+        broken: Vec::new(),
+        kinks: Vec::new(),
+        equations: 0,
+        kernels_agree: true,
+        guilty: None,
+        behind: HashMap::new(),
+    };
+    let nodes: Vec<usize> = (0..record.between.len()).rev().filter(|&i| record.between[i]).collect();
+    proof.equations = nodes.len();
     if scene.single {
-        return Ok(record.worst(sampler));
-    }
-    for how in [How::Duals, How::Differences] {
-        for i in (0..record.between.len()).rev().filter(|&i| record.between[i]) {
-            if let Some(guilty) = record.examine(i, how, sampler) {
-                return Ok(Some(guilty));
+        proof.guilty = record.worst(&mut proof, sampler);
+    } else {
+        record.doubted = nodes.iter().copied().filter(|&u| record.dual_is_wrong(u, sampler)).collect();
+        proof.kernels_agree = record.doubted.is_empty();
+        for &i in &nodes {
+            let equation = record.equation(i);
+            if equation.holds(sampler) && blame::rest_holds(&record, i, &equation, sampler) {
+                continue;
             }
+            let list = if equation.holds_on_kinks(sampler) { &mut proof.kinks } else { &mut proof.broken };
+            list.push(i);
         }
-        if !thorough {
-            break;
-        }
+        proof.guilty = match proof.broken.first() {
+            Some(&i) => Some(record.blamed(i, sampler)),
+            None => record.doubted.iter().max().and_then(|&u| record.wrong_dual(u, sampler)),
+        };
     }
-    Ok(None)
+    for &x in xs {
+        proof.behind.insert(x, record.of(x.index(), &proof));
+    }
+    Ok(proof)
 }
 
 impl<'a> Record<'a> {
@@ -162,7 +247,7 @@ impl<'a> Record<'a> {
                 keep[id.index()].then(|| take(id, value.clone()));
             })?;
         }
-        Ok(Self { scene: *scene, values, adjoints, between, users: graph.users() })
+        Ok(Self { scene: *scene, values, adjoints, between, users: graph.users(), doubted: HashSet::new() })
     }
 
     /// The claimed adjoint of a node: zeros if it has none.
@@ -203,35 +288,64 @@ impl<'a> Record<'a> {
         Some(outputs.fold(first, |sum, (_, v)| sum + v.float()))
     }
 
-    fn equation(&self, i: usize, how: How) -> blame::Equation<'_> {
+    fn equation(&self, i: usize) -> blame::Equation<'_> {
         let mut edges = self.edges(i);
-        edges.iter_mut().for_each(|edge| edge.how = how);
-        blame::Equation { claimed: self.claimed(i), seed: self.seed(i), edges, single: self.scene.single }
+        for edge in edges.iter_mut().filter(|edge| self.doubted.contains(&edge.user)) {
+            edge.how = How::Differences;
+        }
+        blame::Equation {
+            claimed: self.claimed(i),
+            seed: self.seed(i),
+            edges,
+            value: self.values[&i].float(),
+            single: self.scene.single,
+        }
     }
 
     /// In single precision: the node whose equation is farthest off, in units of what rounding may cost it.
-    fn worst(&self, sampler: &mut Sampler) -> Option<Guilty> {
+    fn worst(&self, proof: &mut Proof, sampler: &mut Sampler) -> Option<Guilty> {
         let mut worst = (1.0, None);
         for i in (0..self.between.len()).rev().filter(|&i| self.between[i]) {
-            let equation = self.equation(i, How::Duals);
+            let equation = self.equation(i);
             let excess = equation.excess(sampler);
-            if !(excess <= worst.0 || equation.holds_on_kinks(sampler)) {
+            if excess <= 1.0 {
+                continue;
+            }
+            if equation.holds_on_kinks(sampler) {
+                proof.kinks.push(i);
+                continue;
+            }
+            proof.broken.push(i);
+            if !(excess <= worst.0) {
                 worst = (if excess.is_nan() { f64::INFINITY } else { excess }, Some(i));
             }
         }
-        let i = worst.1?;
-        let equation = self.equation(i, How::Duals);
-        let suspect = blame::blame(self, i, &equation, sampler);
-        Some(self.report(i, &equation, &suspect, sampler))
+        Some(self.blamed(worst.1?, sampler))
     }
 
-    fn examine(&self, i: usize, how: How, sampler: &mut Sampler) -> Option<Guilty> {
-        let equation = self.equation(i, how);
-        if equation.holds(sampler) || equation.holds_on_kinks(sampler) {
-            return None;
+    /// What the equations say that the gradient with respect to one node is made of.
+    fn of(&self, x: usize, proof: &Proof) -> Equations {
+        let graph = self.scene.graph;
+        let mut depends = vec![false; self.between.len()];
+        for i in x..depends.len() {
+            depends[i] = i == x || (self.between[i] && graph.operands_at(i).any(|j| depends[j]));
         }
+        let any = |list: &[usize]| list.iter().any(|&i| depends[i]);
+        if any(&proof.broken) {
+            Equations::Broken
+        } else if any(&proof.kinks) {
+            Equations::HoldOnKinks
+        } else if self.scene.single {
+            Equations::Unknown
+        } else {
+            Equations::Hold
+        }
+    }
+
+    fn blamed(&self, i: usize, sampler: &mut Sampler) -> Guilty {
+        let equation = self.equation(i);
         let suspect = blame::blame(self, i, &equation, sampler);
-        Some(self.report(i, &equation, &suspect, sampler))
+        self.report(i, &equation, &suspect, sampler)
     }
 
     fn report(
@@ -248,6 +362,7 @@ impl<'a> Record<'a> {
         let node = edge.map_or(i, |edge| edge.user);
         let origin = &graph.at(node).origin;
         Guilty {
+            part: Part::Vjp,
             node: graph.name_at(node),
             op: graph.at(node).op.name().into(),
             operand: edge.map_or(0, |edge| edge.operand),

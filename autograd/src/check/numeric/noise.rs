@@ -38,6 +38,12 @@ impl Nearby {
         Self { points, degree }
     }
 
+    /// The same to one side.
+    pub fn inwards(mut self) -> Self {
+        self.points.iter_mut().for_each(|t| *t = t.abs());
+        self
+    }
+
     /// The standard deviation, over all elements, of the rounding errors in the values at the points.
     pub fn deviation(&self, values: &[ArrayD<f64>]) -> f64 {
         let Some(first) = values.first() else { return 0.0 };
@@ -85,5 +91,36 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         let size = |(v, y): (&Value<f64>, &Value<f64>)| (v.float() * y.float()).map(|p| p.abs()).sum();
         let size = self.cotangents.iter().zip(&first.values).map(size).sum();
         Ok(Noise { deviation: nearby.deviation(&values), size })
+    }
+}
+
+/// Points where the roughness of a function is measured.
+const ROUGH: i32 = 9;
+
+impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
+    /// How rough φ is on the scale of a step at which its slope is known: what is left of differences of high order over
+    /// points of equal distance, which of a smooth function is its rounding (Moré and Wild 2011, section 5). An iteration
+    /// that stops after another number of rounds here and there, or terms that cancel a large constant, are seen so.
+    pub fn roughness(&mut self, step: f64) -> Result<f64, Error> {
+        let first = (self.outputs)(0.0)?;
+        let mut row = Vec::new();
+        for k in 0..ROUGH {
+            let near = (self.outputs)(step * f64::from(k - ROUGH / 2) / f64::from(ROUGH))?;
+            if near.sides != first.sides {
+                return Ok(0.0);
+            }
+            row.push(self.difference(&first, &near));
+        }
+        let (mut least, mut weight) = (f64::INFINITY, 1.0);
+        for k in 1..ROUGH {
+            row = row.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            // (k!)² / (2k)!
+            weight *= f64::from(k * k) / f64::from(2 * k * (2 * k - 1));
+            let mean = row.iter().map(|d| d * d).sum::<f64>() / row.len() as f64;
+            if k > 3 {
+                least = least.min((weight * mean).sqrt());
+            }
+        }
+        Ok(if least.is_finite() { least } else { 0.0 })
     }
 }
