@@ -1,0 +1,376 @@
+//! Which node is guilty of a wrong gradient.
+//!
+//! Reverse mode is one equation a node. For a node x with the users u₁, u₂, …, of which it is an operand,
+//!
+//! `x̄ = seed + Σⱼ Jⱼᵀ ūⱼ`, so along a direction r `⟨x̄, r⟩ = ⟨seed, r⟩ + Σⱼ ⟨ūⱼ, Jⱼ r⟩`
+//!
+//! where Jⱼ r, the derivative of one op alone at its recorded operands, comes from its dual kernel, which knows nothing of
+//! any VJP. The ū are taken as they were claimed, right or wrong: so an error is seen at the one node where it arises, and
+//! not at all that follow. Nodes are walked from the outputs backwards, and the first whose equation does not hold is
+//! blamed. Which of its users is guilty says `blame.rs`, how much the element is off `worst.rs`, and what that suggests
+//! `hint.rs`.
+//!
+//! An op on a kink of its own has no derivative there. What it hands back must lie between its slopes from both sides.
+//!
+//! A kernel can be wrong about its own tangent too: the dual kernel of each op is compared with differences of its `f64`
+//! kernel, of that op alone (`kernel.rs`). Where the two differ, Jⱼ r is taken from the differences.
+//!
+//! **A proof.** If all these equations hold, the gradient is right by the chain rule, however large, small or chaotic the
+//! whole may be, since no equation has a scale but its own. That is looked at in every check ([`Proof`]).
+
+mod blame;
+mod edge;
+mod hint;
+mod kernel;
+mod rules;
+mod worst;
+
+pub use hint::Hint;
+pub(super) use rules::rules;
+
+use super::leaves;
+use autograd::graph::{Graph, NodeId, Users};
+use autograd::ops::{Op, Sampler};
+use autograd::{Error, Kind, Point, Value, eval_with};
+use edge::{Edge, How};
+use ndarray::ArrayD;
+use std::collections::{HashMap, HashSet};
+
+/// Which part of an op is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// Its vector-Jacobian product: the gradient is wrong.
+    Vjp,
+    /// Its kernel in dual numbers: forward mode is wrong, and the gradient is not.
+    DualKernel,
+}
+
+impl Part {
+    /// A word or two for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Vjp => "vjp",
+            Self::DualKernel => "dual kernel",
+        }
+    }
+}
+
+/// A node whose own derivative is wrong, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guilty {
+    /// What of it is wrong.
+    pub part: Part,
+    /// The node: `l0/f[3]`.
+    pub node: String,
+    /// Its op: `sigmoid`.
+    pub op: String,
+    /// Which of its operands gets a wrong adjoint from it, from 0.
+    pub operand: usize,
+    /// That operand's name.
+    pub operand_name: String,
+    /// The layer it belongs to: `l0`.
+    pub layer: Option<String>,
+    /// The gate or variable: `f`.
+    pub gate: Option<String>,
+    /// The time step, from 1.
+    pub step: Option<u32>,
+    /// The element that is farthest off, in the operand's adjoint.
+    pub index: Vec<usize>,
+    /// What is claimed for that element.
+    pub analytic: f64,
+    /// What it should be.
+    pub numeric: f64,
+    /// What the whole of it suggests.
+    pub hint: Hint,
+}
+
+impl Guilty {
+    /// analytic / numeric
+    pub fn ratio(&self) -> f64 {
+        self.analytic / self.numeric
+    }
+}
+
+/// A graph at a point, and outputs with their cotangents.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub graph: &'a Graph,
+    pub point: &'a Point<f64>,
+    pub ys: &'a [NodeId],
+    pub cotangents: &'a [Value<f64>],
+    /// How many nodes the user's graph has; beyond them, a `stop_gradient` hides what should be there.
+    pub forward: usize,
+    /// Whether the gradients are computed in `f32`.
+    pub single: bool,
+}
+
+/// What the walk sees: values of the nodes between the x and the outputs, and of their adjoints.
+struct Record<'a> {
+    scene: Scene<'a>,
+    values: HashMap<usize, Value<f64>>,
+    /// The adjoint of each node that has one.
+    adjoints: HashMap<usize, usize>,
+    /// Whether a node lies between.
+    between: Vec<bool>,
+    users: Users,
+    /// The nodes whose dual kernels are not trusted.
+    doubted: HashSet<usize>,
+}
+
+/// What the equations of the nodes say, each by itself.
+pub(super) struct Proof {
+    /// The nodes whose equations do not hold, from the outputs backwards.
+    broken: Vec<usize>,
+    /// Those whose equations hold between the slopes of ops on a kink.
+    kinks: Vec<usize>,
+    /// How many equations there are.
+    pub equations: usize,
+    /// Whether every op's dual kernel is the derivative of its `f64` kernel.
+    pub kernels_agree: bool,
+    /// Who is guilty, if somebody is.
+    pub guilty: Option<Guilty>,
+    /// The nodes that the gradient of a node is made of.
+    behind: HashMap<NodeId, Equations>,
+}
+
+/// What the equations say that one gradient is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Equations {
+    /// All hold.
+    Hold,
+    /// All hold, some of them between the slopes of an op on a kink.
+    HoldOnKinks,
+    /// They were not asked.
+    Unknown,
+    /// One of them does not hold.
+    Broken,
+}
+
+impl Proof {
+    /// What is said of the gradient with respect to a node.
+    pub fn of(&self, x: NodeId) -> Equations {
+        self.behind.get(&x).copied().unwrap_or(Equations::Hold)
+    }
+
+    /// Whether an equation does not hold.
+    pub fn is_broken(&self) -> bool {
+        !self.broken.is_empty()
+    }
+}
+
+/// Asks every node between the xs and the outputs about its own equation. `adjoint` says where a node's adjoint is.
+///
+/// # Errors
+/// As [`eval_with`].
+pub(super) fn prove(
+    scene: &Scene,
+    xs: &[NodeId],
+    adjoint: &dyn Fn(NodeId) -> Option<NodeId>,
+    sampler: &mut Sampler,
+) -> Result<Proof, Error> {
+    let mut record = Record::new(scene, xs, adjoint)?;
+    let mut proof = Proof {
+        broken: Vec::new(),
+        kinks: Vec::new(),
+        equations: 0,
+        kernels_agree: true,
+        guilty: None,
+        behind: HashMap::new(),
+    };
+    let nodes: Vec<usize> = (0..record.between.len()).rev().filter(|&i| record.between[i]).collect();
+    proof.equations = nodes.len();
+    if scene.single {
+        proof.guilty = record.worst(&mut proof, sampler);
+    } else {
+        record.doubted = nodes.iter().copied().filter(|&u| record.dual_is_wrong(u, sampler)).collect();
+        proof.kernels_agree = record.doubted.is_empty();
+        for &i in &nodes {
+            let equation = record.equation(i);
+            if equation.holds(sampler) && blame::rest_holds(&record, i, &equation, sampler) {
+                continue;
+            }
+            let list = if equation.holds_on_kinks(sampler) { &mut proof.kinks } else { &mut proof.broken };
+            list.push(i);
+        }
+        proof.guilty = match proof.broken.first() {
+            Some(&i) => Some(record.blamed(i, sampler)),
+            None => record.doubted.iter().max().and_then(|&u| record.wrong_dual(u, sampler)),
+        };
+    }
+    for &x in xs {
+        proof.behind.insert(x, record.of(x.index(), &proof));
+    }
+    Ok(proof)
+}
+
+impl<'a> Record<'a> {
+    fn new(
+        scene: &Scene<'a>,
+        xs: &[NodeId],
+        adjoint: &dyn Fn(NodeId) -> Option<NodeId>,
+    ) -> Result<Self, Error> {
+        let graph = scene.graph;
+        let ancestors = leaves::ancestors(graph, scene.ys)?;
+        let mut between = vec![false; graph.len()];
+        for id in &ancestors {
+            let i = id.index();
+            let computed = scene.point.get(*id).is_none();
+            let moves = xs.contains(id) || (computed && graph.operands_at(i).any(|x| between[x]));
+            between[i] = moves && graph.at(i).ty.kind == Kind::Float;
+        }
+        let mut adjoints = HashMap::new();
+        let mut wanted = scene.ys.to_vec();
+        for id in ancestors.iter().filter(|id| between[id.index()]) {
+            if let Some(dx) = adjoint(*id) {
+                adjoints.insert(id.index(), dx.index());
+                wanted.push(dx);
+                // What an adjoint is the sum of is looked at too.
+                if matches!(graph.at(dx.index()).op, Op::Add(_)) {
+                    wanted.extend(graph.operands_at(dx.index()).map(|s| graph.id(s)));
+                }
+            }
+        }
+        let mut keep = vec![false; graph.len()];
+        ancestors.iter().chain(&wanted).for_each(|id| keep[id.index()] = true);
+        let mut values = HashMap::new();
+        let mut take = |id: NodeId, value: Value<f64>| values.insert(id.index(), value);
+        if scene.single {
+            eval_with::<f32>(graph, &scene.point.cast(), &wanted, |id, value| {
+                keep[id.index()].then(|| take(id, value.cast()));
+            })?;
+        } else {
+            eval_with(graph, scene.point, &wanted, |id, value| {
+                keep[id.index()].then(|| take(id, value.clone()));
+            })?;
+        }
+        Ok(Self { scene: *scene, values, adjoints, between, users: graph.users(), doubted: HashSet::new() })
+    }
+
+    /// The claimed adjoint of a node: zeros if it has none.
+    fn claimed(&self, i: usize) -> ArrayD<f64> {
+        let value = self.adjoints.get(&i).and_then(|dx| self.values.get(dx));
+        let shape = &self.scene.graph.at(i).ty.shape;
+        match value {
+            Some(Value::Float(a)) if a.shape() == &shape[..] => a.clone(),
+            // A claim of another shape is compared as far as it broadcasts.
+            Some(Value::Float(a)) => a
+                .broadcast(&shape[..])
+                .map_or_else(|| ArrayD::from_elem(&shape[..], f64::NAN), |a| a.to_owned()),
+            _ => ArrayD::zeros(&shape[..]),
+        }
+    }
+
+    /// The uses of a node on the way to the outputs.
+    fn edges(&self, i: usize) -> Vec<Edge<'_>> {
+        let graph = self.scene.graph;
+        let mut edges: Vec<Edge> = Vec::new();
+        let mut users: Vec<usize> = self.users.at(i).iter().map(|&u| u as usize).collect();
+        users.dedup();
+        for user in
+            users.into_iter().filter(|&u| self.between[u] && self.scene.point.get(graph.id(u)).is_none())
+        {
+            let adjoint = self.claimed(user);
+            for (operand, _) in graph.operands_at(user).enumerate().filter(|&(_, x)| x == i) {
+                edges.extend(Edge::new(self, user, operand, adjoint.clone()));
+            }
+        }
+        edges
+    }
+
+    /// ⟨seed, r⟩ of a node that is an output.
+    fn seed(&self, i: usize) -> Option<ArrayD<f64>> {
+        let mut outputs = self.scene.ys.iter().zip(self.scene.cotangents).filter(|(y, _)| y.index() == i);
+        let first = outputs.next()?.1.float().clone();
+        Some(outputs.fold(first, |sum, (_, v)| sum + v.float()))
+    }
+
+    fn equation(&self, i: usize) -> blame::Equation<'_> {
+        let mut edges = self.edges(i);
+        for edge in edges.iter_mut().filter(|edge| self.doubted.contains(&edge.user)) {
+            edge.how = How::Differences;
+        }
+        blame::Equation {
+            claimed: self.claimed(i),
+            seed: self.seed(i),
+            edges,
+            value: self.values[&i].float(),
+            single: self.scene.single,
+        }
+    }
+
+    /// In single precision: the node whose equation is farthest off, in units of what rounding may cost it.
+    fn worst(&self, proof: &mut Proof, sampler: &mut Sampler) -> Option<Guilty> {
+        let mut worst = (1.0, None);
+        for i in (0..self.between.len()).rev().filter(|&i| self.between[i]) {
+            let equation = self.equation(i);
+            let excess = equation.excess(sampler);
+            if excess <= 1.0 {
+                continue;
+            }
+            if equation.holds_on_kinks(sampler) {
+                proof.kinks.push(i);
+                continue;
+            }
+            proof.broken.push(i);
+            if !(excess <= worst.0) {
+                worst = (if excess.is_nan() { f64::INFINITY } else { excess }, Some(i));
+            }
+        }
+        Some(self.blamed(worst.1?, sampler))
+    }
+
+    /// What the equations say that the gradient with respect to one node is made of.
+    fn of(&self, x: usize, proof: &Proof) -> Equations {
+        let graph = self.scene.graph;
+        let mut depends = vec![false; self.between.len()];
+        for i in x..depends.len() {
+            depends[i] = i == x || (self.between[i] && graph.operands_at(i).any(|j| depends[j]));
+        }
+        let any = |list: &[usize]| list.iter().any(|&i| depends[i]);
+        if any(&proof.broken) {
+            Equations::Broken
+        } else if any(&proof.kinks) {
+            Equations::HoldOnKinks
+        } else if self.scene.single {
+            Equations::Unknown
+        } else {
+            Equations::Hold
+        }
+    }
+
+    fn blamed(&self, i: usize, sampler: &mut Sampler) -> Guilty {
+        let equation = self.equation(i);
+        let suspect = blame::blame(self, i, &equation, sampler);
+        self.report(i, &equation, &suspect, sampler)
+    }
+
+    fn report(
+        &self,
+        i: usize,
+        equation: &blame::Equation,
+        suspect: &blame::Suspect,
+        sampler: &mut Sampler,
+    ) -> Guilty {
+        let graph = self.scene.graph;
+        let worst = worst::worst(equation, suspect, sampler);
+        let hint = hint::hint(self, equation, suspect, &worst, sampler);
+        let edge = suspect.edge.map(|j| &equation.edges[j]);
+        let node = edge.map_or(i, |edge| edge.user);
+        let origin = &graph.at(node).origin;
+        Guilty {
+            part: Part::Vjp,
+            node: graph.name_at(node),
+            op: graph.at(node).op.name().into(),
+            operand: edge.map_or(0, |edge| edge.operand),
+            operand_name: graph.name_at(i),
+            layer: origin.layer.as_deref().map(str::to_string),
+            gate: origin.name.as_deref().map(str::to_string),
+            step: origin.step,
+            index: worst.index,
+            analytic: worst.claimed,
+            numeric: worst.expected,
+            hint,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The command line: one file a command.
+//!
+//! A command returns its exit code or an error; an error is printed once, after `error:`, and makes the code 1, or 2 if
+//! the command is `diff`. Usage errors are clap's and make it 2.
+
+#![cfg_attr(not(test), deny(unused_crate_dependencies))]
+
+mod advice;
+mod bptt;
+mod cells;
+mod compare;
+mod diff;
+mod explain;
+mod flags;
+mod gradcheck;
+mod gradflow;
+mod graph;
+mod lab;
+mod paint;
+mod picture;
+pub mod plot;
+mod predict;
+mod profile;
+mod progress;
+mod resume;
+mod run;
+mod sample;
+mod specimen;
+mod strip;
+mod study;
+mod subject;
+mod tour;
+mod trace;
+mod train;
+
+use clap::{Parser, Subcommand};
+use rnn::tasks::Described;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// See, check and train recurrent nets.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rnn",
+    version,
+    about,
+    propagate_version = true,
+    args_override_self = true,
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // one value of it ever lives
+enum Command {
+    Tour(tour::Args),
+    /// Train a net on a text, on labelled sentences, on a series, or on a synthetic task
+    #[command(subcommand)]
+    Train(train::Train),
+    /// Write text with a trained language model
+    Sample(sample::Sample),
+    /// Ask a trained model for the class of sentences, or for the next values of a series
+    Predict(predict::Predict),
+    Graph(graph::Args),
+    Diff(diff::Args),
+    Explain(explain::Args),
+    Study(study::Args),
+    Bptt(bptt::Args),
+    Gradflow(gradflow::Args),
+    Profile(profile::Args),
+    Gradcheck(gradcheck::Args),
+    Compare(compare::Args),
+    Cells(cells::Args),
+}
+
+/// What a command ends with: an exit code, or an error for the person.
+type Result = std::result::Result<ExitCode, Box<dyn std::error::Error>>;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // As of `diff`: 1 says that there is a difference.
+    let failure = if matches!(cli.command, Command::Diff(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
+    let result = match cli.command {
+        Command::Tour(args) => args.run(),
+        Command::Train(train) => train.run(),
+        Command::Sample(sample) => sample.run(),
+        Command::Predict(predict) => predict.run(),
+        Command::Graph(args) => args.run(),
+        Command::Diff(args) => args.run(),
+        Command::Explain(args) => args.run(),
+        Command::Study(args) => args.run(),
+        Command::Bptt(args) => args.run(),
+        Command::Gradflow(args) => args.run(),
+        Command::Profile(args) => args.run(),
+        Command::Gradcheck(args) => args.run(),
+        Command::Compare(args) => args.run(),
+        Command::Cells(args) => args.run(),
+    };
+    result.unwrap_or_else(|error| {
+        if is_closed_pipe(&*error) {
+            return ExitCode::SUCCESS;
+        }
+        let style = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
+        let flags = advice::flags(&*error).map_or(String::new(), |flags| format!(" ({flags})"));
+        say(&format!("{style}error:{style:#} {error}{flags}"));
+        failure
+    })
+}
+
+/// What a model of a task is, and the command that uses it.
+fn kind(task: &Described) -> &'static str {
+    match task {
+        Described::Text { .. } => "a language model, for `rnn sample`",
+        Described::Sentiment { .. } => "a classifier of sentences, for `rnn predict`",
+        Described::Series { .. } => "a forecast of a series, for `rnn predict --data FILE`",
+        Described::Synthetic { .. } => "a model of a synthetic task, which has no words",
+    }
+}
+
+/// Writes a line to standard error, without styles unless it is a terminal. If it is closed there is nobody to tell.
+fn say(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Whether the reader of standard output has seen enough, as `head` has: no failure of ours.
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}

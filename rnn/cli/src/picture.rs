@@ -1,0 +1,110 @@
+//! Where figures and their numbers go: the form of a file, from its name or a flag.
+
+use crate::plot::png;
+use rnn::files::write_whole;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// How figures are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// Drawn in the terminal
+    Text,
+    /// A picture that scales
+    Svg,
+    /// A picture in pixels
+    Png,
+    /// A table
+    Csv,
+    /// All numbers
+    Json,
+}
+
+/// Where they are written.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// Drawn in the terminal, a picture, a table or all numbers. If not given, what the end of --output says (.svg, .png,
+    /// .csv, .json); text without it
+    #[arg(long, value_enum)]
+    format: Option<Form>,
+    /// Where to write it; standard output if not given
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Output {
+    /// The form asked for.
+    ///
+    /// # Errors
+    /// If the name of the file ends in none that is known, or pixels would go to a terminal.
+    pub fn form(&self) -> Result<Form, String> {
+        let form = match (self.format, &self.output) {
+            (Some(form), _) => form,
+            (None, Some(path)) => of(path)?,
+            (None, None) => Form::Text,
+        };
+        if form == Form::Png && self.output.is_none() && std::io::IsTerminal::is_terminal(&std::io::stdout())
+        {
+            return Err("a PNG is no text for a terminal: give it a file with -o picture.png".into());
+        }
+        Ok(form)
+    }
+
+    /// Writes text as it is. To standard output without styles unless it is a terminal.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn text(&self, text: &str) -> Result<(), Box<dyn std::error::Error>> {
+        if let Some(path) = &self.output {
+            write_whole(path, anstream::adapter::strip_str(text).to_string().as_bytes())?;
+        } else {
+            let mut out = anstream::stdout().lock();
+            out.write_all(text.as_bytes())?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes a picture, given as SVG.
+    ///
+    /// # Errors
+    /// If it is too large for pixels, or cannot be written.
+    pub fn picture(&self, svg: &str, form: Form) -> Result<(), Box<dyn std::error::Error>> {
+        let bytes = if form == Form::Png { png(svg)? } else { svg.as_bytes().to_vec() };
+        if let Some(path) = &self.output {
+            write_whole(path, &bytes)?;
+        } else {
+            let mut out = std::io::stdout().lock();
+            out.write_all(&bytes)?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+}
+
+fn of(path: &Path) -> Result<Form, String> {
+    let Some(extension) = path.extension() else { return Ok(Form::Text) };
+    match extension.to_string_lossy().to_lowercase().as_str() {
+        "txt" | "text" => Ok(Form::Text),
+        "svg" => Ok(Form::Svg),
+        "png" => Ok(Form::Png),
+        "csv" => Ok(Form::Csv),
+        "json" => Ok(Form::Json),
+        other => Err(format!(
+            "{}: no format is called `{other}`; let the name end in .txt, .svg, .png, .csv or .json, or give --format",
+            path.display()
+        )),
+    }
+}
+
+/// A number in a table: with few digits where it is near 1, as a power where it is not.
+pub fn brief(x: f64) -> String {
+    if x == 0.0 {
+        return "0".into();
+    }
+    if !x.is_finite() {
+        return if x.is_nan() { "–".into() } else { "∞".into() };
+    }
+    if (1e-3..1e4).contains(&x.abs()) { format!("{x:.4}") } else { format!("{x:.1e}") }
+}
