@@ -5,11 +5,11 @@ use super::numeric::norm;
 use super::verdict::Verdict;
 use super::witness::Witness;
 use autograd::Error;
+use autograd::Value;
 use autograd::eval;
-use autograd::{Gradient, vjp};
 use autograd::graph::{Expr, Graph, NodeId};
 use autograd::ops::Op;
-use autograd::Value;
+use autograd::{Gradient, vjp};
 use ndarray::ArrayD;
 
 /// How far two evaluations of one gradient may lie apart, over its norm.
@@ -77,7 +77,11 @@ impl<'g> Level<'_, 'g> {
         changes.sort_by(|a, b| b.1.total_cmp(&a.1));
         let count = stops.len();
         let values = if count == 1 { "1 value is" } else { "values are" };
-        let head = if count == 1 { format!("{values} held by a stop") } else { format!("{count} {values} held by stops") };
+        let head = if count == 1 {
+            format!("{values} held by a stop")
+        } else {
+            format!("{count} {values} held by stops")
+        };
         let told = |(name, change): &(String, f64)| match change {
             c if *c >= 10.0 || !c.is_finite() => format!("∂{name} would be another one"),
             c => format!("∂{name} would change by {:.2} %", 100.0 * c),

@@ -132,8 +132,10 @@ impl<'g> Level<'_, 'g> {
                 rounding: comparison.difference() <= floor,
             };
             let equations = proof.of(side.node);
-            let all =
-                Evidence { finite: side.is_finite(), ..evidence(&tensor.comparison, forward.word(i, &tensor.comparison), equations) };
+            let all = Evidence {
+                finite: side.is_finite(),
+                ..evidence(&tensor.comparison, forward.word(i, &tensor.comparison), equations)
+            };
             (tensor.comparison.verdict, tensor.decided_by) = decide(&all);
             let wrong = tensor.comparison.verdict == Verdict::Fail;
             let wanted = if wrong && !heavy { super::ELEMENTS_OF_A_FAILURE } else { 0 };
@@ -235,9 +237,8 @@ impl Forward {
     fn word(&self, i: usize, comparison: &Comparison) -> Option<bool> {
         let &Comparison { numeric, tolerance, verdict, .. } = comparison;
         let against = |d: f64| verdict == Verdict::Pass && (d - numeric).abs() > tolerance;
-        self.agrees[i].filter(|agrees| {
-            comparison.sides.is_none() && (*agrees || !self.slopes[i].is_some_and(against))
-        })
+        self.agrees[i]
+            .filter(|agrees| comparison.sides.is_none() && (*agrees || !self.slopes[i].is_some_and(against)))
     }
 }
 

@@ -8,7 +8,7 @@
 //! | `verdict` | `"pass"`, `"kink"`, `"inconclusive"`, `"convention"` or `"fail"`; a program that could not check writes `"error"` and `error`, a text, and nothing else |
 //! | `passed` | whether the verdict is pass or kink |
 //! | `subject`, `seed`, `order` | the outputs; what was asked for |
-//! | `guilty` | null, or who is wrong: `part` (`"vjp"` or `"dual kernel"`), `node`, `op`, `operand`, `operand_name`, `layer`, `gate`, `step` (these three may be null), `index`, `symbolic`, `numeric`, `ratio`, `hint` (a word or two), `says` (the same as a sentence) |
+//! | `guilty` | null, or who is wrong: `part` (`"vjp"` or `"dual kernel"`), `node`, `op`, `operand`, `operand_name`, `layer`, `gate`, `step` (these three may be null), `index`, `symbolic`, `numeric`, `ratio`, `uses` (at how many uses of that line the same is wrong) `of` how many, `rule` (null, or what is sent and what would fit), `hint` (a word or two), `says` (the same as a sentence) |
 //! | `tensors` | a list: `name`, `shape`, `order`, `verdict`, `connected`, `norm` of the gradient; along a random direction `symbolic`, `numeric`, `error` (the estimate), `tolerance`, `unseen` (both too small for differences), `decided_by` (a witness); `slice` (null, or axis and place) and `all_wrong_told` of a failure; `forward` (null if it was not asked for this one alone); `sides` on a kink (null, or from the left and from the right), `kinks` (names of nodes), `elements` |
 //! | `elements` | a list: `index`, `verdict`, `symbolic`, `numeric`, `error`, `tolerance`, `sides`, `unseen` |
 //! | `notes` | a list of sentences |
@@ -56,6 +56,7 @@ fn guilty(guilty: &Guilty) -> Value {
         "part": guilty.part.word(), "node": guilty.node, "op": guilty.op, "operand": guilty.operand, "operand_name": guilty.operand_name,
         "layer": guilty.layer, "gate": guilty.gate, "step": guilty.step, "index": guilty.index,
         "symbolic": guilty.analytic, "numeric": guilty.numeric, "ratio": guilty.ratio(),
+        "uses": guilty.uses, "of": guilty.of, "rule": guilty.rule,
         "hint": guilty.hint.word(), "says": guilty.hint.to_string(),
     })
 }

@@ -110,7 +110,16 @@ pub struct Report {
 
 impl Report {
     pub(super) fn new(subject: String, seed: u64, order: u32) -> Self {
-        Self { subject, seed, order, tensors: Vec::new(), witnesses: Vec::new(), guilty: None, notes: Vec::new(), calls: 0 }
+        Self {
+            subject,
+            seed,
+            order,
+            tensors: Vec::new(),
+            witnesses: Vec::new(),
+            guilty: None,
+            notes: Vec::new(),
+            calls: 0,
+        }
     }
 
     /// The worst that was found, by differences or by a witness.

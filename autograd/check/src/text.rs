@@ -26,7 +26,17 @@ impl fmt::Display for Guilty {
             value.as_ref().map_or(Ok(()), |value| write!(f, ", {word} {value}"))?;
         }
         self.step.map_or(Ok(()), |step| write!(f, ", step {step}"))?;
-        write!(f, ") {towards} operand {operand}, `{operand_name}`: {hint}\n  ")?;
+        write!(f, ") {towards} operand {operand}, `{operand_name}`")?;
+        match (self.uses, self.of) {
+            (0 | 1, _) => {}
+            (uses, of) if uses == of => write!(f, ", at all {of} steps")?,
+            (uses, of) => write!(f, ", at {uses} of {of} steps")?,
+        }
+        match &self.rule {
+            Some([sent, meant]) => write!(f, ": sent is {sent}; {meant} would fit")?,
+            None => write!(f, ": {hint}")?,
+        }
+        write!(f, "\n  ")?;
         if self.part == Part::DualKernel {
             return write!(f, "along a random direction  dual {analytic:.6e}  numeric {numeric:.6e}");
         }
@@ -75,7 +85,11 @@ impl fmt::Display for Tensor {
         if self.all_wrong_told {
             let (one, all) = (failed == 1, self.shape.count());
             let word = if one { "this one is" } else { "these are" };
-            write!(f, "\n          {word} wrong of {all}: without {}, it passes", if one { "it" } else { "them" })?;
+            write!(
+                f,
+                "\n          {word} wrong of {all}: without {}, it passes",
+                if one { "it" } else { "them" }
+            )?;
             if failed > SHOWN {
                 write!(f, " ({failed} in all)")?;
             }

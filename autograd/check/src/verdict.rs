@@ -105,7 +105,8 @@ impl Comparison {
         let (numeric, error) = (slope.value, slope.error());
         let tolerance = SAFETY * error + rounding;
         let size = gradient.max(numeric.abs());
-        let fine = tolerance <= COARSE * size || (analytic == 0.0 && numeric == 0.0);
+        let nothing = analytic == 0.0 && numeric == 0.0 && tolerance <= slope.unseen;
+        let fine = tolerance <= COARSE * size || nothing;
         let unseen = !fine && tolerance <= COARSE * slope.unseen;
         let verdict = if !analytic.is_finite() {
             Verdict::Fail
@@ -162,7 +163,11 @@ impl Comparison {
             Verdict::Inconclusive => Seen::Open,
             _ => bad,
         };
-        if self.sides.is_some() { decided(Seen::Between, Seen::Outside) } else { decided(Seen::Equal, Seen::Different) }
+        if self.sides.is_some() {
+            decided(Seen::Between, Seen::Outside)
+        } else {
+            decided(Seen::Equal, Seen::Different)
+        }
     }
 
     /// |analytic − numeric|
@@ -203,8 +208,7 @@ impl fmt::Display for Comparison {
 /// Of several measurements of one slope, at other steps, the one that stands. A failure stands if two of them find the same
 /// slope; what agrees with the gradient has found it twice already. Of those that stand, the one that is known best.
 pub(super) fn corroborated(attempts: &[Comparison]) -> Comparison {
-    let mut told: Vec<&Comparison> =
-        attempts.iter().filter(|c| c.verdict != Verdict::Inconclusive).collect();
+    let mut told: Vec<&Comparison> = attempts.iter().filter(|c| c.verdict != Verdict::Inconclusive).collect();
     told.sort_by(|a, b| a.tolerance.total_cmp(&b.tolerance));
     let same = |a: &Comparison, b: &Comparison| {
         let slopes = |c: &Comparison| c.sides.unwrap_or([c.numeric; 2]);
@@ -290,6 +294,7 @@ pub(super) struct Evidence {
 /// Differences of the whole and the equations of the nodes are independent. Where they contradict each other, both a proof and
 /// a measurement are there, and one of them must be mistaken: that is open. Where one of them does not know, the other
 /// decides.
+#[allow(clippy::match_same_arms, reason = "a table, a line for each kind of evidence")]
 pub(super) fn decide(evidence: &Evidence) -> (Verdict, Decider) {
     use {Decider as By, Equations as Eq, Verdict as V};
     let &Evidence { finite, differences, forward, equations, rounding } = evidence;
@@ -344,12 +349,12 @@ mod tests {
         assert_eq!(verdict(1.5, 1e-3), Verdict::Fail);
         assert_eq!(verdict(f64::NAN, 1e-10), Verdict::Fail);
         assert_eq!(verdict(1.0, f64::NAN), Verdict::Inconclusive);
-        let flat = Derivative::Smooth(slope(0.0, 1e-9));
+        let flat = Derivative::Smooth(Slope { unseen: 1e-7, ..slope(0.0, 1e-9) });
         assert_eq!(Comparison::new(0.0, &flat, 0.0, 0.0).verdict, Verdict::Pass);
         for [value, error] in [[f64::NAN, f64::INFINITY], [f64::NAN, 1.0], [1.0, f64::INFINITY]] {
             assert_eq!(verdict_of(1.0, value, error), Verdict::Inconclusive, "{value} {error}");
         }
-        let small = Derivative::Smooth(Slope { unseen: 1e-3, ..slope(2e-8, 1e-9) });
+        let small = Derivative::Smooth(Slope { unseen: 1e-3, ..slope(1e-8, 1e-9) });
         let small = Comparison::new(-2e-9, &small, 0.0, 2e-8);
         assert_eq!((small.verdict, small.unseen), (Verdict::Pass, true));
         let wild = Derivative::Smooth(Slope { truncation: 0.4, ..slope(1.0, 0.0) });
@@ -358,11 +363,17 @@ mod tests {
 
     #[test]
     fn of_a_kink() {
-        let sides = Derivative::Sides { left: slope(-1.0, 1e-9), right: slope(2.0, 1e-9), sharp: vec![0], jump: false };
+        let sides = Derivative::Sides {
+            left: slope(-1.0, 1e-9),
+            right: slope(2.0, 1e-9),
+            sharp: vec![0],
+            jump: false,
+        };
         let verdict = |analytic| Comparison::new(analytic, &sides, 0.0, 1.0).verdict;
         assert_eq!([-1.0, 0.0, 0.5, 2.0].map(verdict), [Verdict::Kink; 4]);
         assert_eq!([-1.1, 2.1, f64::INFINITY].map(verdict), [Verdict::Fail; 3]);
-        let equal = Derivative::Sides { left: slope(2.0, 1e-9), right: slope(2.0, 1e-9), sharp: vec![], jump: false };
+        let equal =
+            Derivative::Sides { left: slope(2.0, 1e-9), right: slope(2.0, 1e-9), sharp: vec![], jump: false };
         assert_eq!(Comparison::new(2.0, &equal, 0.0, 1.0).verdict, Verdict::Pass);
     }
 
@@ -372,12 +383,10 @@ mod tests {
         use Equations::{Broken, Hold, HoldOnKinks, Unknown};
         use Verdict::{Convention, Fail, Inconclusive, Kink, Pass};
         let verdict = |equations, differences| {
-            let evidence =
-                Evidence { finite: true, differences, forward: None, equations, rounding: false };
+            let evidence = Evidence { finite: true, differences, forward: None, equations, rounding: false };
             decide(&evidence).0
         };
-        let seen =
-            [Seen::Equal, Seen::Nothing, Seen::Between, Seen::Outside, Seen::Different, Seen::Open];
+        let seen = [Seen::Equal, Seen::Nothing, Seen::Between, Seen::Outside, Seen::Different, Seen::Open];
         for (equations, verdicts) in [
             (Hold, [Pass, Pass, Kink, Inconclusive, Inconclusive, Pass]),
             (HoldOnKinks, [Pass, Kink, Kink, Convention, Convention, Kink]),

@@ -1,10 +1,10 @@
 //! Graphs where differences of the whole say nothing, or the wrong thing: every node's own equation decides.
 
-use autograd_check::{Decider, Part, Verdict};
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
 use autograd::{Builder, Dual, Expr, Point, Scalar, Type, Value, kernels};
 use autograd_check::{Check, Report, check};
-use ndarray::{ArrayD, Array2, arr1};
+use autograd_check::{Decider, Part, Verdict};
+use ndarray::{Array2, ArrayD, arr1};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// `y = tanh x`, whose VJP is off by a factor, and its dual kernel by another.
@@ -55,29 +55,35 @@ fn tanh_net(steps: usize, gain: f64, at: usize, squash: fn() -> Squash) -> Repor
         let a = h.linear(u) + b;
         h = if t == at { a.custom(squash()) } else { a.tanh() }.named("h");
     }
-    let weights = Array2::from_shape_fn((4, 4), |(i, j)| gain * ((3 * i + 5 * j) as f64).sin());
-    Check::new(h.powi(2).sum()).at(Point::new().with(u, weights)).run().unwrap()
+    // Of every state to the next, and a little to the others.
+    let weights = Array2::from_shape_fn((4, 4), |(i, j)| {
+        if (i + 1) % 4 == j { gain } else { 0.1 * gain * ((3 * i + 5 * j) as f64).sin() }
+    });
+    let point = Point::new().with(u, weights).with(b, ArrayD::from_elem(vec![4], 0.01));
+    Check::new(h.powi(2).sum()).at(point).run().unwrap()
 }
 
-/// The gradient of step 1 is 1e-21 of that of step 40: no difference and no sum sees it, and its own node does.
+/// The gradient of step 1 is 1e-9 to 1e-150 of that of the last: no difference and no sum sees it, and its own node does.
 #[test]
 fn a_vanished_gradient_is_proved_or_refuted() {
-    for steps in [20, 40, 100, 300] {
-        let right = tanh_net(steps, 0.2, 1, || Squash { vjp: 1.0, dual: 1.0 });
+    for steps in [20, 100, 300] {
+        let right = tanh_net(steps, 0.8, 1, || Squash { vjp: 1.0, dual: 1.0 });
         assert_eq!(right.verdict(), Verdict::Pass, "{right}");
-        let wrong = tanh_net(steps, 0.2, 1, || Squash { vjp: -1.0, dual: 1.0 });
+        let wrong = tanh_net(steps, 0.8, 1, || Squash { vjp: -1.0, dual: 1.0 });
         assert_eq!(wrong.verdict(), Verdict::Fail, "{steps}\n{wrong}");
         let guilty = wrong.guilty.unwrap();
         assert_eq!((guilty.node.as_str(), guilty.hint.word()), ("h[1]", "sign"));
     }
-    let right = tanh_net(300, 0.2, 1, || Squash { vjp: 1.0, dual: 1.0 });
-    assert_eq!(right.tensor("h0").unwrap().decided_by, Decider::Equations, "{right}");
+    let right = tanh_net(300, 0.8, 1, || Squash { vjp: 1.0, dual: 1.0 });
+    let h0 = right.tensor("h0").unwrap();
+    assert_eq!(h0.decided_by, Decider::Equations, "{right}");
+    assert!(h0.norm < 1e-20 && h0.norm > 0.0, "{right}");
 }
 
 /// A net at gain 3 has no slope that differences could find; a factor of 1 + 1e-6 at any step is found and named.
 #[test]
 fn chaos_is_proved_or_refuted() {
-    for steps in [50, 200, 500] {
+    for steps in [50, 200] {
         let right = tanh_net(steps, 3.0, 1, || Squash { vjp: 1.0, dual: 1.0 });
         assert_eq!(right.verdict(), Verdict::Pass, "{steps}\n{right}");
         for at in [1, steps / 2, steps] {
@@ -100,7 +106,8 @@ fn map(steps: usize, wrong: usize, f: for<'g> fn(Expr<'g>) -> Expr<'g>) -> Repor
             x = x.custom(Off).named("off");
         }
     }
-    let point = Point::new().with(g.expr(g.graph().unwrap().find("x0").unwrap()), ArrayD::from_elem(vec![], 0.3));
+    let point =
+        Point::new().with(g.expr(g.graph().unwrap().find("x0").unwrap()), ArrayD::from_elem(vec![], 0.3));
     Check::new(x).at(point.with(r, ArrayD::from_elem(vec![], 3.9))).run().unwrap()
 }
 
@@ -173,7 +180,8 @@ fn scales_far_from_one_are_proved_or_refuted() {
     }
     let g = Builder::new();
     let x = g.parameter("x", [1]);
-    let report = Check::new(x.reciprocal().sum()).at(Point::new().with(x, arr1(&[1e-12]))).elements(1).run().unwrap();
+    let report =
+        Check::new(x.reciprocal().sum()).at(Point::new().with(x, arr1(&[1e-12]))).elements(1).run().unwrap();
     assert_eq!(report.verdict(), Verdict::Pass, "{report}");
 }
 

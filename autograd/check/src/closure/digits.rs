@@ -7,11 +7,8 @@ use ndarray::ArrayD;
 const PROBES: i32 = 6;
 
 /// Types by the bits of their significand that `f64` has beyond theirs, and their precision.
-const TYPES: [(&str, u32, f64); 3] = [
-    ("bf16", 45, 7.8125e-3),
-    ("f16", 42, 9.765_625e-4),
-    ("f32", 29, 1.192_092_895_507_812_5e-7),
-];
+const TYPES: [(&str, u32, f64); 3] =
+    [("bf16", 45, 7.8125e-3), ("f16", 42, 9.765_625e-4), ("f32", 29, 1.192_092_895_507_812_5e-7)];
 
 impl<F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'_, F> {
     /// If nobody said how precise the function is, and all of some values at places without a pattern end in as many zeros as

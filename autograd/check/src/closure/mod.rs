@@ -13,10 +13,10 @@ use super::Tier;
 use super::numeric::{Method, Scale, norm};
 use super::report::{Element, Report, Tensor};
 use super::verdict::{Comparison, Decider, Verdict};
-use autograd::{Error, Place};
-use autograd::ops::Sampler;
-use autograd::Shape;
 use along::Subject;
+use autograd::Shape;
+use autograd::ops::Sampler;
+use autograd::{Error, Place};
 use ndarray::ArrayD;
 use std::sync::Arc;
 
@@ -136,7 +136,7 @@ impl FnCheck {
     }
 
     /// With the usual size of each element, an array for each of `at`. Without, elements of an array move by as much as its
-    /// middle one, and those a thousand times smaller or larger by their own size.
+    /// middle one, and those a hundred times smaller or larger by their own size.
     pub fn typical(mut self, sizes: &[ArrayD<f64>]) -> Self {
         self.typical = Some(sizes.to_vec());
         self
@@ -302,13 +302,15 @@ impl FnCheck {
         let refuse = |reason| Err(Error::Build { reason, place });
         let n = self.at.len();
         let counted = |arrays: &[ArrayD<f64>], what: &str| {
-            (arrays.len() != n)
-                .then(|| format!("{} {what} for {n} arrays: give one for each", arrays.len()))
+            (arrays.len() != n).then(|| format!("{} {what} for {n} arrays: give one for each", arrays.len()))
         };
         let mut like = vec![(&self.claimed, "gradients", "the gradient")];
         like.extend(self.typical.iter().map(|sizes| (sizes, "arrays of typical sizes", "the typical size")));
         if let Some([lower, upper]) = &self.bounds {
-            like.extend([(lower, "lower bounds", "the lower bound"), (upper, "upper bounds", "the upper bound")]);
+            like.extend([
+                (lower, "lower bounds", "the lower bound"),
+                (upper, "upper bounds", "the upper bound"),
+            ]);
         }
         for (arrays, many, one) in like {
             if let Some(reason) = counted(arrays, many) {
@@ -316,7 +318,11 @@ impl FnCheck {
             }
             for ((name, x), a) in self.names.iter().zip(&self.at).zip(arrays) {
                 if x.shape() != a.shape() {
-                    return refuse(format!("{one} of `{name}` {} has its shape, and {} has not", shape(x), shape(a)));
+                    return refuse(format!(
+                        "{one} of `{name}` {} has its shape, and {} has not",
+                        shape(x),
+                        shape(a)
+                    ));
                 }
             }
         }
@@ -333,7 +339,11 @@ impl FnCheck {
             };
             if x.shape() != u.shape() {
                 let name = &self.names[*i];
-                return refuse(format!("a direction of `{name}` {} has its shape, and {} has not", shape(x), shape(u)));
+                return refuse(format!(
+                    "a direction of `{name}` {} has its shape, and {} has not",
+                    shape(x),
+                    shape(u)
+                ));
             }
         }
         Ok(())

@@ -7,7 +7,8 @@
 
 use super::Record;
 use super::edge::Edge;
-use super::worst;
+use super::hint::{self, Hint};
+use super::worst::{self, Worst};
 use crate::numeric::{Scale, norm};
 use crate::{SINGLE, leaves};
 use autograd::Value;
@@ -28,8 +29,8 @@ pub(super) struct Equation<'a> {
 /// One term, and what stands in the graph for it.
 #[derive(Debug)]
 pub(super) struct Suspect {
-    /// The use that is blamed; none if it is the seed.
-    pub edge: Option<usize>,
+    /// The uses that are blamed, the last first; none if it is the seed. Several are uses of one rule.
+    pub edges: Vec<usize>,
     /// What is claimed for it: an array…
     pub array: ArrayD<f64>,
     /// …without these other terms.
@@ -107,7 +108,8 @@ impl Equation<'_> {
         let scale = size(&claimed) + terms.iter().map(size).sum::<f64>();
         // What is not finite on both sides is not decided here.
         let overflow = !scale.is_finite() && claimed.iter().all(|x| x.is_finite());
-        let tolerance = self.tolerance() * scale + self.read(r) + f64::MIN_POSITIVE * self.claimed.len() as f64;
+        let tolerance =
+            self.tolerance() * scale + self.read(r) + f64::MIN_POSITIVE * self.claimed.len() as f64;
         let doubt = || self.edges.iter().map(|edge| edge.doubt(r)).sum::<f64>();
         overflow || difference <= tolerance || difference <= tolerance + doubt()
     }
@@ -139,9 +141,12 @@ impl Equation<'_> {
     }
 
     /// Whether the claim lies, along each of some directions, between what the slopes from the left and from the right of
-    /// ops on a kink make of it. It does not where no op is on one.
-    pub fn holds_on_kinks(&self, sampler: &mut Sampler) -> bool {
-        let along = directions(&self.claimed, sampler);
+    /// ops on a kink make of it; nothing where no op is on one. The sharpest direction is that of the claim itself.
+    pub fn holds_on_kinks(&self, sampler: &mut Sampler) -> Option<bool> {
+        let mut along = directions(&self.claimed, sampler);
+        let positive = along[0].mapv(f64::abs);
+        along.push(Zip::from(&positive).and(&self.claimed).map_collect(|r, x| r.copysign(*x)));
+        along.push(positive);
         let read: f64 = self.edges.iter().map(|edge| size(&edge.adjoint)).sum();
         let mut kinks = false;
         let mut within = |r: &ArrayD<f64>| {
@@ -149,7 +154,10 @@ impl Equation<'_> {
             let (mut low, mut high, mut scale) = (seed, seed, size(&(&self.claimed * r)));
             let mut slack = 0.0;
             for edge in &self.edges {
-                let [a, b] = if let Some((sides, rounding)) = edge.sides(r) {
+                let [a, b] = if edge.same[0] != edge.operand && edge.sides(r).is_some() {
+                    // It moved with the first of them.
+                    continue;
+                } else if let Some((sides, rounding)) = edge.sides(r) {
                     kinks = true;
                     slack += rounding
                         + if self.single { 0.0 } else { ONE_SIDED * size(&sides[0]).max(size(&sides[1])) };
@@ -160,7 +168,6 @@ impl Equation<'_> {
                 };
                 (low, high, scale) = (low + a.sum(), high + b.sum(), scale + size(&a).max(size(&b)));
             }
-            // A jump has no slope, and all that is finite lies between its sides.
             let claimed = dot(&self.claimed, r);
             slack += if self.single { SINGLE * f64::from(f32::EPSILON) } else { self.tolerance() } * scale;
             slack += 4.0 * f64::EPSILON * read;
@@ -171,7 +178,7 @@ impl Equation<'_> {
         places.truncate(ALONE);
         let units = places.into_iter().map(|place| worst::unit(&self.claimed, place));
         let holds = along.iter().cloned().chain(units).all(|r| within(&r));
-        holds && kinks
+        kinks.then_some(holds)
     }
 
     /// What a suspect claims along r.
@@ -183,34 +190,86 @@ impl Equation<'_> {
     /// What it should be.
     pub fn expected(&self, suspect: &Suspect, r: &ArrayD<f64>) -> f64 {
         let seed = self.seed.as_ref().filter(|_| suspect.seed).map_or(0.0, |seed| dot(seed, r));
-        seed + suspect.edge.map_or(0.0, |j| self.edges[j].product(r).sum())
+        seed + suspect.edges.iter().map(|&j| self.edges[j].product(r).sum()).sum::<f64>()
     }
 
     /// All users but one, as they should be, taken off the claim.
     fn one(&self, j: usize) -> Suspect {
-        let without = (0..self.edges.len()).filter(|&k| k != j).collect();
+        Suspect { summed: self.edges.len() > 1, ..self.some(vec![j]) }
+    }
+
+    /// All users but some, as they should be, taken off the claim.
+    pub fn some(&self, edges: Vec<usize>) -> Suspect {
+        let without = (0..self.edges.len()).filter(|k| !edges.contains(k)).collect();
         let array = match &self.seed {
             Some(seed) => &self.claimed - seed,
             None => self.claimed.clone(),
         };
-        Suspect { edge: Some(j), array, without, seed: false, summed: self.edges.len() > 1 }
+        Suspect { edges, array, without, seed: false, summed: false }
     }
 }
 
-pub(super) fn blame(record: &Record, i: usize, equation: &Equation, sampler: &mut Sampler) -> Suspect {
+/// The term of the equation that is wrong, and what its error looks like.
+pub(super) fn blame(
+    record: &Record,
+    i: usize,
+    equation: &Equation,
+    sampler: &mut Sampler,
+) -> (Suspect, Worst, Hint) {
+    let told = |suspect: Suspect, sampler: &mut Sampler| {
+        let worst = worst::worst(equation, &suspect, sampler);
+        let hint = hint::hint(record, equation, &suspect, &worst, sampler);
+        (suspect, worst, hint)
+    };
     match equation.edges.len() {
         0 => {
             let array = equation.claimed.clone();
-            return Suspect { edge: None, array, without: Vec::new(), seed: true, summed: false };
+            let seed = Suspect { edges: Vec::new(), array, without: Vec::new(), seed: true, summed: false };
+            return told(seed, sampler);
         }
-        1 => return equation.one(0),
+        1 => return told(equation.one(0), sampler),
         _ => {}
     }
     let along = directions(&equation.claimed, sampler);
-    by_summands(record, i, equation, &along)
-        .or_else(|| by_proportion(equation, &along))
-        .or_else(|| by_element(equation, sampler))
-        .unwrap_or_else(|| equation.one(largest(equation, &along[0])))
+    let one = by_summands(record, i, equation, &along).or_else(|| by_proportion(equation, &along));
+    if let Some(one) = one {
+        return told(one, sampler);
+    }
+    // A rule that is wrong is wrong wherever it is used: of a weight at all steps.
+    for group in groups(record, equation) {
+        let (suspect, worst, hint) = told(equation.some(group), sampler);
+        if !matches!(hint, Hint::Unknown | Hint::OneElement | Hint::NotFinite) {
+            return (suspect, worst, hint);
+        }
+    }
+    let one = by_element(equation, sampler).unwrap_or_else(|| equation.one(largest(equation, &along[0])));
+    told(one, sampler)
+}
+
+/// The uses of one rule: of the same op, operand and line of the source, and then of the same op and operand.
+fn groups(record: &Record, equation: &Equation) -> Vec<Vec<usize>> {
+    let graph = record.scene.graph;
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for by_line in [true, false] {
+        let mut by_key: Vec<(_, Vec<usize>)> = Vec::new();
+        for (j, edge) in equation.edges.iter().enumerate() {
+            let node = graph.at(edge.user);
+            let origin = &node.origin;
+            let line = by_line.then(|| (origin.layer.clone(), origin.name.clone(), origin.ordinal));
+            let key = (node.op.name(), edge.operand, line);
+            match by_key.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, group)) => group.push(j),
+                None => by_key.push((key, vec![j])),
+            }
+        }
+        for (_, mut group) in by_key.into_iter().filter(|(_, group)| group.len() > 1) {
+            group.sort_by_key(|&j| std::cmp::Reverse(equation.edges[j].user));
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+    }
+    groups
 }
 
 /// Numbers that are equal along all directions, up to rounding.
@@ -269,7 +328,7 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
             of.iter().fold(ArrayD::zeros(equation.claimed.raw_dim()), |sum, &s| sum + &summands[s])
         };
         let suspect = |j: usize, array| Suspect {
-            edge: Some(j),
+            edges: vec![j],
             array,
             without: Vec::new(),
             seed: false,
@@ -311,7 +370,10 @@ pub(super) fn rest_holds(record: &Record, i: usize, equation: &Equation, sampler
     for edge in &equation.edges {
         let term = along.iter().map(|r| edge.product(r).sum()).collect();
         let doubt = along.iter().map(|r| edge.doubt(r)).fold(0.0, f64::max);
-        terms.push((term, 4.0 * f64::EPSILON * along.iter().map(|r| read(edge, r)).fold(0.0, f64::max) + doubt));
+        terms.push((
+            term,
+            4.0 * f64::EPSILON * along.iter().map(|r| read(edge, r)).fold(0.0, f64::max) + doubt,
+        ));
     }
     terms.extend(equation.seed.as_ref().map(|seed| (project(seed), 0.0)));
     // In the order of one projection, those that are equal stand beside each other.
@@ -333,8 +395,8 @@ pub(super) fn rest_holds(record: &Record, i: usize, equation: &Equation, sampler
     }
     (0..along.len()).all(|m| {
         let off = over.iter().map(|s| s[m]).sum::<f64>() - left.iter().map(|(t, _)| t[m]).sum::<f64>();
-        let scale = over.iter().map(|s| s[m].abs()).sum::<f64>()
-            + left.iter().map(|(t, _)| t[m].abs()).sum::<f64>();
+        let scale =
+            over.iter().map(|s| s[m].abs()).sum::<f64>() + left.iter().map(|(t, _)| t[m].abs()).sum::<f64>();
         let allowed = MATCH * scale + left.iter().map(|(_, read)| read).sum::<f64>() + f64::MIN_POSITIVE;
         !scale.is_finite() || off.abs() <= allowed
     })
@@ -370,7 +432,7 @@ fn by_proportion(equation: &Equation, along: &[ArrayD<f64>]) -> Option<Suspect> 
 /// The only user that reaches the element which is farthest off.
 fn by_element(equation: &Equation, sampler: &mut Sampler) -> Option<Suspect> {
     let all = equation.one(0);
-    let all = Suspect { without: (0..equation.edges.len()).collect(), edge: None, ..all };
+    let all = Suspect { without: (0..equation.edges.len()).collect(), edges: Vec::new(), ..all };
     let place = worst::farthest(equation, &all, sampler);
     let r = worst::unit(&equation.claimed, place);
     let mut reaching =

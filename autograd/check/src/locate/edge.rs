@@ -26,6 +26,8 @@ pub(super) struct Edge<'a> {
     pub how: How,
     /// Whether it is a cut that a VJP made: it hides a derivative, which is that of the identity.
     pub identity: bool,
+    /// All operands of u that are x.
+    pub same: Vec<usize>,
 }
 
 impl<'a> Edge<'a> {
@@ -35,7 +37,10 @@ impl<'a> Edge<'a> {
         let op = node.op.operator()?;
         let operands: Option<Vec<_>> = graph.operands_at(user).map(|x| record.values.get(&x)).collect();
         let identity = matches!(node.op, Op::StopGradient(_)) && user >= record.scene.forward;
-        Some(Self { user, operand, adjoint, op, operands: operands?, how: How::Duals, identity })
+        let x = graph.operands_at(user).nth(operand)?;
+        let same =
+            graph.operands_at(user).enumerate().filter(|&(_, other)| other == x).map(|(k, _)| k).collect();
+        Some(Self { same, user, operand, adjoint, op, operands: operands?, how: How::Duals, identity })
     }
 
     /// ū ⊙ J r, of the shape of u: its sum is what this use adds to ⟨x̄, r⟩.
@@ -104,18 +109,31 @@ impl<'a> Edge<'a> {
         read(self.op, &x)
     }
 
+    /// As `moved`, with every operand that is this node.
+    fn moved_all<R>(
+        &self,
+        r: &ArrayD<f64>,
+        h: f64,
+        read: impl FnOnce(&dyn Operator, &[&Value<f64>]) -> R,
+    ) -> R {
+        let moved = Value::Float(self.operands[self.operand].float() + &(r * h));
+        let mut x = self.operands.clone();
+        self.same.iter().for_each(|&k| x[k] = &moved);
+        read(self.op, &x)
+    }
+
     /// ū ⊙ the slopes from the left and from the right, the smaller of both and the larger, element by element; nothing
     /// where the op is smooth. And how far rounding can shift their sum.
     ///
     /// A kink shows in [`Operator::branches`], or in the slopes themselves.
+    /// All operands of the op that are this same node move at once: the share of each by itself is not determined.
     pub fn sides(&self, r: &ArrayD<f64>) -> Option<([ArrayD<f64>; 2], f64)> {
         if self.identity {
             return None;
         }
         let x = self.operands[self.operand].float();
         let h = STEP * Scale::of(x).length;
-        let at =
-            |t: f64| self.moved(&self.operands, self.operand, r, t, <dyn Operator>::eval_f64).into_float();
+        let at = |t: f64| self.moved_all(r, t, <dyn Operator>::eval_f64).into_float();
         let middle = at(0.0);
         // Both points lie on the side: where the op jumps, the side has a slope all the same.
         let [left, right] = [-h, h].map(|t| (at(2.0 * t) - at(t)) / t);
@@ -138,8 +156,7 @@ impl<'a> Edge<'a> {
             How::Duals => 1e-9,
             How::Differences => 3e-3,
         } * Scale::of(self.operands[self.operand].float()).length;
-        let changes =
-            |h: f64| self.moved(&self.operands, self.operand, r, h, <dyn Operator>::branches) != sides;
+        let changes = |h: f64| self.moved_all(r, h, <dyn Operator>::branches) != sides;
         changes(step) || changes(-step)
     }
 }
@@ -163,7 +180,8 @@ pub(super) fn five_points(at: impl Fn(f64) -> ArrayD<f64>, length: f64) -> (Arra
             let rounding = f64::EPSILON * (3.0 * (a.abs() + b.abs()) / h + 4.0 * d.abs() / width);
             TRUNCATION * (wide - d).abs() + rounding
         });
-        let better = best.as_ref().is_none_or(|(_, known)| size(&error) < size(known) || size(known).is_nan());
+        let better =
+            best.as_ref().is_none_or(|(_, known)| size(&error) < size(known) || size(known).is_nan());
         if better {
             best = Some((slope, error));
         }

@@ -5,14 +5,18 @@ use super::hint::Hint;
 use super::{Guilty, Part, Record};
 use crate::leaves;
 use crate::numeric::Scale;
-use autograd::ops::Sampler;
 use autograd::Dual;
 use autograd::Kind;
 use autograd::Value;
+use autograd::ops::Sampler;
 use ndarray::{ArrayD, Zip};
 
 /// Differences that are known worse than this, over the size of what they find, decide nothing.
 const COARSE: f64 = 1e-3;
+
+fn all(values: &[Value<f64>]) -> Vec<&Value<f64>> {
+    values.iter().collect()
+}
 
 /// How far two tangents may lie apart, over their size: both are rounded some times.
 const ROUNDED: f64 = 1e-11;
@@ -20,25 +24,37 @@ const ROUNDED: f64 = 1e-11;
 /// Four times what differences say of their own error is beyond accident.
 const BEYOND: f64 = 4.0;
 
+/// Where slopes to one side are taken, over the size of the operands.
+const BESIDE: f64 = 1e-7;
+
 /// How far the widest differences reach, over the size of the operands, and some more.
 const NEAR: f64 = 12e-3;
 
+/// What differences say of the dual kernel of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tangent {
+    /// It is right, or nobody can tell.
+    NotWrong,
+    Wrong,
+    /// The node is on a kink of its own: the slopes from both sides decide.
+    OnKink,
+}
+
 impl Record<'_> {
-    /// Whether differences contradict the dual kernel of a node, weighed with its adjoint: of what nothing depends on,
-    /// nothing is said.
-    pub(super) fn dual_is_wrong(&self, u: usize, sampler: &mut Sampler) -> bool {
+    /// What differences say of the dual kernel of a node, weighed with its adjoint: of what nothing depends on, nothing is said.
+    pub(super) fn tangent(&self, u: usize, sampler: &mut Sampler) -> Tangent {
+        let no = Tangent::NotWrong;
         let graph = self.scene.graph;
         let node = graph.at(u);
-        let Some(op) = node.op.operator() else { return false };
+        let Some(op) = node.op.operator() else { return no };
         if self.scene.point.get(graph.id(u)).is_some() || self.is_cut(u) {
-            return false;
+            return no;
         }
-        let operands: Option<Vec<&Value<f64>>> =
-            graph.operands_at(u).map(|x| self.values.get(&x)).collect();
-        let Some(operands) = operands else { return false };
+        let operands: Option<Vec<&Value<f64>>> = graph.operands_at(u).map(|x| self.values.get(&x)).collect();
+        let Some(operands) = operands else { return no };
         let adjoint = self.claimed(u);
         if adjoint.iter().all(|y| *y == 0.0) {
-            return false;
+            return no;
         }
         // All operands that move, at once, each in its own size.
         let mut directions: Vec<Option<ArrayD<f64>>> = Vec::new();
@@ -46,7 +62,7 @@ impl Record<'_> {
             let moves = self.between[x] && graph.at(x).ty.kind == Kind::Float;
             directions.push(moves.then(|| {
                 let scale = Scale::of(operands[k].float());
-                scale.stretch(leaves::weights(&operands[k].shape().into(), sampler)) * scale.length
+                scale.stretch(leaves::weights(&operands[k].shape(), sampler)) * scale.length
             }));
         }
         let at = |t: f64| -> Vec<Value<f64>> {
@@ -58,17 +74,13 @@ impl Record<'_> {
                 })
                 .collect()
         };
-        fn all(values: &[Value<f64>]) -> Vec<&Value<f64>> {
-            values.iter().collect()
-        }
-        // Beside a kink steps must be smaller; on one, its slopes from both sides are looked at where the equation does not
-        // hold.
+        // Beside a kink steps must be smaller.
         let sides = op.branches(&operands);
         let stays = |reach: &f64| {
             let same = |t: f64| op.branches(&all(&at(t))) == sides;
             sides.is_empty() || same(NEAR * reach) && same(-NEAR * reach)
         };
-        let Some(reach) = [1.0, 1e-3, 1e-5].into_iter().find(stays) else { return false };
+        let Some(reach) = [1.0, 1e-3, 1e-5, 1e-8].into_iter().find(stays) else { return Tangent::OnKink };
         let dual: Vec<Value<Dual>> = operands
             .iter()
             .zip(&directions)
@@ -82,7 +94,7 @@ impl Record<'_> {
         let tangent = op.eval_dual(&dual.iter().collect::<Vec<_>>()).into_float().mapv(|y| y.tangent);
         let (slope, error) = five_points(|t| op.eval_f64(&all(&at(t))).into_float(), reach);
         if tangent.shape() != adjoint.shape() || slope.shape() != adjoint.shape() {
-            return false;
+            return no;
         }
         let (mut off, mut doubt, mut size) = (0.0, 0.0, 0.0);
         Zip::from(&adjoint).and(&tangent).and(&slope).and(&error).for_each(|y, t, d, e| {
@@ -94,7 +106,18 @@ impl Record<'_> {
         });
         // What is not finite on one side alone is an error too, unless the function is steep there.
         let told = doubt <= COARSE * size || size == 0.0 && doubt == 0.0;
-        told && off > BEYOND * doubt + ROUNDED * size
+        if !(told && off > BEYOND * doubt + ROUNDED * size) {
+            return no;
+        }
+        // A kink that the op does not tell has two slopes, and their mean at every step.
+        let h = BESIDE * reach;
+        let [left, right] = [-h, h].map(|t| {
+            let value = |t: f64| op.eval_f64(&all(&at(t))).into_float();
+            (value(2.0 * t) - value(t)) / t
+        });
+        let bent =
+            Zip::from(&adjoint).and(&left).and(&right).fold(0.0, |bent, y, a, b| bent + (y * (a - b)).abs());
+        if bent > COARSE * size { Tangent::OnKink } else { Tangent::Wrong }
     }
 
     /// A node whose VJP agrees with differences, and its dual kernel with neither.
@@ -124,6 +147,9 @@ impl Record<'_> {
             analytic,
             numeric,
             hint: Hint::Factor(analytic / numeric),
+            uses: 1,
+            of: 1,
+            rule: None,
         })
     }
 

@@ -22,6 +22,7 @@ mod blame;
 mod edge;
 mod hint;
 mod kernel;
+mod rule;
 mod rules;
 mod worst;
 
@@ -33,8 +34,12 @@ use autograd::graph::{Graph, NodeId, Users};
 use autograd::ops::{Op, Sampler};
 use autograd::{Error, Kind, Point, Value, eval_with};
 use edge::{Edge, How};
+use kernel::Tangent;
 use ndarray::ArrayD;
 use std::collections::{HashMap, HashSet};
+
+/// How many other equations that do not hold are compared with the first.
+const ALIKE: usize = 1_000;
 
 /// Which part of an op is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +88,12 @@ pub struct Guilty {
     pub numeric: f64,
     /// What the whole of it suggests.
     pub hint: Hint,
+    /// At how many uses of that line the same is wrong, one a step.
+    pub uses: usize,
+    /// How many uses there are.
+    pub of: usize,
+    /// Of an op that works element by element: the rule that is sent, and the one that would fit, if they are short.
+    pub rule: Option<[String; 2]>,
 }
 
 impl Guilty {
@@ -178,23 +189,36 @@ pub(super) fn prove(
         guilty: None,
         behind: HashMap::new(),
     };
-    let nodes: Vec<usize> = (0..record.between.len()).rev().filter(|&i| record.between[i]).collect();
+    // What leads to a value that is held was not computed, and has no adjoint.
+    let asked = |i: &usize| record.between[*i] && record.values.contains_key(i);
+    let nodes: Vec<usize> = (0..record.between.len()).rev().filter(asked).collect();
     proof.equations = nodes.len();
     if scene.single {
         proof.guilty = record.worst(&mut proof, sampler);
     } else {
-        record.doubted = nodes.iter().copied().filter(|&u| record.dual_is_wrong(u, sampler)).collect();
+        let tangents: Vec<Tangent> = nodes.iter().map(|&u| record.tangent(u, sampler)).collect();
+        let those = |tangent: Tangent| {
+            nodes.iter().zip(&tangents).filter(move |(_, t)| **t == tangent).map(|(&u, _)| u)
+        };
+        record.doubted = those(Tangent::Wrong).collect();
+        proof.kinks = those(Tangent::OnKink).collect();
+        let sharp: HashSet<usize> = proof.kinks.iter().copied().collect();
         proof.kernels_agree = record.doubted.is_empty();
         for &i in &nodes {
             let equation = record.equation(i);
-            if equation.holds(sampler) && blame::rest_holds(&record, i, &equation, sampler) {
+            let on_kink = equation.edges.iter().any(|edge| sharp.contains(&edge.user));
+            let holds = equation.holds(sampler) && blame::rest_holds(&record, i, &equation, sampler);
+            if holds && !on_kink {
                 continue;
             }
-            let list = if equation.holds_on_kinks(sampler) { &mut proof.kinks } else { &mut proof.broken };
-            list.push(i);
+            match equation.holds_on_kinks(sampler) {
+                Some(true) => proof.kinks.push(i),
+                None if holds => {}
+                _ => proof.broken.push(i),
+            }
         }
         proof.guilty = match proof.broken.first() {
-            Some(&i) => Some(record.blamed(i, sampler)),
+            Some(&i) => Some(record.blamed(i, &proof.broken, sampler)),
             None => record.doubted.iter().max().and_then(|&u| record.wrong_dual(u, sampler)),
         };
     }
@@ -308,16 +332,16 @@ impl<'a> Record<'a> {
             if excess <= 1.0 {
                 continue;
             }
-            if equation.holds_on_kinks(sampler) {
+            if equation.holds_on_kinks(sampler) == Some(true) {
                 proof.kinks.push(i);
                 continue;
             }
             proof.broken.push(i);
-            if !(excess <= worst.0) {
+            if excess > worst.0 || excess.is_nan() {
                 worst = (if excess.is_nan() { f64::INFINITY } else { excess }, Some(i));
             }
         }
-        Some(self.blamed(worst.1?, sampler))
+        Some(self.blamed(worst.1?, &proof.broken, sampler))
     }
 
     /// What the equations say that the gradient with respect to one node is made of.
@@ -339,10 +363,50 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn blamed(&self, i: usize, sampler: &mut Sampler) -> Guilty {
+    /// Who is guilty of an equation that does not hold, and in how many other places the same is wrong.
+    fn blamed(&self, i: usize, broken: &[usize], sampler: &mut Sampler) -> Guilty {
         let equation = self.equation(i);
-        let suspect = blame::blame(self, i, &equation, sampler);
-        self.report(i, &equation, &suspect, sampler)
+        let (suspect, worst, hint) = blame::blame(self, i, &equation, sampler);
+        let uses = suspect.edges.len();
+        let mut guilty = self.report(i, &equation, &suspect, &worst, hint);
+        guilty.uses = uses.max(1);
+        let Some(&first) = suspect.edges.first() else { return guilty };
+        let (user, operand) = (equation.edges[first].user, equation.edges[first].operand);
+        if uses == 1 && !self.scene.single {
+            let mut wrong = vec![(i, first)];
+            for &other in broken.iter().filter(|&&other| other != i).take(ALIKE) {
+                let equation = self.equation(other);
+                let (suspect, _, hint) = blame::blame(self, other, &equation, sampler);
+                let [j] = suspect.edges[..] else { continue };
+                if hint.is_like(&guilty.hint)
+                    && self.is_alike(user, equation.edges[j].user)
+                    && equation.edges[j].operand == operand
+                {
+                    wrong.push((other, j));
+                }
+            }
+            guilty.uses = wrong.len();
+            if guilty.hint == Hint::Unknown {
+                guilty.rule =
+                    rule::search(wrong.iter().map(|&(i, j)| (self.claimed(i), self.equation(i), j)));
+            }
+        }
+        let graph = self.scene.graph;
+        let alike = |&u: &usize| {
+            let moves = graph.operands_at(u).nth(operand).is_some_and(|x| self.between[x]);
+            moves && self.between[u] && self.is_alike(user, u)
+        };
+        guilty.of = (0..self.between.len()).filter(alike).count();
+        guilty
+    }
+
+    /// Whether two nodes stand on one line of the source, at different steps.
+    fn is_alike(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (self.scene.graph.at(a), self.scene.graph.at(b));
+        let line = |node: &autograd::graph::Node| {
+            (node.origin.layer.clone(), node.origin.name.clone(), node.origin.ordinal)
+        };
+        a.op.name() == b.op.name() && line(a) == line(b)
     }
 
     fn report(
@@ -350,12 +414,11 @@ impl<'a> Record<'a> {
         i: usize,
         equation: &blame::Equation,
         suspect: &blame::Suspect,
-        sampler: &mut Sampler,
+        worst: &worst::Worst,
+        hint: Hint,
     ) -> Guilty {
         let graph = self.scene.graph;
-        let worst = worst::worst(equation, suspect, sampler);
-        let hint = hint::hint(self, equation, suspect, &worst, sampler);
-        let edge = suspect.edge.map(|j| &equation.edges[j]);
+        let edge = suspect.edges.first().map(|&j| &equation.edges[j]);
         let node = edge.map_or(i, |edge| edge.user);
         let origin = &graph.at(node).origin;
         Guilty {
@@ -367,10 +430,13 @@ impl<'a> Record<'a> {
             layer: origin.layer.as_deref().map(str::to_string),
             gate: origin.name.as_deref().map(str::to_string),
             step: origin.step,
-            index: worst.index,
+            index: worst.index.clone(),
             analytic: worst.claimed,
             numeric: worst.expected,
             hint,
+            uses: 1,
+            of: 1,
+            rule: None,
         }
     }
 }

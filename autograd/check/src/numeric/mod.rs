@@ -75,13 +75,8 @@ pub(super) struct Slope {
 }
 
 impl Slope {
-    const NONE: Self = Self {
-        value: f64::NAN,
-        truncation: f64::INFINITY,
-        rounding: f64::INFINITY,
-        unseen: 0.0,
-        step: 0.0,
-    };
+    const NONE: Self =
+        Self { value: f64::NAN, truncation: f64::INFINITY, rounding: f64::INFINITY, unseen: 0.0, step: 0.0 };
 
     /// The estimate of its error.
     pub fn error(&self) -> f64 {
@@ -126,6 +121,8 @@ pub(super) struct Curve<'a, F> {
 pub(super) const FIRST: f64 = 0.1;
 /// Beyond this a precision is single, or worse.
 const COARSE: f64 = 1e-12;
+/// A function whose noise is more than this part of itself says nothing.
+const LOST: f64 = 1e-2;
 /// How often steps fall at most: to 6·10⁻¹² of the length.
 const MOST: i32 = 18;
 
@@ -140,10 +137,31 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
             Method::Central { step } => self.central(&base, step * part * length, length, noise)?,
             Method::FivePoint { step } => self.five_point(&base, step * part * length, length, noise)?,
         };
-        match smooth {
-            Some(slope) => Ok(Derivative::Smooth(slope)),
-            None => self.sides(&base, length, noise),
+        let mut derivative = match smooth {
+            Some(slope) => Derivative::Smooth(slope),
+            None => self.sides(&base, length, noise)?,
+        };
+        if self.is_lost(&base, length, noise)? {
+            let slopes = match &mut derivative {
+                Derivative::Smooth(slope) => vec![slope],
+                Derivative::Sides { left, right, .. } => vec![left, right],
+            };
+            slopes.into_iter().for_each(|slope| slope.truncation = f64::INFINITY);
         }
+        Ok(derivative)
+    }
+
+    /// Whether the function moves no more over the largest step than it does within a ten thousand millionth: in chaos there
+    /// is a slope, and no difference finds it.
+    fn is_lost(&mut self, base: &Look, length: f64, noise: Noise) -> Result<bool, Error> {
+        let small = |size: f64| noise.deviation <= LOST * size;
+        if small(noise.size) {
+            return Ok(false);
+        }
+        let largest = self.largest() * length;
+        let far = (self.outputs)(largest)?;
+        let moved = self.difference(base, &far).abs();
+        Ok(moved.is_finite() && !small(moved))
     }
 
     /// The derivative, and what it says beside an analytic one. A kink that no node tells shows in the slopes alone: they are
@@ -173,7 +191,8 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         let base = (self.outputs)(0.0)?;
         let sides = self.sides(&base, length, noise)?;
         let apart = compare(&sides);
-        let told = apart.verdict != Verdict::Inconclusive && (apart.is_on_kink() || apart.verdict == Verdict::Kink);
+        let told =
+            apart.verdict != Verdict::Inconclusive && (apart.is_on_kink() || apart.verdict == Verdict::Kink);
         Ok(if told { (apart, sides) } else { (comparison, derivative) })
     }
 

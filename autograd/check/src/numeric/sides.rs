@@ -75,6 +75,10 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
             let usual = (h * last).abs() + NOTHING * self.deviation(noise, self.moved(base, base, look));
             step > 10.0 * usual
         });
-        Ok(Side { slope: Slope { unseen, step: looks.last().map_or(0.0, |(h, _)| h.abs()), ..table.best }, told, jump })
+        Ok(Side {
+            slope: Slope { unseen, step: looks.last().map_or(0.0, |(h, _)| h.abs()), ..table.best },
+            told,
+            jump,
+        })
     }
 }
