@@ -1,13 +1,13 @@
 //! The gradient once more: asked again, and with its stops opened.
 
 use super::compare::{Gradients, Level};
-use super::numeric::norm;
 use super::verdict::Verdict;
 use super::witness::Witness;
 use autograd::Error;
 use autograd::Value;
 use autograd::eval;
 use autograd::graph::{Expr, Graph, NodeId};
+use autograd::norm;
 use autograd::ops::Op;
 use autograd::{Gradient, vjp};
 use ndarray::ArrayD;

@@ -3,12 +3,12 @@
 use super::SINGLE;
 use super::function::{Function, Mover};
 use super::leaves;
-use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby, Noise, SAFETY, Scale, norm};
+use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby, Noise, SAFETY, Scale};
 use super::report::{Element, Tensor};
 use super::verdict::{Comparison, Decider, Verdict, corroborated};
 use autograd::graph::{Expr, Graph, NodeId};
 use autograd::ops::Sampler;
-use autograd::{Error, Point, Value};
+use autograd::{Error, Point, Value, norm};
 use ndarray::ArrayD;
 
 /// One expression that moves, and its analytic gradient.

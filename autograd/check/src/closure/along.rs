@@ -2,11 +2,11 @@
 
 use super::FnCheck;
 use crate::leaves;
-use crate::numeric::{Curve, Derivative, FIRST, Look, Nearby, Noise, Scale, norm};
+use crate::numeric::{Curve, Derivative, FIRST, Look, Nearby, Noise, Scale};
 use crate::report::{Element, Report};
 use crate::verdict::{Comparison, Verdict, corroborated};
-use autograd::Error;
 use autograd::ops::Sampler;
+use autograd::{Error, norm};
 use ndarray::{ArrayD, Zip};
 
 /// What rounding may cost a claimed gradient, in units of the precision.

@@ -2,10 +2,10 @@
 
 use super::along::Subject;
 use crate::leaves;
-use crate::numeric::{FIRST, norm};
+use crate::numeric::FIRST;
 use crate::verdict::{COARSE, Comparison, Verdict};
-use autograd::Error;
 use autograd::ops::Sampler;
+use autograd::{Error, norm};
 use ndarray::ArrayD;
 
 /// What rounding may cost a claimed gradient of few digits, in units of its norm.
@@ -32,21 +32,20 @@ impl<F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'_, F> {
         let shape = self.check.at[self.i].shape().into();
         let length = self.scale.length;
         let mut all = Vec::new();
-        let mut size = 0.0;
+        let mut sizes = Vec::new();
         for number in 0..AVERAGED {
             let direction = self.scale.stretch(leaves::weights(&shape, sampler));
             // Steps that differ have other errors.
             let first = FIRST * (1.0 + number as f64 / AVERAGED as f64);
             all.push(self.measure(&direction, length, first, None)?);
-            size += norm(&(&self.check.claimed[self.i] * &direction)).powi(2) / AVERAGED as f64;
+            sizes.push(norm(&(&self.check.claimed[self.i] * &direction)));
         }
         // A direction along which a function bends sharply tells less than the others.
         all.sort_by(|a, b| a.error.total_cmp(&b.error));
         let usual = 2.0 * all[all.len() / 2].error;
         all.retain(|c| c.error <= usual || !c.error.is_finite());
-        let mean = |of: &dyn Fn(&Comparison) -> f64| {
-            (all.iter().map(|c| of(c).powi(2)).sum::<f64>() / all.len() as f64).sqrt()
-        };
+        let mean =
+            |of: &dyn Fn(&Comparison) -> f64| root_mean_square(&all.iter().map(of).collect::<Vec<_>>());
         let smooth = all.iter().all(|c| c.sides.is_none() && c.error.is_finite() && c.analytic.is_finite());
         if !smooth {
             let worst = all
@@ -54,7 +53,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'_, F> {
                 .max_by(|a, b| a.verdict.cmp(&b.verdict).then(a.excess().total_cmp(&b.excess())));
             return Ok(worst.expect("there are several directions"));
         }
-        let size = size.sqrt().max(mean(&|c| c.numeric));
+        let size = root_mean_square(&sizes).max(mean(&|c| c.numeric));
         let rounding = ROUNDING * self.rounding.max(self.precision) * size;
         let tolerance = SAFETY * mean(&|c| c.error) + rounding;
         let distance = mean(&Comparison::difference);
@@ -72,4 +71,8 @@ impl<F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'_, F> {
         let shown = if verdict == Verdict::Fail { all[all.len() - 1] } else { all[0] };
         Ok(Comparison { tolerance, unseen: false, verdict, ..shown })
     }
+}
+
+fn root_mean_square(x: &[f64]) -> f64 {
+    norm(x) / (x.len() as f64).sqrt()
 }

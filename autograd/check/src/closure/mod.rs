@@ -10,13 +10,13 @@ mod bisect;
 mod digits;
 
 use super::Tier;
-use super::numeric::{Method, Scale, norm};
+use super::numeric::{Method, Scale};
 use super::report::{Element, Report, Tensor};
 use super::verdict::{Comparison, Decider, Verdict};
 use along::Subject;
 use autograd::Shape;
 use autograd::ops::Sampler;
-use autograd::{Error, Place};
+use autograd::{Error, Place, norm};
 use ndarray::ArrayD;
 use std::sync::Arc;
 

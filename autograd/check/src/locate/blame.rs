@@ -9,10 +9,10 @@ use super::Record;
 use super::edge::Edge;
 use super::hint::{self, Hint};
 use super::worst::{self, Worst};
-use crate::numeric::{Scale, norm};
+use crate::numeric::Scale;
 use crate::{SINGLE, leaves};
-use autograd::Value;
 use autograd::ops::{Op, Sampler};
+use autograd::{Value, norm};
 use ndarray::{ArrayD, Zip};
 
 /// `x̄ = seed + Σⱼ Jⱼᵀ ūⱼ`, as claimed.

@@ -17,7 +17,7 @@ mod sides;
 mod stencil;
 
 pub(super) use noise::{Nearby, Noise};
-pub(super) use scale::{Scale, norm};
+pub(super) use scale::Scale;
 
 use super::verdict::{Comparison, Verdict};
 use autograd::{Error, Value};

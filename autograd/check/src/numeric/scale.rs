@@ -56,18 +56,6 @@ impl Scale {
     }
 }
 
-/// ‖a‖, of numbers as large as they may be.
-pub(crate) fn norm(a: &ArrayD<f64>) -> f64 {
-    let largest = a.iter().fold(0.0, |m: f64, x| if x.is_nan() { f64::NAN } else { m.max(x.abs()) });
-    if largest == 0.0 || !largest.is_finite() {
-        return largest;
-    }
-    if (1e-140..1e140).contains(&largest) {
-        return a.iter().map(|x| x * x).sum::<f64>().sqrt();
-    }
-    largest * a.iter().map(|x| (x / largest).powi(2)).sum::<f64>().sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,14 +73,5 @@ mod tests {
         assert_eq!(of(&[3.0, 4.0, 0.0]), [12.5_f64.sqrt(); 3]);
         assert_eq!(of(&[1e-8, 1e8]), [1e-8, 1e8]);
         assert_eq!(of(&[0.5, 2e5, 0.7, 7e-7]), [1.0, 2e5, 1.0, 7e-7]);
-    }
-
-    #[test]
-    fn norms_do_not_overflow() {
-        for scale in [1e-300, 1.0, 1e200] {
-            assert!((norm(&(arr1(&[3.0, 4.0]) * scale).into_dyn()) / scale - 5.0).abs() < 1e-12);
-        }
-        assert!(norm(&arr1(&[1.0, f64::NAN, 2.0]).into_dyn()).is_nan());
-        assert!(norm(&arr1(&[1.0, f64::INFINITY]).into_dyn()).is_infinite());
     }
 }
