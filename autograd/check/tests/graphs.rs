@@ -266,3 +266,120 @@ fn stops_are_told() {
     let text = report.to_string();
     assert!(text.contains("held") && text.contains("∂w") && !text.contains("∂x "), "{text}");
 }
+
+/// `y = x Wᵀ + b`, with rules of one's own.
+struct Affine(for<'g> fn(usize, Expr<'g>) -> Expr<'g>);
+
+impl std::fmt::Debug for Affine {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("Affine")
+    }
+}
+
+impl Affine {
+    fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
+        let two = |k: usize| x[k].float().clone().into_dimensionality::<ndarray::Ix2>().unwrap();
+        let product = two(0).dot(&two(1).t()).into_dyn();
+        (product + x[2].float()).into()
+    }
+}
+
+impl Operator for Affine {
+    kernels!();
+    fn name(&self) -> &'static str {
+        "affine"
+    }
+    fn infer(&self, operands: &[Type]) -> Result<Type, String> {
+        Ok(operands[0].clone())
+    }
+    fn vjp<'g>(&self, k: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
+        let right = match k {
+            0 => dy.matmul(x[1]),
+            1 => dy.transpose(&[1, 0]).matmul(x[0]),
+            _ => dy.sum_to(x[2].shape()),
+        };
+        (self.0)(k, right).into()
+    }
+    fn notation(&self) -> Notation {
+        Notation::Function
+    }
+    fn sample(s: &mut Sampler) -> Sample<Self> {
+        let [x, w] = [s.float([3, 3], Domain::reals(-1.0, 1.0)), s.float([3, 3], Domain::reals(-1.0, 1.0))];
+        let b = s.float([3], Domain::reals(-1.0, 1.0));
+        Sample::new(Self(|_, right| right), [x, w, b])
+    }
+}
+
+/// A rule that is wrong at every step, as a wrong line of code is, is one fault, and is told once.
+#[test]
+fn one_fault_at_all_steps_is_told_once() {
+    type Rule = for<'g> fn(usize, Expr<'g>) -> Expr<'g>;
+    let faults: [(&str, usize, Rule); 7] = [
+        ("factor", 1, |k, right| if k == 1 { right * 0.5 } else { right }),
+        ("sign", 1, |k, right| if k == 1 { -right } else { right }),
+        ("zero", 1, |k, right| if k == 1 { right * 0.0 } else { right }),
+        ("transposed", 1, |k, right| if k == 1 { right.transpose(&[1, 0]) } else { right }),
+        ("factor", 1, |k, right| if k == 1 { right * 1.001 } else { right }),
+        ("sign", 2, |k, right| if k == 2 { -right } else { right }),
+        ("factor", 0, |k, right| if k == 0 { right * 0.5 } else { right }),
+    ];
+    for steps in [2, 5, 20] {
+        for (hint, operand, rule) in faults {
+            let g = Builder::new();
+            let (w, b) = (g.parameter("W", [3, 3]), g.parameter("b", [3]));
+            let mut h = g.input("h0", [3, 3]);
+            for t in 1..=steps {
+                let _step = g.step(t);
+                h = g.custom(Affine(rule), &[h, w, b]).named("a").tanh().named("h");
+            }
+            let report = check(h.powi(2).sum()).unwrap();
+            assert_eq!(report.verdict(), Verdict::Fail, "{report}");
+            let guilty = report.guilty.as_ref().unwrap();
+            let told = (guilty.op.as_str(), guilty.operand, guilty.hint.word(), guilty.uses);
+            assert_eq!(told, ("affine", operand, hint, steps), "{steps} steps\n{report}");
+            assert!(report.to_string().contains(&format!("at all {steps} steps")), "{report}");
+        }
+    }
+}
+
+/// The square that was forgotten: what is sent, and what would fit.
+#[test]
+fn the_rule_that_was_meant_is_found() {
+    #[derive(Debug)]
+    struct Forgot;
+    impl Forgot {
+        fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
+            x[0].map(S::tanh)
+        }
+    }
+    impl Operator for Forgot {
+        kernels!();
+        fn name(&self) -> &'static str {
+            "forgot"
+        }
+        fn infer(&self, operands: &[Type]) -> Result<Type, String> {
+            Ok(operands[0].clone())
+        }
+        fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], y: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
+            (dy * (1.0 - y)).into()
+        }
+        fn notation(&self) -> Notation {
+            Notation::Function
+        }
+        fn sample(s: &mut Sampler) -> Sample<Self> {
+            Sample::new(Self, [s.float([2, 2], Domain::reals(-2.0, 2.0))])
+        }
+    }
+    let g = Builder::new();
+    let u = g.parameter("U", [3, 3]);
+    let mut h = g.input("h0", [2, 3]);
+    for t in 1..=6 {
+        let _step = g.step(t);
+        h = h.linear(u).named("a").custom(Forgot).named("h");
+    }
+    let report = check(h.powi(2).sum()).unwrap();
+    assert!(
+        report.to_string().contains("at all 6 steps: sent is ȳ (1 − y); ȳ (1 − y²) would fit"),
+        "{report}"
+    );
+}
