@@ -246,6 +246,7 @@ fn bar(total: u64, step: u64) -> ProgressBar {
 fn word(Figure { name, value }: Figure) -> String {
     match name {
         "accuracy" => format!("accuracy {:.1} %", 100.0 * value),
+        name if value != 0.0 && value.abs() < 1e-2 => format!("{name} {value:.2e}"),
         name if value.abs() < 1e6 => format!("{name} {value:.4}"),
         name => format!("{name} {value:.4e}"),
     }
