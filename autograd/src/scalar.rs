@@ -310,7 +310,7 @@ mod tests {
             (slope(Scalar::cos, x), -x.sin()),
             (slope(Scalar::tan, x), x.cos().powi(-2)),
             (slope(Scalar::atan, x), 1.0 / (1.0 + x * x)),
-            (slope(Scalar::sinh, x), (x.exp() + (-x).exp()) / 2.0),
+            (slope(Scalar::sinh, x), f64::midpoint(x.exp(), (-x).exp())),
             (slope(Scalar::cosh, x), (x.exp() - (-x).exp()) / 2.0),
             (slope(Scalar::exp_m1, x), x.exp()),
             (slope(Scalar::erf, x), 2.0 / std::f64::consts::PI.sqrt() * (-x * x).exp()),

@@ -195,7 +195,7 @@ fn every_function_of_one_number_is_in_the_language() {
                 "softplus" => x.softplus(),
                 _ => x.abs(),
             };
-            eval::<f64>(&*g.graph().unwrap(), &Point::new(), &[y]).unwrap().remove(0).into_float()[[]]
+            eval::<f64>(&g.graph().unwrap(), &Point::new(), &[y]).unwrap().remove(0).into_float()[[]]
         };
         let known = run(&format!("cell a\n h[t] = 0 * (W x[t]) + {function}(0.25)"));
         let read = run(&format!("cell a\n h[t] = {function}(0 * (W x[t]) + 0.25)"));

@@ -176,7 +176,7 @@ fn call(function: Function, arguments: &[Vector]) -> Vector {
         Function::Tan => a.mapv(|a| a.sin() / a.cos()),
         Function::Atan => a.mapv(|a| a.atan2(1.0)),
         Function::Sinh => a.mapv(|a| (a.exp() - (-a).exp()) / 2.0),
-        Function::Cosh => a.mapv(|a| (a.exp() + (-a).exp()) / 2.0),
+        Function::Cosh => a.mapv(|a| f64::midpoint(a.exp(), (-a).exp())),
         Function::Erf => a.mapv(erf),
         Function::Log1p => a.mapv(|a| (1.0 + a).ln()),
         Function::Expm1 => a.mapv(|a| a.exp() - 1.0),
