@@ -257,7 +257,8 @@ fn a_changed_number_changes_all_that_is_made_of_it() {
         shown.point.clone().with(w, value)
     };
     let agree = |page: &mut Browser, point: &Point<f64>| {
-        let known = page.ask("Array.from({ length: graph.count }, (_, i) => Array.from(graph.value(i).entries))");
+        let known =
+            page.ask("Array.from({ length: graph.count }, (_, i) => Array.from(graph.value(i).entries))");
         for (id, row) in shown.graph().ids().zip(known.as_array().unwrap()) {
             let given: Vec<f64> = row.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
             let ours = shown.value(id, point);
@@ -296,7 +297,8 @@ fn the_page_and_bptt_have_one_definition() {
         let Some(mut page) = shown.open("") else { return };
         page.press("p");
         for t in 0..5 {
-            let row = page.ask(&format!("graph.owed(graph.lanes[0], {t}).map((c) => [graph.steps[c.step], c.log])"));
+            let row = page
+                .ask(&format!("graph.owed(graph.lanes[0], {t}).map((c) => [graph.steps[c.step], c.log])"));
             for pair in row.as_array().unwrap().iter().filter(|pair| pair[0] != 0) {
                 let k = usize::try_from(pair[0].as_u64().unwrap()).unwrap() - 1;
                 let (found, ours) = (pair[1].as_f64().unwrap(), bptt.matrix[[t, k]].log10());

@@ -68,7 +68,8 @@ fn decay(found: &Found) -> String {
 fn lags(found: &Found) -> String {
     let mut out = String::new();
     let _ = write!(out, "  {FAINT}{:24}{:>10}", "parameter", "norm");
-    let longest = found.bptt.shares.iter().flat_map(|share| share.by_lag.keys()).map(|lag| lag.unsigned_abs()).max();
+    let longest =
+        found.bptt.shares.iter().flat_map(|share| share.by_lag.keys()).map(|lag| lag.unsigned_abs()).max();
     // Groups that no lag is in have no column.
     let groups: Vec<(&str, usize)> = (0..GROUPS.len())
         .filter(|&i| i == 0 || longest.is_some_and(|longest| longest > GROUPS[i - 1].1))
@@ -88,8 +89,7 @@ fn lags(found: &Found) -> String {
             let along = |(_, part): (&isize, &ndarray::ArrayD<f64>)| (part * &total).sum();
             let (mut any, mut sum) = (false, 0.0);
             group.for_each(|entry| (any, sum) = (true, sum + along(entry)));
-            let cell =
-                if any && square > 0.0 { percent(sum / square) } else { "–".into() };
+            let cell = if any && square > 0.0 { percent(sum / square) } else { "–".into() };
             let _ = write!(out, "{cell:>12}");
             from = to.saturating_add(1);
         }

@@ -61,7 +61,9 @@ pub enum PngError {
 pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     let options = Options { font_family: "DejaVu Sans".into(), fontdb: FONTS.clone(), ..Options::default() };
     // A picture that is far too large is refused before its letters are set: that takes long.
-    if let Some((width, height)) = stated(svg).filter(|(w, h)| (LONGEST / w.max(*h)).min((MOST / (w * h)).sqrt()) < 0.4) {
+    if let Some((width, height)) =
+        stated(svg).filter(|(w, h)| (LONGEST / w.max(*h)).min((MOST / (w * h)).sqrt()) < 0.4)
+    {
         return Err(PngError::TooLarge { width, height });
     }
     let tree = Tree::from_str(svg, &options)?;
@@ -81,7 +83,8 @@ pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
 /// The width and height that a picture begins with.
 fn stated(svg: &str) -> Option<(f32, f32)> {
     let head = &svg[..svg.find('>')?];
-    let number = |name: &str| head.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse::<f32>().ok();
+    let number =
+        |name: &str| head.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse::<f32>().ok();
     Some((number("width")?, number("height")?))
 }
 

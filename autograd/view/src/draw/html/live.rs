@@ -2,7 +2,7 @@
 
 use super::pack::{Numbers, doubles};
 use autograd::graph::Graph;
-use autograd::ops::{Leaf, Op};
+use autograd::ops::Op;
 use ndarray::ArrayD;
 use serde::Serialize;
 
@@ -32,12 +32,12 @@ pub(super) fn live(graph: &Graph, values: &[ArrayD<f64>]) -> Option<Live> {
     };
     let known = |i: usize| match &graph.at(i).op {
         Op::Custom(_) => false,
-        Op::Leaf(Leaf::Constant(_) | Leaf::Input { .. } | Leaf::Parameter { .. }) => true,
         Op::DropoutMask(mask) => mask.part.is_none(),
         _ => true,
     };
     let all = || 0..graph.len();
-    let small = all().map(cost).sum::<usize>() <= MOST && values.iter().map(|v| v.len()).sum::<usize>() <= NUMBERS;
+    let small =
+        all().map(cost).sum::<usize>() <= MOST && values.iter().map(ArrayD::len).sum::<usize>() <= NUMBERS;
     if !small || !all().all(known) {
         return None;
     }

@@ -43,7 +43,8 @@ pub(super) fn reach(
             _ => at_end(lane),
         };
         lane.loss_steps = reach.losses.iter().map(|loss| step(loss).unwrap_or(0)).collect();
-        let own = |(loss, step): (&usize, &usize)| direct_steps(graph, lane, *loss) == BTreeSet::from([*step]);
+        let own =
+            |(loss, step): (&usize, &usize)| direct_steps(graph, lane, *loss) == BTreeSet::from([*step]);
         let markov: Vec<bool> = reach.losses.iter().zip(&lane.loss_steps).map(own).collect();
         jacobians(graph, point, values, lane, &reach.losses, &markov)?;
     }
@@ -199,7 +200,7 @@ mod tests {
     use super::super::super::scene::Scene;
     use super::super::values::values;
     use super::*;
-    use autograd::grad;
+    use autograd::{Builder, grad};
 
     /// h[t] = a h[t-1] + c[t-1], c[t] = b c[t-1], L[t] = h[t], with a = 3 and b = 2.
     fn measured() -> Reach {
