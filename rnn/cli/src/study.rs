@@ -20,7 +20,8 @@ forecast of a series
 pub struct Args {
     #[command(flatten)]
     which: Which,
-    /// Where to write the page
+    /// Where to write the page; or, in a file that ends in .json, all numbers for programs: the graph with the value of every
+    /// node by its name (weights, inputs, states, losses, and ∂ of each)
     #[arg(short, long, value_name = "FILE.html", default_value = "study.html", help_heading = "Output")]
     output: PathBuf,
 }
@@ -29,15 +30,21 @@ impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
         let ending = self.output.extension().map(|e| e.to_string_lossy().to_lowercase());
-        if let Some(other) = ending.filter(|e| !matches!(e.as_str(), "html" | "htm")) {
+        let json = ending.as_deref() == Some("json");
+        if let Some(other) = ending.filter(|e| !matches!(e.as_str(), "html" | "htm" | "json")) {
             return Err(format!(
-                "{}: what is written is a page, and no `{other}`: let the name end in .html",
+                "{}: no format is called `{other}`; let the name end in .html for a page, or in .json for all numbers",
                 self.output.display()
             )
             .into());
         }
         let Subject { study, title, sentence } = self.which.subject()?;
         let title = sentence.map_or(title.clone(), |sentence| format!("“{}”: {title}", sentence.trim()));
+        if json {
+            write_whole(&self.output, study.json(&title)?.as_bytes())?;
+            super::say(&format!("{}: every node with its value, by name", self.output.display()));
+            return Ok(ExitCode::SUCCESS);
+        }
         write_whole(&self.output, study.html(&title)?.as_bytes())?;
         super::say(&format!("{}: open it in a browser", self.output.display()));
         Ok(ExitCode::SUCCESS)

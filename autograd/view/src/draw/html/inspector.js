@@ -23,6 +23,7 @@ import {
   value,
 } from "./data.js";
 import { $, el, svg, typeset } from "./dom.js";
+import { recomputed } from "./live.js";
 import { notesTable } from "./notes.js";
 import { many, number } from "./numbers.js";
 import { starts } from "./places.js";
@@ -240,7 +241,7 @@ function shares(i) {
   };
   return section(
     "Gradient: a sum over steps",
-    el("p", { class: "formula-line" }, `∂${name(mine.node)} = Σₜ gₜ,   ‖∂${name(mine.node)}‖ = ${number(mine.norm)}`),
+    el("p", { class: "formula-line" }, `∂${name(mine.node)} = Σₜ Gₜ,   ‖∂${name(mine.node)}‖ = ${number(mine.norm)}`),
     picture,
     el(
       "p",
@@ -312,5 +313,6 @@ export function startInspector() {
     $("node-panel").querySelectorAll(".equation, .equations").forEach(narrow);
   };
   onChange((what) => ("node" in what || "open" in what) && draw());
+  recomputed.push(() => !$("node-panel").hidden && draw());
   draw();
 }
