@@ -138,7 +138,7 @@ fn files(method: &str, every: u64) -> [Vec<u8>; 2] {
         }
         let until = trainer.progress().step + every;
         let count = std::cell::Cell::new(trainer.progress().step);
-        let stop = || count.get() >= until;
+        let stop = |_: &Trainer| count.get() >= until;
         let finish = trainer.run(Some(&save), stop, |_| count.set(count.get() + 1)).unwrap();
         if finish == Finish::Done {
             return [&save.best, &save.last].map(|path| std::fs::read(path).unwrap());
@@ -181,7 +181,7 @@ fn a_run_that_dies_at_any_moment_tells_and_saves_the_same() {
         all.push(told(&event));
         left.push(files(&save));
     };
-    trainer().run(Some(&save), || false, listen).unwrap();
+    trainer().run(Some(&save), |_| false, listen).unwrap();
     let whole = files(&save);
     for (k, left) in left.iter().enumerate() {
         // The listener may have died before it wrote down the event, or after.
@@ -198,7 +198,7 @@ fn a_run_that_dies_at_any_moment_tells_and_saves_the_same() {
             let (step, epoch) = (trainer.progress().step, trainer.progress().epoch);
             let kept = written.iter().copied().filter(|told| told.0 <= step && told.1 <= epoch);
             let mut log: Vec<Told> = kept.collect();
-            trainer.run(Some(&save), || false, |event| log.push(told(&event))).unwrap();
+            trainer.run(Some(&save), |_| false, |event| log.push(told(&event))).unwrap();
             assert_eq!(log, all, "died at event {k}");
             assert!(files(&save) == whole, "died at event {k}");
         }

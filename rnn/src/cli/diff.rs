@@ -1,7 +1,7 @@
 //! `rnn diff`: what changed between two graphs.
 
 use super::specimen::{Small, describe};
-use crate::files::write_whole;
+use super::output::{Kind, OutFile, told_otherwise};
 use crate::plot;
 use crate::study::Specimen;
 use autograd::compile::Compiler;
@@ -10,7 +10,7 @@ use autograd::draw::View;
 use autograd::{Graph, NodeId, draw, nearest};
 use clap::Parser;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -58,8 +58,8 @@ pub struct Args {
     #[arg(long)]
     rolled: bool,
     /// Both graphs in one picture, instead of text: a file that ends in .svg or .png, or text in any other
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[arg(short, long, value_name = "FILE", value_parser = told_otherwise(&[Kind::Text, Kind::Svg, Kind::Png]))]
+    output: Option<OutFile>,
 }
 
 /// The flags of one side.
@@ -87,15 +87,14 @@ impl Args {
         let diff = Diff::new(&before.graph, &after.graph);
         let title = format!("{} → {}", before.name, after.name);
         let options = draw::Options { title: Some(title), ..draw::Options::default() };
-        let ending =
-            self.output.as_deref().and_then(Path::extension).map(|e| e.to_string_lossy().to_lowercase());
+        let kind = self.output.as_ref().and_then(OutFile::kind);
         let view = || {
             let all = View::new(diff.merged());
             if self.rolled { all.rolled() } else { all }
         };
-        let written = match ending.as_deref() {
-            Some("svg") => draw::diff(&diff, view(), &options).into_bytes(),
-            Some("png") => plot::png(&draw::diff(&diff, view(), &options))?,
+        let written = match kind {
+            Some(Kind::Svg) => draw::diff(&diff, view(), &options).into_bytes(),
+            Some(Kind::Png) => plot::png(&draw::diff(&diff, view(), &options))?,
             _ if self.rolled => {
                 return Err(
                     "--rolled is for a picture: add -o FILE.svg; text tells all steps in one line".into()
@@ -103,8 +102,8 @@ impl Args {
             }
             _ => format!("--- {}\n+++ {}\n{}", before.name, after.name, diff.text()).into_bytes(),
         };
-        if let Some(path) = &self.output {
-            write_whole(path, &written)?;
+        if let Some(file) = &self.output {
+            file.write(&written)?;
         } else {
             let mut out = std::io::stdout().lock();
             out.write_all(&written)?;

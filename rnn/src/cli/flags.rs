@@ -1,5 +1,6 @@
 //! Flags that several commands share.
 
+use super::output::{Kind, OutFile, RUN, told_by_ending, told_otherwise};
 use crate::cell::{CellError, CellRef};
 use crate::init::Init;
 use crate::model::{Inits, Input, Start};
@@ -8,7 +9,6 @@ use crate::train::schedule::Schedule;
 use crate::train::{Clip, Options};
 use autograd::math::Form;
 use clap::Args;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The cell of a name or a file, with other values for some of its constants.
@@ -199,34 +199,13 @@ impl Training {
     }
 }
 
-impl Output {
-    /// Whether no two of the files are one.
-    ///
-    /// # Errors
-    /// The flags that name one file.
-    pub fn are_different(&self) -> Result<(), String> {
-        let files = [("--checkpoint", &self.checkpoint), ("--log", &self.log), ("--plot", &self.plot)];
-        let given: Vec<_> =
-            files.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?))).collect();
-        for (i, (flag, path)) in given.iter().enumerate() {
-            if let Some((other, _)) = given[..i].iter().find(|(_, other)| other == path) {
-                return Err(format!(
-                    "{other} and {flag} are one file, {}: give each its own",
-                    path.display()
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Files that a run leaves.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Files")]
 pub struct Output {
     /// Where the best model is written; the state to go on from stands beside it, as NAME.last.safetensors
-    #[arg(long, value_name = "FILE")]
-    pub checkpoint: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_parser = RUN)]
+    pub checkpoint: Option<OutFile>,
     /// Go on from the last state of --checkpoint, bit for bit as if never stopped; from the start if there is none.
     /// The data and all flags must be those of the first run, but for --patience, and for --epochs unless the schedule
     /// is a cosine, which falls over all epochs
@@ -236,14 +215,14 @@ pub struct Output {
     #[arg(long, default_value_t = 200, value_name = "N", requires = "checkpoint", value_parser = at_least_one::<u64>)]
     pub save_every: u64,
     /// One JSON object a line for each reported update and each epoch
-    #[arg(long, value_name = "FILE")]
-    pub log: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_parser = told_otherwise(&[Kind::Log]))]
+    pub log: Option<OutFile>,
     /// Updates between two reports
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = at_least_one::<u64>)]
     pub log_interval: u64,
     /// The loss over the updates as a picture, drawn anew after each epoch
-    #[arg(long, value_name = "FILE.svg")]
-    pub plot: Option<PathBuf>,
+    #[arg(long, value_name = "FILE.svg|FILE.png", value_parser = told_by_ending(&[Kind::Svg, Kind::Png]))]
+    pub plot: Option<OutFile>,
 }
 
 /// A whole number of at least 1.

@@ -3,7 +3,7 @@
 mod cut;
 
 use super::specimen::{Small, describe};
-use crate::files::write_whole;
+use super::output::{Kind, OutFile, told_otherwise};
 use crate::model::Network;
 use crate::plot;
 use crate::study::Specimen;
@@ -14,7 +14,7 @@ use clap::ValueEnum;
 use cut::Cuts;
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -52,8 +52,8 @@ pub struct Args {
     #[arg(long, value_name = "N", help_heading = "Output")]
     seed: Option<u64>,
     /// Where to write it; standard output if not given
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    output: Option<PathBuf>,
+    #[arg(short, long, value_name = "FILE", help_heading = "Output", value_parser = told_otherwise(&KINDS))]
+    output: Option<OutFile>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -78,8 +78,25 @@ enum Format {
     Html,
 }
 
+/// What may be written.
+const KINDS: [Kind; 8] =
+    [Kind::Text, Kind::Dot, Kind::Mermaid, Kind::Graphml, Kind::Json, Kind::Svg, Kind::Png, Kind::Html];
+
 impl Format {
-    /// What the end of a file's name says; text if it has none, as `/dev/stdout`.
+    fn kind(self) -> Kind {
+        match self {
+            Self::Text => Kind::Text,
+            Self::Dot => Kind::Dot,
+            Self::Mermaid => Kind::Mermaid,
+            Self::Graphml => Kind::Graphml,
+            Self::Json | Self::Explorer => Kind::Json,
+            Self::Svg => Kind::Svg,
+            Self::Png => Kind::Png,
+            Self::Html => Kind::Html,
+        }
+    }
+
+    /// What the end of a file's name says; text if it has none.
     fn of(path: &Path) -> Result<Self, String> {
         let Some(extension) = path.extension() else { return Ok(Self::Text) };
         match extension.to_string_lossy().to_lowercase().as_str() {
@@ -105,9 +122,10 @@ impl Args {
     pub fn run(self) -> super::Result {
         let format = match (self.format, &self.output) {
             (Some(format), _) => format,
-            (None, Some(path)) => Format::of(path)?,
+            (None, Some(file)) => Format::of(file.path())?,
             (None, None) => Format::Text,
         };
+        self.output.as_ref().map_or(Ok(()), |file| file.fits(format.kind()))?;
         if self.values && format != Format::Json {
             return Err(
                 "--values is for JSON: add --format json, or let the name of the file end in .json".into()
@@ -154,8 +172,8 @@ impl Args {
             text.push('\n');
         }
         let bytes = if format == Format::Png { pixels(&text)? } else { text.into_bytes() };
-        if let Some(path) = self.output {
-            write_whole(&path, &bytes)?;
+        if let Some(file) = self.output {
+            file.write(&bytes)?;
         } else {
             let mut out = std::io::stdout().lock();
             out.write_all(&bytes)?;

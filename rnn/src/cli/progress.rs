@@ -2,7 +2,8 @@
 
 use super::flags::Output;
 use super::say;
-use crate::files::{FileError, check_writable, read, write_whole};
+use super::output::OutFile;
+use crate::files::{FileError, read, write_whole};
 use crate::model::Metrics;
 use crate::plot::{Chart, Look, Series, smoothed};
 use crate::tasks::Saved;
@@ -11,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// Tells people and files how a run goes.
@@ -21,8 +22,8 @@ pub struct Reporter<'a> {
     total: u64,
     bar: Option<ProgressBar>,
     interval: u64,
-    log: Option<(PathBuf, File)>,
-    plot: Option<PathBuf>,
+    log: Option<(OutFile, File)>,
+    plot: Option<OutFile>,
     /// The first failure to write the log or the plot: a reason to end the run.
     failure: Option<String>,
     started: Instant,
@@ -38,19 +39,16 @@ impl<'a> Reporter<'a> {
     /// Begins to report a run that stands at `progress`.
     ///
     /// # Errors
-    /// If the log or the plot cannot be written.
+    /// If the log cannot be written.
     pub fn new(
         task: &'a dyn Task,
         saved: &Saved,
         output: &Output,
         progress: &Progress,
     ) -> Result<Self, String> {
-        if let Some(path) = &output.plot {
-            check_writable(path).map_err(|e| format!("--plot: {e}"))?;
-        }
         let log = match &output.log {
             None => None,
-            Some(path) => Some((path.clone(), open_log(path, progress).map_err(|e| format!("--log: {e}"))?)),
+            Some(file) => Some((file.clone(), open_log(file.path(), progress).map_err(|e| format!("--log: {e}"))?)),
         };
         let model = &saved.model;
         let shapes = model.parameter_shapes().map_err(|e| e.to_string())?;
@@ -208,7 +206,6 @@ impl<'a> Reporter<'a> {
         if let Some((path, file)) = &mut self.log
             && let Err(error) = file.write_all(format!("{}\n", Value::Object(line)).as_bytes())
         {
-            let path = path.display();
             self.failure.get_or_insert(format!(
                 "the log `{path}` cannot be written: {error}; make room or give another --log"
             ));
@@ -217,7 +214,7 @@ impl<'a> Reporter<'a> {
 
     /// The loss over the updates: each batch's faint, their moving mean strong, the validation after each epoch.
     fn draw(&mut self, history: &History) {
-        let Some(path) = &self.plot else { return };
+        let Some(file) = &self.plot else { return };
         let (updates, losses): (Vec<f64>, Vec<f64>) = history.training.points().unzip();
         let numbered = |values: &[f64]| -> Vec<(f64, f64)> {
             updates.iter().copied().zip(values.iter().copied()).collect()
@@ -229,7 +226,7 @@ impl<'a> Reporter<'a> {
         let epoch = self.task.batches() as f64;
         let validation = history.validation.points().map(|(place, loss)| (place * epoch, loss));
         chart.push(Series::new("validation", Look::Second, validation));
-        if let Err(error) = write_whole(path, chart.svg().as_bytes()) {
+        if let Err(error) = file.draw(&chart) {
             self.failure.get_or_insert(format!("--plot: {error}"));
         }
     }
@@ -260,19 +257,13 @@ fn duration(seconds: f64) -> String {
     }
 }
 
+#[allow(clippy::disallowed_methods)] // a log grows line by line: it is replaced once, and appended to
 /// A log that holds the lines of an earlier run up to where it stands, and is appended to.
 fn open_log(path: &Path, progress: &Progress) -> Result<File, FileError> {
     let fail = |source| FileError { path: path.into(), action: crate::files::Action::Write, source };
-    if path.exists() && !path.is_file() {
-        return File::options().write(true).open(path).map_err(fail); // a device or a pipe: nothing to keep
-    }
     let old = if path.exists() { read(path)? } else { Vec::new() };
     let lines =
         || old.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(String::from_utf8_lossy);
-    if lines().next().is_some_and(|line| !is_event(&line)) {
-        let source = std::io::Error::other("it exists and is no log of a run: give another file");
-        return Err(fail(source));
-    }
     let mut kept = String::new();
     for line in lines().filter(|line| told_before(line, progress.step, progress.epoch)) {
         kept += &line;
@@ -280,11 +271,6 @@ fn open_log(path: &Path, progress: &Progress) -> Result<File, FileError> {
     }
     write_whole(path, kept.as_bytes())?;
     File::options().append(true).open(path).map_err(fail)
-}
-
-/// Whether a line is one of a log.
-fn is_event(line: &str) -> bool {
-    serde_json::from_str::<Value>(line).is_ok_and(|line| line.get("event").is_some())
 }
 
 /// Whether a line was written before the run stood at `step`, with `epoch` epochs finished: what came later is about to

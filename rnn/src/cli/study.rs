@@ -1,8 +1,7 @@
 //! `rnn study`: a net on a sentence, a text or a series, as a page.
 
+use super::output::{Kind, OutFile, told_by_ending};
 use super::subject::{Subject, Which};
-use crate::files::write_whole;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// A net on real data, as a page to walk through: what each step reads, says and should say, and what the gradient does
@@ -21,8 +20,15 @@ pub struct Args {
     #[command(flatten)]
     which: Which,
     /// Where to write the page
-    #[arg(short, long, value_name = "FILE.html", default_value = "study.html", help_heading = "Output")]
-    output: PathBuf,
+    #[arg(
+        short,
+        long,
+        value_name = "FILE.html",
+        default_value = "study.html",
+        help_heading = "Output",
+        value_parser = told_by_ending(&[Kind::Html])
+    )]
+    output: OutFile,
 }
 
 impl Args {
@@ -30,8 +36,8 @@ impl Args {
     pub fn run(self) -> super::Result {
         let Subject { study, title, sentence } = self.which.subject()?;
         let title = sentence.map_or(title.clone(), |sentence| format!("“{}”: {title}", sentence.trim()));
-        write_whole(&self.output, study.html(&title)?.as_bytes())?;
-        super::say(&format!("{}: open it in a browser", self.output.display()));
+        self.output.write(study.html(&title)?.as_bytes())?;
+        super::say(&format!("{}: open it in a browser", self.output));
         Ok(ExitCode::SUCCESS)
     }
 }

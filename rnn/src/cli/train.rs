@@ -1,18 +1,18 @@
 //! `rnn train`: from a file to a trained net.
 
 use super::flags::{Symbols, Training, Whole, at_least_one, share, size};
+use super::output::{Kind, OutFile, told_by_ending};
 use super::run::Common;
 use super::say;
 use crate::data::synthetic::{Adding, CopyMemory, TemporalOrder};
 use crate::data::{Digest, Fractions, Series, file, labelled, series};
-use crate::files::{check_writable, write_whole};
 use crate::infer::forecast;
 use crate::model::{Head, Input, Loss, Model};
 use crate::parameters::Parameters;
 use crate::plot::{self, Chart, Look};
 use crate::tasks::{Described, Forecast, Level, Sentiment, Source, Synthetic, SyntheticKind, Text};
 use clap::{Args, Subcommand, ValueEnum};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What to train on.
 #[derive(Debug, Subcommand)]
@@ -154,8 +154,8 @@ pub struct SeriesArgs {
     #[arg(long, default_value_t = 0.2, value_name = "P", allow_negative_numbers = true, value_parser = share)]
     test: f64,
     /// The forecast beside the truth on the test part, as a picture
-    #[arg(long, value_name = "FILE.svg")]
-    forecast: Option<PathBuf>,
+    #[arg(long, value_name = "FILE.svg|FILE.png", value_parser = told_by_ending(&[Kind::Svg, Kind::Png]))]
+    forecast: Option<OutFile>,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -263,13 +263,10 @@ impl SeriesArgs {
         let Training { seed, batch_size, .. } = self.common.training;
         let (column, window, horizon) = (self.column, self.window, self.horizon);
         let task = Forecast::new(model, series, window, horizon, batch_size, seed)?;
-        if let Some(path) = &self.forecast {
-            check_writable(path).map_err(|e| format!("--forecast: {e}"))?;
-        }
         let described = Described::Series { column: column.clone(), window, horizon, mean, std };
         let source = Source::new(&self.data, Digest::default().numbers(&values));
         self.common.train_and(&task, described, Some(source), |best| match &self.forecast {
-            Some(path) => draw_forecast(&task, column.as_deref(), best, path),
+            Some(file) => draw_forecast(&task, column.as_deref(), best, file),
             None => Ok(()),
         })
     }
@@ -280,7 +277,7 @@ fn draw_forecast(
     task: &Forecast,
     column: Option<&str>,
     best: &Parameters,
-    path: &Path,
+    file: &OutFile,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let rows = forecast(task, best)?;
     let (window, horizon) = task.window();
@@ -292,8 +289,8 @@ fn draw_forecast(
     };
     chart.push(line("truth", Look::Line, |row| row.1));
     chart.push(line("forecast", Look::Second, |row| row.2));
-    write_whole(path, chart.svg().as_bytes()).map_err(|e| format!("--forecast: {e}"))?;
-    say(&format!("forecast in {}", path.display()));
+    file.draw(&chart).map_err(|e| format!("--forecast: {e}"))?;
+    say(&format!("forecast in {file}"));
     Ok(())
 }
 

@@ -245,15 +245,15 @@ impl<'a> Trainer<'a> {
         if self.progress.best.is_some() { &self.best } else { &self.parameters }
     }
 
-    /// Trains until all epochs are done, validation no longer improves, or `stop` says so, which is asked after
-    /// every update.
+    /// Trains until all epochs are done, validation no longer improves, or `stop` says so, which is asked before each
+    /// update and each validation: it may look at the run, and keep its [state](Self::state) while the next update lasts.
     ///
     /// # Errors
     /// If a batch gives no finite gradient or a checkpoint cannot be written.
     pub fn run(
         &mut self,
         save: Option<&Save>,
-        mut stop: impl FnMut() -> bool,
+        mut stop: impl FnMut(&Self) -> bool,
         mut tell: impl FnMut(Event),
     ) -> Result<Finish, TrainError> {
         let total = self.options.epochs.saturating_mul(self.task.batches() as u64);
@@ -263,14 +263,18 @@ impl<'a> Trainer<'a> {
             }
             let task = self.task;
             for feed in task.train(self.progress.epoch, self.progress.batch) {
-                self.update(&feed, total, &mut tell)?;
-                if stop() {
+                if stop(self) {
                     self.save_last(save)?;
                     return Ok(Finish::Stopped);
                 }
+                self.update(&feed, total, &mut tell)?;
                 if save.is_some_and(|save| self.progress.step.is_multiple_of(save.every)) {
                     self.save_last(save)?;
                 }
+            }
+            if stop(self) {
+                self.save_last(save)?;
+                return Ok(Finish::Stopped);
             }
             self.validate(save, &mut tell)?;
         }
@@ -334,6 +338,11 @@ impl<'a> Trainer<'a> {
         let (progress, history) = (&self.progress, &self.history);
         tell(Event::Epoch { progress, history, train, validation, best: better });
         self.save_last(save)
+    }
+
+    /// All that going on from here needs.
+    pub fn state(&self) -> Checkpoint {
+        self.checkpoint(true)
     }
 
     fn save_last(&self, save: Option<&Save>) -> Result<(), TrainError> {

@@ -75,7 +75,7 @@ pub fn learn(out: &mut impl Write, seed: u64) -> Result<Learned, Box<dyn std::er
     let mut course = Vec::new();
     trainer.run(
         None,
-        || false,
+        |_| false,
         |event| match event {
             Event::Step { .. } => progress.inc(1),
             Event::Epoch { validation, .. } => course.push(validation.accuracy.unwrap_or(0.0)),
