@@ -2,6 +2,8 @@
 
 use super::output::{Kind, OutFile, RUN, told_by_ending, told_otherwise};
 use crate::cell::{CellError, CellRef};
+use crate::data::file::Encoding;
+use crate::data::{self, series, series::Gaps};
 use crate::init::Init;
 use crate::model::{Inits, Input, Start};
 use crate::train::optim::Method;
@@ -9,6 +11,7 @@ use crate::train::schedule::Schedule;
 use crate::train::{Clip, Options};
 use autograd::math::Form;
 use clap::Args;
+use std::path::Path;
 use std::str::FromStr;
 
 /// The cell of a name or a file, with other values for some of its constants.
@@ -223,6 +226,53 @@ pub struct Output {
     /// The loss over the updates as a picture, drawn anew after each epoch
     #[arg(long, value_name = "FILE.svg|FILE.png", value_parser = told_by_ending(&[Kind::Svg, Kind::Png]))]
     pub plot: Option<OutFile>,
+}
+
+/// How a file of data is read.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Data")]
+pub struct Reads {
+    /// The encoding of the file if it is not UTF-8: utf-16le, windows-1252, shift_jis, gb18030 …
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<Encoding>,
+    /// What becomes of missing values of a series: empty fields, NA, null, -
+    #[arg(long, value_enum, default_value_t = Fill::Refuse, value_name = "HOW")]
+    gaps: Fill,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Fill {
+    /// An error, which counts them
+    Refuse,
+    /// The straight line between the values before and after
+    Interpolate,
+    /// The value before
+    Carry,
+}
+
+impl Reads {
+    /// Reads a column, and says what was done about its gaps.
+    ///
+    /// # Errors
+    /// As [`series::read`].
+    pub fn series(self, path: &Path, column: Option<&str>) -> data::Result<series::Column> {
+        let (gaps, how) = match self.gaps {
+            Fill::Refuse => (Gaps::Refuse, ""),
+            Fill::Interpolate => (Gaps::Interpolate, "interpolated"),
+            Fill::Carry => (Gaps::Carry, "filled with the value before"),
+        };
+        let found = series::read(path, column, gaps, self.encoding)?;
+        let (before, after) = found.left_off;
+        if found.filled > 0 {
+            super::say(&format!("{} missing values of {} {how}", found.filled, found.values.len()));
+        }
+        if before + after > 0 {
+            super::say(&format!(
+                "missing values at the ends are left off: {before} at the beginning, {after} at the end"
+            ));
+        }
+        Ok(found)
+    }
 }
 
 /// A whole number of at least 1.

@@ -7,6 +7,7 @@ mod advice;
 mod bptt;
 mod cells;
 mod compare;
+mod confusion;
 mod diff;
 mod explain;
 mod flags;
@@ -31,6 +32,7 @@ mod subject;
 mod tour;
 mod trace;
 mod train;
+mod work;
 
 use crate::tasks::Described;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -129,6 +131,9 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn run(command: Command) -> Result {
+    // Those that speak while they work, line by line or with a bar, need no other sign of life.
+    let speaks = matches!(command, Command::Tour(_) | Command::Train(_) | Command::Sample(_) | Command::Cells(_));
+    let _work = (!speaks).then(work::Work::begin);
     match command {
         Command::Tour(args) => args.run(),
         Command::Train(train) => train.run(),

@@ -2,12 +2,14 @@
 
 use super::flags::Output;
 use super::say;
+use super::work::Work;
 use super::output::OutFile;
 use crate::files::{FileError, read, write_whole};
 use crate::model::Metrics;
 use crate::plot::{Chart, Look, Series, smoothed};
 use crate::tasks::Saved;
-use crate::train::{Event, Figure, History, Progress, Task};
+use super::confusion::Confusion;
+use crate::train::{Baseline, Best, Event, Figure, History, Part, Progress, Task};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 use std::fs::File;
@@ -26,6 +28,8 @@ pub struct Reporter<'a> {
     plot: Option<OutFile>,
     /// The first failure to write the log or the plot: a reason to end the run.
     failure: Option<String>,
+    /// Until the first update: building a net of many steps takes its time.
+    work: Option<Work>,
     started: Instant,
     /// When a line was last said.
     said: Instant,
@@ -66,6 +70,10 @@ impl<'a> Reporter<'a> {
             saved.task.name(),
             task.batches()
         ));
+        if let Some(Baseline { what, metrics }) = task.baseline(Part::Validation) {
+            let figures: Vec<String> = task.figures(&metrics).into_iter().map(word).collect();
+            say(&format!("baseline, {what}: {} on the validation part", figures.join(", ")));
+        }
         if progress.step > 0 {
             say(&format!("going on after update {} of {total}", progress.step));
         }
@@ -78,6 +86,7 @@ impl<'a> Reporter<'a> {
             log,
             plot: output.plot.clone(),
             failure: None,
+            work: Some(Work::begin()),
             started: Instant::now(),
             said: Instant::now(),
             first_step: progress.step,
@@ -86,6 +95,7 @@ impl<'a> Reporter<'a> {
 
     /// Takes in an event of the run.
     pub fn tell(&mut self, event: &Event) {
+        self.work = None;
         match *event {
             Event::Step { progress, batch, norm, learning_rate, .. } => {
                 self.step(progress, &batch, norm, learning_rate);
@@ -103,16 +113,17 @@ impl<'a> Reporter<'a> {
             // A narrow terminal has room for the first figure alone.
             let figure = self.task.figures(batch).into_iter().next().map_or_else(String::new, word);
             bar.set_position(progress.step);
-            bar.set_message(format!("{figure}, |∂| {norm:.2}, {rate:.0}/s"));
+            bar.set_message(format!("{figure}, |∂| {}, {rate:.0}/s", plain(norm)));
         }
         let due = progress.step.is_multiple_of(self.interval);
         if self.bar.is_none() && (due || self.said.elapsed().as_secs_f64() > SILENCE) {
             say(&format!(
-                "update {}/{} epoch {}: {}, |∂| {norm:.3} · {rate:.1} updates/s, {} left",
+                "update {}/{} epoch {}: {}, |∂| {} · {rate:.1} updates/s, {} left",
                 progress.step,
                 self.total,
                 progress.epoch + 1,
                 self.words(batch),
+                plain(norm),
                 duration(self.total.saturating_sub(progress.step) as f64 / rate)
             ));
             self.said = Instant::now();
@@ -154,6 +165,7 @@ impl<'a> Reporter<'a> {
     /// # Errors
     /// If the log or the plot could not be written.
     pub fn finish(&mut self, history: &History) -> Result<(), String> {
+        self.work = None;
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -165,13 +177,43 @@ impl<'a> Reporter<'a> {
     ///
     /// # Errors
     /// If standard output or the log cannot be written.
-    pub fn test(&mut self, metrics: &Metrics) -> Result<(), Box<dyn std::error::Error>> {
+    pub fn test(
+        &mut self,
+        metrics: &Metrics,
+        table: Option<&Confusion>,
+    ) -> Result<(), Box<dyn std::error::Error>> {
         let mut line = Map::new();
         line.insert("event".into(), json!("test"));
         line.extend(self.figures(metrics, "test "));
         self.write(line);
-        writeln!(std::io::stdout(), "test {}", self.words(metrics))?;
+        let mut out = std::io::stdout();
+        writeln!(out, "test {}", self.words(metrics))?;
+        if let Some(Baseline { what, metrics }) = self.task.baseline(Part::Test) {
+            writeln!(out, "baseline {} ({what})", self.words(&metrics))?;
+        }
+        if let Some(table) = table {
+            write!(out, "{table}")?;
+        }
+        self.compare(metrics, Part::Test);
         self.failure.take().map_or(Ok(()), |failure| Err(failure.into()))
+    }
+
+    /// Says what the best validation was, where there is no test part.
+    pub fn best(&self, best: &Best) {
+        let metrics = Metrics { loss: best.loss, accuracy: best.accuracy };
+        say(&format!("best validation, after epoch {}: {}", best.epoch, self.words(&metrics)));
+        self.compare(&metrics, Part::Validation);
+    }
+
+    /// Says so if the net is no better than its baseline.
+    fn compare(&self, metrics: &Metrics, part: Part) {
+        let Some(Baseline { what, metrics: simple }) = self.task.baseline(part) else { return };
+        if self.task.score(metrics) >= self.task.score(&simple) {
+            say(&format!(
+                "the net does not beat the baseline, {what}: {}; more epochs, another learning rate or more data may help",
+                self.words(&simple)
+            ));
+        }
     }
 
     fn words(&self, metrics: &Metrics) -> String {
@@ -243,9 +285,13 @@ fn bar(total: u64, step: u64) -> ProgressBar {
 fn word(Figure { name, value }: Figure) -> String {
     match name {
         "accuracy" => format!("accuracy {:.1} %", 100.0 * value),
-        name if value.abs() < 1e6 => format!("{name} {value:.4}"),
-        name => format!("{name} {value:.4e}"),
+        name => format!("{name} {}", plain(value)),
     }
+}
+
+/// A number with four digits behind the point where these say something, and as a power of ten where it is small or large.
+fn plain(value: f64) -> String {
+    if value == 0.0 || (1e-2..1e6).contains(&value.abs()) { format!("{value:.4}") } else { format!("{value:.4e}") }
 }
 
 fn duration(seconds: f64) -> String {
@@ -295,6 +341,12 @@ mod tests {
         assert!(!before(r#"{"event":"epoch","step":20,"epoch":2}"#));
         assert!(!before(r#"{"event":"test","test loss":0.1}"#));
         assert!(!before(r#"{"event":"st"#));
+    }
+
+    #[test]
+    fn figures_say_something_at_every_scale() {
+        let found = [0.0, 0.123_456, 1.0, 123_456.7, 3.2e-6, -4.5e-3, 8.2e33].map(plain);
+        assert_eq!(found, ["0.0000", "0.1235", "1.0000", "123456.7000", "3.2000e-6", "-4.5000e-3", "8.2000e33"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A training run from the command line: checkpoints, reports, stops.
 
 use super::flags::{Net, Output, Training};
+use super::confusion::Confusion;
 use super::progress::Reporter;
 use super::resume::resume;
 use super::say;
@@ -90,9 +91,16 @@ impl Common {
         }
         if let Some(test) = task.test() {
             let mut networks = Networks::new(task.model(), task.mode(), self.training.threads);
-            let metrics = networks.evaluate(trainer.best(), test, |_, _| ())?;
+            let mut table = task.classes().map(Confusion::new);
+            let metrics = networks.evaluate(trainer.best(), test, |feed, outcome| {
+                if let Some(table) = &mut table {
+                    table.add(feed, outcome);
+                }
+            })?;
             after(trainer.best())?;
-            reporter.test(&metrics)?;
+            reporter.test(&metrics, table.as_ref())?;
+        } else if let Some(best) = trainer.progress().best {
+            reporter.best(&best);
         }
         if let Some(save) = &save {
             say(&format!("best model in {}", save.best.display()));

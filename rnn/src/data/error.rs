@@ -279,6 +279,21 @@ pub enum Error {
         /// The standard deviation as computed.
         std: f64,
     },
+    /// More windows than memory holds.
+    #[error(
+        "{count} windows of {window} steps take about {:.1} GB, and {:.1} GB are free: give a smaller window or fewer values",
+        2.0 * bytes / 1e9, free / 1e9
+    )]
+    Windows {
+        /// How many windows.
+        count: usize,
+        /// Steps of a window.
+        window: usize,
+        /// Bytes of their inputs.
+        bytes: f64,
+        /// What there is.
+        free: f64,
+    },
     /// A series has too few values.
     #[error(
         "the series has {found} values; a window of {window} and a horizon of {horizon} need at least {needed}: \
@@ -390,7 +405,11 @@ fn listed(names: &[String]) -> String {
 const SHOWN: usize = 60;
 
 /// What a file or a person wrote, for a message: not endless, and without what a terminal would obey.
-pub(crate) fn quoted(text: &str) -> String {
+///
+/// ```
+/// assert_eq!(rnn::data::quoted("\u{1b}[2J"), r"`\u{1b}[2J`");
+/// ```
+pub fn quoted(text: &str) -> String {
     let mut shown = String::from("`");
     for c in text.chars().take(SHOWN) {
         if c.is_control() {

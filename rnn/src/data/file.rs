@@ -39,13 +39,21 @@ impl fmt::Display for Encoding {
     }
 }
 
+/// Reads a text file in UTF-8, as [`read_as`].
+///
+/// # Errors
+/// As [`read_as`].
+pub fn read(path: &Path) -> Result<String> {
+    read_as(path, None)
+}
+
 /// Reads a text file: as UTF-8, or as what `encoding` says. A byte order mark at its start is taken off, and letters are
 /// composed (NFC); all else stays, line ends included.
 ///
 /// # Errors
 /// The file cannot be opened; it is empty or holds white space alone; it is not of that encoding (the error names the line,
 /// the byte, and what the file seems to be).
-pub fn read(path: &Path, encoding: Option<Encoding>) -> Result<String> {
+pub fn read_as(path: &Path, encoding: Option<Encoding>) -> Result<String> {
     let bytes = fs::read(path).map_err(|reason| Error::Open { path: path.into(), reason })?;
     let text = decode(&bytes, encoding).map_err(|fault| match fault {
         Fault::Marked(found) => Error::Encoded { path: path.into(), found },
@@ -158,7 +166,7 @@ pub(super) mod tests {
 
     fn outcome(content: impl AsRef<[u8]>) -> Result<String> {
         let (_directory, path) = written("text.txt", content);
-        read(&path, None)
+        read(&path)
     }
 
     /// A text in an encoding.
@@ -179,7 +187,7 @@ pub(super) mod tests {
 
     #[test]
     fn bad_files_are_named() {
-        let missing = read(Path::new("no/such/file.txt"), None).unwrap_err().to_string();
+        let missing = read(Path::new("no/such/file.txt")).unwrap_err().to_string();
         assert!(missing.starts_with("cannot open no/such/file.txt: "), "{missing}");
         for empty in ["", "\u{feff}", " \n\n"] {
             assert!(matches!(outcome(empty), Err(Error::Empty { .. })), "{empty:?}");
@@ -200,7 +208,7 @@ pub(super) mod tests {
             let error = outcome(encoded(&text.repeat(20), name)).unwrap_err().to_string();
             assert!(error.contains(&format!("like {name}")), "{error}");
             let (_directory, path) = written("t.txt", encoded(text, name));
-            assert_eq!(read(&path, Some(name.parse().unwrap())).unwrap(), text, "{name}");
+            assert_eq!(read_as(&path, Some(name.parse().unwrap())).unwrap(), text, "{name}");
         }
         for name in ["utf-16le", "utf-16be"] {
             for mark in ["\u{feff}", ""] {

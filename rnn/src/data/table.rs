@@ -35,10 +35,10 @@ impl Table {
     /// Reads a file. Lines without any character are passed over.
     ///
     /// # Errors
-    /// Those of [`file::read`]; no rows; a row whose number of fields is not the header's; a quote that is left open, or that
+    /// Those of [`file::read_as`]; no rows; a row whose number of fields is not the header's; a quote that is left open, or that
     /// closes elsewhere than at the end of a field.
     pub fn read(path: &Path, encoding: Option<Encoding>) -> Result<Self> {
-        let text = file::read(path, encoding)?;
+        let text = file::read_as(path, encoding)?;
         let delimiter = delimiter(path, &text);
         let mut rows = rows(path, &text, delimiter)?.into_iter();
         let header = rows.next().ok_or_else(|| Error::Empty { path: path.into() })?;

@@ -206,7 +206,7 @@ impl Flow {
         let mut parameters = self.first()?;
         let mut networks = Networks::new(&model, Mode::default(), 1);
         let mut optimiser = Method::Adam(Adam::default()).optimiser(&parameters);
-        let mut updates = Vec::with_capacity(course.updates);
+        let mut updates = Vec::new();
         for index in 0..course.updates {
             let feed = self.batch(&model, course.batch, index as u64)?;
             let mut outcome = match networks.run(&parameters, &feed, &[], 0, true) {

@@ -1,9 +1,8 @@
 //! A net small enough to be seen whole.
 
-use super::memory;
 use crate::cell::CellRef;
 use crate::init::{self, Init};
-use crate::model::{Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, lengths_fit};
+use crate::model::{Feed, Head, estimate, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, lengths_fit};
 use crate::parameters::Parameters;
 use autograd::check::{Survey, random_point};
 use autograd::{Builder, Check, Graph, NodeId, Point, Report, Scalar, Value};
@@ -34,6 +33,9 @@ pub struct Specimen {
     /// The length of each sequence, if they differ.
     pub lengths: Option<Vec<usize>>,
 }
+
+/// Layers that are counted one by one.
+const LAYERS: usize = 16;
 
 impl Default for Specimen {
     /// An Elman net over three steps: 3 inputs, 4 hidden units, 2 classes, one sequence.
@@ -78,6 +80,7 @@ impl Specimen {
     /// If there is no such cell, or a size is out of range.
     pub fn example(&self, seed: u64) -> Result<(Model, Parameters, Feed), ModelError> {
         let model = self.model();
+        model.fits(self.steps, self.batch, Mode::default())?;
         let parameters = model.first_parameters(seed)?;
         let x = inputs([self.steps, self.batch, self.input], seed)
             .map_err(|source| ModelError::Init { weight: "x".into(), source })?;
@@ -132,7 +135,8 @@ impl Specimen {
         seed: u64,
         run: impl for<'g> FnOnce(Check<'g>) -> Result<R, ModelError>,
     ) -> Result<R, ModelError> {
-        memory::fits(self.bytes_of_a_check()?)?;
+        // Twice what was counted, so that the rest of the machine lives on.
+        estimate::fits(2.0 * self.bytes_of_a_check()?)?;
         let network = self.unrolled(Mode { carry: true, ..Mode::default() })?;
         let g = Builder::resume(network.graph.clone());
         let mut point = Point::new().with(network.y, self.drawn_classes(seed));
@@ -149,7 +153,7 @@ impl Specimen {
         let (lanes, steps) = (1 + usize::from(self.bidirectional), self.steps as f64);
         let (mut weights, mut rows) = (0.0, 0.0);
         let mut input = self.input;
-        for _ in 0..self.layers.min(memory::LAYERS) {
+        for _ in 0..self.layers.min(LAYERS) {
             for weight in cell.weights(input, self.hidden) {
                 weights += lanes as f64 * weight.shape.iter().map(|&n| n as f64).product::<f64>();
                 rows += lanes as f64 * weight.shape.first().map_or(1.0, |&n| n as f64);
@@ -157,7 +161,7 @@ impl Specimen {
             input = cell.output_size(self.hidden).saturating_mul(lanes);
         }
         // Beyond so many layers one is like another.
-        let more = (self.layers as f64 / memory::LAYERS as f64).max(1.0);
+        let more = (self.layers as f64 / LAYERS as f64).max(1.0);
         let nodes = steps * self.layers as f64 * lanes as f64;
         let values = steps * self.batch as f64 * rows * 8.0;
         Ok(8.0 * more * (weights * (20.0 + steps) + values) + 30e3 * nodes)
@@ -243,7 +247,7 @@ mod tests {
             Specimen { steps: 3, batch: 1_000_000, ..net.clone() },
             Specimen { layers: 1_000_000, ..net },
         ] {
-            assert!(matches!(net.check(1, 0), Err(ModelError::Range { .. })), "{net:?}");
+            assert!(matches!(net.check(1, 0), Err(ModelError::Memory { .. })), "{net:?}");
         }
         assert!(began.elapsed().as_secs() < 5);
     }
