@@ -1,6 +1,6 @@
 //! The kernels alone: elementwise functions in time per element, matrix products in multiply-adds per second.
 
-use autograd::kernels::{Layout, Product, Workspace, rows, strips};
+use autograd_compile::kernels::{Layout, Product, Workspace, rows, strips};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 

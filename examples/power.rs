@@ -15,7 +15,7 @@ mod nets;
 #[path = "../tests/power/mod.rs"]
 mod power;
 
-use autograd::check::Verdict;
+use autograd_check::Verdict;
 use power::alarms::{Alarms, check};
 use power::table::Table;
 use power::{Harvest, Precision, subjects};

@@ -2,9 +2,10 @@
 
 mod nets;
 
-use autograd::check::Verdict;
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
-use autograd::{Builder, Check, Expr, Scalar, Type, Value, kernels};
+use autograd::{Builder, Expr, Scalar, Type, Value, kernels};
+use autograd_check::Check;
+use autograd_check::Verdict;
 use nets::{Begin, Problem, Setup, cells, kinks, laws};
 use rnn::cell::{Cell, Next, Step, Weight, Weights};
 use std::sync::Arc;

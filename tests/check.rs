@@ -1,8 +1,9 @@
 //! The gradient check itself: right gradients pass, and every kind of wrong one is found and named.
 
-use autograd::check::{FnCheck, Method, Tier, Verdict, check_fn, check_op};
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
-use autograd::{Builder, Check, Error, Expr, Point, Scalar, Type, Value, check, kernels};
+use autograd::{Builder, Error, Expr, Point, Scalar, Type, Value, kernels};
+use autograd_check::{Check, check};
+use autograd_check::{FnCheck, Method, Tier, Verdict, check_fn, check_op};
 use ndarray::{ArrayD, arr1};
 
 /// `y = a b`, element by element, with a VJP of one's own.
@@ -51,7 +52,7 @@ fn verdicts(vjp: for<'g> fn(usize, &[Expr<'g>], Expr<'g>) -> Adjoint<'g>) -> [Ve
     let y = g.custom(Product(vjp), &[a.sin(), b]).tanh();
     let first = check(y).unwrap();
     let second = Check::new(y).order(2).run().unwrap();
-    let order2 = second.tensors.iter().filter(|t| t.order == 2).map(autograd::check::Tensor::verdict).max();
+    let order2 = second.tensors.iter().filter(|t| t.order == 2).map(autograd_check::Tensor::verdict).max();
     [
         first.tensor("a").unwrap().verdict(),
         first.tensor("b").unwrap().verdict(),
@@ -176,7 +177,7 @@ fn what_a_check_refuses() {
     let g = Builder::new();
     let (x, i) = (g.parameter("x", [2]), g.index_input("i", [2], 3));
     let h = x.exp().named("h");
-    let message = |result: Result<autograd::Report, Error>| {
+    let message = |result: Result<autograd_check::Report, Error>| {
         result.unwrap_err().to_string().split("\n  at ").next().unwrap().to_string()
     };
     assert_eq!(message(check(i)), "i [2] of 0..3 has no gradient to check: it holds no real numbers");

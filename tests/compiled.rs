@@ -3,10 +3,10 @@
 mod common;
 mod nets;
 
-use autograd::compile::{Compiler, compile};
 use autograd::graph::verify;
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
 use autograd::{Builder, Expr, Graph, NodeId, Point, Scalar, Type, Value, eval, grad, kernels};
+use autograd_compile::{Compiler, compile};
 use common::graphs::make;
 use nets::{Problem, cells};
 use proptest::prelude::*;

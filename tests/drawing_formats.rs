@@ -3,8 +3,8 @@
 #[path = "drawings/nets.rs"]
 mod nets;
 
-use autograd::draw::{self, Options, Part, View};
-use autograd::{Builder, Graph, NodeId, Point, Value as Array, check, eval, grad};
+use autograd::{Builder, Graph, NodeId, Point, Value as Array, eval, grad};
+use autograd_view::draw::{self, Options, Part, View};
 use roxmltree::Document;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -282,7 +282,7 @@ fn text_keeps_a_node_on_its_line() {
 fn values_in_json_are_those_of_the_interpreter() {
     let graph = lstm(2);
     let ids: Vec<NodeId> = graph.ids().collect();
-    let point = check::random_point(&graph, Point::new(), &ids, 3).unwrap();
+    let point = autograd_check::random_point(&graph, Point::new(), &ids, 3).unwrap();
     let values = eval(&graph, &point, &ids).unwrap();
     let text = draw::json_with_values(&graph, &Options::default(), |id| Some(values[id.index()].clone()));
     let said: Value = serde_json::from_str(&text).unwrap();

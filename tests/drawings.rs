@@ -4,7 +4,8 @@
 #[path = "drawings/nets.rs"]
 mod nets;
 
-use autograd::{Builder, Graph, NodeId, draw, grad};
+use autograd::{Builder, Graph, NodeId, grad};
+use autograd_view::draw;
 use expect_test::expect;
 use roxmltree::{Document, Node};
 use serde_json::Value;

@@ -3,8 +3,9 @@
 #[path = "drawings/nets.rs"]
 mod nets;
 
-use autograd::diff::{Change, Diff};
-use autograd::{Builder, Graph, draw, grad};
+use autograd::{Builder, Graph, grad};
+use autograd_view::diff::{Change, Diff};
+use autograd_view::draw;
 use expect_test::expect;
 use roxmltree::Document;
 use std::sync::Arc;

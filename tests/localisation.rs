@@ -2,9 +2,10 @@
 
 mod common;
 
-use autograd::check::{Guilty, Hint, Verdict};
 use autograd::ops::{Adjoint, Domain, Notation, Op, Operator, Sample, Sampler};
-use autograd::{Builder, Check, Expr, NodeId, Point, Report, Scalar, Type, Value, check, grad, kernels};
+use autograd::{Builder, Expr, NodeId, Point, Scalar, Type, Value, grad, kernels};
+use autograd_check::{Check, Report, check};
+use autograd_check::{Guilty, Hint, Verdict};
 use common::faults::{leaves, plant};
 
 /// `y = tanh x`, with a VJP of one's own.

@@ -3,7 +3,8 @@
 #![allow(clippy::float_cmp)] // what is compared without a margin is meant to be exact
 
 use autograd::ops::{Op, Sampler};
-use autograd::{Builder, Check, NodeId, Point, Scalar, Value, eval, jvp};
+use autograd::{Builder, NodeId, Point, Scalar, Value, eval, jvp};
+use autograd_check::Check;
 use ndarray::{ArrayD, Axis, IxDyn, arr2, s};
 use rnn::Parameters;
 use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Network, Networks, Start};

@@ -5,7 +5,8 @@ mod common;
 
 use autograd::graph::verify;
 use autograd::ops::{Adjoint, Custom, Domain, Notation, Op, Operator, Sample, Sampler};
-use autograd::{Builder, Check, Expr, Kind, Scalar, Type, Value, eval, kernels};
+use autograd::{Builder, Expr, Kind, Scalar, Type, Value, eval, kernels};
+use autograd_check::Check;
 use common::{agrees_with_duals, apply, weighted};
 use proptest::prelude::*;
 use std::sync::Arc;

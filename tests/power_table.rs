@@ -5,7 +5,7 @@ mod common;
 mod nets;
 mod power;
 
-use autograd::check::Verdict;
+use autograd_check::Verdict;
 use power::alarms::{Alarms, check};
 use power::fault::Fault;
 use power::table::{Count, Table};

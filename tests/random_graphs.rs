@@ -5,7 +5,8 @@ mod common;
 
 use autograd::graph::verify;
 use autograd::ops::{Op, Sampler};
-use autograd::{Builder, Check, Expr, Graph, Value, eval, grad};
+use autograd::{Builder, Expr, Graph, Value, eval, grad};
+use autograd_check::Check;
 use common::graphs::make;
 use common::{agrees_with_duals, weighted};
 use proptest::prelude::*;

@@ -5,8 +5,9 @@ mod common;
 mod nets;
 mod power;
 
-use autograd::check::{FnCheck, Verdict};
-use autograd::{Builder, Check, Point, Report, Value, eval, grad};
+use autograd::{Builder, Point, Value, eval, grad};
+use autograd_check::{Check, Report};
+use autograd_check::{FnCheck, Verdict};
 use ndarray::ArrayD;
 use power::{Subject, subjects};
 

@@ -1,8 +1,8 @@
 //! The rows of a batch over threads: the values of one thread, up to rounding, and the same bits in every run.
 
-use autograd::compile::Compiler;
 use autograd::ops::Sampler;
 use autograd::{Builder, Expr, NodeId, Point, Type, Value, eval, grad};
+use autograd_compile::Compiler;
 use ndarray::ArrayD;
 use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Network, Start};
 

@@ -2,9 +2,9 @@
 
 use allocation_counter::measure;
 use autograd::Value;
-use autograd::compile::{Compiler, Executable};
+use autograd_compile::{Compiler, Executable};
 use ndarray::ArrayD;
-use rnn::study::{Prepared, Workload};
+use rnn_lab::study::{Prepared, Workload};
 
 fn prepared(cell: &str, batch: usize, threads: usize) -> Prepared {
     let work = Workload { cell: cell.into(), batch, steps: 6, input: 5, hidden: 8, classes: 7 };

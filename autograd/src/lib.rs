@@ -2,8 +2,8 @@
 //!
 //! A computation is written down as a [`Graph`] through a [`Builder`]. [`grad()`] appends its derivative to the
 //! same graph. Everything else is a reading of it: [`eval()`] computes it in
-//! `f32`, `f64` or dual numbers, [`Graph::text`] prints it, [`check()`] compares its gradients with numeric ones,
-//! `draw` makes pictures.
+//! `f32`, `f64` or dual numbers, [`Graph::text`] prints it. Crates of their own compile it (`autograd_compile`), compare its
+//! gradients with numeric ones (`autograd_check`) and draw it (`autograd_view`).
 //!
 //! ```
 //! use autograd::{Builder, Point, eval, grad};
@@ -32,16 +32,9 @@ mod scalar;
 mod shape;
 mod value;
 
-pub mod check;
-pub mod compile;
-pub mod diff;
-pub mod draw;
 pub mod graph;
-pub mod kernels;
-pub mod math;
 pub mod ops;
 
-pub use check::{Check, Report, check};
 pub use error::{Error, Place};
 pub use eval::{Point, eval, eval_with, first_not_finite, jvp};
 pub use grad::{Gradient, grad, vjp};

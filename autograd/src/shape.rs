@@ -123,7 +123,8 @@ pub enum Kind {
 
 impl Kind {
     /// The kind in one word, for dumps.
-    pub(crate) fn word(self) -> &'static str {
+    #[doc(hidden)]
+    pub fn word(self) -> &'static str {
         match self {
             Self::Float => "float",
             Self::Index { .. } => "index",

@@ -75,7 +75,9 @@ pub enum CheckpointError {
     )]
     Name(String),
     /// An array of the model or of the optimiser has run away.
-    #[error("`{name}` has an element that is {value}: such a state is not saved, and what was saved before stays")]
+    #[error(
+        "`{name}` has an element that is {value}: such a state is not saved, and what was saved before stays"
+    )]
     NotFinite {
         /// The array.
         name: String,
@@ -308,7 +310,9 @@ fn read(bytes: &[u8], path: &Path) -> Result<Checkpoint, CheckpointError> {
     let other = || header.metadata().iter().flatten().find(|(key, _)| !KEYS.contains(&&***key));
     match (metadata(DIGEST), other()) {
         // A digest whose own name was damaged is one.
-        (None, Some((key, _))) => return Err(damaged(&format!("the metadata's key {}", quoted(key)), &"it is not known")),
+        (None, Some((key, _))) => {
+            return Err(damaged(&format!("the metadata's key {}", quoted(key)), &"it is not known"));
+        }
         (Some(found), _) if *found != digest(text("rnn.config"), text("rnn.progress"), digests) => {
             return Err(damaged(
                 DIGEST,

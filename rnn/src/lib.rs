@@ -4,10 +4,7 @@
 
 pub mod cell;
 pub mod checkpoint;
-pub mod cli;
-pub mod compare;
 pub mod data;
-pub mod derivation;
 pub mod equations;
 pub mod files;
 pub mod infer;
@@ -17,8 +14,6 @@ mod layers;
 mod lengths;
 pub mod model;
 pub mod parameters;
-pub mod plot;
-pub mod study;
 pub mod tasks;
 pub mod train;
 mod unroll;
@@ -28,8 +23,3 @@ pub use layers::{Dropout, Layers, NetState, Start, Unrolled};
 pub use lengths::Lengths;
 pub use parameters::Parameters;
 pub use unroll::{Run, Unroll};
-
-/// The examples of the README are tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

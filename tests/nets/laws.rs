@@ -1,9 +1,10 @@
 //! What is true of every net, at one point: a test draws the nets.
 
 use super::{Begin, Problem, near, near_all, random, steps};
-use autograd::check::Verdict;
 use autograd::ops::{Op, Sampler};
-use autograd::{Builder, Check, Point, Report, Value, eval, grad, jvp};
+use autograd::{Builder, Point, Value, eval, grad, jvp};
+use autograd_check::Verdict;
+use autograd_check::{Check, Report};
 use ndarray::{ArrayD, Axis, concatenate, s};
 use std::collections::BTreeMap;
 

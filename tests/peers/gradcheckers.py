@@ -1,7 +1,7 @@
 """Gradient checkers side by side: the same functions, the same planted faults. Who finds what, who cries wolf, how long
 does it take?
 
-    cargo build --release -p autograd --example planted_faults
+    cargo build --release -p bptt-check --example planted_faults
     python -m venv peers && peers/bin/pip install torch jax numpy pytensor
     peers/bin/python tests/peers/gradcheckers.py target/release/examples/planted_faults > faults.csv
     python tests/peers/faults_table.py faults.csv

@@ -1,9 +1,10 @@
 //! Correct gradients of random graphs, on their kinks too: whoever complains is wrong.
 
 use crate::common::graphs;
-use autograd::check::Verdict;
 use autograd::ops::Sampler;
-use autograd::{Builder, Check, Expr, Point, Report, Value};
+use autograd::{Builder, Expr, Point, Value};
+use autograd_check::Verdict;
+use autograd_check::{Check, Report};
 
 /// Correct gradients, by what was said of them.
 #[derive(Clone, Copy, Debug, Default)]

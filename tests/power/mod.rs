@@ -11,9 +11,10 @@ pub mod subjects;
 pub mod sweep;
 pub mod table;
 
-use autograd::check::Verdict;
 use autograd::ops::Sampler;
-use autograd::{Builder, Check, Graph, NodeId, Point, Report, Value, eval};
+use autograd::{Builder, Graph, NodeId, Point, Value, eval};
+use autograd_check::Verdict;
+use autograd_check::{Check, Report};
 use fault::{Mutant, distance, name};
 use std::sync::Arc;
 use sweep::{Use, mutants, sweep};

@@ -282,7 +282,8 @@ impl Builder {
     }
 
     /// A poisoned expression, with the graph's error if it is the first.
-    pub(crate) fn fail(&self, error: Error) -> Expr<'_> {
+    #[doc(hidden)]
+    pub fn fail(&self, error: Error) -> Expr<'_> {
         self.expr_at(self.state.borrow_mut().fail(error))
     }
 
@@ -293,7 +294,8 @@ impl Builder {
     }
 
     #[track_caller]
-    pub(crate) fn leaf(&self, leaf: Leaf, ty: Type) -> Expr<'_> {
+    #[doc(hidden)]
+    pub fn leaf(&self, leaf: Leaf, ty: Type) -> Expr<'_> {
         let place = Place::caller();
         if ty.shape.checked_count().is_none() {
             return self.refuse(format!("{} {} {ty} has too many elements", leaf.word(), leaf.attributes()));
@@ -373,7 +375,8 @@ impl Builder {
     }
 
     /// A node as the application of an op to operands.
-    pub(crate) fn application(&self, index: usize) -> (Expr<'_>, Op, Vec<Expr<'_>>) {
+    #[doc(hidden)]
+    pub fn application(&self, index: usize) -> (Expr<'_>, Op, Vec<Expr<'_>>) {
         self.read(|graph| {
             let operands = graph.operands_at(index).map(|x| self.expr_at(super::narrow(x))).collect();
             (self.expr_at(super::narrow(index)), graph.at(index).op.clone(), operands)

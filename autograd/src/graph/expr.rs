@@ -79,17 +79,20 @@ impl<'g> Expr<'g> {
     }
 
     /// The place in the source where it was made.
-    pub(crate) fn place(self) -> Place {
+    #[doc(hidden)]
+    pub fn place(self) -> Place {
         self.builder.read(|g| g.at(self.position()).origin.place)
     }
 
     /// The position in the graph.
-    pub(crate) fn position(self) -> usize {
+    #[doc(hidden)]
+    pub fn position(self) -> usize {
         self.index as usize
     }
 
     /// The position in the graph, as origins hold it.
-    pub(crate) fn raw(self) -> u32 {
+    #[doc(hidden)]
+    pub fn raw(self) -> u32 {
         self.index
     }
 

@@ -79,12 +79,14 @@ pub struct Graph {
 }
 
 impl Graph {
-    pub(crate) fn new() -> Self {
+    #[doc(hidden)]
+    pub fn new() -> Self {
         Self::with_capacity(0, 0)
     }
 
     /// With room for so many nodes and operands of nodes.
-    pub(crate) fn with_capacity(nodes: usize, links: usize) -> Self {
+    #[doc(hidden)]
+    pub fn with_capacity(nodes: usize, links: usize) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         Self {
             dag: DiGraph::with_capacity(nodes, links),
@@ -107,7 +109,8 @@ impl Graph {
     }
 
     /// The number of operands of all nodes.
-    pub(crate) fn links(&self) -> usize {
+    #[doc(hidden)]
+    pub fn links(&self) -> usize {
         self.dag.edge_count()
     }
 
@@ -218,7 +221,8 @@ impl Graph {
     }
 
     /// All adjoints, in no order: the sweep, the position of the forward node, and the position of its adjoint.
-    pub(crate) fn adjoints(&self) -> impl Iterator<Item = ((u32, usize), usize)> + '_ {
+    #[doc(hidden)]
+    pub fn adjoints(&self) -> impl Iterator<Item = ((u32, usize), usize)> + '_ {
         self.adjoints.iter().map(|(&(sweep, of), &adjoint)| ((sweep, of as usize), adjoint as usize))
     }
 
@@ -229,17 +233,20 @@ impl Graph {
     }
 
     /// Makes room for the sweeps of nodes that are copied from elsewhere. Their outputs are not known.
-    pub(crate) fn set_sweeps(&mut self, count: usize) {
+    #[doc(hidden)]
+    pub fn set_sweeps(&mut self, count: usize) {
         self.sweeps = vec![Sweep { outputs: Vec::new() }; count];
     }
 
     /// The lines of some nodes.
-    pub(crate) fn lines(&self, nodes: impl Iterator<Item = usize>) -> String {
+    #[doc(hidden)]
+    pub fn lines(&self, nodes: impl Iterator<Item = usize>) -> String {
         text::write(self, nodes)
     }
 
     /// The position of a node of this graph.
-    pub(crate) fn index(&self, id: NodeId) -> Result<usize, Error> {
+    #[doc(hidden)]
+    pub fn index(&self, id: NodeId) -> Result<usize, Error> {
         if id.graph == self.tag && id.index() < self.len() {
             Ok(id.index())
         } else {
@@ -248,29 +255,34 @@ impl Graph {
     }
 
     /// The handle of the node at a position.
-    pub(crate) fn id(&self, index: usize) -> NodeId {
+    #[doc(hidden)]
+    pub fn id(&self, index: usize) -> NodeId {
         NodeId { graph: self.tag, index: narrow(index) }
     }
 
     /// The node at a position below `len`.
-    pub(crate) fn at(&self, index: usize) -> &Node {
+    #[doc(hidden)]
+    pub fn at(&self, index: usize) -> &Node {
         &self.dag[NodeIndex::new(index)]
     }
 
     /// The operands' positions.
-    pub(crate) fn operands_at(&self, index: usize) -> impl ExactSizeIterator<Item = usize> + '_ {
+    #[doc(hidden)]
+    pub fn operands_at(&self, index: usize) -> impl ExactSizeIterator<Item = usize> + '_ {
         let node = self.at(index);
         let edges = &self.dag.raw_edges()[node.first as usize..][..node.arity as usize];
         edges.iter().map(|edge| edge.source().index())
     }
 
     /// Gives a node another origin. Whoever calls it has built the graph by rewriting another.
-    pub(crate) fn rename(&mut self, index: usize, origin: Origin) {
+    #[doc(hidden)]
+    pub fn rename(&mut self, index: usize, origin: Origin) {
         self.dag[NodeIndex::new(index)].origin = origin;
     }
 
     /// Appends a node. Whoever calls it has inferred its type.
-    pub(crate) fn push(&mut self, op: Op, ty: Type, origin: Origin, operands: &[u32]) -> u32 {
+    #[doc(hidden)]
+    pub fn push(&mut self, op: Op, ty: Type, origin: Origin, operands: &[u32]) -> u32 {
         let (first, arity) = (narrow(self.dag.edge_count()), narrow(operands.len()));
         let leaf = if let Op::Leaf(leaf) = &op { leaf.name().cloned() } else { None };
         let node = self.dag.add_node(Node { op, ty, origin, first, arity });

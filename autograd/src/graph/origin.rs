@@ -102,7 +102,8 @@ fn write_label(to: &mut impl fmt::Write, layer: Option<&str>, name: &str, step: 
 
 impl Graph {
     /// The name of the node at `index`.
-    pub(crate) fn name_at(&self, index: usize) -> String {
+    #[doc(hidden)]
+    pub fn name_at(&self, index: usize) -> String {
         let mut name = String::new();
         // Writing to a string cannot fail.
         let _ = self.write_name(&mut name, index);

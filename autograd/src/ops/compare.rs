@@ -29,7 +29,8 @@ pub enum Relation {
 
 impl Relation {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] =
+    #[doc(hidden)]
+    pub const ALL: [Self; 6] =
         [Self::Less, Self::LessEqual, Self::Equal, Self::Greater, Self::GreaterEqual, Self::NotEqual];
 
     fn holds<T: PartialOrd>(self, a: T, b: T) -> bool {

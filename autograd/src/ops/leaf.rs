@@ -106,12 +106,14 @@ fn bits(value: &Value<f64>) -> Box<dyn Iterator<Item = (u8, u64)> + '_> {
 }
 
 /// A constant.
-pub(crate) fn constant(value: Value<f64>) -> crate::ops::Op {
+#[doc(hidden)]
+pub fn constant(value: Value<f64>) -> crate::ops::Op {
     crate::ops::Op::Leaf(Leaf::Constant(Arc::new(value)))
 }
 
 /// A constant of one element.
-pub(crate) fn scalar(x: f64) -> Leaf {
+#[doc(hidden)]
+pub fn scalar(x: f64) -> Leaf {
     let shape = Shape::scalar();
     Leaf::Constant(Arc::new(Value::Float(ndarray::ArrayD::from_elem(&*shape, x))))
 }

@@ -27,7 +27,8 @@ pub use binary::{Div, Max, Min, Modulo, Mul, Sub};
 pub use compare::{Compare, Relation, Select};
 pub use index::{Gather, OneHot, ScatterAdd};
 pub use leaf::Leaf;
-pub(crate) use leaf::{constant as leaf_constant, scalar as leaf_scalar};
+#[doc(hidden)]
+pub use leaf::{constant as leaf_constant, scalar as leaf_scalar};
 pub use matmul::MatMul;
 pub use movement::{At, Broadcast, Concat, Pad, Reshape, Slice, Stack, Transpose};
 pub use notation::Notation;
@@ -54,7 +55,8 @@ use std::sync::Arc;
 ///
 /// ```
 /// use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
-/// use autograd::{kernels, Builder, Expr, Scalar, Type, Value, check};
+/// use autograd::{Builder, Expr, Point, Scalar, Type, Value, eval, grad, kernels};
+/// use ndarray::arr1;
 ///
 /// /// `y = x / (1 + |x|)`, x̄ = ȳ / (1 + |x|)²
 /// #[derive(Debug)]
@@ -81,8 +83,11 @@ use std::sync::Arc;
 /// }
 ///
 /// let g = Builder::new();
-/// let x = g.parameter("x", [2, 3]);
-/// assert!(check(x.custom(Softsign))?.passed());
+/// let x = g.parameter("x", [2]);
+/// let dx = grad(x.custom(Softsign).sum(), &[x])[0];
+/// let point = Point::new().with(x, arr1(&[-3.0, 1.0]));
+/// let dx = eval::<f64>(&*g.graph()?, &point, &[dx])?.remove(0).into_float();
+/// assert_eq!([dx[0], dx[1]], [1.0 / 16.0, 1.0 / 4.0]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub trait Operator: Debug + Send + Sync + 'static {

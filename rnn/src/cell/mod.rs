@@ -17,7 +17,8 @@ use std::fmt::Debug;
 /// One step of a recurrent net, as a custom cell implements it.
 ///
 /// ```
-/// use autograd::{Builder, Expr, check};
+/// use autograd::{Builder, Expr};
+/// use autograd_check::check;
 /// use rnn::cell::{Cell, Next, Step, Weight, Weights};
 ///
 /// /// Minimal gated unit. Zhou et al. 2016, eq. 4-6

@@ -167,7 +167,11 @@ fn arrays_that_ran_away_are_neither_saved_nor_loaded() {
     for value in [f32::NAN, f32::INFINITY] {
         for at in [0, 1] {
             let mut bad = checkpoint();
-            let array = if at == 0 { bad.parameters.get_mut("rnn.bias_ih_l0").unwrap() } else { &mut bad.optimiser[1].1 };
+            let array = if at == 0 {
+                bad.parameters.get_mut("rnn.bias_ih_l0").unwrap()
+            } else {
+                &mut bad.optimiser[1].1
+            };
             array[[0]] = value;
             assert_error(bad.save(&path), &["has an element that is", "not saved"]);
             assert_error(load(&bad.to_bytes().unwrap()), &["damaged: array `", "has an element that is"]);
@@ -178,7 +182,10 @@ fn arrays_that_ran_away_are_neither_saved_nor_loaded() {
 
 #[test]
 fn a_key_of_the_header_stands_once() {
-    let twice = edited(r#""rnn.bias_ih_l0":{"#, r#""rnn.weight_ih_l0":{"dtype":"F32","shape":[2],"data_offsets":[24,32]},"rnn.bias_ih_l0":{"#);
+    let twice = edited(
+        r#""rnn.bias_ih_l0":{"#,
+        r#""rnn.weight_ih_l0":{"dtype":"F32","shape":[2],"data_offsets":[24,32]},"rnn.bias_ih_l0":{"#,
+    );
     assert_error(load(&twice), &["damaged: the header: `rnn.weight_ih_l0` stands there twice"]);
 }
 

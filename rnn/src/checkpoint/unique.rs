@@ -15,7 +15,9 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
     let header = &rest[..length.min(rest.len())];
     // What is no JSON at all is told by the reader of the format.
     match serde_json::from_slice::<Unique>(header) {
-        Err(error) if error.is_data() => Err(error.to_string().split(MARK).nth(1).unwrap_or_default().to_string()),
+        Err(error) if error.is_data() => {
+            Err(error.to_string().split(MARK).nth(1).unwrap_or_default().to_string())
+        }
         _ => Ok(()),
     }
 }

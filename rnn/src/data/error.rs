@@ -397,7 +397,8 @@ const LISTED: usize = 20;
 
 fn listed(names: &[String]) -> String {
     let first = names.iter().take(LISTED).map(|name| quoted(name));
-    let more = names.len().checked_sub(LISTED).filter(|&more| more > 0).map(|more| format!("and {more} more"));
+    let more =
+        names.len().checked_sub(LISTED).filter(|&more| more > 0).map(|more| format!("and {more} more"));
     first.chain(more).collect::<Vec<_>>().join(", ")
 }
 

@@ -107,14 +107,18 @@ pub fn decode(bytes: &[u8], encoding: Option<Encoding>) -> std::result::Result<S
             }
             text.into_owned()
         }
-        (None, Some((marked, _))) if marked != encoding_rs::UTF_8 => return Err(Fault::Marked(Encoding(marked))),
+        (None, Some((marked, _))) if marked != encoding_rs::UTF_8 => {
+            return Err(Fault::Marked(Encoding(marked)));
+        }
         (None, mark) => {
             let bytes = &bytes[mark.map_or(0, |(_, length)| length)..];
             if let Some(wide) = wide(bytes) {
                 return Err(Fault::Marked(wide));
             }
             let skipped = mark.map_or(0, |(_, length)| length);
-            std::str::from_utf8(bytes).map_err(|error| malformed(bytes, error.valid_up_to(), skipped))?.to_owned()
+            std::str::from_utf8(bytes)
+                .map_err(|error| malformed(bytes, error.valid_up_to(), skipped))?
+                .to_owned()
         }
     };
     Ok(if is_nfc(&text) { text } else { text.nfc().collect() })
@@ -138,8 +142,13 @@ fn malformed(bytes: &[u8], at: usize, skipped: usize) -> Fault {
     detector.feed(bytes, true);
     let guess = detector.guess(None, true);
     // Some characters around it, within its line.
-    let start = bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1).max(at.saturating_sub(12));
-    let end = bytes[at..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| at + end).min(at + 12);
+    let start = bytes[..at]
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |end| end + 1)
+        .max(at.saturating_sub(12));
+    let end =
+        bytes[at..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| at + end).min(at + 12);
     let (reads, _) = guess.decode_without_bom_handling(&bytes[start..end]);
     let reads = reads.chars().filter(|c| !c.is_control()).collect();
     let (line, offset) = (1 + line_ends(&bytes[..at]), skipped + at);

@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn a_class_is_its_name_however_it_is_written() {
-        let found = labelled("text\tlabel\na\tvery bad\nb\té\nc\té\n", Some(&["very bad", " e\u{301}"])).unwrap();
+        let found =
+            labelled("text\tlabel\na\tvery bad\nb\té\nc\té\n", Some(&["very bad", " e\u{301}"])).unwrap();
         assert_eq!((found.labels, found.classes), (vec![0, 1, 1], vec!["very bad".into(), "é".to_string()]));
     }
 

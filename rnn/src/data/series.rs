@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, Array3};
 
 use super::error::at_least;
-use crate::model::estimate::free;
 use super::file::Encoding;
 use super::split::share;
 use super::{Error, Fractions, Regression, Result, Table};
+use crate::model::estimate::free;
 
 /// A standardised series and its parts.
 #[derive(Clone, Debug, PartialEq)]
@@ -285,7 +285,8 @@ mod tests {
         };
         let error = outcome(Gaps::Refuse).unwrap_err();
         assert!(matches!(error, Error::Gaps { count: 4, all: 6, line: 2, run: 2, .. }), "{error}");
-        for (gaps, values) in [(Gaps::Interpolate, [2.0, 3.0, 4.0, 5.0]), (Gaps::Carry, [2.0, 2.0, 2.0, 5.0])] {
+        for (gaps, values) in [(Gaps::Interpolate, [2.0, 3.0, 4.0, 5.0]), (Gaps::Carry, [2.0, 2.0, 2.0, 5.0])]
+        {
             let column = outcome(gaps).unwrap();
             assert_eq!((&column.values[..], &column.lines[..]), (&values[..], &[3, 4, 5, 6][..]));
             assert_eq!((column.filled, column.left_off), (2, (1, 1)));

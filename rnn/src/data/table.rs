@@ -150,7 +150,11 @@ fn with_blank_lines(rows: Vec<Row>) -> Vec<Row> {
     let mut all: Vec<Row> = Vec::with_capacity(rows.len());
     for row in rows {
         let from = all.last().map_or(row.line, |before| before.last + 1);
-        all.extend((from..row.line).map(|line| Row { line, last: line, fields: StringRecord::from(vec![""]) }));
+        all.extend((from..row.line).map(|line| Row {
+            line,
+            last: line,
+            fields: StringRecord::from(vec![""]),
+        }));
         all.push(row);
     }
     all

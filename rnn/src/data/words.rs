@@ -250,7 +250,10 @@ mod tests {
         check("หนังเรื่องนี้", "ห นั ง เ รื่ อ ง นี้");
         check("น้ำ\u{200b}ใจ", "น้ำ ใ จ");
         check("ភាសាខ្មែរ", "ភា សា ខ្មែ រ");
-        check("l·l Ελ’ i\u{ad}dea 👩\u{200d}👩\u{200d}👧 🇮🇸🇳🇿 👍🏽!", "l·l ελ ' idea 👩\u{200d}👩\u{200d}👧 🇮🇸 🇳🇿 👍🏽 !");
+        check(
+            "l·l Ελ’ i\u{ad}dea 👩\u{200d}👩\u{200d}👧 🇮🇸🇳🇿 👍🏽!",
+            "l·l ελ ' idea 👩\u{200d}👩\u{200d}👧 🇮🇸 🇳🇿 👍🏽 !",
+        );
         // Composed and decomposed letters are one.
         check("ha\u{302}\u{301}p", "hấp");
         assert_eq!(words("\u{1112}\u{1161}\u{11ab}"), ["한"]);
@@ -258,7 +261,8 @@ mod tests {
 
     #[test]
     fn scripts_without_spaces_are_joined_without() {
-        for text in ["这部电影很好。", "映画はスーパーだ", "หนังเรื่องนี้", "यह फिल्म है।", "hello 世界"] {
+        for text in ["这部电影很好。", "映画はスーパーだ", "หนังเรื่องนี้", "यह फिल्म है।", "hello 世界"]
+        {
             assert_eq!(words(&join(words(text))), words(text));
         }
         assert_eq!(join(words("这部电影很好。")), "这部电影很好。");

@@ -3,14 +3,14 @@
 use super::EquationCell;
 use super::ast::{At, Expr, Function, Item, Operation};
 use super::shape::Shape;
-use autograd::math::{Form, Line, Math, Sign, Symbol};
+use autograd_view::math::{Form, Line, Math, Sign, Symbol};
 
 impl EquationCell {
     /// The functions, constants and equations of the file, as a paper sets them.
     ///
     /// ```
     /// use rnn::equations::EquationCell;
-    /// use autograd::math::Form;
+    /// use autograd_view::math::Form;
     ///
     /// let cell = EquationCell::read("cell a\n h[t] = tanh(W x[t] + u * h[t-1])", "a.cell")?;
     /// assert_eq!(cell.typeset(Form::Unicode), "hₜ = tanh(W xₜ + u ⊙ hₜ₋₁)\n");

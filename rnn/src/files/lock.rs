@@ -46,7 +46,8 @@ impl Lock {
         loop {
             let fail = |source| FileError { path: file.into(), action: Action::Write, source };
             let mut options = File::options();
-            let mut lock = options.read(true).write(true).create(true).truncate(false).open(&path).map_err(fail)?;
+            let mut lock =
+                options.read(true).write(true).create(true).truncate(false).open(&path).map_err(fail)?;
             match lock.try_lock() {
                 Err(TryLockError::WouldBlock) => {
                     let mut text = String::new();

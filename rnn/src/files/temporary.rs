@@ -75,7 +75,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.safetensors");
         let living = temporary_in(folder.path(), &file).unwrap();
-        let others = ["a.safetensors", ".a.safetensors.abc.part", ".a.safetensors.abcdef.txt", ".b.abcdef.part"];
+        let others =
+            ["a.safetensors", ".a.safetensors.abc.part", ".a.safetensors.abcdef.txt", ".b.abcdef.part"];
         for name in others.iter().chain(&[".a.safetensors.abcdef.part"]) {
             fs::write(folder.path().join(name), "").unwrap();
         }

@@ -4,8 +4,8 @@ use super::{InferError, agree, softmax, symbols};
 use crate::data::Vocabulary;
 use crate::model::{Feed, Mode, Model, Network};
 use crate::parameters::Parameters;
-use autograd::compile::{Executable, compile};
 use autograd::{NodeId, Point, Value};
+use autograd_compile::{Executable, compile};
 use ndarray::ArrayD;
 use rand::{Rng, RngExt};
 

@@ -12,7 +12,8 @@ mod networks;
 pub use config::{Head, Inits, Input, Model, ModelError, Start};
 pub use loss::Loss;
 pub(crate) use metrics::Tally;
-pub(crate) use network::lengths_fit;
+#[doc(hidden)]
+pub use network::lengths_fit;
 
 pub use metrics::Metrics;
 pub use network::{Feed, Lane, Mode, Network};

@@ -100,7 +100,8 @@ impl Feed {
 }
 
 /// Whether there is one length for each sequence of a batch, at least 1 and at most the number of steps.
-pub(crate) fn lengths_fit(lengths: &[usize], batch: usize, steps: usize) -> Result<(), ModelError> {
+#[doc(hidden)]
+pub fn lengths_fit(lengths: &[usize], batch: usize, steps: usize) -> Result<(), ModelError> {
     if lengths.len() != batch {
         return Err(ModelError::Lengths { found: lengths.len(), batch });
     }

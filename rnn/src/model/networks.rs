@@ -2,8 +2,8 @@
 
 use super::{Feed, Metrics, Mode, Model, ModelError, Network, Tally};
 use crate::parameters::Parameters;
-use autograd::compile::{Compiler, Executable};
 use autograd::{NodeId, Value};
+use autograd_compile::{Compiler, Executable};
 use ndarray::ArrayD;
 use std::fmt;
 use std::sync::Arc;
@@ -100,7 +100,9 @@ impl fmt::Display for Cause {
             Self::Data => "the data has it, not the model; correct the data",
             Self::Weights => "a weight is not finite itself; take weights from before it became so",
             Self::Start => "already at the first weights; smaller ones or fewer steps prevent it",
-            Self::Steps => "the weights have run away; a lower learning rate or a bound on the gradient prevents it",
+            Self::Steps => {
+                "the weights have run away; a lower learning rate or a bound on the gradient prevents it"
+            }
             Self::Size => "the numbers grow beyond single precision at these weights and inputs",
         })
     }
@@ -199,7 +201,10 @@ fn cause(feed: &Feed, parameters: &Parameters) -> Cause {
         Value::Float(array) => array.iter().all(|x| x.is_finite()),
         _ => true,
     };
-    match (finite(&feed.x) && finite(&feed.y), parameters.iter().all(|(_, w)| w.iter().all(|x| x.is_finite()))) {
+    match (
+        finite(&feed.x) && finite(&feed.y),
+        parameters.iter().all(|(_, w)| w.iter().all(|x| x.is_finite())),
+    ) {
         (false, _) => Cause::Data,
         (_, false) => Cause::Weights,
         _ => Cause::Size,
@@ -222,11 +227,25 @@ fn score(outputs: &[ArrayD<f32>], y: &Value<f32>) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::Specimen;
+    use crate::model::{Head, Inits, Input, Loss, Start};
 
     #[test]
     fn the_networks_used_last_are_kept_and_no_more() {
-        let mut networks = Networks::new(&Specimen::default().model(), Mode::default(), 1);
+        let model = Model {
+            cell: "elman".into(),
+            input: Input::Reals { size: 3 },
+            hidden: 4,
+            layers: 1,
+            bidirectional: false,
+            dropout: 0.0,
+            start: Start::Zero,
+            window: None,
+            head: Head::EachStep,
+            outputs: 2,
+            loss: Loss::CrossEntropy,
+            init: Inits::default(),
+        };
+        let mut networks = Networks::new(&model, Mode::default(), 1);
         let first = networks.network(1, 1, false).unwrap();
         for steps in 2..KEPT + 10 {
             networks.network(steps, 1, false).unwrap();

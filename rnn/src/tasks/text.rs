@@ -2,11 +2,11 @@
 
 use crate::data::corpus::{self, Streams};
 use crate::data::{Error, Vocabulary, words};
-use unicode_normalization::UnicodeNormalization;
 use crate::model::{Feed, Metrics, Mode, Model};
 use crate::train::{Baseline, Figure, Part, Task};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
+use unicode_normalization::UnicodeNormalization;
 
 /// The share of a text that is learned.
 const TRAIN: f64 = 0.9;
@@ -110,7 +110,9 @@ impl Text {
         let few = batch.min(validation.len() / 2).max(1);
         let streams = |part: &'static str, symbols: &[usize], batch| {
             Streams::new(symbols, batch).map_err(|error| match error {
-                Error::ShortText { found, batch, needed, .. } => Error::ShortText { part, found, batch, needed },
+                Error::ShortText { found, batch, needed, .. } => {
+                    Error::ShortText { part, found, batch, needed }
+                }
                 error => error,
             })
         };

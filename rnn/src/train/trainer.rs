@@ -466,7 +466,9 @@ impl Difference {
         let (was, now) = match (was.as_str(), now.as_str()) {
             (Some(was), Some(now)) => {
                 let alike = was.chars().zip(now.chars()).take_while(|(a, b)| a == b).count();
-                let around = |text: &str| brief(&text.chars().skip(alike.saturating_sub(8)).collect::<String>().into());
+                let around = |text: &str| {
+                    brief(&text.chars().skip(alike.saturating_sub(8)).collect::<String>().into())
+                };
                 (around(was), around(now))
             }
             _ => (brief(was), brief(now)),

@@ -2,7 +2,7 @@
 //! read again, typeset and unrolled.
 
 use autograd::Builder;
-use autograd::math::Form;
+use autograd_view::math::Form;
 use rnn::equations::{EquationCell, parse};
 use rnn::{Cell, Layers, Start};
 

@@ -1,0 +1,307 @@
+//! One order of differentiation: both sides of every tensor, and what follows.
+//!
+//! The differences speak first, tensor by tensor (`side.rs`). Forward mode speaks second, of all tensors at once
+//! (`witness.rs`); it has no step and is exact to rounding, so that it sees what differences cannot. Where the two do not
+//! say the same of a gradient, somebody is asked again: differences that contradict forward mode must do so at other steps
+//! and along other directions too, and a difference that forward mode alone sees must have a node that is guilty of it
+//! (`locate/`).
+
+use super::function::Function;
+use super::leaves;
+use super::locate::{Guilty, Scene, locate};
+use super::numeric::{Method, Nearby};
+use super::report::{Report, Tensor};
+use super::side::{Numeric, Side, measure};
+use super::verdict::{Comparison, Verdict};
+use super::witness::{self, Forward};
+use autograd::graph::{Builder, Expr, Graph, NodeId};
+use autograd::ops::{Op, Sampler};
+use autograd::{Error, Gradient, Point, Value, eval, vjp};
+
+/// What is compared at one order of differentiation: the gradients of `⟨ȳ, y⟩` with numeric ones.
+pub(super) struct Level<'a, 'g> {
+    pub order: u32,
+    pub g: &'g Builder,
+    pub ys: &'a [Expr<'g>],
+    /// The ȳ, which have values at the point.
+    pub cotangents: &'a [Expr<'g>],
+    pub xs: &'a [Expr<'g>],
+    pub point: &'a Point<f64>,
+    /// How many nodes the user's graph has; the rest are derivatives of it.
+    pub forward: usize,
+    /// The largest ‖g ⊙ u‖₁ of the order before.
+    pub largest: f64,
+    /// How many elements of each tensor are looked at one by one.
+    pub elements: usize,
+    pub method: Method,
+    /// Whether gradients are computed in `f32`.
+    pub single: bool,
+    /// Adjoints that somebody claims, of nodes. Without, gradients are built here.
+    pub claims: Option<&'a [(Expr<'g>, Expr<'g>)]>,
+}
+
+/// Functions that read more numbers than this are looked at less often.
+const HEAVY: usize = 2_000_000;
+
+/// The gradients of one order.
+pub(super) struct Gradients<'g> {
+    /// One for each x, of its shape.
+    pub all: Vec<Expr<'g>>,
+    /// Whether it is more than zeros.
+    pub some: Vec<bool>,
+    /// Whether the outputs depend on x.
+    connected: Vec<bool>,
+    /// The sweep that made them, unless they are claimed.
+    sweep: Option<usize>,
+    /// The largest ‖g ⊙ u‖₁.
+    pub largest: f64,
+    /// What rounding leaves of a gradient that is zero because terms cancel.
+    pub floor: f64,
+}
+
+impl<'g> Gradients<'g> {
+    /// Those that are more than zeros, each once: one node can be the gradient of several.
+    pub fn distinct(&self) -> Vec<Expr<'g>> {
+        let mut distinct: Vec<Expr> = Vec::new();
+        for (&dx, _) in self.all.iter().zip(&self.some).filter(|(_, some)| **some) {
+            if !distinct.iter().any(|other| other.id() == dx.id()) {
+                distinct.push(dx);
+            }
+        }
+        distinct
+    }
+}
+
+impl<'g> Level<'_, 'g> {
+    /// Adds a tensor for each x to the report, and what forward mode says; names a guilty node if something is wrong.
+    pub fn compare(&self, sampler: &mut Sampler, report: &mut Report) -> Result<Gradients<'g>, Error> {
+        let mut gradients = self.gradients()?;
+        let graph = self.g.graph()?;
+        let outputs: Vec<NodeId> = self.ys.iter().map(|y| y.id()).collect();
+        let point = freeze(&graph, self.point, &outputs, self.forward)?;
+        let cotangents = eval(&graph, &point, self.cotangents)?;
+        let mut sides = self.sides(&graph, &point, &gradients, sampler)?;
+        let function = Function::new(&graph, &point, &outputs, usize::MAX)?.compiled(&graph)?;
+        let heavy = function.weight() > HEAVY;
+        let nearby = Nearby::new(if heavy { 5 } else { 16 }, f64::EPSILON);
+        if self.single {
+            sides.iter_mut().for_each(Side::of_single);
+        } else {
+            measure(&graph, &point, &nearby, &gradients.all, &mut sides)?;
+        }
+        gradients.largest = sides.iter().map(Side::size).fold(self.largest, f64::max);
+        let least = graph.len() as f64 * f64::EPSILON * gradients.largest;
+        let numeric =
+            Numeric { function: &function, nearby, cotangents: &cotangents, least, method: self.method };
+
+        let mut tensors = Vec::new();
+        for (side, &connected) in sides.iter().zip(&gradients.connected) {
+            let mut tensor = numeric.tensor(side, self.order, connected)?;
+            if self.single {
+                numeric.more(side, sampler, &mut tensor)?;
+            }
+            tensors.push(tensor);
+        }
+        let scene = Scene {
+            graph: &graph,
+            point: &point,
+            ys: &outputs,
+            cotangents: &cotangents,
+            forward: self.forward,
+            single: self.single,
+        };
+        let mut forward = witness::forward(&scene, &sides, &tensors, least)?;
+        let mut suspects = Vec::new();
+        for (i, (tensor, side)) in tensors.iter_mut().zip(&sides).enumerate() {
+            let agrees = forward.agrees[i];
+            tensor.forward = forward.slopes[i];
+            let doubted = !tensor.comparison.verdict.is_good() && agrees != Some(false) && !self.single;
+            if doubted && tensor.kinks.is_empty() {
+                numeric.ask_again(side, sampler, tensor)?;
+            } else if tensor.comparison.verdict == Verdict::Fail && tensor.kinks.is_empty() && !self.single {
+                numeric.untold_kink(side, tensor)?;
+            }
+            if tensor.comparison.sides.is_some() {
+                // Dual numbers follow one side of it.
+                forward.agrees[i] = None;
+            }
+            suspects.push(is_suspect(&forward, i, &tensor.comparison));
+            let wrong = tensor.comparison.verdict == Verdict::Fail || suspects[i];
+            let wanted = if wrong && !heavy { super::ELEMENTS_OF_A_FAILURE } else { 0 };
+            numeric.elements(side, sampler, wanted.max(self.elements), tensor)?;
+        }
+        let failed = tensors.iter().any(|t| t.verdict() == Verdict::Fail);
+        // On a kink, between two slopes there is room for what is wrong.
+        let kinks = tensors.iter().any(is_on_kink);
+        let guilty = if failed || kinks || forward.verdict() == Verdict::Fail {
+            self.guilty(&scene, gradients.sweep, failed, sampler)?
+        } else {
+            None
+        };
+        gradients.floor = floor(&graph, &point, &outputs, &cotangents)?;
+        if self.single {
+            gradients.floor *= f64::from(f32::EPSILON) / f64::EPSILON;
+        }
+        for (i, (tensor, suspect)) in tensors.iter_mut().zip(suspects).enumerate() {
+            // What is lost where no node loses more than its own rounding, was lost by all of them together.
+            let lost = if self.single { f64::from(f32::EPSILON).sqrt() * tensor.norm } else { 0.0 };
+            settle(tensor, forward.agrees[i], suspect, guilty.is_some(), gradients.floor.max(lost));
+        }
+        let caused = guilty.is_some() || tensors.iter().any(|t| t.verdict() == Verdict::Fail);
+        report.witnesses.push(forward.line(self.order, caused, gradients.floor));
+        report.tensors.append(&mut tensors);
+        report.guilty = report.guilty.take().or(guilty);
+        Ok(gradients)
+    }
+
+    fn gradients(&self) -> Result<Gradients<'g>, Error> {
+        let &Self { g, xs, .. } = self;
+        let mut gradients = Gradients {
+            all: Vec::new(),
+            some: Vec::new(),
+            connected: Vec::new(),
+            sweep: None,
+            largest: 0.0,
+            floor: 0.0,
+        };
+        if let Some(claims) = self.claims {
+            for x in xs {
+                let claimed = claims.iter().find(|(of, _)| of.id() == x.id()).map(|(_, dx)| *dx);
+                gradients.all.push(claimed.unwrap_or_else(|| g.zeros(x.shape())));
+                gradients.some.push(claimed.is_some());
+                gradients.connected.push(true);
+            }
+            return Ok(gradients);
+        }
+        for (gradient, x) in self.sweep(&mut gradients.sweep)?.into_iter().zip(xs) {
+            // Of second derivatives many have no path: a linear weight has none to its own gradient.
+            gradients.connected.push(self.order > 1 || !matches!(gradient, Gradient::NotConnected));
+            gradients.some.push(matches!(gradient, Gradient::Of(_)));
+            gradients.all.push(match gradient {
+                Gradient::Of(dx) => dx,
+                Gradient::Zero | Gradient::NotConnected => g.zeros(x.shape()),
+                Gradient::NotDefined(error) => return Err(error),
+            });
+        }
+        Ok(gradients)
+    }
+
+    /// Reverse mode, and the number of its sweep.
+    fn sweep(&self, number: &mut Option<usize>) -> Result<Vec<Gradient<'g>>, Error> {
+        let pairs: Vec<_> = self.ys.iter().copied().zip(self.cotangents.iter().copied()).collect();
+        let gradients = vjp(&pairs, self.xs);
+        *number = self.g.graph()?.sweeps().len().checked_sub(1);
+        Ok(gradients)
+    }
+
+    fn sides(
+        &self,
+        graph: &Graph,
+        point: &Point<f64>,
+        gradients: &Gradients,
+        sampler: &mut Sampler,
+    ) -> Result<Vec<Side>, Error> {
+        let bases = eval(graph, point, self.xs)?;
+        let analytic = if self.single {
+            eval::<f32>(graph, &point.cast(), &gradients.all)?.iter().map(Value::cast).collect()
+        } else {
+            eval(graph, point, &gradients.all)?
+        };
+        let side = |((x, base), gradient): ((&Expr, autograd::Value<f64>), autograd::Value<f64>)| {
+            Side::new(*x, base.into_float(), gradient.into_float(), sampler)
+        };
+        Ok(self.xs.iter().zip(bases).zip(analytic).map(side).collect())
+    }
+
+    fn guilty(
+        &self,
+        scene: &Scene,
+        sweep: Option<usize>,
+        failed: bool,
+        sampler: &mut Sampler,
+    ) -> Result<Option<Guilty>, Error> {
+        let mut sweep = sweep;
+        if sweep.is_none() {
+            // The adjoints that nobody claims are built here.
+            self.sweep(&mut sweep)?;
+        }
+        let graph = self.g.graph()?;
+        let adjoint = |id: NodeId| {
+            let claimed = self.claims.into_iter().flatten().find(|(x, _)| x.id() == id);
+            claimed.map(|(_, dx)| dx.id()).or_else(|| graph.adjoint(id, sweep?).ok()?)
+        };
+        let xs: Vec<NodeId> = self.xs.iter().map(|x| x.id()).collect();
+        locate(&Scene { graph: &graph, ..*scene }, &xs, &adjoint, failed, sampler)
+    }
+}
+
+/// Whether forward mode contradicts a gradient, and differences do not take the gradient's side.
+fn is_suspect(forward: &Forward, i: usize, comparison: &Comparison) -> bool {
+    let &Comparison { numeric, tolerance, verdict, .. } = comparison;
+    let against = |d: f64| verdict == Verdict::Pass && (d - numeric).abs() > tolerance;
+    forward.agrees[i] == Some(false) && !forward.slopes[i].is_some_and(against)
+}
+
+/// Whether the point lies on a kink for this tensor, whether a node tells it or the slopes do.
+fn is_on_kink(tensor: &Tensor) -> bool {
+    !tensor.kinks.is_empty() || tensor.comparison.sides.is_some()
+}
+
+/// The last word on a tensor, when it is known whether a node is guilty. If every node's equation holds, the gradient is
+/// right by the chain rule, and it is the differences of the whole that cannot be trusted. On several kinks at once
+/// slopes of the whole bound nothing, and at order two there are jumps: what each node hands back decides.
+///
+/// A gradient can be zero because terms cancel, and what rounding leaves of it has no size to be measured by: below
+/// `floor`, nobody guilty is nothing wrong.
+fn settle(tensor: &mut Tensor, agrees: Option<bool>, suspect: bool, guilty: bool, floor: f64) {
+    let on_kink = is_on_kink(tensor);
+    if guilty && (suspect || on_kink) {
+        tensor.comparison.verdict = Verdict::Fail;
+    }
+    let elements = tensor.elements.iter_mut().map(|e| &mut e.comparison);
+    for comparison in elements.chain([&mut tensor.comparison]).filter(|_| !guilty) {
+        let undecided = !comparison.verdict.is_good() && comparison.analytic.is_finite();
+        if comparison.verdict == Verdict::Fail && comparison.difference() <= floor {
+            comparison.verdict = Verdict::Pass;
+        } else if undecided && on_kink {
+            comparison.verdict = Verdict::Kink;
+        } else if undecided && agrees == Some(true) {
+            comparison.verdict = Verdict::Inconclusive;
+        }
+    }
+}
+
+/// N ε Σ|ȳ| max(1, |y|): each node rounds once, what a sum is made of.
+fn floor(
+    graph: &Graph,
+    point: &Point<f64>,
+    outputs: &[NodeId],
+    cotangents: &[Value<f64>],
+) -> Result<f64, Error> {
+    let values = eval(graph, point, outputs)?;
+    let size = |(y, v): (&Value<f64>, &Value<f64>)| {
+        y.float().iter().zip(v.float()).map(|(y, v)| v.abs() * y.abs().max(1.0)).sum::<f64>()
+    };
+    Ok(graph.len() as f64 * f64::EPSILON * values.iter().zip(cotangents).map(size).sum::<f64>())
+}
+
+/// The point with every `stop_gradient` of the first `forward` nodes held at its value there. One that a VJP made
+/// is not held: it stops what belongs to the second derivative, and differences are to show it.
+///
+/// # Errors
+/// As [`eval`]; also if an output is not finite.
+pub(super) fn freeze(
+    graph: &Graph,
+    point: &Point<f64>,
+    outputs: &[NodeId],
+    forward: usize,
+) -> Result<Point<f64>, Error> {
+    leaves::finite(graph, point, outputs)?;
+    let mut stops = leaves::ancestors(graph, outputs)?;
+    stops.retain(|id| id.index() < forward && matches!(graph.at(id.index()).op, Op::StopGradient(_)));
+    let mut frozen = point.clone();
+    for (&id, value) in stops.iter().zip(eval(graph, point, &stops)?) {
+        frozen.set(id, value);
+    }
+    Ok(frozen)
+}

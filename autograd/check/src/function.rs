@@ -1,0 +1,233 @@
+//! The outputs of a graph as expressions move along a line.
+//!
+//! What does not depend on them is computed once. On the way every node with kinks is asked on which side of them it is.
+//!
+//! A function that is looked at hundreds of times is [compiled](Function::compiled). The compiler takes leaves alone, so
+//! where a node in the middle moves or is held, the interpreter computes what depends on it.
+
+use super::leaves;
+use super::numeric::Look;
+use autograd::graph::{Graph, NodeId};
+use autograd::ops::Operator;
+use autograd::{Error, Point, Value, eval, eval_with};
+use autograd_compile::{Executable, View, compile};
+use ndarray::{ArrayD, Zip};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Some nodes of a graph as a function of others, at a point.
+pub(super) struct Function<'a> {
+    graph: &'a Graph,
+    point: &'a Point<f64>,
+    outputs: Vec<NodeId>,
+    /// What the outputs depend on, and its values at the point.
+    ancestors: Vec<NodeId>,
+    values: HashMap<usize, Value<f64>>,
+    /// The nodes with kinks.
+    sharp: Vec<usize>,
+    /// The outputs and the operands of those nodes, compiled.
+    executable: Option<Executable<f64>>,
+}
+
+impl<'a> Function<'a> {
+    /// Values of more than `largest` numbers are not kept, but computed again.
+    ///
+    /// # Errors
+    /// As [`eval`].
+    pub fn new(
+        graph: &'a Graph,
+        point: &'a Point<f64>,
+        outputs: &[NodeId],
+        largest: usize,
+    ) -> Result<Self, Error> {
+        let ancestors = leaves::ancestors(graph, outputs)?;
+        let mut values = HashMap::new();
+        eval_with(graph, point, outputs, |id, value| {
+            let size = graph.at(id.index()).ty.shape.count();
+            // Those of the point are there already.
+            if size <= largest && point.get(id).is_none() {
+                values.insert(id.index(), value.clone());
+            }
+        })?;
+        let outputs = outputs.to_vec();
+        let mut function =
+            Self { graph, point, outputs, ancestors, values, sharp: Vec::new(), executable: None };
+        function.sharp =
+            function.ancestors.iter().map(|id| id.index()).filter(|&i| function.is_sharp(i)).collect();
+        Ok(function)
+    }
+
+    /// The same, compiled if everything that is given is a leaf.
+    ///
+    /// # Errors
+    /// As [`compile`].
+    pub fn compiled(mut self, graph: &Arc<Graph>) -> Result<Self, Error> {
+        let is_leaf = |id: NodeId| graph.at(id.index()).op.operator().is_none();
+        if self.point.iter().all(|(id, _)| is_leaf(id)) {
+            self.executable = Some(compile(graph, &self.looked_at(&self.sharp))?);
+        }
+        Ok(self)
+    }
+
+    /// The outputs, and the operands of some nodes with kinks.
+    fn looked_at(&self, sharp: &[usize]) -> Vec<NodeId> {
+        let operands = sharp.iter().flat_map(|&i| self.graph.operands_at(i)).map(|x| self.graph.id(x));
+        self.outputs.iter().copied().chain(operands).collect()
+    }
+
+    fn is_sharp(&self, i: usize) -> bool {
+        let Some(operator) = self.operator(i) else { return false };
+        let operands: Option<Vec<_>> = self.graph.operands_at(i).map(|x| self.value(x)).collect();
+        operands.is_some_and(|x| !operator.branches(&x).is_empty())
+    }
+
+    /// The value of a node at the point, if it was kept.
+    fn value(&self, i: usize) -> Option<&Value<f64>> {
+        self.point.get(self.graph.id(i)).or_else(|| self.values.get(&i))
+    }
+
+    /// The op of a node that is computed, and was not given a value.
+    fn operator(&self, i: usize) -> Option<&dyn Operator> {
+        if self.point.get(self.graph.id(i)).is_some() { None } else { self.graph.at(i).op.operator() }
+    }
+
+    /// How many numbers one evaluation reads.
+    pub fn weight(&self) -> usize {
+        let size =
+            |id: &NodeId| self.graph.operands_at(id.index()).map(|x| self.graph.at(x).ty.shape.count());
+        self.ancestors.iter().filter(|id| self.operator(id.index()).is_some()).flat_map(size).sum()
+    }
+
+    /// The function along a line through the point: where these expressions start, and the way they go.
+    pub fn line<'l>(&'l self, movers: Vec<Mover<'l>>) -> Line<'l> {
+        let is_leaf = |m: &Mover| self.graph.at(m.node.index()).op.operator().is_none();
+        if let (Some(executable), true) = (&self.executable, movers.iter().all(is_leaf)) {
+            let sharp = self.sharp.clone();
+            return Line { function: self, way: Way::Compiled(executable), sharp, movers };
+        }
+        let mut moving = vec![false; self.graph.len()];
+        movers.iter().for_each(|m| moving[m.node.index()] = true);
+        for id in &self.ancestors {
+            let i = id.index();
+            moving[i] |= self.operator(i).is_some() && self.graph.operands_at(i).any(|x| moving[x]);
+        }
+        let sharp: Vec<usize> = self.sharp.iter().copied().filter(|&i| moving[i]).collect();
+        let looked_at = self.looked_at(&sharp);
+        // What stands still beside what moves is given; what was not kept is computed again.
+        let mut point = Point::new();
+        let mut needed = vec![false; self.graph.len()];
+        looked_at.iter().for_each(|id| needed[id.index()] = true);
+        for id in self.ancestors.iter().rev().filter(|id| !movers.iter().any(|m| m.node == **id)) {
+            let i = id.index();
+            match self.value(i) {
+                _ if !needed[i] => {}
+                Some(value) if !moving[i] => point.set(*id, value.clone()),
+                _ => self.graph.operands_at(i).for_each(|x| needed[x] = true),
+            }
+        }
+        Line { function: self, way: Way::Interpreted { point, looked_at }, sharp, movers }
+    }
+}
+
+/// An expression that moves.
+pub(super) struct Mover<'l> {
+    pub node: NodeId,
+    /// Its value at the point.
+    pub base: &'l ArrayD<f64>,
+    pub direction: &'l ArrayD<f64>,
+    /// What its steps are measured in.
+    pub length: f64,
+}
+
+/// A function along a line.
+pub(super) struct Line<'l> {
+    function: &'l Function<'l>,
+    way: Way<'l>,
+    sharp: Vec<usize>,
+    movers: Vec<Mover<'l>>,
+}
+
+/// How the outputs and the operands of nodes with kinks are computed.
+enum Way<'l> {
+    Compiled(&'l Executable<f64>),
+    /// At a point that has all that stands still.
+    Interpreted {
+        point: Point<f64>,
+        looked_at: Vec<NodeId>,
+    },
+}
+
+impl Line<'_> {
+    /// # Errors
+    /// As [`eval`].
+    pub fn look(&mut self, t: f64) -> Result<Look, Error> {
+        let moved = self.movers.iter().map(|Mover { node, base, direction, length }| {
+            (*node, Zip::from(*base).and(*direction).map_collect(|&x, &u| x + t * length * u))
+        });
+        let graph = self.function.graph;
+        let mut values = match &mut self.way {
+            Way::Compiled(executable) => {
+                let moved: Vec<(NodeId, ArrayD<f64>)> = moved.collect();
+                executable.run_on(&|id| match moved.iter().find(|(mover, _)| *mover == id) {
+                    Some((_, value)) => Some(View::Float(value.view())),
+                    None => self.function.point.get(id).map(View::from),
+                })?
+            }
+            Way::Interpreted { point, looked_at } => {
+                moved.for_each(|(node, value)| point.set(node, value));
+                eval(graph, point, looked_at)?
+            }
+        };
+        let operands = values.split_off(self.function.outputs.len());
+        let mut rest = operands.iter();
+        let side = |&i: &usize| {
+            let x: Vec<_> = rest.by_ref().take(graph.operands_at(i).len()).collect();
+            self.function.operator(i).map_or_else(Vec::new, |operator| operator.branches(&x))
+        };
+        let sides = self.sharp.iter().map(side).collect();
+        Ok(Look { values, sides })
+    }
+
+    /// The names of nodes with kinks, by their numbers.
+    pub fn names(&self, sharp: &[usize]) -> Vec<String> {
+        sharp.iter().map(|&i| self.function.graph.name_at(self.sharp[i])).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use autograd::graph::Builder;
+    use autograd::ops::Sampler;
+    use ndarray::ArrayD;
+
+    /// Values and sides, a leaf among the operands of a kink; and a node in the middle, which only the interpreter moves.
+    #[test]
+    fn what_is_compiled_is_what_the_interpreter_says() {
+        let g = Builder::new();
+        let (x, w) = (g.input("x", [3, 2]), g.parameter("w", [4, 2]));
+        let h = x.linear(w);
+        let y = h.tanh().relu().sum() + x.abs().sum();
+        let (graph, outputs) = (g.graph().unwrap(), [y.id(), h.id()]);
+        let point = leaves::complete(&graph, Point::new(), &outputs, &mut Sampler::new(0)).unwrap();
+        let plain = || Function::new(&graph, &point, &outputs, usize::MAX).unwrap();
+        let fast = plain().compiled(&graph).unwrap();
+        let plain = plain();
+        for node in [x.id(), w.id(), h.id()] {
+            let base = eval(&graph, &point, &[node]).unwrap().remove(0).into_float();
+            let direction = ArrayD::ones(base.raw_dim());
+            let mover = || Mover { node, base: &base, direction: &direction, length: 1.0 };
+            let (mut a, mut b) = (fast.line(vec![mover()]), plain.line(vec![mover()]));
+            assert_eq!(matches!(a.way, Way::Compiled(_)), node != h.id());
+            for t in [-0.7, 0.0, 1e-3, 0.4] {
+                let (a, b) = (a.look(t).unwrap(), b.look(t).unwrap());
+                for (a, b) in a.values.iter().zip(&b.values) {
+                    let apart = (a.float() - b.float()).iter().fold(0.0, |m: f64, d| m.max(d.abs()));
+                    assert!(apart < 1e-14, "{node:?} {t}: {apart}");
+                }
+                // One kink stands still as w or h moves; compiled, it is asked all the same.
+                assert!(b.sides.iter().all(|side| a.sides.contains(side)), "{t}");
+            }
+        }
+    }
+}

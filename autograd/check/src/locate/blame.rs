@@ -1,0 +1,303 @@
+//! Which term of a node's equation is wrong.
+//!
+//! Where a node has several users, its adjoint is a sum. The summands that the graph has are matched with the terms that
+//! there should be: what is left over on both sides belongs together. A term without a summand is a missing
+//! accumulation, a summand without a term one too many. Where the adjoint is no plain sum (slices are put together), the
+//! whole difference is compared with each term, and at last the element that is farthest off tells which users it has.
+
+use super::Record;
+use super::edge::{Edge, How};
+use super::worst;
+use crate::side::norm;
+use crate::{SINGLE, leaves};
+use autograd::Value;
+use autograd::ops::{Op, Sampler};
+use ndarray::ArrayD;
+
+/// `x̄ = seed + Σⱼ Jⱼᵀ ūⱼ`, as claimed.
+pub(super) struct Equation<'a> {
+    pub claimed: ArrayD<f64>,
+    pub seed: Option<ArrayD<f64>>,
+    pub edges: Vec<Edge<'a>>,
+    /// Whether it is claimed in `f32`.
+    pub single: bool,
+}
+
+/// One term, and what stands in the graph for it.
+#[derive(Debug)]
+pub(super) struct Suspect {
+    /// The use that is blamed; none if it is the seed.
+    pub edge: Option<usize>,
+    /// What is claimed for it: an array…
+    pub array: ArrayD<f64>,
+    /// …without these other terms.
+    pub without: Vec<usize>,
+    /// Whether the seed is a part of it.
+    pub seed: bool,
+    /// Whether it is one of several.
+    pub summed: bool,
+}
+
+/// How many roundings of `f32` a VJP has at most, and sums of many terms.
+const ROUNDINGS: f64 = 16.0;
+
+/// How many elements of an operand on a kink are looked at alone.
+const ALONE: usize = 64;
+
+/// How far slopes to one side may be off, over the size of the terms.
+const ONE_SIDED: f64 = 1e-6;
+
+/// How many directions a pattern must hold along.
+pub(super) const DIRECTIONS: usize = 4;
+
+pub(super) fn directions(like: &ArrayD<f64>, sampler: &mut Sampler) -> Vec<ArrayD<f64>> {
+    (0..DIRECTIONS).map(|_| leaves::weights(&like.shape().into(), sampler)).collect()
+}
+
+pub(super) fn dot(a: &ArrayD<f64>, b: &ArrayD<f64>) -> f64 {
+    (a * b).sum()
+}
+
+fn size(a: &ArrayD<f64>) -> f64 {
+    a.iter().map(|x| x.abs()).sum()
+}
+
+impl Equation<'_> {
+    pub fn tolerance(&self) -> f64 {
+        if self.single {
+            return 2.0 * f64::from(f32::EPSILON);
+        }
+        self.edges.first().map_or(How::Duals, |edge| edge.how).tolerance()
+    }
+
+    /// Whether both sides are equal along a random direction, up to rounding.
+    pub fn holds(&self, sampler: &mut Sampler) -> bool {
+        let r = leaves::weights(&self.claimed.shape().into(), sampler);
+        let mut terms: Vec<ArrayD<f64>> = self.edges.iter().map(|edge| edge.product(&r)).collect();
+        terms.extend(self.seed.as_ref().map(|seed| seed * &r));
+        let claimed = &self.claimed * &r;
+        let difference = (claimed.sum() - terms.iter().map(|term| term.sum()).sum::<f64>()).abs();
+        let scale = size(&claimed) + terms.iter().map(size).sum::<f64>();
+        // What is not finite on both sides is not decided here.
+        let overflow = !scale.is_finite() && claimed.iter().all(|x| x.is_finite());
+        // A result is rounded, and a VJP that reads it, as that of a saturated sigmoid, loses as much of the adjoint.
+        let read: f64 = self.edges.iter().map(|edge| size(&edge.adjoint)).sum();
+        let tolerance = self.tolerance() * scale + 4.0 * f64::EPSILON * read;
+        let doubt = || self.edges.iter().map(|edge| edge.doubt(&r)).sum::<f64>();
+        overflow || difference <= tolerance || difference <= tolerance + doubt()
+    }
+
+    /// How far both sides lie apart, at most along several directions, in units of what rounding to `f32` costs.
+    pub fn excess(&self, sampler: &mut Sampler) -> f64 {
+        let read: f64 = self.edges.iter().map(|edge| norm(&edge.adjoint)).sum();
+        let off = |r: &ArrayD<f64>| {
+            let mut terms: Vec<ArrayD<f64>> = self.edges.iter().map(|edge| edge.product(r)).collect();
+            terms.extend(self.seed.as_ref().map(|seed| seed * r));
+            self.off(&(&self.claimed * r), &terms, read)
+        };
+        let larger = |max: f64, x: f64| if x > max || x.is_nan() { x } else { max };
+        directions(&self.claimed, sampler).iter().map(off).fold(0.0, larger)
+    }
+
+    /// How far a claim and the sum of some terms lie apart, in units of what rounding to `f32` costs: some units of each
+    /// of them, and of the norm of the adjoints they are made of, since results are rounded too that a VJP reads.
+    fn off(&self, claimed: &ArrayD<f64>, terms: &[ArrayD<f64>], read: f64) -> f64 {
+        let difference = (claimed.sum() - terms.iter().map(|term| term.sum()).sum::<f64>()).abs();
+        let scale = norm(claimed) + terms.iter().map(norm).sum::<f64>();
+        let tolerance = f64::from(f32::EPSILON) * (ROUNDINGS * scale + 4.0 * read);
+        if difference <= tolerance { 0.0 } else { difference / tolerance }
+    }
+
+    /// Whether the claim lies, along each of some directions, between what the slopes from the left and from the right of
+    /// ops on a kink make of it. It does not where no op is on one.
+    pub fn holds_on_kinks(&self, sampler: &mut Sampler) -> bool {
+        let along = directions(&self.claimed, sampler);
+        let read: f64 = self.edges.iter().map(|edge| size(&edge.adjoint)).sum();
+        let mut kinks = false;
+        let mut within = |r: &ArrayD<f64>| {
+            let seed = self.seed.as_ref().map_or(0.0, |seed| dot(seed, r));
+            let (mut low, mut high, mut scale) = (seed, seed, size(&(&self.claimed * r)));
+            let mut slack = 0.0;
+            for edge in &self.edges {
+                let [a, b] = if let Some((sides, rounding)) = edge.sides(r) {
+                    kinks = true;
+                    slack += rounding
+                        + if self.single { 0.0 } else { ONE_SIDED * size(&sides[0]).max(size(&sides[1])) };
+                    sides
+                } else {
+                    let product = edge.product(r);
+                    [product.clone(), product]
+                };
+                (low, high, scale) = (low + a.sum(), high + b.sum(), scale + size(&a).max(size(&b)));
+            }
+            // A jump has no slope, and all that is finite lies between its sides.
+            let claimed = dot(&self.claimed, r);
+            slack += if self.single { SINGLE * f64::from(f32::EPSILON) } else { self.tolerance() } * scale;
+            slack += 4.0 * f64::EPSILON * read;
+            !slack.is_finite() || (low - slack <= claimed && claimed <= high + slack)
+        };
+        // Along a single element, what is wrong of one is not lost between the slopes of others.
+        let mut places = sampler.permutation(self.claimed.len());
+        places.truncate(ALONE);
+        let units = places.into_iter().map(|place| worst::unit(&self.claimed, place));
+        let holds = along.iter().cloned().chain(units).all(|r| within(&r));
+        holds && kinks
+    }
+
+    /// What a suspect claims along r.
+    pub fn claimed(&self, suspect: &Suspect, r: &ArrayD<f64>) -> f64 {
+        let others: f64 = suspect.without.iter().map(|&j| self.edges[j].product(r).sum()).sum();
+        dot(&suspect.array, r) - others
+    }
+
+    /// What it should be.
+    pub fn expected(&self, suspect: &Suspect, r: &ArrayD<f64>) -> f64 {
+        let seed = self.seed.as_ref().filter(|_| suspect.seed).map_or(0.0, |seed| dot(seed, r));
+        seed + suspect.edge.map_or(0.0, |j| self.edges[j].product(r).sum())
+    }
+
+    /// All users but one, as they should be, taken off the claim.
+    fn one(&self, j: usize) -> Suspect {
+        let without = (0..self.edges.len()).filter(|&k| k != j).collect();
+        let array = match &self.seed {
+            Some(seed) => &self.claimed - seed,
+            None => self.claimed.clone(),
+        };
+        Suspect { edge: Some(j), array, without, seed: false, summed: self.edges.len() > 1 }
+    }
+}
+
+pub(super) fn blame(record: &Record, i: usize, equation: &Equation, sampler: &mut Sampler) -> Suspect {
+    match equation.edges.len() {
+        0 => {
+            let array = equation.claimed.clone();
+            return Suspect { edge: None, array, without: Vec::new(), seed: true, summed: false };
+        }
+        1 => return equation.one(0),
+        _ => {}
+    }
+    let along = directions(&equation.claimed, sampler);
+    by_summands(record, i, equation, &along)
+        .or_else(|| by_proportion(equation, &along))
+        .or_else(|| by_element(equation, sampler))
+        .unwrap_or_else(|| equation.one(largest(equation, &along[0])))
+}
+
+/// Numbers that are equal along all directions, up to rounding.
+fn same(a: &[f64], b: &[f64], tolerance: f64) -> bool {
+    a.iter().zip(b).all(|(a, b)| (a - b).abs() <= tolerance * (a.abs() + b.abs()).max(f64::MIN_POSITIVE))
+}
+
+fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f64>]) -> Option<Suspect> {
+    let graph = record.scene.graph;
+    let dx = *record.adjoints.get(&i)?;
+    let terms: Vec<Vec<f64>> =
+        equation.edges.iter().map(|edge| along.iter().map(|r| edge.product(r).sum()).collect()).collect();
+    let project = |a: &ArrayD<f64>| along.iter().map(|r| dot(a, r)).collect::<Vec<_>>();
+    let is_term = |j: usize, summand: &ArrayD<f64>| {
+        let edge = &equation.edges[j];
+        if equation.single {
+            return along
+                .iter()
+                .all(|r| equation.off(&(summand * r), &[edge.product(r)], norm(&edge.adjoint)) <= 1.0);
+        }
+        same(&terms[j], &project(summand), 100.0 * equation.tolerance())
+    };
+    let is_seed = |summand: &ArrayD<f64>| {
+        let of = |seed: &ArrayD<f64>| {
+            if equation.single {
+                return along.iter().all(|r| equation.off(&(summand * r), &[seed * r], 0.0) <= 1.0);
+            }
+            same(&project(seed), &project(summand), 1e-9)
+        };
+        equation.seed.as_ref().is_some_and(of)
+    };
+    let whole = vec![equation.claimed.clone()];
+    let parts = matches!(graph.at(dx).op, Op::Add(_)).then(|| {
+        let value = |s: usize| match record.values.get(&s) {
+            Some(Value::Float(a)) => Some(a.broadcast(equation.claimed.shape())?.to_owned()),
+            _ => None,
+        };
+        graph.operands_at(dx).map(value).collect::<Option<Vec<_>>>()
+    });
+    // The adjoint can be a single term, though that be a sum for a reason of its own.
+    for summands in [Some(whole), parts.flatten()].into_iter().flatten() {
+        let mut left: Vec<usize> = (0..terms.len()).collect();
+        // Of equal terms, the one through a cut is the one that is missing.
+        left.sort_by_key(|&j| equation.edges[j].identity);
+        let mut over = Vec::new();
+        for (s, summand) in summands.iter().enumerate() {
+            match left.iter().position(|&j| is_term(j, summand)) {
+                Some(at) => {
+                    left.remove(at);
+                }
+                None if is_seed(summand) => {}
+                None => over.push(s),
+            }
+        }
+        let sum = |of: &[usize]| {
+            of.iter().fold(ArrayD::zeros(equation.claimed.raw_dim()), |sum, &s| sum + &summands[s])
+        };
+        let suspect = |j: usize, array| Suspect {
+            edge: Some(j),
+            array,
+            without: Vec::new(),
+            seed: false,
+            summed: true,
+        };
+        match (&left[..], &over[..]) {
+            // A lone summand that matches nothing could be anything.
+            ([_], [_]) | ([], _) if summands.len() == 1 => {}
+            ([j], over) => return Some(suspect(*j, sum(over))),
+            // Several terms are missing.
+            ([j, ..], []) => return Some(suspect(*j, sum(&[]))),
+            ([], [over]) => {
+                let j = (0..terms.len()).find(|&j| is_term(j, &summands[*over]))?;
+                return Some(suspect(j, 2.0 * &summands[*over]));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The term that the whole difference is a multiple of.
+fn by_proportion(equation: &Equation, along: &[ArrayD<f64>]) -> Option<Suspect> {
+    let off: Vec<f64> = along
+        .iter()
+        .map(|r| {
+            let seed = equation.seed.as_ref().map_or(0.0, |seed| dot(seed, r));
+            let expected: f64 = equation.edges.iter().map(|edge| edge.product(r).sum()).sum();
+            dot(&equation.claimed, r) - seed - expected
+        })
+        .collect();
+    let fits = |edge: &Edge| {
+        let term: Vec<f64> = along.iter().map(|r| edge.product(r).sum()).collect();
+        // The best factor, and what it leaves.
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let factor = dot(&off, &term) / dot(&term, &term);
+        let rest: Vec<f64> = off.iter().zip(&term).map(|(off, t)| off - factor * t).collect();
+        let part = if equation.single { 0.05 } else { 1e-5 };
+        factor.is_finite() && dot(&rest, &rest) <= part * part * dot(&off, &off)
+    };
+    let mut fitting = (0..equation.edges.len()).filter(|&j| fits(&equation.edges[j]));
+    let first = fitting.next()?;
+    fitting.next().is_none().then(|| equation.one(first))
+}
+
+/// The only user that reaches the element which is farthest off.
+fn by_element(equation: &Equation, sampler: &mut Sampler) -> Option<Suspect> {
+    let all = equation.one(0);
+    let all = Suspect { without: (0..equation.edges.len()).collect(), edge: None, ..all };
+    let place = worst::farthest(equation, &all, sampler);
+    let r = worst::unit(&equation.claimed, place);
+    let mut reaching =
+        (0..equation.edges.len()).filter(|&j| equation.edges[j].product(&r).iter().any(|p| *p != 0.0));
+    let first = reaching.next()?;
+    reaching.next().is_none().then(|| equation.one(first))
+}
+
+fn largest(equation: &Equation, r: &ArrayD<f64>) -> usize {
+    let sizes = equation.edges.iter().map(|edge| size(&edge.product(r)));
+    sizes.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(j, _)| j)
+}

@@ -1,0 +1,248 @@
+//! What a wrong adjoint looks like: the usual mistakes, each tried along several random directions.
+
+use super::Record;
+use super::blame::{Equation, Suspect, directions, dot};
+use super::edge::Edge;
+use super::worst::Worst;
+use autograd::graph::Role;
+use autograd::ops::Sampler;
+use ndarray::{ArrayD, Axis};
+use std::fmt;
+
+/// What the error of an adjoint suggests.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Hint {
+    /// It is not finite.
+    NotFinite,
+    /// It is the right one with the other sign.
+    Sign,
+    /// It is a multiple of the right one.
+    Factor(f64),
+    /// It is zero, and should not be.
+    Zero,
+    /// One of several terms is left out of the sum.
+    Missing,
+    /// One of several terms is counted twice.
+    Twice,
+    /// A mean where the sum belongs, or a sum where the mean does: off by the number of elements.
+    Mean(usize),
+    /// It is transposed.
+    Transposed,
+    /// It is that of another time step, so many later.
+    Shifted(i64),
+    /// It is that of another operand of the same op.
+    WrongOperand(usize),
+    /// A row, along the first axis of the op's result, is left out.
+    RowSkipped(usize),
+    /// Only one row counts: a sum over the axis along which the operand was repeated is missing.
+    NotSummed,
+    /// A single element is off.
+    OneElement,
+    /// Nothing that is known.
+    Unknown,
+}
+
+impl Hint {
+    /// One word for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NotFinite => "not finite",
+            Self::Sign => "sign",
+            Self::Factor(_) => "factor",
+            Self::Zero => "zero",
+            Self::Missing => "missing accumulation",
+            Self::Twice => "counted twice",
+            Self::Mean(_) => "mean for sum",
+            Self::Transposed => "transposed",
+            Self::Shifted(_) => "shifted in time",
+            Self::WrongOperand(_) => "wrong operand",
+            Self::RowSkipped(_) => "row skipped",
+            Self::NotSummed => "broadcast not summed",
+            Self::OneElement => "one element",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::NotFinite => f.write_str("it is not finite"),
+            Self::Sign => f.write_str("the sign is wrong"),
+            Self::Factor(factor) => write!(f, "{factor:.7} times what it should be"),
+            Self::Zero => f.write_str("it is zero, and should not be"),
+            Self::Missing => f.write_str("missing accumulation: this term is not in the sum"),
+            Self::Twice => f.write_str("this term of the sum is counted twice"),
+            Self::Mean(n) => write!(f, "off by a factor of {n}, a number of elements: a mean for a sum?"),
+            Self::Transposed => f.write_str("transposed"),
+            Self::Shifted(by) => write!(f, "shifted in time: it is that of the step {by:+}"),
+            Self::WrongOperand(k) => write!(f, "wrong operand: it is what belongs to operand {k}"),
+            Self::RowSkipped(row) => write!(f, "row {row} is left out"),
+            Self::NotSummed => f.write_str("broadcast not summed: only one row counts"),
+            Self::OneElement => f.write_str("this element alone is off"),
+            Self::Unknown => f.write_str("no usual mistake looks like this"),
+        }
+    }
+}
+
+/// The numbers of a suspect along some directions.
+struct Trial<'t, 'a> {
+    along: Vec<ArrayD<f64>>,
+    claimed: Vec<f64>,
+    expected: Vec<f64>,
+    edge: Option<&'t Edge<'a>>,
+}
+
+impl Trial<'_, '_> {
+    /// Whether the claim is this function of the direction. What it differs by must be small beside the error itself.
+    fn is(&self, f: impl Fn(&ArrayD<f64>) -> f64) -> bool {
+        self.along
+            .iter()
+            .zip(self.claimed.iter().zip(&self.expected))
+            .all(|(r, (claimed, expected))| (claimed - f(r)).abs() <= 1e-4 * (claimed - expected).abs())
+    }
+
+    fn factor(&self) -> Option<f64> {
+        let factor = self.claimed[0] / self.expected[0];
+        let pairs = self.claimed.iter().zip(&self.expected);
+        let fits = |(c, e): (&f64, &f64)| (c - factor * e).abs() <= 1e-3 * (c - e).abs();
+        (factor.is_finite() && pairs.into_iter().all(fits)).then_some(factor)
+    }
+}
+
+pub(super) fn hint(
+    record: &Record,
+    equation: &Equation,
+    suspect: &Suspect,
+    worst: &Worst,
+    sampler: &mut Sampler,
+) -> Hint {
+    if suspect.array.iter().any(|x| !x.is_finite()) {
+        return Hint::NotFinite;
+    }
+    let along = directions(&suspect.array, sampler);
+    let claimed = along.iter().map(|r| equation.claimed(suspect, r)).collect();
+    let expected = along.iter().map(|r| equation.expected(suspect, r)).collect();
+    let trial = Trial { along, claimed, expected, edge: suspect.edge.map(|j| &equation.edges[j]) };
+    multiple(&trial, suspect)
+        .or_else(|| transposed(&trial, equation, suspect))
+        .or_else(|| rows(&trial))
+        .or_else(|| shifted(&trial, record))
+        .or_else(|| other_operand(&trial))
+        .or_else(|| one_element(&trial, equation, suspect, worst))
+        .unwrap_or(Hint::Unknown)
+}
+
+fn multiple(trial: &Trial, suspect: &Suspect) -> Option<Hint> {
+    let factor = trial.factor()?;
+    let near = |to: f64| (factor - to).abs() < 1e-6 * to.abs().max(1.0);
+    let count = trial.edge.map_or(0, |edge| edge.adjoint.len());
+    let size = suspect.array.len().max(1);
+    let repeats = [count, count / size, size / count.max(1), edge_rows(trial)];
+    let mean = repeats.into_iter().find(|&n| n > 2 && (near(n as f64) || near(1.0 / n as f64)));
+    Some(match factor {
+        _ if near(0.0) => {
+            if suspect.summed {
+                Hint::Missing
+            } else {
+                Hint::Zero
+            }
+        }
+        _ if near(-1.0) => Hint::Sign,
+        _ if near(2.0) && suspect.summed => Hint::Twice,
+        factor => mean.map_or(Hint::Factor(factor), Hint::Mean),
+    })
+}
+
+fn edge_rows(trial: &Trial) -> usize {
+    trial.edge.and_then(|edge| edge.adjoint.shape().first().copied()).unwrap_or(0)
+}
+
+fn transposed(trial: &Trial, equation: &Equation, suspect: &Suspect) -> Option<Hint> {
+    let [rows, columns] = suspect.array.shape() else { return None };
+    let fits = rows == columns
+        && trial.along.iter().zip(&trial.claimed).zip(&trial.expected).all(|((r, claimed), expected)| {
+            let turned = r.t().to_owned();
+            // The claim along r is the right one along the transpose of r.
+            (equation.expected(suspect, &turned) - claimed).abs() <= 1e-4 * (claimed - expected).abs()
+        });
+    fits.then_some(Hint::Transposed)
+}
+
+/// Rows of the op's result: one that is left out, or one that stands for all.
+fn rows(trial: &Trial) -> Option<Hint> {
+    let edge = trial.edge?;
+    let rows = edge_rows(trial);
+    if !(2..=4096).contains(&rows) {
+        return None;
+    }
+    let parts: Vec<Vec<f64>> = trial
+        .along
+        .iter()
+        .map(|r| edge.product(r).axis_iter(Axis(0)).map(|row| row.sum()).collect())
+        .collect();
+    let all = |fits: &dyn Fn(usize, f64, f64, f64) -> bool| {
+        (0..rows).find(|&row| {
+            (0..parts.len()).all(|m| fits(row, trial.claimed[m], trial.expected[m], parts[m][row]))
+        })
+    };
+    let tiny = |off: f64, claimed: f64, expected: f64| off.abs() <= 1e-4 * (claimed - expected).abs();
+    if let Some(row) = all(&|_, c, e, part| tiny(c - (e - part), c, e)) {
+        return Some(Hint::RowSkipped(row));
+    }
+    all(&|_, c, e, part| tiny(c - part, c, e)).map(|_| Hint::NotSummed)
+}
+
+/// The adjoint, or the operands, of the same node one step earlier or later.
+fn shifted(trial: &Trial, record: &Record) -> Option<Hint> {
+    let edge = trial.edge?;
+    let graph = record.scene.graph;
+    let node = graph.at(edge.user);
+    let step = node.origin.step.filter(|_| node.origin.role == Role::Forward)?;
+    for by in [-1i64, 1] {
+        let twin = (0..graph.len()).filter(|&i| record.between[i]).find(|&i| {
+            let other = graph.at(i);
+            let (a, b) = (&node.origin, &other.origin);
+            b.role == Role::Forward
+                && b.step.map(i64::from) == Some(i64::from(step) + by)
+                && (&a.layer, &a.name, a.ordinal) == (&b.layer, &b.name, b.ordinal)
+                && (node.op.name(), &node.ty) == (other.op.name(), &other.ty)
+        });
+        let Some(twin) = twin else { continue };
+        let adjoint = record.claimed(twin);
+        let operands: Option<Vec<_>> = graph.operands_at(twin).map(|x| record.values.get(&x)).collect();
+        let Some(operands) = operands else { continue };
+        let fits = operands.iter().zip(&edge.operands).all(|(a, b)| a.shape() == b.shape());
+        let k = edge.operand;
+        if trial.is(|r| edge.product_with(&adjoint, &edge.operands, k, r).sum())
+            || (fits && trial.is(|r| edge.product_with(&edge.adjoint, &operands, k, r).sum()))
+            || (fits && trial.is(|r| edge.product_with(&adjoint, &operands, k, r).sum()))
+        {
+            return Some(Hint::Shifted(by));
+        }
+    }
+    None
+}
+
+fn other_operand(trial: &Trial) -> Option<Hint> {
+    let edge = trial.edge?;
+    let shape = edge.operands[edge.operand].shape();
+    let like = |k: &usize| {
+        *k != edge.operand
+            && matches!(edge.operands[*k], autograd::Value::Float(_))
+            && edge.operands[*k].shape() == shape
+    };
+    let is = |k: &usize| trial.is(|r| edge.product_with(&edge.adjoint, &edge.operands, *k, r).sum());
+    (0..edge.operands.len()).filter(like).find(is).map(Hint::WrongOperand)
+}
+
+fn one_element(trial: &Trial, equation: &Equation, suspect: &Suspect, worst: &Worst) -> Option<Hint> {
+    let r = trial.along.first()?;
+    let mut rest = r.clone();
+    rest.iter_mut().skip(worst.place).take(1).for_each(|r| *r = 0.0);
+    let off = (equation.claimed(suspect, &rest) - equation.expected(suspect, &rest)).abs();
+    let whole =
+        (dot(&suspect.array, r) - trial.expected[0]).abs().max((trial.claimed[0] - trial.expected[0]).abs());
+    (suspect.array.len() > 1 && off <= 1e-3 * whole).then_some(Hint::OneElement)
+}

@@ -1,0 +1,190 @@
+//! The derivative by differences, with an estimate of its own error.
+//!
+//! What is differentiated is `φ(t) = ⟨ȳ, y(x + t u)⟩`, a [`Curve`]. A [`Method`] says how: one step, or many of them
+//! extrapolated (`richardson.rs`). The error of a [`Slope`] has two parts, which it keeps apart: truncation, which is how
+//! much the estimates still change as h falls, and rounding, from the noise of φ as it was measured (`noise.rs`).
+//!
+//! **Kinks.** Nodes such as `relu` tell on which side of their kink they are
+//! ([`Operator::branches`](autograd::ops::Operator::branches)). Two places with equal sides see the same smooth function,
+//! so a difference is taken only where the sides at x, x + h and x − h are equal; otherwise h falls. Where it can fall as
+//! far as it likes, x itself lies on the kink, and there are two slopes: one from the left and one from the right
+//! (`sides.rs`).
+
+mod noise;
+mod richardson;
+mod sides;
+mod stencil;
+
+pub(super) use noise::{Nearby, Noise};
+
+use autograd::{Error, Value};
+use ndarray::Zip;
+
+/// k in the tolerance: how many times its own estimate the error of a numeric derivative may be.
+///
+/// The part from rounding is a standard deviation. Of a million normal deviates the largest is 5; beyond the next
+/// power of two, which a step can reach and the measurement does not, deviations are twice as large; and the entry
+/// that is taken is the best of 28, so that its estimate can be small by luck: twice again.
+pub const SAFETY: f64 = 20.0;
+
+/// How a numeric derivative is taken. Steps are in units of max(1, the size of x).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum Method {
+    /// `D(h) = (φ(h) − φ(−h)) / 2h`. In f64 a step of 6·10⁻⁶ is best, and the error is about 4·10⁻¹¹; it is estimated from
+    /// `D(2h)`.
+    Central {
+        /// h
+        step: f64,
+    },
+    /// `(4 D(h) − D(2h)) / 3`, five points with the middle one. In f64 a step of 7·10⁻⁴ is best, and the error is about
+    /// 3·10⁻¹³; it is estimated from the same at 2h.
+    FivePoint {
+        /// h
+        step: f64,
+    },
+    /// Central differences at falling steps, extrapolated to h = 0 until they settle.
+    #[default]
+    Richardson,
+}
+
+/// What is seen at one place of a curve.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// The outputs.
+    pub values: Vec<Value<f64>>,
+    /// For each node with kinks, on which sides of them it is.
+    pub sides: Vec<Vec<bool>>,
+}
+
+/// A numeric derivative.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slope {
+    pub value: f64,
+    /// How much the estimates still change as the step falls.
+    pub truncation: f64,
+    /// A standard deviation.
+    pub rounding: f64,
+    /// A change per length so small beside the function's own value that differences cannot see it: √ε Σ|ȳ y|.
+    pub unseen: f64,
+}
+
+impl Slope {
+    const NONE: Self =
+        Self { value: f64::NAN, truncation: f64::INFINITY, rounding: f64::INFINITY, unseen: 0.0 };
+
+    /// The estimate of its error.
+    pub fn error(&self) -> f64 {
+        self.truncation + self.rounding
+    }
+
+    /// Whether the estimates have come to rest: near a pole they never do, and then they say nothing.
+    pub fn is_settled(&self) -> bool {
+        let small = self.truncation <= 0.05 * self.value.abs() || self.truncation <= 10.0 * self.rounding;
+        self.truncation.is_finite() && small
+    }
+}
+
+/// What differences find at 0.
+#[derive(Clone, Debug)]
+pub(super) enum Derivative {
+    /// The function is smooth there.
+    Smooth(Slope),
+    /// It has a kink: a slope from each side, and the numbers of the nodes that change sides.
+    Sides { left: Slope, right: Slope, sharp: Vec<usize> },
+}
+
+/// The function φ(t) = ⟨ȳ, y(t)⟩.
+pub(super) struct Curve<'a, F> {
+    /// y(t)
+    pub outputs: F,
+    pub cotangents: &'a [Value<f64>],
+    pub method: Method,
+    /// The largest step of an extrapolation.
+    pub first: f64,
+    /// The relative precision that outputs are computed in.
+    pub precision: f64,
+}
+
+/// The largest step of an extrapolation, if nothing else is wished.
+pub(super) const FIRST: f64 = 0.1;
+/// Beyond this a precision is single, or worse.
+const COARSE: f64 = 1e-12;
+/// How often steps fall at most: to 6·10⁻¹² of the length.
+const MOST: i32 = 18;
+
+impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
+    /// dφ/dt at 0. `length` is what steps are measured in.
+    pub fn derivative(&mut self, length: f64, noise: Noise) -> Result<Derivative, Error> {
+        let base = (self.outputs)(0.0)?;
+        let smooth = match self.method {
+            Method::Richardson => self.richardson(&base, length, noise)?,
+            Method::Central { step } => self.central(&base, step * length, length, noise)?,
+            Method::FivePoint { step } => self.five_point(&base, step * length, length, noise)?,
+        };
+        match smooth {
+            Some(slope) => Ok(Derivative::Smooth(slope)),
+            None => self.sides(&base, length, noise),
+        }
+    }
+
+    /// By how much steps fall. A function that is known to few digits has its best steps among the large ones, and they
+    /// lie closer.
+    fn ratio(&self) -> f64 {
+        if self.precision < COARSE { 4.0 } else { 2.0 }
+    }
+
+    /// The largest step of an extrapolation.
+    fn largest(&self) -> f64 {
+        if self.precision < COARSE { self.first } else { 4.0 * self.first }
+    }
+
+    /// y(−h) and y(h), unless there is a kink between them.
+    fn both(&mut self, base: &Look, h: f64) -> Result<Option<[Look; 2]>, Error> {
+        let after = (self.outputs)(h)?;
+        if after.sides != base.sides {
+            return Ok(None);
+        }
+        let before = (self.outputs)(-h)?;
+        Ok((before.sides == base.sides).then_some([before, after]))
+    }
+
+    /// The noise of a difference: what was measured near 0, or half a unit in the last place of each element that moves,
+    /// which can be larger far from there.
+    fn deviation(&self, noise: Noise, moved: f64) -> f64 {
+        noise.deviation.max(0.5 * self.precision * moved)
+    }
+
+    fn unseen(&self, size: f64, length: f64) -> f64 {
+        self.precision.sqrt() * size / length
+    }
+
+    /// ⟨ȳ, b − a⟩. Elements are subtracted before they are added up, so that those that do not move add no error.
+    fn difference(&self, a: &Look, b: &Look) -> f64 {
+        let term = |((v, a), b): ((&Value<f64>, &Value<f64>), &Value<f64>)| {
+            Zip::from(v.float()).and(a.float()).and(b.float()).fold(0.0, |sum, &v, &a, &b| sum + v * (b - a))
+        };
+        self.cotangents.iter().zip(&a.values).zip(&b.values).map(term).sum()
+    }
+
+    /// Σ|ȳ y| over the elements that move, at the larger end of each.
+    fn moved(&self, a: &Look, base: &Look, b: &Look) -> f64 {
+        let mut size = 0.0;
+        let values = a.values.iter().zip(&base.values).zip(&b.values);
+        for (v, ((a, base), b)) in self.cotangents.iter().zip(values) {
+            Zip::from(v.float()).and(a.float()).and(base.float()).and(b.float()).for_each(
+                |v, a: &f64, base: &f64, b: &f64| {
+                    if a.to_bits() != base.to_bits() || base.to_bits() != b.to_bits() {
+                        // Beyond a pole there is nothing to measure.
+                        let ends = [a, b].map(|y| if y.is_finite() { y.abs() } else { 0.0 });
+                        size += v.abs() * ends[0].max(ends[1]).max(base.abs());
+                    }
+                },
+            );
+        }
+        size
+    }
+}
+
+#[cfg(test)]
+mod tests;

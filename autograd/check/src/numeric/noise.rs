@@ -1,0 +1,88 @@
+//! The rounding noise of a function, measured.
+//!
+//! It is what is left when a polynomial is fitted to values at points so near each other that a smooth function is one of
+//! its degree (the idea of Moré and Wild 2011, *Estimating computational noise*; their points are equidistant, which the
+//! lattice of floating-point numbers can resonate with). In f64 the points lie within 10⁻¹⁰, a million times ε, so that
+//! the last places are random, and a straight line will do. Of a function that is computed in f32 they lie within ∛ε, and
+//! the polynomial is a cubic.
+
+use super::{COARSE, Curve, Look};
+use autograd::{Error, Value};
+use ndarray::ArrayD;
+
+/// How well φ is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noise {
+    /// The standard deviation of its rounding errors.
+    pub deviation: f64,
+    /// Σ|ȳ y|
+    pub size: f64,
+}
+
+/// The points where noise is measured, over the length of x.
+#[derive(Clone, Debug)]
+pub(crate) struct Nearby {
+    pub points: Vec<f64>,
+    degree: usize,
+}
+
+impl Nearby {
+    /// As many points, for a function of this relative precision.
+    pub fn new(count: i32, precision: f64) -> Self {
+        // The fractions of i² times an irrational number are spread evenly (Weyl 1916).
+        let golden = 0.5 * (5f64.sqrt() - 1.0);
+        let (radius, degree) = if precision < COARSE { (1e-10, 1) } else { (precision.cbrt(), 3) };
+        let points =
+            (1..=count).map(|i| radius * (2.0 * (f64::from(i * i) * golden).fract() - 1.0)).collect();
+        Self { points, degree }
+    }
+
+    /// The standard deviation, over all elements, of the rounding errors in the values at the points.
+    pub fn deviation(&self, values: &[ArrayD<f64>]) -> f64 {
+        let Some(first) = values.first() else { return 0.0 };
+        // Differences of numbers this near are exact.
+        let mut rest: Vec<ArrayD<f64>> = values.iter().map(|y| y - first).collect();
+        for basis in self.basis() {
+            let part = rest.iter().zip(&basis).fold(first * 0.0, |sum, (y, q)| sum + y * *q);
+            rest.iter_mut().zip(&basis).for_each(|(y, q)| y.zip_mut_with(&part, |y, part| *y -= q * part));
+        }
+        let squares: f64 = rest.iter().map(|r| r.iter().map(|r| r * r).sum::<f64>()).sum();
+        let freedom = values.len().saturating_sub(self.degree + 1).max(1);
+        // Few points may lie near the polynomial by luck.
+        let luck = (1.0 + 4.0 / freedom as f64).sqrt();
+        luck * (squares / (freedom * first.len().max(1)) as f64).sqrt()
+    }
+
+    /// The polynomials up to the degree, orthonormal over the points (Gram and Schmidt).
+    fn basis(&self) -> Vec<Vec<f64>> {
+        let scale = self.points.iter().fold(0.0, |m: f64, t| m.max(t.abs()));
+        let mut basis: Vec<Vec<f64>> = Vec::new();
+        for power in 0..=i32::try_from(self.degree).unwrap_or(0) {
+            let mut next: Vec<f64> = self.points.iter().map(|t| (t / scale).powi(power)).collect();
+            for q in &basis {
+                let along: f64 = next.iter().zip(q).map(|(a, b)| a * b).sum();
+                next.iter_mut().zip(q).for_each(|(a, b)| *a -= along * b);
+            }
+            let norm = next.iter().map(|a| a * a).sum::<f64>().sqrt();
+            basis.push(next.iter().map(|a| a / norm).collect());
+        }
+        basis
+    }
+}
+
+impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
+    /// Measures the rounding errors of φ near 0.
+    pub fn noise(&mut self, nearby: &Nearby, length: f64) -> Result<Noise, Error> {
+        let first = (self.outputs)(0.0)?;
+        let mut values = Vec::new();
+        for t in &nearby.points {
+            let near = (self.outputs)(t * length)?;
+            // Across a kink there would be a bend and no noise.
+            let change = if near.sides == first.sides { self.difference(&first, &near) } else { 0.0 };
+            values.push(ndarray::arr0(change).into_dyn());
+        }
+        let size = |(v, y): (&Value<f64>, &Value<f64>)| (v.float() * y.float()).map(|p| p.abs()).sum();
+        let size = self.cotangents.iter().zip(&first.values).map(size).sum();
+        Ok(Noise { deviation: nearby.deviation(&values), size })
+    }
+}

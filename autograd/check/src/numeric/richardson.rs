@@ -1,0 +1,100 @@
+//! Extrapolation to a step of zero.
+//!
+//! **Truncation.** Central differences `D(h) = (φ(h) − φ(−h)) / 2h` have the error c₂h² + c₄h⁴ + …. Neville's
+//! scheme extrapolates a sequence of them to h = 0, and how much the entries of its table still change
+//! estimates the error of each (Ridders 1982, *Accurate computation of F'(x) and F'(x) F''(x)*). The steps fall
+//! by quarters from a tenth of the length of x. After eight of them, at 6·10⁻⁶, a plain central difference in `f64` is
+//! best (∛ε): a smooth function is extrapolated from the large ones, one with a pole nearby needs the small ones, and goes
+//! on to smaller ones still.
+//!
+//! **Rounding.** A difference over 2h has the rounding error σ/√2h, and the table's recurrence carries it on beside the
+//! values.
+//!
+//! The entry with the smallest sum of both is taken. One bad step out of the domain (a NaN) spoils only the entries made
+//! of it. But the second difference `φ(h) − 2φ(0) + φ(−h)` of a smooth function falls as h² does: where it does not fall,
+//! there is a pole or a jump nearer than h, the entries mean nothing, and the table begins anew.
+
+use super::{Curve, Look, MOST, Noise, Slope};
+use autograd::Error;
+
+/// Rows that a table has before it may be given up for settled.
+const ROWS: usize = 8;
+/// Of fewer rows, the relative change that is no accident.
+const SETTLED: f64 = 1e-10;
+
+/// A second difference of so many times the noise is none.
+const NOTHING: f64 = 100.0;
+
+/// Neville's table, of which only the last row is kept.
+pub(super) struct Table {
+    /// Value and rounding error, for 1, 2, 3… steps extrapolated.
+    row: Vec<(f64, f64)>,
+    /// The factor between the weights of two columns: the ratio of steps to the power that errors fall by.
+    factor: f64,
+    pub best: Slope,
+    pub rows: usize,
+}
+
+impl Table {
+    pub fn new(factor: f64) -> Self {
+        Self { row: Vec::new(), factor, best: Slope::NONE, rows: 0 }
+    }
+
+    /// The next row, from the difference at the next smaller step.
+    pub fn push(&mut self, value: f64, rounding: f64) {
+        let mut row = vec![(value, rounding)];
+        let mut weight = 1.0;
+        for (m, &(old, old_rounding)) in self.row.iter().enumerate() {
+            weight *= self.factor;
+            let (value, rounding) = row[m];
+            let better = value + (value - old) / (weight - 1.0);
+            let rounding = (weight * rounding + old_rounding) / (weight - 1.0);
+            let truncation = (better - value).abs().max((better - old).abs());
+            if truncation + rounding < self.best.error() {
+                (self.best.value, self.best.truncation, self.best.rounding) = (better, truncation, rounding);
+            }
+            row.push((better, rounding));
+        }
+        self.row = row;
+        self.rows += 1;
+    }
+}
+
+impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
+    /// The slope at 0, or nothing if there is a kink however small the step.
+    pub(super) fn richardson(
+        &mut self,
+        base: &Look,
+        length: f64,
+        noise: Noise,
+    ) -> Result<Option<Slope>, Error> {
+        let ratio = self.ratio();
+        let mut table = Table::new(ratio * ratio);
+        let mut unseen = self.unseen(noise.size, length);
+        let mut deviation = noise.deviation;
+        let mut bend = f64::INFINITY;
+        for j in 0..MOST {
+            let h = self.largest() * length / ratio.powi(j);
+            let Some([before, after]) = self.both(base, h)? else { continue };
+            if table.rows == 0 {
+                let moved = self.moved(&before, base, &after);
+                deviation = self.deviation(noise, moved);
+                unseen = unseen.max(self.unseen(moved, length));
+            }
+            let now = (self.difference(base, &after) + self.difference(base, &before)).abs();
+            let falls = now <= 0.5 * bend || now <= NOTHING * deviation;
+            if !falls && bend.is_finite() {
+                table = Table::new(ratio * ratio);
+            }
+            bend = now;
+            table.push(self.difference(&before, &after) / (2.0 * h), deviation / (2f64.sqrt() * h));
+            let Slope { value, truncation, .. } = table.best;
+            let sure = table.rows >= 3 && truncation <= SETTLED * value.abs();
+            if sure || (table.rows >= ROWS && table.best.is_settled()) {
+                break;
+            }
+        }
+        // Without two rows no entry was made.
+        Ok((table.rows > 1).then_some(Slope { unseen, ..table.best }))
+    }
+}

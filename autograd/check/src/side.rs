@@ -1,0 +1,270 @@
+//! A tensor's analytic gradient, and the differences that it is compared with.
+
+use super::SINGLE;
+use super::function::{Function, Mover};
+use super::leaves;
+use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby, Noise, SAFETY};
+use super::report::{Element, Tensor};
+use super::verdict::{Comparison, Verdict};
+use autograd::graph::{Expr, Graph, NodeId};
+use autograd::ops::Sampler;
+use autograd::{Error, Point, Value};
+use ndarray::ArrayD;
+
+/// One expression that moves, and its analytic gradient.
+pub(super) struct Side {
+    pub name: String,
+    pub node: NodeId,
+    /// Whether it is computed from others.
+    pub interior: bool,
+    /// Its value at the point.
+    pub base: ArrayD<f64>,
+    /// A typical element of it, at least 1.
+    pub length: f64,
+    /// Where it moves.
+    pub direction: ArrayD<f64>,
+    pub gradient: ArrayD<f64>,
+    /// The standard deviation of the rounding errors of ⟨gradient, direction⟩, and of an element.
+    pub noise: [f64; 2],
+}
+
+/// ‖a‖₁
+fn size(a: &ArrayD<f64>) -> f64 {
+    a.iter().map(|x| x.abs()).sum()
+}
+
+pub(super) fn norm(a: &ArrayD<f64>) -> f64 {
+    a.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+impl Side {
+    pub fn new(x: Expr, base: ArrayD<f64>, gradient: ArrayD<f64>, sampler: &mut Sampler) -> Self {
+        let direction = leaves::weights(&base.shape().into(), sampler);
+        let length = (norm(&base).powi(2) / base.len().max(1) as f64).sqrt().max(1.0);
+        let interior = x.builder().application(x.position()).1.operator().is_some();
+        Self { name: x.name(), node: x.id(), interior, base, length, direction, gradient, noise: [0.0; 2] }
+    }
+
+    /// Takes what rounding usually costs a gradient in `f32` for its noise. Its errors are of any sign along a random
+    /// direction, so that norms bound them.
+    pub fn of_single(&mut self) {
+        let unit = SINGLE * f64::from(f32::EPSILON) / SAFETY;
+        let largest = self.gradient.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+        self.noise = [unit * norm(&(&self.gradient * &self.direction)), unit * largest];
+    }
+
+    /// ‖g ⊙ u‖₁
+    pub fn size(&self) -> f64 {
+        size(&(&self.gradient * &self.direction))
+    }
+
+    /// ⟨g, u⟩
+    pub fn along(&self) -> f64 {
+        (&self.gradient * &self.direction).sum()
+    }
+}
+
+/// Nearly all that a gradient is made of moves with its leaves: only small values are worth keeping.
+const KEPT: usize = 10_000;
+
+/// Measures the rounding noise of all gradients, moving all expressions at once. Where this crosses a kink it tells
+/// nothing.
+pub(super) fn measure(
+    graph: &Graph,
+    point: &Point<f64>,
+    nearby: &Nearby,
+    gradients: &[Expr],
+    sides: &mut [Side],
+) -> Result<(), Error> {
+    let outputs: Vec<NodeId> = gradients.iter().map(|dx| dx.id()).collect();
+    let function = Function::new(graph, point, &outputs, KEPT)?;
+    let movers = sides.iter().map(|s| Mover {
+        node: s.node,
+        base: &s.base,
+        direction: &s.direction,
+        length: s.length,
+    });
+    let mut line = function.line(movers.collect());
+    let base = line.look(0.0)?.sides;
+    let mut series: Vec<Vec<ArrayD<f64>>> = vec![Vec::new(); gradients.len()];
+    for &t in &nearby.points {
+        let Look { values, sides } = line.look(t)?;
+        if sides != base {
+            return Ok(());
+        }
+        series.iter_mut().zip(values).for_each(|(series, value)| series.push(value.into_float()));
+    }
+    drop(line);
+    for (side, series) in sides.iter_mut().zip(series) {
+        let along = |g: &ArrayD<f64>| ndarray::arr0((g * &side.direction).sum()).into_dyn();
+        let along: Vec<_> = series.iter().map(along).collect();
+        side.noise = [nearby.deviation(&along), nearby.deviation(&series)];
+    }
+    Ok(())
+}
+
+/// The numeric side: the outputs as one expression moves and nothing else does.
+pub(super) struct Numeric<'a> {
+    pub function: &'a Function<'a>,
+    pub nearby: Nearby,
+    pub cotangents: &'a [Value<f64>],
+    /// What rounding costs the analytic side at least.
+    pub least: f64,
+    pub method: Method,
+}
+
+/// The largest steps of the attempts after the first.
+const AGAIN: [f64; 3] = [0.06, 0.023, 0.17];
+
+impl Numeric<'_> {
+    /// The derivative along the tensor's direction.
+    pub fn tensor(&self, side: &Side, order: u32, connected: bool) -> Result<Tensor, Error> {
+        let (comparison, kinks) = self.along(side, &side.direction, FIRST)?;
+        Ok(Tensor {
+            name: side.name.clone(),
+            shape: side.base.shape().into(),
+            order,
+            connected,
+            norm: norm(&side.gradient),
+            comparison,
+            forward: None,
+            kinks,
+            elements: Vec::new(),
+        })
+    }
+
+    /// Other directions, along which an error may show that is small beside what `f32` loses.
+    pub fn more(&self, side: &Side, sampler: &mut Sampler, tensor: &mut Tensor) -> Result<(), Error> {
+        for first in AGAIN {
+            if tensor.comparison.verdict == Verdict::Pass {
+                let direction = leaves::weights(&tensor.shape, sampler);
+                let (comparison, kinks) = self.along(side, &direction, first)?;
+                if comparison.verdict == Verdict::Fail {
+                    (tensor.comparison, tensor.kinks) = (comparison, kinks);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Differences that did not agree with a gradient, at other steps and along other directions. They can, very rarely,
+    /// be wrong about their own error; then another attempt is not, and its word stands.
+    pub fn ask_again(&self, side: &Side, sampler: &mut Sampler, tensor: &mut Tensor) -> Result<(), Error> {
+        if !tensor.comparison.analytic.is_finite() {
+            return Ok(());
+        }
+        let mut undecided = None;
+        for first in AGAIN {
+            let direction = leaves::weights(&tensor.shape, sampler);
+            let (comparison, kinks) = self.along(side, &direction, first)?;
+            if comparison.verdict.is_good() {
+                (tensor.comparison, tensor.kinks) = (comparison, kinks);
+                return Ok(());
+            }
+            undecided = undecided.or((comparison.verdict == Verdict::Inconclusive).then_some(comparison));
+        }
+        self.untold_kink(side, tensor)?;
+        if tensor.comparison.verdict != Verdict::Kink
+            && let Some(undecided) = undecided
+        {
+            tensor.comparison = undecided;
+        }
+        Ok(())
+    }
+
+    /// A kink that no node tells shows in the slopes alone.
+    pub fn untold_kink(&self, side: &Side, tensor: &mut Tensor) -> Result<(), Error> {
+        let product = &side.gradient * &side.direction;
+        let mut curve = self.curve(side, &side.direction, FIRST);
+        let noise = curve.noise(&self.nearby, side.length)?;
+        let base = (curve.outputs)(0.0)?;
+        let sides = curve.sides(&base, side.length, noise)?;
+        let comparison = Comparison::new(product.sum(), &sides, self.least, norm(&product));
+        if comparison.verdict == Verdict::Kink {
+            tensor.comparison = comparison;
+        }
+        Ok(())
+    }
+
+    /// Adds as many elements to a tensor, the worst first.
+    pub fn elements(
+        &self,
+        side: &Side,
+        sampler: &mut Sampler,
+        wanted: usize,
+        tensor: &mut Tensor,
+    ) -> Result<(), Error> {
+        let count = side.gradient.len();
+        if wanted == 0 || count == 0 {
+            return Ok(());
+        }
+        let mut places = if wanted < count { sampler.permutation(count) } else { (0..count).collect() };
+        places.truncate(wanted);
+        let mut curve = self.curve(side, &side.direction, FIRST);
+        let noise = curve.noise(&self.nearby, side.length)?;
+        for place in places {
+            let mut element = self.element(side, noise, place, FIRST)?;
+            for first in AGAIN {
+                if element.verdict == Verdict::Fail && element.analytic.is_finite() {
+                    let again = self.element(side, noise, place, first)?;
+                    element = if again.verdict == Verdict::Fail { element } else { again };
+                }
+            }
+            tensor.elements.push(element);
+        }
+        tensor.elements.sort_by(|a, b| b.excess().total_cmp(&a.excess()));
+        Ok(())
+    }
+
+    fn along(
+        &self,
+        side: &Side,
+        direction: &ArrayD<f64>,
+        first: f64,
+    ) -> Result<(Comparison, Vec<String>), Error> {
+        let product = &side.gradient * direction;
+        let rounding = SAFETY * side.noise[0] + self.least;
+        let mut curve = self.curve(side, direction, first);
+        let noise = curve.noise(&self.nearby, side.length)?;
+        let derivative = curve.derivative(side.length, noise)?;
+        let kinks = match &derivative {
+            Derivative::Smooth(_) => Vec::new(),
+            Derivative::Sides { sharp, .. } => self.function.line(vec![mover(side, direction)]).names(sharp),
+        };
+        Ok((Comparison::new(product.sum(), &derivative, rounding, norm(&product)), kinks))
+    }
+
+    /// The derivative by the element at a row-major position.
+    fn element(&self, side: &Side, noise: Noise, place: usize, first: f64) -> Result<Element, Error> {
+        let mut direction = ArrayD::zeros(side.base.raw_dim());
+        let (index, one) = direction.indexed_iter_mut().nth(place).expect("the place is below the count");
+        *one = 1.0;
+        let index = ndarray::Dimension::slice(&index).to_vec();
+        let length = side.base[&*index].abs().max(1.0);
+        let derivative = self.curve(side, &direction, first).derivative(length, noise)?;
+        let rounding = SAFETY * side.noise[1] + self.least;
+        let comparison = Comparison::new(side.gradient[&*index], &derivative, rounding, norm(&side.gradient));
+        Ok(Element { index, comparison })
+    }
+
+    /// The outputs as the expression moves along a direction.
+    fn curve<'l>(
+        &'l self,
+        side: &'l Side,
+        direction: &'l ArrayD<f64>,
+        first: f64,
+    ) -> Curve<'l, impl FnMut(f64) -> Result<Look, Error> + 'l> {
+        let mut line = self.function.line(vec![mover(side, direction)]);
+        Curve {
+            outputs: move |t: f64| line.look(t),
+            cotangents: self.cotangents,
+            method: self.method,
+            first,
+            precision: f64::EPSILON,
+        }
+    }
+}
+
+fn mover<'l>(side: &'l Side, direction: &'l ArrayD<f64>) -> Mover<'l> {
+    Mover { node: side.node, base: &side.base, direction, length: 1.0 }
+}

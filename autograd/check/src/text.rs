@@ -1,0 +1,151 @@
+//! A report as a person reads it: short, the worst first, and who is guilty before all.
+
+use super::locate::Guilty;
+use super::report::{Element, Report, Tensor};
+use super::verdict::Verdict;
+use super::witness::Witness;
+use autograd::Shape;
+use std::fmt;
+
+/// How many elements of a tensor are printed, how many tensors with their elements, and how many that pass.
+const SHOWN: usize = 3;
+
+/// What is said of a tensor without a path to the outputs.
+pub const DETACHED: &str = "not connected to the loss";
+
+/// `the VJP of l0/f[3] (sigmoid, layer l0, gate f, step 3) towards operand 0, l0/f[3]#4: the sign is wrong`, and numbers.
+impl fmt::Display for Guilty {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { node, op, operand, operand_name, hint, analytic, numeric, .. } = self;
+        write!(f, "the VJP of `{node}` ({op}")?;
+        for (word, value) in [("layer", &self.layer), ("gate", &self.gate)] {
+            value.as_ref().map_or(Ok(()), |value| write!(f, ", {word} {value}"))?;
+        }
+        self.step.map_or(Ok(()), |step| write!(f, ", step {step}"))?;
+        write!(f, ") towards operand {operand}, `{operand_name}`: {hint}\n  ")?;
+        let index = Shape::from(&self.index[..]);
+        write!(f, "at {index}  analytic {analytic:.6e}  numeric {numeric:.6e}  ratio {:.7}", self.ratio())
+    }
+}
+
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { name, order, difference, tolerance, verdict } = self;
+        write!(f, "{verdict:<5} {name}{}", if *order == 2 { " (order 2)" } else { "" })?;
+        match difference {
+            Some(difference) => write!(f, "  difference {difference:.1e}  tolerance {tolerance:.1e}"),
+            None => f.write_str("  not asked"),
+        }
+    }
+}
+
+impl fmt::Display for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let order = if self.order == 2 { " (order 2)" } else { "" };
+        write!(f, "  {:<5} {} {}{order}  ", self.verdict(), self.name, self.shape)?;
+        if self.is_detached() {
+            write!(f, "{DETACHED}")?;
+        } else {
+            write!(f, "{}", self.comparison)?;
+        }
+        if let (Some(forward), false) = (self.forward, self.verdict().is_good()) {
+            write!(f, "\n          forward mode {forward:.6e}")?;
+        }
+        if let (Some(first), true) = (self.kinks.first(), self.comparison.sides.is_some()) {
+            write!(f, "\n          on the kink of `{first}`")?;
+            let more = self.kinks.len() - 1;
+            if more > 0 {
+                write!(f, " and {more} more")?;
+            }
+        }
+        let mut wrong: Vec<&Element> = self.elements.iter().filter(|e| !e.verdict.is_good()).collect();
+        wrong.sort_by(|a, b| b.difference().total_cmp(&a.difference()));
+        for element in wrong.into_iter().take(SHOWN) {
+            let index = Shape::from(&element.index[..]);
+            write!(f, "\n          at {index}  {}  ratio {:.4}", element.comparison, element.ratio())?;
+        }
+        match self.slice() {
+            Some((axis, k)) => write!(f, "\n          the wrong ones are those at {k} along axis {axis}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Tensor {
+    /// Where the wrong elements lie, if they are those that were looked at in one slice: the axis, and the place along it.
+    fn slice(&self) -> Option<(usize, usize)> {
+        let (wrong, right): (Vec<&Element>, Vec<&Element>) =
+            self.elements.iter().partition(|e| e.verdict == Verdict::Fail);
+        let first = wrong.get(1).and(wrong.first())?;
+        let divides = |axis: &usize| {
+            let k = first.index[*axis];
+            wrong.iter().all(|e| e.index[*axis] == k) && right.iter().all(|e| e.index[*axis] != k)
+        };
+        let axis = (0..first.index.len()).filter(|_| !right.is_empty()).find(divides)?;
+        Some((axis, first.index[axis]))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let good = |t: &&Tensor| t.verdict().is_good();
+        let all = self.tensors.len();
+        let bad = all - self.tensors.iter().filter(good).count();
+        let kinks = self.of(Verdict::Kink).count();
+        let outcome = match (bad, kinks) {
+            (0, 0) => "passed".into(),
+            (0, _) => format!("passed, {kinks} on a kink"),
+            _ => format!("{bad} of {all} did not pass"),
+        };
+        write!(f, "gradients of {}, {all} tensors, seed {}: {outcome}", self.subject, self.seed)?;
+        let detached = self.detached().count();
+        if detached > 0 {
+            write!(f, "; {detached} {DETACHED}")?;
+        }
+        if let Some(guilty) = &self.guilty {
+            write!(f, "\nguilty: {guilty}")?;
+        }
+        let shown = bad + kinks + detached + SHOWN;
+        for (i, tensor) in self.worst_first().into_iter().take(shown).enumerate() {
+            let whole = tensor.to_string();
+            let lines = whole.lines().take(if i < SHOWN { usize::MAX } else { 1 });
+            lines.into_iter().try_for_each(|line| write!(f, "\n{line}"))?;
+        }
+        if all > shown {
+            write!(f, "\n  … and {} that pass", all - shown)?;
+        }
+        for witness in self.witnesses.iter().filter(|w| bad > 0 || !w.verdict.is_good()) {
+            write!(f, "\n  {witness}")?;
+        }
+        if bad > 0 && self.order == 2 && self.tensors.iter().all(|t| t.order == 1) {
+            write!(f, "\n  order 2 waits until order 1 has passed")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{FnCheck, Tier};
+    use ndarray::{ArrayD, Axis, array};
+
+    /// What is told of a sum of squares whose gradient has a fault.
+    fn told(fault: impl Fn(&mut ArrayD<f64>)) -> String {
+        let at = [array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]].into_dyn()];
+        let mut gradient = 2.0 * &at[0];
+        fault(&mut gradient);
+        let f = |x: &[ArrayD<f64>]| x[0].iter().map(|x| x * x).sum::<f64>();
+        FnCheck::new(&at, &[gradient]).tier(Tier::Full).run(f).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_slice_that_is_wrong_is_told_and_nothing_else() {
+        let column = told(|g| g.index_axis_mut(Axis(1), 2).fill(0.0));
+        assert!(column.ends_with("the wrong ones are those at 2 along axis 1"), "{column}");
+        for other in [told(|g| g.fill(0.0)), told(|g| g[[1, 1]] = 0.0), told(|_| ())] {
+            assert!(!other.contains("along axis"), "{other}");
+        }
+        let two = told(|g| (g[[0, 0]], g[[0, 1]]) = (0.0, 0.0));
+        assert!(!two.contains("along axis"), "{two}");
+    }
+}

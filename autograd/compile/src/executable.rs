@@ -1,0 +1,405 @@
+//! What compiling gives: a value that runs, as often as one likes, from as many threads as one likes.
+
+use super::PassReport;
+use super::exec::Memory;
+use super::plan::{Given, Plan, Step};
+use super::pool::{Signal, Task, give};
+use super::sources::Sources;
+use super::split::Label;
+use crate::kernels::Real;
+use autograd::graph::{Graph, NodeId};
+use autograd::ops::{Leaf, Op};
+use autograd::{Error, Kind, Point, Type, Value};
+use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, Slice};
+use std::any::Any;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// A value for a leaf, where it lies.
+#[derive(Clone, Debug)]
+pub enum View<'a, S> {
+    /// Real numbers.
+    Float(ArrayViewD<'a, S>),
+    /// Whole numbers.
+    Index(ArrayViewD<'a, usize>),
+    /// Truth values.
+    Bool(ArrayViewD<'a, bool>),
+}
+
+impl<'a, S> From<&'a Value<S>> for View<'a, S> {
+    fn from(value: &'a Value<S>) -> Self {
+        match value {
+            Value::Float(a) => Self::Float(a.view()),
+            Value::Index(a) => Self::Index(a.view()),
+            Value::Bool(a) => Self::Bool(a.view()),
+        }
+    }
+}
+
+impl<S: Real> View<'_, S> {
+    /// Whether this is a value of type `ty`; otherwise what is wrong with it.
+    fn fits(&self, ty: &Type) -> Result<(), String> {
+        let (shape, kind) = match self {
+            Self::Float(a) => (a.shape(), "real numbers"),
+            Self::Index(a) => (a.shape(), "whole numbers"),
+            Self::Bool(a) => (a.shape(), "truth values"),
+        };
+        let same = matches!(
+            (self, ty.kind),
+            (Self::Float(_), Kind::Float)
+                | (Self::Index(_), Kind::Index { .. })
+                | (Self::Bool(_), Kind::Bool)
+        );
+        if !same || shape != &ty.shape[..] {
+            return Err(format!("it needs {ty}, and was given {} of {kind}", autograd::Shape::from(shape)));
+        }
+        if let (Self::Index(a), Kind::Index { below }) = (self, ty.kind)
+            && a.iter().any(|&i| i >= below)
+            && let Some((at, i)) = a.indexed_iter().find(|&(_, &i)| i >= below)
+        {
+            return Err(format!(
+                "the index {i} at {} is not in 0..{below}",
+                autograd::Shape::from(ndarray::Dimension::slice(&at))
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The time that one step of a plan takes.
+#[derive(Clone, Debug)]
+pub struct StepTime {
+    /// The nodes of the graph that it stands for.
+    pub of: Vec<NodeId>,
+    /// What kind of step it is, in a word.
+    pub what: &'static str,
+    /// The multiplications of a matrix product; 0 for any other step.
+    pub multiplications: usize,
+    /// The time, in seconds.
+    pub seconds: f64,
+}
+
+/// A graph made ready to be run many times: optimised, planned, with its memory laid out.
+///
+/// It computes what [`eval`](autograd::eval()) would, up to rounding; of values for what is computed, which the interpreter
+/// obeys, it says that it cannot take them. Runs with one number of threads are the same bit for
+/// bit. It can be shared by threads; each run that is under way at the same time has memory of its own.
+pub struct Executable<S> {
+    source: Arc<Graph>,
+    /// The rows of the batch, cut; a single share without rows if they are not.
+    shares: Vec<Share<S>>,
+    outputs: Vec<(Type, Label)>,
+    /// What the shares need of the whole batch.
+    met: Option<(Box<Executable<S>>, Vec<u32>)>,
+    sets: Mutex<Vec<Set<S>>>,
+    passes: Vec<PassReport>,
+    why_whole: Option<String>,
+}
+
+impl<S> fmt::Debug for Executable<S> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let steps: usize = self.shares.iter().map(|share| share.plan.steps.len()).sum();
+        write!(f, "{} steps in {} shares for {} outputs", steps, self.shares.len(), self.outputs.len())
+    }
+}
+
+/// A plan and the rows it is for.
+pub(super) struct Share<S> {
+    pub plan: Arc<Plan<S>>,
+    pub rows: Option<Range<usize>>,
+}
+
+/// Memory for one run.
+struct Set<S> {
+    works: Vec<Arc<Work<S>>>,
+    met: Vec<ArrayD<S>>,
+}
+
+/// The run of a share.
+struct Work<S> {
+    plan: Arc<Plan<S>>,
+    memory: Mutex<Memory<S>>,
+    /// What the run panicked with.
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    done: Signal,
+}
+
+impl<S> Work<S> {
+    fn memory(&self) -> MutexGuard<'_, Memory<S>> {
+        // Leaves are put in before every run: what a panic has left behind does no harm.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Real> Task for Work<S> {
+    fn run(&self) {
+        let run = std::panic::AssertUnwindSafe(|| self.memory().run(&self.plan));
+        let outcome = std::panic::catch_unwind(run);
+        *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = outcome.err();
+    }
+
+    fn done(&self) {
+        self.done.give();
+    }
+}
+
+impl<S: Real> Executable<S> {
+    pub(super) fn new(
+        source: Arc<Graph>,
+        shares: Vec<Share<S>>,
+        outputs: Vec<(Type, Label)>,
+        met: Option<(Executable<S>, Vec<u32>)>,
+        passes: Vec<PassReport>,
+    ) -> Self {
+        let met = met.map(|(executable, of)| (Box::new(executable), of));
+        Self { source, shares, outputs, met, sets: Mutex::new(Vec::new()), passes, why_whole: None }
+    }
+
+    pub(super) fn whole(self, why: String) -> Self {
+        Self { why_whole: Some(why), ..self }
+    }
+
+    /// Why the batch is not cut into shares, if it is not.
+    pub fn why_whole(&self) -> Option<&str> {
+        self.why_whole.as_deref()
+    }
+
+    /// The values of the outputs at a point.
+    ///
+    /// # Errors
+    /// If a leaf that they depend on has no value, or one that does not fit; if the point has a value for a node that is
+    /// computed, or for one of another graph.
+    pub fn run(&self, point: &Point<S>) -> Result<Vec<Value<S>>, Error> {
+        point.iter().try_for_each(|(id, _)| self.takes(id))?;
+        self.run_on(&|id| point.get(id).map(View::from))
+    }
+
+    /// As [`Executable::run`], from values of leaves where they lie.
+    ///
+    /// # Errors
+    /// As [`Executable::run`].
+    pub fn run_on<'v>(&self, value: &dyn Fn(NodeId) -> Option<View<'v, S>>) -> Result<Vec<Value<S>>, Error> {
+        let set = self.execute(value)?;
+        let values = (0..self.outputs.len()).map(|i| self.value(&set, i)).collect();
+        self.give_back(set);
+        Ok(values)
+    }
+
+    /// As [`Executable::run`], from values where they lie into arrays that there are. Nothing is allocated once it has
+    /// run before, unless an op from outside the crate does.
+    ///
+    /// # Errors
+    /// As [`Executable::run`]; if there is not one array of real numbers and of the right shape for each output.
+    pub fn call(&self, inputs: &[(NodeId, View<S>)], outputs: &mut [ArrayViewMutD<S>]) -> Result<(), Error> {
+        let fits = outputs.len() == self.outputs.len()
+            && outputs
+                .iter()
+                .zip(&self.outputs)
+                .all(|(a, (ty, _))| ty.kind == Kind::Float && *a.shape() == *ty.shape);
+        if !fits {
+            let types: Vec<String> = self.outputs.iter().map(|(ty, _)| ty.to_string()).collect();
+            let reason = format!("the outputs are {}, each into an array of real numbers", types.join(", "));
+            return Err(Error::Value { node: "the outputs".into(), reason });
+        }
+        inputs.iter().try_for_each(|&(id, _)| self.takes(id))?;
+        let set =
+            self.execute(&|id| inputs.iter().find(|(known, _)| *known == id).map(|(_, view)| view.clone()))?;
+        for (i, to) in outputs.iter_mut().enumerate() {
+            self.read(&set, i, to.view_mut());
+        }
+        self.give_back(set);
+        Ok(())
+    }
+
+    /// What each pass did; where the batch is cut, of its first share.
+    pub fn passes(&self) -> &[PassReport] {
+        &self.passes
+    }
+
+    /// The bytes of memory that one run needs, all shares together.
+    pub fn bytes(&self) -> usize {
+        self.shares.iter().map(|share| share.plan.size * size_of::<S>()).sum()
+    }
+
+    /// How many shares the batch is cut into.
+    pub fn shares(&self) -> usize {
+        self.shares.len()
+    }
+
+    /// Where the time of a run goes: that of the first share, each step at the best of `runs` runs.
+    ///
+    /// # Errors
+    /// As [`Executable::run`].
+    pub fn profile(&self, point: &Point<S>, runs: usize) -> Result<Vec<StepTime>, Error> {
+        let value = |id: NodeId| point.get(id).map(View::from);
+        let set = self.execute(&value)?;
+        let (share, mut memory) = (&self.shares[0], set.works[0].memory());
+        let plan = &share.plan;
+        let time = |(step, of): (&Step<S>, &Sources)| StepTime {
+            of: of.iter().map(|&v| self.source.id(v as usize)).collect(),
+            what: step.what(),
+            multiplications: step.multiplications(),
+            seconds: f64::INFINITY,
+        };
+        let mut times: Vec<StepTime> = plan.steps.iter().zip(&plan.of).map(time).collect();
+        for _ in 0..runs.max(1) {
+            // Later values lie where the leaves did.
+            for leaf in &plan.given {
+                self.put(&mut memory, leaf, share.rows.as_ref(), false, &set.met, &value)?;
+            }
+            for (step, time) in plan.steps.iter().zip(&mut times) {
+                let start = Instant::now();
+                memory.step(plan, step);
+                time.seconds = time.seconds.min(start.elapsed().as_secs_f64());
+            }
+        }
+        drop(memory);
+        self.give_back(set);
+        Ok(times)
+    }
+
+    /// Whether a node can be given a value.
+    fn takes(&self, id: NodeId) -> Result<(), Error> {
+        match &self.source.at(self.source.index(id)?).op {
+            Op::Leaf(_) => Ok(()),
+            _ => Err(Error::Value {
+                node: self.source.name(id)?,
+                reason: "it is computed, and a compiled graph takes values of leaves alone: use `eval`"
+                    .into(),
+            }),
+        }
+    }
+
+    fn execute<'v>(&self, value: &dyn Fn(NodeId) -> Option<View<'v, S>>) -> Result<Set<S>, Error> {
+        let mut set = self.set();
+        if let Some((before, _)) = &self.met {
+            let done = before.execute(value)?;
+            for (i, to) in set.met.iter_mut().enumerate() {
+                before.read(&done, i, to.view_mut());
+            }
+            before.give_back(done);
+        }
+        for (number, (share, work)) in self.shares.iter().zip(&set.works).enumerate() {
+            let mut memory = work.memory();
+            for leaf in &share.plan.given {
+                self.put(&mut memory, leaf, share.rows.as_ref(), number == 0, &set.met, value)?;
+            }
+        }
+        // Whoever finds no free thread is done here.
+        let mut away = 0u64;
+        for (i, work) in set.works.iter().enumerate().skip(1).take(63) {
+            let task: Arc<dyn Task> = work.clone();
+            if give(&task) {
+                away |= 1 << i;
+            }
+        }
+        for (i, work) in set.works.iter().enumerate() {
+            if i >= 64 || away & 1 << i == 0 {
+                work.memory().run(&work.plan);
+            }
+        }
+        for (i, work) in set.works.iter().enumerate().take(64) {
+            if away & 1 << i != 0 {
+                work.done.wait();
+                // What panicked there panics here, for whoever called.
+                if let Some(panic) = work.panic.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
+        }
+        Ok(set)
+    }
+
+    /// The value of a leaf, into the memory of a share. Types are checked once, with the first.
+    fn put<'v>(
+        &self,
+        memory: &mut Memory<S>,
+        leaf: &Given,
+        rows: Option<&Range<usize>>,
+        check: bool,
+        met: &[ArrayD<S>],
+        value: &dyn Fn(NodeId) -> Option<View<'v, S>>,
+    ) -> Result<(), Error> {
+        if let Some((_, of)) = &self.met
+            && let Some(i) = of.iter().position(|&v| v == leaf.source)
+        {
+            memory.put_view(leaf.at, &View::Float(met[i].view()), None);
+            return Ok(());
+        }
+        let node = self.source.at(leaf.source as usize);
+        let name = || self.source.name_at(leaf.source as usize);
+        let Some(view) = value(self.source.id(leaf.source as usize)) else {
+            return Err(Error::Unset { leaf: name(), ty: node.ty.to_string() });
+        };
+        if check {
+            view.fits(&node.ty).map_err(|reason| Error::Value { node: name(), reason })?;
+        }
+        let axis = match &node.op {
+            Op::Leaf(Leaf::Input { batch_axis, .. }) => *batch_axis,
+            _ => None,
+        };
+        memory.put_view(leaf.at, &view, axis.zip(rows));
+        Ok(())
+    }
+
+    /// An output, put together from the shares.
+    fn value(&self, set: &Set<S>, i: usize) -> Value<S> {
+        let (ty, _) = &self.outputs[i];
+        let (own, of) = &set.works[0].plan.outputs[i];
+        if let Some(index) = set.works[0].memory().index(own, of) {
+            return Value::Index(index);
+        }
+        let mut to = ArrayD::from_elem(&*ty.shape, S::ZERO);
+        self.read(set, i, to.view_mut());
+        if ty.kind == Kind::Bool { Value::Bool(to.mapv(|x| x != S::ZERO)) } else { Value::Float(to) }
+    }
+
+    fn read(&self, set: &Set<S>, i: usize, mut to: ArrayViewMutD<S>) {
+        let (_, label) = &self.outputs[i];
+        for (number, (work, share)) in set.works.iter().zip(&self.shares).enumerate() {
+            let memory = work.memory();
+            let (own, of) = &work.plan.outputs[i];
+            let Some(from) = memory.view(own, of) else { return };
+            match (label, &share.rows) {
+                (Label::Rows { axis, .. }, Some(rows)) => {
+                    to.slice_axis_mut(Axis(*axis), Slice::from(rows.clone())).assign(&from);
+                }
+                // Always in the order of the shares: sums are rounded the same in every run.
+                (Label::Part, Some(_)) if number > 0 => to.zip_mut_with(&from, |y, &x| *y += x),
+                _ if number == 0 => to.assign(&from),
+                _ => return,
+            }
+        }
+    }
+
+    /// Memory for one run: used before, or new.
+    fn set(&self) -> Set<S> {
+        let kept = self.sets.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_else(|| Set {
+            works: self
+                .shares
+                .iter()
+                .map(|share| {
+                    Arc::new(Work {
+                        plan: share.plan.clone(),
+                        memory: Mutex::new(Memory::new(&share.plan)),
+                        panic: Mutex::new(None),
+                        done: Signal::default(),
+                    })
+                })
+                .collect(),
+            met: self
+                .met
+                .iter()
+                .flat_map(|(before, _)| before.outputs.iter())
+                .map(|(ty, _)| ArrayD::from_elem(&*ty.shape, S::ZERO))
+                .collect(),
+        })
+    }
+
+    fn give_back(&self, set: Set<S>) {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner).push(set);
+    }
+}

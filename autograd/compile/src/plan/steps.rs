@@ -1,0 +1,124 @@
+//! What a plan consists of: one step for a product, for a region, for each other op.
+
+use super::place::Place;
+use super::strip::Strips;
+use crate::kernels::Product;
+use autograd::Type;
+use autograd::ops::Op;
+use smallvec::SmallVec;
+
+/// Where something begins: in its buffer, and, once buffers have places, in the arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct At {
+    pub buffer: u32,
+    pub offset: usize,
+}
+
+impl From<&Place> for At {
+    fn from(place: &Place) -> Self {
+        Self { buffer: place.buffer, offset: place.offset }
+    }
+}
+
+/// A function of each row of a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum ByRow {
+    LogSoftmax,
+    Softmax,
+    LogSumExp,
+    Sum,
+    Max,
+}
+
+/// A step of a plan. Matrices are without gaps unless a layout or strides say otherwise.
+#[derive(Clone, Debug)]
+pub(in super::super) enum Step<S> {
+    /// `C = A B`, or `C += A B`.
+    Product { product: Product, a: At, b: At, c: At, accumulate: bool },
+    /// Elementwise nodes.
+    Region(Box<Strips<S>>),
+    /// The same elements elsewhere.
+    Copy { from: Place, to: Place, shape: SmallVec<[usize; 4]> },
+    /// A function of each row.
+    ByRow { what: ByRow, x: At, y: At, rows: usize, columns: usize },
+    /// The sum of all rows.
+    SumRows { x: At, y: At, rows: usize, columns: usize },
+    /// `y = c y`
+    Scale { y: At, n: usize, by: S },
+    /// Rows of a table, by the index leaf of that number.
+    Gather { table: At, size: usize, index: usize, y: At, columns: usize },
+    /// Rows added into a table.
+    Scatter { x: At, index: usize, y: At, rows: usize, columns: usize },
+    /// Unit vectors.
+    OneHot { index: usize, y: At, classes: usize },
+    /// Any other op, by the interpreter's kernel.
+    Interpret(Box<Interpreted>),
+}
+
+/// An op by the interpreter's kernel.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Interpreted {
+    pub op: Op,
+    pub operands: Vec<Operand>,
+    pub y: Place,
+}
+
+/// A value for, or from, outside.
+#[derive(Clone, Debug)]
+pub(in super::super) enum Operand {
+    /// Real numbers or truth values.
+    Number(Type, Place),
+    /// Whole numbers, by their number among the leaves.
+    Index(Type, usize),
+}
+
+impl Operand {
+    pub fn visit(&mut self, f: &mut impl FnMut(u32, &mut usize)) {
+        if let Self::Number(_, place) = self {
+            f(place.buffer, &mut place.offset);
+        }
+    }
+}
+
+impl<S> Step<S> {
+    /// What kind of step it is, in a word.
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::Product { .. } => "product",
+            Self::Region(_) => "elementwise",
+            Self::Copy { .. } => "copy",
+            Self::ByRow { .. } | Self::SumRows { .. } | Self::Scale { .. } => "rows",
+            Self::Gather { .. } | Self::Scatter { .. } | Self::OneHot { .. } => "table",
+            Self::Interpret(_) => "interpreted",
+        }
+    }
+
+    /// The multiplications of a matrix product.
+    pub fn multiplications(&self) -> usize {
+        match self {
+            Self::Product { product, .. } => product.multiplications(),
+            _ => 0,
+        }
+    }
+
+    /// Shows every buffer that the step reads or writes, with the place in it.
+    pub fn visit(&mut self, f: &mut impl FnMut(u32, &mut usize)) {
+        let mut at = |at: &mut At| f(at.buffer, &mut at.offset);
+        match self {
+            Self::Product { a, b, c, .. } => [a, b, c].into_iter().for_each(at),
+            Self::Region(strips) => {
+                strips.slots.iter_mut().for_each(|slot| f(slot.place.buffer, &mut slot.place.offset));
+            }
+            Self::Copy { from, to, .. } => [from, to].into_iter().for_each(|p| f(p.buffer, &mut p.offset)),
+            Self::ByRow { x, y, .. } | Self::SumRows { x, y, .. } | Self::Scatter { x, y, .. } => {
+                [x, y].into_iter().for_each(at);
+            }
+            Self::Gather { table, y, .. } => [table, y].into_iter().for_each(at),
+            Self::Scale { y, .. } | Self::OneHot { y, .. } => at(y),
+            Self::Interpret(it) => {
+                it.operands.iter_mut().for_each(|operand| operand.visit(f));
+                f(it.y.buffer, &mut it.y.offset);
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! What every value is to the batch.
+
+use super::super::is_pointwise;
+use super::super::program::live;
+use super::Label;
+use autograd::graph::Graph;
+use autograd::ops::{
+    At, Axes, Concat, Gather, Leaf, LogSoftmax, LogSumExp, MatMul, Op, Pad, ReduceMax, ReduceMean, ReduceSum,
+    Slice, Softmax, Stack, Transpose,
+};
+use autograd::{Kind, Value};
+use smallvec::SmallVec;
+use std::collections::HashSet;
+
+/// Sums over the batch build on one another so often at most, before a graph is left whole.
+const ROUNDS: usize = 16;
+
+/// The labels of the nodes that outputs depend on.
+pub(super) struct Labels {
+    pub of: Vec<Label>,
+    pub live: Vec<bool>,
+    /// Which parts are computed before, for the whole batch.
+    pub met: Vec<bool>,
+}
+
+impl Labels {
+    /// Follows the labels from the inputs to the outputs.
+    ///
+    /// # Errors
+    /// The first node whose label does not follow.
+    pub fn new(source: &Graph, outputs: &[usize], batch: usize) -> Result<Self, String> {
+        let live = live(source, outputs);
+        let mut met = vec![false; source.len()];
+        // What meets is the same for all rows from then on, also for those who could have used the parts.
+        for _ in 0..ROUNDS {
+            let of = vec![Label::Same; source.len()];
+            let mut this = Self { of, live: live.clone(), met: met.clone() };
+            let found = this.follow(source, batch)?;
+            if found.is_empty() {
+                return this.fit_outputs(source, outputs);
+            }
+            found.into_iter().for_each(|x| met[x] = true);
+        }
+        Err(format!("more than {ROUNDS} sums over the whole batch build on one another"))
+    }
+
+    /// Labels every node; or stops where parts must meet, and returns them.
+    fn follow(&mut self, source: &Graph, batch: usize) -> Result<Vec<usize>, String> {
+        // Whether a product of rows has gone into a value: then it is too dear to be computed twice.
+        let mut dear = vec![false; source.len()];
+        for v in 0..source.len() {
+            if !self.live[v] || self.met[v] {
+                continue;
+            }
+            let rows = |x: usize| self.of[x] != Label::Same;
+            dear[v] = source.operands_at(v).any(|x| dear[x])
+                || matches!(source.at(v).op, Op::MatMul(_)) && source.operands_at(v).any(rows);
+            if let Some(label) = self.label(source, v, batch) {
+                self.of[v] = label;
+                continue;
+            }
+            let (cheap, needed): (Vec<usize>, Vec<usize>) =
+                source.operands_at(v).filter(|&x| self.of[x] == Label::Part).partition(|&x| !dear[x]);
+            let (name, op) = (|v| source.name_at(v), source.at(v).op.name());
+            return match needed.first() {
+                _ if !cheap.is_empty() => Ok(cheap.into_iter().map(|x| unrepeated(source, x)).collect()),
+                Some(&x) => Err(format!("`{}` needs the sum of `{}` over the whole batch", name(v), name(x))),
+                None => Err(format!("the rows of `{}` ({op}) cannot be told apart", name(v))),
+            };
+        }
+        Ok(Vec::new())
+    }
+
+    /// Whether outputs can be put together from shares.
+    fn fit_outputs(self, source: &Graph, outputs: &[usize]) -> Result<Self, String> {
+        for &y in outputs {
+            let number = !matches!(source.at(y).ty.kind, Kind::Index { .. });
+            if matches!(self.of[y], Label::Rows { outer, .. } if outer > 1 || !number) {
+                return Err(format!("the rows of the output `{}` cannot be put together", source.name_at(y)));
+            }
+        }
+        Ok(self)
+    }
+
+    fn label(&self, source: &Graph, v: usize, batch: usize) -> Option<Label> {
+        let node = source.at(v);
+        let x: SmallVec<[usize; 4]> = source.operands_at(v).collect();
+        if let Op::Leaf(leaf) = &node.op {
+            return Some(match leaf {
+                Leaf::Input { batch_axis: Some(axis), .. } => Label::Rows { axis: *axis, outer: 1 },
+                _ => Label::Same,
+            });
+        }
+        if x.iter().all(|&x| self.of[x] == Label::Same) {
+            // What is repeated, or drawn, for as many rows as the batch has is so for a share of them. It would be right
+            // of any axis; of the batch's own it fits what else there is.
+            let shape = &node.ty.shape;
+            let axis = (0..shape.len()).find(|&axis| shape[axis] == batch && repeats(source, v, axis));
+            return Some(axis.map_or(Label::Same, |axis| Label::Rows { axis, outer: 1 }));
+        }
+        if self.is_linear(source, &node.op, &x) {
+            return Some(Label::Part);
+        }
+        match &node.op {
+            op if is_pointwise(op) => self.pointwise(source, v, &x),
+            Op::MatMul(op) => self.product(source, *op, x[0], x[1], node.ty.shape.len()),
+            Op::Concat(_) | Op::Stack(_) => self.beside(source, &node.op, &x),
+            // A table of all rows, read by the numbers of a share.
+            Op::Gather(Gather) if self.of[x[0]] == Label::Same => Some(self.of[x[1]]),
+            _ => self.of_one(source, v, &x, batch),
+        }
+    }
+
+    /// Whether the result is a part because the op is linear in what are parts, and nothing else is cut.
+    fn is_linear(&self, source: &Graph, op: &Op, x: &[usize]) -> bool {
+        let part = |&x: &usize| self.of[x] == Label::Part;
+        // A zero is a part of any sum, if it is one of the whole size.
+        let zero = |x: usize| self.of[x] == Label::Same && is_zero(source, x);
+        let parts = x.iter().any(part) && x.iter().all(|x| part(x) || zero(*x));
+        let same = |i: usize| self.of[x[i]] == Label::Same;
+        match op {
+            Op::Add(_)
+            | Op::Sub(_)
+            | Op::Concat(_)
+            | Op::Stack(_)
+            | Op::Neg(_)
+            | Op::StopGradient(_)
+            | Op::ReduceSum(_)
+            | Op::ReduceMean(_)
+            | Op::Reshape(_)
+            | Op::Transpose(_)
+            | Op::Slice(_)
+            | Op::At(_)
+            | Op::Pad(_)
+            | Op::Broadcast(_) => parts,
+            Op::Div(_) => part(&x[0]) && same(1),
+            Op::Mul(_) | Op::MatMul(_) => part(&x[0]) && same(1) || same(0) && part(&x[1]),
+            _ => false,
+        }
+    }
+
+    /// Of an elementwise op: all that is cut is cut along one axis of the result.
+    fn pointwise(&self, source: &Graph, v: usize, x: &[usize]) -> Option<Label> {
+        let rank = source.at(v).ty.shape.len();
+        let theirs = |x: usize| source.at(x).ty.shape.len();
+        let mut label = None;
+        for &x in x {
+            match self.of[x] {
+                Label::Part => return None,
+                Label::Rows { axis, outer } => {
+                    let own = Label::Rows { axis: axis + rank - theirs(x), outer };
+                    if *label.get_or_insert(own) != own {
+                        return None;
+                    }
+                }
+                Label::Same => {}
+            }
+        }
+        let Some(Label::Rows { axis, outer }) = label else { return None };
+        let fits =
+            |x: usize| (axis + theirs(x)).checked_sub(rank).is_none_or(|own| self.can_cut(source, x, own));
+        let mut same = x.iter().copied().filter(|&x| self.of[x] == Label::Same);
+        same.all(fits).then_some(Label::Rows { axis, outer })
+    }
+
+    /// Of a product: rows of A are rows of the result, columns of B its columns; what is cut along the inner axis gives a
+    /// part of a sum.
+    fn product(&self, source: &Graph, op: MatMul, a: usize, b: usize, rank: usize) -> Option<Label> {
+        let MatMul { a_transposed: ta, b_transposed: tb } = op;
+        let (rank_a, rank_b) = (source.at(a).ty.shape.len(), source.at(b).ty.shape.len());
+        let (m, k) = if ta { (rank_a - 1, rank_a - 2) } else { (rank_a - 2, rank_a - 1) };
+        let (k_b, n) = if tb { (rank_b - 1, rank_b - 2) } else { (rank_b - 2, rank_b - 1) };
+        match (self.of[a], self.of[b]) {
+            (Label::Rows { axis, outer }, Label::Same) if axis == m => {
+                Some(Label::Rows { axis: rank - 2, outer })
+            }
+            (Label::Same, Label::Rows { axis, outer }) if axis == n => {
+                Some(Label::Rows { axis: rank - 1, outer })
+            }
+            (Label::Rows { axis: i, outer: p }, Label::Rows { axis: j, outer: q }) => {
+                (i == k && j == k_b && p == q && rank == 2).then_some(Label::Part)
+            }
+            (Label::Rows { axis, outer: 1 }, Label::Same) => {
+                (axis + 2 < rank_a && rank_b == 2).then_some(Label::Rows { axis, outer: 1 })
+            }
+            _ => None,
+        }
+    }
+
+    /// Of operands beside each other: all are cut alike, along another axis.
+    fn beside(&self, source: &Graph, op: &Op, x: &[usize]) -> Option<Label> {
+        let rows = x.iter().map(|&x| self.of[x]).find(|label| matches!(label, Label::Rows { .. }))?;
+        let Label::Rows { axis, outer } = rows else { return None };
+        let alike =
+            |&x: &usize| self.of[x] == rows || self.of[x] == Label::Same && self.can_cut(source, x, axis);
+        if !x.iter().all(alike) {
+            return None;
+        }
+        match op {
+            Op::Concat(Concat { axis: over }) => (*over != axis).then_some(rows),
+            Op::Stack(Stack { axis: new }) if *new <= axis => Some(Label::Rows { axis: axis + 1, outer }),
+            _ => Some(rows),
+        }
+    }
+
+    /// Of an op whose first operand is cut: where its rows go.
+    fn of_one(&self, source: &Graph, v: usize, x: &[usize], batch: usize) -> Option<Label> {
+        let Label::Rows { axis, outer } = self.of[x[0]] else { return None };
+        let (theirs, shape) = (&source.at(x[0]).ty.shape, &source.at(v).ty.shape);
+        let at = |axis: usize| Some(Label::Rows { axis, outer });
+        // Where the axis is after others have gone.
+        let without = |gone: &Axes| {
+            let before = gone.iter().filter(|&a| a < axis).count();
+            if gone.iter().any(|a| a == axis) { None } else { at(axis - before) }
+        };
+        match &source.at(v).op {
+            Op::ReduceSum(ReduceSum(axes)) | Op::ReduceMean(ReduceMean(axes)) => {
+                if axes.iter().any(|a| a == axis) { Some(Label::Part) } else { without(axes) }
+            }
+            Op::ReduceMax(ReduceMax(axes)) => without(axes),
+            Op::LogSumExp(LogSumExp { axis: over }) | Op::At(At { axis: over, .. }) => {
+                without(&Axes::new([*over]))
+            }
+            Op::Softmax(Softmax { axis: over })
+            | Op::LogSoftmax(LogSoftmax { axis: over })
+            | Op::Slice(Slice { axis: over, .. })
+            | Op::Pad(Pad { axis: over, .. }) => {
+                if *over == axis {
+                    None
+                } else {
+                    at(axis)
+                }
+            }
+            Op::Broadcast(_) => at(axis + shape.len() - theirs.len()),
+            Op::Reshape(_) => reshaped(theirs, shape, axis, outer, batch),
+            Op::Transpose(Transpose { order }) => at(order.iter().position(|&a| a == axis)?),
+            Op::OneHot(_) => at(axis),
+            Op::ScatterAdd(_) => {
+                let numbers = source.at(x[1]).ty.shape.len();
+                (self.of[x[0]] == self.of[x[1]] && axis < numbers).then_some(Label::Part)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a value that is the same for all rows can be had for a share of them along an axis: whether all that it is
+    /// made of, as far as it has that axis, is elementwise.
+    fn can_cut(&self, source: &Graph, x: usize, axis: usize) -> bool {
+        let (mut seen, mut stack) = (HashSet::new(), vec![(x, axis)]);
+        while let Some((x, axis)) = stack.pop() {
+            let shape = &source.at(x).ty.shape;
+            if shape[axis] == 1 || !seen.insert((x, axis)) {
+                continue;
+            }
+            let op = &source.at(x).op;
+            if self.met[x] || !(is_pointwise(op) || matches!(op, Op::Broadcast(_))) {
+                return false;
+            }
+            let own = |y: usize| (axis + source.at(y).ty.shape.len()).checked_sub(shape.len());
+            stack.extend(source.operands_at(x).filter_map(|y| Some((y, own(y)?))));
+        }
+        true
+    }
+}
+
+/// What a value repeats: each share can repeat it for itself.
+fn unrepeated(source: &Graph, mut x: usize) -> usize {
+    while let (Op::Broadcast(_), Some(of)) = (&source.at(x).op, source.operands_at(x).next()) {
+        x = of;
+    }
+    x
+}
+
+/// Whether a node is made by repetition along an axis, or drawn element by element.
+fn repeats(source: &Graph, v: usize, axis: usize) -> bool {
+    match &source.at(v).op {
+        Op::Broadcast(_) => source.operands_at(v).next().is_some_and(|x| {
+            let theirs = &source.at(x).ty.shape;
+            (axis + theirs.len()).checked_sub(source.at(v).ty.shape.len()).is_none_or(|own| theirs[own] == 1)
+        }),
+        Op::DropoutMask(mask) => mask.part.is_none(),
+        _ => false,
+    }
+}
+
+/// Whether a node is zero everywhere: a part of any sum.
+fn is_zero(source: &Graph, x: usize) -> bool {
+    match &source.at(x).op {
+        Op::Leaf(Leaf::Constant(value)) => matches!(&**value, Value::Float(a) if a.iter().all(|&x| x == 0.0)),
+        Op::Broadcast(_) | Op::Reshape(_) => source.operands_at(x).next().is_some_and(|x| is_zero(source, x)),
+        _ => false,
+    }
+}
+
+/// The label of a reshape: the rows' axis stays whole, or is joined with the axes before it.
+fn reshaped(from: &[usize], to: &[usize], axis: usize, outer: usize, batch: usize) -> Option<Label> {
+    let before: usize = from[..axis].iter().product();
+    let (want, mut seen) = (before * outer, 1);
+    // `want` batches lie before any row is repeated: the axis where they are all passed holds the rows.
+    for (i, &n) in to.iter().enumerate() {
+        if seen <= want && want.is_multiple_of(seen) && n == want / seen * batch {
+            let tail: usize = to[i + 1..].iter().product();
+            let own: usize = from[axis + 1..].iter().product();
+            return (tail == own).then_some(Label::Rows { axis: i, outer: want / seen });
+        }
+        seen *= n;
+    }
+    None
+}

@@ -1,0 +1,271 @@
+//! Where the passes write: every node goes through here, is simplified, folded and shared on its way into the graph.
+
+use super::program::{NONE, Program};
+use super::rules;
+use super::sources::{Sources, Union};
+use autograd::graph::{Graph, Origin, Role};
+use autograd::ops::{Concat, Leaf, Op};
+use autograd::{Kind, Type, Value};
+use hashbrown::{DefaultHashBuilder, HashTable};
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+/// What is done to a node on its way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tidy {
+    /// The rules of `rules.rs`.
+    pub simplify: bool,
+    /// What depends on small constants alone becomes a constant.
+    pub fold: bool,
+    /// Two nodes of one op and the same operands are one.
+    pub share: bool,
+}
+
+impl Tidy {
+    /// All of it.
+    pub const ALL: Self = Self { simplify: true, fold: true, share: true };
+}
+
+/// A constant of at most so many elements is computed when the graph is compiled.
+const SMALL: usize = 64;
+
+/// A graph being written by a pass.
+pub(super) struct Writer {
+    pub graph: Graph,
+    tidy: Tidy,
+    /// Whether a product with a transposed matrix stays one: they have been laid out on purpose.
+    pub keeps_transposes: bool,
+    /// Nodes by op and operands, with the hash of these.
+    known: HashTable<(u64, u32)>,
+    hasher: DefaultHashBuilder,
+    /// For each node of the graph that is read, its place in the one that is written.
+    place: Vec<u32>,
+    of: Vec<Union>,
+    current: Union,
+    /// What `current` comes to, once a node has asked.
+    whole: Option<Sources>,
+    /// For each concatenation that was asked for it, where its operands begin.
+    borders: HashMap<u32, Vec<usize>>,
+    /// How often each rule was applied.
+    pub counts: BTreeMap<&'static str, usize>,
+}
+
+impl Writer {
+    pub fn new(tidy: Tidy) -> Self {
+        Self {
+            graph: Graph::new(),
+            tidy,
+            keeps_transposes: false,
+            known: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            place: Vec::new(),
+            of: Vec::new(),
+            current: Union::default(),
+            whole: None,
+            borders: HashMap::new(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// Makes room for a graph like this one.
+    pub fn begin(&mut self, graph: &Graph) {
+        let n = graph.len();
+        self.place = vec![NONE; n];
+        self.graph = Graph::with_capacity(n, graph.links());
+        self.of.reserve(n);
+        self.known.reserve(n, |&(hash, _)| hash);
+    }
+
+    /// Whether node `v` has been written.
+    pub fn has(&self, v: usize) -> bool {
+        self.place[v] != NONE
+    }
+
+    /// The place of node `v`, which has been written.
+    pub fn at(&self, v: usize) -> u32 {
+        debug_assert!(self.has(v), "a rewrite names all that it needs");
+        self.place[v]
+    }
+
+    /// Node `v` has been written at `new`.
+    pub fn set(&mut self, v: usize, new: u32) {
+        self.place[v] = new;
+    }
+
+    /// What is written from here on stands for these nodes.
+    pub fn of(&mut self, sources: &Sources) {
+        self.of_none();
+        self.of_also(sources);
+    }
+
+    /// What is written from here on stands for no node, yet.
+    pub fn of_none(&mut self) {
+        self.current = Union::default();
+        self.whole = None;
+    }
+
+    /// What is written from here on stands for these nodes too.
+    pub fn of_also(&mut self, sources: &Sources) {
+        self.current.add(sources);
+        self.whole = None;
+    }
+
+    /// The graph, and what its nodes stand for.
+    pub fn take(&mut self) -> (Graph, Vec<Sources>) {
+        let of = std::mem::take(&mut self.of).into_iter().map(Union::sources).collect();
+        (std::mem::replace(&mut self.graph, Graph::new()), of)
+    }
+
+    /// Counts an application of a rule.
+    pub fn count(&mut self, rule: &'static str) {
+        *self.counts.entry(rule).or_default() += 1;
+    }
+
+    /// Node `v` as it is, on its operands' new places.
+    pub fn copy(&mut self, p: &Program, v: usize) -> u32 {
+        let node = p.graph.at(v);
+        let operands: SmallVec<[u32; 8]> = p.graph.operands_at(v).map(|x| self.at(x)).collect();
+        if operands.is_empty() {
+            self.insert(node.op.clone(), &[], Some(&node.ty))
+        } else {
+            self.add(node.op.clone(), &operands)
+        }
+    }
+
+    /// A value as a constant.
+    pub fn constant(&mut self, value: Value<f64>) -> u32 {
+        let ty = Type { kind: kind(&value), shape: value.shape() };
+        self.insert(Op::Leaf(Leaf::Constant(Arc::new(value))), &[], Some(&ty))
+    }
+
+    /// An op on operands: a new node, or one that has the same value.
+    pub fn add(&mut self, op: impl Into<Op>, operands: &[u32]) -> u32 {
+        let op = op.into();
+        if self.tidy.simplify
+            && let Some(simple) = rules::simplify(self, &op, operands)
+        {
+            return simple;
+        }
+        if self.tidy.fold
+            && let Some(value) = self.fold(&op, operands)
+        {
+            self.count("fold");
+            return self.constant(value);
+        }
+        self.insert(op, operands, None)
+    }
+
+    /// As [`Writer::add`], of a node that is one of very many parts of what is being written: it stands for what its
+    /// operands stand for, not for all of it.
+    pub fn add_part(&mut self, op: impl Into<Op>, operands: &[u32]) -> u32 {
+        let mut parts = Union::default();
+        operands.iter().for_each(|&x| parts.add_all(&self.of[x as usize]));
+        let whole = (std::mem::replace(&mut self.current, parts), self.whole.take());
+        let part = self.add(op, operands);
+        (self.current, self.whole) = whole;
+        part
+    }
+
+    /// The value of an op on constants, if they and it are small.
+    fn fold(&self, op: &Op, operands: &[u32]) -> Option<Value<f64>> {
+        let constant = |&x: &u32| match &self.graph.at(x as usize).op {
+            Op::Leaf(Leaf::Constant(value)) if value.shape().count() <= SMALL => Some(&**value),
+            _ => None,
+        };
+        let values: Vec<&Value<f64>> = operands.iter().map(constant).collect::<Option<_>>()?;
+        let types: Vec<Type> = operands.iter().map(|&x| self.ty(x).clone()).collect();
+        // Repeating a number is left to whoever reads it.
+        let operator = op.operator().filter(|_| !matches!(op, Op::Custom(_) | Op::Broadcast(_)))?;
+        (operator.infer(&types).ok()?.shape.count() <= SMALL).then(|| operator.eval_f64(&values))
+    }
+
+    /// The node that is already there, or a new one. A leaf brings its type.
+    fn insert(&mut self, op: Op, operands: &[u32], ty: Option<&Type>) -> u32 {
+        let hash = self.hasher.hash_one((&op, operands));
+        if self.tidy.share || matches!(op, Op::Leaf(_)) {
+            let graph = &self.graph;
+            let same = |&(known, i): &(u64, u32)| {
+                known == hash
+                    && graph.at(i as usize).op == op
+                    && graph.operands_at(i as usize).map(super::narrow).eq(operands.iter().copied())
+            };
+            if let Some(&(_, known)) = self.known.find(hash, same) {
+                self.stands(known);
+                return known;
+            }
+        }
+        let origin = Origin {
+            layer: None,
+            name: None,
+            step: None,
+            ordinal: 0,
+            role: Role::Forward,
+            place: autograd::Place::caller(),
+        };
+        let ty = ty.cloned().unwrap_or_else(|| self.infer(&op, operands));
+        let node = self.graph.push(op, ty, origin, operands);
+        self.of.push(Union::default());
+        self.stands(node);
+        self.known.insert_unique(hash, (hash, node), |&(hash, _)| hash);
+        node
+    }
+
+    /// A node that has been written stands for what is current.
+    fn stands(&mut self, node: u32) {
+        let current = &self.current;
+        let whole = self.whole.get_or_insert_with(|| current.clone().sources());
+        self.of[node as usize].add(whole);
+    }
+
+    fn infer(&self, op: &Op, operands: &[u32]) -> Type {
+        let types: SmallVec<[Type; 4]> = operands.iter().map(|&x| self.ty(x).clone()).collect();
+        let operator = op.operator().expect("leaves bring their type");
+        // What was written before had types that fit, and rewrites keep to the shape rules.
+        operator
+            .infer(&types)
+            .unwrap_or_else(|why| panic!("a rewrite made {} of {types:?}: {why}", op.name()))
+    }
+
+    /// The type of a node that has been written.
+    pub fn ty(&self, x: u32) -> &Type {
+        &self.graph.at(x as usize).ty
+    }
+
+    /// The shape of a node that has been written.
+    pub fn shape(&self, x: u32) -> &[usize] {
+        &self.ty(x).shape
+    }
+
+    /// The op of a node that has been written.
+    pub fn op(&self, x: u32) -> &Op {
+        &self.graph.at(x as usize).op
+    }
+
+    /// The operand of a concatenation that begins at a place of its axis.
+    pub fn part_at(&mut self, concat: u32, start: usize) -> Option<u32> {
+        let graph = &self.graph;
+        let &Op::Concat(Concat { axis }) = &graph.at(concat as usize).op else { return None };
+        let borders = self.borders.entry(concat).or_insert_with(|| {
+            let sizes = graph.operands_at(concat as usize).map(|x| graph.at(x).ty.shape[axis]);
+            sizes.scan(0, |end, size| Some(std::mem::replace(end, *end + size))).collect()
+        });
+        // Of empty operands at one place the last is meant: it has the elements.
+        let i = borders.partition_point(|&at| at <= start).checked_sub(1)?;
+        (borders[i] == start).then(|| graph.operands_at(concat as usize).nth(i).map(super::narrow))?
+    }
+
+    /// The operands of a node that has been written.
+    pub fn operands(&self, x: u32) -> SmallVec<[u32; 8]> {
+        self.graph.operands_at(x as usize).map(super::narrow).collect()
+    }
+}
+
+fn kind(value: &Value<f64>) -> Kind {
+    match value {
+        Value::Float(_) => Kind::Float,
+        Value::Index(a) => Kind::Index { below: a.iter().max().map_or(0, |&i| i + 1) },
+        Value::Bool(_) => Kind::Bool,
+    }
+}

@@ -1,0 +1,96 @@
+//! What stands in one box when a step is closed: a layer's cell at a step, or a named value between the layers with
+//! all that is on the way to it. The boxes of the backward part mirror those of the forward part.
+
+use super::super::scene::{Column, Scene};
+use autograd::graph::{Graph, Role};
+use autograd::ops::{Leaf, Op};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A box, the same in every step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub(super) struct Block {
+    /// `cell` for a layer's cell, `value` in a step, `side` and `end` outside the steps.
+    pub kind: &'static str,
+    /// What it is called: the layer, or the value's name.
+    pub name: String,
+    /// From below, among the rows of a step.
+    pub row: usize,
+}
+
+/// The boxes of a graph, and for each node its box. What is in no box is a constant.
+pub(super) struct Blocks {
+    pub all: Vec<Block>,
+    of: Vec<Option<usize>>,
+    /// Under each box the band it lies in.
+    bands: Vec<usize>,
+    numbers: HashMap<(&'static str, Arc<str>), usize>,
+}
+
+impl Blocks {
+    pub fn new(graph: &Graph, scene: &Scene) -> Self {
+        let mut found = Self { all: Vec::new(), of: Vec::new(), bands: Vec::new(), numbers: HashMap::new() };
+        let mut bands = vec![0; graph.len()];
+        scene.items.iter().for_each(|item| bands[item.node] = item.band);
+        for (i, band) in bands.into_iter().enumerate() {
+            let block = found.block(graph, scene, i, band);
+            found.of.push(block);
+        }
+        found.rows(graph, scene);
+        found
+    }
+
+    pub fn of(&self, node: usize) -> Option<usize> {
+        self.of[node]
+    }
+
+    fn block(&mut self, graph: &Graph, scene: &Scene, i: usize, band: usize) -> Option<usize> {
+        let node = graph.at(i);
+        let name = || node.origin.name.clone().unwrap_or_else(|| node.op.name().into());
+        match (node.origin.role, &node.op, scene.columns[i]) {
+            (Role::Adjoint { of, .. } | Role::Backward { of, .. }, ..) => self.of[of as usize],
+            (_, Op::Leaf(Leaf::Constant(_)), _) => None,
+            (_, Op::Leaf(leaf), Column::Side) => leaf.name().map(|name| self.number("side", name.clone(), 0)),
+            (_, _, Column::Side) => graph.operands_at(i).find_map(|x| self.of[x]),
+            (_, _, Column::End) => Some(self.number("end", name(), 0)),
+            (_, _, Column::Step(_)) => match scene.band_name(band) {
+                Some(layer) => Some(self.number("cell", layer.into(), band)),
+                None => Some(self.number("value", name(), band)),
+            },
+        }
+    }
+
+    fn number(&mut self, kind: &'static str, name: Arc<str>, band: usize) -> usize {
+        let next = self.all.len();
+        *self.numbers.entry((kind, name.clone())).or_insert_with(|| {
+            self.all.push(Block { kind, name: name.to_string(), row: 0 });
+            self.bands.push(band);
+            next
+        })
+    }
+
+    /// The rows of a step: by bands, and in a band by the longest way from below.
+    fn rows(&mut self, graph: &Graph, scene: &Scene) {
+        let mut level = vec![0; self.all.len()];
+        for i in (0..graph.len()).filter(|&i| graph.at(i).origin.role == Role::Forward) {
+            let Some(to) = self.of[i].filter(|_| matches!(scene.columns[i], Column::Step(_))) else {
+                continue;
+            };
+            for from in graph.operands_at(i).filter(|&x| scene.columns[x] == scene.columns[i]) {
+                if let Some(from) = self.of[from].filter(|&b| b != to && self.bands[b] == self.bands[to]) {
+                    level[to] = level[to].max(level[from] + 1);
+                }
+            }
+        }
+        let place = |b: usize| (self.bands[b], level[b]);
+        let in_step = |b: &Block| matches!(b.kind, "cell" | "value");
+        let mut places: Vec<(usize, usize)> =
+            (0..self.all.len()).filter(|&b| in_step(&self.all[b])).map(place).collect();
+        places.sort_unstable();
+        places.dedup();
+        let rows: Vec<usize> =
+            (0..self.all.len()).map(|b| places.binary_search(&place(b)).unwrap_or(0)).collect();
+        self.all.iter_mut().zip(rows).for_each(|(block, row)| block.row = row);
+    }
+}

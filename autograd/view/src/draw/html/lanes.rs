@@ -1,0 +1,83 @@
+//! The states of a graph: named nodes that their own layer reads at another step.
+
+use super::super::scene::Column;
+use autograd::graph::{Graph, Role};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// For each step, by its position, a node.
+type Nodes = BTreeMap<usize, usize>;
+
+/// A layer in one direction.
+#[derive(Serialize)]
+pub(super) struct Lane {
+    pub name: String,
+    pub states: Vec<State>,
+    /// Whether time runs from right to left.
+    pub reverse: bool,
+    /// The sizes of the states for one sequence, and how many sequences there are.
+    pub sizes: Vec<usize>,
+    pub batch: usize,
+    /// For each step that has one before it, ∂sₜ/∂sₜ₋₁ of each sequence, row by row; empty where a cell is too
+    /// large or reads states of several steps.
+    pub jacobians: BTreeMap<usize, Vec<f32>>,
+}
+
+/// A state over time.
+#[derive(Serialize)]
+pub(super) struct State {
+    pub name: String,
+    /// Its node at each position among the steps.
+    pub nodes: Nodes,
+    /// For each loss, ‖∂Lₜ/∂hₖ‖ at the steps k; empty if there are too many.
+    pub norms: Vec<BTreeMap<usize, f64>>,
+}
+
+/// The layers that have states.
+pub(super) fn lanes(graph: &Graph, columns: &[Column]) -> Vec<Lane> {
+    let mut lanes: BTreeMap<Arc<str>, Lane> = BTreeMap::new();
+    let users = graph.users();
+    for i in 0..graph.len() {
+        let origin = &graph.at(i).origin;
+        let (Some(layer), Some(name), Column::Step(s)) = (&origin.layer, &origin.name, columns[i]) else {
+            continue;
+        };
+        if origin.role != Role::Forward || origin.ordinal > 0 {
+            continue;
+        }
+        let reader = |u: &u32| {
+            let user = &graph.at(*u as usize).origin;
+            match columns[*u as usize] {
+                Column::Step(r) if user.role == Role::Forward && user.layer == origin.layer => Some(r),
+                _ => None,
+            }
+        };
+        let elsewhere = users.at(i).iter().filter_map(reader).find(|&r| r != s);
+        let lane = lanes.entry(layer.clone()).or_insert_with(|| Lane::new(layer));
+        if let Some(state) = lane.states.iter_mut().find(|state| *state.name == **name) {
+            // The last one is read by no step after it.
+            state.nodes.insert(s, i);
+        } else if let Some(r) = elsewhere {
+            lane.reverse = r < s;
+            let nodes = Nodes::from([(s, i)]);
+            lane.states.push(State { name: name.to_string(), nodes, norms: Vec::new() });
+        }
+    }
+    // What begins before the first step comes first: what is only carried along begins later.
+    lanes.values_mut().for_each(|lane| lane.states.sort_by_key(|state| std::cmp::Reverse(state.nodes.len())));
+    lanes.into_values().filter(|lane| !lane.states.is_empty()).collect()
+}
+
+impl Lane {
+    fn new(layer: &str) -> Self {
+        Self {
+            name: layer.into(),
+            states: Vec::new(),
+            reverse: false,
+            sizes: Vec::new(),
+            batch: 1,
+            jacobians: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The graph as a page to walk through: one HTML file that needs no other, and no network.
+//!
+//! Rust writes the data: what each node is ([`kinds`], relative to its step, so that a thousand steps cost little more
+//! than three), where it stands in an open step ([`picture`], one layout for all steps that are alike), which box it is
+//! in when its step is closed ([`blocks`]), its [`values`], what each step adds to the gradient of a parameter
+//! ([`shares`]), which states there are ([`lanes`]), how far a loss reaches back ([`reach`]), and what the steps read and
+//! say ([`notes`]). The page draws what is in view. Its sources, in this folder, are a page, a style sheet and ECMAScript
+//! modules; [`assembly`] makes them one file.
+
+mod assembly;
+mod blocks;
+mod kinds;
+mod lanes;
+mod notes;
+mod pack;
+mod picture;
+mod reach;
+mod shares;
+mod texts;
+mod values;
+mod written;
+
+use super::Options;
+use super::scene::{Column, Scene};
+use autograd::graph::{Graph, NodeId};
+use autograd::{Error, Point};
+use blocks::Blocks;
+use kinds::Known;
+pub use notes::{Note, Said};
+use pack::{Numbers, floats};
+use picture::Picture;
+use serde::Serialize;
+use std::sync::Arc;
+use texts::Texts;
+
+/// What a page is told besides the graph.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// Where the graph is read: the page shows the value of every node there. Without a point it shows none.
+    pub point: Option<Point<f64>>,
+    /// What the net is, in words; plain text, in which `code` may stand between backticks.
+    pub about: String,
+    /// The equations from which the net was made, as a MathML element.
+    pub equations: Option<String>,
+    /// The source in which a layer's step was written, line by line.
+    pub source: Vec<SourceLine>,
+    /// What the steps read and say, if the net was given data that people can read.
+    pub notes: Vec<Note>,
+    /// What a check of the gradients found: the page then shows it, and colours adjoints by their errors.
+    pub check: Option<Checked>,
+}
+
+/// What a check of a graph's gradients found.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// The report, as `autograd_check::Report::to_json` writes it.
+    pub report: serde_json::Value,
+    /// Nodes, their adjoints, and how far each adjoint is, relatively, from what the node's users send back.
+    pub rules: Vec<(NodeId, NodeId, f64)>,
+}
+
+/// A line of the source of a layer's step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SourceLine {
+    /// The line as it was written.
+    pub text: String,
+    /// The name that the line defines: nodes of that name, in any layer, come from here.
+    pub defines: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    title: &'a str,
+    about: &'a str,
+    equations: Option<&'a str>,
+    source: &'a [SourceLine],
+    notes: Vec<notes::Given<'a>>,
+    /// The numbers of the steps.
+    steps: Vec<u32>,
+    sheet: &'a picture::Sheet,
+    looks: &'a [picture::Look],
+    blocks: &'a [blocks::Block],
+    nodes: Nodes,
+    values: Option<Values>,
+    shares: Vec<shares::Shares>,
+    reach: reach::Reach,
+    check: Option<Check<'a>>,
+}
+
+#[derive(Serialize)]
+struct Check<'a> {
+    report: &'a serde_json::Value,
+    /// Adjoints by number, and their errors.
+    rules: Vec<(usize, f64)>,
+}
+
+/// Tables over the nodes; each as [`Numbers`].
+#[derive(Serialize)]
+struct Nodes {
+    count: usize,
+    kind: String,
+    /// 0 for the side, 1 for the end, 2 and more for the steps.
+    column: String,
+    /// For each node its operands, as distances back.
+    operands: String,
+    /// How far ahead the adjoint in the first sweep is; 0 if there is none.
+    adjoint: String,
+    /// Of a backward node, how far back the node is that it belongs to; 0 for a forward node.
+    of: String,
+    /// Whether it is shown.
+    shown: String,
+}
+
+#[derive(Serialize)]
+struct Values {
+    /// The most numbers that are given whole.
+    whole: usize,
+    numbers: String,
+}
+
+/// Writes the page.
+pub(super) fn write(graph: &Arc<Graph>, options: &Options, page: &Page) -> Result<String, Error> {
+    let view = options.view(graph);
+    let scene = Scene::new(&view);
+    let picture = Picture::new(graph, options, &scene);
+    let blocks = Blocks::new(graph, &scene);
+    let mut texts = Texts::default();
+    let known = Known { graph, scene: &scene, picture: &picture, blocks: &blocks, source: &page.source };
+    let (kinds, kind) = known.kinds(&mut texts);
+    let mut data = Data {
+        title: options.title.as_deref().unwrap_or("computation graph"),
+        about: &page.about,
+        equations: page.equations.as_deref(),
+        source: &page.source,
+        notes: page.notes.iter().map(Into::into).collect(),
+        steps: scene.steps.iter().map(|step| step.number).collect(),
+        sheet: &picture.sheet,
+        looks: picture.looks(),
+        blocks: &blocks.all,
+        nodes: nodes(graph, &scene, &kind, &(0..graph.len()).map(|i| view.has(i)).collect::<Vec<_>>()),
+        values: None,
+        shares: Vec::new(),
+        reach: reach::Reach::default(),
+        check: page.check.as_ref().map(|check| Check {
+            report: &check.report,
+            rules: check.rules.iter().map(|&(_, adjoint, error)| (adjoint.index(), error)).collect(),
+        }),
+    };
+    if let Some(point) = &page.point {
+        let values = values::values(graph, point)?;
+        let numbers: Vec<f32> = values.iter().flat_map(values::brief).collect();
+        data.values = Some(Values { whole: values::WHOLE, numbers: floats(&numbers) });
+        if options.backward {
+            data.shares = shares::shares(graph, &scene.columns, scene.steps.len(), &values);
+            data.reach = reach::reach(graph, &scene.columns, point, &values)?;
+        }
+    }
+    let parts = [("data", json(&data)), ("kinds", kinds.json()), ("texts", json(&texts.table()))];
+    Ok(assembly::page(data.title, &parts))
+}
+
+fn json(data: &impl Serialize) -> String {
+    serde_json::to_string(data).expect("strings, finite numbers and arrays are always JSON")
+}
+
+fn nodes(graph: &Graph, scene: &Scene, kind: &[usize], shown: &[bool]) -> Nodes {
+    let all = || 0..graph.len();
+    let column = |i: usize| match scene.columns[i] {
+        Column::Side => 0,
+        Column::End => 1,
+        Column::Step(s) => s + 2,
+    };
+    let adjoint = |i: usize| {
+        let adjoint = graph.adjoint(graph.id(i), 0).ok().flatten();
+        adjoint.map_or(0, |adjoint| adjoint.index() - i)
+    };
+    let table = |of: &dyn Fn(usize) -> usize| all().map(of).collect::<Numbers>().base64();
+    let operands = all().flat_map(|i| graph.operands_at(i).map(move |x| i - x)).collect::<Numbers>();
+    Nodes {
+        count: graph.len(),
+        kind: table(&|i| kind[i]),
+        column: table(&column),
+        operands: operands.base64(),
+        adjoint: table(&adjoint),
+        of: table(&|i| graph.at(i).origin.role.of().map_or(0, |of| i - of as usize)),
+        shown: table(&|i| usize::from(shown[i])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use autograd::{Builder, grad};
+
+    /// The page of a recurrence over some steps, and what is told of its nodes.
+    fn kinds(steps: usize) -> usize {
+        let g = Builder::new();
+        let w = g.parameter("w", [2, 2]);
+        let mut h = g.input("h[0]", [1, 2]);
+        for t in 1..=steps {
+            let (_layer, _step) = (g.layer("l0"), g.step(t));
+            h = h.linear(w).tanh().named("h");
+        }
+        grad(h.sum(), &[w]);
+        let page = write(&g.graph().unwrap(), &Options::default(), &Page::default()).unwrap();
+        let (_, kinds) = page.split_once("id=\"kinds\">").unwrap();
+        kinds.split_once("</script>").unwrap().0.matches("\"role\"").count()
+    }
+
+    #[test]
+    fn steps_that_are_alike_are_told_once() {
+        assert_eq!(kinds(40), kinds(80));
+    }
+
+    #[test]
+    fn data_cannot_end_its_element() {
+        let g = Builder::new();
+        let x = g.parameter("</script><b>", []);
+        grad(x.tanh(), &[x]);
+        let page = write(&g.graph().unwrap(), &Options::default(), &Page::default()).unwrap();
+        assert_eq!(page.matches("</script>").count(), 4);
+        assert!(!page.contains("<b>"));
+    }
+}

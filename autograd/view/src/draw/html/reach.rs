@@ -1,0 +1,239 @@
+//! How far a loss reaches back: the Jacobians between neighbouring steps, and ‖∂Lₜ/∂hₖ‖.
+//!
+//! A *state* is a named node that its own layer reads at another step. All states of a layer at one step, after each
+//! other, are its joint state s. The Jacobian ∂sₜ/∂sₜ₋₁ is measured in dual numbers: every state of the layer is held
+//! at its value but for those of step t, so a derivative goes exactly one step. Steps that are far enough apart are
+//! measured in one run.
+
+use super::super::scene::Column;
+use super::lanes::{Lane, State, lanes};
+use autograd::graph::{Builder, Graph, NodeId, Role};
+use autograd::{Error, Gradient, Point, eval, jvp, vjp};
+use ndarray::{ArrayD, Axis};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The most losses whose gradients are computed one by one.
+const LOSSES: usize = 64;
+/// The most entries that a layer's Jacobians may have together, and the widest joint state.
+const ENTRIES: usize = 200_000;
+const WIDEST: usize = 64;
+
+/// What is known of the ways from losses to states.
+#[derive(Default, Serialize)]
+pub(super) struct Reach {
+    pub losses: Vec<usize>,
+    pub layers: Vec<Lane>,
+}
+
+pub(super) fn reach(
+    graph: &Arc<Graph>,
+    columns: &[Column],
+    point: &Point<f64>,
+    values: &[ArrayD<f64>],
+) -> Result<Reach, Error> {
+    let mut reach = Reach { losses: losses(graph), layers: lanes(graph, columns) };
+    for lane in &mut reach.layers {
+        jacobians(graph, point, values, lane)?;
+    }
+    norms(graph, point, &mut reach)?;
+    Ok(reach)
+}
+
+/// The terms of the first output that was differentiated, one for each step; or the output.
+fn losses(graph: &Graph) -> Vec<usize> {
+    let Some(&output) = graph.sweeps().first().and_then(|sweep| sweep.outputs.first()) else {
+        return Vec::new();
+    };
+    let terms: Vec<usize> = graph.operands_at(output as usize).collect();
+    let each = terms.iter().all(|&i| graph.at(i).origin.step.is_some() && graph.at(i).ty.shape.is_empty());
+    if each && !terms.is_empty() { terms } else { vec![output as usize] }
+}
+
+/// Measures the Jacobians of a layer's steps, if its states are `[batch, size]`, small, and read at the next step alone.
+fn jacobians(
+    graph: &Graph,
+    point: &Point<f64>,
+    values: &[ArrayD<f64>],
+    lane: &mut Lane,
+) -> Result<(), Error> {
+    let shapes = |state: &State| state.nodes.values().map(|&i| values[i].shape()).collect::<Vec<_>>();
+    let shapes: Vec<Vec<&[usize]>> = lane.states.iter().map(shapes).collect();
+    let &[batch, _] = shapes[0][0] else { return Ok(()) };
+    let even =
+        |shapes: &Vec<&[usize]>| shapes.iter().all(|s| s.len() == 2 && s[0] == batch && *s == shapes[0]);
+    if !shapes.iter().all(even) {
+        return Ok(());
+    }
+    let sizes: Vec<usize> = shapes.iter().map(|shapes| shapes[0][1]).collect();
+    let width: usize = sizes.iter().sum();
+    let whole = |s: &usize| lane.states.iter().all(|state| state.nodes.contains_key(s));
+    let steps: BTreeSet<usize> = lane.states[0].nodes.keys().copied().filter(whole).collect();
+    (lane.batch, lane.sizes) = (batch, sizes);
+    if width > WIDEST || steps.len() * batch * width * width > ENTRIES || !is_markov(graph, lane) {
+        return Ok(());
+    }
+    for parity in 0..2 {
+        measure(graph, point, values, lane, &steps, parity)?;
+    }
+    Ok(())
+}
+
+/// The Jacobians of the steps of one parity: the states of the others are held, and moved unit by unit.
+fn measure(
+    graph: &Graph,
+    point: &Point<f64>,
+    values: &[ArrayD<f64>],
+    lane: &mut Lane,
+    steps: &BTreeSet<usize>,
+    parity: usize,
+) -> Result<(), Error> {
+    let (batch, width) = (lane.batch, lane.sizes.iter().sum::<usize>());
+    let before = |s: usize| if lane.reverse { Some(s + 1) } else { s.checked_sub(1) };
+    let has_before = |s: &usize| before(*s).is_some_and(|b| steps.contains(&b));
+    let later: Vec<usize> = steps.iter().copied().filter(|s| s % 2 == parity).filter(has_before).collect();
+    let held: Vec<usize> = steps.iter().copied().filter(|s| s % 2 != parity).collect();
+    let node = |k: usize, s: usize| lane.states[k].nodes[&s];
+    let states = 0..lane.states.len();
+    let mut base = point.clone();
+    for (k, &s) in states.clone().flat_map(|k| held.iter().map(move |s| (k, s))) {
+        base.set(graph.id(node(k, s)), values[node(k, s)].clone());
+    }
+    let outputs: Vec<NodeId> = later
+        .iter()
+        .flat_map(|&s| states.clone().map(move |k| (k, s)))
+        .map(|(k, s)| graph.id(node(k, s)))
+        .collect();
+    let mut found = vec![vec![0.0; batch * width * width]; later.len()];
+    let units = states.clone().flat_map(|k| (0..lane.sizes[k]).map(move |unit| (k, unit)));
+    for (column, (moved, unit)) in units.enumerate() {
+        let mut direction = Point::new();
+        for &s in &held {
+            let mut tangent = ArrayD::zeros(vec![batch, lane.sizes[moved]]);
+            tangent.index_axis_mut(Axis(1), unit).fill(1.0);
+            direction.set(graph.id(node(moved, s)), tangent);
+        }
+        let tangents = jvp(graph, &base, &direction, &outputs)?;
+        for (jacobian, tangents) in found.iter_mut().zip(tangents.chunks(states.len())) {
+            let mut first = 0;
+            for (tangent, size) in tangents.iter().zip(&lane.sizes) {
+                for (place, &x) in tangent.float().indexed_iter() {
+                    // Single precision is enough to look at.
+                    #[allow(clippy::cast_possible_truncation)]
+                    let x = x as f32;
+                    jacobian[(place[0] * width + first + place[1]) * width + column] = x;
+                }
+                first += size;
+            }
+        }
+    }
+    lane.jacobians.extend(later.into_iter().zip(found));
+    Ok(())
+}
+
+/// Whether states are read at the next step alone.
+fn is_markov(graph: &Graph, lane: &Lane) -> bool {
+    let users = graph.users();
+    let step = |i: usize| graph.at(i).origin.step.unwrap_or(0);
+    let own = |i: usize| graph.at(i).origin.layer.as_deref() == Some(lane.name.as_str());
+    lane.states.iter().flat_map(|state| state.nodes.values()).all(|&i| {
+        let forward = |u: usize| graph.at(u).origin.role == Role::Forward && own(u);
+        users
+            .at(i)
+            .iter()
+            .map(|&u| u as usize)
+            .filter(|&u| forward(u))
+            .all(|u| step(u).abs_diff(step(i)) <= 1)
+    })
+}
+
+/// ‖∂Lₜ/∂hₖ‖ for all losses and states: one sweep whose cotangents are inputs, run once for each loss.
+fn norms(graph: &Arc<Graph>, point: &Point<f64>, reach: &mut Reach) -> Result<(), Error> {
+    if reach.losses.len() > LOSSES || reach.losses.is_empty() {
+        return Ok(());
+    }
+    let g = Builder::resume(graph.clone());
+    let place = |(l, lane): (usize, &Lane)| {
+        let each = |(k, state): (usize, &State)| {
+            state.nodes.iter().map(|(&s, &node)| ((l, k, s), node)).collect::<Vec<_>>()
+        };
+        lane.states.iter().enumerate().flat_map(each).collect::<Vec<_>>()
+    };
+    let places: Vec<((usize, usize, usize), usize)> =
+        reach.layers.iter().enumerate().flat_map(place).collect();
+    let states: Vec<_> = places.iter().map(|&(_, node)| g.expr(graph.id(node))).collect();
+    let seeded = |k: usize| {
+        let loss = g.expr(graph.id(reach.losses[k]));
+        (loss, g.input(&format!("∂L#{k}"), loss.shape()))
+    };
+    let seeds: Vec<_> = (0..reach.losses.len()).map(seeded).collect();
+    let gradients = vjp(&seeds, &states);
+    let found = |(gradient, &(place, _)): (Gradient, &((usize, usize, usize), usize))| match gradient {
+        Gradient::Of(dx) => Some((place, dx.id())),
+        _ => None,
+    };
+    let found: Vec<((usize, usize, usize), NodeId)> =
+        gradients.into_iter().zip(&places).filter_map(found).collect();
+    let outputs: Vec<NodeId> = found.iter().map(|&(_, id)| id).collect();
+    let whole = g.graph()?;
+    for one in 0..seeds.len() {
+        let mut point = point.clone();
+        for (k, (loss, seed)) in seeds.iter().enumerate() {
+            let x = if k == one { 1.0 } else { 0.0 };
+            point.set(*seed, ArrayD::from_elem(&loss.shape()[..], x));
+        }
+        for lane in &mut reach.layers {
+            lane.states.iter_mut().for_each(|state| state.norms.push(BTreeMap::new()));
+        }
+        for (&((l, k, s), _), value) in found.iter().zip(eval(&whole, &point, &outputs)?) {
+            let norm = value.float().iter().map(|x| x * x).sum::<f64>().sqrt();
+            reach.layers[l].states[k].norms[one].insert(s, norm);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::scene::Scene;
+    use super::super::values::values;
+    use super::*;
+    use autograd::grad;
+
+    /// h[t] = a h[t-1] + c[t-1], c[t] = b c[t-1], L[t] = h[t], with a = 3 and b = 2.
+    fn measured() -> Reach {
+        let g = Builder::new();
+        let w = g.parameter("w", []);
+        let (mut h, mut c) = (g.zeros([1, 1]).named("h[0]"), g.input("c[0]", [1, 1]));
+        let mut losses = Vec::new();
+        for t in 1..=3 {
+            let _step = g.step(t);
+            let _layer = g.layer("l0");
+            (h, c) = ((h * 3.0 + c).named("h"), (c * 2.0).named("c"));
+            losses.push((h * w).sum().named("L"));
+        }
+        grad(g.sum(&losses), &[w]);
+        let graph = g.graph().unwrap();
+        let point = Point::new()
+            .with(w, ndarray::arr0(1.0))
+            .with(graph.find("c[0]").unwrap(), ndarray::arr2(&[[1.0]]));
+        let columns = Scene::new(&(&graph).into()).columns;
+        let values = values(&graph, &point).unwrap();
+        reach(&graph, &columns, &point, &values).unwrap()
+    }
+
+    #[test]
+    fn jacobians_and_norms_of_a_linear_recurrence() {
+        let reach = measured();
+        let lane = &reach.layers[0];
+        assert_eq!(lane.states.iter().map(|s| &s.name[..]).collect::<Vec<_>>(), ["h", "c"]);
+        // Steps have the positions 0, 1, 2.
+        assert_eq!(lane.jacobians[&1], [3.0, 1.0, 0.0, 2.0]);
+        assert_eq!(lane.jacobians[&2], [3.0, 1.0, 0.0, 2.0]);
+        // ∂L[3]/∂h[1] = 3², and ∂L[3]/∂c[1] = 3 + 2.
+        let norms = |k: usize| lane.states[k].norms[2][&0];
+        assert_eq!(vec![norms(0), norms(1)], [9.0, 5.0]);
+        assert!(lane.states[0].norms[0].get(&2).is_none_or(|&x| x == 0.0));
+    }
+}

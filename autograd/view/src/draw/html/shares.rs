@@ -1,0 +1,85 @@
+//! The gradient of a parameter as a sum over steps, and what each step adds to it.
+//!
+//! With g = Σ gₜ, the share of step t is ⟨gₜ, g⟩ / ‖g‖: how far its term goes in the direction of the sum. The shares
+//! add up to ‖g‖, whatever cancels.
+
+use super::super::scene::Column;
+use autograd::graph::Graph;
+use autograd::ops::{Concat, Op, Pad};
+use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
+use serde::Serialize;
+
+/// What the steps add to the gradient of one parameter.
+#[derive(Serialize)]
+pub(super) struct Shares {
+    /// The parameter.
+    pub node: usize,
+    pub gradient: usize,
+    /// ‖g‖
+    pub norm: f64,
+    /// ⟨gₜ, g⟩ / ‖g‖ for each step.
+    pub along: Vec<f64>,
+    /// ‖gₜ‖ for each step.
+    pub norms: Vec<f64>,
+}
+
+/// The shares of all parameters that have a gradient in the first sweep.
+pub(super) fn shares(graph: &Graph, columns: &[Column], steps: usize, values: &[ArrayD<f64>]) -> Vec<Shares> {
+    let of = |id: autograd::NodeId| -> Option<Shares> {
+        let gradient = graph.adjoint(id, 0).ok()??.index();
+        let g = &values[gradient];
+        let mut terms = Terms { graph, columns, values, dot: vec![0.0; steps], square: vec![0.0; steps] };
+        terms.collect(gradient, g.view());
+        let norm = g.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let along = terms.dot.iter().map(|dot| if norm > 0.0 { dot / norm } else { 0.0 }).collect();
+        let norms = terms.square.iter().map(|square| square.sqrt()).collect();
+        Some(Shares { node: id.index(), gradient, norm, along, norms })
+    };
+    graph.parameters().filter_map(of).collect()
+}
+
+/// The terms of a sum that belong to steps.
+struct Terms<'a> {
+    graph: &'a Graph,
+    columns: &'a [Column],
+    values: &'a [ArrayD<f64>],
+    dot: Vec<f64>,
+    square: Vec<f64>,
+}
+
+impl Terms<'_> {
+    /// Walks from a node to the terms that it is a sum of; `g` is the part of the gradient that it adds to.
+    fn collect(&mut self, node: usize, g: ArrayViewD<f64>) {
+        let operands: Vec<usize> = self.graph.operands_at(node).collect();
+        match &self.graph.at(node).op {
+            _ if matches!(self.columns[node], Column::Step(_)) => self.add(node, self.columns[node], g),
+            Op::Add(_) => operands.into_iter().for_each(|x| self.collect(x, g.view())),
+            &Op::Concat(Concat { axis }) => {
+                let mut start = 0;
+                for x in operands {
+                    let end = start + self.values[x].len_of(Axis(axis));
+                    self.collect(x, g.slice_axis(Axis(axis), Slice::from(start..end)));
+                    start = end;
+                }
+            }
+            &Op::Pad(Pad { axis, before, .. }) => {
+                let end = before + self.values[operands[0]].len_of(Axis(axis));
+                self.collect(operands[0], g.slice_axis(Axis(axis), Slice::from(before..end)));
+            }
+            // Of a single step the gradient is the term itself.
+            _ => operands.iter().filter(|&&x| self.columns[x] != Column::Side).take(1).for_each(|&x| {
+                self.add(node, self.columns[x], g.view());
+            }),
+        }
+    }
+
+    fn add(&mut self, node: usize, column: Column, g: ArrayViewD<f64>) {
+        let term = &self.values[node];
+        if let Column::Step(s) = column
+            && term.shape() == g.shape()
+        {
+            self.dot[s] += term.iter().zip(&g).map(|(a, b)| a * b).sum::<f64>();
+            self.square[s] += term.iter().map(|x| x * x).sum::<f64>();
+        }
+    }
+}

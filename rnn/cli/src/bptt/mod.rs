@@ -1,0 +1,99 @@
+//! `rnn bptt`: backpropagation through time taken apart.
+
+mod export;
+mod figures;
+mod report;
+
+use super::picture::{Form, Output};
+use super::subject::{Subject, Which};
+use rnn_lab::study::{Ask, Bptt, Study, Truncation, truncations};
+use std::process::ExitCode;
+
+/// What each loss owes to each state: the gradient through time taken apart, as numbers and pictures
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+L[t] is the loss of step t, and s[k] all states of a layer after step k: (h, c) for an LSTM. Shown are
+  matrix    ‖∂L[t]/∂s[k]‖ for every pair of steps: how far back a loss reaches. Grey is exactly 0, behind a cut
+  decay     its fall with the distance t − k, the rate that fits it, and the bound by the Jacobians' singular values
+  steps     ∂L/∂W as a sum over the steps at which W is used
+  lags      ∂L/∂W as a sum over the distances between use and loss
+  stretch   the largest singular value of each step's Jacobian ∂s[k]/∂s[k−1]: what it can stretch a gradient by
+  windows   how far a truncated gradient is off the full one, by --windows
+
+Everything is exact, in double precision: the graph is built once and run once for each loss.
+
+Examples: how far back does an untrained LSTM learn; and a trained one, on the text it was trained on
+  rnn bptt --cell lstm --steps 60 --forget-bias 1 -o bptt.svg
+  rnn bptt --checkpoint notes.safetensors --data notes.txt --steps 100 --windows 1,5,25")]
+pub struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// The layer whose states are looked at, from 0; the last if not given
+    #[arg(long, value_name = "N", help_heading = "What")]
+    layer: Option<usize>,
+    /// Windows of truncated BPTT to compare with the full gradient
+    #[arg(
+        long,
+        value_name = "K,…",
+        value_delimiter = ',',
+        value_parser = super::flags::size,
+        conflicts_with = "tbptt",
+        help_heading = "What"
+    )]
+    windows: Vec<usize>,
+    /// One of them alone; a picture has all if not given, a table the matrix
+    #[arg(long, value_enum, help_heading = "What")]
+    only: Option<Part>,
+    /// Without Jacobians and bounds, which take one run for each element of the states
+    #[arg(long, help_heading = "What")]
+    no_jacobians: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What can be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Part {
+    Matrix,
+    Decay,
+    Steps,
+    Lags,
+    Stretch,
+    Windows,
+}
+
+/// All that was found.
+pub(super) struct Found {
+    pub title: String,
+    pub bptt: Bptt,
+    pub truncations: Vec<Truncation>,
+}
+
+impl Args {
+    /// Runs the command.
+    pub fn run(self) -> super::Result {
+        let form = self.output.form()?;
+        if self.only == Some(Part::Windows) && self.windows.is_empty() {
+            return Err("--only windows: say which, as in --windows 1,2,4,8".into());
+        }
+        if self.only == Some(Part::Stretch) && self.no_jacobians {
+            return Err("--only stretch shows Jacobians: leave out --no-jacobians".into());
+        }
+        let Subject { study: Study { model, parameters, feed, .. }, title, .. } = self.which.subject()?;
+        let layer = self.layer.unwrap_or(model.layers - 1);
+        let needs = |parts: &[Part]| self.only.is_none_or(|only| parts.contains(&only));
+        let jacobians = !self.no_jacobians && needs(&[Part::Stretch, Part::Decay, Part::Matrix]);
+        let split = needs(&[Part::Steps, Part::Lags, Part::Windows]);
+        let bptt = Bptt::of(&model, &parameters, &feed, Ask { layer, split, jacobians })?;
+        let truncations = truncations(&model, &parameters, &feed, &bptt, &self.windows)?;
+        let title = if model.layers > 1 { format!("{title}, layer {layer}") } else { title };
+        let found = Found { title, bptt, truncations };
+        match form {
+            Form::Text => self.output.text(&report::text(&found, self.only))?,
+            Form::Svg | Form::Png => self.output.picture(&figures::svg(&found, self.only), form)?,
+            Form::Csv => self.output.text(&export::csv(&found, self.only))?,
+            Form::Json => self.output.text(&export::json(&found))?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,236 @@
+//! `rnn cells`: the cells, one cell, and whether a file is one.
+
+use super::flags::{self, Notation, open_cell};
+use super::paint;
+use super::tour::height;
+use autograd_view::math::Form;
+use rnn::cell::{Cell, CellError, CellRef, SHIPPED};
+use rnn::data::synthetic::Adding;
+use rnn::equations::EquationCell;
+use rnn::model::StepError;
+use rnn::train::TrainError;
+use rnn_lab::study::{Lesson, Specimen, learns};
+use std::io::Write;
+use std::process::ExitCode;
+
+const INPUT: usize = 64;
+const HIDDEN: usize = 128;
+
+/// List the cells, show one, or check files of equations
+#[derive(clap::Args, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Parameters are those of one layer that reads 64 features and has 128 hidden units (64 where both must be equal).
+
+Examples:
+  rnn cells mgu                 the file of a cell, and the shapes that follow from it
+  rnn cells mgu > my.cell       a file to begin from
+  rnn cells mgu --math latex    its equations for a paper
+  rnn cells check my.cell       is it a cell, are its gradients right, does it learn?"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// A cell's name, or a file of equations
+    #[arg(value_name = "NAME|FILE.cell")]
+    cell: Option<String>,
+    /// Print the equations as a paper sets them
+    #[arg(long, value_enum, value_name = "FORM", requires = "cell")]
+    math: Option<Notation>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    /// Read files of equations, compare their gradients of order one and two with numeric ones, and see whether the
+    /// cells learn to add
+    Check(Check),
+}
+
+#[derive(clap::Args, Debug)]
+struct Check {
+    /// Files of equations, or names of cells
+    #[arg(required = true, value_name = "FILE.cell|NAME")]
+    cells: Vec<String>,
+    /// Another value for a constant of the cells; may be given again
+    #[arg(long, value_name = "CONST=VALUE", value_parser = flags::setting)]
+    set: Vec<(String, f64)>,
+    /// Features of an input of the net whose gradients are checked; as many as hidden units if the cell asks for that
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = flags::size)]
+    input: usize,
+    /// Size of its states
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = flags::size)]
+    hidden: usize,
+}
+
+impl Args {
+    /// Runs the command.
+    pub fn run(self) -> super::Result {
+        match (self.command, self.cell) {
+            (Some(Command::Check(check)), _) => check.run(),
+            (None, Some(cell)) => match self.math {
+                Some(form) => typeset(&cell, form.into()),
+                None => show(&cell),
+            },
+            (None, None) => list(),
+        }
+    }
+}
+
+fn list() -> super::Result {
+    let mut out = anstream::stdout().lock();
+    let (t, f) = (paint::TITLE, paint::FAINT);
+    let name = SHIPPED.iter().map(|cell| cell.name.len()).max().unwrap_or(0);
+    let states = |cell: &dyn Cell| {
+        let names: Vec<String> = cell.states(HIDDEN, HIDDEN).into_iter().map(|state| state.name).collect();
+        names.join(", ")
+    };
+    let state = SHIPPED.iter().map(|shipped| states(&*shipped.cell()).len()).max().unwrap_or(0);
+    writeln!(out, "{f}{:name$}  {:state$}  {:>10}  SOURCE{f:#}", "CELL", "STATES", "PARAMETERS")?;
+    for shipped in SHIPPED {
+        let cell = shipped.cell();
+        let parameters = thousands(parameters(&*cell));
+        write!(out, "{t}{:name$}{t:#}  {:state$}  {parameters:>10}  ", shipped.name, states(&*cell))?;
+        let margin = name + 2 + state + 2 + 10 + 2;
+        let source = paint::wrap(cell.description().lines().next().unwrap_or(""), paint::WIDTH - margin);
+        writeln!(out, "{}", source.join(&format!("\n{:margin$}", "")))?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The file as it is, and the shapes as comments, so that what is printed is a file again.
+fn show(name: &str) -> super::Result {
+    let CellRef { text, name, .. } = CellRef::open(name)?;
+    let text = text.unwrap_or_default();
+    let cell = EquationCell::read(&text, &name)?;
+    let mut out = anstream::stdout().lock();
+    let f = paint::FAINT;
+    writeln!(out, "{}", text.trim_end())?;
+    writeln!(out, "\n{f}# shapes of one sample:{f:#}")?;
+    let width = cell.shapes().iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, shape) in cell.shapes() {
+        writeln!(out, "{f}#   {name:width$}  {shape}{f:#}")?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn typeset(name: &str, form: Form) -> super::Result {
+    let CellRef { text, name, .. } = CellRef::open(name)?;
+    let cell = EquationCell::read(&text.unwrap_or_default(), &name)?;
+    let mut out = anstream::stdout().lock();
+    write!(out, "{}", cell.typeset(form))?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Check {
+    fn run(self) -> super::Result {
+        let mut out = anstream::stdout().lock();
+        let mut good = true;
+        for name in &self.cells {
+            good &= self.check(name, &mut out)?;
+        }
+        out.flush()?;
+        Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// One cell; says whether all is well with it.
+    fn check(&self, name: &str, out: &mut impl Write) -> Result<bool, Box<dyn std::error::Error>> {
+        let cell = match open_cell(name, &self.set) {
+            Ok(cell) => cell,
+            Err(CellError::Faults(faults)) => {
+                writeln!(out, "{}\n", faults.render(true))?;
+                verdict(out, false, name, "is not a cell")?;
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // Two layers in both directions want a cell that takes any input.
+        let shaped = cell.cell()?;
+        let wide = shaped.fits(2 * shaped.output_size(self.hidden), self.hidden).is_ok();
+        let net = Specimen {
+            cell: cell.clone(),
+            input: if wide { self.input } else { self.hidden },
+            hidden: self.hidden,
+            steps: 4,
+            batch: 3,
+            layers: if wide { 2 } else { 1 },
+            bidirectional: wide,
+            lengths: Some(vec![4, 2, 1]),
+            ..Specimen::default()
+        };
+        let report = match net.check(2, 1) {
+            Ok(report) => report,
+            Err(error) => {
+                writeln!(out, "{error}\n")?;
+                verdict(out, false, name, "cannot be checked")?;
+                return Ok(false);
+            }
+        };
+        let how = if wide { "two layers in both directions" } else { "one layer" };
+        let what = format!("{cell}: gradients of order one and two, {how}, unequal lengths");
+        if !report.passed() {
+            writeln!(out, "{report}")?;
+        }
+        verdict(out, report.passed(), name, &what)?;
+        writeln!(out, "     {name}: {}", lesson(cell))?;
+        Ok(report.passed())
+    }
+}
+
+/// Whether a cell learns to add, with the course of its error. A cell can be right and not learn this.
+fn lesson(cell: CellRef) -> String {
+    let task = format!("adding, T={}, {} updates", Lesson::STEPS, Lesson::UPDATES);
+    match learns(cell, 1) {
+        Ok(lesson) => {
+            let word = if lesson.learned() { "learns" } else { "does not learn" };
+            let course: String = lesson.errors.iter().map(|error| height(error / Adding::BASELINE)).collect();
+            let (error, baseline) = (lesson.error(), Adding::BASELINE);
+            format!("{word}: {task}, error {error:.4} of {baseline:.4} without memory {course}")
+        }
+        Err(error @ TrainError::Step { source: StepError::NotFinite { .. }, .. }) => {
+            format!("does not learn: {task}: {error}")
+        }
+        Err(error) => format!("was not taught: {task}: {error}"),
+    }
+}
+
+fn verdict(out: &mut impl Write, good: bool, path: &str, what: &str) -> std::io::Result<()> {
+    let style = paint::verdict(good);
+    writeln!(out, "{style}{}{style:#} {path}: {what}", if good { "PASS" } else { "FAIL" })
+}
+
+fn parameters(cell: &dyn Cell) -> usize {
+    let input = if cell.fits(INPUT, HIDDEN).is_ok() { (INPUT, HIDDEN) } else { (INPUT, INPUT) };
+    cell.weights(input.0, input.1).iter().map(|weight| weight.shape.iter().product::<usize>()).sum()
+}
+
+/// `24832` as `24,832`.
+fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
+    // Digits are ASCII.
+    groups.into_iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_in_threes() {
+        assert_eq!([0, 999, 24_832, 1_000_000].map(thousands), ["0", "999", "24,832", "1,000,000"]);
+    }
+
+    #[test]
+    fn parameters_of_the_textbook() {
+        // H (I + H + 2) for each gate, PyTorch's two biases counted.
+        let gate = 128 * (64 + 128 + 2);
+        let gates = [("elman", 1), ("elman-relu", 1), ("lstm", 4), ("gru", 3), ("gru-reset-before", 3)];
+        for (name, gates) in gates {
+            assert_eq!(parameters(&*rnn::cell::by_name(name).unwrap()), gates * gate, "{name}");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! `rnn gradcheck`: are the gradients of a net the derivatives of what it computes?
+
+use super::output::{Kind, OutFile, told_by_ending};
+use super::paint;
+use super::specimen::{Small, describe};
+use autograd::Error;
+use autograd_check::Report;
+use autograd_check::{Comparison, DETACHED, Method, Tier, Verdict, error_json};
+use autograd_view::draw;
+use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
+use rnn::model::ModelError;
+use rnn_lab::study::Specimen;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Compare a net's gradients with numeric ones
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Each weight, the input and each initial state is moved along a random direction. The slope of the loss is taken twice, \
+from the graph and from differences, in f64. The table has the worst first: how far the two lie apart, and how far they \
+may, which is what the differences themselves can be off. Forward mode, which takes no step, must agree too. If a \
+gradient is wrong, the first line names the node whose own derivative is: its op, layer, gate and step, and what the \
+error looks like. A weight that takes no part in the loss has no gradient: the table says that it is not connected, \
+and it does not fail. With --tbptt the states are held at their values where they are cut while a weight moves, since \
+the slope of the loss itself would go through the cut.
+
+Examples: sequences of different lengths, and the gradients of the gradients too; every element of every weight
+  rnn gradcheck --cell lstm --steps 5 --lengths 5,3,1 --order 2
+  rnn gradcheck --cell gru --tier full
+
+Ends with 0 if all gradients are right (pass, or kink: the point lies on one, and the gradient between the slopes from \
+both sides), with 1 if one is wrong or there was nothing to check, and with 3 if differences are too coarse to tell.")]
+pub struct Args {
+    #[command(flatten)]
+    net: Small,
+    /// 1 for gradients, 2 for the gradients of gradients too
+    #[arg(long, default_value = "1", value_name = "N", help_heading = "Check", conflicts_with = "experiment", value_parser = PossibleValuesParser::new(["1", "2"]))]
+    order: String,
+    /// What is looked at of each tensor
+    #[arg(long, value_enum, default_value_t = Look::Projection, value_name = "TIER", help_heading = "Check", conflicts_with = "experiment")]
+    tier: Look,
+    /// How differences are taken
+    #[arg(long, value_enum, default_value_t = Differences::Richardson, value_name = "METHOD", help_heading = "Check", conflicts_with = "experiment")]
+    method: Differences,
+    /// Decides all that is random
+    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Check")]
+    seed: u64,
+    /// The report as one JSON object; also if there was nothing to check: `verdict` is then "error"
+    #[arg(long, help_heading = "Check")]
+    json: bool,
+    /// The report as a page: the verdict, the table, and the net with each adjoint in the colour of its own error
+    #[arg(long, value_name = "FILE.html", help_heading = "Check", conflicts_with = "experiment", value_parser = told_by_ending(&[Kind::Html]))]
+    html: Option<OutFile>,
+    #[command(flatten)]
+    lab: super::lab::Lab,
+}
+
+/// What is looked at of each tensor.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Look {
+    /// A random direction: fast at any size
+    Projection,
+    /// And 16 of its elements, one by one
+    Sampled,
+    /// And all of its elements
+    Full,
+}
+
+/// How differences are taken.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Differences {
+    /// Falling steps, extrapolated to zero
+    Richardson,
+    /// Two points, at the step 6e-6
+    Central,
+    /// Four points, at the step 7e-4
+    FivePoint,
+}
+
+/// The exit code if differences are too coarse to tell.
+const INCONCLUSIVE: u8 = 3;
+
+/// The exit code of a verdict.
+pub fn code(verdict: Verdict) -> ExitCode {
+    match verdict {
+        Verdict::Pass | Verdict::Kink => ExitCode::SUCCESS,
+        Verdict::Inconclusive => ExitCode::from(INCONCLUSIVE),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+impl Args {
+    /// Runs the command.
+    pub fn run(self) -> super::Result {
+        let json = self.json;
+        match self.check() {
+            Err(error) if json => {
+                writeln!(anstream::stdout().lock(), "{:#}", error_json(&error))?;
+                Ok(ExitCode::FAILURE)
+            }
+            result => result,
+        }
+    }
+
+    fn check(self) -> super::Result {
+        let order = if self.order == "2" { 2 } else { 1 };
+        let tier = match self.tier {
+            Look::Projection => Tier::Projection,
+            Look::Sampled => Tier::Sampled(16),
+            Look::Full => Tier::Full,
+        };
+        let method = match self.method {
+            Differences::Richardson => Method::Richardson,
+            Differences::Central => Method::Central { step: 6e-6 },
+            Differences::FivePoint => Method::FivePoint { step: 7e-4 },
+        };
+        let net = Specimen::try_from(self.net)?;
+        if let Some(done) = self.lab.run(&net, self.seed, self.json) {
+            return done;
+        }
+        let report = match &self.html {
+            None => net.check_with(self.seed, |check| check.order(order).tier(tier).method(method)),
+            Some(file) => {
+                let survey = net
+                    .survey(self.seed, |check| check.order(order).tier(tier).method(method))
+                    .map_err(in_flags)?;
+                let title = format!("Gradient check: {}", describe(&net));
+                let options = draw::Options { backward: true, title: Some(title) };
+                let page = rnn_lab::survey::html(&survey, &options, net.described())?;
+                file.write(page.as_bytes()).map_err(|error| format!("--html: {error}"))?;
+                Ok(survey.report)
+            }
+        }
+        .map_err(in_flags)?;
+        let mut out = anstream::stdout().lock();
+        if self.json {
+            writeln!(out, "{:#}", report.to_json())?;
+        } else {
+            writeln!(out, "{}; seed {}\n", describe(&net), self.seed)?;
+            headline(&mut out, &report)?;
+            table(&mut out, &report)?;
+            writeln!(out)?;
+            verdict(&mut out, &report)?;
+        }
+        out.flush()?;
+        Ok(code(report.verdict()))
+    }
+}
+
+/// What is not finite, with advice for the command line.
+fn in_flags(error: ModelError) -> Box<dyn std::error::Error> {
+    match error {
+        ModelError::Graph(Error::NotFinite { node }) => format!(
+            "`{node}` is not finite at the weights and inputs that were drawn: try another --seed, or fewer --steps"
+        )
+        .into(),
+        error => error.into(),
+    }
+}
+
+/// Who is guilty, if a gradient is wrong.
+pub fn headline(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let Some(guilty) = &report.guilty else { return Ok(()) };
+    let b = paint::BAD;
+    writeln!(out, "{b}guilty{b:#} {guilty}\n")
+}
+
+/// Of how many tensors that do not pass the elements are printed.
+const TOLD: usize = 3;
+
+/// A line for each tensor, the worst first; after the first that do not pass, their elements.
+pub fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let mut tensors = report.worst_first();
+    tensors.sort_by_key(|t| t.order);
+    let name = width(tensors.iter().map(|t| t.name.as_str()), "tensor");
+    let shapes: Vec<String> = tensors.iter().map(|t| t.shape.to_string()).collect();
+    let shape = width(shapes.iter().map(String::as_str), "shape");
+    let mut order = 0;
+    let mut told = 0;
+    for (tensor, its_shape) in tensors.into_iter().zip(&shapes) {
+        if tensor.order > order {
+            order = tensor.order;
+            let title = if order == 1 { "Gradients of the loss" } else { "\nGradients of the gradients" };
+            let (t, f) = (paint::TITLE, paint::FAINT);
+            writeln!(out, "{t}{title}{t:#}")?;
+            writeln!(
+                out,
+                "{f}{:name$}  {:shape$} {:>10} {:>10}  {:>6}  {:>6}{f:#}",
+                "tensor", "shape", "symbolic", "numeric", "differ", "within"
+            )?;
+        }
+        if tensor.is_detached() {
+            let f = paint::FAINT;
+            writeln!(out, "{:name$}  {its_shape:shape$} {f}{DETACHED}{f:#}", tensor.name)?;
+            continue;
+        }
+        let Comparison { analytic, numeric, tolerance, .. } = tensor.comparison;
+        let (verdict, style) = (tensor.verdict(), paint::verdict(tensor.verdict().is_good()));
+        writeln!(
+            out,
+            "{:name$}  {its_shape:shape$} {analytic:>10.3e} {numeric:>10.3e}  {:>6.0e}  {tolerance:>6.0e}  \
+             {style}{verdict}{style:#}",
+            tensor.name,
+            tensor.comparison.difference(),
+        )?;
+        if verdict != Verdict::Pass && told < TOLD {
+            told += 1;
+            // The report of the checker has the elements, below its own line for the tensor.
+            tensor.to_string().lines().skip(1).try_for_each(|line| writeln!(out, "{line}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn width<'a>(texts: impl Iterator<Item = &'a str>, title: &'a str) -> usize {
+    texts.chain([title]).map(|text| text.chars().count()).max().unwrap_or(0)
+}
+
+/// One line that says it all.
+pub fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let count = |verdict| report.tensors.iter().filter(|t| t.verdict() == verdict).count();
+    let (failed, open, all) = (count(Verdict::Fail), count(Verdict::Inconclusive), report.tensors.len());
+    let witnesses = || report.witnesses.iter().filter(|w| !w.verdict.is_good());
+    let (word, rest) = match (failed, open) {
+        (0, 0) if witnesses().next().is_some() => {
+            let names: Vec<&str> = witnesses().map(|w| w.name.as_str()).collect();
+            (
+                if report.verdict() == Verdict::Fail { "FAIL" } else { "OPEN" },
+                format!("does not hold: {}", names.join("; ")),
+            )
+        }
+        (0, 0) if report.verdict() == Verdict::Kink => {
+            let kinks = count(Verdict::Kink);
+            ("PASS", format!("{kinks} of {all} gradients are on a kink, between the slopes from both sides"))
+        }
+        (0, 0) => ("PASS", format!("all {all} gradients agree with numeric ones")),
+        (0, _) => {
+            ("OPEN", format!("{open} of {all} numeric gradients are too coarse to tell: try another --seed"))
+        }
+        _ => ("FAIL", format!("{failed} of {all} gradients are wrong")),
+    };
+    let names: Vec<String> = report.detached().map(|t| format!("`{}`", t.name)).collect();
+    let detached = match &names[..] {
+        [] => String::new(),
+        [one] => format!("; {one} is {DETACHED}"),
+        [first, .., last] if names.len() > 3 => {
+            format!("; {first} … {last}, {} in all, are {DETACHED}", names.len())
+        }
+        many => format!("; {} are {DETACHED}", many.join(", ")),
+    };
+    let s = paint::verdict(report.passed());
+    writeln!(out, "{s}{word}{s:#} {rest}{detached}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_gradient_comes_first_and_decides() {
+        let mut report = Specimen::default().check(1, 0).unwrap();
+        let wrong = report.tensors.len() - 1;
+        let name = report.tensors[wrong].name.clone();
+        for (found, word) in [(Verdict::Fail, "FAIL 1 of 8"), (Verdict::Inconclusive, "OPEN 1 of 8")] {
+            report.tensors[wrong].comparison.verdict = found;
+            let mut out = Vec::new();
+            table(&mut out, &report).unwrap();
+            verdict(&mut out, &report).unwrap();
+            let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
+            assert!(text.lines().nth(2).unwrap().starts_with(&name), "{text}");
+            assert!(text.lines().last().unwrap().starts_with(word), "{text}");
+        }
+    }
+}

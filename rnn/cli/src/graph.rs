@@ -1,0 +1,256 @@
+//! `rnn graph`: the unrolled net as text or as a picture.
+
+mod cut;
+
+use super::output::{Kind, OutFile, told_otherwise};
+use super::specimen::{Small, describe};
+use crate::plot;
+use autograd::{Graph, NodeId, Value, eval};
+use autograd_compile::{Compiler, Optimised, PassReport};
+use autograd_view::draw::{self, View};
+use clap::ValueEnum;
+use cut::Cuts;
+use rnn::model::Network;
+use rnn_lab::study::Specimen;
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The unrolled net with its backpropagation through time, as text or as a picture
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+The net has an input x[t], a head and a loss at each step; its derivative is what reverse mode makes of it. Names tell \
+layer, variable and step: l0/h[2] is a state, ∂l0/h[2] its adjoint.
+
+Examples: two layers of LSTM over four steps, as a picture; a page to walk through, with values; a GRU over 200 steps, of \
+which 198 are drawn once; the ways from a state back to an earlier one
+  rnn graph --cell lstm --layers 2 --steps 4 -o lstm.svg
+  rnn graph --cell lstm --steps 5 -o lstm.html
+  rnn graph --cell gru --steps 200 --rolled -o gru.svg
+  rnn graph --cell gru --steps 4 --from l0/h[1] --to l0/h[3] -o way.svg")]
+pub struct Args {
+    #[command(flatten)]
+    net: Small,
+    /// The forward part alone
+    #[arg(long, help_heading = "Net")]
+    forward: bool,
+    /// After the compiler's passes: what each did, if it is text, and the graph that is left
+    #[arg(long, help_heading = "Net")]
+    passes: bool,
+    #[command(flatten)]
+    cuts: Cuts,
+    /// What is written. If not given, what the end of --output says (.txt, .dot, .mmd,
+    /// .graphml, .json, .svg, .png, .html); text without it
+    #[arg(long, value_enum, help_heading = "Output")]
+    format: Option<Format>,
+    /// With the value of every node, at random weights and inputs as `rnn gradcheck` draws them
+    #[arg(long, help_heading = "Output")]
+    values: bool,
+    /// Decides the random weights and inputs of --values and of a page; 0 if not given
+    #[arg(long, value_name = "N", help_heading = "Output")]
+    seed: Option<u64>,
+    /// Where to write it; standard output if not given
+    #[arg(short, long, value_name = "FILE", help_heading = "Output", value_parser = told_otherwise(&KINDS))]
+    output: Option<OutFile>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One node a line
+    Text,
+    /// For Graphviz
+    Dot,
+    /// A flowchart for Mermaid
+    Mermaid,
+    /// For yEd, Gephi, Cytoscape, igraph, networkx
+    Graphml,
+    /// Node-link data for programs
+    Json,
+    /// A graph collection for Model Explorer
+    Explorer,
+    /// A picture
+    Svg,
+    /// A picture in pixels
+    Png,
+    /// A page to walk through
+    Html,
+}
+
+/// What may be written.
+const KINDS: [Kind; 8] =
+    [Kind::Text, Kind::Dot, Kind::Mermaid, Kind::Graphml, Kind::Json, Kind::Svg, Kind::Png, Kind::Html];
+
+impl Format {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Text => Kind::Text,
+            Self::Dot => Kind::Dot,
+            Self::Mermaid => Kind::Mermaid,
+            Self::Graphml => Kind::Graphml,
+            Self::Json | Self::Explorer => Kind::Json,
+            Self::Svg => Kind::Svg,
+            Self::Png => Kind::Png,
+            Self::Html => Kind::Html,
+        }
+    }
+
+    /// What the end of a file's name says; text if it has none.
+    fn of(path: &Path) -> Result<Self, String> {
+        let Some(extension) = path.extension() else { return Ok(Self::Text) };
+        match extension.to_string_lossy().to_lowercase().as_str() {
+            "txt" | "text" => Ok(Self::Text),
+            "dot" | "gv" => Ok(Self::Dot),
+            "mmd" | "mermaid" => Ok(Self::Mermaid),
+            "graphml" => Ok(Self::Graphml),
+            "json" => Ok(Self::Json),
+            "svg" => Ok(Self::Svg),
+            "png" => Ok(Self::Png),
+            "html" | "htm" => Ok(Self::Html),
+            other => Err(format!(
+                "{}: no format is called `{other}`; let the name end in .txt, .dot, .mmd, .graphml, .json, .svg, \
+                 .png or .html, or give --format text, dot, mermaid, graphml, json, explorer, svg, png or html",
+                path.display()
+            )),
+        }
+    }
+}
+
+impl Args {
+    /// Runs the command.
+    pub fn run(self) -> super::Result {
+        let format = match (self.format, &self.output) {
+            (Some(format), _) => format,
+            (None, Some(file)) => Format::of(file.path())?,
+            (None, None) => Format::Text,
+        };
+        self.output.as_ref().map_or(Ok(()), |file| file.fits(format.kind()))?;
+        if self.values && format != Format::Json {
+            return Err(
+                "--values is for JSON: add --format json, or let the name of the file end in .json".into()
+            );
+        }
+        if self.seed.is_some() && !self.values && format != Format::Html {
+            return Err("--seed decides values: add --values, or write a page (-o FILE.html)".into());
+        }
+        let seed = self.seed.unwrap_or(0);
+        if format == Format::Html && self.cuts.any() {
+            return Err("a page has the whole graph, and shows any part of it: leave out --only, --around, --from, --to and \
+                        --rolled, or choose another --format"
+                .into());
+        }
+        let net = Specimen::try_from(self.net)?;
+        let network = net.network(!self.forward)?;
+        // The compiler's nodes are others, and have no values here.
+        let page = if self.passes || format != Format::Html {
+            draw::Page::default()
+        } else {
+            net.page(&network, seed)?
+        };
+        let (graph, reports) = if self.passes { optimised(&network)? } else { (network.graph, Vec::new()) };
+        let options = draw::Options { backward: !self.forward, title: Some(describe(&net)) };
+        let view = self.cuts.apply(&graph)?;
+        let mut text = match format {
+            Format::Text => report(&reports) + &draw::text(&view),
+            Format::Dot => draw::dot(&view, &options),
+            Format::Mermaid => draw::mermaid(&view, &options),
+            Format::Graphml => draw::graphml(&view, &options),
+            Format::Json if self.values => {
+                let values = values(&net, &graph, &view, seed)?;
+                draw::json_with_values(&view, &options, |id| values.get(&id).cloned())
+            }
+            Format::Json => draw::json(&view, &options),
+            Format::Explorer => draw::explorer(&view, &options),
+            Format::Svg | Format::Png => draw::svg(&view, &options),
+            Format::Html => draw::html(&graph, &options, &page)?,
+        };
+        if let Some(advice) = too_large(format, &text) {
+            super::say(&advice);
+        }
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        let bytes = if format == Format::Png { pixels(&text)? } else { text.into_bytes() };
+        if let Some(file) = self.output {
+            file.write(&bytes)?;
+        } else {
+            let mut out = std::io::stdout().lock();
+            out.write_all(&bytes)?;
+            out.flush()?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The value of each node of a view.
+fn values(
+    net: &Specimen,
+    graph: &Graph,
+    view: &View,
+    seed: u64,
+) -> Result<HashMap<NodeId, Value<f64>>, Box<dyn std::error::Error>> {
+    let ids: Vec<NodeId> = view.ids().collect();
+    let values = eval(graph, &net.point(graph, seed)?, &ids)?;
+    Ok(ids.into_iter().zip(values).collect())
+}
+
+/// What to do about too many steps.
+const LESS: &str =
+    "--rolled draws the steps that look alike once, and a page (--format html) shows any number of them";
+
+/// A picture in pixels.
+fn pixels(svg: &str) -> Result<Vec<u8>, String> {
+    plot::png(svg).map_err(|error| match error {
+        plot::PngError::TooLarge { .. } => {
+            format!("{error}; {LESS}")
+        }
+        other => other.to_string(),
+    })
+}
+
+/// The widest picture that a viewer shows well, in pixels.
+const WIDEST: usize = 20_000;
+
+/// What Mermaid draws unless it is configured otherwise, in edges and in characters.
+const MERMAID: (usize, usize) = (500, 50_000);
+
+/// What to do if what was written is too large for those who read it.
+fn too_large(format: Format, text: &str) -> Option<String> {
+    match format {
+        Format::Svg | Format::Png => {
+            let width: usize = text.split("width=\"").nth(1)?.split('"').next()?.parse().ok()?;
+            let wide = format!("the picture is {width} pixels wide: {LESS}");
+            (width > WIDEST).then_some(wide)
+        }
+        Format::Mermaid => {
+            let edges = text.lines().filter(|line| line.contains("-> n")).count();
+            let large = format!(
+                "Mermaid draws at most {} edges and {} characters, and these are {edges} and {}: --rolled, --only, \
+                 --around or --from leave less, and a page (--format html) shows all",
+                MERMAID.0,
+                MERMAID.1,
+                text.chars().count()
+            );
+            (edges > MERMAID.0 || text.chars().count() > MERMAID.1).then_some(large)
+        }
+        _ => None,
+    }
+}
+
+/// The graph of loss and gradients after the compiler's passes, and what each did.
+fn optimised(network: &Network) -> Result<(Arc<Graph>, Vec<PassReport>), autograd::Error> {
+    let outputs: Vec<NodeId> = [network.loss].into_iter().chain(network.gradients.iter().copied()).collect();
+    let Optimised { graph, passes, .. } = Compiler::new().optimise(&network.graph, &outputs)?;
+    Ok((graph, passes))
+}
+
+/// A line for each pass and for each rule that it applied.
+fn report(passes: &[PassReport]) -> String {
+    let lines = passes.iter().flat_map(|pass| {
+        let head = format!("# {}: {} nodes → {}\n", pass.name, pass.before, pass.after);
+        let rules = pass.rules.iter().map(|(rule, times)| format!("#   {rule}  ×{times}\n"));
+        std::iter::once(head).chain(rules)
+    });
+    lines.collect()
+}

@@ -1,0 +1,81 @@
+//! The laboratory behind `rnn gradcheck`: Taylor test, precision, witnesses, sweeps.
+
+mod precision;
+mod sweep;
+mod taylor;
+mod witnesses;
+
+use crate::output::{Kind, OutFile, told_by_ending};
+use crate::plot::Chart;
+use autograd_check::Verdict;
+use rnn_lab::study::Specimen;
+use serde::Serialize;
+use std::error::Error;
+use std::process::ExitCode;
+
+/// Another question than whether the gradients are right.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Laboratory")]
+pub struct Lab {
+    /// Taylor test: whether what is left of the loss after one, two and three terms falls with the orders 1, 2 and 3
+    #[arg(long, group = "experiment")]
+    taylor: bool,
+    /// What f32 loses: at which nodes, and at how many steps
+    #[arg(long, group = "experiment")]
+    precision: bool,
+    /// Witnesses without a step size: forward mode, RTRL, one step run T times, padding, batch order, the Hessian
+    #[arg(long, group = "experiment")]
+    witnesses: bool,
+    /// The error of differences over these, each in its own range; the first is the x axis of --plot
+    #[arg(long, value_name = "AXIS,…", value_delimiter = ',', group = "experiment")]
+    sweep: Option<Vec<sweep::Axis>>,
+    /// The numbers as a table, one observation a row
+    #[arg(long, value_name = "FILE.csv", requires = "experiment", value_parser = told_by_ending(&[Kind::Csv]))]
+    csv: Option<OutFile>,
+    /// The numbers as a picture
+    #[arg(
+        long,
+        value_name = "FILE.svg|FILE.png",
+        requires = "experiment",
+        conflicts_with = "witnesses",
+        value_parser = told_by_ending(&[Kind::Svg, Kind::Png])
+    )]
+    plot: Option<OutFile>,
+}
+
+impl Lab {
+    /// Does what was asked; none if nothing was.
+    pub fn run(&self, net: &Specimen, seed: u64, json: bool) -> Option<crate::Result> {
+        let run: fn(&Self, &Specimen, u64, bool) -> crate::Result = match self {
+            Self { taylor: true, .. } => taylor::run,
+            Self { precision: true, .. } => precision::run,
+            Self { witnesses: true, .. } => witnesses::run,
+            Self { sweep: Some(_), .. } => sweep::run,
+            _ => return None,
+        };
+        Some(run(self, net, seed, json))
+    }
+
+    /// Writes the table, if it was asked for.
+    fn table<T: Serialize>(&self, rows: impl IntoIterator<Item = T>) -> Result<(), Box<dyn Error>> {
+        let Some(file) = &self.csv else { return Ok(()) };
+        let mut table = csv::Writer::from_writer(Vec::new());
+        rows.into_iter().try_for_each(|row| table.serialize(row))?;
+        Ok(file.write(&table.into_inner()?).map_err(|error| format!("--csv: {error}"))?)
+    }
+
+    /// Writes the picture, if it was asked for.
+    fn picture(&self, chart: impl FnOnce() -> Chart) -> Result<(), Box<dyn Error>> {
+        let Some(file) = &self.plot else { return Ok(()) };
+        Ok(file.draw(&chart()).map_err(|error| format!("--plot: {error}"))?)
+    }
+}
+
+/// 0 if nothing is wrong, 1 if something is, 3 if it is not decided.
+fn code(verdict: Verdict) -> ExitCode {
+    match verdict {
+        Verdict::Fail => ExitCode::FAILURE,
+        Verdict::Inconclusive => ExitCode::from(3),
+        _ => ExitCode::SUCCESS,
+    }
+}

@@ -1,0 +1,177 @@
+//! The command line: one file a command.
+//!
+//! A command returns its exit code or an error; an error is printed once, after `error:`, and makes the code 1, or 2 if
+//! the command is `diff`. Usage errors are clap's and make it 2.
+
+#![cfg_attr(not(test), deny(unused_crate_dependencies))]
+
+mod advice;
+mod bptt;
+mod cells;
+mod compare;
+mod confusion;
+mod diff;
+mod explain;
+mod flags;
+mod gradcheck;
+mod gradflow;
+mod graph;
+mod lab;
+mod output;
+mod paint;
+mod picture;
+pub mod plot;
+mod predict;
+mod profile;
+mod progress;
+mod resume;
+mod run;
+mod sample;
+mod specimen;
+mod stop;
+mod strip;
+mod study;
+mod subject;
+mod tour;
+mod trace;
+mod train;
+mod work;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use rnn::tasks::Described;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// See, check and train recurrent nets.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rnn",
+    version,
+    about,
+    propagate_version = true,
+    args_override_self = true,
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // one value of it ever lives
+enum Command {
+    Tour(tour::Args),
+    /// Train a net on a text, on labelled sentences, on a series, or on a synthetic task
+    #[command(subcommand)]
+    Train(train::Train),
+    /// Write text with a trained language model
+    Sample(sample::Sample),
+    /// Ask a trained model for the class of sentences, or for the next values of a series
+    Predict(predict::Predict),
+    Graph(graph::Args),
+    Diff(diff::Args),
+    Explain(explain::Args),
+    Study(study::Args),
+    Bptt(bptt::Args),
+    Gradflow(gradflow::Args),
+    Profile(profile::Args),
+    Gradcheck(gradcheck::Args),
+    Compare(compare::Args),
+    Cells(cells::Args),
+}
+
+/// What a command ends with: an exit code, or an error for the person.
+type Result = std::result::Result<ExitCode, Box<dyn std::error::Error>>;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let command = command();
+    let matches = match command.clone().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    // As of `diff`: 1 says that there is a difference.
+    let failure = if matches!(cli.command, Command::Diff(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
+    stop::survive_file_limit();
+    let _guard;
+    let result = match output::guard(&command, &matches) {
+        Ok(guard) => {
+            _guard = guard;
+            run(cli.command)
+        }
+        Err(error) => Err(error),
+    };
+    result.unwrap_or_else(|error| {
+        if is_closed_pipe(&*error) {
+            return ExitCode::SUCCESS;
+        }
+        let style = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
+        let flags = advice::flags(&*error).map_or(String::new(), |flags| format!(" ({flags})"));
+        say(&format!("{style}error:{style:#} {error}{flags}"));
+        failure
+    })
+}
+
+/// The command line: all commands with their flags.
+fn command() -> clap::Command {
+    output::with_force(Cli::command())
+}
+
+/// Prints help, or what is wrong with the flags.
+fn usage(error: &clap::Error) -> ExitCode {
+    match error.print() {
+        Ok(()) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: the help cannot be written: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result {
+    // Those that speak while they work, line by line or with a bar, need no other sign of life.
+    let speaks =
+        matches!(command, Command::Tour(_) | Command::Train(_) | Command::Sample(_) | Command::Cells(_));
+    let _work = (!speaks).then(work::Work::begin);
+    match command {
+        Command::Tour(args) => args.run(),
+        Command::Train(train) => train.run(),
+        Command::Sample(sample) => sample.run(),
+        Command::Predict(predict) => predict.run(),
+        Command::Graph(args) => args.run(),
+        Command::Diff(args) => args.run(),
+        Command::Explain(args) => args.run(),
+        Command::Study(args) => args.run(),
+        Command::Bptt(args) => args.run(),
+        Command::Gradflow(args) => args.run(),
+        Command::Profile(args) => args.run(),
+        Command::Gradcheck(args) => args.run(),
+        Command::Compare(args) => args.run(),
+        Command::Cells(args) => args.run(),
+    }
+}
+
+/// What a model of a task is, and the command that uses it.
+fn kind(task: &Described) -> &'static str {
+    match task {
+        Described::Text { .. } => "a language model, for `rnn sample`",
+        Described::Sentiment { .. } => "a classifier of sentences, for `rnn predict`",
+        Described::Series { .. } => "a forecast of a series, for `rnn predict --data FILE`",
+        Described::Synthetic { .. } => "a model of a synthetic task, which has no words",
+    }
+}
+
+/// Writes a line to standard error, without styles unless it is a terminal. If it is closed there is nobody to tell.
+fn say(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Whether the reader of standard output has seen enough, as `head` has: no failure of ours.
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}

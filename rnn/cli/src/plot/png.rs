@@ -1,0 +1,110 @@
+//! A picture as pixels.
+
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::{Options, Tree, fontdb::Database};
+use std::sync::{Arc, LazyLock};
+
+/// Pixels for one unit of the picture.
+const SCALE: f32 = 2.0;
+
+/// The most pixels along a side, and in all: what programs open, and what a small memory holds.
+const LONGEST: f32 = 20_000.0;
+const MOST: f32 = 1e8;
+
+/// The fonts that come with the program: `DejaVu` Sans, which has the signs of mathematics, regular and bold, and its
+/// form of equal widths.
+static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
+    let mut fonts = Database::new();
+    for font in [dejavu::sans::regular(), dejavu::sans::bold(), dejavu::sans_mono::regular()] {
+        fonts.load_font_data(font.to_vec());
+    }
+    fonts.set_sans_serif_family("DejaVu Sans");
+    fonts.set_serif_family("DejaVu Sans");
+    fonts.set_monospace_family("DejaVu Sans Mono");
+    Arc::new(fonts)
+});
+
+/// Why a picture could not be made into pixels.
+#[derive(Debug, thiserror::Error)]
+pub enum PngError {
+    /// It is not SVG.
+    #[error("this is no SVG picture: {0}; give the whole text of an SVG file")]
+    Svg(#[from] resvg::usvg::Error),
+    /// It is larger than programs open.
+    #[error(
+        "the picture is {width:.0} × {height:.0} units, more than a PNG of readable size can show; draw less of it, or \
+         write it as SVG, which has no such bound"
+    )]
+    TooLarge {
+        /// Its width.
+        width: f32,
+        /// Its height.
+        height: f32,
+    },
+    /// The pixels could not be packed.
+    #[error("the pixels could not be written as PNG: {0}; write the picture as SVG")]
+    Pack(String),
+}
+
+/// A picture in SVG as the bytes of a PNG file: two pixels a unit, fewer for one that would be too large. Its texts are
+/// set in fonts that come with the program, so it looks the same on every machine.
+///
+/// ```
+/// let svg = "<svg xmlns='http://www.w3.org/2000/svg' width='40' height='30'><text y='20'>∂L</text></svg>";
+/// let png = rnn_cli::plot::png(svg)?;
+/// assert_eq!(png[16..24], [0, 0, 0, 80, 0, 0, 0, 60]); // width and height, in the header
+/// # Ok::<(), rnn_cli::plot::PngError>(())
+/// ```
+///
+/// # Errors
+/// If it is no SVG, or so large that its letters could not be read.
+pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
+    let options = Options { font_family: "DejaVu Sans".into(), fontdb: FONTS.clone(), ..Options::default() };
+    let tree = Tree::from_str(svg, &options)?;
+    let (width, height) = (tree.size().width(), tree.size().height());
+    let scale = SCALE.min(LONGEST / width.max(height)).min((MOST / (width * height)).sqrt());
+    let too_large = || PngError::TooLarge { width, height };
+    if scale < 0.4 {
+        return Err(too_large());
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // at least 1, at most LONGEST
+    let pixels = |length: f32| (length * scale).ceil().max(1.0) as u32;
+    let mut pixmap = Pixmap::new(pixels(width), pixels(height)).ok_or_else(too_large)?;
+    resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixmap.as_mut());
+    pixmap.encode_png().map_err(|error| PngError::Pack(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(size: &str, body: &str) -> String {
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" {size} font-family=\"Helvetica, sans-serif\">{body}</svg>"
+        )
+    }
+
+    #[test]
+    fn letters_of_every_kind_leave_ink() {
+        let ink = |text: &str| {
+            let svg = picture("width=\"60\" height=\"30\"", &format!("<text x=\"5\" y=\"20\">{text}</text>"));
+            let pixmap = Pixmap::decode_png(&png(&svg).unwrap()).unwrap();
+            pixmap.pixels().iter().filter(|p| p.alpha() > 128).count()
+        };
+        assert_eq!(ink(""), 0);
+        let missing = ink("\u{10ffff}");
+        for text in ["h", "∂", "‖", "⊙", "h̄", "σ", "−", "⁻⁵", "Σ", "→", "₀"] {
+            assert!(ink(text) > 10 && ink(text) != missing, "{text}");
+        }
+    }
+
+    #[test]
+    fn large_pictures_have_fewer_pixels_and_huge_ones_are_refused() {
+        let png_of = |size: &str| png(&picture(size, ""));
+        let wide = png_of("width=\"20000\" height=\"10\"").unwrap();
+        assert_eq!(wide[16..20], 20_000u32.to_be_bytes());
+        let error = png_of("width=\"90000\" height=\"400\"").unwrap_err();
+        assert!(matches!(error, PngError::TooLarge { .. }) && error.to_string().contains("90000 × 400"));
+        assert!(png("hello").unwrap_err().to_string().contains("no SVG picture"));
+    }
+}

@@ -1,0 +1,298 @@
+//! Bad input gets one clear error, early, and nothing is lost.
+
+mod program;
+
+use program::{Folder, program, sentences, sine};
+use rnn::checkpoint::Checkpoint;
+use std::process::Command;
+
+const TEXT: &str = "train text --data text.txt --hidden 4 --embedding 4 --steps 5 --batch-size 2 --epochs 1";
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("text.txt", "abcd efgh\n".repeat(20));
+    folder.write("sentences.tsv", sentences());
+    folder.write("sine.csv", sine(100));
+    folder
+}
+
+#[test]
+fn files_that_are_no_data() {
+    let folder = folder();
+    for (content, command, parts) in [
+        (&b""[..], "text", vec!["is empty", "give a file that holds text"]),
+        (b" \n\t\n", "text", vec!["is empty"]),
+        (b"one\ntw\xff", "text", vec![":2: not UTF-8 at byte 6", "iconv"]),
+        (b"ab", "text", vec!["2 parallel streams", "fewer streams (--batch-size)"]),
+        (b"a", "text", vec!["symbols"]),
+        (b"", "sentiment", vec!["is empty"]),
+        (b"sentence\tlabel\n", "sentiment", vec!["no rows"]),
+        (b"words\tlabel\na\t1\n", "sentiment", vec!["which column holds the text?", "`words`", "(--text)"]),
+        (b"sentence\tclass\na\t1\n", "sentiment", vec!["which column holds the label?", "--label"]),
+        (b"sentence\tlabel\na\t1\nb\t7\n", "sentiment", vec![":3: label `7`", "(--classes a,b,c)"]),
+        (b"sentence\tlabel\na\t1\n", "sentiment", vec!["1 labelled sentence", "three or more"]),
+        (b"sentence\tlabel\na\t1\nb\t1\nc\t1\n", "sentiment", vec!["every sentence is labelled `positive`"]),
+        (b"x\n1\ntwo\n", "series", vec![":3: `two` in column `x` is not a finite number"]),
+        (b"x,y\n1,2\n", "series", vec!["which column", "--column"]),
+        (b"x\n1\n1\n1\n1\n", "series", vec!["constant (1)"]),
+        (b"x\n1\n2\n1\n2\n", "series", vec!["a window of 24", "a smaller window (--window)"]),
+    ] {
+        let name = if command == "sentiment" { "bad.tsv" } else { "bad.csv" };
+        folder.write(name, content);
+        let batch = if command == "text" { "--batch-size 2" } else { "" };
+        folder.bad(&format!("train {command} --data {name} {batch}"), 1, &parts);
+    }
+    folder.bad("train text --data missing.txt", 1, &["missing.txt", "No such file"]);
+    folder.bad("train text --data .", 1, &["directory"]);
+    folder.bad("train sentiment --data sentences.tsv --label nothing", 1, &["has no column `nothing`"]);
+}
+
+#[test]
+fn flags_out_of_range_are_usage_errors() {
+    let folder = folder();
+    for flag in
+        ["hidden", "layers", "tbptt", "epochs", "batch-size", "patience", "threads", "steps", "min-count"]
+    {
+        folder.bad(&format!("{TEXT} --{flag} 0"), 2, &[flag]);
+    }
+    for (flag, parts) in [
+        ("--lr 0", ["--lr <RATE>", "above 0"]),
+        ("--lr -1", ["--lr <RATE>", "above 0"]),
+        ("--lr NaN", ["--lr <RATE>", "above 0"]),
+        ("--clip 0", ["--clip <NORM>", "above 0"]),
+        ("--clip-value -1", ["--clip-value <BOUND>", "above 0"]),
+        ("--clip 1 --clip-value 1", ["--clip <NORM>", "cannot be used with"]),
+        ("--dropout 1.5", ["--dropout <P>", "at least 0 and below 1"]),
+        ("--dropout -0.1", ["--dropout <P>", "at least 0 and below 1"]),
+        ("--optim adan", ["--optim <METHOD>", "`rmsprop`"]),
+        ("--schedule x", ["--schedule <SCHEDULE>", "step:1000:0.5"]),
+        ("--init x", ["--init <INIT>", "`orthogonal[:GAIN]`"]),
+        ("--forget-bias inf", ["--forget-bias <B>", "finite"]),
+        ("--layers 9999999", ["--layers <N>", "at most"]),
+        ("--resume", ["--checkpoint", "required"]),
+    ] {
+        folder.bad(&format!("{TEXT} {flag}"), 2, &parts);
+    }
+    folder.bad("train series --data sine.csv --column price --test 0.95", 2, &["--test <P>", "below 0.9"]);
+    folder.bad("sample --checkpoint x --temperature -1", 2, &["--temperature <T>", "at least 0"]);
+}
+
+/// Help shows the flags that act, and no command takes one that does not.
+#[test]
+fn flags_that_have_no_effect_are_no_flags() {
+    let folder = folder();
+    let all = ["--bidirectional", "--learned-start", "--embedding"];
+    for (task, acting) in [
+        ("text", vec!["--embedding"]),
+        ("sentiment", all.to_vec()),
+        ("series", all[..2].to_vec()),
+        ("adding", all[..2].to_vec()),
+        ("copy", all[..2].to_vec()),
+        ("temporal-order", all[..2].to_vec()),
+    ] {
+        let help = folder.good(&format!("train {task} --help")).out;
+        for flag in all {
+            let shown = help.lines().any(|line| line.trim_start().starts_with(flag));
+            assert_eq!(shown, acting.contains(&flag), "{task} {flag}: {help}");
+            if !shown {
+                let value = if flag == "--embedding" { "8" } else { "" };
+                folder.bad(&format!("train {task} {flag} {value}"), 2, &["unexpected argument", flag]);
+            }
+        }
+    }
+}
+
+#[test]
+fn nets_that_cannot_be() {
+    let folder = folder();
+    for (flag, parts) in [
+        ("--cell lsmt", vec!["no cell called `lsmt`", "`lstm`"]),
+        ("--activation relu", vec!["--activation is for --cell elman"]),
+        ("--cell elman --activation sine", vec!["--activation sine", "tanh or relu"]),
+        (
+            "--cell gru --forget-bias 1",
+            vec!["`gru` has no forget gate", "leave out the forget bias (--forget-bias)"],
+        ),
+    ] {
+        folder.bad(&format!("{TEXT} {flag}"), 1, &parts);
+    }
+    folder.bad("train text --data text.txt --hidden 1000000", 1, &["4.0e12 parameters", "--hidden"]);
+    folder.bad("train adding --steps 1", 1, &["--steps 1", "at least 2"]);
+}
+
+#[test]
+fn a_number_that_is_not_finite_is_traced_to_its_node_and_step() {
+    let folder = folder();
+    let wild = "--cell elman --activation relu --optim sgd --lr 1e30 --epochs 9";
+    folder.bad(
+        &format!("{TEXT} {wild}"),
+        1,
+        &["update ", "not finite arose at `", "[1]", "a lower learning rate", "(--lr, --clip)"],
+    );
+}
+
+#[test]
+fn paths_that_cannot_be_written_are_refused_before_training() {
+    let folder = folder();
+    for (flag, part) in [
+        ("--checkpoint no/a.safetensors", "make the folder `no` first"),
+        ("--checkpoint .", "not of a folder"),
+        ("--log no/a.jsonl", "make the folder `no` first"),
+        ("--plot no/a.svg", "make the folder `no` first"),
+        ("--plot text.txt/a.svg", "a part of the path is a file"),
+    ] {
+        let name = flag.split(' ').next().unwrap();
+        folder.bad(&format!("{TEXT} {flag}"), 1, &[name, part]);
+        assert!(!folder.run(&format!("{TEXT} {flag}")).err.contains("epoch"), "{flag} was found out late");
+    }
+    let series = "train series --data sine.csv --column price --epochs 1 --hidden 4 --window 5";
+    folder.bad(&format!("{series} --forecast no/a.svg"), 1, &["--forecast", "make the folder `no` first"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_log_on_a_full_disk_ends_the_run_at_once_and_saves_it() {
+    let folder = folder();
+    // No file may grow beyond 32 KiB, which the checkpoints of this net fit in, and the log does not.
+    let train = format!("{TEXT} --epochs 40 --log a.jsonl --log-interval 1 --checkpoint a.safetensors");
+    let limited = format!("ulimit -f 32; exec {} {train}", program().display());
+    let output = Command::new("bash").args(["-c", &limited]).current_dir(folder.path("")).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("stopped after update ") && said.contains("saved in a.last.safetensors"), "{said}");
+    assert!(said.contains("the log `a.jsonl` cannot be written: File too large"), "{said}");
+    folder.good(&format!("{train} --resume"));
+}
+
+#[test]
+fn checkpoints_that_are_none() {
+    let folder = folder();
+    folder.good(&format!("{TEXT} --checkpoint a.safetensors"));
+    folder.good("train adding --steps 4 --batches 1 --epochs 1 --hidden 4 --checkpoint adding.safetensors");
+    let whole = folder.read("a.safetensors");
+    folder.write("cut.safetensors", &whole[..whole.len() - 10]);
+    folder.write("short.safetensors", &whole[..100]);
+    folder.write("none.safetensors", "");
+    for (name, part) in [
+        ("missing.safetensors", "check the name"),
+        ("cut.safetensors", "incomplete"),
+        ("short.safetensors", "incomplete"),
+        ("none.safetensors", "incomplete"),
+        ("text.txt", "is not a safetensors file"),
+        ("adding.safetensors", "a synthetic task"),
+        (".", "directory"),
+    ] {
+        folder.bad(&format!("sample --checkpoint {name}"), 1, &[name, part]);
+        folder.bad(&format!("predict --checkpoint {name} hello"), 1, &[name, part]);
+    }
+    folder.bad("predict --checkpoint a.safetensors hello", 1, &["a language model, for `rnn sample`"]);
+    let run = folder.run(&format!("{TEXT} --checkpoint a.safetensors --resume"));
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    folder.write("a.last.safetensors", &whole[..whole.len() / 2]);
+    folder.bad(
+        &format!("{TEXT} --checkpoint a.safetensors --resume"),
+        1,
+        &["a.last.safetensors", "incomplete"],
+    );
+}
+
+#[test]
+fn a_checkpoint_whose_configuration_was_edited() {
+    let folder = folder();
+    folder.good(&format!("{TEXT} --checkpoint a.safetensors"));
+    let edited = |key: &str, value: serde_json::Value| {
+        let mut checkpoint = Checkpoint::load(&folder.path("a.safetensors")).unwrap();
+        *checkpoint.config.pointer_mut(key).unwrap() = value;
+        checkpoint.save(&folder.path("edited.safetensors")).unwrap();
+    };
+    for (key, value, parts) in [
+        (
+            "/model/cell",
+            serde_json::json!({"name": "gru"}),
+            ["`rnn.weight_ih_l0`", "[16, 4] in the file and [12, 4] in the model"],
+        ),
+        (
+            "/model/cell",
+            serde_json::json!({"name": "nosuch"}),
+            ["edited.safetensors", "no cell called `nosuch`"],
+        ),
+        ("/model/hidden", 0.into(), ["edited.safetensors", "at least 1"]),
+        ("/model/hidden", "four".into(), ["edited.safetensors", "configuration cannot be read"]),
+        ("/task/text/vocabulary/symbols", serde_json::json!(["a", "b"]), ["names 2 symbols", "has 10"]),
+        ("/model/outputs", 5.into(), ["`head.weight`", "[5, 4] in the model"]),
+    ] {
+        edited(key, value);
+        folder.bad("sample --checkpoint edited.safetensors --prime a", 1, &parts);
+    }
+}
+
+#[test]
+fn a_file_that_is_no_log_is_not_replaced() {
+    let folder = folder();
+    let before = std::fs::read_to_string(folder.path("text.txt")).unwrap();
+    folder.bad(&format!("{TEXT} --log text.txt"), 1, &["--log", "`text.txt`, which --data reads"]);
+    assert_eq!(std::fs::read_to_string(folder.path("text.txt")).unwrap(), before);
+    folder.write("diary.txt", "dear diary");
+    folder.bad(&format!("{TEXT} --log diary.txt"), 1, &["diary.txt", "is not the log of a run", "--force"]);
+    folder.bad(&format!("{TEXT} --log one --checkpoint ./one"), 1, &["--checkpoint and --log are one file"]);
+}
+
+/// Each kind of file is known again by what it begins with.
+#[test]
+fn what_was_written_may_be_written_again() {
+    let folder = folder();
+    let series =
+        "train series --data sine.csv --column price --epochs 1 --hidden 4 --window 5 --batch-size 8";
+    for command in [
+        "graph -o a.txt",
+        "graph --passes -o passes.txt",
+        "graph -o a.dot",
+        "graph -o a.mmd",
+        "graph -o a.graphml",
+        "graph -o a.json",
+        "graph --values -o values.json",
+        "graph --format explorer -o explorer.json",
+        "graph -o a.svg",
+        "graph --rolled -o a.png",
+        "graph -o a.html",
+        "diff elman lstm-1997 -o diff.txt",
+        "diff elman lstm-1997 -o diff.svg",
+        "explain -o e.txt",
+        "explain --math latex -o e.tex",
+        "explain --math mathml -o e.xhtml",
+        "study --sentence hello",
+        "bptt --steps 4 -o b.txt",
+        "bptt --steps 4 --windows 1,2 --only matrix -o matrix.csv",
+        "bptt --steps 4 --windows 1,2 --only decay -o decay.csv",
+        "bptt --steps 4 --windows 1,2 --only steps -o steps.csv",
+        "bptt --steps 4 --windows 1,2 --only lags -o lags.csv",
+        "bptt --steps 4 --windows 1,2 --only stretch -o stretch.csv",
+        "bptt --steps 4 --windows 1,2 --only windows -o windows.csv",
+        "bptt --steps 4 --only decay -o decay.txt",
+        "bptt --steps 4 --only lags -o lags.txt",
+        "bptt --steps 4 --only stretch -o stretch.txt",
+        "bptt --steps 4 --windows 1,2 --only windows -o windows.txt",
+        "bptt --steps 4 -o b.json",
+        "bptt --steps 4 -o b.svg",
+        "gradflow --steps 4 --updates 0 --cells elman -o f.txt",
+        "gradflow --steps 4 --updates 0 --cells elman -o f.csv",
+        "gradflow --steps 4 --updates 0 --cells elman -o f.json",
+        "gradcheck --html g.html",
+        "gradcheck --taylor --csv taylor.csv --plot taylor.svg",
+        "gradcheck --precision --csv precision.csv --plot precision.png",
+        "gradcheck --witnesses --csv witnesses.csv",
+        "gradcheck --sweep dtype,steps --csv sweep.csv",
+        &format!("{TEXT} --checkpoint t.safetensors --log t.jsonl --plot t.svg"),
+        &format!("{series} --checkpoint s --log s.log --plot s.png --forecast f.svg"),
+    ] {
+        for _ in 0..2 {
+            let code = folder.run(command).code;
+            // Two graphs that differ are no failure.
+            assert!(
+                code == Some(0) || (code == Some(1) && command.starts_with("diff")),
+                "{command}: {}",
+                folder.run(command).err
+            );
+        }
+    }
+}

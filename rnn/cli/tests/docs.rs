@@ -1,0 +1,158 @@
+//! The pages of `docs/` say what is true: every command of theirs is run, and what it prints is compared.
+//!
+//! A block that begins with ```` ```sh ```` is run, line by line, in a folder of its own for each page. If a block ```` ```text ````
+//! follows at once, it is what the commands print, to the letter, but that a number below 10⁻⁸, which is rounding and differs
+//! from machine to machine, may be any such number; and lines, which rounding may put in order, may stand in any. A line that ends with `# exit N` must end with that code, any other
+//! with 0. `cargo run … --example NAME` is called here as the function that the example's `main` prints. A block
+//! under `<!-- long -->` takes too long for a test, and is left to the reader.
+
+#[allow(dead_code)] // `main`
+#[path = "../../lab/examples/forgotten_square.rs"]
+mod forgotten_square;
+#[allow(dead_code)]
+#[path = "../../lab/examples/handwritten_bptt.rs"]
+mod handwritten_bptt;
+#[allow(dead_code)]
+#[path = "../../lab/examples/skipped_row.rs"]
+mod skipped_row;
+
+use std::path::Path;
+use std::process::Command;
+
+/// Commands, and what they print, if the page says so.
+#[derive(Debug, Default)]
+struct Block {
+    line: usize,
+    commands: Vec<String>,
+    prints: Option<String>,
+}
+
+/// The blocks of a page that are to be run.
+fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut lines = page.lines().enumerate().peekable();
+    // Whether the block above ended just now, and whether the next is long.
+    let (mut follows, mut long) = (false, false);
+    while let Some((number, line)) = lines.next() {
+        if line.starts_with("```") {
+            let body = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```");
+            let body: Vec<&str> = body.collect();
+            match line {
+                "```sh" if !long => {
+                    // A line that ends with a backslash goes on.
+                    let commands = body.join("\n").replace("\\\n", "").lines().map(String::from).collect();
+                    blocks.push(Block { line: number + 1, commands, prints: None });
+                }
+                "```text" if follows => {
+                    blocks.last_mut().expect("one was pushed").prints = Some(body.join("\n"));
+                }
+                _ => {}
+            }
+            follows = line == "```sh" && !long;
+            long = false;
+        } else if !line.is_empty() {
+            follows = false;
+            long = line == "<!-- long -->";
+        }
+    }
+    blocks
+}
+
+/// What a command prints; it must end as it says.
+fn run(command: &str, folder: &Path) -> String {
+    let (command, code) = match command.split_once("# exit ") {
+        Some((command, code)) => (command, code.trim().parse().expect("a number")),
+        None => (command, 0),
+    };
+    if command.starts_with("cargo run ") {
+        let (_, name) = command.trim().split_once("--example ").expect("an example");
+        let story = match name.split(' ').next().unwrap_or(name) {
+            "forgotten_square" => forgotten_square::story,
+            "handwritten_bptt" => handwritten_bptt::story,
+            "skipped_row" => skipped_row::story,
+            other => panic!("the example {other} is not known here"),
+        };
+        return story().unwrap();
+    }
+    let programs = Path::new(env!("CARGO_BIN_EXE_rnn")).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let output =
+        Command::new("sh").args(["-c", command]).env("PATH", path).current_dir(folder).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{command}\n{error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Rounding as one word: numbers below 10⁻⁸ that are written with an exponent.
+fn masked(text: &str) -> String {
+    let tiny = |word: &str| {
+        let exponent = word.trim_end_matches([',', ';', ')']).split_once("e-").map(|(_, e)| e.parse::<u32>());
+        matches!(exponent, Some(Ok(9..)))
+    };
+    let line = |line: &str| {
+        let words = line.split(' ').filter(|word| !word.is_empty());
+        let words: Vec<&str> = words.map(|word| if tiny(word) { "tiny" } else { word }).collect();
+        words.join(" ")
+    };
+    let mut lines: Vec<String> = text.trim_end().lines().map(line).collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+#[track_caller]
+fn holds(page: &str) {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("docs/figures")).unwrap();
+    let blocks = blocks(&text);
+    assert!(!blocks.is_empty());
+    for Block { line, commands, prints } in blocks {
+        let printed: String = commands.iter().map(|command| run(command, folder.path())).collect();
+        if let Some(prints) = prints {
+            assert_eq!(masked(&printed), masked(&prints), "docs/{page}:{line}: it prints\n{printed}");
+        }
+    }
+}
+
+#[test]
+fn gradient_checking() {
+    holds("gradient-checking.md");
+}
+
+#[test]
+fn studying_bptt() {
+    holds("studying-bptt.md");
+}
+
+#[test]
+fn what_is_masked_and_what_is_not() {
+    assert_eq!(masked("a  1.2e-3   3e-12; "), "a 1.2e-3 tiny");
+    let page = "```sh\na \\\n b\n```\n\n```text\nx\n```\n<!-- long -->\n```sh\nc\n```\n```text\ny\n```\n";
+    let blocks = blocks(page);
+    assert_eq!(blocks.len(), 1, "{blocks:?}");
+    assert_eq!((blocks[0].commands[0].as_str(), blocks[0].prints.as_deref()), ("a  b", Some("x")));
+}
+
+/// Every field of a report is told of.
+#[test]
+fn the_fields_of_a_report_are_those_of_the_page() {
+    fn names(json: &serde_json::Value, into: &mut Vec<String>) {
+        match json {
+            serde_json::Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+                into.push(name.clone());
+                names(value, into);
+            }),
+            serde_json::Value::Array(all) => all.iter().for_each(|one| names(one, into)),
+            _ => {}
+        }
+    }
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/gradient-checking.md"));
+    let (text, mut found) = (text.unwrap(), Vec::new());
+    names(&forgotten_square::survey().unwrap().report.to_json(), &mut found);
+    assert!(found.len() > 100);
+    for name in found {
+        assert!(text.contains(&format!("`{name}`")), "the page has nothing on `{name}`");
+    }
+}

@@ -1,0 +1,153 @@
+//! The laboratory behind `rnn gradcheck`: Taylor tests, witnesses, precision and sweeps, as a person runs them.
+
+#[allow(dead_code)] // `main`
+#[path = "../../lab/examples/forgotten_square.rs"]
+mod forgotten_square;
+
+use autograd::Builder;
+use autograd_check::{Verdict, taylor};
+use rnn_lab::study::{Specimen, Trial};
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn rnn(arguments: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rnn")).args(arguments.split_whitespace()).output().unwrap()
+}
+
+/// The command ends with 0; what it prints.
+#[track_caller]
+fn succeeds(arguments: &str) -> String {
+    let output = rnn(arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn table(path: &Path) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(path).unwrap();
+    reader.records().map(|row| row.unwrap().iter().map(String::from).collect()).collect()
+}
+
+/// Taylor's theorem: of a smooth loss 1, 2 and 3 terms leave the orders 1, 2 and 3. In a direction in which a derivative
+/// happens to be next to nothing an order is higher, so the middle one of five directions is taken.
+#[test]
+fn nets_of_smooth_cells_have_the_orders_of_the_theorem() {
+    for cell in ["elman", "lstm", "lstm-peephole", "gru", "gru-reset-before", "mgu", "ugrnn"] {
+        for steps in [1, 5, 20] {
+            let net = Specimen { cell: cell.into(), steps, ..Specimen::default() };
+            let (network, point) = Trial::draw(&net, 1, 1.0).unwrap().unrolled().unwrap();
+            let g = Builder::resume(network.graph.clone());
+            let mut orders = [[0.0; 5]; 3];
+            for seed in 0..5 {
+                let report = taylor(g.expr(network.loss), point.clone(), seed).unwrap();
+                assert_eq!(report.verdict(), Verdict::Pass, "{cell} over {steps} steps\n{report}");
+                for (order, found) in orders.iter_mut().zip(&report.orders) {
+                    order[usize::try_from(seed).unwrap()] = found.measured.unwrap();
+                }
+            }
+            for (mut order, exact) in orders.into_iter().zip([1.0, 2.0, 3.0]) {
+                order.sort_by(f64::total_cmp);
+                assert!((order[2] - exact).abs() < 0.05, "{cell} over {steps} steps: {order:?} for {exact}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_taylor_test_is_a_table_and_a_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let (csv, svg) = (folder.path().join("a.csv"), folder.path().join("a.svg"));
+    let text =
+        succeeds(&format!("gradcheck --cell gru --taylor --csv {} --plot {}", csv.display(), svg.display()));
+    assert!(text.contains("rounding floor") && text.trim_end().ends_with("pass"), "{text}");
+    let rows = table(&csv);
+    assert_eq!(rows[0], ["epsilon", "r1", "r2", "r3", "smooth"]);
+    assert_eq!(rows.len(), 38);
+    let svg = std::fs::read_to_string(svg).unwrap();
+    roxmltree::Document::parse(&svg).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&succeeds("gradcheck --taylor --json")).unwrap();
+    assert_eq!((&json["verdict"], json["orders"].as_array().unwrap().len()), (&"pass".into(), 3));
+}
+
+#[test]
+fn all_witnesses_are_heard_by_name() {
+    let text = succeeds("gradcheck --cell lstm --steps 4 --witnesses");
+    for name in ["forward", "rtrl", "rolled", "padding", "batch", "hessian"] {
+        let passes = |line: &&str| line.split_whitespace().take(2).eq(["pass", name]);
+        assert_eq!(text.lines().filter(passes).count(), 1, "{text}");
+    }
+    let json = succeeds("gradcheck --bidirectional --witnesses --json");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let silent = json["witnesses"].as_array().unwrap().iter().filter(|w| w["verdict"] == "silent");
+    assert_eq!(silent.map(|w| w["name"].as_str().unwrap()).collect::<Vec<_>>(), ["rtrl", "rolled"]);
+}
+
+#[test]
+fn precision_names_nodes_and_goes_over_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = folder.path().join("a.csv");
+    let text = succeeds(&format!("gradcheck --cell lstm --steps 10 --precision --csv {}", csv.display()));
+    assert!(text.contains("∂") && text.contains("over more steps"), "{text}");
+    let rows = table(&csv);
+    let loss = rows.iter().find(|row| row[0] == "loss").unwrap();
+    let gap: f64 = loss[3].parse().unwrap();
+    assert!(gap > 0.0 && gap < 1e-5, "{loss:?}");
+}
+
+#[test]
+fn a_sweep_is_a_tidy_table_and_a_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let (csv, png) = (folder.path().join("a.csv"), folder.path().join("a.png"));
+    succeeds(&format!("gradcheck --sweep step,dtype --csv {} --plot {}", csv.display(), png.display()));
+    let rows = table(&csv);
+    assert_eq!(
+        rows[0].join(","),
+        "cell,steps,hidden,scale,dtype,method,h,direction,exact,numeric,analytic,numeric_error,analytic_error"
+    );
+    // 45 steps, two types, two formulas, eight directions.
+    assert_eq!(rows.len(), 1 + 45 * 2 * 2 * 8);
+    assert!(std::fs::read(png).unwrap().starts_with(b"\x89PNG"));
+}
+
+/// The rule is wrong at every step: so is the adjoint of each c, by its own equation, and no other.
+#[test]
+fn where_a_fault_arises_is_told_from_where_it_leads() {
+    let survey = forgotten_square::survey().unwrap();
+    let wrong = survey.rules.iter().filter(|rule| rule.error > 1e-11);
+    let wrong: Vec<String> = wrong.map(|rule| survey.graph.name(rule.node).unwrap()).collect();
+    assert_eq!(wrong, [1, 2, 3, 4, 5].map(|t| format!("l0/c[{t}]")));
+    assert!(survey.rules.len() > 50);
+}
+
+#[test]
+fn a_report_is_a_page_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("a.html");
+    let arguments = format!("gradcheck --cell gru --layers 2 --tbptt 2 --html {}", page.display());
+    assert!(succeeds(&arguments).contains("PASS all "));
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains(r#""verdict":"pass""#) && page.contains("Gradient check: 2 layers of gru"));
+    let nowhere = rnn(&format!("gradcheck --html {}", folder.path().join("no/a.html").display()));
+    let error = String::from_utf8(nowhere.stderr).unwrap();
+    assert!(error.contains("--html: cannot write"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_drawn_or_written_is_said_before_and_nothing_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let svg = folder.path().join("a.svg");
+    for (arguments, what) in [
+        (format!("gradcheck --sweep dtype,cell --plot {}", svg.display()), "begin --sweep with step"),
+        (
+            format!("gradcheck --taylor --csv {}", folder.path().join("no/a.csv").display()),
+            "--csv: cannot write",
+        ),
+    ] {
+        let output = rnn(&arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains(what), "{error}");
+    }
+    assert!(!svg.exists());
+    assert_eq!(rnn("gradcheck --taylor --precision").status.code(), Some(2));
+    assert_eq!(rnn("gradcheck --csv a.csv").status.code(), Some(2));
+}

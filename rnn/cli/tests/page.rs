@@ -1,0 +1,320 @@
+//! The page of a graph in a browser: what it shows is what the engine computes, and it can be walked by mouse and key.
+
+#[path = "page/browser.rs"]
+mod browser;
+
+#[allow(dead_code)] // `main`
+#[path = "../../lab/examples/forgotten_square.rs"]
+mod forgotten_square;
+
+use autograd::{Builder, Graph, NodeId, Point, Value, eval, grad};
+use autograd_view::draw;
+use browser::Browser;
+use rnn::model::Network;
+use rnn_lab::study::Specimen;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+const SEED: u64 = 1;
+
+/// A net, the point at which it is read, and its page on a disk.
+struct Shown {
+    network: Network,
+    point: Point<f64>,
+    folder: TempDir,
+}
+
+impl Shown {
+    fn new(cell: &str, steps: usize) -> Self {
+        let net = Specimen { cell: cell.into(), steps, ..Specimen::default() };
+        let network = net.network(true).unwrap();
+        let page = net.page(&network, SEED).unwrap();
+        let html = draw::html(&network.graph, &draw::Options::default(), &page).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("page.html"), html).unwrap();
+        Self { network, point: page.point.unwrap(), folder }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("page.html")
+    }
+
+    fn open(&self, address: &str) -> Option<Browser> {
+        Browser::open(&self.file(), address)
+    }
+
+    fn graph(&self) -> &Graph {
+        &self.network.graph
+    }
+
+    fn find(&self, name: &str) -> NodeId {
+        self.graph().find(name).unwrap()
+    }
+
+    /// The numbers of a node, as the interpreter computes them.
+    fn value(&self, id: NodeId, point: &Point<f64>) -> Vec<f64> {
+        match eval::<f64>(self.graph(), point, &[id]).unwrap().remove(0) {
+            Value::Float(a) => a.into_iter().collect(),
+            Value::Index(a) => a.into_iter().map(|i| i as f64).collect(),
+            Value::Bool(a) => a.into_iter().map(|b| f64::from(u8::from(b))).collect(),
+        }
+    }
+}
+
+fn close(a: f64, b: f64, tolerance: f64) -> bool {
+    (a - b).abs() <= tolerance * a.abs().max(b.abs()).max(1e-30)
+}
+
+#[test]
+fn opens_without_a_complaint_and_zooms() {
+    let shown = Shown::new("elman", 3);
+    let Some(mut page) = shown.open("") else { return };
+    assert_eq!(page.text("[aria-pressed=true]"), "Unrolled");
+    // Step 0, where the state begins, and three steps with a cell and its mirror image each.
+    assert_eq!(
+        [page.count(".column"), page.count(".box.cell.forward"), page.count(".box.cell.backward")],
+        [4, 3, 3]
+    );
+    page.click("#rolled");
+    assert_eq!(
+        [page.count(".column"), page.count(".edge.loop.forward"), page.count(".edge.loop.backward")],
+        [1, 1, 1]
+    );
+    assert_eq!(page.text(".times"), "× 3");
+    page.click("#open");
+    assert_eq!(page.text("[aria-pressed=true]"), "Open");
+    // Step 2 of an Elman net: x, two products, three sums, tanh.
+    assert_eq!(page.count(".column[data-column='4'] .op.forward:not(.output)"), 15);
+    page.press("2");
+    assert_eq!(page.count(".op"), 0);
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn every_name_and_value_is_the_engines() {
+    for cell in ["elman", "lstm"] {
+        let shown = Shown::new(cell, 4);
+        let Some(mut page) = shown.open("") else { return };
+        let graph = shown.graph();
+        let known = page.ask("Array.from({ length: graph.count }, (_, i) => [graph.name(i), Array.from(graph.value(i).entries), Array.from(graph.operands(i))])");
+        let known = known.as_array().unwrap();
+        assert_eq!(known.len(), graph.len());
+        for (id, row) in graph.ids().zip(known) {
+            assert_eq!(row[0].as_str().unwrap(), graph.name(id).unwrap());
+            let operands: Vec<u64> = graph.operands(id).unwrap().map(|x| x.index() as u64).collect();
+            let given: Vec<u64> = row[2].as_array().unwrap().iter().map(|x| x.as_u64().unwrap()).collect();
+            assert_eq!(given, operands);
+            // In single precision.
+            let given: Vec<f64> = row[1].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+            let ours = shown.value(id, &shown.point);
+            assert_eq!(given.len(), ours.len());
+            assert!(
+                given.iter().zip(&ours).all(|(a, b)| close(*a, *b, 1e-7)),
+                "{}: {given:?} {ours:?}",
+                row[0]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_click_tells_equation_value_adjoint_and_rule() {
+    let shown = Shown::new("elman", 3);
+    let Some(mut page) = shown.open("") else { return };
+    let h = shown.find("l0/h[2]");
+    page.click(&format!(".column [data-node='{}']", h.index()));
+    assert_eq!(page.text("#node-name"), "l0/h[2]");
+    let equation = page.text("#equation math").split_whitespace().collect::<String>();
+    assert!(equation.starts_with("h2=tanh"), "{equation}");
+    let rule = page.text("#rule math").split_whitespace().collect::<String>();
+    assert!(rule.contains("x¯=(1−y2)⊙y¯"), "{rule}");
+    let adjoint = shown.graph().adjoint(h, 0).unwrap().unwrap();
+    for (place, id) in [("#value", h), ("#adjoint", adjoint)] {
+        let entries = page.ask(&format!("document.querySelector('{place} .entries').dataset.entries"));
+        let entries: Vec<f64> = entries.as_str().unwrap().split(' ').map(|x| x.parse().unwrap()).collect();
+        let ours = shown.value(id, &shown.point);
+        assert!(
+            entries.len() == 4 && entries.iter().zip(&ours).all(|(a, b)| close(*a, *b, 1e-7)),
+            "{entries:?} {ours:?}"
+        );
+    }
+    assert!(page.text(".source .this").contains("h[t] = tanh(W_x x[t] + b_x + W_h h[t-1] + b_h)"));
+}
+
+#[test]
+fn shares_of_the_steps_add_up_to_the_gradient() {
+    let shown = Shown::new("lstm", 4);
+    let Some(mut page) = shown.open("#node=rnn.weight_hh_l0") else { return };
+    let shares =
+        page.ask("Array.from(document.querySelectorAll('.bar[data-share]'), (b) => Number(b.dataset.share))");
+    let shares: Vec<f64> = shares.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+    let gradient = shown.value(shown.find("∂rnn.weight_hh_l0"), &shown.point);
+    let norm = gradient.iter().map(|x| x * x).sum::<f64>().sqrt();
+    // The first step begins at a state of zero, and adds nothing.
+    assert!(shares.len() == 4 && shares[0] == 0.0 && shares[1..].iter().all(|x| *x != 0.0), "{shares:?}");
+    assert!(close(shares.iter().sum(), norm, 1e-12));
+}
+
+#[test]
+fn walks_forward_and_back_in_order_of_execution() {
+    let shown = Shown::new("elman", 3);
+    let Some(mut page) = shown.open("") else { return };
+    let lit = "document.querySelectorAll('.box.cell.lit').length";
+    assert_eq!(page.ask(lit), 6);
+    page.click("#begin");
+    assert_eq!(page.ask(lit), 0);
+    let mut order: Vec<String> = Vec::new();
+    for _ in 0..200 {
+        page.press(".");
+        let now = page.ask(
+            "document.querySelector('.box.cell.now')?.getAttribute('aria-label')?.split(':')[0] ?? null",
+        );
+        if let Some(now) = now.as_str().filter(|now| order.last().is_none_or(|last| last != now)) {
+            order.push(now.into());
+        }
+    }
+    let cells = ["l0/h[1]", "l0/h[2]", "l0/h[3]", "∂l0/h[3]", "∂l0/h[2]", "∂l0/h[1]"];
+    order.dedup();
+    assert_eq!(order, cells, "a cell is reached when all that it needs is there");
+    assert_eq!(page.ask(lit), 6);
+    // The gradients of the parameters come last.
+    page.press(",");
+    assert!(page.count(".box.pill.lit") < page.count(".box.pill"));
+    page.ask("document.getElementById('speed').value = 5");
+    page.click("#begin");
+    page.click("#play");
+    page.wait("document.querySelectorAll('.box.cell.lit').length === 6");
+}
+
+/// ‖∂L\[3\]/∂h\[1\]‖ by central differences through the interpreter, with the state moved by hand.
+fn by_differences(shown: &Shown, loss: &str, state: &str) -> f64 {
+    let (loss, state) = (shown.find(loss), shown.find(state));
+    let h = shown.value(state, &shown.point);
+    let slope = |k: usize| {
+        let at = |step: f64| {
+            let mut moved = h.clone();
+            moved[k] += step;
+            let moved = ndarray::Array2::from_shape_vec((1, h.len()), moved).unwrap();
+            shown.value(loss, &shown.point.clone().with(state, moved))[0]
+        };
+        (at(1e-5) - at(-1e-5)) / 2e-5
+    };
+    (0..h.len()).map(|k| slope(k).powi(2)).sum::<f64>().sqrt()
+}
+
+#[test]
+fn a_path_has_the_norm_of_its_jacobians() {
+    for (cell, state) in [("elman", "h"), ("lstm", "h"), ("lstm", "c")] {
+        let shown = Shown::new(cell, 3);
+        let Some(mut page) = shown.open("") else { return };
+        page.press("p");
+        let k = page.ask(&format!("Array.from(document.getElementById('path-state').options).find((o) => o.text === '{state}').value"));
+        for (id, value) in [
+            ("path-loss", "2".to_string()),
+            ("path-state", k.as_str().unwrap().into()),
+            ("path-step", "1".into()),
+        ] {
+            page.ask(&format!("(() => {{ const s = document.getElementById('{id}'); s.value = '{value}'; s.dispatchEvent(new Event('change')) }})()"));
+        }
+        let norm = page.ask("Number(document.getElementById('path-norm').dataset.exact)").as_f64().unwrap();
+        let ours = by_differences(&shown, "L[3]", &format!("l0/{state}[1]"));
+        assert!(close(norm, ours, 1e-6), "{cell} {state}: {norm} {ours}");
+        // The loss, the states between, and all on the way are shown in the picture.
+        let on_the_way = |page: &mut Browser, name: &str| {
+            page.count(&format!(".box.way[data-node='{}']", shown.find(name).index())) == 1
+        };
+        assert!(
+            on_the_way(&mut page, "L[3]")
+                && on_the_way(&mut page, "l0/h[2]")
+                && !on_the_way(&mut page, "L[2]")
+        );
+    }
+}
+
+#[test]
+fn keys_and_addresses_lead_to_nodes() {
+    let shown = Shown::new("gru", 5);
+    let Some(mut page) = shown.open("#node=l0/h[1]") else { return };
+    page.press("ArrowRight");
+    assert_eq!(page.text("#node-name"), "l0/h[2]");
+    page.press("ArrowRight");
+    assert_eq!(page.text("#node-name"), "l0/h[3]");
+    page.press("ArrowRight");
+    assert_eq!(page.text("#node-name"), "l0/h[4]");
+    page.press("b");
+    assert_eq!(page.text("#node-name"), "∂l0/h[4]");
+    page.press("ArrowLeft");
+    assert_eq!(page.text("#node-name"), "∂l0/h[3]");
+    page.press("/");
+    "l0/z[2]".chars().for_each(|c| page.press(&c.to_string()));
+    page.press("Enter");
+    assert_eq!(page.text("#node-name"), "l0/z[2]");
+    page.wait("location.hash === '#node=l0/z[2]'");
+    page.press("ArrowDown");
+    assert_ne!(page.text("#node-name"), "l0/z[2]");
+    page.press("?");
+    assert_eq!(page.count("dialog[open]"), 1);
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn hostile_names_are_only_names() {
+    let name = "</script><img src=x onerror=alert(1)>&amp;\"'";
+    let g = Builder::new();
+    let (x, w) = (g.input("<b>x</b>", [2]), g.parameter(name, [2]));
+    let _layer = g.layer("<script>alert(2)</script>");
+    let _step = g.step(1);
+    let y = (x * w).tanh().named("<i>h");
+    grad(y.sum(), &[w]);
+    let ones = ndarray::arr1(&[1.0, 2.0]);
+    let point = Point::new().with(x, ones.clone()).with(w, ones);
+    let page =
+        draw::Page { point: Some(point), about: "<script>alert(3)</script>".into(), ..draw::Page::default() };
+    let options =
+        draw::Options { title: Some("</title><script>alert(4)</script>".into()), ..draw::Options::default() };
+    let html = draw::html(&g.graph().unwrap(), &options, &page).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("page.html");
+    std::fs::write(&file, html).unwrap();
+    let Some(mut page) = Browser::open(&file, "") else { return };
+    let id = w.id().index();
+    page.ask(&format!("graph.choose({id})"));
+    assert_eq!(page.text("#node-name"), name);
+    page.ask(&format!("graph.choose({})", y.id().index()));
+    assert_eq!(
+        [page.count("#node-panel img"), page.count("#node-panel b"), page.count("body > script")],
+        [0, 0, 4]
+    );
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_thousand_steps_open_within_two_seconds() {
+    let shown = Shown::new("lstm", 1000);
+    let size = std::fs::metadata(shown.file()).unwrap().len();
+    assert!(size < 8_000_000, "{size} bytes");
+    let Some(mut page) = shown.open("") else { return };
+    let ready = page.ask("Number(document.documentElement.dataset.ready)").as_u64().unwrap();
+    assert!(ready < 2000, "{ready} ms");
+    // Only what is in view is there.
+    assert!(page.count(".column") < 60);
+    page.ask("graph.choose(graph.find('l0/c[777]'))");
+    assert_eq!(page.text("#node-name"), "l0/c[777]");
+    assert!(page.count(".column[data-column='779']") == 1);
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
+/// The page of a check begins where the fault is.
+#[test]
+fn a_check_shows_who_is_guilty() {
+    let survey = forgotten_square::survey().unwrap();
+    let html = rnn_lab::survey::html(&survey, &draw::Options::default(), draw::Page::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("page.html");
+    std::fs::write(&file, html).unwrap();
+    let Some(mut page) = Browser::open(&file, "") else { return };
+    assert_eq!(page.text("#verdict"), "FAIL: 13 of 13 gradients");
+    assert_eq!([page.count(".op.guilty"), page.count("#tensors tr")], [1, 14]);
+    page.click("#guilty .link");
+    assert_eq!(page.text("#node-name"), "l0/squashed[5]");
+}

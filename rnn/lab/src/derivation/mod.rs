@@ -1,0 +1,352 @@
+//! Backpropagation through time written out for a cell, in symbols that are read off its graph.
+//!
+//! The cell is unrolled with a head and a loss at each step, and differentiated. A step in the middle, all of whose
+//! neighbours are there, is then read node by node: what has a name keeps it, the rest is written out, and the step is
+//! called t. Nothing here knows a cell or a rule of differentiation.
+//!
+//! ```
+//! use autograd_view::math::Form;
+//! use rnn_lab::derivation::Derivation;
+//! use rnn::equations::EquationCell;
+//!
+//! let cell = EquationCell::read("cell a\n h[t] = tanh(W x[t] + U h[t-1] + b)", "a.cell")?;
+//! let derivation = Derivation::of(cell)?;
+//! let text = derivation.write(Form::Unicode);
+//! assert!(text.contains("h̄ₜ = Uᵀ ((1 − hₜ₊₁²) ⊙ h̄ₜ₊₁) + Vᵀ o\u{304}ₜ\n"), "{text}");
+//! assert!(text.contains("U\u{304} = Σₜ ((1 − hₜ²) ⊙ h̄ₜ) hₜ₋₁ᵀ\n"), "{text}");
+//! assert!(derivation.check(1)? < 1e-10);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod abbreviations;
+mod arguments;
+mod check;
+mod net;
+mod page;
+mod view;
+mod words;
+
+use arguments::Argument;
+use autograd::{NodeId, nearest};
+use autograd_view::math::{Form, Line, Math, Reader, Symbol};
+use net::{Head, Net, Sizes, count};
+use rnn::cell::Cell;
+use rnn::equations::EquationCell;
+use view::View;
+use words::Piece;
+
+/// Why there is no derivation.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DerivationError {
+    /// No small net can be made of the cell.
+    #[error("{0}: a derivation looks at a small net, and of the sizes that it tries, none fits the cell")]
+    Sizes(String),
+    /// The graph cannot be built or read.
+    #[error(transparent)]
+    Graph(#[from] autograd::Error),
+    /// There is no line about this name.
+    #[error(
+        "the derivation has no line about `{name}`{}",
+        nearest.as_ref().map_or(String::new(), |n| format!("; did you mean `{n}`?"))
+    )]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The name most like it.
+        nearest: Option<String>,
+    },
+    /// A line could not be computed.
+    #[error("the line about `{name}` could not be computed: {reason}")]
+    Check {
+        /// What the line is about.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A derivation: sections of sentences and equations.
+#[derive(Debug)]
+pub struct Derivation {
+    cell: EquationCell,
+    constants: Vec<(String, f64)>,
+    head: Head,
+    sizes: Sizes,
+    /// The number of steps, if each is written out.
+    steps: Option<usize>,
+    arguments: Vec<Argument>,
+    sections: Vec<Section>,
+}
+
+#[derive(Clone, Debug)]
+struct Section {
+    title: &'static str,
+    passages: Vec<Passage>,
+}
+
+/// A sentence and the equations that it speaks of.
+#[derive(Clone, Debug)]
+struct Passage {
+    words: Vec<Piece>,
+    lines: Vec<Entry>,
+}
+
+/// An equation, and the name in the file that it is about; an abbreviation is about none.
+#[derive(Clone, Debug)]
+struct Entry {
+    name: String,
+    line: Line,
+}
+
+impl Derivation {
+    /// The derivation for a cell, at any step t.
+    ///
+    /// # Errors
+    /// [`DerivationError::Sizes`] if no small net can be made of the cell.
+    pub fn of(cell: EquationCell) -> Result<Self, DerivationError> {
+        let (cell, constants) = cell.symbolic();
+        let sizes = Sizes::of(&cell)
+            .ok_or_else(|| DerivationError::Sizes(cell.fits(4, 8).err().unwrap_or_default()))?;
+        let head = Head::of(&cell, &constants);
+        let mut derivation =
+            Self { cell, constants, head, sizes, steps: None, arguments: Vec::new(), sections: Vec::new() };
+        // What acts on the loss does so through each state once at most.
+        let (lag, states) = (derivation.memory(), derivation.cell.memory().len());
+        let (now, net) = (lag + 1, derivation.net(lag + 1 + lag * (states + 1))?);
+        derivation.sections = derivation.at_any_step(&net, now)?;
+        if derivation.is_crowded() {
+            derivation.arguments = arguments::find(&derivation.head.argument, &net, now)?;
+            derivation.sections = derivation.at_any_step(&net, now)?;
+            derivation.abbreviate();
+        }
+        Ok(derivation)
+    }
+
+    /// The same for a sequence of so many steps, each written out.
+    ///
+    /// # Errors
+    /// If there is no step.
+    pub fn over(mut self, steps: usize) -> Result<Self, DerivationError> {
+        let net = self.net(steps)?;
+        self.steps = Some(steps);
+        self.sections = self.at_each_step(&net)?;
+        Ok(self)
+    }
+
+    /// The same with the lines about some names alone.
+    ///
+    /// # Errors
+    /// [`DerivationError::Unknown`] if there is no line about a name.
+    pub fn only(mut self, names: &[String]) -> Result<Self, DerivationError> {
+        let all: Vec<String> = self.entries().map(|entry| entry.name.clone()).collect();
+        if let Some(name) = names.iter().find(|name| !all.contains(name)) {
+            return Err(DerivationError::Unknown { name: name.clone(), nearest: nearest(name, all) });
+        }
+        let kept: Vec<Line> =
+            self.entries().filter(|e| names.contains(&e.name)).map(|e| e.line.clone()).collect();
+        let used = |entry: &Entry| entry.name.is_empty() && abbreviations::is_used(&entry.line, &kept);
+        for section in &mut self.sections {
+            for passage in &mut section.passages {
+                passage.lines.retain(|entry| names.contains(&entry.name) || used(entry));
+            }
+            section.passages.retain(|passage| !passage.lines.is_empty());
+        }
+        self.sections.retain(|section| !section.passages.is_empty());
+        Ok(self)
+    }
+
+    /// The derivation as text, as a LaTeX document or as a page of XHTML with MathML.
+    pub fn write(&self, form: Form) -> String {
+        page::write(self, form)
+    }
+
+    /// All equations, in order.
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.entries().map(|entry| &entry.line)
+    }
+
+    /// Computes every line at every step of a net with random values, and returns the largest difference from the values of
+    /// the graph's own nodes, relative to these where they exceed 1.
+    ///
+    /// # Errors
+    /// If the cell's values are not finite there, or a formula cannot be computed.
+    pub fn check(&self, seed: u64) -> Result<f64, DerivationError> {
+        check::worst(self, seed)
+    }
+
+    fn net(&self, steps: usize) -> Result<Net, DerivationError> {
+        Ok(Net::new(&self.cell, &self.constants, &self.head, self.sizes, steps)?)
+    }
+
+    /// The farthest step back that the cell reads, at least 1.
+    fn memory(&self) -> usize {
+        self.cell.memory().iter().map(|(_, lag)| *lag).max().unwrap_or(0).max(1)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.sections.iter().flat_map(|s| &s.passages).flat_map(|p| &p.lines)
+    }
+
+    /// Whether a line of the backward pass is too long to be taken in at a glance.
+    fn is_crowded(&self) -> bool {
+        const LONGEST: usize = 72;
+        let backward = self.sections.iter().skip(1).flat_map(|s| &s.passages).flat_map(|p| &p.lines);
+        backward.into_iter().any(|entry| Form::Unicode.formula(&entry.line.right).chars().count() > LONGEST)
+    }
+
+    /// The graph as seen from a step.
+    fn view<'a>(&self, net: &'a Net, t: usize, any: bool) -> Result<View<'a>, DerivationError> {
+        let reader = Reader::new(&net.graph).whole();
+        let reader = if any { reader.from_step(count(t)) } else { reader };
+        // A state with two names is read in later steps by the one that the next step reads.
+        let mut states = Vec::new();
+        for (name, lag) in self.cell.memory() {
+            let before = t.checked_sub(*lag).filter(|&step| step > 0 && name != "x");
+            if let Some(step) = before
+                && !net.is_own(name, step)?
+            {
+                states.push((net.at(name, step)?, Math::from(Symbol::of(name).at_step(count(step)))));
+            }
+        }
+        let reader = reader.naming(states);
+        let backward = reader.clone().naming(arguments::names(&self.arguments, net)?).with_cuts(false);
+        Ok(View { net, t, any, forward: reader, backward })
+    }
+
+    fn at_any_step(&self, net: &Net, now: usize) -> Result<Vec<Section>, DerivationError> {
+        let view = self.view(net, now, true)?;
+        let cell = self.cell.sequences().map(|name| view.value(name)).collect::<Result<Vec<_>, _>>()?;
+        let head = [&self.head.output, &self.head.loss].map(|name| view.value(name));
+        let mut head = head.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let loss = Symbol::of(&self.head.loss);
+        let all = Line { left: loss.clone().into(), right: Math::Total(loss.at(0).into()) };
+        head.push(Entry { name: self.head.loss.clone(), line: all });
+        let forward = vec![
+            Passage { words: words::step(&self.cell, &self.constants, &cell), lines: cell },
+            Passage { words: words::loss(&self.head), lines: head },
+        ];
+
+        let (mut backward, silent) = self.backward(&view)?;
+        let gradients = self.gradients(&view)?;
+        if !self.arguments.is_empty() {
+            let before: Vec<Line> =
+                backward.iter().flat_map(|p| &p.lines).chain(&gradients).map(|e| e.line.clone()).collect();
+            let mut lines = Vec::new();
+            for argument in &self.arguments {
+                let adjoint = argument.adjoint_line(&view)?;
+                let value = argument.value_line(&view)?;
+                if abbreviations::is_used(&value.line, before.iter().chain([&adjoint.line])) {
+                    lines.push(value);
+                }
+                lines.push(adjoint);
+            }
+            backward.push(Passage { words: words::arguments(&self.arguments, &view), lines });
+        }
+        backward.insert(0, Passage { words: words::backward(), lines: Vec::new() });
+        let all = forward.iter().chain(&backward).flat_map(|passage| &passage.lines);
+        let ends = words::ends(&self.cell, &silent).into_iter().chain(words::notes(all)).collect();
+        backward.push(Passage { words: ends, lines: Vec::new() });
+        Ok(vec![
+            Section { title: "Forward", passages: forward },
+            Section { title: "Backward", passages: backward },
+            Section {
+                title: "Gradients",
+                passages: vec![Passage { words: words::gradients(), lines: gradients }],
+            },
+        ])
+    }
+
+    fn at_each_step(&self, net: &Net) -> Result<Vec<Section>, DerivationError> {
+        let (mut forward, mut backward) = (Vec::new(), Vec::new());
+        for t in 1..=net.steps {
+            let view = self.view(net, t, false)?;
+            let names = self.cell.sequences().chain([&*self.head.output, &*self.head.loss]);
+            let lines = names.map(|name| view.value(name)).collect::<Result<Vec<_>, _>>()?;
+            forward.push(Passage { words: words::number(t), lines });
+            let mut lines: Vec<Entry> = self.backward(&view)?.0.into_iter().flat_map(|p| p.lines).collect();
+            // At the last steps some have no adjoint.
+            for argument in &self.arguments {
+                lines.extend(argument.value_line(&view).ok().filter(|_| !argument.direct));
+                lines.extend(argument.adjoint_line(&view));
+            }
+            backward.insert(0, Passage { words: words::number(t), lines });
+        }
+        let view = self.view(net, net.steps, false)?;
+        let all = Line { left: Symbol::of(&self.head.loss).into(), right: view.forward.formula(net.loss)? };
+        let all = vec![Entry { name: self.head.loss.clone(), line: all }];
+        forward.push(Passage { words: words::sum_of_losses(), lines: all });
+        let notes = words::notes(forward.iter().chain(&backward).flat_map(|passage| &passage.lines));
+        if !notes.is_empty() {
+            backward.push(Passage { words: notes, lines: Vec::new() });
+        }
+        let gradients = self.gradients(&view)?;
+        Ok(vec![
+            Section { title: "Forward", passages: forward },
+            Section { title: "Backward", passages: backward },
+            Section {
+                title: "Gradients",
+                passages: vec![Passage { words: words::gradients(), lines: gradients }],
+            },
+        ])
+    }
+
+    /// The adjoints of a step, the last first, those that act through the same next to each other in one passage; and what has
+    /// none.
+    fn backward(&self, view: &View) -> Result<(Vec<Passage>, Vec<&str>), DerivationError> {
+        let sequences: Vec<&str> = self.cell.sequences().collect();
+        let mut passages: Vec<(Vec<Symbol>, Passage)> = Vec::new();
+        let mut silent = Vec::new();
+        for name in [&*self.head.output].into_iter().chain(sequences.into_iter().rev()) {
+            // Another name for what has one already is no step of the derivation.
+            if view.is_second_name(name)? {
+                continue;
+            }
+            let Some(entry) = view.adjoint(name)? else {
+                silent.push(name);
+                continue;
+            };
+            let ways = if name == self.head.output {
+                vec![Symbol::of(&self.head.loss).at(0)]
+            } else {
+                words::ways(&entry.line.right, &self.arguments)
+            };
+            match passages.last_mut() {
+                Some((known, passage)) if *known == ways => passage.lines.push(entry),
+                _ => passages.push((ways, Passage { words: Vec::new(), lines: vec![entry] })),
+            }
+        }
+        let spoken = |(ways, mut passage): (Vec<Symbol>, Passage)| {
+            let names: Vec<Math> = passage.lines.iter().map(|entry| view.name(&entry.name)).collect();
+            passage.words = words::reaches(&names, &ways);
+            passage
+        };
+        Ok((passages.into_iter().map(spoken).collect(), silent))
+    }
+
+    fn gradients(&self, view: &View) -> Result<Vec<Entry>, DerivationError> {
+        let line = |(name, id): &(String, NodeId)| -> Result<Entry, DerivationError> {
+            let known = view.forward.name(*id)?.unwrap_or_else(|| Symbol::of(name).into());
+            let left = Math::Adjoint(known.into());
+            let right = match view.net.adjoint(*id)? {
+                None => Math::Number(0.0),
+                Some(adjoint) => view.total(adjoint)?,
+            };
+            Ok(Entry { name: name.clone(), line: Line { left, right } })
+        };
+        view.net.parameters.iter().map(line).collect()
+    }
+
+    /// Gives letters to what makes lines of the backward pass too long for a page.
+    fn abbreviate(&mut self) {
+        let mut passages: Vec<&mut Passage> =
+            self.sections.iter_mut().skip(1).flat_map(|section| &mut section.passages).collect();
+        let lines = passages.iter_mut().flat_map(|p| &mut p.lines).map(|entry| &mut entry.line).collect();
+        let found = abbreviations::find(lines, &self.head.letters);
+        if let Some(section) = self.sections.get_mut(1).filter(|_| !found.is_empty()) {
+            let lines = found.into_iter().map(|line| Entry { name: String::new(), line }).collect();
+            let end = section.passages.len().saturating_sub(1);
+            section.passages.insert(end, Passage { words: words::abbreviations(), lines });
+        }
+    }
+}

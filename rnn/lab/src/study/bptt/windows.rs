@@ -1,0 +1,95 @@
+//! The bias of truncated backpropagation through time, measured.
+
+use super::{Bptt, BpttError};
+use autograd::{NodeId, eval};
+use ndarray::ArrayD;
+use rnn::model::{Feed, Mode, Model};
+use rnn::parameters::Parameters;
+use serde::Serialize;
+
+/// A truncated gradient beside the full one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Truncation {
+    /// The window in steps.
+    pub window: usize,
+    /// With the states cut every `window` steps, as training does it.
+    pub cut: Bias,
+    /// With each loss sent back over the last `window` steps.
+    pub sliding: Bias,
+}
+
+/// How a gradient differs from the full one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Bias {
+    /// The angle between the two, in degrees.
+    pub angle: f64,
+    /// Its norm over that of the full one.
+    pub ratio: f64,
+}
+
+/// The gradients of the recurrent parameters with windows of truncated backpropagation through time, beside the full
+/// gradient that `full` has split.
+///
+/// # Errors
+/// If a window is 0, or the model cannot be evaluated.
+pub fn truncations(
+    model: &Model,
+    parameters: &Parameters,
+    feed: &Feed,
+    full: &Bptt,
+    windows: &[usize],
+) -> Result<Vec<Truncation>, BpttError> {
+    let recurrent: Vec<_> = full.shares.iter().filter(|share| share.name.starts_with("rnn.")).collect();
+    let whole: Vec<ArrayD<f64>> = recurrent.iter().map(|share| share.total()).collect();
+    let one = |&window: &usize| {
+        let near = |share: &&super::Shares| {
+            let parts = share.by_lag.iter().filter(|(lag, _)| lag.unsigned_abs() < window);
+            parts.fold(ArrayD::zeros(share.by_step[0].raw_dim()), |sum, (_, part)| sum + part)
+        };
+        let sliding: Vec<ArrayD<f64>> = recurrent.iter().map(near).collect();
+        let cut = Model { window: Some(window), dropout: 0.0, ..model.clone() };
+        let network = cut.network(feed.steps(), feed.batch(), Mode { train: true, ..Mode::default() })?;
+        let feed = Feed { lengths: None, ..feed.clone() };
+        let point = network.point(parameters, &feed, &[], 0)?.cast::<f64>();
+        let wanted: Vec<NodeId> = (network.parameters.iter().zip(&network.gradients))
+            .filter(|((name, _), _)| recurrent.iter().any(|share| share.name == *name))
+            .map(|(_, id)| *id)
+            .collect();
+        let cut: Vec<ArrayD<f64>> =
+            eval(&network.graph, &point, &wanted)?.into_iter().map(autograd::Value::into_float).collect();
+        Ok(Truncation { window, cut: Bias::of(&cut, &whole), sliding: Bias::of(&sliding, &whole) })
+    };
+    windows.iter().map(one).collect()
+}
+
+impl Bias {
+    /// Of gradients of the same parameters.
+    fn of(truncated: &[ArrayD<f64>], full: &[ArrayD<f64>]) -> Self {
+        let dot = |a: &[ArrayD<f64>], b: &[ArrayD<f64>]| -> f64 {
+            a.iter().zip(b).map(|(a, b)| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>()).sum()
+        };
+        let (t, f) = (dot(truncated, truncated).sqrt(), dot(full, full).sqrt());
+        // By sum and difference of the unit vectors, which have digits where the cosine is nearly ±1 (Kahan).
+        let unit =
+            |v: &[ArrayD<f64>], norm: f64| -> Vec<ArrayD<f64>> { v.iter().map(|a| a / norm).collect() };
+        let (a, b) = (unit(truncated, t), unit(full, f));
+        let length = |sign: f64| -> f64 {
+            a.iter().zip(&b).map(|(a, b)| (a + b * sign).mapv(|x| x * x).sum()).sum::<f64>().sqrt()
+        };
+        Self { angle: (2.0 * length(-1.0).atan2(length(1.0))).to_degrees(), ratio: t / f }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::arr1;
+
+    #[test]
+    fn angle_and_ratio_are_those_of_the_plane() {
+        let bias = |a: [f64; 2]| Bias::of(&[arr1(&a).into_dyn()], &[arr1(&[1.0, 1.0]).into_dyn()]);
+        let right = bias([1.0, 0.0]);
+        assert!((right.angle - 45.0).abs() < 1e-9 && (right.ratio - 0.5_f64.sqrt()).abs() < 1e-12);
+        assert!(bias([2.0, 2.0]).angle < 1e-6 && (bias([-1.0, -1.0]).angle - 180.0).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,38 @@
+//! Nets that are looked at instead of trained: small ones to draw and check, and what a gradient does on its way
+//! back through time.
+//!
+//! ```
+//! use rnn_lab::study::Specimen;
+//!
+//! let gru = Specimen { cell: "gru".into(), steps: 4, ..Specimen::default() };
+//! assert!(gru.network(true)?.graph.text().contains("l0/z[4]"));
+//! assert!(gru.check(1, 0)?.passed());
+//! # Ok::<(), rnn::model::ModelError>(())
+//! ```
+
+mod bptt;
+mod fade;
+mod gradflow;
+mod learns;
+mod page;
+mod precision;
+mod reading;
+mod sentence;
+mod specimen;
+mod sweep;
+mod trial;
+mod witnesses;
+mod workload;
+
+pub use bptt::{Ask, Bptt, BpttError, Decay, Shares, Truncation, spectral_norm, truncations};
+pub use fade::fade;
+pub use gradflow::{Course, Flow, FlowError, Update, Way};
+pub use learns::{Lesson, learns};
+pub use precision::{LossOfPrecision, precision_by_steps, precision_of};
+pub use reading::{Reading, Study, StudyError, brief, visible};
+pub use sentence::{check_sentence, network_of};
+pub use specimen::Specimen;
+pub use sweep::{Dtype, Method, Observation, Sweep};
+pub use trial::{Gradients, Trial, WholeNet};
+pub use witnesses::{Gap, Witness, rolled, rtrl, witnesses};
+pub use workload::{CASES, Prepared, Timing, Workload};

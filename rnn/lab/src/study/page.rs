@@ -1,0 +1,79 @@
+//! What the page of a small net shows besides its graph: where its equations come from, and values.
+
+use super::Specimen;
+use autograd::Point;
+use autograd_view::draw::{Page, SourceLine};
+use autograd_view::math::Form;
+use rnn::cell::{CellRef, SHIPPED};
+use rnn::equations::EquationCell;
+use rnn::equations::ast::Item;
+use rnn::model::{Feed, ModelError, Network};
+
+impl Specimen {
+    /// First weights as training would draw them, inputs and targets for a network of this net: functions of the seed.
+    ///
+    /// # Errors
+    /// If the cell does not exist or a beginning of a parameter does not fit it.
+    pub fn first_point(&self, network: &Network, seed: u64) -> Result<Point<f64>, ModelError> {
+        let (_, parameters, feed) = self.example(seed)?;
+        let feed = Feed { lengths: self.lengths.clone(), ..feed };
+        Ok(network.point(&parameters, &feed, &[], 0)?.cast())
+    }
+
+    /// What [`autograd_view::draw::html`] is told: the cell's description, equations and source, and a point.
+    ///
+    /// # Errors
+    /// As [`Specimen::first_point`].
+    pub fn page(&self, network: &Network, seed: u64) -> Result<Page, ModelError> {
+        Ok(Page { point: Some(self.first_point(network, seed)?), ..self.described() })
+    }
+
+    /// The cell's description, equations and source.
+    pub fn described(&self) -> Page {
+        of_cell(&self.cell)
+    }
+}
+
+/// What a page tells of a cell: its description, equations and source.
+pub(super) fn of_cell(cell: &CellRef) -> Page {
+    let shipped = || SHIPPED.iter().find(|shipped| shipped.name == cell.name).map(|shipped| shipped.text);
+    let text = cell.text.as_deref().or_else(shipped);
+    match text.and_then(|text| EquationCell::read(text, &cell.name).ok()) {
+        Some(cell) => Page {
+            about: cell.description().into(),
+            equations: Some(cell.typeset(Form::Mathml)),
+            source: source(&cell),
+            ..Page::default()
+        },
+        None => Page::default(),
+    }
+}
+
+/// The lines of a cell's file, with the names that its equations define.
+fn source(cell: &EquationCell) -> Vec<SourceLine> {
+    let mut lines: Vec<SourceLine> =
+        cell.text().lines().map(|text| SourceLine { text: text.into(), defines: None }).collect();
+    for item in &cell.file().items {
+        if let Item::Equation(name, _) = item {
+            let line = cell.text()[..name.span.start].matches('\n').count();
+            if let Some(line) = lines.get_mut(line) {
+                line.defines = Some(name.is.clone());
+            }
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_known_by_what_it_defines() {
+        let cell =
+            EquationCell::read("cell a\n # of two lines\n s[t] = V x[t]\n h[t] = tanh(W s[t])", "a.cell");
+        let lines = source(&cell.unwrap());
+        let defines: Vec<Option<&str>> = lines.iter().map(|line| line.defines.as_deref()).collect();
+        assert_eq!(defines, [None, None, Some("s"), Some("h")]);
+    }
+}

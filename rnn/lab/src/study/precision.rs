@@ -1,0 +1,66 @@
+//! What training in `f32` loses: node by node, and over more and more steps.
+
+use super::{Specimen, Trial};
+use autograd::NodeId;
+use autograd_check::{Precision, precision};
+use rnn::model::ModelError;
+
+/// The precision of a net's loss and gradients in `f32`, node by node, at a random point.
+///
+/// ```
+/// use rnn_lab::study::{Specimen, precision_of};
+///
+/// let report = precision_of(&Specimen { cell: "lstm".into(), steps: 20, ..Specimen::default() }, 0)?;
+/// let loss = report.node("loss").unwrap();
+/// assert!(loss.gap < 1e-6 && report.worst().next().unwrap().gap < 1e-3);
+/// # Ok::<(), rnn::model::ModelError>(())
+/// ```
+///
+/// # Errors
+/// As [`Specimen::network`].
+pub fn precision_of(net: &Specimen, seed: u64) -> Result<Precision, ModelError> {
+    Ok(read(net, seed)?.0)
+}
+
+/// What `f32` loses of the gradient of one parameter, input or initial state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LossOfPrecision {
+    /// The number of steps.
+    pub steps: usize,
+    /// The leaf's name.
+    pub leaf: String,
+    /// ‖g₃₂ − g₆₄‖ / ‖g₆₄‖
+    pub gap: f64,
+    /// ‖g₆₄‖
+    pub size: f64,
+}
+
+/// What `f32` loses of each gradient at each number of steps.
+///
+/// # Errors
+/// As [`Specimen::network`].
+pub fn precision_by_steps(
+    net: &Specimen,
+    steps: &[usize],
+    seed: u64,
+) -> Result<Vec<LossOfPrecision>, ModelError> {
+    let mut losses = Vec::new();
+    for &steps in steps {
+        let (report, gradients) = read(&Specimen { steps, lengths: None, ..net.clone() }, seed)?;
+        for (leaf, id) in gradients {
+            if let Some(node) = report.nodes.iter().find(|node| node.node == id) {
+                losses.push(LossOfPrecision { steps, leaf, gap: node.gap, size: node.size });
+            }
+        }
+    }
+    Ok(losses)
+}
+
+/// The precision, and the nodes of the gradients by the names of the leaves.
+fn read(net: &Specimen, seed: u64) -> Result<(Precision, Vec<(String, NodeId)>), ModelError> {
+    let bptt = Trial::draw(net, seed, 1.0)?.bptt()?;
+    let read: Vec<NodeId> = [bptt.loss].into_iter().chain(bptt.gradients.iter().copied()).collect();
+    let report = precision(&bptt.graph, &bptt.point, &read)?;
+    let names = bptt.found.of.into_iter().map(|(name, _)| name);
+    Ok((report, names.zip(bptt.gradients).collect()))
+}

@@ -1,0 +1,311 @@
+//! A net small enough to be seen whole.
+
+use autograd::{Builder, Graph, NodeId, Point, Scalar, Value};
+use autograd_check::{Check, Report};
+use autograd_check::{Survey, random_point};
+use ndarray::{Array2, ArrayD};
+use rand::RngExt;
+use rnn::cell::CellRef;
+use rnn::init::{self, Init};
+use rnn::model::{
+    Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, estimate, lengths_fit,
+};
+use rnn::parameters::Parameters;
+
+/// A small net: real inputs `[time, batch, feature]`, a head and a loss at each step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Specimen {
+    /// The name of the cell.
+    pub cell: CellRef,
+    /// The number of steps.
+    pub steps: usize,
+    /// The number of layers.
+    pub layers: usize,
+    /// Features of an input.
+    pub input: usize,
+    /// The size of the states.
+    pub hidden: usize,
+    /// The number of classes that the head tells apart.
+    pub classes: usize,
+    /// The number of sequences.
+    pub batch: usize,
+    /// Whether each layer runs in both directions.
+    pub bidirectional: bool,
+    /// Truncated BPTT: the number of steps after which states are cut.
+    pub window: Option<usize>,
+    /// The length of each sequence, if they differ.
+    pub lengths: Option<Vec<usize>>,
+}
+
+/// Layers that are counted one by one.
+const LAYERS: usize = 16;
+
+impl Default for Specimen {
+    /// An Elman net over three steps: 3 inputs, 4 hidden units, 2 classes, one sequence.
+    fn default() -> Self {
+        Self {
+            cell: "elman".into(),
+            steps: 3,
+            layers: 1,
+            input: 3,
+            hidden: 4,
+            classes: 2,
+            batch: 1,
+            bidirectional: false,
+            window: None,
+            lengths: None,
+        }
+    }
+}
+
+impl Specimen {
+    /// The model.
+    pub fn model(&self) -> Model {
+        Model {
+            cell: self.cell.clone(),
+            input: Input::Reals { size: self.input },
+            hidden: self.hidden,
+            layers: self.layers,
+            bidirectional: self.bidirectional,
+            dropout: 0.0,
+            start: Start::Zero,
+            window: self.window,
+            head: Head::EachStep,
+            outputs: self.classes,
+            loss: Loss::CrossEntropy,
+            init: Inits::default(),
+        }
+    }
+
+    /// The model with first parameters, and a batch of random inputs and classes: a function of the seed.
+    ///
+    /// # Errors
+    /// If there is no such cell, or a size is out of range.
+    pub fn example(&self, seed: u64) -> Result<(Model, Parameters, Feed), ModelError> {
+        let model = self.model();
+        model.fits(self.steps, self.batch, Mode::default())?;
+        let parameters = model.first_parameters(seed)?;
+        let x = inputs([self.steps, self.batch, self.input], seed)
+            .map_err(|source| ModelError::Init { weight: "x".into(), source })?;
+        let y = self.drawn_classes(seed);
+        Ok((model, parameters, Feed { x: Value::Float(x), y, lengths: None }))
+    }
+
+    /// The net unrolled, from zero states; with its backpropagation through time if `backward`.
+    ///
+    /// # Errors
+    /// If there is no such cell, or a size, a number or a length is out of range.
+    pub fn network(&self, backward: bool) -> Result<Network, ModelError> {
+        self.unrolled(Mode { train: backward, ..Mode::default() })
+    }
+
+    /// Compares the gradients of the loss with numeric ones, in f64, at random weights, inputs, targets and initial
+    /// states. `order` is 1, or 2 for the gradients of the gradients too.
+    ///
+    /// # Errors
+    /// As [`Specimen::network`]; if `order` is neither; if the net is larger than the memory that is free; if something
+    /// is not finite.
+    pub fn check(&self, order: u32, seed: u64) -> Result<Report, ModelError> {
+        self.check_with(seed, |check| check.order(order))
+    }
+
+    /// As [`Specimen::check`], with other options of the checker.
+    ///
+    /// # Errors
+    /// As [`Specimen::check`].
+    pub fn check_with(
+        &self,
+        seed: u64,
+        options: impl for<'g> FnOnce(Check<'g>) -> Check<'g>,
+    ) -> Result<Report, ModelError> {
+        self.checked(seed, |check| Ok(options(check).run()?))
+    }
+
+    /// As [`Specimen::check_with`], and the net as it was checked, for a page.
+    ///
+    /// # Errors
+    /// As [`Specimen::check`].
+    pub fn survey(
+        &self,
+        seed: u64,
+        options: impl for<'g> FnOnce(Check<'g>) -> Check<'g>,
+    ) -> Result<Survey, ModelError> {
+        self.checked(seed, |check| Ok(options(check).survey()?))
+    }
+
+    fn checked<R>(
+        &self,
+        seed: u64,
+        run: impl for<'g> FnOnce(Check<'g>) -> Result<R, ModelError>,
+    ) -> Result<R, ModelError> {
+        // Twice what was counted, so that the rest of the machine lives on.
+        estimate::fits(2.0 * self.bytes_of_a_check()?)?;
+        let network = self.unrolled(Mode { carry: true, ..Mode::default() })?;
+        let g = Builder::resume(network.graph.clone());
+        let mut point = Point::new().with(network.y, self.drawn_classes(seed));
+        if let (Some(id), Some(lengths)) = (network.lengths, &self.lengths) {
+            point.set(id, column(lengths));
+        }
+        run(Check::new(g.expr(network.loss)).at(point).seed(seed))
+    }
+
+    /// About how many bytes a check of it takes: a score of copies of the weights, a gradient of each weight for each
+    /// step, the values of all nodes, and the nodes themselves.
+    fn bytes_of_a_check(&self) -> Result<f64, ModelError> {
+        let cell = self.cell.cell()?;
+        let (lanes, steps) = (1 + usize::from(self.bidirectional), self.steps as f64);
+        let (mut weights, mut rows) = (0.0, 0.0);
+        let mut input = self.input;
+        for _ in 0..self.layers.min(LAYERS) {
+            for weight in cell.weights(input, self.hidden) {
+                weights += lanes as f64 * weight.shape.iter().map(|&n| n as f64).product::<f64>();
+                rows += lanes as f64 * weight.shape.first().map_or(1.0, |&n| n as f64);
+            }
+            input = cell.output_size(self.hidden).saturating_mul(lanes);
+        }
+        // Beyond so many layers one is like another.
+        let more = (self.layers as f64 / LAYERS as f64).max(1.0);
+        let nodes = steps * self.layers as f64 * lanes as f64;
+        let values = steps * self.batch as f64 * rows * 8.0;
+        Ok(8.0 * more * (weights * (20.0 + steps) + values) + 30e3 * nodes)
+    }
+
+    /// Values for the leaves of a graph that this net was unrolled to, or that passes made of it: as
+    /// [`Specimen::check`] draws them, so that a value in a dump is the one in a report.
+    ///
+    /// # Errors
+    /// If the graph is of another net.
+    pub fn point(&self, graph: &Graph, seed: u64) -> Result<Point<f64>, ModelError> {
+        let mut point = Point::new();
+        for id in graph.inputs() {
+            match (graph.name(id)?.as_str(), &self.lengths) {
+                ("y", _) => point.set(id, self.drawn_classes(seed)),
+                ("lengths", Some(lengths)) => point.set(id, column(lengths)),
+                _ => {}
+            }
+        }
+        let all: Vec<NodeId> = graph.ids().collect();
+        Ok(random_point(graph, point, &all, seed)?)
+    }
+
+    /// Classes `[time, batch]`, one as likely as another. A checker would not know that one of them means "ignore".
+    fn drawn_classes<S: Scalar>(&self, seed: u64) -> Value<S> {
+        let mut rng = init::rng(seed, "y");
+        let shape = (self.steps, self.batch);
+        Value::Index(Array2::from_shape_simple_fn(shape, || rng.random_range(0..self.classes)).into_dyn())
+    }
+
+    pub(super) fn unrolled(&self, mode: Mode) -> Result<Network, ModelError> {
+        if let Some(lengths) = &self.lengths {
+            lengths_fit(lengths, self.batch, self.steps)?;
+        }
+        self.model().network(self.steps, self.batch, Mode { lengths: self.lengths.is_some(), ..mode })
+    }
+}
+
+/// Lengths as the network wants them, `[batch, 1]`.
+fn column(lengths: &[usize]) -> Value<f64> {
+    Value::Index(Array2::from_shape_fn((lengths.len(), 1), |(b, _)| lengths[b]).into_dyn())
+}
+
+/// Inputs `[time, batch, feature]`, uniform on [−1, 1): a function of the seed.
+pub(super) fn inputs(shape: [usize; 3], seed: u64) -> Result<ArrayD<f32>, init::InitError> {
+    Init::uniform(1.0).draw(&shape, 1, &mut init::rng(seed, "x"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_cell_passes_in_every_arrangement() {
+        for shipped in rnn::cell::SHIPPED {
+            // A cell whose input and states have one size is not stacked in both directions.
+            let wide = rnn::Cell::fits(&*shipped.cell(), 8, 4).is_ok();
+            let input = if wide { 3 } else { 4 };
+            let net = Specimen { cell: shipped.name.into(), batch: 2, input, ..Specimen::default() };
+            for net in [
+                Specimen { layers: 2, bidirectional: wide, ..net.clone() },
+                Specimen { lengths: Some(vec![3, 1]), bidirectional: true, ..net.clone() },
+                Specimen { window: Some(2), ..net },
+            ] {
+                let report = net.check(1, 3).unwrap();
+                let wrong = |t: &autograd_check::Tensor| t.verdict() == autograd_check::Verdict::Fail;
+                assert!(!report.tensors.iter().any(wrong), "{net:?}\n{report}");
+                let states = rnn::Cell::states(&*shipped.cell(), input, 4);
+                assert!(
+                    report.tensor("x").is_some() && report.tensor(&format!("{}0", states[0].name)).is_some()
+                );
+            }
+        }
+    }
+
+    /// A net that no memory holds is refused before any of it is built.
+    #[test]
+    fn absurd_sizes_are_refused() {
+        let net = Specimen { hidden: 100_000, steps: 1_000_000, ..Specimen::default() };
+        let began = std::time::Instant::now();
+        for net in [
+            net.clone(),
+            Specimen { steps: 3, batch: 1_000_000, ..net.clone() },
+            Specimen { layers: 1_000_000, ..net },
+        ] {
+            assert!(matches!(net.check(1, 0), Err(ModelError::Memory { .. })), "{net:?}");
+        }
+        assert!(began.elapsed().as_secs() < 5);
+    }
+
+    /// What is told of a net before it is built, counted against the net itself.
+    #[test]
+    fn four_small_nets_tell_a_large_one() {
+        for cell in ["elman", "lstm", "gru"] {
+            for (layers, steps, bidirectional) in [(1, 1, false), (1, 7, false), (3, 5, true), (4, 2, false)]
+            {
+                let net = Specimen {
+                    cell: cell.into(),
+                    layers,
+                    steps,
+                    bidirectional,
+                    batch: 2,
+                    ..Specimen::default()
+                };
+                let (model, mode) = (net.model(), Mode { train: true, ..Mode::default() });
+                let told = model.estimate(steps, 2, mode).unwrap();
+                let graph = model.network(steps, 2, mode).unwrap().graph;
+                let of = |id| graph.node(id).unwrap().ty.shape.iter().product::<usize>();
+                let values: usize = graph.ids().map(of).sum();
+                let weights = model.first_parameters(1).unwrap().elements();
+                let found = [graph.len(), values, weights];
+                for (told, found) in [told.nodes, told.values, told.parameters].into_iter().zip(found) {
+                    assert!((told / found as f64 - 1.0).abs() < 0.05, "{net:?}: {told} for {found}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_memory_holds_is_refused_at_once() {
+        let began = std::time::Instant::now();
+        let net = Specimen::default();
+        for net in [
+            Specimen { hidden: 1_000_000, ..net.clone() },
+            Specimen { layers: 1_000_000_000, hidden: 1, ..net.clone() },
+            Specimen { steps: 1_000_000_000, ..net.clone() },
+            Specimen { input: 1_000_000, hidden: 1_000_000, ..net.clone() },
+            Specimen { batch: 1_000_000, steps: 1_000_000, ..net },
+        ] {
+            let error = net.network(true).unwrap_err();
+            assert!(matches!(error, ModelError::Memory { .. }), "{error}");
+        }
+        assert!(began.elapsed().as_secs() < 5);
+    }
+
+    #[test]
+    fn lengths_must_fit() {
+        let net = |lengths| Specimen { batch: 2, lengths: Some(lengths), ..Specimen::default() };
+        let error = |lengths| net(lengths).check(1, 0).unwrap_err();
+        assert!(matches!(error(vec![3]), ModelError::Lengths { found: 1, batch: 2 }));
+        assert!(matches!(error(vec![3, 0]), ModelError::Length { sequence: 2, found: 0, steps: 3 }));
+        assert!(matches!(error(vec![4, 1]), ModelError::Length { sequence: 1, found: 4, steps: 3 }));
+    }
+}

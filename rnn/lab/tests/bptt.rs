@@ -1,0 +1,272 @@
+//! Backpropagation through time taken apart, beside finite differences, textbook formulas and its own sums.
+
+use autograd::ops::Op;
+use autograd::{NodeId, Point, Value, eval};
+use ndarray::{Array2, ArrayD, Axis};
+use rnn::cell::SHIPPED;
+use rnn::init::{self, Init};
+use rnn::model::{Feed, Head, Inits, Mode, Model, Network};
+use rnn::parameters::Parameters;
+use rnn_lab::study::{Ask, Bptt, Course, Flow, Specimen, spectral_norm, truncations};
+
+const ALL: Ask = Ask { layer: 0, split: true, jacobians: true };
+
+/// The cell over five steps, two sequences.
+fn small(cell: &str) -> Specimen {
+    let fits = rnn::cell::by_name(cell).unwrap().fits(3, 4).is_ok();
+    Specimen { cell: cell.into(), steps: 5, batch: 2, input: if fits { 3 } else { 4 }, ..Specimen::default() }
+}
+
+/// A network's graph and where it is read, with stopped operands held at their values.
+fn frozen(model: &Model, parameters: &Parameters, feed: &Feed) -> (Network, Point<f64>) {
+    let network = model.network(feed.steps(), feed.batch(), Mode::default()).unwrap();
+    let mut point = network.point(parameters, feed, &[], 0).unwrap().cast::<f64>();
+    let stops: Vec<NodeId> = network
+        .graph
+        .ids()
+        .filter(|&id| matches!(network.graph.node(id).unwrap().op, Op::StopGradient(_)))
+        .collect();
+    let values = eval(&network.graph, &point, &stops).unwrap();
+    stops.iter().zip(values).for_each(|(&id, value)| point.set(id, value));
+    (network, point)
+}
+
+/// For step k of a lane: the derivatives of `outputs` by each element of the joint state of each sequence, by central
+/// differences of order four with the state's nodes overridden. `[sequence][element][output]`.
+fn differences(
+    network: &Network,
+    point: &Point<f64>,
+    states: &[NodeId],
+    outputs: &[NodeId],
+) -> Vec<Vec<Vec<ArrayD<f64>>>> {
+    let base: Vec<ArrayD<f64>> =
+        eval(&network.graph, point, states).unwrap().into_iter().map(Value::into_float).collect();
+    let mut point = point.clone();
+    states.iter().zip(&base).for_each(|(&id, value)| point.set(id, value.clone()));
+    let batch = base[0].len_of(Axis(0));
+    let h = 1e-5; // so small that no kink of a relu lies within it
+    let mut found = vec![Vec::new(); batch];
+    for (state, value) in states.iter().zip(&base) {
+        for (b, each) in found.iter_mut().enumerate() {
+            for j in 0..value.len_of(Axis(1)) {
+                let at = |by: f64| {
+                    let mut moved = value.clone();
+                    moved[[b, j]] += by;
+                    let values = eval(&network.graph, &point.clone().with(*state, moved), outputs).unwrap();
+                    values.into_iter().map(Value::into_float).collect::<Vec<_>>()
+                };
+                let (near, far) = ((at(h), at(-h)), (at(2.0 * h), at(-2.0 * h)));
+                let slope =
+                    |i: usize| ((&near.0[i] - &near.1[i]) * 8.0 - (&far.0[i] - &far.1[i])) / (12.0 * h);
+                each.push((0..outputs.len()).map(slope).collect());
+            }
+        }
+    }
+    found
+}
+
+/// Compares matrix and stretch with differences, to 1e-6 of the largest norm.
+fn agrees(net: &Specimen, head: Head, layer: usize) {
+    let (model, mut parameters, mut feed) = net.example(5).unwrap();
+    let model = Model { head, ..model };
+    // Not the first values of some cells, which lie so near a kink that a difference would cross it.
+    for (name, value) in parameters.iter_mut() {
+        *value = Init::uniform(0.6).draw(value.shape(), 1, &mut init::rng(5, name)).unwrap();
+    }
+    if head != Head::EachStep {
+        feed.y = Value::Index(ArrayD::zeros(vec![net.batch]));
+    }
+    let bptt = Bptt::of(&model, &parameters, &feed, Ask { layer, ..ALL }).unwrap();
+    let (network, point) = frozen(&model, &parameters, &feed);
+    let lane = &network.lanes[layer * if net.bidirectional { 2 } else { 1 }];
+    let largest = bptt.matrix.iter().copied().fold(0.0, f64::max);
+    for (k, states) in lane.states.iter().enumerate() {
+        let next: &[NodeId] = lane.states.get(k + 1).map_or(&[], Vec::as_slice);
+        // A node that is a state of this step too is moved itself: its derivative is known.
+        let outputs: Vec<NodeId> = network.losses.iter().chain(next).copied().collect();
+        let by = differences(&network, &point, states, &outputs);
+        for (row, &t) in bptt.loss_steps.iter().enumerate() {
+            if bptt.matrix[[row, k]].is_nan() {
+                assert!(t < k + 1, "{net:?} {t} {k}");
+                continue;
+            }
+            let norm =
+                |each: &Vec<Vec<ArrayD<f64>>>| each.iter().map(|d| d[row].sum().powi(2)).sum::<f64>().sqrt();
+            let want: f64 = by.iter().map(norm).sum();
+            let found = bptt.matrix[[row, k]];
+            assert!(
+                (found - want).abs() < 1e-6 * largest,
+                "{net:?} ∂L[{t}]/∂s[{}]: {found} and {want}",
+                k + 1
+            );
+        }
+        for (b, each) in by.iter().enumerate().filter(|_| !next.is_empty()) {
+            let row_of = |d: &Vec<ArrayD<f64>>| -> Vec<f64> {
+                d[network.losses.len()..]
+                    .iter()
+                    .flat_map(|s| s.index_axis(Axis(0), b).iter().copied().collect::<Vec<_>>())
+                    .collect()
+            };
+            let rows: Vec<Vec<f64>> = each.iter().map(row_of).collect();
+            let jacobian = Array2::from_shape_fn((rows[0].len(), rows.len()), |(i, j)| rows[j][i]);
+            let (found, want) = (bptt.stretch[k][b], spectral_norm(jacobian.view()));
+            assert!(
+                (found - want).abs() < 1e-6 * want.max(1.0),
+                "{net:?} step {}: {found} and {want}",
+                k + 2
+            );
+        }
+    }
+}
+
+#[test]
+fn the_matrix_of_every_shipped_cell_is_that_of_finite_differences() {
+    for shipped in SHIPPED {
+        agrees(&small(shipped.name), Head::EachStep, 0);
+    }
+}
+
+#[test]
+fn so_it_is_for_other_heads_layers_and_directions() {
+    for cell in ["elman", "lstm", "gru", "lstm-1997"] {
+        agrees(&small(cell), Head::Last, 0);
+        agrees(&small(cell), Head::Mean, 0);
+        for layer in [0, 1] {
+            agrees(&Specimen { layers: 2, ..small(cell) }, Head::EachStep, layer);
+            agrees(&Specimen { layers: 2, bidirectional: true, ..small(cell) }, Head::EachStep, layer);
+        }
+    }
+}
+
+#[test]
+fn the_parts_of_every_gradient_add_up_to_it() {
+    for shipped in SHIPPED {
+        let (model, parameters, feed) = small(shipped.name).example(7).unwrap();
+        let bptt = Bptt::of(&model, &parameters, &feed, ALL).unwrap();
+        let network = model.network(5, 2, Mode { train: true, ..Mode::default() }).unwrap();
+        let point = network.point(&parameters, &feed, &[], 0).unwrap().cast::<f64>();
+        let full = eval(&network.graph, &point, &network.gradients).unwrap();
+        assert_eq!(bptt.shares.len(), full.len());
+        for ((share, full), (name, _)) in bptt.shares.iter().zip(full).zip(&network.parameters) {
+            let full = full.into_float();
+            let by_lag = share.by_lag.values().fold(ArrayD::zeros(full.raw_dim()), |sum, part| sum + part);
+            let largest = full.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+            for sum in [share.total(), by_lag] {
+                let apart = (&sum - &full).iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+                assert!(
+                    share.name == *name && apart <= 1e-13 * largest.max(1.0),
+                    "{}: {name} {apart}",
+                    shipped.name
+                );
+            }
+        }
+        let loss = eval(&network.graph, &point, &[network.loss]).unwrap()[0].scalar().unwrap();
+        assert!((bptt.losses.iter().sum::<f64>() - loss).abs() < 1e-13);
+        let head = bptt.shares.iter().find(|share| share.name == "head.weight").unwrap();
+        assert!(head.by_lag.keys().eq([&0]), "the head of a step is used by that step's loss alone");
+    }
+}
+
+/// ∂L/∂W at step k is δ[k]ᵀ h[k−1] with δ[k] = ∂L/∂h[k] ⊙ (1 − h[k]²): Werbos 1990.
+#[test]
+fn the_share_of_a_step_is_the_textbook_s() {
+    let (model, parameters, feed) = small("elman").example(3).unwrap();
+    let bptt = Bptt::of(&model, &parameters, &feed, ALL).unwrap();
+    let network = model.network(5, 2, Mode { train: true, ..Mode::default() }).unwrap();
+    let point = network.point(&parameters, &feed, &[], 0).unwrap().cast::<f64>();
+    let value = |id: NodeId| {
+        eval(&network.graph, &point, &[id])
+            .unwrap()
+            .remove(0)
+            .into_float()
+            .into_dimensionality::<ndarray::Ix2>()
+            .unwrap()
+    };
+    let share = bptt.shares.iter().find(|share| share.name == "rnn.weight_hh_l0").unwrap();
+    for k in 2..=5 {
+        let (h, before) = (value(network.states[k - 1]), value(network.states[k - 2]));
+        let adjoint = value(network.graph.adjoint(network.states[k - 1], 0).unwrap().unwrap());
+        let delta = adjoint * h.mapv(|h| 1.0 - h * h);
+        let want = delta.t().dot(&before);
+        let apart = (&share.by_step[k] - &want.into_dyn()).iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+        assert!(apart < 1e-14, "step {k}: {apart}");
+    }
+    assert!(share.by_step[1].iter().all(|x| *x == 0.0), "h[0] is zero");
+}
+
+#[test]
+fn beyond_a_cut_all_is_exactly_zero() {
+    for cell in ["elman", "lstm", "gru", "rin"] {
+        let net = Specimen { window: Some(2), ..small(cell) };
+        let (model, parameters, feed) = net.example(1).unwrap();
+        let bptt = Bptt::of(&model, &parameters, &feed, ALL).unwrap();
+        for ((t, k), &norm) in bptt.matrix.indexed_iter() {
+            match (k > t, t / 2 == k / 2) {
+                (true, _) => assert!(norm.is_nan()),
+                (_, true) => assert!(norm > 0.0, "{cell} {t} {k}"),
+                (_, false) => assert!(norm == 0.0, "{cell} {t} {k}"),
+            }
+        }
+        assert!(bptt.stretch[1].iter().all(|s| *s == 0.0) && bptt.stretch[0].iter().all(|s| *s > 0.0));
+    }
+}
+
+#[test]
+fn no_gradient_exceeds_the_bound_by_singular_values() {
+    for shipped in SHIPPED {
+        let (model, parameters, feed) = Specimen { steps: 12, ..small(shipped.name) }.example(2).unwrap();
+        let bptt = Bptt::of(&model, &parameters, &feed, ALL).unwrap();
+        for (found, bound) in bptt.matrix.iter().zip(bptt.bound.as_ref().unwrap()) {
+            assert!(found.is_nan() || bound.is_nan() || *found <= bound * (1.0 + 1e-9), "{}", shipped.name);
+        }
+    }
+}
+
+/// Where nothing enters a tanh it is the identity to first order: each step multiplies by W.
+#[test]
+fn a_silent_orthogonal_elman_keeps_its_scale_at_every_step() {
+    for scale in [0.9, 1.0, 1.1] {
+        let net = Specimen { steps: 60, hidden: 8, ..small("elman") };
+        let (mut model, _, mut feed) = net.example(2).unwrap();
+        model.init = Inits { recurrent: Some(Init::Orthogonal { gain: scale }), ..Inits::default() };
+        let mut parameters = model.first_parameters(3).unwrap();
+        parameters.iter_mut().filter(|(name, _)| name.starts_with("rnn.bias")).for_each(|(_, b)| b.fill(0.0));
+        // One loss at every step, so that distances can be compared.
+        feed.x = Value::Float(ArrayD::zeros(vec![60, 2, 3]));
+        feed.y = Value::Index(ArrayD::zeros(vec![60, 2]));
+        let bptt = Bptt::of(&model, &parameters, &feed, ALL).unwrap();
+        assert!((bptt.decay.rate.unwrap() - scale).abs() < 1e-6, "{scale}: {:?}", bptt.decay.rate);
+        assert!(bptt.stretch.iter().flatten().all(|s| (s - scale).abs() < 1e-6));
+    }
+}
+
+#[test]
+fn a_window_as_long_as_the_sequence_has_no_bias_and_short_ones_have() {
+    let (model, parameters, feed) = small("gru").example(4).unwrap();
+    let full = Bptt::of(&model, &parameters, &feed, ALL).unwrap();
+    let found = truncations(&model, &parameters, &feed, &full, &[1, 2, 5]).unwrap();
+    assert!(found[2].cut.angle < 1e-5 && (found[2].cut.ratio - 1.0).abs() < 1e-12);
+    assert!(found[2].sliding.angle < 1e-5 && (found[2].sliding.ratio - 1.0).abs() < 1e-12);
+    assert!(found[0].cut.angle > 1.0 && found[0].cut.angle > found[1].cut.angle);
+    // With one step both ways of cutting leave the same.
+    assert!((found[0].cut.angle - found[0].sliding.angle).abs() < 1e-6);
+}
+
+/// Begun with a forget bias of 1, at which it keeps nothing, an LSTM that has learned to add over 50 steps keeps the
+/// gradient over 200.
+#[test]
+fn an_lstm_that_has_learned_keeps_the_gradient_over_two_hundred_steps() {
+    let init = Inits { forget_bias: Some(1.0), ..Inits::default() };
+    let short = Flow { cell: "lstm".into(), steps: 50, hidden: 16, init, ..Flow::default() };
+    let long = Flow { steps: 200, ..short.clone() };
+    let left = |parameters: &Parameters| {
+        let norms = long.way(parameters).unwrap().norms;
+        norms[0] / norms[198]
+    };
+    assert!(left(&long.first().unwrap()) < 1e-8);
+    let course = Course { updates: 4500, batch: 20, rate: 0.01, clip: Some(1.0) };
+    let (parameters, updates, stopped) = short.train(course).unwrap();
+    let last: f64 = updates[4400..].iter().map(|update| update.loss).sum::<f64>() / 100.0;
+    assert!(stopped.is_none() && last < 0.01, "it has learned to add: {last}");
+    assert!(left(&parameters) > 1e-2, "{}", left(&parameters));
+}

@@ -1,7 +1,0 @@
-//! The program `rnn`: see, check and train recurrent nets.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    rnn::cli::main()
-}
