@@ -2,6 +2,7 @@
 
 use autograd::Value;
 use ndarray::ArrayD;
+use rnn::data::Vocabulary;
 use rnn::data::synthetic::{Adding, TemporalOrder};
 use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
 use rnn::tasks::{Level, Synthetic, SyntheticKind, Text};
@@ -122,7 +123,7 @@ fn text() -> Text {
     let symbols: Vec<usize> = (0..400).map(|i| i * i % 5).collect();
     let mut model = model(Input::Embedding { symbols: 5, size: 3 }, Head::EachStep, 5, Loss::CrossEntropy);
     model.dropout = 0.3;
-    Text::new(model, Level::Char, &symbols, 6, 6).unwrap()
+    Text::new(model, Level::Char, &Vocabulary::characters("abcde"), &symbols, 6, 6).unwrap()
 }
 
 /// Trains to the end, stopping after every `every` updates and going on from the files; the files' bytes.
