@@ -180,6 +180,15 @@ impl Checkpoint {
         read(&files::read(path)?, path)
     }
 
+    /// What the bytes of a file say. The path is for the error.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), but for those of the file.
+    pub fn of(bytes: &[u8], path: &Path) -> Result<Self, CheckpointError> {
+        read(bytes, path)
+    }
+
     /// The parameters, if their names and shapes are those of the model, in the model's order.
     /// The checkpoint keeps none. The path is for the error.
     ///
@@ -208,9 +217,13 @@ impl Checkpoint {
 
     /// The safetensors file: length of the header, header, arrays.
     ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Name`].
+    ///
     /// The safetensors crate would sort the arrays by name and shuffle the metadata from run to run. Here the
     /// arrays keep their order, which is that of declaration, and the header is sorted.
-    fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         let set_apart = |name: &&str| name.starts_with(OPTIMISER) || name.starts_with(EXTRA);
         if let Some(name) = self.parameters.names().find(set_apart) {
             return Err(CheckpointError::Name(name.to_owned()));

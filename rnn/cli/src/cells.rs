@@ -7,7 +7,7 @@ use autograd_view::math::Form;
 use rnn::cell::{Cell, CellError, CellRef, SHIPPED};
 use rnn::data::synthetic::Adding;
 use rnn::equations::EquationCell;
-use rnn::model::StepError;
+use rnn::model::{ModelError, StepError};
 use rnn::train::TrainError;
 use rnn_lab::study::{Lesson, Specimen, learns};
 use std::io::Write;
@@ -164,7 +164,14 @@ impl Check {
         let report = match net.check(2, 1) {
             Ok(report) => report,
             Err(error) => {
-                writeln!(out, "{error}\n")?;
+                match error {
+                    ModelError::Graph(autograd::Error::NotFinite { node }) => writeln!(
+                        out,
+                        "`{node}` is not finite at random weights and inputs: its function is not defined for all numbers, as \
+                         log, sqrt and division are not\n"
+                    )?,
+                    error => writeln!(out, "{error}\n")?,
+                }
                 verdict(out, false, name, "cannot be checked")?;
                 return Ok(false);
             }

@@ -141,6 +141,9 @@ impl Args {
                 .into());
         }
         let net = Specimen::try_from(self.net)?;
+        if format == Format::Png && !self.cuts.any() {
+            foresee(&net, !self.forward)?;
+        }
         let network = net.network(!self.forward)?;
         // The compiler's nodes are others, and have no values here.
         let page = if self.passes || format != Format::Html {
@@ -165,7 +168,7 @@ impl Args {
             Format::Svg | Format::Png => draw::svg(&view, &options),
             Format::Html => draw::html(&graph, &options, &page)?,
         };
-        if let Some(advice) = too_large(format, &text) {
+        if let Some(advice) = too_large(format, &text, self.cuts.rolled()) {
             super::say(&advice);
         }
         if !text.ends_with('\n') {
@@ -209,6 +212,29 @@ fn pixels(svg: &str) -> Result<Vec<u8>, String> {
     })
 }
 
+/// Refuses a picture in pixels that would be too wide, before it is drawn: a picture grows by the same width with each
+/// step, which two small ones tell.
+fn foresee(net: &Specimen, backward: bool) -> Result<(), Box<dyn std::error::Error>> {
+    const STEPS: [usize; 2] = [4, 5];
+    if net.steps < 10 * STEPS[1] {
+        return Ok(());
+    }
+    let width = |steps: usize| -> Result<(f32, f32), Box<dyn std::error::Error>> {
+        let lengths = net.lengths.as_ref().map(|lengths| lengths.iter().map(|&l| l.min(steps)).collect());
+        let small = Specimen { steps, lengths, ..net.clone() };
+        let options = draw::Options { backward, title: None };
+        let svg = draw::svg(&small.network(backward)?.graph, &options);
+        let side = |name: &str| svg.split(name).nth(1).and_then(|rest| rest.split('"').next()?.parse().ok());
+        Ok((side(" width=\"").unwrap_or(0.0), side(" height=\"").unwrap_or(0.0)))
+    };
+    let (few, more) = (width(STEPS[0])?, width(STEPS[1])?);
+    let wide = more.0 + (net.steps - STEPS[1]) as f32 * (more.0 - few.0);
+    // Layouts differ a little: what is refused here is far beyond.
+    plot::png_fits(0.5 * wide, more.1).map_err(|_| {
+        format!("the picture would be about {wide:.0} pixels wide, more than a PNG can show: {LESS}").into()
+    })
+}
+
 /// The widest picture that a viewer shows well, in pixels.
 const WIDEST: usize = 20_000;
 
@@ -216,7 +242,7 @@ const WIDEST: usize = 20_000;
 const MERMAID: (usize, usize) = (500, 50_000);
 
 /// What to do if what was written is too large for those who read it.
-fn too_large(format: Format, text: &str) -> Option<String> {
+fn too_large(format: Format, text: &str, rolled: bool) -> Option<String> {
     match format {
         Format::Svg | Format::Png => {
             let width: usize = text.split("width=\"").nth(1)?.split('"').next()?.parse().ok()?;
@@ -225,9 +251,10 @@ fn too_large(format: Format, text: &str) -> Option<String> {
         }
         Format::Mermaid => {
             let edges = text.lines().filter(|line| line.contains("-> n")).count();
+            let less = if rolled { "--only" } else { "--rolled, --only" };
             let large = format!(
-                "Mermaid draws at most {} edges and {} characters, and these are {edges} and {}: --rolled, --only, \
-                 --around or --from leave less, and a page (--format html) shows all",
+                "Mermaid draws at most {} edges and {} characters, and these are {edges} and {}: {less}, --around or --from \
+                 leave less, and a page (--format html) shows all",
                 MERMAID.0,
                 MERMAID.1,
                 text.chars().count()

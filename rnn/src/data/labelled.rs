@@ -41,12 +41,26 @@ pub fn read(
     classes: Option<&[String]>,
     encoding: Option<Encoding>,
 ) -> Result<Labelled> {
-    let accepted = Accepted::new(classes)?;
-    let table = Table::read(path, encoding)?;
+    // A wrong list of classes is said before a large file is read.
+    Accepted::new(classes)?;
+    of(&Table::read(path, encoding)?, text, label, classes)
+}
+
+/// The labelled sentences of a table, as [`read`].
+///
+/// # Errors
+/// As [`read`], but for those of the file.
+pub fn of(
+    table: &Table,
+    text: Option<&str>,
+    label: Option<&str>,
+    classes: Option<&[String]>,
+) -> Result<Labelled> {
+    let (accepted, path) = (Accepted::new(classes)?, table.path());
     let is_data = table.columns().iter().any(|name| accepted.class(name).is_some());
     let told = |error: Error| if is_data { table.no_header() } else { error };
-    let text = named_or_found(&table, text, &TEXT, "text").map_err(told)?;
-    let label = named_or_found(&table, label, &LABEL, "label").map_err(told)?;
+    let text = named_or_found(table, text, &TEXT, "text").map_err(told)?;
+    let label = named_or_found(table, label, &LABEL, "label").map_err(told)?;
 
     let mut sentences = Vec::new();
     for (line, sentence) in table.column(text)? {

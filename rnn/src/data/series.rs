@@ -66,7 +66,15 @@ pub struct Column {
 /// Those of [`Table::read`] and [`Table::column`]; no column is named and there are several; a field is not a number, or one
 /// that single precision cannot hold; values are missing and `gaps` does not say what becomes of them, or no value is there.
 pub fn read(path: &Path, column: Option<&str>, gaps: Gaps, encoding: Option<Encoding>) -> Result<Column> {
-    let table = Table::read(path, encoding)?;
+    of(&Table::read(path, encoding)?, column, gaps)
+}
+
+/// The numbers of a column of a table, as [`read`].
+///
+/// # Errors
+/// As [`read`], but for those of the file.
+pub fn of(table: &Table, column: Option<&str>, gaps: Gaps) -> Result<Column> {
+    let path = table.path();
     let is_number = |name: &String| name.parse::<f64>().is_ok();
     let is_named = column.is_some_and(|name| table.columns().iter().any(|known| known == name));
     if !is_named && table.columns().iter().all(is_number) {

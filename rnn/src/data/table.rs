@@ -38,9 +38,16 @@ impl Table {
     /// Those of [`file::read_as`]; no rows; a row whose number of fields is not the header's; a quote that is left open, or that
     /// closes elsewhere than at the end of a field.
     pub fn read(path: &Path, encoding: Option<Encoding>) -> Result<Self> {
-        let text = file::read_as(path, encoding)?;
-        let delimiter = delimiter(path, &text);
-        let mut rows = rows(path, &text, delimiter)?.into_iter();
+        Self::of(path, &file::read_as(path, encoding)?)
+    }
+
+    /// The table that a text is; the path tells the delimiter, and where errors are.
+    ///
+    /// # Errors
+    /// As [`Table::read`], but for those of the file.
+    pub fn of(path: &Path, text: &str) -> Result<Self> {
+        let delimiter = delimiter(path, text);
+        let mut rows = rows(path, text, delimiter)?.into_iter();
         let header = rows.next().ok_or_else(|| Error::Empty { path: path.into() })?;
         let columns: Vec<String> = header.fields.iter().map(|name| name.trim().to_owned()).collect();
         let mut rows: Vec<Row> = rows.collect();

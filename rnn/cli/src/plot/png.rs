@@ -62,16 +62,27 @@ pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     let options = Options { font_family: "DejaVu Sans".into(), fontdb: FONTS.clone(), ..Options::default() };
     let tree = Tree::from_str(svg, &options)?;
     let (width, height) = (tree.size().width(), tree.size().height());
-    let scale = SCALE.min(LONGEST / width.max(height)).min((MOST / (width * height)).sqrt());
+    let scale = scale_of(width, height)?;
     let too_large = || PngError::TooLarge { width, height };
-    if scale < 0.4 {
-        return Err(too_large());
-    }
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // at least 1, at most LONGEST
     let pixels = |length: f32| (length * scale).ceil().max(1.0) as u32;
     let mut pixmap = Pixmap::new(pixels(width), pixels(height)).ok_or_else(too_large)?;
     resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixmap.as_mut());
     pixmap.encode_png().map_err(|error| PngError::Pack(error.to_string()))
+}
+
+/// Whether a picture of this size can be made into pixels that can be read.
+///
+/// # Errors
+/// [`PngError::TooLarge`].
+pub fn png_fits(width: f32, height: f32) -> Result<(), PngError> {
+    scale_of(width, height).map(|_| ())
+}
+
+/// Pixels for a unit of a picture of this size.
+fn scale_of(width: f32, height: f32) -> Result<f32, PngError> {
+    let scale = SCALE.min(LONGEST / width.max(height)).min((MOST / (width * height)).sqrt());
+    if scale < 0.4 { Err(PngError::TooLarge { width, height }) } else { Ok(scale) }
 }
 
 #[cfg(test)]
