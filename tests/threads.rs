@@ -90,7 +90,7 @@ const REALS: Input = Input::Reals { size: 4 };
 fn every_shipped_cell_is_cut_by_rows() {
     for cell in rnn::cell::SHIPPED {
         for lengths in [false, true] {
-            let mode = Mode { train: true, lengths, carry: false };
+            let mode = Mode { train: true, lengths, ..Mode::default() };
             agrees(&model(cell.name, Head::EachStep, Loss::CrossEntropy, REALS), mode, cell.name);
         }
     }
@@ -102,7 +102,7 @@ fn every_head_and_loss_is_cut_by_rows() {
         for loss in [Loss::CrossEntropy, Loss::MeanSquared, Loss::BinaryCrossEntropy] {
             for input in [REALS, Input::Embedding { symbols: 6, size: 3 }, Input::OneHot { symbols: 6 }] {
                 for lengths in [false, true] {
-                    let mode = Mode { train: true, lengths, carry: false };
+                    let mode = Mode { train: true, lengths, ..Mode::default() };
                     agrees(&model("gru", head, loss, input), mode, &format!("{head:?} {loss:?} {input:?}"));
                 }
             }
@@ -114,7 +114,7 @@ fn every_head_and_loss_is_cut_by_rows() {
 #[test]
 fn every_shipped_cell_is_cut_where_all_sizes_coincide() {
     for cell in rnn::cell::SHIPPED {
-        let mode = Mode { train: true, lengths: true, carry: false };
+        let mode = Mode { train: true, lengths: true, ..Mode::default() };
         let coincident = Model {
             hidden: BATCH,
             outputs: BATCH,
@@ -130,7 +130,7 @@ fn deep_nets_both_directions_carried_and_learned_states_windows_and_dropout_are_
         layers: 2,
         ..model("lstm", Head::EachStep, Loss::CrossEntropy, Input::Embedding { symbols: 6, size: 3 })
     };
-    let ragged = Mode { train: true, lengths: true, carry: false };
+    let ragged = Mode { train: true, lengths: true, ..Mode::default() };
     agrees(&Model { bidirectional: true, ..plain.clone() }, ragged, "both directions");
     agrees(&Model { start: Start::Learned, ..plain.clone() }, ragged, "learned start");
     agrees(&Model { window: Some(2), ..plain.clone() }, ragged, "windows");

@@ -63,6 +63,23 @@ pub enum Start<'g> {
     /// At these values, one for each state of the net: `[layers · directions, batch, size]`, or with 1 for the
     /// batch if all sequences begin alike, as when the start is learned.
     From(Vec<Expr<'g>>),
+    /// Where an earlier part of the sequences ended: at these values, as above, after `elapsed` steps, `[batch, 1]`.
+    After {
+        /// One value for each state of the net.
+        states: Vec<Expr<'g>>,
+        /// How many steps were read before.
+        elapsed: Expr<'g>,
+    },
+}
+
+impl<'g> Start<'g> {
+    /// The values that are given, if any.
+    pub fn states(&self) -> Option<&[Expr<'g>]> {
+        match self {
+            Self::Zero => None,
+            Self::From(states) | Self::After { states, .. } => Some(states),
+        }
+    }
 }
 
 /// Dropout between layers.
@@ -257,7 +274,11 @@ impl Layers {
                     let _before = g.step(if reverse { inputs.len() + 1 } else { 0 });
                     self.initial(g, start, lane, batch)
                 };
-                let unroll = Unroll { reverse, lengths: lengths.as_ref(), window: self.window };
+                let elapsed = match start {
+                    Start::After { elapsed, .. } => Some(*elapsed),
+                    Start::Zero | Start::From(_) => None,
+                };
+                let unroll = Unroll { reverse, lengths: lengths.as_ref(), window: self.window, elapsed };
                 let w = self.cell.prepare(&weights[lane], self.input_of(lane), self.hidden);
                 directions.push(unroll.run(&*self.cell, &w, &inputs, &initial));
             }
@@ -315,7 +336,15 @@ impl Layers {
         if let Some(lengths) = lengths.filter(|l| !l.is_poisoned() && *l.shape() != [batch, 1]) {
             return Some(format!("lengths are [{batch}, 1], one for each sequence, and not {lengths:?}"));
         }
-        let Start::From(values) = start else { return None };
+        if let Start::After { elapsed, .. } = start
+            && !elapsed.is_poisoned()
+            && *elapsed.shape() != [batch, 1]
+        {
+            return Some(format!(
+                "the steps read before are [{batch}, 1], one number for each sequence, and not {elapsed:?}"
+            ));
+        }
+        let values = start.states()?;
         if values.len() != states.len() {
             let (given, names) = (values.len(), states.into_iter().map(|s| s.name).collect::<Vec<_>>());
             return Some(format!("{given} initial states were given, and the cell has {names:?}"));
@@ -347,8 +376,8 @@ impl Layers {
         let state = |(place, state): (usize, State)| {
             let shape = [batch, state.size];
             let entry = of_net.iter().position(|s| s.place == place && s.lanes.contains(&lane));
-            let value = match (start, entry) {
-                (Start::From(values), Some(entry)) => {
+            let value = match (start.states(), entry) {
+                (Some(values), Some(entry)) => {
                     let value = values[entry].at(0, lane - of_net[entry].lanes.start);
                     if *value.shape() == shape { value } else { value.broadcast_to(shape) }
                 }

@@ -17,6 +17,8 @@ pub struct Unroll<'a, 'g> {
     /// Peng 1990). The values are carried on; the adjoint stops. The cuts lie at the same places of the input in
     /// both directions, and cut only sequences that run on both sides: so padding moves none of them.
     pub window: Option<usize>,
+    /// The number of steps that were read before these, `[batch, 1]`, where a sequence goes on; none at its beginning.
+    pub elapsed: Option<Expr<'g>>,
 }
 
 /// A layer that has been unrolled. Steps are in the order of the input, also if time ran backwards.
@@ -57,8 +59,9 @@ impl<'g> Unroll<'_, 'g> {
         if self.reverse {
             order.reverse();
         }
-        let mut step = match self.lengths {
-            Some(lengths) if self.reverse => Step::from_end(lengths.numbers, steps),
+        let mut step = match (self.lengths, self.elapsed) {
+            (Some(lengths), _) if self.reverse => Step::from_end(lengths.numbers, steps),
+            (_, Some(elapsed)) if !self.reverse => Step::after(elapsed),
             _ => Step::new(1),
         };
         let (mut states, mut last_output) = (initial.to_vec(), None);

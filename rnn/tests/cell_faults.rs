@@ -654,14 +654,14 @@ fn truths_and_numbers() {
     wrong(
         "cell a\n  h[t] = W x[t] + (x[t] > 0)",
         expect![[r#"
-        error: a comparison is true or false, not a number
-         --> my.cell:2:19
-          |
-        2 |   h[t] = W x[t] + (x[t] > 0)
-          |                   ^^^^^^^^^^ a comparison
-          |
-          = help: write `where(…, 1, 0)` to make it a number
-    "#]],
+            error: a comparison is true or false, not a number
+             --> my.cell:2:19
+              |
+            2 |   h[t] = W x[t] + (x[t] > 0)
+              |                   ^^^^^^^^^^ a comparison
+              |
+              = help: write `where(…, 1, 0)` to make it a number, and `where(a > 1, where(a < 5, …, …), …)` for two at once
+        "#]],
     );
     wrong(
         "cell a\n  h[t] = W 2",
@@ -689,4 +689,50 @@ fn truths_and_numbers() {
           = help: write `*` for the product element by element
     "#]],
     );
+}
+
+/// What is written in other languages, and the form that is meant here.
+#[test]
+fn forms_of_other_languages() {
+    let lines = [
+        ("h[t] = tanh(W * x[t] + U * h[t-1])", "for a matrix leave it out: `W x[t]`"),
+        ("h[t] = tanh(W @ x[t] + U h[t-1])", "a matrix stands before its vector: `W x[t]`"),
+        ("h[t] = tanh(W x[t] + U · h[t-1])", "write `W x[t]` for the product with a matrix"),
+        ("h[t] = tanh(W [x[t], h[t-1]])", "write `W concat(x[t], h[t-1])`"),
+        ("h[t] = tanh(W x[t] + W h[t-1])", "give each its own matrix"),
+        ("h[t] = W x[t] if t > 3 else h[t-1]", "write `where(condition, a, b)`"),
+        ("h[t] = where(t > 1 and t < 5, W x[t], h[t-1])", "where(a > 0, where(b > 0"),
+        ("h[t] = where(1 < t < 5, W x[t], h[t-1])", "where(a > 1, where(a < 5"),
+        ("h[t] = (W x[t] + U h[t-1])**2", "a power is written `a^2`"),
+        ("h[t] = silu(W x[t] + U h[t-1])", "write `a * sigmoid(a)`"),
+        ("h[t] = logaddexp(W x[t], U h[t-1])", "write `max(a, b) + log("),
+        ("param V: [hidden input]\n h[t] = V x[t] + U h[t-1]", "write `[rows, columns]`"),
+        ("// a comment\n h[t] = W x[t] + U h[t-1]", "comments begin with `#`"),
+        ("buffer A: [hidden, hidden]\n h[t] = W x[t] + A h[t-1]", "a line is an equation"),
+        ("clock stops\n h[t] = W x[t] + t", "write `clock restarts`"),
+        ("clock restarts\n h[t] = W x[t]", "take the line out"),
+        ("h[t] = tanh(W x[t] + U h_{t-1})", "a time stands in brackets, `h[t-1]`"),
+        ("h[t] = tanh(W х[t])", "type the Latin `x`"),
+        ("h[t] = tanh(W x[t]) - hₜ₋", "write `h[t]`, or `h[t-1]`"),
+        ("param w: [1, input]\n h[t] = sigmoid(w x[t])", "write `state h: scalar`"),
+        ("state C: [hidden, input]\n C[t] = C[t-1] + 1\n h[t] = W x[t] + C[t]", "columns"),
+        ("fn f(a) = a^2\n fn g(f) = f + 1\n h[t] = g(W x[t])", "give one of them another name"),
+    ];
+    for (line, help) in lines {
+        let text = format!("cell a\n {line}\n");
+        let faults = EquationCell::read(&text, "my.cell").expect_err(line);
+        let [first, ..] = &faults.diagnostics[..] else { panic!("{line}") };
+        let found = first.help.as_deref().unwrap_or_default();
+        assert!(found.contains(help), "{line}\n{faults}");
+    }
+    let named = EquationCell::read("cell my cell\n h[t] = W x[t]", "my.cell").expect_err("two words");
+    assert_eq!(named.diagnostics[0].help.as_deref(), Some("write `cell my-cell`"));
+}
+
+/// The form that the program prints is read.
+#[test]
+fn printed_times_are_read() {
+    let read = |text| EquationCell::read(text, "my.cell").unwrap().file().to_string();
+    let typed = read("cell a\n h[t] = tanh(W x[t] + U h[t-1] - h[t-12])");
+    assert_eq!(read("cell a\n hₜ = tanh(W xₜ + U hₜ₋₁ − hₜ₋₁₂)"), typed);
 }

@@ -144,3 +144,31 @@ fn states_as_wide_as_the_input_stack() {
     assert_eq!(run.output().shape()[..], [3, 2, 4]);
     assert!(g.graph().is_ok(), "{:?}", g.graph().err());
 }
+
+/// What is made of scalars alone is one, and a `1` does not spread to what it is combined with.
+#[test]
+fn scalars_stay_scalars() {
+    let shape = |text: &str, name: &str| {
+        let cell = read(text);
+        let found = cell.shapes().into_iter().find(|(n, _)| *n == name).map(|(_, shape)| shape.to_string());
+        found.unwrap()
+    };
+    let gate =
+        "cell a\n param w: [1, input]\n i[t] = sigmoid(w x[t])\n h[t] = i[t] * tanh(W x[t] + U h[t-1])";
+    assert_eq!(
+        [shape(gate, "i"), shape(gate, "h"), shape(gate, "U")],
+        ["scalar", "[hidden]", "[hidden, hidden]"]
+    );
+    let memory = "cell a\n u[t] = sum(w * x[t])\n m[t] = 0.5 * m[t-1] + n[t-1] + u[t]\n n[t] = m[t] - n[t-1]
+        h[t] = V concat(m[t], n[t])";
+    assert_eq!(
+        [shape(memory, "m"), shape(memory, "n"), shape(memory, "V")],
+        ["scalar", "scalar", "[hidden, 2]"]
+    );
+    // A vector in the circle makes all of it vectors.
+    let vectors = "cell a\n m[t] = 0.5 * m[t-1] + n[t-1]\n n[t] = m[t] + b\n h[t] = n[t] + W x[t]";
+    assert_eq!(shape(vectors, "m"), "[hidden]");
+    let column = "cell a\n param V: [hidden, 1]\n u[t] = sum(w * x[t])\n h[t] = tanh(V u[t] + U h[t-1])";
+    assert_eq!(shape(column, "h"), "[hidden]");
+    same(gate, "cell a\n i[t] = sigmoid(sum(w * x[t]))\n h[t] = i[t] * tanh(W x[t] + U h[t-1])");
+}

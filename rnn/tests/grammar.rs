@@ -185,7 +185,7 @@ impl<'a> Recogniser<'a> {
 fn is_of(class: &str, word: &str, functions: &[&str]) -> bool {
     const TAKEN: &[&str] = &[
         "x", "t", "input", "hidden", "cell", "size", "param", "state", "require", "init", "const", "output",
-        "pack", "fn",
+        "pack", "fn", "clock",
     ];
     let is_word = word.starts_with(|c: char| c.is_alphabetic() || c == '_');
     match class {
@@ -226,7 +226,7 @@ fn sentences_of_the_grammar_are_read() {
 #[test]
 fn what_the_grammar_rejects_is_not_read() {
     let (grammar, mut rng) = (grammar(), Rng::seed_from_u64(2));
-    let signs = "cell fn size param state require init const output pack scalar input hidden x t tanh W h 2 0.5 \
+    let signs = "cell fn size param state require init const output pack clock restarts scalar input hidden x t tanh W h 2 0.5 \
                  [ ] ( ) , : = + - * / ^ < <= == ⊙";
     let signs: Vec<&str> = signs.split_whitespace().collect();
     let (mut rejected, mut accepted) = (0, 0);

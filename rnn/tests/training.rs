@@ -2,8 +2,11 @@
 
 use autograd::Value;
 use ndarray::ArrayD;
+use rnn::cell::CellRef;
 use rnn::data::Vocabulary;
 use rnn::data::synthetic::{Adding, TemporalOrder};
+use rnn::infer::Generator;
+use rnn::init;
 use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
 use rnn::tasks::{Level, Synthetic, SyntheticKind, Text};
 use rnn::train::optim::Method;
@@ -63,6 +66,85 @@ fn batches() -> Vec<(Model, Mode, Feed)> {
         Feed { x: index(&|i| i % 3), y, lengths: None },
     ));
     all
+}
+
+/// A cell that reads the number of its step, and one whose clock restarts with each part.
+fn clocks(line: &str) -> Model {
+    let text = format!(
+        "cell clock
+  {line}
+  a[t] = where(t == 1, 0.5, 0.9 * a[t-1] + 1 / t)
+  h[t] = tanh(W x[t] + U h[t-1] + cos(2 * t) * a[t])"
+    );
+    let model = model(Input::OneHot { symbols: 4 }, Head::EachStep, 4, Loss::CrossEntropy);
+    Model { cell: CellRef { text: Some(text), ..CellRef::from("clock") }, ..model }
+}
+
+/// The logits `[step][class]` of one sequence that is read in parts of these lengths, states carried.
+fn in_parts(model: &Model, symbols: &[usize], parts: &[usize]) -> Vec<Vec<f32>> {
+    let task = Text::new(
+        model.clone(),
+        Level::Char,
+        &Vocabulary::characters("abcd"),
+        &[0, 1, 2, 3].repeat(30),
+        3,
+        1,
+    )
+    .unwrap();
+    let mut networks = Networks::new(model, task.mode(), 1);
+    let parameters = model.first_parameters(3).unwrap();
+    let (mut at, mut carry, mut logits) = (0, Vec::new(), Vec::new());
+    for &part in parts {
+        let x = ArrayD::from_shape_fn(vec![part, 1], |place| symbols[at + place[0]]);
+        let feed = Feed { y: Value::Index(x.clone()), x: Value::Index(x), lengths: None };
+        let outcome = networks.run(&parameters, &feed, &carry, 0, false).unwrap();
+        logits.extend(outcome.outputs.iter().map(|step| step.iter().copied().collect::<Vec<f32>>()));
+        (at, carry) = (at + part, outcome.last);
+    }
+    logits
+}
+
+#[track_caller]
+fn assert_near(found: &[Vec<f32>], expected: &[Vec<f32>]) {
+    assert_eq!(found.len(), expected.len());
+    let worst =
+        found.iter().flatten().zip(expected.iter().flatten()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < 1e-5, "{worst}");
+}
+
+#[test]
+fn a_sequence_in_parts_is_the_sequence() {
+    let symbols = [0, 3, 1, 2, 2, 0, 1, 3, 0];
+    let goes_on = clocks("");
+    let whole = in_parts(&goes_on, &symbols, &[9]);
+    for parts in [&[3, 3, 3][..], &[1; 9], &[4, 5]] {
+        assert_near(&in_parts(&goes_on, &symbols, parts), &whole);
+    }
+    // Where the clock restarts the parts are not the whole.
+    let restarts = clocks("clock restarts");
+    assert_near(&in_parts(&restarts, &symbols, &[9]), &whole);
+    let parts = in_parts(&restarts, &symbols, &[3, 3, 3]);
+    assert_near(&parts[..3], &whole[..3]);
+    assert!((parts[3][0] - whole[3][0]).abs() > 1e-3);
+}
+
+/// What is written symbol by symbol is what the windows of training say, whether the clock goes on or restarts.
+#[test]
+fn a_text_is_written_by_the_model_that_was_trained() {
+    for line in ["", "clock restarts"] {
+        let model = clocks(line);
+        let parameters = model.first_parameters(3).unwrap();
+        let vocabulary = Vocabulary::characters("abcd");
+        let mut generator = Generator::new(&model, &parameters, &vocabulary, 3).unwrap();
+        let mut symbols = vec![1];
+        generator.read(1).unwrap();
+        for _ in 0..8 {
+            symbols.push(generator.write(0.0, &mut init::rng(1, "text")).unwrap());
+        }
+        let windows = in_parts(&model, &symbols, &[3, 3, 3]);
+        let likeliest = |z: &Vec<f32>| (0..4).max_by(|&a, &b| z[a].total_cmp(&z[b])).unwrap();
+        assert_eq!(symbols[1..], windows[..8].iter().map(likeliest).collect::<Vec<_>>(), "{line}");
+    }
 }
 
 #[test]

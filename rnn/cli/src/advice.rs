@@ -29,11 +29,16 @@ fn of_others(error: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(error) = error.downcast_ref::<StepError>() {
         return of_step(error);
     }
-    if let Some(BpttError::Model(error)) = error.downcast_ref::<BpttError>() {
-        return of_model(error);
+    match error.downcast_ref::<BpttError>() {
+        Some(BpttError::Model(error)) => return of_model(error),
+        Some(BpttError::Jacobians { .. }) => return Some("--steps, --hidden, --no-jacobians"),
+        Some(BpttError::Layer { .. }) => return Some("--layer"),
+        _ => {}
     }
-    if let Some(FlowError::Bptt(BpttError::Model(error))) = error.downcast_ref::<FlowError>() {
-        return of_model(error);
+    match error.downcast_ref::<FlowError>() {
+        Some(FlowError::Bptt(BpttError::Model(error))) => return of_model(error),
+        Some(FlowError::Bptt(BpttError::Jacobians { .. })) => return Some("--steps, --hidden"),
+        _ => {}
     }
     match (error.downcast_ref::<TrainError>(), error.downcast_ref::<InferError>()) {
         (Some(TrainError::Model(error)), _) => of_model(error),

@@ -293,10 +293,10 @@ fn word(Figure { name, value }: Figure) -> String {
 
 /// A number with four digits behind the point where these say something, and as a power of ten where it is small or large.
 fn plain(value: f64) -> String {
-    if value == 0.0 || (1e-2..1e6).contains(&value.abs()) {
-        format!("{value:.4}")
-    } else {
-        format!("{value:.4e}")
+    match value.abs() {
+        0.0 | 1e-2..1e6 => format!("{value:.4}"),
+        ..1e-2 => format!("{value:.2e}"),
+        _ => format!("{value:.4e}"),
     }
 }
 
@@ -352,10 +352,7 @@ mod tests {
     #[test]
     fn figures_say_something_at_every_scale() {
         let found = [0.0, 0.123_456, 1.0, 123_456.7, 3.2e-6, -4.5e-3, 8.2e33].map(plain);
-        assert_eq!(
-            found,
-            ["0.0000", "0.1235", "1.0000", "123456.7000", "3.2000e-6", "-4.5000e-3", "8.2000e33"]
-        );
+        assert_eq!(found, ["0.0000", "0.1235", "1.0000", "123456.7000", "3.20e-6", "-4.50e-3", "8.2000e33"]);
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Sample {
     /// Runs the command.
     pub fn run(self) -> super::Result {
         let (saved, parameters) = Saved::load(&self.checkpoint)?;
-        let Described::Text { level, vocabulary, .. } = &saved.task else {
+        let Described::Text { level, vocabulary, steps } = &saved.task else {
             let (path, kind) = (self.checkpoint.display(), super::kind(&saved.task));
             return Err(format!(
                 "`{path}` holds {kind}; `rnn sample` wants a checkpoint of `rnn train text`"
@@ -50,7 +50,7 @@ impl Sample {
         if ids.is_empty() {
             ids.push(beginning(vocabulary)?);
         }
-        let mut generator = Generator::new(&saved.model, &parameters, vocabulary)?;
+        let mut generator = Generator::new(&saved.model, &parameters, vocabulary, *steps)?;
         for id in ids {
             generator.read(id)?;
         }

@@ -317,9 +317,22 @@ fn sizes_are_judged_before_the_work() {
         "train series --data sine.csv --column price --window 5 --hidden 1000000".into(),
         "train sentiment --data sentences.tsv --hidden 1000000".into(),
     ];
-    for command in ["graph", "graph --format json --values", "graph -o a.html", "gradcheck", "gradcheck --taylor",
-        "gradcheck --precision", "gradcheck --witnesses", "study --sentence hello", "bptt", "profile", "train adding",
-        "train copy", "train temporal-order", TEXT] {
+    for command in [
+        "graph",
+        "graph --format json --values",
+        "graph -o a.html",
+        "gradcheck",
+        "gradcheck --taylor",
+        "gradcheck --precision",
+        "gradcheck --witnesses",
+        "study --sentence hello",
+        "bptt",
+        "profile",
+        "train adding",
+        "train copy",
+        "train temporal-order",
+        TEXT,
+    ] {
         commands.push(format!("{command} --hidden 1000000"));
         let layers = !command.starts_with("profile");
         let steps = !command.contains("--sentence") && !command.contains("--data");
@@ -329,7 +342,12 @@ fn sizes_are_judged_before_the_work() {
     for command in commands {
         let run = folder.run(&command);
         if command.starts_with("cells") {
-            assert!(run.code == Some(1) && run.out.contains("GB of memory"), "{command}: {}{}", run.out, run.err);
+            assert!(
+                run.code == Some(1) && run.out.contains("GB of memory"),
+                "{command}: {}{}",
+                run.out,
+                run.err
+            );
             continue;
         }
         let code = if command.starts_with("diff") { 2 } else { 1 };
@@ -348,11 +366,17 @@ fn messages() {
     let folder = folder();
     let train = "--hidden 4 --embedding 4 --batch-size 4 --epochs 1";
     folder.good(&format!("{TEXT} --checkpoint t.safetensors"));
-    folder.good(&format!("train series --data sine.csv --column price --window 5 {} --checkpoint s.safetensors", "--hidden 4 --epochs 1"));
+    folder.good(&format!(
+        "train series --data sine.csv --column price --window 5 {} --checkpoint s.safetensors",
+        "--hidden 4 --epochs 1"
+    ));
     folder.good(&format!("train sentiment --data sentences.tsv {train} --checkpoint c.safetensors"));
     for (name, content) in [
         ("empty.txt", b"".to_vec()),
-        ("utf16.tsv", "\u{feff}sentence\tlabel\ngood\t1\n".encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        (
+            "utf16.tsv",
+            "\u{feff}sentence\tlabel\ngood\t1\n".encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        ),
         ("1252.txt", b"it\x92s fine, isn\x92t it?\n".repeat(30)),
         ("once.txt", (0..40).map(|i| format!("word{i} ")).collect::<String>().into()),
         ("short.txt", b"abcd".to_vec()),
@@ -449,8 +473,13 @@ fn messages() {
         let mut error = String::new();
         for line in run.err.lines().skip_while(|line| !line.starts_with("error")) {
             // What another machine would say otherwise.
-            let free = line.split(" GB are free").next().and_then(|l| l.rsplit(' ').next()).unwrap_or_default();
-            let line = if line.contains(" GB are free") { line.replace(&format!("{free} GB are"), "… GB are") } else { line.into() };
+            let free =
+                line.split(" GB are free").next().and_then(|l| l.rsplit(' ').next()).unwrap_or_default();
+            let line = if line.contains(" GB are free") {
+                line.replace(&format!("{free} GB are"), "… GB are")
+            } else {
+                line.into()
+            };
             error += &format!("    {line}\n");
         }
         said += &format!("rnn {command}\n{error}\n");

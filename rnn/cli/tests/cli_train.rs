@@ -183,10 +183,31 @@ fn plots_are_drawn_with_axes_and_names() {
 fn sentences_of_every_script_are_learned() {
     let folder = folder();
     for (name, things, good, bad, space, trace) in [
-        ("hindi", ["यह फिल्म", "यह कहानी", "वह गीत", "यह किताब"], ["अच्छी है", "सुंदर है"], ["बुरी है", "बेकार है"], " ", "फिल्म"),
+        (
+            "hindi",
+            ["यह फिल्म", "यह कहानी", "वह गीत", "यह किताब"],
+            ["अच्छी है", "सुंदर है"],
+            ["बुरी है", "बेकार है"],
+            " ",
+            "फिल्म",
+        ),
         ("thai", ["หนังเรื่องนี้", "เพลงนี้", "อาหารร้านนี้", "เรื่องนี้"], ["ดีมาก", "สนุก"], ["แย่มาก", "น่าเบื่อ"], "", "นี้"),
-        ("persian", ["این فیلم", "این کتاب", "آن آهنگ", "این غذا"], ["خوب است", "زیباست"], ["بد است", "نمی\u{200c}ارزد"], " ", "فیلم"),
-        ("chinese", ["这部电影", "这本书", "这首歌", "这家店"], ["很好", "很精彩"], ["很差", "很无聊"], "", "影"),
+        (
+            "persian",
+            ["این فیلم", "این کتاب", "آن آهنگ", "این غذا"],
+            ["خوب است", "زیباست"],
+            ["بد است", "نمی\u{200c}ارزد"],
+            " ",
+            "فیلم",
+        ),
+        (
+            "chinese",
+            ["这部电影", "这本书", "这首歌", "这家店"],
+            ["很好", "很精彩"],
+            ["很差", "很无聊"],
+            "",
+            "影",
+        ),
     ] {
         let mut table = "sentence\tlabel\n".to_string();
         for round in 0..4 {
@@ -211,7 +232,10 @@ fn sentences_of_every_script_are_learned() {
         }
         let sentence = format!("{}{space}{}", things[0], good[0]).replace(' ', "~");
         let said = folder.good(&format!("predict --checkpoint {name}-word.s --json --trace {sentence}")).out;
-        assert!(said.contains("\"class\":\"positive\"") && said.contains(&format!("\"word\":\"{trace}\"")), "{said}");
+        assert!(
+            said.contains("\"class\":\"positive\"") && said.contains(&format!("\"word\":\"{trace}\"")),
+            "{said}"
+        );
     }
 }
 
@@ -234,9 +258,17 @@ fn figures_stand_beside_their_baselines() {
     let run = folder.good("train sentiment --data shares.tsv --hidden 4 --epochs 1 --classes 0,1,~2");
     assert!(run.err.contains("classes: `0` 3 (2.9 %), `1` 100 (97.1 %), `2` 0 (0.0 %)"), "{}", run.err);
     assert!(run.err.contains("warning: no sentence is labelled `2`"), "{}", run.err);
-    assert!(run.out.contains("(the most frequent class)") && run.out.contains("of those said"), "{}", run.out);
+    assert!(
+        run.out.contains("(the most frequent class)") && run.out.contains("of those said"),
+        "{}",
+        run.out
+    );
     let run = folder.good("train text --data text.txt --hidden 2 --epochs 1 --lr 0.00001");
-    assert!(run.err.contains("baseline, each symbol as often as in the training part: bits per character"), "{}", run.err);
+    assert!(
+        run.err.contains("baseline, each symbol as often as in the training part: bits per character"),
+        "{}",
+        run.err
+    );
     assert!(run.err.contains("the net does not beat the baseline"), "{}", run.err);
     let run = folder.good("train text --level word --data text.txt --hidden 2 --epochs 1 --batch-size 2");
     assert!(run.err.contains("vocabulary: 2 words; not in it: 0.0 % of the training part"), "{}", run.err);
@@ -245,9 +277,11 @@ fn figures_stand_beside_their_baselines() {
 #[test]
 fn gaps_are_filled_as_asked_and_outliers_are_told() {
     let folder = folder();
-    let rows = |gap: &str| (0..120).fold("x\n".to_string(), |text, i| {
-        text + &if i % 40 == 20 { format!("{gap}\n") } else { format!("{}\n", i % 7) }
-    });
+    let rows = |gap: &str| {
+        (0..120).fold("x\n".to_string(), |text, i| {
+            text + &if i % 40 == 20 { format!("{gap}\n") } else { format!("{}\n", i % 7) }
+        })
+    };
     let train = "train series --data gaps.csv --window 5 --hidden 4 --epochs 1 --checkpoint g.s";
     for gap in ["", "NA", "-"] {
         folder.write("gaps.csv", rows(gap));

@@ -141,3 +141,35 @@ fn cuts_are_seen() {
     assert!(lines.iter().any(|line| line.contains("stop(y_cₜ₋₁)")), "{lines:#?}");
     assert!(lines.iter().any(|line| line == "y\u{304}_cₜ = Vᵀ o\u{304}ₜ"), "{lines:#?}");
 }
+
+/// Equations that read earlier steps alone, no input and no parameter.
+#[test]
+fn what_reads_the_past_alone_has_its_lines() {
+    for line in
+        ["0.9 * h[t-1]", "tanh(h[t-1])", "h[t-1]^2", "where(t == 1, 1, p[t-1])\n  a[t] = p[t] * h[t-2]"]
+    {
+        let line = if line.contains("p[") { format!("p[t] = {line}") } else { format!("a[t] = {line}") };
+        let text = format!("cell a\n  {line}\n  h[t] = tanh(W x[t] + U a[t])");
+        let derivation = Derivation::of(EquationCell::read(&text, "a.cell").unwrap()).unwrap();
+        let difference = derivation.check(1).unwrap();
+        assert!(difference < 1e-10, "{text}: {difference:.0e}");
+        let steps = derivation.over(3).unwrap();
+        assert!(steps.check(1).unwrap() < 1e-10, "{text}");
+    }
+}
+
+/// Eight lags of one sequence, weighted by a softmax: the net that is read grows with their sum, not with its powers.
+#[test]
+fn many_lags_are_derived() {
+    let weights: Vec<String> = (0..8).map(|j| format!("  e{j}[t] = exp(sum(w_{j} * x[t]))\n")).collect();
+    let terms: Vec<String> = (0..8).map(|j| format!("e{j}[t] * h[t-{}]", 1 << j)).collect();
+    let all: Vec<String> = (0..8).map(|j| format!("e{j}[t]")).collect();
+    let text = format!(
+        "cell a\n{}  z[t] = ({}) / ({})\n  h[t] = tanh(W x[t] + U z[t])",
+        weights.concat(),
+        terms.join(" + "),
+        all.join(" + ")
+    );
+    let derivation = Derivation::of(EquationCell::read(&text, "a.cell").unwrap()).unwrap();
+    assert!(derivation.check(1).unwrap() < 1e-10);
+}

@@ -8,7 +8,7 @@ mod step;
 mod weights;
 
 pub use shipped::{CellError, CellRef, SHIPPED, Shipped, by_name};
-pub use step::Step;
+pub use step::{Clock, Step};
 pub use weights::{Part, Role, Weight, Weights};
 
 use autograd::Expr;
@@ -63,6 +63,11 @@ pub trait Cell: Debug + Send + Sync + 'static {
     /// The size of the output.
     fn output_size(&self, hidden: usize) -> usize {
         hidden
+    }
+
+    /// What the cell's steps make of their number.
+    fn clock(&self) -> Clock {
+        Clock::GoesOn
     }
 
     /// What steps read, made of the declared weights once for a layer: slices of stacked weights, for one.

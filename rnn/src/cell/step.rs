@@ -4,6 +4,18 @@ use crate::lengths::real;
 use autograd::{Builder, Expr};
 use std::cell::OnceCell;
 
+/// What becomes of the number of a step where a sequence is read in parts, each beginning with the states that the part
+/// before ended with: windows of a text, or a text written symbol by symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// No step reads it.
+    Unread,
+    /// It is part of what is carried: a part goes on counting.
+    GoesOn,
+    /// Each part counts from 1.
+    Restarts,
+}
+
 /// The number of a step, from 1 in the order in which a sequence is read.
 ///
 /// Mostly it is one number for the whole batch. Backwards through sequences of different lengths each begins at its own
@@ -21,6 +33,7 @@ pub struct Step<'g> {
 enum Number<'g> {
     Known(usize),
     Given(Expr<'g>),
+    After { elapsed: Expr<'g>, steps: usize },
     FromEnd { lengths: Expr<'g>, steps: usize, real: OnceCell<Expr<'g>> },
 }
 
@@ -36,6 +49,11 @@ impl<'g> Step<'g> {
         Self { place, number: Number::Given(number), value: OnceCell::new() }
     }
 
+    /// A step of sequences that go on: `elapsed` steps, `[batch, 1]`, were read before this network's first.
+    pub(crate) fn after(elapsed: Expr<'g>) -> Self {
+        Self { place: 1, number: Number::After { elapsed, steps: 1 }, value: OnceCell::new() }
+    }
+
     /// Backwards from the end of each sequence: `lengths` are whole numbers `[batch, 1]` of at most `steps`.
     pub(crate) fn from_end(lengths: Expr<'g>, steps: usize) -> Self {
         let number = Number::FromEnd { lengths, steps, real: OnceCell::new() };
@@ -46,8 +64,9 @@ impl<'g> Step<'g> {
     pub(crate) fn go(&mut self, place: usize, number: usize) {
         self.place = place;
         self.value = OnceCell::new();
-        if let Number::Known(known) = &mut self.number {
-            *known = number;
+        match &mut self.number {
+            Number::Known(steps) | Number::After { steps, .. } => *steps = number,
+            Number::Given(_) | Number::FromEnd { .. } => {}
         }
     }
 
@@ -55,7 +74,7 @@ impl<'g> Step<'g> {
     pub fn known(&self) -> Option<usize> {
         match self.number {
             Number::Known(number) => Some(number),
-            Number::Given(_) | Number::FromEnd { .. } => None,
+            Number::Given(_) | Number::After { .. } | Number::FromEnd { .. } => None,
         }
     }
 
@@ -66,6 +85,7 @@ impl<'g> Step<'g> {
         *self.value.get_or_init(|| match &self.number {
             Number::Known(number) => g.scalar(*number as f64),
             Number::Given(number) => *number,
+            Number::After { elapsed, steps } => (*elapsed + *steps as f64).named("t"),
             Number::FromEnd { lengths, steps, real: length } => {
                 let length = *length.get_or_init(|| real(g, *lengths, *steps).named("t.length"));
                 (length - (self.place - 1) as f64).max(1.0).named("t")

@@ -60,6 +60,8 @@ pub enum Item {
     Output(Name),
     /// `pack weight_ih = W_ii W_if`
     Pack(Name, Vec<Name>),
+    /// `clock restarts`
+    Restarts(At<()>),
     /// `fn norm(a, b) = expression`
     Function(Name, Vec<Name>, At<Expr>),
 }
@@ -208,7 +210,7 @@ impl Function {
 
 /// The words that begin a declaration.
 pub const KEYWORDS: &[&str] =
-    &["cell", "size", "param", "state", "require", "init", "const", "output", "pack", "fn"];
+    &["cell", "size", "param", "state", "require", "init", "const", "output", "pack", "fn", "clock"];
 
 /// Names that no file can give to something of its own, with what they are.
 pub fn reserved(name: &str) -> Option<&'static str> {

@@ -1,10 +1,11 @@
 //! A file as a cell: its weights, its states, and its step in the graph.
 
 use super::ast::{At, Expr, Function, Operation};
+use super::expand::reads_step;
 use super::names::{Names, walk};
 use super::shape::Shape;
 use super::shapes::Shapes;
-use crate::cell::{Cell, Next, Part, Role, State, Step, Weight, Weights};
+use crate::cell::{Cell, Clock, Next, Part, Role, State, Step, Weight, Weights};
 use autograd::{Builder, Expr as Node, IntoExpr};
 use std::collections::HashMap;
 
@@ -62,6 +63,15 @@ impl Cell for EquationCell {
             Some((name, size)) => Err(format!(
                 "the size of `{name}` in the cell `{cell}` is {size}, which is no whole number from 1 to a million for input {input} and hidden {hidden}"
             )),
+        }
+    }
+
+    fn clock(&self) -> Clock {
+        let reads = self.names.equations.iter().any(|(_, value)| reads_step(value));
+        match &self.names.restarts {
+            _ if !reads => Clock::Unread,
+            Some(_) => Clock::Restarts,
+            None => Clock::GoesOn,
         }
     }
 

@@ -214,6 +214,13 @@ fn extent(expr: &At<Expr>) -> (usize, usize) {
     }
 }
 
+/// Whether an expression reads the number of the step.
+pub(super) fn reads_step(expr: &At<Expr>) -> bool {
+    let mut found = false;
+    walk(expr, &mut |e| found |= e.is == Expr::Step);
+    found
+}
+
 /// Whether an expression reads a bare name, as a value or as a matrix.
 pub(super) fn reads(expr: &At<Expr>, name: &str) -> bool {
     let mut found = false;

@@ -24,6 +24,7 @@ pub mod ast;
 mod cell;
 mod diagnostic;
 mod expand;
+mod hints;
 mod names;
 mod notation;
 mod parser;
@@ -123,11 +124,29 @@ impl EquationCell {
     /// The next layer must know how wide the output is, whatever this one reads.
     fn check_output(&self) -> Vec<Diagnostic> {
         let output = &self.names.output;
-        let shape = self.shapes.sequences.get(output).filter(|shape| shape.reads_input());
         let equation = self.names.equations.iter().find(|(name, _)| name.is == *output);
-        let (Some(shape), Some((name, _))) = (shape, equation) else { return Vec::new() };
+        let (Some(shape), Some((name, _))) = (self.shapes.sequences.get(output), equation) else {
+            return Vec::new();
+        };
+        if *shape == Shape::Scalar && !self.names.declared.contains_key(output) {
+            let message = format!("the output `{output}` is one number a sample, whatever `hidden` is");
+            let help = format!(
+                "a matrix of `hidden` rows makes a vector, as in `param W: [hidden, input]`; if one number is meant, \
+                 write `state {output}: scalar`"
+            );
+            return vec![Diagnostic::new(message, name.span.clone(), "a scalar").help(help)];
+        }
+        if !shape.reads_input() {
+            return Vec::new();
+        }
+        if let Some(twice) = self.names.matrix_of_two() {
+            return vec![twice];
+        }
         let message = format!("the output `{output}` has a size that depends on the input");
         let fault = Diagnostic::new(message, name.span.clone(), format!("of size {shape}"));
+        if let Some((product, help)) = self.names.starred() {
+            return vec![fault.and(product, "element by element").help(help)];
+        }
         vec![fault.help("write `require input = hidden`, or bring the input to another size, as in `W x[t]`")]
     }
 

@@ -2,8 +2,9 @@
 
 mod declared;
 
-use super::ast::{At, Expr, File, Form, Function, Name};
+use super::ast::{At, Expr, File, Form, Function, Name, Operation};
 use super::diagnostic::{Diagnostic, Span};
+use super::hints;
 use super::size::Size;
 use crate::init::Init;
 use autograd::nearest;
@@ -27,6 +28,8 @@ pub(super) struct Names {
     pub inits: HashMap<String, (Init, Span)>,
     pub packs: Vec<(Name, Vec<Name>)>,
     pub output: String,
+    /// Where the file says that its clock restarts with each part of a sequence.
+    pub restarts: Option<Span>,
     /// Whether `input` and `hidden` must be the same.
     pub joined: bool,
     pub faults: Vec<Diagnostic>,
@@ -181,19 +184,9 @@ impl Names {
     /// The matrix of a product. A word before a parenthesis that looks like a function is taken for a mistyped one.
     fn matrix(&mut self, matrix: &Name, called: bool, made: &HashMap<&str, usize>) {
         let word = &matrix.is;
-        let functions = || Function::ALL.iter().map(|f| f.name().to_string());
-        let near = nearest(word, functions());
         let is_word = word.len() >= 3 && word.chars().all(|c| c.is_ascii_lowercase());
         if called && is_word && !self.declared.contains_key(word) {
-            let help = match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("The functions are {}.", functions().collect::<Vec<_>>().join(", ")),
-            };
-            let help = format!("{help} A matrix of this name needs `param {word}: [rows, columns]`.");
-            return self.fault(
-                Diagnostic::new(format!("there is no function `{word}`"), matrix.span.clone(), "unknown")
-                    .help(help),
-            );
+            return self.fault(hints::no_function(word, matrix.span.clone()));
         }
         if let Some(constant) = self.constants.get(word) {
             let fault = Diagnostic::new(
@@ -212,6 +205,54 @@ impl Names {
         if !self.parameters.iter().any(|p| p.is == name.is) {
             self.parameters.push(name.clone());
         }
+    }
+}
+
+/// What was meant by sizes that do not fit.
+impl Names {
+    /// `W * x[t]` with a name that is written as matrices are: where, and what was meant.
+    pub(super) fn starred(&self) -> Option<(Span, String)> {
+        let mut found = None;
+        for (_, value) in &self.equations {
+            walk(value, &mut |expr| {
+                if let Expr::Binary(Operation::Multiply, a, b) = &expr.is
+                    && let (Expr::Name(matrix), Expr::Sequence(name, lag)) = (&a.is, &b.is)
+                    && matrix.starts_with(char::is_uppercase)
+                    && !self.constants.contains_key(matrix)
+                    && !self.declared.contains_key(matrix)
+                {
+                    let time = if *lag == 0 { "t".into() } else { format!("t-{lag}") };
+                    let help = format!(
+                        "`*` is element by element; for a matrix leave it out: `{matrix} {name}[{time}]`"
+                    );
+                    found.get_or_insert((expr.span.clone(), help));
+                }
+            });
+        }
+        found
+    }
+
+    /// A matrix that is multiplied by the input in one place and by something else in another.
+    pub(super) fn matrix_of_two(&self) -> Option<Diagnostic> {
+        let mut uses: Vec<(&Name, bool, Span)> = Vec::new();
+        for (_, value) in &self.equations {
+            walk(value, &mut |expr| {
+                if let Expr::Product(matrix, right) = &expr.is
+                    && let Expr::Sequence(name, _) = &right.is
+                    && !self.declared.contains_key(&matrix.is)
+                {
+                    uses.push((matrix, name == "x", expr.span.clone()));
+                }
+            });
+        }
+        uses.iter().filter(|(_, of_input, _)| *of_input).find_map(|(matrix, _, one)| {
+            let (_, _, other) = uses.iter().find(|(m, of_input, _)| m.is == matrix.is && !of_input)?;
+            let message = format!("the matrix `{}` is multiplied by the input and by a state", matrix.is);
+            let fault = Diagnostic::new(message, other.clone(), "here by something else");
+            let help =
+                "give each its own matrix, as in `W x[t] + U h[t-1]`, or write `require input = hidden`";
+            Some(fault.and(one.clone(), "here by the input").help(help))
+        })
     }
 }
 
@@ -235,7 +276,7 @@ impl Names {
 }
 
 /// Visits an expression and all that it is made of, from left to right.
-pub(super) fn walk(expr: &At<Expr>, visit: &mut impl FnMut(&At<Expr>)) {
+pub(super) fn walk<'a>(expr: &'a At<Expr>, visit: &mut impl FnMut(&'a At<Expr>)) {
     visit(expr);
     match &expr.is {
         Expr::Product(_, a)

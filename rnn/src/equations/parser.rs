@@ -40,6 +40,9 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
     let mut items = Vec::new();
     if name.is_none() {
         parser.skip_line();
+        parser.at += usize::from(parser.token() == Some(&Token::End));
+        // The name may stand on a later line.
+        let _ = matches!(parser.token(), Some(Token::Name(word)) if word == "cell").then(|| parser.heading());
     }
     while parser.at < parser.tokens.len() {
         if parser.token() == Some(&Token::End) {

@@ -27,6 +27,7 @@ impl Display for Item {
                 write!(f, " = {}", init.is)
             }
             Self::Const(name, value) => write!(f, "const {} = {}", name.is, value.is),
+            Self::Restarts(_) => f.write_str("clock restarts"),
             Self::Output(name) => write!(f, "output {}", name.is),
             Self::Pack(name, parts) => {
                 write!(f, "pack {} =", name.is)?;

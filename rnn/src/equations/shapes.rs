@@ -98,6 +98,12 @@ fn declarations(names: &mut Names) -> Vec<(String, Shape, Span)> {
     for (name, form, span) in declared {
         let shape = match &form {
             Form::Scalar => Some(Shape::Scalar),
+            Form::Matrix(..) if names.equations.iter().any(|(n, _)| n.is == name) => {
+                let message = format!("the state `{name}` has one axis, or is a scalar");
+                let fault = Diagnostic::new(message, span.clone(), "declared as a matrix");
+                names.faults.push(fault.help("write its columns as states of their own"));
+                None
+            }
             Form::Vector(n) => names.size(n).map(Shape::Vector),
             Form::Matrix(rows, columns) => match (names.size(rows), names.size(columns)) {
                 (Some(rows), Some(columns)) => Some(Shape::Matrix(rows, columns)),
@@ -122,7 +128,9 @@ impl<'a> Solver<'a> {
         for (name, shape, span) in declared {
             if let Some((name, _)) = names.equations.iter().find(|(n, _)| n.is == name) {
                 let dim = match shape {
-                    Shape::Vector(size) => Dim::Vector(self.fixed(size, span)),
+                    Shape::Vector(size) if Some(size) != Size::number(1) => {
+                        Dim::Vector(self.fixed(size, span))
+                    }
                     _ => Dim::Scalar,
                 };
                 self.sequences.insert(&name.is, dim);
@@ -169,11 +177,61 @@ impl<'a> Solver<'a> {
                 Dim::Vector(n) => self.size(n).is_none(),
             });
             let Some((name, _)) = open.filter(|_| self.faults.is_empty()) else { return };
+            if self.scalars() {
+                continue;
+            }
             let hidden = self.fixed(Size::HIDDEN, name.span.clone());
             match self.sequences[name.is.as_str()] {
                 Dim::Vector(n) => self.same(n, hidden, &name.span, &name.span),
                 _ => self.set(&name.is, Dim::Vector(hidden)),
             }
+        }
+    }
+
+    /// Gives open sequences that are made of scalars alone, each other among them, the form of one; says whether there
+    /// are any. The output is not one of them unless it is declared so.
+    fn scalars(&mut self) -> bool {
+        let names: &'a Names = self.names;
+        let open = |name: &str| self.sequences[name] == Dim::Open && name != names.output;
+        let mut assumed: Vec<&str> =
+            names.equations.iter().map(|(name, _)| name.is.as_str()).filter(|name| open(name)).collect();
+        loop {
+            let stays = |name: &&str| {
+                let made = names.equations.iter().find(|(n, _)| n.is == *name);
+                made.is_some_and(|(_, value)| self.is_scalar(value, &assumed))
+            };
+            let left: Vec<&str> = assumed.iter().copied().filter(stays).collect();
+            if left.len() == assumed.len() {
+                break;
+            }
+            assumed = left;
+        }
+        assumed.iter().for_each(|name| self.set(name, Dim::Scalar));
+        !assumed.is_empty()
+    }
+
+    /// Whether a value is a scalar if some sequences are.
+    fn is_scalar(&self, expr: &At<Expr>, assumed: &[&str]) -> bool {
+        let is = |a: &At<Expr>| self.is_scalar(a, assumed);
+        match &expr.is {
+            Expr::Number(_) | Expr::Step | Expr::Call(Function::Sum | Function::Mean, _) => true,
+            Expr::Sequence(name, _) => {
+                assumed.contains(&name.as_str()) || self.sequences.get(name.as_str()) == Some(&Dim::Scalar)
+            }
+            Expr::Name(name) => match self.parameters.get(name.as_str()) {
+                Some((Parameter::Scalar, _)) => true,
+                Some((Parameter::Vector(n), _)) => self.of_size(*n) == Dim::Scalar,
+                Some((Parameter::Matrix(..), _)) => false,
+                None => self.names.constants.contains_key(name),
+            },
+            Expr::Product(matrix, _) => match self.parameters.get(matrix.is.as_str()) {
+                Some((Parameter::Matrix(rows, _), _)) => self.of_size(*rows) == Dim::Scalar,
+                _ => false,
+            },
+            Expr::Negative(a) | Expr::Power(a, _) | Expr::Body(a) | Expr::Argument(_, a) => is(a),
+            Expr::Binary(_, a, b) => is(a) && is(b),
+            Expr::Call(Function::Softmax | Function::Concat, _) | Expr::Apply(..) => false,
+            Expr::Call(_, arguments) => arguments.iter().all(is),
         }
     }
 
@@ -195,7 +253,11 @@ impl<'a> Solver<'a> {
                     span.clone(),
                     "its shape is open",
                 )
-                .help(format!("declare it, as in `param {}: [hidden, input]`", name.is))
+                .help(format!(
+                    "declare it, as in `param {}: {}`",
+                    name.is,
+                    if matches!(parameter, Parameter::Matrix(..)) { "[hidden, input]" } else { "[hidden]" }
+                ))
             };
             let shape = match parameter {
                 Parameter::Scalar => Some(Shape::Scalar),
@@ -230,6 +292,15 @@ impl Solver<'_> {
         n
     }
 
+    /// A vector of a size; of one element it is a scalar, so that a `1` never spreads to what it is combined with.
+    fn of_size(&self, n: Unknown) -> Dim {
+        if self.size(n).is_some_and(|size| Some(size) == Size::number(1)) {
+            Dim::Scalar
+        } else {
+            Dim::Vector(n)
+        }
+    }
+
     fn root(&self, mut n: Unknown) -> Unknown {
         while self.parent[n] != n {
             n = self.parent[n];
@@ -252,6 +323,10 @@ impl Solver<'_> {
                 let message = format!("sizes differ: {x} and {y}");
                 let fault = Diagnostic::new(message, at_a.clone(), format!("of size {x}"))
                     .and(at_b.clone(), format!("of size {y}"));
+                let fault = match self.names.starred() {
+                    Some((_, help)) => fault.help(help),
+                    None => fault,
+                };
                 self.fault(fault);
             }
             // Nothing new is known of two sizes that are the same already.
@@ -324,8 +399,10 @@ impl<'a> Solver<'a> {
 
     fn truth(&mut self, expr: &At<Expr>) {
         let fault =
-            Diagnostic::new("a comparison is true or false, not a number", expr.span.clone(), "a comparison")
-                .help("write `where(…, 1, 0)` to make it a number");
+            Diagnostic::new("a comparison is true or false, not a number", expr.span.clone(), "a comparison");
+        let fault = fault.help(
+            "write `where(…, 1, 0)` to make it a number, and `where(a > 1, where(a < 5, …, …), …)` for two at once",
+        );
         self.fault(fault);
     }
 
@@ -341,7 +418,7 @@ impl<'a> Solver<'a> {
         }
         match self.parameters[name].clone() {
             (Parameter::Scalar, _) => Dim::Scalar,
-            (Parameter::Vector(n), _) => Dim::Vector(n),
+            (Parameter::Vector(n), _) => self.of_size(n),
             (parameter @ Parameter::Matrix(..), first) => {
                 self.two_forms(name, parameter, &first, "a vector", span);
                 Dim::Open
@@ -385,6 +462,7 @@ impl<'a> Solver<'a> {
                 }
                 _ => self.same(c, n, &matrix.span, &right.span),
             },
+            Dim::Scalar if self.of_size(c) == Dim::Scalar => {}
             Dim::Scalar => self.fault(
                 Diagnostic::new(
                     format!("the matrix `{}` is multiplied by a scalar", matrix.is),
@@ -395,7 +473,7 @@ impl<'a> Solver<'a> {
             ),
             Dim::Open => {}
         }
-        Dim::Vector(r)
+        self.of_size(r)
     }
 
     fn elementwise(&mut self, a: &'a At<Expr>, b: &'a At<Expr>) -> Dim {
@@ -480,7 +558,10 @@ impl<'a> Solver<'a> {
             total = total.zip(size).and_then(|(a, b)| a.plus(b));
         }
         match total {
-            Some(size) => Dim::Vector(self.fixed(size, parts[0].span.clone())),
+            Some(size) => {
+                let size = self.fixed(size, parts[0].span.clone());
+                self.of_size(size)
+            }
             None => Dim::Open,
         }
     }

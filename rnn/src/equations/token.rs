@@ -17,10 +17,53 @@ const SIGNS: &[&str] =
     &["<=", ">=", "==", "!=", "+", "-", "*", "/", "^", "(", ")", "[", "]", ",", ":", "=", "<", ">"];
 
 /// Signs that are typed as papers print them.
-const PRINTED: &[(char, &str)] = &[('⊙', "*"), ('·', "*"), ('−', "-"), ('≤', "<="), ('≥', ">="), ('≠', "!=")];
+const PRINTED: &[(char, &str)] = &[('⊙', "*"), ('−', "-"), ('≤', "<="), ('≥', ">="), ('≠', "!=")];
 
 /// Raised digits are a power: `a²` is `a^2`.
 const RAISED: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+
+/// Lowered digits, of a lag: `hₜ₋₁` is `h[t-1]`.
+const LOWERED: [char; 10] = ['₀', '₁', '₂', '₃', '₄', '₅', '₆', '₇', '₈', '₉'];
+
+/// Signs of other languages, with what is meant.
+const MEANT: &[(char, &str)] = &[
+    ('@', "a matrix stands before its vector: `W x[t]`"),
+    (
+        '·',
+        "write `W x[t]` for the product with a matrix, `a * b` element by element, and `sum(a * b)` for the scalar product",
+    ),
+    ('×', "write `W x[t]` for the product with a matrix, and `a * b` element by element"),
+    ('∘', "write `a * b` element by element"),
+    ('&', "conditions are nested: `where(a > 0, where(b > 0, …, …), …)`"),
+    ('|', "`abs(a)` is the absolute value; conditions are nested: `where(a > 0, …, where(b > 0, …, …))`"),
+    ('!', "conditions have an opposite: `where(a > 0, …, …)` with its two values exchanged"),
+    ('?', "write `where(a > 0, …, …)`"),
+    ('{', "a time stands in brackets, `h[t-1]`; a block needs no braces"),
+    ('}', "a time stands in brackets, `h[t-1]`; a block needs no braces"),
+    (';', "a line ends with its end"),
+    ('\\', "formulas are written as text, as in `h[t-1]` and `sigmoid(a)`"),
+    ('%', "write `mod(a, b)`"),
+];
+
+/// Letters of other alphabets with the Latin ones that they look like.
+const TWINS: [(&str, &str); 2] =
+    [("аеорсухіјѕԁһАВСЕНКМОРТХІЅЈ", "aeopcyxijsdhABCEHKMOPTXISJ"), ("οΑΒΕΖΗΙΚΜΝΟΡΤΥΧν", "oABEZHIKMNOPTYXv")];
+
+/// A letter of a name that looks like a Latin one, with that one: in a name that is Latin otherwise, or stands alone.
+fn twin(name: &str) -> Option<(char, char)> {
+    let known = |(table, letters): (&(&str, &str), char)| {
+        let place = table.0.chars().position(|c| c == letters)?;
+        Some((letters, table.1.chars().nth(place)?))
+    };
+    let cyrillic = |c| known((&TWINS[0], c));
+    let greek = |c| known((&TWINS[1], c));
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '\'';
+    let seems = name.chars().all(|c| plain(c) || cyrillic(c).is_some() || greek(c).is_some());
+    let found = name.chars().find_map(|c| {
+        cyrillic(c).or_else(|| greek(c).filter(|_| name.chars().any(|c| c.is_ascii_alphabetic())))
+    });
+    found.filter(|_| seems)
+}
 
 pub(super) struct Tokens {
     /// The first block of comments.
@@ -42,7 +85,13 @@ pub(super) fn tokens(text: &str) -> Tokens {
             while rest.next_if(|&(_, c)| c != '\n').is_some() {}
         } else if c.is_alphabetic() || c == '_' {
             let end = run(&mut rest, text, is_in_name);
-            out.list.push((Token::Name(text[start..end].into()), start..end));
+            match text[start..end].strip_suffix('ₜ').filter(|name| !name.is_empty()) {
+                Some(name) => {
+                    let lag = run(&mut rest, text, |c| c == '₋' || LOWERED.contains(&c));
+                    out.at_a_time(name, &text[end..lag], start..lag);
+                }
+                None => out.name(&text[start..end], start..end),
+            }
         } else if c.is_ascii_digit()
             || (c == '.' && text[start + 1..].starts_with(|c: char| c.is_ascii_digit()))
         {
@@ -62,17 +111,29 @@ pub(super) fn tokens(text: &str) -> Tokens {
         } else if let Some(&(_, sign)) = PRINTED.iter().find(|p| p.0 == c) {
             rest.next();
             out.list.push((Token::Sign(sign), start..start + c.len_utf8()));
+        } else if text[start..].starts_with("//") {
+            while rest.next_if(|&(_, c)| c != '\n').is_some() {}
+            let fault =
+                Diagnostic::new("`//` begins no comment", start..start + 2, "not a sign of the language");
+            out.faults.push(fault.help("comments begin with `#`"));
+        } else if text[start..].starts_with("**") {
+            rest.by_ref().take(2).for_each(drop);
+            let fault = Diagnostic::new("`**` is no sign of the language", start..start + 2, "a power?");
+            out.faults.push(fault.help("a power is written `a^2`"));
+            out.list.push((Token::Sign("^"), start..start + 2));
         } else if let Some(sign) = SIGNS.iter().find(|sign| text[start..].starts_with(**sign)) {
             rest.by_ref().take(sign.len()).for_each(drop);
             out.list.push((Token::Sign(sign), start..start + sign.len()));
         } else {
             rest.next();
             let span = start..start + c.len_utf8();
-            out.faults.push(Diagnostic::new(
-                format!("`{}` has no meaning here", c.escape_debug()),
-                span,
-                "not a sign of the language",
-            ));
+            let message = format!("`{}` has no meaning here", c.escape_debug());
+            let fault = Diagnostic::new(message, span, "not a sign of the language");
+            let meant = MEANT.iter().find(|(sign, _)| *sign == c).map(|(_, help)| *help);
+            out.faults.push(match meant {
+                Some(help) => fault.help(help),
+                None => fault,
+            });
         }
     }
     out.list = without_soft_ends(out.list);
@@ -80,6 +141,39 @@ pub(super) fn tokens(text: &str) -> Tokens {
 }
 
 impl Tokens {
+    /// A name; one with letters of another alphabet that look like Latin ones is not what it seems.
+    fn name(&mut self, name: &str, span: Span) {
+        if let Some((c, latin)) = twin(name) {
+            let message = format!("`{name}` is not what it seems");
+            let label = format!("`{c}` (U+{:04X}) looks like the Latin `{latin}`", c as u32);
+            self.faults.push(
+                Diagnostic::new(message, span.clone(), label).help(format!("type the Latin `{latin}`")),
+            );
+        }
+        self.list.push((Token::Name(name.into()), span));
+    }
+
+    /// `hₜ₋₁`, as `h[t-1]`: the form that the program prints.
+    fn at_a_time(&mut self, name: &str, lag: &str, span: Span) {
+        let digit = |c| LOWERED.iter().position(|&l| l == c).map(|d| d as f64);
+        let steps = lag.chars().filter_map(digit).fold(0.0, |n, d| 10.0 * n + d);
+        let is_lag =
+            lag.is_empty() || lag.starts_with('₋') && lag.chars().count() > 1 && !lag[3..].contains('₋');
+        if !is_lag {
+            let fault = Diagnostic::new("this time has no meaning", span, "neither `ₜ` nor `ₜ₋₁`");
+            return self.faults.push(fault.help("write `h[t]`, or `h[t-1]`"));
+        }
+        self.name(name, span.clone());
+        let mut add = |token| self.list.push((token, span.clone()));
+        add(Token::Sign("["));
+        add(Token::Name("t".into()));
+        if !lag.is_empty() {
+            add(Token::Sign("-"));
+            add(Token::Number(steps));
+        }
+        add(Token::Sign("]"));
+    }
+
     /// `²` or `⁻¹`, as `^2` or `^-1`.
     fn power(&mut self, raised: &str, span: Span) {
         let digit = |c| RAISED.iter().position(|&r| r == c).map(|d| d as f64);

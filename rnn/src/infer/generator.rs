@@ -1,6 +1,7 @@
 //! Text that goes on: one step at a time, each symbol drawn from the model's distribution and fed back.
 
 use super::{InferError, agree, softmax, symbols};
+use crate::cell::Clock;
 use crate::data::Vocabulary;
 use crate::model::{Feed, Mode, Model, Network};
 use crate::parameters::Parameters;
@@ -17,25 +18,34 @@ pub struct Generator {
     /// Computes the logits of the next symbol, then the states.
     executable: Executable<f32>,
     unknown: Option<usize>,
+    /// The steps after which the cell's clock restarts, and how many it has taken since.
+    restarts: Option<(usize, usize)>,
     logits: Vec<f64>,
 }
 
 impl Generator {
-    /// A model that has read nothing yet.
+    /// A model that has read nothing yet, and was trained on windows of so many steps: there a clock that restarts does.
     ///
     /// # Errors
     /// If the model cannot be built or is not one of this vocabulary.
-    pub fn new(model: &Model, parameters: &Parameters, vocabulary: &Vocabulary) -> Result<Self, InferError> {
+    pub fn new(
+        model: &Model,
+        parameters: &Parameters,
+        vocabulary: &Vocabulary,
+        window: usize,
+    ) -> Result<Self, InferError> {
         agree("symbols", vocabulary.len(), symbols(model))?;
         agree("symbols", vocabulary.len(), model.outputs)?;
-        let network = model.network(1, 1, Mode { carry: true, ..Mode::default() })?;
+        let network = model.network(1, 1, Mode { carry: true, clock: true, ..Mode::default() })?;
         let zero = |&id: &NodeId| Ok(ArrayD::zeros(&*network.graph.node(id)?.ty.shape));
         let start: Vec<ArrayD<f32>> =
             network.start.iter().map(zero).collect::<Result<_, autograd::Error>>()?;
         let point = network.point(parameters, &symbol(0, model.outputs), &start, 0)?;
         let wanted: Vec<NodeId> = network.outputs.iter().chain(&network.last).copied().collect();
         let executable = compile(&network.graph, &wanted)?;
-        Ok(Self { network, point, executable, unknown: vocabulary.unknown(), logits: Vec::new() })
+        let restarts = model.cell.cell().is_ok_and(|cell| cell.clock() == Clock::Restarts);
+        let restarts = restarts.then_some((window.max(1), 0));
+        Ok(Self { network, point, executable, unknown: vocabulary.unknown(), restarts, logits: Vec::new() })
     }
 
     /// Reads a symbol.
@@ -52,6 +62,13 @@ impl Generator {
         }
         for (&id, state) in self.network.start.iter().zip(values) {
             self.point.set(id, state);
+        }
+        if let (Some((window, taken)), Some(&clock)) = (&mut self.restarts, self.network.start.last()) {
+            *taken += 1;
+            if taken == window {
+                *taken = 0;
+                self.point.set(clock, ArrayD::zeros(vec![1, 1, 1]));
+            }
         }
         Ok(())
     }

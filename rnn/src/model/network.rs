@@ -1,6 +1,7 @@
 //! A model unrolled for a number of steps and a size of batch: the graph that is trained and asked.
 
 use super::{Head, Input, Loss, Model, ModelError, Start};
+use crate::cell::Clock;
 use crate::layers::{self, Dropout, NetState};
 use crate::lengths::real;
 use crate::parameters::Parameters;
@@ -9,6 +10,7 @@ use ndarray::{Array2, ArrayD, arr0};
 use std::sync::Arc;
 
 /// What a network is for.
+#[allow(clippy::struct_excessive_bools)] // each is a question of its own
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Mode {
     /// With dropout and with gradients.
@@ -17,6 +19,8 @@ pub struct Mode {
     pub lengths: bool,
     /// With initial states that are given, so that a state can be carried from one batch to the next.
     pub carry: bool,
+    /// With the number of steps that were read before, for a cell that reads it: it is the last of the carried states.
+    pub clock: bool,
 }
 
 /// A model unrolled over time, with handles to what is put in and what is read off.
@@ -33,7 +37,8 @@ pub struct Network {
     pub lengths: Option<NodeId>,
     /// The seed of the dropout masks.
     pub seed: Option<NodeId>,
-    /// The initial states, `[layers · directions, batch, size]`.
+    /// The initial states, `[layers · directions, batch, size]`; where the network counts on, the number of steps before,
+    /// `[1, batch, 1]`, is the last.
     pub start: Vec<NodeId>,
     /// The loss: a mean over all that is not ignored.
     pub loss: NodeId,
@@ -150,8 +155,13 @@ impl Model {
             }
         };
         let initial: Vec<Expr> = states.iter().filter_map(given).collect();
-        let start =
-            if initial.is_empty() { layers::Start::Zero } else { layers::Start::From(initial.clone()) };
+        let clock = mode.carry && mode.clock && net.cell().clock() != Clock::Unread;
+        let elapsed = clock.then(|| g.batch_input("t0", Type::float([1, batch, 1]), 1));
+        let start = match elapsed {
+            Some(elapsed) => layers::Start::After { states: initial.clone(), elapsed: elapsed.at(0, 0) },
+            None if initial.is_empty() => layers::Start::Zero,
+            None => layers::Start::From(initial.clone()),
+        };
 
         // Streams of masks: one for each layer and step; the embedding's come after them, the head's last.
         let streams = self.layers * steps;
@@ -192,7 +202,11 @@ impl Model {
         let graph = g.graph()?;
         let wrt: Vec<Expr> = graph.parameters().map(|id| g.expr(id)).collect();
         let gradients = if mode.train { grad(loss, &wrt) } else { Vec::new() };
-        let last: Vec<Expr> = (0..states.len()).filter(|_| mode.carry).map(|i| run.last(i)).collect();
+        let mut last: Vec<Expr> = (0..states.len()).filter(|_| mode.carry).map(|i| run.last(i)).collect();
+        last.extend(elapsed.map(|elapsed| match lengths {
+            Some(lengths) => elapsed + real(&g, lengths, steps).insert_axis(0),
+            None => elapsed + steps as f64,
+        }));
         let ids = |exprs: &[Expr]| exprs.iter().map(|e| e.id()).collect::<Vec<_>>();
         let top = run.runs.last().and_then(|directions| directions.first());
         Ok(Network {
@@ -200,7 +214,11 @@ impl Model {
             y: y.id(),
             lengths: lengths.map(Expr::id),
             seed: dropout.map(|dropout| dropout.seed.id()),
-            start: if mode.carry { ids(&initial) } else { Vec::new() },
+            start: if mode.carry {
+                initial.iter().chain(&elapsed).map(|e| e.id()).collect()
+            } else {
+                Vec::new()
+            },
             loss: loss.id(),
             count: count.id(),
             outputs: ids(&outputs),

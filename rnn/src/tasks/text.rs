@@ -1,5 +1,6 @@
 //! A language model over a text: the next character, or the next word.
 
+use crate::cell::Clock;
 use crate::data::corpus::{self, Streams};
 use crate::data::{Error, Vocabulary, words};
 use crate::model::{Feed, Metrics, Mode, Model};
@@ -142,7 +143,8 @@ impl Task for Text {
     }
 
     fn mode(&self) -> Mode {
-        Mode { carry: true, ..Mode::default() }
+        let clock = self.model.cell.cell().is_ok_and(|cell| cell.clock() == Clock::GoesOn);
+        Mode { carry: true, clock, ..Mode::default() }
     }
 
     fn batches(&self) -> usize {

@@ -23,7 +23,9 @@ pub fn is_table(bytes: &[u8]) -> bool {
     if let Ok(sentences) = labelled::of(&table, None, None, None) {
         let tokens = sentences.sentences.iter().flat_map(|sentence| words(sentence));
         let vocabulary = Vocabulary::words(tokens, 1, Some(100));
-        assert!(sentences.labels.iter().all(|&label| label < sentences.classes.len()) && vocabulary.len() <= 100);
+        assert!(
+            sentences.labels.iter().all(|&label| label < sentences.classes.len()) && vocabulary.len() <= 100
+        );
     }
     for name in table.columns().iter().take(3) {
         for gaps in [Gaps::Refuse, Gaps::Interpolate, Gaps::Carry] {

@@ -44,7 +44,7 @@ impl Argument {
 
     /// The argument at a step.
     pub fn at(&self, net: &Net, t: usize) -> Result<NodeId, Error> {
-        net.graph.find(&format!("{}[{t}]#{}", self.of, self.ordinal))
+        net.find(&format!("{}[{t}]#{}", self.of, self.ordinal))
     }
 
     fn adjoint(&self, net: &Net, t: usize) -> Result<Option<NodeId>, Error> {

@@ -111,9 +111,8 @@ impl Derivation {
         let head = Head::of(&cell, &constants);
         let mut derivation =
             Self { cell, constants, head, sizes, steps: None, arguments: Vec::new(), sections: Vec::new() };
-        // What acts on the loss does so through each state once at most.
-        let (lag, states) = (derivation.memory(), derivation.cell.memory().len());
-        let (now, net) = (lag + 1, derivation.net(lag + 1 + lag * (states + 1))?);
+        let now = derivation.memory() + 1;
+        let net = derivation.net(now + derivation.reach())?;
         derivation.sections = derivation.at_any_step(&net, now)?;
         if derivation.is_crowded() {
             derivation.arguments = arguments::find(&derivation.head.argument, &net, now)?;
@@ -182,6 +181,16 @@ impl Derivation {
     /// The farthest step back that the cell reads, at least 1.
     fn memory(&self) -> usize {
         self.cell.memory().iter().map(|(_, lag)| *lag).max().unwrap_or(0).max(1)
+    }
+
+    /// How many steps after one it has reached the loss in every way: it is read up to a memory later, and from there a way to
+    /// the loss leads through each sequence once at most.
+    fn reach(&self) -> usize {
+        let farthest = |name: &str| {
+            let lags = self.cell.memory().iter().filter(|(n, _)| n == name).map(|(_, lag)| *lag);
+            lags.max().unwrap_or(0)
+        };
+        self.memory() + self.cell.sequences().map(farthest).sum::<usize>()
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {

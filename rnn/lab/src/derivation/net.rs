@@ -5,7 +5,7 @@ use autograd::{Builder, Error, Expr, Graph, NodeId, Type, grad};
 use autograd_view::math::{Math, Symbol};
 use rnn::cell::{Cell, Step, Weights};
 use rnn::equations::EquationCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The sizes of the net. No formula shows them.
@@ -74,6 +74,8 @@ pub(super) struct Net {
     pub parameters: Vec<(String, NodeId)>,
     /// The sum of the losses.
     pub loss: NodeId,
+    /// All nodes by name: they are asked for again and again.
+    names: HashMap<String, NodeId>,
 }
 
 /// The number of classes that the head tells apart.
@@ -99,7 +101,8 @@ impl Net {
         let start = |((name, lag), state): (&(String, usize), rnn::cell::State)| {
             batch(format!("{name}[{}]", 1 - count(*lag)), state.size)
         };
-        let mut states: Vec<Expr> = starts.map(start).collect();
+        let initial: Vec<Expr> = starts.map(start).collect();
+        let mut states = initial.clone();
         let mut outputs = Vec::new();
         for t in 1..=steps {
             let number = g.input(&format!("t[{t}]"), []);
@@ -125,14 +128,25 @@ impl Net {
         let loss = g.sum(&losses).named(&head.loss);
         let head = [(head.weight.clone(), weight), (head.bias.clone(), bias)];
         let wrt: Vec<(String, Expr)> = weights.into_iter().chain(head).collect();
-        let _ = grad(loss, &wrt.iter().map(|(_, w)| *w).collect::<Vec<_>>());
+        // What reads nothing but the start has an adjoint because the start has one.
+        let _ = grad(loss, &wrt.iter().map(|(_, w)| *w).chain(initial).collect::<Vec<_>>());
         let parameters = wrt.iter().map(|(name, w)| (name.clone(), w.id())).collect();
-        Ok(Self { graph: g.graph()?, steps, parameters, loss: loss.id() })
+        let graph = g.graph()?;
+        let mut names = HashMap::with_capacity(graph.len());
+        for id in graph.ids() {
+            names.entry(graph.name(id)?).or_insert(id);
+        }
+        Ok(Self { graph, steps, parameters, loss: loss.id(), names })
     }
 
     /// The node of a sequence at a step.
     pub fn at(&self, name: &str, t: usize) -> Result<NodeId, Error> {
-        self.graph.find(&format!("{name}[{t}]"))
+        self.find(&format!("{name}[{t}]"))
+    }
+
+    /// The node of that name.
+    pub fn find(&self, name: &str) -> Result<NodeId, Error> {
+        self.names.get(name).map_or_else(|| self.graph.find(name), |&id| Ok(id))
     }
 
     /// Whether a node at a step is called by this name, and not by another that it had before.

@@ -2,7 +2,7 @@
 
 use super::super::ast::{At, Expr, File, Item, Name};
 use super::super::diagnostic::{Diagnostic, Span};
-use super::super::expand::{Functions, reads};
+use super::super::expand::{Functions, reads, reads_step};
 use super::super::size::Size;
 use super::{Names, near};
 use crate::init::{self, Init, InitError};
@@ -76,6 +76,16 @@ impl Names {
                 }
                 Item::Require(left, right) => {
                     self.require(left, right);
+                }
+                Item::Restarts(line) => {
+                    if let Some(first) = self.restarts.replace(line.span.clone()) {
+                        let fault = Diagnostic::new(
+                            "the clock restarts, as was said",
+                            line.span.clone(),
+                            "here again",
+                        );
+                        self.fault(fault.and(first, "first here"));
+                    }
                 }
                 Item::Output(_) => {}
             }
@@ -200,7 +210,11 @@ impl Names {
             _ => None,
         };
         if size.is_none() {
-            let help = "a size is made of `input`, `hidden`, sizes and whole numbers, as in `hidden / 2 + 1`";
+            let help = if matches!(expr.is, Expr::Product(..)) {
+                "is a comma missing? A matrix is `[rows, columns]`"
+            } else {
+                "a size is made of `input`, `hidden`, sizes and whole numbers, as in `hidden / 2 + 1`"
+            };
             self.fault(Diagnostic::new("this is not a size", expr.span.clone(), "cannot be one").help(help));
         }
         size
@@ -215,6 +229,15 @@ impl Names {
         let sequence = |names: &Self, name: &str| names.equations.iter().any(|(n, _)| n.is == name);
         for item in &file.items {
             let (what, name) = match item {
+                Item::Restarts(line) if !self.equations.iter().any(|(_, value)| reads_step(value)) => {
+                    let fault = Diagnostic::new(
+                        "no equation reads the clock",
+                        line.span.clone(),
+                        "`t` stands in none",
+                    );
+                    self.fault(fault.help("take the line out"));
+                    continue;
+                }
                 Item::Param(name, _) => ("parameter", name),
                 Item::Const(name, _) => ("constant", name),
                 Item::State(name, _) => ("sequence", name),

@@ -2,6 +2,7 @@
 
 use super::super::ast::{At, Expr, Function, Operation, reserved};
 use super::super::diagnostic::{Diagnostic, Span};
+use super::super::hints;
 use super::super::token::Token;
 use super::{DEEPEST, LARGEST, LARGEST_OF_ALL, Parsed, Parser};
 
@@ -57,6 +58,9 @@ impl Parser<'_> {
         }
         let mut chain = vec![self.factor()?];
         while matches!(self.token(), Some(Token::Name(_) | Token::Number(_) | Token::Sign("("))) {
+            if let Some(fault) = self.foreign_word() {
+                return Err(fault);
+            }
             chain.push(self.factor()?);
         }
         let mut factors = chain.into_iter().rev();
@@ -81,6 +85,20 @@ impl Parser<'_> {
                 }
             }
         })
+    }
+
+    /// `if`, `and` and the like between expressions.
+    fn foreign_word(&self) -> Option<Box<Diagnostic>> {
+        let Some(Token::Name(name)) = self.token() else { return None };
+        let help = hints::word(name)?;
+        let next = self.tokens.get(self.at + 1).map(|(token, _)| token);
+        let is_use = matches!(next, Some(Token::Sign("[")));
+        let fault = Diagnostic::new(
+            format!("`{name}` is no word of the language"),
+            self.span(),
+            "between two expressions",
+        );
+        Some(Box::new(fault.help(help))).filter(|_| !is_use)
     }
 
     /// A number, a name, a sequence, a call or parentheses, and its power.
@@ -123,7 +141,13 @@ impl Parser<'_> {
             }
             Some(Token::Sign("(")) => {
                 self.at += 1;
+                let before = self.at.checked_sub(2).and_then(|i| self.tokens.get(i)).cloned();
                 let inner = self.expression(0)?;
+                if let (Some(","), Some((Token::Name(name), at))) = (self.sign(), before)
+                    && reserved(&name).is_none()
+                {
+                    return Err(Box::new(hints::no_function(&name, at)));
+                }
                 self.expect(")", "to close the parenthesis")?;
                 Ok(At::new(inner.is, span.start..self.before()))
             }
@@ -222,6 +246,14 @@ impl Parser<'_> {
     #[allow(clippy::unnecessary_box_returns)] // every error of the parser is boxed
     fn no_time(&self, name: &str, start: usize) -> Box<Diagnostic> {
         let span = start..self.span().end;
+        let next = self.tokens.get(self.at + 1).map(|(token, _)| token);
+        if let (Some(Token::Name(_)), Some(Token::Sign("[" | "," | "+" | "*"))) = (self.token(), next) {
+            let fault =
+                Diagnostic::new("brackets hold a time, and join nothing", span, "expected `t` or `t-1`");
+            return Box::new(fault.help(format!(
+                "write `{name} concat(x[t], h[t-1])`, or one matrix for each: `W x[t] + U h[t-1]`"
+            )));
+        }
         if self.token() == Some(&Token::Number(0.0)) && span == self.span() {
             let help = format!(
                 "it is read as `{name}[t-1]` at step 1; to keep it, write \

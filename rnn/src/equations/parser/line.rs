@@ -1,9 +1,17 @@
 //! Lines: the heading, equations, declarations.
 
-use super::super::ast::{At, Form, Item, KEYWORDS, Name};
+use super::super::ast::{At, Form, Item, KEYWORDS, Name, reserved};
 use super::super::diagnostic::Diagnostic;
 use super::super::token::Token;
 use super::{Parsed, Parser};
+
+/// A word at the beginning of a line that is none of the language.
+#[allow(clippy::unnecessary_box_returns)] // every error of the parser is boxed
+fn begins_no_line(word: &Name) -> Box<Diagnostic> {
+    let fault = Diagnostic::new(format!("`{}` begins no line", word.is), word.span.clone(), "unknown here");
+    let words = KEYWORDS[1..].join(", ");
+    Box::new(fault.help(format!("a line is an equation, `name[t] = …`, or begins with one of {words}")))
+}
 
 /// Lines.
 impl Parser<'_> {
@@ -31,6 +39,15 @@ impl Parser<'_> {
             self.at += 1;
         }
         name.is = self.text[name.span.clone()].into();
+        if matches!(self.token(), Some(Token::Name(_) | Token::Number(_))) {
+            let more = self.span();
+            if self.text[name.span.end..more.start].contains('\n') {
+                return Err(begins_no_line(&At::new(self.text[more.clone()].into(), more)));
+            }
+            let rest: Vec<&str> = self.text[name.span.start..more.end].split_whitespace().collect();
+            let fault = Diagnostic::new("the name of a cell is one word", more, "a second word");
+            return Err(Box::new(fault.help(format!("write `cell {}`", rest.join("-")))));
+        }
         self.end_of_line()?;
         Ok(name)
     }
@@ -82,6 +99,13 @@ impl Parser<'_> {
                 self.expect("=", "and the parameters that are packed")?;
                 Item::Pack(name, self.names("the name of a parameter")?)
             }
+            "clock" => {
+                if !self.accept_name("restarts") {
+                    let help = "write `clock restarts`; without the line `t` goes on from window to window of a text";
+                    return Err(Box::new(self.unexpected("`restarts`").help(help)));
+                }
+                Item::Restarts(At::new((), start.start..self.before()))
+            }
             "fn" => self.function()?,
             _ => {
                 return Err(Box::new(
@@ -101,6 +125,9 @@ impl Parser<'_> {
     /// `name[t] = expression`
     fn equation(&mut self) -> Parsed<Item> {
         let name = self.own_name("an equation, `name[t] = …`, or a declaration")?;
+        if matches!(self.token(), Some(Token::Name(_) | Token::Sign(":"))) {
+            return Err(begins_no_line(&name));
+        }
         if self.sign() == Some("=") {
             return Err(Box::new(
                 Diagnostic::new(
@@ -142,6 +169,17 @@ impl Parser<'_> {
         if !self.accept("[") {
             return Ok(Form::Vector(self.expression(1)?));
         }
+        if let [(Token::Name(size), first), (Token::Name(_) | Token::Number(_), second), ..] =
+            &self.tokens[self.at..]
+            && reserved(size).is_some()
+        {
+            let fault = Diagnostic::new(
+                "two sizes stand side by side",
+                first.end..second.start,
+                "a comma is missing",
+            );
+            return Err(Box::new(fault.help("write `[rows, columns]`")));
+        }
         let first = self.expression(1)?;
         let form =
             if self.accept(",") { Form::Matrix(first, self.expression(1)?) } else { Form::Vector(first) };
@@ -156,6 +194,12 @@ impl Parser<'_> {
         let mut arguments = vec![self.own_name("the name of an argument")?];
         while self.accept(",") {
             arguments.push(self.own_name("the name of an argument")?);
+        }
+        if let Some(argument) = arguments.iter().find(|argument| self.functions.contains(&argument.is)) {
+            let message =
+                format!("the argument `{}` of `{}` has the name of a function", argument.is, name.is);
+            let fault = Diagnostic::new(message, argument.span.clone(), "a function of this file");
+            return Err(Box::new(fault.help("give one of them another name")));
         }
         self.expect(")", "behind the arguments")?;
         self.expect("=", "and what the function is equal to")?;

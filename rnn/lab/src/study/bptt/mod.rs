@@ -108,7 +108,7 @@ pub enum BpttError {
         lanes: usize,
     },
     /// There is no such layer.
-    #[error("there is no layer {layer}: the net has {layers}, counted from 0; give --layer a smaller number")]
+    #[error("there is no layer {layer}: the net has {layers}, counted from 0: give a smaller number")]
     Layer {
         /// The layer asked for.
         layer: usize,
@@ -127,7 +127,7 @@ pub enum BpttError {
     /// Jacobians larger than memory.
     #[error(
         "the Jacobians of {steps} steps of {states} states of {batch} sequences are {numbers:.0e} numbers: give fewer \
-         steps, fewer sequences or smaller states, or leave them out (--no-jacobians)"
+         steps, fewer sequences or smaller states, or leave them out where they can be"
     )]
     Jacobians {
         /// The number of steps.
