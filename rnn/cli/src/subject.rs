@@ -286,7 +286,7 @@ impl Which {
         horizon: usize,
         (mean, std): (f64, f64),
     ) -> Result<(Feed, Reading), Error> {
-        let need = self.from + steps + horizon + self.batch - 1;
+        let need = self.from.saturating_add(steps).saturating_add(horizon).saturating_add(self.batch - 1);
         if values.len() < need {
             let (found, path) = (values.len(), path.display());
             return Err(format!(

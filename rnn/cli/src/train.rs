@@ -8,7 +8,7 @@ use crate::plot::{self, Chart, Look};
 use clap::{Args, Subcommand, ValueEnum};
 use rnn::data::file::Encoding;
 use rnn::data::synthetic::{Adding, CopyMemory, TemporalOrder};
-use rnn::data::{Digest, Fractions, Vocabulary, file, labelled, quoted, series};
+use rnn::data::{self, Digest, Fractions, Vocabulary, file, labelled, quoted, series};
 use rnn::infer::forecast;
 use rnn::model::{Head, Input, Loss, Mode, Model};
 use rnn::parameters::Parameters;
@@ -124,9 +124,9 @@ pub struct SentimentArgs {
     /// Words or characters kept, the most frequent first; the others become <unk>
     #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
     vocabulary: Option<usize>,
-    /// Occurrences that a word or a character needs
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = at_least_one::<usize>)]
-    min_count: usize,
+    /// Occurrences that a word or a character needs; 2 if not given, or 1 if nothing occurs twice
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
+    min_count: Option<usize>,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -251,7 +251,14 @@ impl SentimentArgs {
         let Training { seed, batch_size, .. } = self.common.training;
         let parts = Sentiment::parts(data.sentences.len(), seed)?;
         let level = Level::from(self.level);
-        let vocabulary = Sentiment::vocabulary(level, &data, &parts, self.min_count, self.vocabulary)?;
+        let vocabulary = |minimum| Sentiment::vocabulary(level, &data, &parts, minimum, self.vocabulary);
+        let vocabulary = match (self.min_count, vocabulary(self.min_count.unwrap_or(2))) {
+            (None, Err(data::Error::NoWords { what, .. })) => {
+                say(&format!("none of the {what} occurs twice: all are kept, as --min-count 1 does"));
+                vocabulary(1)?
+            }
+            (_, vocabulary) => vocabulary?,
+        };
         let head = match self.pool {
             Pooling::Last => Head::Last,
             Pooling::Mean => Head::Mean,

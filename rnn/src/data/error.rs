@@ -67,7 +67,7 @@ pub enum Error {
     },
     /// A table without names of columns: its first line holds data.
     #[error(
-        "{}:{line}: the first line, {}, looks like data: put a line with the names of the columns above it",
+        "{}:{line}: the first line, {}, looks like data and not like a header: put a line with the names of the columns above it",
         path.display(), listed(found)
     )]
     NoHeader {

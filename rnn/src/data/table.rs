@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn lines_are_those_of_the_file() {
-        let table = table("t.csv", "\u{feff}\r\na\r\n1\r\n\r\n\"2\r\n2\"\r\n3").unwrap();
+        let table = table("t.csv", "\u{feff}\r\na,b\r\n1,0\r\n\r\n\"2\r\n2\",0\r\n3,0").unwrap();
         assert_eq!(column(&table, "a"), [(3, "1".into()), (5, "2\r\n2".into()), (7, "3".into())]);
     }
 

@@ -65,7 +65,9 @@ pub fn guard(command: &Command, matches: &ArgMatches) -> Result<Guard, Box<dyn E
             inputs.extend(paths.map(|path| (flag.clone(), path)));
         }
     }
-    let force = matches.try_get_one::<bool>(FORCE).ok().flatten().copied().unwrap_or(false);
+    let is_set = |id| matches.try_get_one::<bool>(id).ok().flatten().copied().unwrap_or(false);
+    // A run that goes on reads its own files, and says what is wrong with them.
+    let force = is_set(FORCE) || is_set("resume");
     let files: Vec<(&str, PathBuf, Vec<Kind>)> = outputs
         .iter()
         .flat_map(|(flag, file)| file.files().into_iter().map(move |(path, kinds)| (&**flag, path, kinds)))

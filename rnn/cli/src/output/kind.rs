@@ -173,7 +173,8 @@ const TEXTS: [&str; 8] = [
 ];
 
 /// The first lines of tables.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
+    "witness,verdict,worst,difference,tolerance,size",
     "t,k,norm,bound",
     "lag,norm,fit",
     "parameter,step,norm,share",

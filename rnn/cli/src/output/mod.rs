@@ -11,7 +11,6 @@ pub use kind::Kind;
 
 use crate::plot::{Chart, png};
 use clap::builder::{PathBufValueParser, TypedValueParser};
-use clap::error::ErrorKind;
 use rnn::files::{FileError, write_whole};
 use rnn::train::Save;
 use std::error::Error;
@@ -198,12 +197,8 @@ impl TypedValueParser for Files {
         arg: Option<&clap::Arg>,
         value: &OsStr,
     ) -> Result<OutFile, clap::Error> {
-        let path = PathBufValueParser::new().parse_ref(command, arg, value)?;
-        self.take(path).map_err(|why| {
-            let arg = arg.map_or_else(String::new, |arg| format!(" for '{arg}'"));
-            let text = format!("invalid value '{}'{arg}: {why}", value.to_string_lossy());
-            clap::Error::raw(ErrorKind::ValueValidation, text).with_cmd(command)
-        })
+        let files = *self;
+        PathBufValueParser::new().try_map(move |path| files.take(path)).parse_ref(command, arg, value)
     }
 }
 
