@@ -12,6 +12,7 @@ mod compare;
 mod confusion;
 mod diff;
 mod explain;
+mod export;
 mod flags;
 mod gradcheck;
 mod gradflow;
@@ -78,6 +79,7 @@ enum Command {
     Gradcheck(gradcheck::Args),
     Compare(compare::Args),
     Cells(cells::Args),
+    Export(export::Args),
 }
 
 /// What a command ends with: an exit code, or an error for the person.
@@ -153,6 +155,7 @@ fn run(command: Command) -> Result {
         Command::Gradcheck(args) => args.run(),
         Command::Compare(args) => args.run(),
         Command::Cells(args) => args.run(),
+        Command::Export(args) => args.run(),
     }
 }
 

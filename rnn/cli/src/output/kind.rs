@@ -37,10 +37,14 @@ pub enum Kind {
     Json,
     /// A table.
     Csv,
+    /// A program for XLA.
+    Mlir,
+    /// The arguments of a program.
+    Arguments,
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 16] = [
         Self::Checkpoint,
         Self::LastState,
         Self::Log,
@@ -55,6 +59,8 @@ impl Kind {
         Self::Graphml,
         Self::Json,
         Self::Csv,
+        Self::Mlir,
+        Self::Arguments,
     ];
 
     /// The endings of its files, the usual one first.
@@ -73,6 +79,8 @@ impl Kind {
             Self::Graphml => &["graphml"],
             Self::Json => &["json"],
             Self::Csv => &["csv"],
+            Self::Mlir => &["mlir"],
+            Self::Arguments => &["safetensors"],
         }
     }
 
@@ -100,6 +108,8 @@ impl Kind {
                 let last = header.contains("\"extra/history/");
                 header.contains("\"rnn.format\"") && last == (self == Self::LastState)
             }
+            Self::Arguments => header(&head, file).is_ok_and(|header| header.contains("\"rnn.export\"")),
+            Self::Mlir => begins(&["module @forward {", "module @gradient {"]),
             Self::Log => {
                 serde_json::from_str::<Value>(first()).is_ok_and(|line| line.get("event").is_some())
                     || first().starts_with("{\"") && first().contains("\"event\":")
@@ -142,6 +152,8 @@ impl fmt::Display for Kind {
             Self::Graphml => "GraphML",
             Self::Json => "JSON",
             Self::Csv => "a table",
+            Self::Mlir => "a program for XLA",
+            Self::Arguments => "the arguments of a program",
         })
     }
 }
@@ -188,8 +200,9 @@ const TABLES: [&str; 12] = [
     "cell,steps,hidden,scale,dtype,method,h,direction,exact,numeric,analytic,numeric_error,analytic_error",
 ];
 
-/// Keys that the JSON of `graph`, of its `--format explorer`, of `bptt` and of `gradflow` have.
-const KEYS: [&[&str]; 4] = [
+/// Keys that the JSON of `export`, of `graph`, of its `--format explorer`, of `bptt` and of `gradflow` have.
+const KEYS: [&[&str]; 5] = [
+    &["name", "real", "arguments", "results"],
     &["directed", "multigraph", "graph", "nodes"],
     &["label", "graphs"],
     &["net", "loss_steps", "matrix"],

@@ -138,8 +138,11 @@ impl OutFile {
             What::Folder(names) => {
                 let file = |name: &&str| {
                     let path = self.path.join(name);
-                    let kinds = ending(&path).and_then(|ending| Kind::of_ending(&ending));
-                    (path, kinds.into_iter().collect())
+                    let kind = match ending(&path).as_deref() {
+                        Some("safetensors") => Some(Kind::Arguments),
+                        ending => ending.and_then(Kind::of_ending),
+                    };
+                    (path, kind.into_iter().collect())
                 };
                 names.iter().map(file).collect()
             }

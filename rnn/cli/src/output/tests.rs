@@ -87,7 +87,7 @@ fn refused(outcome: Result<(), String>, part: &str, case: &str) {
     assert!(said.contains(part), "{case}: `{part}` is not in: {said}");
 }
 
-/// Every output flag of every command has its line in the table; the folder of the tour, tests of its own.
+/// Every output flag of every command has its line in the table; flags of folders, tests of their own.
 #[test]
 fn the_table_is_complete() {
     fn walk(command: &Command, name: &str, found: &mut BTreeSet<(String, String)>) {
@@ -107,6 +107,7 @@ fn the_table_is_complete() {
     };
     let mut listed: BTreeSet<_> = TABLE.iter().map(|row| (name(row), row.flag.to_string())).collect();
     listed.insert(("tour".into(), "--out".into()));
+    listed.insert(("export".into(), "--output".into()));
     assert_eq!(found, listed);
 }
 
@@ -253,12 +254,23 @@ fn a_run_has_its_files_for_itself() {
 }
 
 #[test]
-fn the_tour_replaces_its_own_drawings_alone() {
-    let (folder, input) = folder();
-    let tour = |more: &[&str]| said("tour", &input, "--out", folder.path(), more);
-    tour(&[]).unwrap();
-    fs::write(folder.path().join("i-love-rnns.svg"), "mine").unwrap();
-    refused(tour(&[]), "--force to replace it", "tour");
-    tour(&["--force"]).unwrap();
-    said("tour", &input, "--out", &folder.path().join("new/folder"), &[]).unwrap();
+fn in_a_folder_own_files_are_replaced_alone() {
+    for (line, flag, file) in [
+        ("tour", "--out", "i-love-rnns.svg"),
+        ("export --cell IN", "--output", "gradient.safetensors"),
+        ("export --cell IN", "--output", "forward.mlir"),
+        ("export --cell IN", "--output", "forward.json"),
+    ] {
+        let (folder, input) = folder();
+        let run = |more: &[&str]| said(line, &input, flag, folder.path(), more);
+        run(&[]).unwrap();
+        fs::write(folder.path().join(file), "mine").unwrap();
+        refused(run(&[]), "--force to replace it", line);
+        run(&["--force"]).unwrap();
+        said(line, &input, flag, &folder.path().join("new/folder"), &[]).unwrap();
+        if line.contains("IN") {
+            let input = folder.path().join(file);
+            refused(said(line, &input, flag, folder.path(), &["--force"]), "would write over", line);
+        }
+    }
 }
