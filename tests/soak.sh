@@ -24,13 +24,13 @@ mount -t tmpfs -o size=4m tmpfs "$disk" 2>/dev/null && mounted=yes
 trap 'kill -KILL ${run:-} 2>/dev/null; [ $mounted = yes ] && umount -l "$disk"; rm -rf "$folder"' EXIT
 cd "$disk" || exit 1
 
-for i in $(seq 60); do echo "the quick brown fox $i jumps over the lazy dog"; done > text.txt
+for i in $(seq 20); do echo "the quick brown fox $i jumps over the lazy dog"; done > text.txt
 flags="--data text.txt --cell gru --hidden 8 --embedding 4 --steps 8 --batch-size 4 --dropout 0.2 --clip 1 --save-every 7 --log-interval 500"
 train() { # name, epochs, more
     # shellcheck disable=SC2086
     "$RNN" train text $flags --epochs "$2" --checkpoint "$1.safetensors" --log "$1.jsonl" --plot "$1.svg" "${@:3}"
 }
-pause() { sleep "$(awk "BEGIN { print $1 }")"; }
+pause() { sleep "$(awk "BEGIN { print ($1) }")"; }
 random() { awk "BEGIN { print $RANDOM / 32768 * $1 }"; }
 
 # So many epochs that no stop comes after the end: measured once, with room to spare.

@@ -322,8 +322,9 @@ pub enum Error {
     },
     /// A text has too few symbols.
     #[error(
-        "{found} symbols of {part} do not fill {batch} parallel stream{}, which need{} at least {needed}: \
+        "{found} symbol{} of {part} do{} not fill {batch} parallel stream{}, which need{} at least {needed}: \
          give more text{}",
+        if *found == 1 { "" } else { "s" }, if *found == 1 { "es" } else { "" },
         if *batch == 1 { "" } else { "s" }, if *batch == 1 { "s" } else { "" },
         if *batch == 1 { "" } else { " or take fewer streams" }
     )]

@@ -92,9 +92,12 @@ pub fn guard(command: &Command, matches: &ArgMatches) -> Result<Guard, Box<dyn E
         }
         if !force && is_foreign(path, kinds) {
             let kind = kinds.first().map_or_else(String::new, ToString::to_string);
+            let what = match Kind::ALL.into_iter().find(|kind| kind.is_of(path).unwrap_or(false)) {
+                Some(other) => format!("is {other}, not {kind}"),
+                None => format!("is not {kind} that this program wrote"),
+            };
             return Err(format!(
-                "{flag}: `{}` exists, and is not {kind} that this program wrote: give another name, or --force to \
-                 replace it",
+                "{flag}: `{}` exists, and {what}: give another name, or --force to replace it",
                 path.display()
             )
             .into());

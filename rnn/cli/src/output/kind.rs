@@ -44,7 +44,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 16] = [
+    /// All kinds.
+    pub const ALL: [Self; 16] = [
         Self::Checkpoint,
         Self::LastState,
         Self::Log,

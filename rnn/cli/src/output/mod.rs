@@ -187,7 +187,7 @@ impl Files {
             return Ok(file);
         }
         let all: Vec<String> = endings().map(|ending| format!(".{ending}")).collect();
-        Err(format!("the name of this file ends in {}", all.join(", ")))
+        Err(format!("the name of this file must end in {}", all.join(", ")))
     }
 }
 

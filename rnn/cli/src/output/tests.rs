@@ -170,7 +170,7 @@ fn an_ending_says_what_the_file_holds() {
         let part = if line.starts_with("bptt") || *flag == "--output" {
             ""
         } else {
-            "the name of this file ends in"
+            "the name of this file must end in"
         };
         refused(said(line, &input, flag, &output, &[]), part, &case);
         let upper = folder.path().join(name.to_uppercase());
@@ -217,7 +217,7 @@ fn two_outputs_are_two_files() {
         )
     };
     both("a.safetensors", "b.svg").unwrap();
-    refused(both("a.safetensors", "a.safetensors"), "the name of this file ends in .svg", "");
+    refused(both("a.safetensors", "a.safetensors"), "the name of this file must end in .svg", "");
     let log = |a: &str, b: &str| {
         said(
             "train series --data IN",
