@@ -14,7 +14,7 @@ pub(super) struct Memory<S> {
     indices: Vec<Vec<usize>>,
     /// Where the slots of a region are.
     slots: Vec<usize>,
-    workspace: Workspace,
+    workspace: Workspace<S>,
 }
 
 impl<S: Real> Memory<S> {
@@ -98,8 +98,11 @@ impl<S: Real> Memory<S> {
                 let [a_len, b_len, c_len] = product.extents();
                 let (c, rest) = Rest::around(arena, c.offset, c_len);
                 let (a, b) = (rest.at(a.offset, a_len), rest.at(b.offset, b_len));
-                let beta = if *accumulate { S::ONE } else { S::ZERO };
-                product.run(&mut self.workspace, S::ONE, a, b, beta, c);
+                product.run(&mut self.workspace, a, b, *accumulate, c);
+            }
+            Step::Pack { product, b, length, to } => {
+                let (to, rest) = Rest::around(arena, to.offset, product.extents()[1]);
+                product.pack(rest.at(b.offset, *length), to);
             }
             Step::Copy { from, to, shape } => copy(arena, from, to, shape),
             Step::ByRow { what, x, y, rows, columns } => {
@@ -138,6 +141,11 @@ impl<S: Real> Memory<S> {
                 let y = &mut arena[y.offset..][..index.len() * classes];
                 y.fill(S::ZERO);
                 index.iter().enumerate().for_each(|(row, &k)| y[row * classes + k] = S::ONE);
+            }
+            Step::Mask { mask, seed, y } => {
+                let seed = self.indices[*seed].first().copied().unwrap_or(0);
+                let y = &mut arena[y.offset..][..mask.shape.count()];
+                y.fill_with(mask.elements(seed));
             }
             Step::Interpret(it) => self.interpret(it),
         }

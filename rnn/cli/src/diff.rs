@@ -1,6 +1,6 @@
 //! `rnn diff`: what changed between two graphs.
 
-use super::output::{Kind, OutFile, told_otherwise};
+use super::output::{Kind, OutFile, told_by_ending};
 use super::specimen::{Small, describe};
 use crate::plot;
 use autograd::{Graph, NodeId, nearest};
@@ -58,8 +58,9 @@ pub struct Args {
     /// In the picture, the steps that look alike drawn once
     #[arg(long)]
     rolled: bool,
-    /// Both graphs in one picture, instead of text: a file that ends in .svg or .png, or text in any other
-    #[arg(short, long, value_name = "FILE", value_parser = told_otherwise(&[Kind::Text, Kind::Svg, Kind::Png]))]
+    /// Both graphs in one picture, instead of text: a file that ends in .svg or .png; or the text in one that ends in .txt,
+    /// .diff or .patch
+    #[arg(short, long, value_name = "FILE", value_parser = told_by_ending(&[Kind::Text, Kind::Svg, Kind::Png]))]
     output: Option<OutFile>,
 }
 

@@ -2,6 +2,7 @@
 
 use super::output::{Kind, OutFile, told_otherwise};
 use crate::plot::png;
+use autograd::Magnitude;
 use std::io::Write;
 use std::path::Path;
 
@@ -123,4 +124,14 @@ pub fn brief(x: f64) -> String {
         return if x.is_nan() { "–".into() } else { "∞".into() };
     }
     if (1e-3..1e4).contains(&x.abs()) { format!("{x:.4}") } else { format!("{x:.1e}") }
+}
+
+/// The same of a number that may be beyond what `f64` holds.
+pub fn brief_magnitude(x: Magnitude) -> String {
+    let near = x.to_f64();
+    if near.is_normal() || x.is_zero() || !x.is_finite() {
+        return brief(near);
+    }
+    let log = x.log10();
+    format!("{:.1}e{}", 10_f64.powf(log - log.floor()).min(9.9), log.floor())
 }

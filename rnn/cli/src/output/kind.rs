@@ -74,7 +74,7 @@ impl Kind {
             Self::Html => &["html", "htm"],
             Self::Xhtml => &["xhtml", "html"],
             Self::Tex => &["tex"],
-            Self::Text => &["txt", "text"],
+            Self::Text => &["txt", "text", "diff", "patch"],
             Self::Dot => &["dot", "gv"],
             Self::Mermaid => &["mmd", "mermaid"],
             Self::Graphml => &["graphml"],
