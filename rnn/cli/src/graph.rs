@@ -157,7 +157,8 @@ impl Args {
         }
         let net = Specimen::try_from(self.net.clone())?;
         if format == Format::Png && !self.cuts.any() {
-            foresee(&net, !self.forward)?;
+            let detail = self.detail(format, net.steps)?;
+            foresee(&net, !self.forward, detail)?;
         }
         let network = net.network(!self.forward)?;
         // The compiler's nodes are others, and have no values here.
@@ -247,7 +248,7 @@ fn pixels(svg: &str) -> Result<Vec<u8>, String> {
 
 /// Refuses a picture in pixels that would be too wide, before it is drawn: a picture grows by the same width with each
 /// step, which two small ones tell.
-fn foresee(net: &Specimen, backward: bool) -> Result<(), Box<dyn std::error::Error>> {
+fn foresee(net: &Specimen, backward: bool, detail: draw::Detail) -> Result<(), Box<dyn std::error::Error>> {
     const STEPS: [usize; 2] = [4, 5];
     if net.steps < 10 * STEPS[1] {
         return Ok(());
@@ -255,7 +256,7 @@ fn foresee(net: &Specimen, backward: bool) -> Result<(), Box<dyn std::error::Err
     let width = |steps: usize| -> Result<(f32, f32), Box<dyn std::error::Error>> {
         let lengths = net.lengths.as_ref().map(|lengths| lengths.iter().map(|&l| l.min(steps)).collect());
         let small = Specimen { steps, lengths, ..net.clone() };
-        let options = draw::Options { backward, title: None };
+        let options = draw::Options { backward, title: None, detail };
         let svg = draw::svg(&small.network(backward)?.graph, &options);
         let side = |name: &str| svg.split(name).nth(1).and_then(|rest| rest.split('"').next()?.parse().ok());
         Ok((side(" width=\"").unwrap_or(0.0), side(" height=\"").unwrap_or(0.0)))
