@@ -12,7 +12,8 @@ fn main() {
     };
     let work = Workload::case(&case).unwrap_or_else(|| panic!("there is no case `{case}`"));
     let runs: usize = runs.parse().expect("the second argument is a number of runs");
-    let Prepared { network, executable, point, .. } = work.prepare(&Compiler::new()).expect("every case compiles");
+    let Prepared { network, executable, point, .. } =
+        work.prepare(&Compiler::new()).expect("every case compiles");
     let inputs: Vec<_> = point.iter().map(|(id, value)| (id, value.into())).collect();
     let ids = [network.loss].into_iter().chain(network.gradients.iter().copied());
     let shape = |id| network.graph.node(id).expect("it is the network's own").ty.shape.to_vec();
