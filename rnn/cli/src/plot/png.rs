@@ -61,10 +61,8 @@ pub enum PngError {
 pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     let options = Options { font_family: "DejaVu Sans".into(), fontdb: FONTS.clone(), ..Options::default() };
     // A picture that is far too large is refused before its letters are set: that takes long.
-    if let Some((width, height)) =
-        stated(svg).filter(|(w, h)| (LONGEST / w.max(*h)).min((MOST / (w * h)).sqrt()) < 0.4)
-    {
-        return Err(PngError::TooLarge { width, height });
+    if let Some((width, height)) = stated(svg) {
+        scale_of(width, height)?;
     }
     let tree = Tree::from_str(svg, &options)?;
     let (width, height) = (tree.size().width(), tree.size().height());
@@ -77,14 +75,14 @@ pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     pixmap.encode_png().map_err(|error| PngError::Pack(error.to_string()))
 }
 
-<<<<<<< HEAD
 /// The width and height that a picture begins with.
 fn stated(svg: &str) -> Option<(f32, f32)> {
     let head = &svg[..svg.find('>')?];
     let number =
         |name: &str| head.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse::<f32>().ok();
     Some((number("width")?, number("height")?))
-=======
+}
+
 /// Whether a picture of this size can be made into pixels that can be read.
 ///
 /// # Errors
@@ -97,7 +95,6 @@ pub fn png_fits(width: f32, height: f32) -> Result<(), PngError> {
 fn scale_of(width: f32, height: f32) -> Result<f32, PngError> {
     let scale = SCALE.min(LONGEST / width.max(height)).min((MOST / (width * height)).sqrt());
     if scale < 0.4 { Err(PngError::TooLarge { width, height }) } else { Ok(scale) }
->>>>>>> files
 }
 
 #[cfg(test)]
