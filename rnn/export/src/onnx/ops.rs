@@ -13,6 +13,7 @@ pub(crate) struct Val {
 }
 
 /// Writes an op; `None` for a leaf and for an op from outside the library.
+#[allow(clippy::too_many_lines)] // a table: an arm for each op
 pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<String> {
     let names: Vec<&str> = x.iter().map(|x| &*x.name).collect();
     let axis = |axis: usize| ("axis", int(axis));

@@ -8,6 +8,7 @@ use autograd::ops::{self, Op, Relation};
 /// Writes an op. `shape` is the shape of its result: on one device of several, of this device's part.
 ///
 /// `None` for an op from outside the library, and for a leaf: a leaf is not computed.
+#[allow(clippy::too_many_lines)] // a table: an arm for each op
 pub(crate) fn write(w: &mut Writer, op: &Op, shape: &Shape, x: &[Val]) -> Option<Val> {
     Some(match op {
         Op::Leaf(_) | Op::Custom(_) => return None,
