@@ -70,7 +70,7 @@ impl Kind {
     /// The endings of its files, the usual one first.
     pub fn endings(self) -> &'static [&'static str] {
         match self {
-            Self::Checkpoint | Self::LastState => &["safetensors"],
+            Self::Checkpoint | Self::LastState | Self::Arguments => &["safetensors"],
             Self::Log => &["jsonl", "log", "ndjson", "json", "txt"],
             Self::Svg => &["svg"],
             Self::Png => &["png"],
@@ -85,7 +85,6 @@ impl Kind {
             Self::Csv => &["csv"],
             Self::Mlir => &["mlir"],
             Self::Onnx => &["onnx"],
-            Self::Arguments => &["safetensors"],
         }
     }
 
