@@ -484,7 +484,7 @@ fn messages() {
             } else {
                 line.into()
             };
-            error.extend(["    ", line, "\n"]);
+            error.extend(["    ", &line, "\n"]);
         }
         said.extend(["rnn ", command, "\n", &error, "\n"]);
     }
