@@ -178,6 +178,7 @@ function numberCell(i, k) {
     field.addEventListener("blur", () => end(true));
     e.replaceWith(field);
     field.focus();
+    field.setSelectionRange(begin.length, begin.length);
   };
   showCell(e, i, k);
   return e;

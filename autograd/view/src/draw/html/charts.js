@@ -56,7 +56,7 @@ export function curvePicture(curve, here) {
 export function matrix(rows, losses, steps, here, pick, width = 300) {
   const n = Math.max(steps.length, rows.length);
   const group = Math.max(1, Math.ceil(n / width));
-  const one = Math.min(24, width / Math.ceil(n / group));
+  const one = Math.min(width > 300 ? 60 : 24, width / Math.ceil(n / group));
   const place = new Map(steps.map((s, k) => [s, Math.floor(k / group)]));
   const [high, wide] = [Math.ceil(rows.length / group), Math.ceil(steps.length / group)];
   // Of a group of cells the largest is shown.
@@ -101,10 +101,10 @@ export function matrix(rows, losses, steps, here, pick, width = 300) {
     const { loss, step } = at(e);
     if (step !== undefined) pick(loss, step);
   });
-  const bar = svg("svg", { class: "colours", viewBox: "0 0 300 30", width: 300, role: "img", "aria-label": "colours" });
-  for (let i = 0; i < 60; i++) bar.append(svg("rect", { x: 20 + i * 4, y: 2, width: 4.3, height: 9, style: `fill:${colour(i / 59)}` }));
+  const bar = svg("svg", { class: "colours", viewBox: "0 0 300 30", width: 330, role: "img", "aria-label": "colours" });
+  for (let i = 0; i < 60; i++) bar.append(svg("rect", { x: 30 + i * 4, y: 2, width: 4.3, height: 9, style: `fill:${colour(i / 59)}` }));
   if (top > -Infinity)
-    for (const part of [0, 0.5, 1]) bar.append(svg("text", { x: 20 + part * 240, y: 24 }, ofLog(low + part * (top - low))));
+    for (const part of [0, 0.5, 1]) bar.append(svg("text", { x: 30 + part * 240, y: 24 }, ofLog(low + part * (top - low))));
   return el("div", { class: "matrix-box" }, canvas, bar);
 }
 

@@ -23,7 +23,7 @@ import {
   value,
 } from "./data.js";
 import { $, el, svg, typeset } from "./dom.js";
-import { recomputed } from "./live.js";
+import { canChange, recomputed } from "./live.js";
 import { notesTable } from "./notes.js";
 import { many, number } from "./numbers.js";
 import { starts } from "./places.js";
@@ -179,7 +179,9 @@ function overview() {
       ? el(
           "p",
           { class: "note" },
-          `Values are of one run at fixed inputs and weights, computed in double and shown in single precision; of tensors of more than ${data.values.whole} numbers, statistics and stretches.`,
+          canChange
+            ? "All values are computed in this page, in double precision. Change has the weights and the data to drag, and all that is made of them follows."
+            : `Values are of one run at fixed inputs and weights, computed in double and shown in single precision; of tensors of more than ${data.values.whole} numbers, statistics and stretches.`,
         )
       : el("p", { class: "note" }, "The graph was given no values."),
   ];

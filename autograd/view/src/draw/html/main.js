@@ -224,7 +224,8 @@ dark.addEventListener("change", () => document.dispatchEvent(new Event("themecha
 
 $("title").textContent = data.title;
 // In a frame of a slide or a notebook: the picture alone.
-const embed = () => document.body.classList.toggle("embed", /(^#|&)embed\b/.test(location.hash));
+const framed = document.body.classList.contains("embed");
+const embed = () => document.body.classList.toggle("embed", framed || /(^#|&)embed\b/.test(location.hash));
 embed();
 for (const [id, go] of Object.entries(ZOOMS)) $(id).addEventListener("click", go);
 $("theme").addEventListener("click", turn);
