@@ -24,6 +24,7 @@ mod picture;
 pub mod plot;
 mod predict;
 mod profile;
+mod program;
 mod progress;
 mod resume;
 mod run;
