@@ -122,7 +122,10 @@ impl Kind {
             }
             Self::Svg => begins(&["<svg xmlns=\"http://www.w3.org/2000/svg\" "]) && text.contains(FONTS),
             Self::Png => head.starts_with(b"\x89PNG\r\n\x1a\n"),
-            Self::Html => begins(&[PAGE]) && text.contains("/* One look for screen, projector and paper."),
+            Self::Html => {
+                begins(&[PAGE]) && text.contains("/* One look for screen, projector and paper.")
+                    || text.contains("<title>Gradient check: ")
+            }
             Self::Xhtml => begins(&["<?xml"]) && text.contains("Backpropagation through time"),
             Self::Tex => begins(&[
                 "\\documentclass{article}\n\\usepackage{amsmath}\n\\usepackage[margin=2cm]{geometry}",
