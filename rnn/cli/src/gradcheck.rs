@@ -1,5 +1,6 @@
 //! `rnn gradcheck`: are the gradients of a net the derivatives of what it computes?
 
+use super::output::{Kind, OutFile, told_by_ending};
 use super::paint;
 use super::specimen::{Small, describe};
 use autograd::Error;
@@ -8,11 +9,9 @@ use autograd_check::{Comparison, DETACHED, Decider, Method, Tier, Verdict, error
 use autograd_view::draw;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
-use rnn::files::{check_writable, write_whole};
 use rnn::model::ModelError;
 use rnn_lab::study::Specimen;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Compare a net's gradients with numeric ones
@@ -55,8 +54,8 @@ pub struct Args {
     #[arg(long, help_heading = "Check")]
     json: bool,
     /// The report as a page: the verdict, the table, and the net with each adjoint in the colour of its own error
-    #[arg(long, value_name = "FILE.html", help_heading = "Check", conflicts_with = "experiment")]
-    html: Option<PathBuf>,
+    #[arg(long, value_name = "FILE.html", help_heading = "Check", conflicts_with = "experiment", value_parser = told_by_ending(&[Kind::Html]))]
+    html: Option<OutFile>,
     #[command(flatten)]
     program: super::program::Program,
     #[command(flatten)]
@@ -138,15 +137,14 @@ impl Args {
         }
         let report = match &self.html {
             None => net.check_with(self.seed, |check| check.order(order).tier(tier).method(method)),
-            Some(path) => {
-                check_writable(path).map_err(|error| format!("--html: {error}"))?;
+            Some(file) => {
                 let survey = net
                     .survey(self.seed, |check| check.order(order).tier(tier).method(method))
                     .map_err(in_flags)?;
                 let title = format!("Gradient check: {}", describe(&net));
                 let options = draw::Options { title: Some(title), ..draw::Options::default() };
                 let page = rnn_lab::survey::html(&survey, &options, net.described())?;
-                write_whole(path, page.as_bytes()).map_err(|error| format!("--html: {error}"))?;
+                file.write(page.as_bytes()).map_err(|error| format!("--html: {error}"))?;
                 Ok(survey.report)
             }
         }

@@ -8,10 +8,10 @@ mod page;
 mod speaker;
 
 use super::gradcheck::{code, headline, table, verdict};
+use super::output::OutFile;
 use autograd_check::{FnCheck, Method, Report, Tier, error_json};
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::ArrayD;
-use rnn::files::{check_writable, write_whole};
 use speaker::{Claims, Speaker};
 use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
@@ -38,7 +38,7 @@ pub struct Asked<'a> {
     pub method: Method,
     pub seed: u64,
     pub json: bool,
-    pub html: Option<&'a PathBuf>,
+    pub html: Option<&'a OutFile>,
 }
 
 impl Program {
@@ -54,16 +54,13 @@ impl Program {
     }
 
     fn check(&self, command: &str, asked: &Asked) -> super::Result {
-        if let Some(path) = asked.html {
-            check_writable(path).map_err(|error| format!("--html: {error}"))?;
-        }
         let mut speaker = Speaker::start(command, self.record.as_deref())?;
         let claims = speaker.claims()?;
         let report = self.report(&mut speaker, &claims, asked)?;
         speaker.end()?;
-        if let Some(path) = asked.html {
+        if let Some(file) = asked.html {
             let page = page::page(command, &report);
-            write_whole(path, page.as_bytes()).map_err(|error| format!("--html: {error}"))?;
+            file.write(page.as_bytes()).map_err(|error| format!("--html: {error}"))?;
         }
         let mut out = anstream::stdout().lock();
         if asked.json {
