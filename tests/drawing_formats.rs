@@ -51,7 +51,7 @@ fn titled() -> Options {
     Options { title: Some(HOSTILE.concat()), ..Options::default() }
 }
 
-/// What a program makes of a text, or `None` with a word if it is not installed. `3` is what scripts end with if they miss a
+/// What a program makes of a text, or `None` if it is not installed and the test may be skipped. `3` is what scripts end with if they miss a
 /// package.
 fn read_by(program: &str, arguments: &[&str], text: &str) -> Option<String> {
     let run = Command::new(program)
@@ -61,7 +61,7 @@ fn read_by(program: &str, arguments: &[&str], text: &str) -> Option<String> {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut run) = run else {
-        eprintln!("skipped: {program} is not installed");
+        testing::missing(program, "install it");
         return None;
     };
     // A script that misses its package does not read.
@@ -69,7 +69,10 @@ fn read_by(program: &str, arguments: &[&str], text: &str) -> Option<String> {
     let output = run.wait_with_output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(3) {
-        eprintln!("skipped: {program} misses a package: {error}");
+        testing::missing(
+            &format!("a package of {program}"),
+            &format!("install what it asks for ({})", error.trim()),
+        );
         return None;
     }
     assert!(output.status.success(), "{program}: {error}");

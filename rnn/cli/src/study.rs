@@ -1,8 +1,7 @@
 //! `rnn study`: a net on a sentence, a text or a series, as a page.
 
+use super::output::{Kind, OutFile, told_by_ending};
 use super::subject::{Subject, Which};
-use rnn::files::write_whole;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// A net on real data, as a page to walk through: what each step reads, says and should say, and what the gradient does
@@ -22,31 +21,29 @@ pub struct Args {
     which: Which,
     /// Where to write the page; or, in a file that ends in .json, all numbers for programs: the graph with the value of every
     /// node by its name (weights, inputs, states, losses, and ∂ of each)
-    #[arg(short, long, value_name = "FILE.html", default_value = "study.html", help_heading = "Output")]
-    output: PathBuf,
+    #[arg(
+        short,
+        long,
+        value_name = "FILE.html",
+        default_value = "study.html",
+        help_heading = "Output",
+        value_parser = told_by_ending(&[Kind::Html, Kind::Json])
+    )]
+    output: OutFile,
 }
 
 impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
-        let ending = self.output.extension().map(|e| e.to_string_lossy().to_lowercase());
-        let json = ending.as_deref() == Some("json");
-        if let Some(other) = ending.filter(|e| !matches!(e.as_str(), "html" | "htm" | "json")) {
-            return Err(format!(
-                "{}: no format is called `{other}`; let the name end in .html for a page, or in .json for all numbers",
-                self.output.display()
-            )
-            .into());
-        }
         let Subject { study, title, sentence } = self.which.subject()?;
         let title = sentence.map_or(title.clone(), |sentence| format!("“{}”: {title}", sentence.trim()));
-        if json {
-            write_whole(&self.output, study.json(&title)?.as_bytes())?;
-            super::say(&format!("{}: every node with its value, by name", self.output.display()));
-            return Ok(ExitCode::SUCCESS);
+        if self.output.kind() == Some(Kind::Json) {
+            self.output.write(study.json(&title)?.as_bytes())?;
+            super::say(&format!("{}: every node with its value, by name", self.output));
+        } else {
+            self.output.write(study.html(&title)?.as_bytes())?;
+            super::say(&format!("{}: open it in a browser", self.output));
         }
-        write_whole(&self.output, study.html(&title)?.as_bytes())?;
-        super::say(&format!("{}: open it in a browser", self.output.display()));
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -37,6 +37,11 @@ enum Only {
 }
 
 impl Cuts {
+    /// Whether steps that look alike are drawn once.
+    pub fn rolled(&self) -> bool {
+        self.rolled
+    }
+
     /// Whether anything is cut.
     pub fn any(&self) -> bool {
         self.only.is_some() || self.around.is_some() || self.from.is_some() || self.rolled

@@ -61,18 +61,13 @@ pub enum PngError {
 pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     let options = Options { font_family: "DejaVu Sans".into(), fontdb: FONTS.clone(), ..Options::default() };
     // A picture that is far too large is refused before its letters are set: that takes long.
-    if let Some((width, height)) =
-        stated(svg).filter(|(w, h)| (LONGEST / w.max(*h)).min((MOST / (w * h)).sqrt()) < 0.4)
-    {
-        return Err(PngError::TooLarge { width, height });
+    if let Some((width, height)) = stated(svg) {
+        scale_of(width, height)?;
     }
     let tree = Tree::from_str(svg, &options)?;
     let (width, height) = (tree.size().width(), tree.size().height());
-    let scale = SCALE.min(LONGEST / width.max(height)).min((MOST / (width * height)).sqrt());
+    let scale = scale_of(width, height)?;
     let too_large = || PngError::TooLarge { width, height };
-    if scale < 0.4 {
-        return Err(too_large());
-    }
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // at least 1, at most LONGEST
     let pixels = |length: f32| (length * scale).ceil().max(1.0) as u32;
     let mut pixmap = Pixmap::new(pixels(width), pixels(height)).ok_or_else(too_large)?;
@@ -86,6 +81,20 @@ fn stated(svg: &str) -> Option<(f32, f32)> {
     let number =
         |name: &str| head.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse::<f32>().ok();
     Some((number("width")?, number("height")?))
+}
+
+/// Whether a picture of this size can be made into pixels that can be read.
+///
+/// # Errors
+/// [`PngError::TooLarge`].
+pub fn png_fits(width: f32, height: f32) -> Result<(), PngError> {
+    scale_of(width, height).map(|_| ())
+}
+
+/// Pixels for a unit of a picture of this size.
+fn scale_of(width: f32, height: f32) -> Result<f32, PngError> {
+    let scale = SCALE.min(LONGEST / width.max(height)).min((MOST / (width * height)).sqrt());
+    if scale < 0.4 { Err(PngError::TooLarge { width, height }) } else { Ok(scale) }
 }
 
 #[cfg(test)]
