@@ -2,7 +2,6 @@
 
 use super::proto::DataType;
 use super::writer::{Value, Writer, signed};
-use crate::stablehlo::erf;
 use autograd::ops::{Op, Relation};
 use autograd::{Shape, Type};
 
@@ -14,7 +13,7 @@ pub(crate) struct Val {
 }
 
 /// Writes an op; `None` for a leaf and for an op from outside the library.
-#[allow(clippy::too_many_lines)] // a table, one line an op
+#[allow(clippy::too_many_lines)] // a table: an arm for each op
 pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<String> {
     let names: Vec<&str> = x.iter().map(|x| &*x.name).collect();
     let axis = |axis: usize| ("axis", int(axis));
@@ -31,24 +30,13 @@ pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<Str
         Op::Abs(_) => w.node("Abs", &names, &[]),
         Op::Sin(_) => w.node("Sin", &names, &[]),
         Op::Cos(_) => w.node("Cos", &names, &[]),
-        Op::Atan(_) => arctangent(w, names[0]),
-        Op::Erf(_) => error_function(w, names[0]),
-        // Of sines and exponentials, which engines have in both precisions.
-        Op::Tan(_) => {
-            let (sine, cosine) = (w.node("Sin", &names, &[]), w.node("Cos", &names, &[]));
-            w.node("Div", &[&sine, &cosine], &[])
-        }
-        Op::Sinh(_) => half_of_both_ways(w, "Sub", names[0]),
-        Op::Cosh(_) => half_of_both_ways(w, "Add", names[0]),
-        Op::Log1p(_) => {
-            let one = w.number(1.0);
-            let sum = w.node("Add", &[names[0], &one], &[]);
-            w.node("Log", &[&sum], &[])
-        }
-        Op::Expm1(_) => {
-            let (power, one) = (w.node("Exp", &names, &[]), w.number(1.0));
-            w.node("Sub", &[&power, &one], &[])
-        }
+        Op::Erf(_) => w.node("Erf", &names, &[]),
+        Op::Tan(_) => w.node("Tan", &names, &[]),
+        Op::Atan(_) => w.node("Atan", &names, &[]),
+        Op::Sinh(_) => w.node("Sinh", &names, &[]),
+        Op::Cosh(_) => w.node("Cosh", &names, &[]),
+        Op::Log1p(_) => log1p(w, names[0]),
+        Op::Expm1(_) => expm1(w, names[0]),
         Op::Reciprocal(_) => w.node("Reciprocal", &names, &[]),
         Op::Softplus(_) => softplus(w, names[0]),
         Op::Powi(op) => power(w, &x[0], op.0),
@@ -168,66 +156,26 @@ fn softplus(w: &mut Writer, x: &str) -> String {
     w.node("Add", &[&positive, &rest], &[])
 }
 
-/// `½ (eˣ ± e⁻ˣ)`
-fn half_of_both_ways(w: &mut Writer, joined: &str, x: &str) -> String {
-    let opposite = w.node("Neg", &[x], &[]);
-    let (there, back) = (w.node("Exp", &[x], &[]), w.node("Exp", &[&opposite], &[]));
-    let (double, half) = (w.node(joined, &[&there, &back], &[]), w.number(0.5));
-    w.node("Mul", &[&double, &half], &[])
+/// `ln(1 + x) = x · ln u / (u − 1)` with `u = 1 + x` as it is rounded, and `x` where `u` is 1 (Goldberg 1991, theorem 4).
+fn log1p(w: &mut Writer, x: &str) -> String {
+    let one = w.number(1.0);
+    let sum = w.node("Add", &[&one, x], &[]);
+    let log = w.node("Log", &[&sum], &[]);
+    let rounded = w.node("Sub", &[&sum, &one], &[]);
+    let ratio = w.node("Div", &[&log, &rounded], &[]);
+    let far = w.node("Mul", &[x, &ratio], &[]);
+    let is_one = w.node("Equal", &[&sum, &one], &[]);
+    w.node("Where", &[&is_one, x, &far], &[])
 }
 
-/// `y = arctan x`: onnxruntime has it in single precision alone, from which a step of Newton's method, `y + (x cos y −
-/// sin y) cos y`, leads to double precision.
-fn arctangent(w: &mut Writer, x: &str) -> String {
-    if w.real == DataType::Float {
-        return w.node("Atan", &[x], &[]);
-    }
-    let near = cast(w, x, DataType::Float);
-    let near = w.node("Atan", &[&near], &[]);
-    let y = cast(w, &near, w.real);
-    let (sine, cosine) = (w.node("Sin", &[&y], &[]), w.node("Cos", &[&y], &[]));
-    let product = w.node("Mul", &[x, &cosine], &[]);
-    let rest = w.node("Sub", &[&product, &sine], &[]);
-    let step = w.node("Mul", &[&rest, &cosine], &[]);
-    w.node("Add", &[&y, &step], &[])
-}
-
-/// `erf x`: onnxruntime has it in single precision alone.
-fn error_function(w: &mut Writer, x: &str) -> String {
-    if w.real == DataType::Float {
-        return w.node("Erf", &[x], &[]);
-    }
-    let (one, end) = (w.number(1.0), w.number(8.0));
-    let size = w.node("Abs", &[x], &[]);
-    let inner = w.node("Min", &[&size, &one], &[]);
-    let square = w.node("Mul", &[&inner, &inner], &[]);
-    let ratio = quotient(w, &erf::T, &erf::U, &square);
-    let near = w.node("Mul", &[x, &ratio], &[]);
-    let outer = w.node("Max", &[&size, &one], &[]);
-    let outer = w.node("Min", &[&outer, &end], &[]);
-    let square = w.node("Mul", &[&outer, &outer], &[]);
-    let opposite = w.node("Neg", &[&square], &[]);
-    let power = w.node("Exp", &[&opposite], &[]);
-    let ratio = quotient(w, &erf::P, &erf::Q, &outer);
-    let rest = w.node("Mul", &[&power, &ratio], &[]);
-    let far = w.node("Sub", &[&one, &rest], &[]);
-    let sign = w.node("Sign", &[x], &[]);
-    let far = w.node("Mul", &[&sign, &far], &[]);
-    let is_near = w.node("Less", &[&size, &one], &[]);
-    w.node("Where", &[&is_near, &near, &far], &[])
-}
-
-/// The quotient of two polynomials, highest power first.
-fn quotient(w: &mut Writer, above: &[f64], below: &[f64], x: &str) -> String {
-    let mut polynomial = |coefficients: &[f64]| {
-        let first = w.number(coefficients[0]);
-        coefficients[1..].iter().fold(first, |y, &c| {
-            let (product, c) = (w.node("Mul", &[&y, x], &[]), w.number(c));
-            w.node("Add", &[&product, &c], &[])
-        })
-    };
-    let (above, below) = (polynomial(above), polynomial(below));
-    w.node("Div", &[&above, &below], &[])
+/// `eˣ − 1 = tanh(x / 2) · (eˣ + 1)`, which keeps its precision next to 0.
+fn expm1(w: &mut Writer, x: &str) -> String {
+    let (one, half) = (w.number(1.0), w.number(0.5));
+    let half = w.node("Mul", &[x, &half], &[]);
+    let tanh = w.node("Tanh", &[&half], &[]);
+    let power = w.node("Exp", &[x], &[]);
+    let sum = w.node("Add", &[&power, &one], &[]);
+    w.node("Mul", &[&tanh, &sum], &[])
 }
 
 /// `xⁿ` by squaring.

@@ -3,18 +3,16 @@
 //! The rational functions are those of Cephes (Moshier, *Methods and Programs for Mathematical Functions*, 1989,
 //! `ndtr.c`): up to 1, `erf x = x T(x²) / U(x²)`; from 1 to 8, `1 − erf x = e^(−x²) P(x) / Q(x)`; beyond, erf is 1.
 
-#![allow(clippy::excessive_precision)] // coefficients as their source prints them
-
 use super::writer::{Val, Writer};
 
-pub(crate) const T: [f64; 5] = [
+const T: [f64; 5] = [
     9.604_973_739_870_516,
     9.002_601_972_038_427e1,
-    2.232_005_345_946_843_2e3,
+    2.232_005_345_946_843e3,
     7.003_325_141_128_051e3,
-    5.559_230_130_103_949_6e4,
+    5.559_230_130_103_949e4,
 ];
-pub(crate) const U: [f64; 6] = [
+const U: [f64; 6] = [
     1.0,
     3.356_171_416_475_031e1,
     5.213_579_497_801_527e2,
@@ -22,7 +20,7 @@ pub(crate) const U: [f64; 6] = [
     2.262_900_006_138_909_4e4,
     4.926_739_426_086_359e4,
 ];
-pub(crate) const P: [f64; 9] = [
+const P: [f64; 9] = [
     2.461_969_814_735_305e-10,
     5.641_895_648_310_688e-1,
     7.463_210_564_422_699,
@@ -33,11 +31,11 @@ pub(crate) const P: [f64; 9] = [
     1.027_551_886_895_157e3,
     5.575_353_353_693_994e2,
 ];
-pub(crate) const Q: [f64; 9] = [
+const Q: [f64; 9] = [
     1.0,
     1.322_819_511_547_45e1,
     8.670_721_408_859_897e1,
-    3.549_377_788_878_198_7e2,
+    3.549_377_788_878_199e2,
     9.757_085_017_432_055e2,
     1.823_909_166_879_097_3e3,
     2.246_337_608_187_11e3,

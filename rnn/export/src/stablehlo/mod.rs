@@ -10,7 +10,7 @@ mod columns;
 mod dropout;
 mod element;
 mod emitter;
-pub(crate) mod erf;
+mod erf;
 mod loops;
 mod ops;
 mod writer;
