@@ -2,18 +2,19 @@
 
 use crate::output::{OutFile, folder};
 use crate::subject::{Subject, Which};
+use autograd::Point;
 use clap::ValueEnum;
 use rnn::model::Mode;
 use rnn_export::stablehlo::{self, Form};
-use rnn_export::{Program, Real, manifest, net, values};
+use rnn_export::{Program, Real, manifest, net, onnx, values};
 use std::process::ExitCode;
 
-/// A net for another engine: StableHLO, which XLA compiles for CPU, GPU and TPU
+/// A net for another engine: StableHLO, which XLA compiles for CPU, GPU and TPU, or ONNX
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Three files are written. NAME.mlir is the program, whose function is @main; NAME.json names its arguments and results in \
-order; NAME.safetensors has a value for each argument. Steps that are alike are one loop, so that the program is as long \
-for 1,000 steps as for 10. docs/export.md tells how to run it.
+Three files are written. NAME.mlir or NAME.onnx is the program; NAME.json names its arguments and results in order; \
+NAME.safetensors has a value for each argument. In StableHLO steps that are alike are one loop, so that the program is as \
+long for 1,000 steps as for 10. docs/export.md tells how to run it.
 
 Examples: the gradient of an LSTM over 100 steps; what a trained net says of a sentence
   rnn export --cell lstm --steps 100 --hidden 128 --batch 32 -o lstm
@@ -48,7 +49,9 @@ pub struct Args {
 }
 
 /// The files that may be written, two programs with what stands beside them.
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
+    "forward.onnx",
+    "gradient.onnx",
     "forward.mlir",
     "forward.json",
     "forward.safetensors",
@@ -61,6 +64,8 @@ const FILES: [&str; 6] = [
 enum Format {
     /// Text for XLA
     Stablehlo,
+    /// A file for onnxruntime and Netron, with every step for itself
+    Onnx,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -103,9 +108,6 @@ impl Args {
             Width::F64 => Real::F64,
         };
         let form = if self.unrolled { Form::Unrolled } else { Form::Rolled };
-        let text = match self.format {
-            Format::Stablehlo => stablehlo::module(&program, real, form)?,
-        };
         std::fs::create_dir_all(self.output.path())
             .map_err(|error| format!("cannot make the folder `{}`: {error}", self.output))?;
         let write = |extension: &str, bytes: &[u8]| {
@@ -113,20 +115,31 @@ impl Args {
         };
         write("safetensors", &values::of_arguments(&program, real, &point)?)?;
         write("json", format!("{:#}\n", manifest(&program, real)).as_bytes())?;
-        write("mlir", text.as_bytes())?;
-        println!("{}", summary(&title, &program, &text, self.output.path()));
+        let file = self.output.path().join(&program.name);
+        match self.format {
+            Format::Stablehlo => {
+                let text = stablehlo::module(&program, real, form)?;
+                write("mlir", text.as_bytes())?;
+                let (size, loops) =
+                    (text.matches(" = stablehlo.").count(), text.matches("stablehlo.while").count());
+                println!("{title}: {}.mlir, {size} operations and {loops} loops", file.display());
+            }
+            Format::Onnx => {
+                // What is deployed has its weights in it; what is trained is given them.
+                let fixed = if self.what == What::Forward { weights(&program, &point) } else { Point::new() };
+                write("onnx", &onnx::model(&program, real, &fixed)?)?;
+                println!("{title}: {}.onnx", file.display());
+            }
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// What was written, in a line.
-fn summary(title: &str, program: &Program, text: &str, folder: &std::path::Path) -> String {
-    let (name, folder) = (&program.name, folder.display());
-    let (operations, loops) =
-        (text.matches(" = stablehlo.").count(), text.matches("stablehlo.while").count());
-    format!(
-        "{title}: {folder}/{name}.mlir, {operations} operations and {loops} loops, {} arguments, {} results",
-        program.arguments.len(),
-        program.results.len()
-    )
+/// The values of the parameters alone.
+fn weights(program: &Program, point: &Point<f64>) -> Point<f64> {
+    let parameters = program.arguments.iter().filter(|a| a.parameter);
+    parameters.fold(Point::new(), |weights, a| match point.get(a.id) {
+        Some(value) => weights.with(a.id, value.clone()),
+        None => weights,
+    })
 }

@@ -212,9 +212,10 @@ fn passes(
             with = with.min(all.time(seconds / 8.0)?.min_ms);
             less = less.min(without.time(seconds / 8.0)?.min_ms);
         }
+        let left_out = if report.left_out { "  left out: its groups depend on one another" } else { "" };
         writeln!(
             out,
-            "  {:12} {:6} → {:6}   × {:.2}",
+            "  {:12} {:6} → {:6}   × {:.2}{left_out}",
             report.name,
             report.before,
             report.after,

@@ -1,7 +1,7 @@
 //! Graphs for other engines: the same step on XLA, on CPU, GPU and TPU, and in ONNX runtimes.
 //!
 //! A [`Program`] is a graph with an order of its arguments and results: what a function is to another engine. A reading
-//! of it writes it down: [`stablehlo::module`] as the text that XLA compiles. Beside it stand the [`manifest()`] that
+//! of it writes it down: [`stablehlo::module`] as the text that XLA compiles, [`onnx::model`] as the file that others read. Beside it stand the [`manifest()`] that
 //! names what goes in and comes out, and the [`values`] to start from.
 //!
 //! ```
@@ -24,6 +24,7 @@
 
 mod manifest;
 pub mod net;
+pub mod onnx;
 mod program;
 pub mod stablehlo;
 pub mod values;

@@ -39,13 +39,15 @@ pub enum Kind {
     Csv,
     /// A program for XLA.
     Mlir,
+    /// A program in ONNX.
+    Onnx,
     /// The arguments of a program.
     Arguments,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Checkpoint,
         Self::LastState,
         Self::Log,
@@ -61,6 +63,7 @@ impl Kind {
         Self::Json,
         Self::Csv,
         Self::Mlir,
+        Self::Onnx,
         Self::Arguments,
     ];
 
@@ -81,6 +84,7 @@ impl Kind {
             Self::Json => &["json"],
             Self::Csv => &["csv"],
             Self::Mlir => &["mlir"],
+            Self::Onnx => &["onnx"],
             Self::Arguments => &["safetensors"],
         }
     }
@@ -110,6 +114,8 @@ impl Kind {
                 header.contains("\"rnn.format\"") && last == (self == Self::LastState)
             }
             Self::Arguments => header(&head, file).is_ok_and(|header| header.contains("\"rnn.export\"")),
+            // The second field of a model is who made it.
+            Self::Onnx => head[..head.len().min(32)].windows(5).any(|w| w == b"\x12\x03rnn"),
             Self::Mlir => begins(&["module @forward {", "module @gradient {"]),
             Self::Log => {
                 serde_json::from_str::<Value>(first()).is_ok_and(|line| line.get("event").is_some())
@@ -154,6 +160,7 @@ impl fmt::Display for Kind {
             Self::Json => "JSON",
             Self::Csv => "a table",
             Self::Mlir => "a program for XLA",
+            Self::Onnx => "a program in ONNX",
             Self::Arguments => "the arguments of a program",
         })
     }

@@ -10,10 +10,11 @@
 //! Rows may differ in what moves along with them: the place of an `at`, the start of a slice, the stream of a mask. That
 //! a sequence is cut every k steps makes rows of k steps.
 
-use crate::program::Program;
+use super::element::Element;
+use crate::program::{Program, Real};
 use autograd::graph::Role;
 use autograd::ops::{Leaf, Op};
-use autograd::{Graph, NodeId};
+use autograd::{Graph, NodeId, Shape, Type};
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -215,7 +216,7 @@ impl<'p> Plan<'p> {
                 return false;
             }
         }
-        let ty = |id: NodeId| &self.graph.node(id).expect("the program's own").ty;
+        let ty = |id: NodeId| array(&self.graph.node(id).expect("the program's own").ty);
         let (xs, ys) = (self.operands(a), self.operands(b));
         if ty(a) != ty(b) || tag(a) != tag(b) || xs.len() != ys.len() {
             return false;
@@ -240,7 +241,11 @@ impl<'p> Plan<'p> {
             let node = self.graph.node(id).expect("the graph's own");
             let mut hasher = DefaultHasher::new();
             let origin = &node.origin;
-            (node.op.name(), &node.ty, &origin.layer, &origin.name).hash(&mut hasher);
+            (node.op.name(), array(&node.ty), &origin.layer, &origin.name).hash(&mut hasher);
+            // One parameter is not another's next step.
+            if let Op::Leaf(leaf) = &node.op {
+                leaf.name().hash(&mut hasher);
+            }
             // Outside of steps there are no two of one number.
             origin.step.map(|_| origin.ordinal).hash(&mut hasher);
             if let Role::Adjoint { of, sweep } | Role::Backward { of, sweep } = origin.role {
@@ -255,6 +260,11 @@ impl<'p> Plan<'p> {
         }
         all
     }
+}
+
+/// What an array is on the other side, where whole numbers of different bounds are of one kind.
+fn array(ty: &Type) -> (&Shape, Element) {
+    (&ty.shape, Element::of(ty.kind, Real::F32))
 }
 
 /// How many nodes it saves.

@@ -166,25 +166,24 @@ pub fn gradient(network: &Network, seed: u64) -> (Program, Point<f64>) {
 
 /// Every shipped cell in the arrangements that nets come in, unrolled over `steps`, with its derivative.
 pub fn nets(steps: usize) -> Vec<(String, Network)> {
-    let mut nets = Vec::new();
-    for shipped in rnn::cell::SHIPPED {
-        // A cell whose input and states have one size is not stacked in both directions.
-        let wide = rnn::Cell::fits(&*shipped.cell(), 8, 4).is_ok();
-        let input = if wide { 3 } else { 4 };
-        let plain =
-            Specimen { cell: shipped.name.into(), steps, input, hidden: 4, batch: 2, ..Specimen::default() };
-        let lengths = Some(vec![steps - 1, steps]);
-        let arrangements = [
-            ("two-layers", Specimen { layers: 2, bidirectional: wide, ..plain.clone() }),
-            ("ragged", Specimen { lengths, bidirectional: true, ..plain.clone() }),
-            ("cut", Specimen { window: Some(2), ..plain.clone() }),
-        ];
-        for (arrangement, net) in arrangements {
-            nets.push((format!("{}-{arrangement}", shipped.name), net.network(true).unwrap()));
-        }
-        let model = Model { dropout: 0.3, layers: 2, ..plain.model() };
-        let mode = Mode { train: true, ..Mode::default() };
-        nets.push((format!("{}-dropout", shipped.name), model.network(steps, 2, mode).unwrap()));
-    }
-    nets
+    rnn::cell::SHIPPED.iter().flat_map(|shipped| arrangements(shipped.name, steps)).collect()
+}
+
+/// A cell in two layers and both directions, with sequences of different lengths, with cuts, with dropout.
+pub fn arrangements(cell: &str, steps: usize) -> Vec<(String, Network)> {
+    // A cell whose input and states have one size is not stacked in both directions.
+    let wide = rnn::Cell::fits(&*rnn::cell::by_name(cell).unwrap(), 8, 4).is_ok();
+    let input = if wide { 3 } else { 4 };
+    let plain = Specimen { cell: cell.into(), steps, input, hidden: 4, batch: 2, ..Specimen::default() };
+    let model = Model { dropout: 0.3, layers: 2, ..plain.model() };
+    let mode = Mode { train: true, ..Mode::default() };
+    let lengths = Some(vec![steps - 1, steps]);
+    [
+        ("two-layers", Specimen { layers: 2, bidirectional: wide, ..plain.clone() }.network(true)),
+        ("ragged", Specimen { lengths, bidirectional: true, ..plain.clone() }.network(true)),
+        ("cut", Specimen { window: Some(2), ..plain }.network(true)),
+        ("dropout", model.network(steps, 2, mode)),
+    ]
+    .map(|(arrangement, network)| (format!("{cell}-{arrangement}"), network.unwrap()))
+    .into()
 }
