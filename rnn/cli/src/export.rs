@@ -50,12 +50,12 @@ pub struct Args {
 
 /// The files that may be written, two programs with what stands beside them.
 const FILES: [&str; 8] = [
-    "forward.onnx",
-    "gradient.onnx",
     "forward.mlir",
+    "forward.onnx",
     "forward.json",
     "forward.safetensors",
     "gradient.mlir",
+    "gradient.onnx",
     "gradient.json",
     "gradient.safetensors",
 ];

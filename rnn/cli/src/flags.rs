@@ -232,7 +232,7 @@ pub struct Output {
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Data")]
 pub struct Reads {
-    /// The encoding of the file if it is not UTF-8: utf-16le, windows-1252, shift_jis, gb18030 …
+    /// The encoding of the file if it is not UTF-8: utf-16le, windows-1252, `shift_jis`, gb18030 …
     #[arg(long, value_name = "NAME")]
     pub encoding: Option<Encoding>,
     /// What becomes of missing values of a series: empty fields, NA, null, -

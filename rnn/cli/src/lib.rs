@@ -3,7 +3,7 @@
 //! A command returns its exit code or an error; an error is printed once, after `error:`, and makes the code 1, or 2 if
 //! the command is `diff`. Usage errors are clap's and make it 2.
 
-#![cfg_attr(not(test), deny(unused_crate_dependencies))]
+#![cfg_attr(not(test), deny(unused_crate_dependencies, clippy::disallowed_methods))]
 
 mod advice;
 mod bptt;
@@ -24,6 +24,7 @@ mod picture;
 pub mod plot;
 mod predict;
 mod profile;
+mod program;
 mod progress;
 mod resume;
 mod run;

@@ -19,14 +19,15 @@ forecast of a series
 pub struct Args {
     #[command(flatten)]
     which: Which,
-    /// Where to write the page
+    /// Where to write the page; or, in a file that ends in .json, all numbers for programs: the graph with the value of every
+    /// node by its name (weights, inputs, states, losses, and ∂ of each)
     #[arg(
         short,
         long,
         value_name = "FILE.html",
         default_value = "study.html",
         help_heading = "Output",
-        value_parser = told_by_ending(&[Kind::Html])
+        value_parser = told_by_ending(&[Kind::Html, Kind::Json])
     )]
     output: OutFile,
 }
@@ -36,8 +37,13 @@ impl Args {
     pub fn run(self) -> super::Result {
         let Subject { study, title, sentence } = self.which.subject()?;
         let title = sentence.map_or(title.clone(), |sentence| format!("“{}”: {title}", sentence.trim()));
-        self.output.write(study.html(&title)?.as_bytes())?;
-        super::say(&format!("{}: open it in a browser", self.output));
+        if self.output.kind() == Some(Kind::Json) {
+            self.output.write(study.json(&title)?.as_bytes())?;
+            super::say(&format!("{}: every node with its value, by name", self.output));
+        } else {
+            self.output.write(study.html(&title)?.as_bytes())?;
+            super::say(&format!("{}: open it in a browser", self.output));
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -62,7 +62,7 @@ pub struct TextArgs {
     /// A text
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
-    /// Its encoding if it is not UTF-8: utf-16le, windows-1252, shift_jis, gb18030 …
+    /// Its encoding if it is not UTF-8: utf-16le, windows-1252, `shift_jis`, gb18030 …
     #[arg(long, value_name = "NAME")]
     encoding: Option<Encoding>,
     /// What a symbol is
@@ -103,7 +103,7 @@ pub struct SentimentArgs {
     /// A TSV or CSV file with a header
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
-    /// Its encoding if it is not UTF-8: utf-16le, windows-1252, shift_jis, gb18030 …
+    /// Its encoding if it is not UTF-8: utf-16le, windows-1252, `shift_jis`, gb18030 …
     #[arg(long, value_name = "NAME")]
     encoding: Option<Encoding>,
     /// What a symbol is
@@ -322,7 +322,6 @@ fn tell_classes(classes: &[String], counts: &[Vec<usize>; 3]) {
         let lacking: Vec<&str> = parts.filter(|(_, part)| part[class] == 0).map(|(name, _)| name).collect();
         let name = quoted(name);
         match &lacking[..] {
-            [] => {}
             [_, _, _] => say(&format!("warning: no sentence is labelled {name}")),
             [part] => say(&format!("warning: the {part} part has no sentence labelled {name}")),
             [a, b] => say(&format!("warning: the {a} and the {b} part have no sentence labelled {name}")),

@@ -365,6 +365,7 @@ fn sizes_are_judged_before_the_work() {
 
 /// What each kind of fault is told, all together: read them as one who does not know the program. `UPDATE_EXPECT=1` writes
 /// them anew.
+#[allow(clippy::too_many_lines)] // the list of them
 #[test]
 fn messages() {
     let folder = folder();
@@ -382,7 +383,7 @@ fn messages() {
             "\u{feff}sentence\tlabel\ngood\t1\n".encode_utf16().flat_map(u16::to_le_bytes).collect(),
         ),
         ("1252.txt", b"it\x92s fine, isn\x92t it?\n".repeat(30)),
-        ("once.txt", (0..40).map(|i| format!("word{i} ")).collect::<String>().into()),
+        ("once.txt", (0..40).map(|i| format!("word{i} ")).collect::<Vec<_>>().concat().into()),
         ("short.txt", b"abcd".to_vec()),
         ("quote.csv", b"sentence,label\n\"stray,1\nswallowed,0\n\"again,0\n".to_vec()),
         ("open.csv", b"sentence,label\n\"stray,1\nfine,0\n".to_vec()),
@@ -484,9 +485,9 @@ fn messages() {
             } else {
                 line.into()
             };
-            error += &format!("    {line}\n");
+            error.extend(["    ", &line, "\n"]);
         }
-        said += &format!("rnn {command}\n{error}\n");
+        said.extend(["rnn ", command, "\n", &error, "\n"]);
     }
     expect_test::expect_file!["messages.txt"].assert_eq(&said);
 }

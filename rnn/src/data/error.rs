@@ -421,11 +421,7 @@ pub fn quoted(text: &str) -> String {
         }
     }
     let all = text.chars().count();
-    shown.push_str(if all > SHOWN { "…`" } else { "`" });
-    if all > SHOWN {
-        shown.push_str(&format!(" ({all} characters)"));
-    }
-    shown
+    if all > SHOWN { format!("{shown}…` ({all} characters)") } else { shown + "`" }
 }
 
 /// A lone character with its code point, since many of those that go unknown cannot be seen.

@@ -321,7 +321,8 @@ mod tests {
         let (_directory, path) = written("t.csv", "x\n1\n1e300\n");
         let said = read(&path, None, Gaps::Refuse, None).unwrap_err().to_string();
         assert!(said.contains("t.csv:3: `1e300` in column `x` is beyond 3.4e38"), "{said}");
-        let content: String = (0..20).map(|i| format!("{}e-3\n", i % 3)).collect();
+        let rows: Vec<String> = (0..20).map(|i| format!("{}e-3\n", i % 3)).collect();
+        let content = rows.concat();
         let (_directory, path) = written("t.csv", format!("x\n{content}1e20\n"));
         let column = read(&path, None, Gaps::Refuse, None).unwrap();
         let said = column.series(Fractions::default()).unwrap_err().to_string();

@@ -121,8 +121,13 @@ fn plain(text: &str) -> String {
             // The zero width space stands where a word ends.
             '\u{200b}' => plain.push(' '),
             // Soft hyphen, word joiner, byte order mark, directions.
-            '\u{ad}' | '\u{2060}' | '\u{feff}' | '\u{200e}' | '\u{200f}' => {}
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            '\u{ad}'
+            | '\u{2060}'
+            | '\u{feff}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => {}
             c => plain.push(c),
         }
     }

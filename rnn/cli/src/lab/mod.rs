@@ -74,8 +74,8 @@ impl Lab {
 /// 0 if nothing is wrong, 1 if something is, 3 if it is not decided.
 fn code(verdict: Verdict) -> ExitCode {
     match verdict {
-        Verdict::Fail => ExitCode::FAILURE,
         Verdict::Inconclusive => ExitCode::from(3),
-        _ => ExitCode::SUCCESS,
+        Verdict::Pass | Verdict::Kink => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
     }
 }

@@ -53,7 +53,8 @@ pub fn guard(command: &Command, matches: &ArgMatches) -> Result<Guard, Box<dyn E
     {
         return guard(command, matches);
     }
-    let (mut inputs, mut outputs): (Vec<(String, PathBuf)>, Vec<(String, &OutFile)>) = Default::default();
+    let mut inputs: Vec<(String, PathBuf)> = Vec::new();
+    let mut outputs: Vec<(String, &OutFile)> = Vec::new();
     for arg in command.get_arguments() {
         let (id, flag) = (arg.get_id().as_str(), flag(arg));
         if is_output(arg) {

@@ -39,7 +39,7 @@ pub enum Kind {
     Csv,
     /// A program for XLA.
     Mlir,
-    /// A program in ONNX.
+    /// A program for ONNX Runtime.
     Onnx,
     /// The arguments of a program.
     Arguments,
@@ -70,7 +70,7 @@ impl Kind {
     /// The endings of its files, the usual one first.
     pub fn endings(self) -> &'static [&'static str] {
         match self {
-            Self::Checkpoint | Self::LastState => &["safetensors"],
+            Self::Checkpoint | Self::LastState | Self::Arguments => &["safetensors"],
             Self::Log => &["jsonl", "log", "ndjson", "json", "txt"],
             Self::Svg => &["svg"],
             Self::Png => &["png"],
@@ -85,7 +85,6 @@ impl Kind {
             Self::Csv => &["csv"],
             Self::Mlir => &["mlir"],
             Self::Onnx => &["onnx"],
-            Self::Arguments => &["safetensors"],
         }
     }
 
@@ -114,16 +113,19 @@ impl Kind {
                 header.contains("\"rnn.format\"") && last == (self == Self::LastState)
             }
             Self::Arguments => header(&head, file).is_ok_and(|header| header.contains("\"rnn.export\"")),
-            // The second field of a model is who made it.
-            Self::Onnx => head[..head.len().min(32)].windows(5).any(|w| w == b"\x12\x03rnn"),
             Self::Mlir => begins(&["module @forward {", "module @gradient {"]),
+            // The version of the format, then who made it (protobuf fields 1 and 2).
+            Self::Onnx => head.first() == Some(&0x08) && head.get(2..7) == Some(&b"\x12\x03rnn"[..]),
             Self::Log => {
                 serde_json::from_str::<Value>(first()).is_ok_and(|line| line.get("event").is_some())
                     || first().starts_with("{\"") && first().contains("\"event\":")
             }
             Self::Svg => begins(&["<svg xmlns=\"http://www.w3.org/2000/svg\" "]) && text.contains(FONTS),
             Self::Png => head.starts_with(b"\x89PNG\r\n\x1a\n"),
-            Self::Html => begins(&[PAGE]) && text.contains("/* One look for screen, projector and paper."),
+            Self::Html => {
+                begins(&[PAGE]) && text.contains("/* One look for screen, projector and paper.")
+                    || text.contains("<title>Gradient check: ")
+            }
             Self::Xhtml => begins(&["<?xml"]) && text.contains("Backpropagation through time"),
             Self::Tex => begins(&[
                 "\\documentclass{article}\n\\usepackage{amsmath}\n\\usepackage[margin=2cm]{geometry}",
@@ -160,7 +162,7 @@ impl fmt::Display for Kind {
             Self::Json => "JSON",
             Self::Csv => "a table",
             Self::Mlir => "a program for XLA",
-            Self::Onnx => "a program in ONNX",
+            Self::Onnx => "a program for ONNX Runtime",
             Self::Arguments => "the arguments of a program",
         })
     }

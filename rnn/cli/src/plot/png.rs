@@ -60,6 +60,10 @@ pub enum PngError {
 /// If it is no SVG, or so large that its letters could not be read.
 pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     let options = Options { font_family: "DejaVu Sans".into(), fontdb: FONTS.clone(), ..Options::default() };
+    // A picture that is far too large is refused before its letters are set: that takes long.
+    if let Some((width, height)) = stated(svg) {
+        scale_of(width, height)?;
+    }
     let tree = Tree::from_str(svg, &options)?;
     let (width, height) = (tree.size().width(), tree.size().height());
     let scale = scale_of(width, height)?;
@@ -69,6 +73,14 @@ pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     let mut pixmap = Pixmap::new(pixels(width), pixels(height)).ok_or_else(too_large)?;
     resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixmap.as_mut());
     pixmap.encode_png().map_err(|error| PngError::Pack(error.to_string()))
+}
+
+/// The width and height that a picture begins with.
+fn stated(svg: &str) -> Option<(f32, f32)> {
+    let head = &svg[..svg.find('>')?];
+    let number =
+        |name: &str| head.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse::<f32>().ok();
+    Some((number("width")?, number("height")?))
 }
 
 /// Whether a picture of this size can be made into pixels that can be read.
