@@ -160,7 +160,8 @@ export function face(nodes) {
 // Values: numbers of all nodes one after the other.
 const WHOLE = data.values?.whole ?? 0;
 const floats = data.values?.numbers ? new Float32Array(bytes(data.values.numbers).buffer) : null;
-export const size = (i) => kind(i).shape.reduce((a, b) => a * b, 1);
+const kindSizes = kinds.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
+export const size = (i) => kindSizes[kindOf[i]];
 /** The values of all nodes, once the page has computed them itself. */
 export const computed = { values: null };
 const firstNumber = new Uint32Array(count + 1);

@@ -18,7 +18,9 @@ let stale = true;
 function layOut() {
   const leaves = numbers(data.live.leaves);
   givenNumbers = f64(data.live.numbers);
-  const all = new Float64Array(Array.from({ length: count }, (_, i) => size(i)).reduce((a, b) => a + b, 0));
+  let length = 0;
+  for (let i = 0; i < count; i++) length += size(i);
+  const all = new Float64Array(length);
   const known = new Map();
   for (let i = 0, start = 0; i < count; start += size(i), i++) arrays[i] = all.subarray(start, start + size(i));
   let start = 0;
@@ -29,12 +31,19 @@ function layOut() {
   }
   for (let i = 0; i < count; i++) {
     if (programs[i] === null) continue;
-    const key = `${kindNumber(i)} ${attributes(i)} ${Array.from(operands(i), kindNumber)}`;
-    if (!known.has(key)) {
+    const { op, shape } = kind(i);
+    let key = String(kindNumber(i));
+    for (const x of operands(i)) key += ` ${kindNumber(x)}`;
+    // Nodes of one kind have the same attributes, but for places in a sequence.
+    if (op === "at" || op === "slice" || op === "pad") key += attributes(i);
+    let found = known.get(key);
+    if (!found) {
       const shapes = Array.from(operands(i), (x) => kind(x).shape);
-      known.set(key, operation(kind(i).op, attributes(i), shapes, kind(i).shape));
+      known.set(key, (found = operation(op, attributes(i), shapes, shape)));
     }
-    programs[i] = { op: known.get(key), xs: Array.from(operands(i), (x) => arrays[x]) };
+    const xs = [];
+    for (const x of operands(i)) xs.push(arrays[x]);
+    programs[i] = { op: found, xs };
   }
 }
 

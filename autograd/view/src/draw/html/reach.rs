@@ -9,10 +9,11 @@
 use super::super::scene::Column;
 use super::lanes::{Lane, State, lanes};
 use autograd::graph::{Graph, NodeId, Role};
+use autograd::ops::{Leaf, Op};
 use autograd::{Error, Point, jvp};
 use ndarray::{ArrayD, Axis};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The most entries that a layer's Jacobians may have together, and the widest joint state.
@@ -33,6 +34,7 @@ pub(super) fn reach(
     values: &[ArrayD<f64>],
 ) -> Result<Reach, Error> {
     let mut reach = Reach { losses: losses(graph), layers: lanes(graph, columns) };
+    let learned = learned(graph);
     for lane in &mut reach.layers {
         let at_end = |lane: &Lane| {
             let steps = lane.states[0].nodes.keys();
@@ -43,8 +45,12 @@ pub(super) fn reach(
             _ => at_end(lane),
         };
         lane.loss_steps = reach.losses.iter().map(|loss| step(loss).unwrap_or(0)).collect();
-        let own =
-            |(loss, step): (&usize, &usize)| direct_steps(graph, lane, *loss) == BTreeSet::from([*step]);
+        let states: HashMap<usize, usize> = lane
+            .states
+            .iter()
+            .flat_map(|state| state.nodes.iter().map(|(&step, &node)| (node, step)))
+            .collect();
+        let own = |(loss, step): (&usize, &usize)| is_own(graph, &states, &learned, *loss, *step);
         let markov: Vec<bool> = reach.losses.iter().zip(&lane.loss_steps).map(own).collect();
         jacobians(graph, point, values, lane, &reach.losses, &markov)?;
     }
@@ -174,25 +180,30 @@ fn is_markov(graph: &Graph, lane: &Lane) -> bool {
     })
 }
 
-/// The steps of whose states a loss is made once these are given, walking back from it.
-fn direct_steps(graph: &Graph, lane: &Lane, loss: usize) -> BTreeSet<usize> {
-    let step_of = |i: usize| {
-        lane.states.iter().flat_map(|state| &state.nodes).find(|(_, node)| **node == i).map(|(&step, _)| step)
-    };
-    let mut steps = BTreeSet::new();
-    let (mut seen, mut open) = (BTreeSet::from([loss]), vec![loss]);
+/// Whether a loss is made of the states of that step alone, once these are given: by walking back from it. `states` has the
+/// steps of the states.
+fn is_own(graph: &Graph, states: &HashMap<usize, usize>, learned: &[bool], loss: usize, step: usize) -> bool {
+    let mut found = false;
+    let (mut seen, mut open) = (HashSet::from([loss]), vec![loss]);
     while let Some(i) = open.pop() {
-        if let Some(step) = step_of(i) {
-            steps.insert(step);
-            // Beyond one step and another it is not the loss's own.
-            if steps.len() > 1 {
-                break;
-            }
-            continue;
+        match states.get(&i) {
+            Some(other) if *other != step => return false,
+            Some(_) => found = true,
+            // What depends on no weight, as the number of all targets, leads to no state.
+            None => open.extend(graph.operands_at(i).filter(|&x| learned[x] && seen.insert(x))),
         }
-        open.extend(graph.operands_at(i).filter(|&x| seen.insert(x)));
     }
-    steps
+    found
+}
+
+/// Whether nodes depend on a parameter.
+fn learned(graph: &Graph) -> Vec<bool> {
+    let mut learned = vec![false; graph.len()];
+    for i in 0..graph.len() {
+        learned[i] = matches!(graph.at(i).op, Op::Leaf(Leaf::Parameter { .. }))
+            || graph.operands_at(i).any(|x| learned[x]);
+    }
+    learned
 }
 
 #[cfg(test)]
