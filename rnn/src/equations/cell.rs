@@ -37,6 +37,7 @@ impl Cell for EquationCell {
         let state = |(name, lag): &(String, usize)| State {
             name: if *lag == 1 { name.clone() } else { format!("{name}-{lag}") },
             size: self.features(name, input, hidden),
+            start: self.names.starts.get(name).map_or(0.0, |(start, _)| *start),
             of_input: name == "x" || self.shapes.sequences.get(name).is_some_and(|s| s.reads_input()),
         };
         self.kept.iter().map(state).collect()
@@ -129,7 +130,7 @@ impl EquationCell {
     #[must_use]
     pub fn symbolic(mut self) -> (Self, Vec<(String, f64)>) {
         self.names.packs.clear();
-        let constants = self.file.items.iter().filter_map(|item| match item {
+        let constants = self.names.items.iter().filter_map(|item| match item {
             super::ast::Item::Const(name, _) => Some((name.is.clone(), *self.constants.get(&name.is)?)),
             _ => None,
         });
@@ -280,8 +281,18 @@ impl<'a, 'g> Equations<'a, 'g> {
                 self.arguments.insert(*number, value);
                 value
             }
-            // Calls are expanded when the file is read.
-            Expr::Apply(..) => Value::Node(self.g.poison()),
+            Expr::Element(a, place, _) => {
+                let whole = self.value(a);
+                Value::Node(self.sample(whole).slice(1, place - 1..*place))
+            }
+            Expr::Portion(a, part, parts) => {
+                let whole = self.value(a);
+                let whole = self.sample(whole);
+                let size = whole.shape().get(1).map_or(1, |features| features / parts);
+                Value::Node(whole.slice(1, part * size..(part + 1) * size))
+            }
+            // Calls are expanded, loops written out and columns put for matrices when the file is read.
+            _ => Value::Node(self.g.poison()),
         }
     }
 
@@ -385,27 +396,38 @@ impl<'a, 'g> Equations<'a, 'g> {
             Function::Sum => self.sample(arguments[0]).sum_over([1]).insert_axis(1),
             Function::Mean => self.sample(arguments[0]).mean_over([1]).insert_axis(1),
             Function::Stop => a.stop_gradient(),
+            // The value of the one with the derivative of the other.
+            Function::Backward => a.stop_gradient() + (nodes[1] - nodes[1].stop_gradient()),
+            // Columns are put for matrices when the file is read.
+            Function::Outer | Function::Transpose => self.g.poison(),
         })
     }
 }
 
 /// A function of numbers that are known when the graph is built.
 fn known<'g>(function: Function, arguments: &[Value<'g>]) -> Option<Value<'g>> {
-    let number = |i: usize| match arguments.get(i) {
-        Some(Value::Number(number)) => Some(*number),
-        _ => None,
-    };
-    Some(Value::Number(match function {
-        Function::Exp => number(0)?.exp(),
-        Function::Log => number(0)?.ln(),
-        Function::Sqrt => number(0)?.sqrt(),
-        Function::Abs => number(0)?.abs(),
-        Function::Sin => number(0)?.sin(),
-        Function::Cos => number(0)?.cos(),
-        Function::Tanh => number(0)?.tanh(),
-        Function::Min => number(0)?.min(number(1)?),
-        Function::Max => number(0)?.max(number(1)?),
-        Function::Mod => number(0)? - number(1)? * (number(0)? / number(1)?).floor(),
-        _ => return None,
-    }))
+    let number = |value: &Value<'g>| if let Value::Number(number) = value { Some(*number) } else { None };
+    let numbers = arguments.iter().map(number).collect::<Option<Vec<f64>>>()?;
+    function.of_numbers(&numbers).map(Value::Number)
+}
+
+impl Function {
+    /// Its value for numbers, if it has one.
+    pub(super) fn of_numbers(self, numbers: &[f64]) -> Option<f64> {
+        let number = |i: usize| numbers.get(i).copied();
+        let a = number(0)?;
+        Some(match self {
+            Self::Exp => a.exp(),
+            Self::Log => a.ln(),
+            Self::Sqrt => a.sqrt(),
+            Self::Abs => a.abs(),
+            Self::Sin => a.sin(),
+            Self::Cos => a.cos(),
+            Self::Tanh => a.tanh(),
+            Self::Min => a.min(number(1)?),
+            Self::Max => a.max(number(1)?),
+            Self::Mod => a - number(1)? * (a / number(1)?).floor(),
+            _ => return None,
+        })
+    }
 }

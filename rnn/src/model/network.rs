@@ -40,6 +40,8 @@ pub struct Network {
     /// The initial states, `[layers · directions, batch, size]`; where the network counts on, the number of steps before,
     /// `[1, batch, 1]`, is the last.
     pub start: Vec<NodeId>,
+    /// What all places of each of these are before the first step.
+    pub first: Vec<f64>,
     /// The loss: a mean over all that is not ignored.
     pub loss: NodeId,
     /// What the mean is taken over: its number. If it is 0, so is the loss.
@@ -209,6 +211,7 @@ impl Model {
             y: y.id(),
             lengths: lengths.map(Expr::id),
             seed: dropout.map(|dropout| dropout.seed.id()),
+            first: states.iter().map(|state| state.start).chain(elapsed.map(|_| 0.0)).collect(),
             start: if mode.carry {
                 initial.iter().chain(&elapsed).map(|e| e.id()).collect()
             } else {

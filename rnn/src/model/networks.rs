@@ -120,11 +120,14 @@ impl Networks {
     ) -> Result<Outcome, StepError> {
         let compiled = self.network(feed.steps(), feed.batch(), train)?;
         let network = &compiled.network;
-        let zeros = |&id: &NodeId| Ok(ArrayD::zeros(&*network.graph.node(id)?.ty.shape));
+        let first = |(&id, &first): (&NodeId, &f64)| {
+            #[allow(clippy::cast_possible_truncation)] // to the precision of the net
+            Ok(ArrayD::from_elem(&*network.graph.node(id)?.ty.shape, first as f32))
+        };
         // Nothing has been carried into the first batch.
-        let zeros: Vec<ArrayD<f32>> =
-            network.start.iter().skip(start.len()).map(zeros).collect::<Result<_, autograd::Error>>()?;
-        let start: Vec<ArrayD<f32>> = start.iter().cloned().chain(zeros).collect();
+        let rest = network.start.iter().zip(&network.first).skip(start.len());
+        let rest: Vec<ArrayD<f32>> = rest.map(first).collect::<Result<_, autograd::Error>>()?;
+        let start: Vec<ArrayD<f32>> = start.iter().cloned().chain(rest).collect();
         let point = network.point(parameters, feed, &start, seed % usize::MAX)?;
         let mut values = compiled.executable.run(&point)?.into_iter().map(Value::into_float);
         let mut number = || values.next().and_then(|a| a.first().copied()).map_or(f64::NAN, f64::from);
