@@ -85,7 +85,7 @@ fn products(c: &mut Criterion) {
         group.throughput(Throughput::Elements((m * k * n) as u64));
         let name = format!("{m},{k},{n}{}", if transposed { " transposed" } else { "" });
         group.bench_function(name, |bench| {
-            bench.iter(|| product.run(&mut workspace, 1.0, black_box(&a), &b, 0.0, black_box(&mut y)));
+            bench.iter(|| product.run(&mut workspace, black_box(&a), &b, false, black_box(&mut y)));
         });
     }
 }

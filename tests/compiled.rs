@@ -260,22 +260,46 @@ fn nets_agree_without_any_one_pass() {
     });
 }
 
+/// The loss of an LSTM with a head of four classes at each of its steps, and the gradients of all its parameters.
+fn lstm(steps: usize, batch: usize, hidden: usize) -> (Arc<Graph>, Vec<NodeId>) {
+    let g = Builder::new();
+    let net = rnn::Layers::of(rnn::cell::by_name("lstm").unwrap(), 5, hidden);
+    let weights = net.declare(&g, "");
+    let x = g.input("x", [steps, batch, 5]);
+    let run = net.unroll(&g, &weights, x, None, &rnn::Start::Zero);
+    let head = g.parameter("head", [4, hidden]);
+    let losses: Vec<Expr> = run.outputs.iter().map(|h| h.linear(head).log_softmax(1).sum()).collect();
+    let loss = g.sum(&losses);
+    let wrt: Vec<Expr> = g.graph().unwrap().parameters().map(|id| g.expr(id)).collect();
+    let outputs = [loss].into_iter().chain(grad(loss, &wrt)).map(NodeId::from).collect();
+    (g.graph().unwrap(), outputs)
+}
+
+/// What a step adds to the memory of an LSTM's plan, in numbers for each sequence and unit.
+fn kept_by_a_step(compiler: &Compiler) -> f64 {
+    let (batch, hidden) = (4, 64);
+    let bytes = |steps| {
+        let (graph, outputs) = lstm(steps, batch, hidden);
+        compiler.compile::<f32>(&graph, &outputs).unwrap().bytes() as f64
+    };
+    (bytes(80) - bytes(40)) / (40 * batch * hidden * size_of::<f32>()) as f64
+}
+
+/// Of each step are kept the four gates, written over their pre-activations, and their adjoints or what these are made of:
+/// ten numbers for each unit, and less than one more for input, head and what is repeated.
+#[test]
+fn an_lstm_keeps_ten_numbers_of_each_unit_and_step() {
+    let kept = kept_by_a_step(&Compiler::new());
+    assert!((7.0..11.0).contains(&kept), "{kept}");
+}
+
 /// What an LSTM of four gates and 20 steps comes to: one product of the recurrence a step in each direction, and one
 /// each for the inputs, the head and the gradients of the weights.
 #[test]
 fn the_products_of_an_lstm_are_those_of_a_fused_one() {
     let steps = 20;
-    let g = Builder::new();
-    let net = rnn::Layers::of(rnn::cell::by_name("lstm").unwrap(), 5, 6);
-    let weights = net.declare(&g, "");
-    let x = g.input("x", [steps, 3, 5]);
-    let run = net.unroll(&g, &weights, x, None, &rnn::Start::Zero);
-    let head = g.parameter("head", [4, 6]);
-    let losses: Vec<Expr> = run.outputs.iter().map(|h| h.linear(head).log_softmax(1).sum()).collect();
-    let loss = g.sum(&losses);
-    let wrt: Vec<Expr> = g.graph().unwrap().parameters().map(|id| g.expr(id)).collect();
-    let outputs: Vec<NodeId> = [loss].into_iter().chain(grad(loss, &wrt)).map(NodeId::from).collect();
-    let optimised = Compiler::new().optimise(&g.graph().unwrap(), &outputs).unwrap();
+    let (graph, outputs) = lstm(steps, 3, 6);
+    let optimised = Compiler::new().optimise(&graph, &outputs).unwrap();
     let products =
         optimised.graph.ids().filter(|&id| optimised.graph.node(id).unwrap().op.name() == "matmul").count();
     // Forward: inputs, head, and `steps` of the recurrence. Backward: through the head, the recurrence from step 2 on,

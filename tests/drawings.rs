@@ -167,6 +167,30 @@ fn straights(path: &str) -> Vec<[[f64; 2]; 2]> {
     pieces
 }
 
+/// An arrowhead points where the last piece of its line goes. A last piece without length has no direction, and browsers
+/// take it for one to the right.
+#[test]
+fn every_line_ends_in_a_piece_that_has_a_direction() {
+    for (name, graph) in all() {
+        for options in options() {
+            let text = draw::svg(&graph, &options);
+            let svg = Document::parse(&text).unwrap();
+            for edge in classed(&svg, "edge") {
+                let path = edge.attribute("d").unwrap();
+                let numbers =
+                    path.split(|c: char| c.is_ascii_alphabetic() || c == ' ').filter(|p| !p.is_empty());
+                let all: Vec<[f64; 2]> = numbers
+                    .map(|p| p.split_once(',').unwrap())
+                    .map(|(x, y)| [x.parse().unwrap(), y.parse().unwrap()])
+                    .collect();
+                let (end, before) = (all[all.len() - 1], all[all.len() - 2]);
+                let length = (end[0] - before[0]).hypot(end[1] - before[1]);
+                assert!(length > 0.15, "{name}: {path}");
+            }
+        }
+    }
+}
+
 /// A node's step and its name without the step.
 fn step_and_name(graph: &Graph, node: usize) -> Option<(u32, String)> {
     let id = graph.ids().nth(node).unwrap();
@@ -243,6 +267,8 @@ fn steps_look_alike_and_time_runs_to_the_right() {
         let mut pitch: Option<f64> = None;
         for (node, mut places) in places {
             places.sort_by_key(|(step, _)| *step);
+            // Initial states have a narrow column of their own.
+            places.retain(|(step, _)| *step > 0);
             for pair in places.windows(2) {
                 let [(t, a), (u, b)] = [pair[0], pair[1]];
                 let shift = (b[0] - a[0]) / f64::from(u - t);

@@ -27,6 +27,7 @@
 mod error;
 mod eval;
 mod grad;
+mod magnitude;
 mod nearest;
 mod scalar;
 mod shape;
@@ -39,6 +40,7 @@ pub use error::{Error, Place};
 pub use eval::{Point, eval, eval_with, first_not_finite, jvp};
 pub use grad::{Gradient, grad, vjp};
 pub use graph::{Builder, Expr, Graph, IntoExpr, NodeId};
+pub use magnitude::{Magnitude, norm};
 pub use nearest::nearest;
 pub use scalar::{Dual, Scalar};
 pub use shape::{Kind, Shape, Type};

@@ -279,3 +279,61 @@ fn a_run_that_dies_at_any_moment_tells_and_saves_the_same() {
         }
     }
 }
+
+/// A task whose batches lie ready, so that what is asked for while it trains is what the trainer asks for.
+struct Ready {
+    task: Text,
+    feeds: std::cell::RefCell<Vec<Feed>>,
+}
+
+impl Task for Ready {
+    fn model(&self) -> &Model {
+        self.task.model()
+    }
+    fn mode(&self) -> Mode {
+        self.task.mode()
+    }
+    fn batches(&self) -> usize {
+        usize::MAX
+    }
+    fn train(&self, _: u64, _: usize) -> Box<dyn Iterator<Item = Feed> + '_> {
+        Box::new(std::iter::from_fn(|| self.feeds.borrow_mut().pop()))
+    }
+    fn validation(&self) -> Box<dyn Iterator<Item = Feed> + '_> {
+        self.task.validation()
+    }
+    fn figures(&self, metrics: &rnn::model::Metrics) -> Vec<rnn::train::Figure> {
+        self.task.figures(metrics)
+    }
+}
+
+/// Ten updates ask for no more memory than one: dropout, carried states, clipping and the optimiser included.
+#[test]
+fn a_warm_update_allocates_nothing() {
+    for (method, clip) in
+        [("sgd", None), ("sgd:momentum=0.9", Some(Clip::Value(0.5))), ("adamw", Some(Clip::Norm(1.0)))]
+    {
+        for threads in [1, 2] {
+            let task = text();
+            let feeds: Vec<Feed> =
+                std::iter::repeat_with(|| task.train(0, 0).take(4)).take(5).flatten().collect();
+            let task = Ready { task, feeds: feeds.into() };
+            let options = Options { clip, threads, ..options(method, 1) };
+            let mut trainer = Trainer::new(&task, options, serde_json::json!(null)).unwrap();
+            let mut updates = |n: u64| {
+                let mut made = 0;
+                let stop = || {
+                    made += 1;
+                    made == n
+                };
+                let info = allocation_counter::measure(|| {
+                    assert_eq!(trainer.run(None, stop, |_| ()).unwrap(), Finish::Stopped);
+                });
+                info.count_total
+            };
+            updates(3);
+            let (one, ten) = (updates(1), updates(10));
+            assert_eq!(one, ten, "{method}, {threads} threads");
+        }
+    }
+}

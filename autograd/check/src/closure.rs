@@ -4,10 +4,9 @@ use super::Tier;
 use super::leaves;
 use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby};
 use super::report::{Element, Report, Tensor};
-use super::side::norm;
 use super::verdict::{Comparison, Verdict};
 use autograd::ops::Sampler;
-use autograd::{Error, Place, Shape};
+use autograd::{Error, Place, Shape, norm};
 use ndarray::{ArrayD, Zip};
 
 /// Checks the gradient that somebody claims for a function: `claimed` has an array for each of `at`, of its shape.
@@ -170,7 +169,7 @@ impl FnCheck {
     ) -> Result<Tensor, Error> {
         let (x, gradient) = (&self.at[i], &self.claimed[i]);
         let shape = Shape::from(x.shape());
-        let length = (norm(x).powi(2) / x.len().max(1) as f64).sqrt().max(1.0);
+        let length = (norm(x) / (x.len().max(1) as f64).sqrt()).max(1.0);
         let comparison = if self.is_coarse() {
             self.on_average(f, i, &shape, length, sampler)?
         } else {
@@ -226,21 +225,20 @@ impl FnCheck {
         sampler: &mut Sampler,
     ) -> Result<Comparison, Error> {
         let mut all = Vec::new();
-        let mut size = 0.0;
+        let mut sizes = Vec::new();
         for number in 0..AVERAGED {
             let direction = leaves::weights(shape, sampler);
             // Steps that differ have other errors.
             let first = FIRST * (1.0 + number as f64 / AVERAGED as f64);
             all.push(self.along(f, i, &direction, length, first)?);
-            size += (&self.claimed[i] * &direction).iter().map(|p| p * p).sum::<f64>() / AVERAGED as f64;
+            sizes.push(norm(&(&self.claimed[i] * &direction)));
         }
         // A direction along which a function bends sharply tells less than the others.
         all.sort_by(|a, b| a.error.total_cmp(&b.error));
         let usual = 2.0 * all[all.len() / 2].error;
         all.retain(|c| c.error <= usual || !c.error.is_finite());
-        let mean = |of: &dyn Fn(&Comparison) -> f64| {
-            (all.iter().map(|c| of(c).powi(2)).sum::<f64>() / all.len() as f64).sqrt()
-        };
+        let mean =
+            |of: &dyn Fn(&Comparison) -> f64| root_mean_square(&all.iter().map(of).collect::<Vec<_>>());
         let smooth = all.iter().all(|c| c.sides.is_none() && c.error.is_finite() && c.analytic.is_finite());
         if !smooth {
             let worst = all
@@ -248,7 +246,7 @@ impl FnCheck {
                 .max_by(|a, b| a.verdict.cmp(&b.verdict).then(a.excess().total_cmp(&b.excess())));
             return Ok(worst.expect("there are several directions"));
         }
-        let size = size.sqrt().max(mean(&|c| c.numeric));
+        let size = root_mean_square(&sizes).max(mean(&|c| c.numeric));
         let rounding = AVERAGE_ROUNDING * self.rounding.max(self.precision) * size;
         let tolerance = AVERAGE_SAFETY * mean(&|c| c.error) + rounding;
         let distance = mean(&Comparison::difference);
@@ -316,4 +314,8 @@ impl FnCheck {
         let kink = compare(&curve.sides(&base, length, noise)?);
         Ok(if kink.verdict == Verdict::Kink { kink } else { smooth })
     }
+}
+
+fn root_mean_square(x: &[f64]) -> f64 {
+    norm(x) / (x.len() as f64).sqrt()
 }

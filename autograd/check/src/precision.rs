@@ -10,7 +10,7 @@
 
 use autograd::graph::{Graph, NodeId};
 use autograd::ops::{Op, Operator};
-use autograd::{Error, Point, Value, eval, eval_with};
+use autograd::{Error, Point, Value, eval, eval_with, norm};
 use ndarray::ArrayD;
 use std::collections::HashMap;
 use std::fmt;
@@ -161,10 +161,6 @@ impl fmt::Display for Precision {
         write!(f, "\nnodes that lose a digit or more by cancellation: {count}")?;
         self.cancellations().take(SHOWN).try_for_each(|node| line(f, node))
     }
-}
-
-fn norm(a: &ArrayD<f64>) -> f64 {
-    a.map(|x| x * x).sum().sqrt()
 }
 
 /// a / b, and nothing over nothing is nothing.

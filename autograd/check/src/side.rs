@@ -8,7 +8,7 @@ use super::report::{Element, Tensor};
 use super::verdict::{Comparison, Verdict};
 use autograd::graph::{Expr, Graph, NodeId};
 use autograd::ops::Sampler;
-use autograd::{Error, Point, Value};
+use autograd::{Error, Point, Value, norm};
 use ndarray::ArrayD;
 
 /// One expression that moves, and its analytic gradient.
@@ -33,14 +33,10 @@ fn size(a: &ArrayD<f64>) -> f64 {
     a.iter().map(|x| x.abs()).sum()
 }
 
-pub(super) fn norm(a: &ArrayD<f64>) -> f64 {
-    a.iter().map(|x| x * x).sum::<f64>().sqrt()
-}
-
 impl Side {
     pub fn new(x: Expr, base: ArrayD<f64>, gradient: ArrayD<f64>, sampler: &mut Sampler) -> Self {
         let direction = leaves::weights(&base.shape().into(), sampler);
-        let length = (norm(&base).powi(2) / base.len().max(1) as f64).sqrt().max(1.0);
+        let length = (norm(&base) / (base.len().max(1) as f64).sqrt()).max(1.0);
         let interior = x.builder().application(x.position()).1.operator().is_some();
         Self { name: x.name(), node: x.id(), interior, base, length, direction, gradient, noise: [0.0; 2] }
     }

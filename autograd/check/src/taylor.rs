@@ -22,7 +22,7 @@ pub use fit::Order;
 use super::{Verdict, leaves};
 use autograd::graph::{Builder, Expr, Graph, NodeId};
 use autograd::ops::{Op, Sampler};
-use autograd::{Error, Kind, Place, Point, Value, eval, grad};
+use autograd::{Error, Kind, Place, Point, Value, eval, grad, norm};
 use ndarray::ArrayD;
 use std::fmt;
 
@@ -72,7 +72,7 @@ pub fn taylor(y: Expr, point: Point<f64>, seed: u64) -> Result<Taylor, Error> {
 
     let mut direction: Vec<ArrayD<f64>> =
         xs.iter().map(|x| leaves::weights(&x.shape(), &mut sampler)).collect();
-    let length = direction.iter().map(|u| u.map(|u| u * u).sum()).sum::<f64>().sqrt();
+    let length = norm(direction.iter().flatten());
     direction.iter_mut().for_each(|u| *u /= length);
     let along = |of: &[Expr]| {
         let of = of.iter().zip(&direction);

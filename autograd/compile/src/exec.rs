@@ -14,16 +14,19 @@ pub(super) struct Memory<S> {
     indices: Vec<Vec<usize>>,
     /// Where the slots of a region are.
     slots: Vec<usize>,
-    workspace: Workspace,
+    workspace: Workspace<S>,
+    /// The first row of the share of the batch that the plan is for.
+    first_row: usize,
 }
 
 impl<S: Real> Memory<S> {
-    pub fn new(plan: &Plan<S>) -> Self {
+    pub fn new(plan: &Plan<S>, first_row: usize) -> Self {
         let mut this = Self {
             arena: Buffer::new(plan.size),
             indices: plan.indices.iter().map(|&n| vec![0; n]).collect(),
             slots: Vec::new(),
             workspace: Workspace::default(),
+            first_row,
         };
         for (value, at) in &plan.constants {
             match &**value {
@@ -98,8 +101,11 @@ impl<S: Real> Memory<S> {
                 let [a_len, b_len, c_len] = product.extents();
                 let (c, rest) = Rest::around(arena, c.offset, c_len);
                 let (a, b) = (rest.at(a.offset, a_len), rest.at(b.offset, b_len));
-                let beta = if *accumulate { S::ONE } else { S::ZERO };
-                product.run(&mut self.workspace, S::ONE, a, b, beta, c);
+                product.run(&mut self.workspace, a, b, *accumulate, c);
+            }
+            Step::Pack { product, b, length, to } => {
+                let (to, rest) = Rest::around(arena, to.offset, product.extents()[1]);
+                product.pack(rest.at(b.offset, *length), to);
             }
             Step::Copy { from, to, shape } => copy(arena, from, to, shape),
             Step::ByRow { what, x, y, rows, columns } => {
@@ -138,6 +144,11 @@ impl<S: Real> Memory<S> {
                 let y = &mut arena[y.offset..][..index.len() * classes];
                 y.fill(S::ZERO);
                 index.iter().enumerate().for_each(|(row, &k)| y[row * classes + k] = S::ONE);
+            }
+            Step::Mask { mask, seed, y } => {
+                let seed = self.indices[*seed].first().copied().unwrap_or(0);
+                let y = &mut arena[y.offset..][..mask.shape.count()];
+                y.fill_with(mask.elements(seed, self.first_row));
             }
             Step::Interpret(it) => self.interpret(it),
         }

@@ -4,6 +4,7 @@ use super::PassReport;
 use super::exec::Memory;
 use super::plan::{Given, Plan, Step};
 use super::pool::{Signal, Task, give};
+use super::results::Results;
 use super::sources::Sources;
 use super::split::Label;
 use crate::kernels::Real;
@@ -90,7 +91,7 @@ pub struct Executable<S> {
     source: Arc<Graph>,
     /// The rows of the batch, cut; a single share without rows if they are not.
     shares: Vec<Share<S>>,
-    outputs: Vec<(Type, Label)>,
+    pub(super) outputs: Vec<(Type, Label)>,
     /// What the shares need of the whole batch.
     met: Option<(Box<Executable<S>>, Vec<u32>)>,
     sets: Mutex<Vec<Set<S>>>,
@@ -112,7 +113,7 @@ pub(super) struct Share<S> {
 }
 
 /// Memory for one run.
-struct Set<S> {
+pub(super) struct Set<S> {
     works: Vec<Arc<Work<S>>>,
     met: Vec<ArrayD<S>>,
 }
@@ -181,10 +182,20 @@ impl<S: Real> Executable<S> {
     /// # Errors
     /// As [`Executable::run`].
     pub fn run_on<'v>(&self, value: &dyn Fn(NodeId) -> Option<View<'v, S>>) -> Result<Vec<Value<S>>, Error> {
-        let set = self.execute(value)?;
-        let values = (0..self.outputs.len()).map(|i| self.value(&set, i)).collect();
-        self.give_back(set);
-        Ok(values)
+        let results = self.results(value)?;
+        Ok((0..self.outputs.len()).map(|i| results.value(i)).collect())
+    }
+
+    /// As [`Executable::run_on`], and the outputs are read off one by one, where they are wanted. Nothing is allocated
+    /// once it has run before, unless an op from outside the crate does.
+    ///
+    /// # Errors
+    /// As [`Executable::run`].
+    pub fn results<'v>(
+        &self,
+        value: &dyn Fn(NodeId) -> Option<View<'v, S>>,
+    ) -> Result<Results<'_, S>, Error> {
+        Ok(Results::new(self, self.execute(value)?))
     }
 
     /// As [`Executable::run`], from values where they lie into arrays that there are. Nothing is allocated once it has
@@ -204,12 +215,9 @@ impl<S: Real> Executable<S> {
             return Err(Error::Value { node: "the outputs".into(), reason });
         }
         inputs.iter().try_for_each(|&(id, _)| self.takes(id))?;
-        let set =
-            self.execute(&|id| inputs.iter().find(|(known, _)| *known == id).map(|(_, view)| view.clone()))?;
-        for (i, to) in outputs.iter_mut().enumerate() {
-            self.read(&set, i, to.view_mut());
-        }
-        self.give_back(set);
+        let value = |id| inputs.iter().find(|(known, _)| *known == id).map(|(_, view)| view.clone());
+        let results = self.results(&value)?;
+        outputs.iter_mut().enumerate().for_each(|(i, to)| results.read(i, to.view_mut()));
         Ok(())
     }
 
@@ -345,7 +353,7 @@ impl<S: Real> Executable<S> {
     }
 
     /// An output, put together from the shares.
-    fn value(&self, set: &Set<S>, i: usize) -> Value<S> {
+    pub(super) fn value(&self, set: &Set<S>, i: usize) -> Value<S> {
         let (ty, _) = &self.outputs[i];
         let (own, of) = &set.works[0].plan.outputs[i];
         if let Some(index) = set.works[0].memory().index(own, of) {
@@ -356,7 +364,7 @@ impl<S: Real> Executable<S> {
         if ty.kind == Kind::Bool { Value::Bool(to.mapv(|x| x != S::ZERO)) } else { Value::Float(to) }
     }
 
-    fn read(&self, set: &Set<S>, i: usize, mut to: ArrayViewMutD<S>) {
+    pub(super) fn read(&self, set: &Set<S>, i: usize, mut to: ArrayViewMutD<S>) {
         let (_, label) = &self.outputs[i];
         for (number, (work, share)) in set.works.iter().zip(&self.shares).enumerate() {
             let memory = work.memory();
@@ -384,7 +392,10 @@ impl<S: Real> Executable<S> {
                 .map(|share| {
                     Arc::new(Work {
                         plan: share.plan.clone(),
-                        memory: Mutex::new(Memory::new(&share.plan)),
+                        memory: Mutex::new(Memory::new(
+                            &share.plan,
+                            share.rows.as_ref().map_or(0, |rows| rows.start),
+                        )),
                         panic: Mutex::new(None),
                         done: Signal::default(),
                     })
@@ -399,7 +410,7 @@ impl<S: Real> Executable<S> {
         })
     }
 
-    fn give_back(&self, set: Set<S>) {
+    pub(super) fn give_back(&self, set: Set<S>) {
         self.sets.lock().unwrap_or_else(PoisonError::into_inner).push(set);
     }
 }

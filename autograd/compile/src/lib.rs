@@ -36,6 +36,7 @@ mod passes;
 mod plan;
 mod pool;
 mod program;
+mod results;
 mod rules;
 mod sources;
 mod split;
@@ -44,6 +45,7 @@ mod writer;
 pub use executable::{Executable, StepTime, View};
 pub use kernels::Real;
 pub use passes::PassReport;
+pub use results::Results;
 
 use autograd::graph::{Graph, NodeId};
 use autograd::ops::Op;

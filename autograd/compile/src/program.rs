@@ -142,6 +142,23 @@ impl Program {
         readers
     }
 
+    /// For each node, who reads it.
+    pub fn read_by(&self) -> ReadBy {
+        let n = self.graph.len();
+        let mut first = vec![0u32; n + 1];
+        (0..n).for_each(|v| self.graph.operands_at(v).for_each(|x| first[x + 1] += 1));
+        (0..n).for_each(|v| first[v + 1] += first[v]);
+        let mut next = first.clone();
+        let mut readers = vec![0; first[n] as usize];
+        for v in 0..n {
+            for x in self.graph.operands_at(v) {
+                readers[next[x] as usize] = super::narrow(v);
+                next[x] += 1;
+            }
+        }
+        ReadBy { first, readers }
+    }
+
     /// For each node, whether it depends on parameters and constants alone: a loop invariant.
     pub fn invariants(&self) -> Vec<bool> {
         use autograd::ops::{Leaf, Op};
@@ -165,6 +182,21 @@ impl Program {
     /// The shape of a node's value.
     pub fn shape(&self, v: usize) -> &[usize] {
         &self.graph.at(v).ty.shape
+    }
+}
+
+/// The readers of all nodes, those of each ascending, as often as they read it.
+#[derive(Debug)]
+pub(super) struct ReadBy {
+    /// Where the readers of each node begin.
+    first: Vec<u32>,
+    readers: Vec<u32>,
+}
+
+impl ReadBy {
+    /// The readers of a node.
+    pub fn of(&self, x: usize) -> impl DoubleEndedIterator<Item = usize> + ExactSizeIterator + '_ {
+        self.readers[self.first[x] as usize..self.first[x + 1] as usize].iter().map(|&v| v as usize)
     }
 }
 

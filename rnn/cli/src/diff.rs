@@ -58,7 +58,7 @@ pub struct Args {
     /// In the picture, the steps that look alike drawn once
     #[arg(long)]
     rolled: bool,
-    /// Both graphs in one picture, instead of text: a file that ends in .svg or .png, or text in any other
+    /// Both graphs in one picture, instead of text: a file that ends in .svg or .png; or the text in one that ends in .txt, .diff or .patch
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -97,6 +97,14 @@ impl Args {
         let written = match ending.as_deref() {
             Some("svg") => draw::diff(&diff, view(), &options).into_bytes(),
             Some("png") => plot::png(&draw::diff(&diff, view(), &options))?,
+            Some(other) if !matches!(other, "txt" | "text" | "diff" | "patch") => {
+                return Err(format!(
+                    "{}: no format is called `{other}`; let the name end in .svg or .png for a picture, or in .txt, .diff or \
+                     .patch for text",
+                    self.output.as_deref().unwrap_or(Path::new("")).display()
+                )
+                .into());
+            }
             _ if self.rolled => {
                 return Err(
                     "--rolled is for a picture: add -o FILE.svg; text tells all steps in one line".into()

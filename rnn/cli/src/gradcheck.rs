@@ -128,7 +128,7 @@ impl Args {
                     .survey(self.seed, |check| check.order(order).tier(tier).method(method))
                     .map_err(in_flags)?;
                 let title = format!("Gradient check: {}", describe(&net));
-                let options = draw::Options { backward: true, title: Some(title) };
+                let options = draw::Options { title: Some(title), ..draw::Options::default() };
                 let page = rnn_lab::survey::html(&survey, &options, net.described())?;
                 write_whole(path, page.as_bytes()).map_err(|error| format!("--html: {error}"))?;
                 Ok(survey.report)

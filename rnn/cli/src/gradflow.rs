@@ -2,10 +2,11 @@
 
 use super::flags::{at_least_one, not_negative, open_cell, positive, setting, size};
 use super::paint::{FAINT, TITLE};
-use super::picture::{Form, Output, brief};
+use super::picture::{Form, Output, brief, brief_magnitude};
 use super::say;
 use crate::plot::terminal::{self, Line};
 use crate::plot::{Chart, Look, Scale, Series, panels};
+use autograd::Magnitude;
 use clap::ValueEnum;
 use rnn::init::Init;
 use rnn::model::Inits;
@@ -247,7 +248,7 @@ impl Args {
 const MARKS: &str = "abcdefghijklmnopqrstuvwxyz";
 
 fn section(out: &mut String, title: &str, ways: &[(&str, Option<&Way>)]) {
-    let back = |way: &Way| way.norms.iter().rev().copied().collect::<Vec<f64>>();
+    let back = |way: &Way| way.norms.iter().rev().copied().collect::<Vec<Magnitude>>();
     let mark = |i: usize| MARKS.chars().cycle().nth(i).map_or(String::new(), String::from);
     let line = |(i, (_, way)): (usize, &(&str, Option<&Way>))| Line {
         mark: mark(i),
@@ -267,15 +268,16 @@ fn section(out: &mut String, title: &str, ways: &[(&str, Option<&Way>)]) {
             let _ = writeln!(out, "{FAINT}no finite gradient{FAINT:#}");
             continue;
         };
-        let part = |values: &[f64]| values.first().zip(values.last()).map_or(f64::NAN, |(a, b)| a / b);
+        let part =
+            |values: &[Magnitude]| values.first().zip(values.last()).map_or(Magnitude::NAN, |(&a, &b)| a / b);
         let least = way.stretch.iter().copied().fold(f64::INFINITY, f64::min);
         let most = way.stretch.iter().copied().fold(0.0, f64::max);
         let _ = writeln!(
             out,
             "{:>12}{:>14}{:>14}{:>18}",
             way.rate.map_or("–".into(), |rate| format!("× {rate:.4}")),
-            brief(part(&way.norms)),
-            brief(part(&way.bound)),
+            brief_magnitude(part(&way.norms)),
+            brief_magnitude(part(&way.bound)),
             format!("{least:.2} … {most:.2}")
         );
     }
@@ -285,23 +287,23 @@ fn section(out: &mut String, title: &str, ways: &[(&str, Option<&Way>)]) {
 /// The ways back of several nets over one another, each with its bound.
 fn ways<'a>(title: &str, all: impl Iterator<Item = (&'a str, Option<&'a Way>)>) -> String {
     let mut chart =
-        Chart::new(title, "distance T − k", "‖∂L/∂s[k]‖, over its value at T").y_scale(Scale::Log);
-    let mut lowest = 1.0_f64;
+        Chart::new(title, "distance T − k", "‖∂L/∂s[k]‖, over its value at T").y_scale(Scale::Decades);
+    let mut lowest = 0.0_f64;
     let mut bounds = Vec::new();
     for (i, (name, way)) in all.enumerate() {
         let Some(way) = way else { continue };
-        let last = way.norms.last().copied().unwrap_or(1.0);
-        let back = |values: &[f64]| -> Vec<(f64, f64)> {
-            values.iter().rev().enumerate().map(|(back, v)| (back as f64, v / last)).collect()
+        let last = way.norms.last().map_or(0.0, |last| last.log10());
+        let back = |values: &[Magnitude]| -> Vec<(f64, f64)> {
+            values.iter().rev().enumerate().map(|(back, v)| (back as f64, v.log10() - last)).collect()
         };
         let points = back(&way.norms);
-        lowest = points.iter().map(|p| p.1).filter(|v| *v > 0.0).fold(lowest, f64::min);
+        lowest = points.iter().map(|p| p.1).filter(|v| v.is_finite()).fold(lowest, f64::min);
         chart.push(Series::new(name, Look::Nth(i), points));
         bounds.push((i, back(&way.bound)));
     }
     for (n, (i, bound)) in bounds.into_iter().enumerate() {
         // A bound that runs away would leave no room for what it bounds.
-        let near = bound.into_iter().filter(|p| p.1 < 1e12 / lowest.max(1e-40));
+        let near = bound.into_iter().filter(|p| p.1 < 12.0 - lowest.max(-40.0));
         let name = if n == 0 { "dashed: bounds by singular values" } else { "" };
         chart.push(Series::new(name, Look::Bound(i), near));
     }
@@ -311,21 +313,20 @@ fn ways<'a>(title: &str, all: impl Iterator<Item = (&'a str, Option<&'a Way>)>) 
 fn csv(all: &[Traced]) -> String {
     let mut out = String::from("net,when,step,norm,bound,stretch\n");
     let field = |x: f64| if x.is_finite() { format!("{x:e}") } else { String::new() };
+    let long = |x: Magnitude| if x.is_finite() { format!("{x:e}") } else { String::new() };
     for traced in all {
         for (when, way) in [("before", Some(&traced.before)), ("after", traced.after.as_ref())] {
             let Some(way) = way else { continue };
             for (k, norm) in way.norms.iter().enumerate() {
-                let at = |values: &[f64], i: Option<usize>| {
-                    i.and_then(|i| values.get(i)).copied().unwrap_or(f64::NAN)
-                };
-                let (bound, stretch) = (at(&way.bound, Some(k)), at(&way.stretch, k.checked_sub(1)));
+                let bound = way.bound.get(k).copied().unwrap_or(Magnitude::NAN);
+                let stretch = k.checked_sub(1).and_then(|i| way.stretch.get(i)).copied().unwrap_or(f64::NAN);
                 let _ = writeln!(
                     out,
                     "\"{}\",{when},{},{},{},{}",
                     traced.name.replace('"', "\"\""),
                     k + 1,
-                    field(*norm),
-                    field(bound),
+                    long(*norm),
+                    long(bound),
                     field(stretch)
                 );
             }

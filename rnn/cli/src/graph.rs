@@ -45,6 +45,10 @@ pub struct Args {
     /// .graphml, .json, .svg, .png, .html); text without it
     #[arg(long, value_enum, help_heading = "Output")]
     format: Option<Format>,
+    /// What a picture tells apart (SVG, PNG, DOT, Mermaid): each cell, each named variable with all that is on the way to it,
+    /// or each op. If not given, named from 2 steps on, but ops where a part is cut out or passes are shown
+    #[arg(long, value_enum, help_heading = "Output")]
+    detail: Option<Detail>,
     /// With the value of every node, at random weights and inputs as `rnn gradcheck` draws them
     #[arg(long, help_heading = "Output")]
     values: bool,
@@ -54,6 +58,17 @@ pub struct Args {
     /// Where to write it; standard output if not given
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
+}
+
+/// What a picture tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Detail {
+    /// A box for each cell at each step
+    Cell,
+    /// A box for each variable
+    Named,
+    /// A box for each op
+    Ops,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -122,7 +137,7 @@ impl Args {
                         --rolled, or choose another --format"
                 .into());
         }
-        let net = Specimen::try_from(self.net)?;
+        let net = Specimen::try_from(self.net.clone())?;
         let network = net.network(!self.forward)?;
         // The compiler's nodes are others, and have no values here.
         let page = if self.passes || format != Format::Html {
@@ -131,7 +146,8 @@ impl Args {
             net.page(&network, seed)?
         };
         let (graph, reports) = if self.passes { optimised(&network)? } else { (network.graph, Vec::new()) };
-        let options = draw::Options { backward: !self.forward, title: Some(describe(&net)) };
+        let detail = self.detail(format, net.steps)?;
+        let options = draw::Options { backward: !self.forward, title: Some(describe(&net)), detail };
         let view = self.cuts.apply(&graph)?;
         let mut text = match format {
             Format::Text => report(&reports) + &draw::text(&view),
@@ -162,6 +178,23 @@ impl Args {
             out.flush()?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Args {
+    /// What the picture tells apart.
+    fn detail(&self, format: Format, steps: usize) -> Result<draw::Detail, String> {
+        let picture = matches!(format, Format::Svg | Format::Png | Format::Dot | Format::Mermaid);
+        match self.detail {
+            Some(_) if !picture => {
+                Err("--detail is for pictures: SVG, PNG, DOT and Mermaid; other formats hold every node"
+                    .into())
+            }
+            Some(Detail::Cell) => Ok(draw::Detail::Cell),
+            Some(Detail::Named) => Ok(draw::Detail::Named),
+            None if picture && steps > 1 && !self.cuts.parts() && !self.passes => Ok(draw::Detail::Named),
+            Some(Detail::Ops) | None => Ok(draw::Detail::Ops),
+        }
     }
 }
 

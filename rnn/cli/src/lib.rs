@@ -11,6 +11,7 @@ mod cells;
 mod compare;
 mod diff;
 mod explain;
+mod export;
 mod flags;
 mod gradcheck;
 mod gradflow;
@@ -74,6 +75,7 @@ enum Command {
     Gradcheck(gradcheck::Args),
     Compare(compare::Args),
     Cells(cells::Args),
+    Export(export::Args),
 }
 
 /// What a command ends with: an exit code, or an error for the person.
@@ -99,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Gradcheck(args) => args.run(),
         Command::Compare(args) => args.run(),
         Command::Cells(args) => args.run(),
+        Command::Export(args) => args.run(),
     };
     result.unwrap_or_else(|error| {
         if is_closed_pipe(&*error) {

@@ -1,6 +1,7 @@
 //! Where figures and their numbers go: the form of a file, from its name or a flag.
 
 use crate::plot::png;
+use autograd::Magnitude;
 use rnn::files::write_whole;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -107,4 +108,14 @@ pub fn brief(x: f64) -> String {
         return if x.is_nan() { "–".into() } else { "∞".into() };
     }
     if (1e-3..1e4).contains(&x.abs()) { format!("{x:.4}") } else { format!("{x:.1e}") }
+}
+
+/// The same of a number that may be beyond what `f64` holds.
+pub fn brief_magnitude(x: Magnitude) -> String {
+    let near = x.to_f64();
+    if near.is_normal() || x.is_zero() || !x.is_finite() {
+        return brief(near);
+    }
+    let log = x.log10();
+    format!("{:.1}e{}", 10_f64.powf(log - log.floor()).min(9.9), log.floor())
 }

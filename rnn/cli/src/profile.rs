@@ -21,7 +21,7 @@ Example: a cell of your own
 pub struct Args {
     /// A size that is often compared: tiny-elman, tiny-lstm, char-elman, char-lstm, char-gru, char-mgu, wide-lstm,
     /// wide-mgu, long-lstm
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["cell", "batch", "steps", "input", "hidden", "classes"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["cell", "batch_size", "steps", "input", "hidden", "classes"])]
     case: Option<String>,
     /// The cell: a name that `rnn cells` lists, or a file of equations
     #[arg(long, default_value = "lstm", value_name = "NAME|FILE.cell")]
@@ -31,7 +31,7 @@ pub struct Args {
     set: Vec<(String, f64)>,
     /// Number of sequences
     #[arg(long, default_value_t = 32, value_name = "N", value_parser = size)]
-    batch: usize,
+    batch_size: usize,
     /// Steps that the net is unrolled over
     #[arg(long, default_value_t = 50, value_name = "T", value_parser = size)]
     steps: usize,
@@ -79,7 +79,7 @@ impl Args {
             })?,
             None => Workload {
                 cell: open_cell(&self.cell, &self.set)?,
-                batch: self.batch,
+                batch: self.batch_size,
                 steps: self.steps,
                 input: self.input,
                 hidden: self.hidden,
@@ -212,9 +212,10 @@ fn passes(
             with = with.min(all.time(seconds / 8.0)?.min_ms);
             less = less.min(without.time(seconds / 8.0)?.min_ms);
         }
+        let left_out = if report.left_out { "  left out: its groups depend on one another" } else { "" };
         writeln!(
             out,
-            "  {:12} {:6} → {:6}   × {:.2}",
+            "  {:12} {:6} → {:6}   × {:.2}{left_out}",
             report.name,
             report.before,
             report.after,

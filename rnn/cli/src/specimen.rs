@@ -6,7 +6,7 @@ use rnn::cell::CellError;
 use rnn_lab::study::Specimen;
 
 /// A small net with real inputs, and a head and a loss at each step.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Net")]
 pub struct Small {
     /// The cell: a name that `rnn cells` lists, or a file of equations

@@ -28,6 +28,14 @@ pub struct Args {
 impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
+        let ending = self.output.extension().map(|e| e.to_string_lossy().to_lowercase());
+        if let Some(other) = ending.filter(|e| !matches!(e.as_str(), "html" | "htm")) {
+            return Err(format!(
+                "{}: what is written is a page, and no `{other}`: let the name end in .html",
+                self.output.display()
+            )
+            .into());
+        }
         let Subject { study, title, sentence } = self.which.subject()?;
         let title = sentence.map_or(title.clone(), |sentence| format!("“{}”: {title}", sentence.trim()));
         write_whole(&self.output, study.html(&title)?.as_bytes())?;

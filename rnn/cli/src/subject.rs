@@ -60,7 +60,7 @@ pub struct Which {
     steps: Option<usize>,
     /// Sequences, whose norms are averaged
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = size, help_heading = "Data")]
-    batch: usize,
+    pub(crate) batch: usize,
     /// A text that a fresh net reads character by character, or what a trained net was trained on: a text, a series.
     /// Random numbers if not given
     #[arg(long, value_name = "FILE", help_heading = "Data")]

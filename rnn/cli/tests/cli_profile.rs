@@ -19,7 +19,7 @@ fn a_line_of_json_has_the_fields_that_other_systems_print() {
 #[test]
 fn a_profile_says_where_the_time_goes() {
     let folder = Folder::new();
-    let flags = "--batch 4 --steps 6 --input 3 --hidden 8 --classes 5 --seconds 0.05";
+    let flags = "--batch-size 4 --steps 6 --input 3 --hidden 8 --classes 5 --seconds 0.05";
     let run = folder.good(&format!("profile --cell gru {flags} --passes"));
     for part in
         ["2 shares", "by kind of step", "product", "by what is computed", "l0/r", "∂l0/n", "join-weight"]

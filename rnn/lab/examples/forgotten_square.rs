@@ -88,7 +88,8 @@ pub fn story() -> Result<String, Error> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     print!("{}", story()?);
     if let Some(path) = std::env::args().nth(1) {
-        let options = Options { backward: true, title: Some("An LSTM with a tanh of one's own".into()) };
+        let options =
+            Options { title: Some("An LSTM with a tanh of one's own".into()), ..Options::default() };
         std::fs::write(path, rnn_lab::survey::html(&survey()?, &options, Page::default())?)?;
     }
     Ok(())

@@ -37,12 +37,7 @@ impl Generator {
         agree("symbols", vocabulary.len(), symbols(model))?;
         agree("symbols", vocabulary.len(), model.outputs)?;
         let network = model.network(1, 1, Mode { carry: true, clock: true, ..Mode::default() })?;
-        let first = |(&id, &first): (&NodeId, &f64)| {
-            #[allow(clippy::cast_possible_truncation)] // to the precision of the net
-            Ok(ArrayD::from_elem(&*network.graph.node(id)?.ty.shape, first as f32))
-        };
-        let start: Vec<ArrayD<f32>> =
-            network.start.iter().zip(&network.first).map(first).collect::<Result<_, autograd::Error>>()?;
+        let start = network.first_states()?;
         let point = network.point(parameters, &symbol(0, model.outputs), &start, 0)?;
         let wanted: Vec<NodeId> = network.outputs.iter().chain(&network.last).copied().collect();
         let executable = compile(&network.graph, &wanted)?;

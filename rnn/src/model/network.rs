@@ -377,6 +377,18 @@ impl Network {
         Ok(point)
     }
 
+    /// The states before the first step, in the order of [`Network::start`]: where the cell lets them start.
+    ///
+    /// # Errors
+    /// If a handle is of another graph.
+    pub fn first_states(&self) -> Result<Vec<ArrayD<f32>>, autograd::Error> {
+        let state = |(&id, &first): (&NodeId, &f64)| {
+            #[allow(clippy::cast_possible_truncation)] // to the precision of the net
+            Ok(ArrayD::from_elem(&*self.graph.node(id)?.ty.shape, first as f32))
+        };
+        self.start.iter().zip(&self.first).map(state).collect()
+    }
+
     /// The first node that is not finite, by its name and op, for a message: where a NaN arose.
     pub fn culprit<S: Scalar>(&self, point: &Point<S>) -> Option<String> {
         let outputs: Vec<NodeId> = [self.loss].into_iter().chain(self.gradients.iter().copied()).collect();

@@ -3,8 +3,8 @@
 use super::{Feed, Metrics, Mode, Model, ModelError, Network, Tally};
 use crate::parameters::Parameters;
 use autograd::{NodeId, Value};
-use autograd_compile::{Compiler, Executable};
-use ndarray::ArrayD;
+use autograd_compile::{Compiler, Executable, View};
+use ndarray::{ArrayD, ArrayView, aview0};
 use std::sync::Arc;
 
 /// How many networks are kept: those used last. Lengths that are rounded up come in fewer sizes.
@@ -30,6 +30,10 @@ pub struct Compiled {
     pub network: Network,
     /// Computes the loss, its count, the gradients, the outputs and the last states, in this order.
     executable: Executable<f32>,
+    /// The lengths of sequences that are all whole.
+    full: Vec<usize>,
+    /// The initial states of those into which nothing has been carried.
+    first: Vec<ArrayD<f32>>,
 }
 
 impl Compiled {
@@ -38,12 +42,49 @@ impl Compiled {
         let many = [&network.gradients, &network.outputs, &network.last];
         let outputs: Vec<NodeId> = single.into_iter().chain(many.into_iter().flatten().copied()).collect();
         let executable = Compiler::new().threads(threads).compile(&network.graph, &outputs)?;
-        Ok(Self { network, executable })
+        let shape = |id: NodeId| network.graph.node(id).map(|node| node.ty.shape.clone());
+        let first = network.first_states()?;
+        let full = match network.lengths {
+            Some(_) => vec![shape(network.x)?[0]; shape(network.x)?[1]],
+            None => Vec::new(),
+        };
+        Ok(Self { network, executable, full, first })
+    }
+
+    /// The value of a leaf, where it lies: a parameter, or of the batch.
+    fn view<'v>(
+        &'v self,
+        id: NodeId,
+        parameters: &'v Parameters,
+        feed: &'v Feed,
+        start: &'v [ArrayD<f32>],
+        seed: &'v usize,
+    ) -> Option<View<'v, f32>> {
+        let network = &self.network;
+        if id == network.x {
+            return Some((&feed.x).into());
+        }
+        if id == network.y {
+            return Some((&feed.y).into());
+        }
+        if Some(id) == network.lengths {
+            let lengths = feed.lengths.as_ref().unwrap_or(&self.full);
+            let column = ArrayView::from_shape((lengths.len(), 1), lengths).expect("one column");
+            return Some(View::Index(column.into_dyn()));
+        }
+        if Some(id) == network.seed {
+            return Some(View::Index(aview0(seed).into_dyn()));
+        }
+        if let Some(i) = network.start.iter().position(|&state| state == id) {
+            return start.get(i).or(self.first.get(i)).map(|state| View::Float(state.view()));
+        }
+        let (name, _) = network.parameters.iter().find(|(_, parameter)| *parameter == id)?;
+        parameters.get(name).map(|array| View::Float(array.view()))
     }
 }
 
 /// What one batch gave.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// The mean loss.
     pub loss: f64,
@@ -118,31 +159,63 @@ impl Networks {
         seed: usize,
         train: bool,
     ) -> Result<Outcome, StepError> {
+        let mut outcome = Outcome::default();
+        self.run_into(parameters, feed, start, seed, train, &mut outcome)?;
+        Ok(outcome)
+    }
+
+    /// As [`Networks::run`], into what an earlier batch of the same size gave. Nothing is allocated then, and nothing but
+    /// what the executable reads is copied.
+    ///
+    /// # Errors
+    /// As [`Networks::run`]; the outcome is then of no use.
+    pub fn run_into(
+        &mut self,
+        parameters: &Parameters,
+        feed: &Feed,
+        start: &[ArrayD<f32>],
+        seed: usize,
+        train: bool,
+        outcome: &mut Outcome,
+    ) -> Result<(), StepError> {
         let compiled = self.network(feed.steps(), feed.batch(), train)?;
         let network = &compiled.network;
-        let first = |(&id, &first): (&NodeId, &f64)| {
-            #[allow(clippy::cast_possible_truncation)] // to the precision of the net
-            Ok(ArrayD::from_elem(&*network.graph.node(id)?.ty.shape, first as f32))
+        feed.check_lengths()?;
+        let seed = seed % usize::MAX;
+        let results = compiled.executable.results(&|id| compiled.view(id, parameters, feed, start, &seed))?;
+        outcome.loss = f64::from(results.number(0));
+        outcome.count = f64::from(results.number(1));
+        let nothing = || ArrayD::zeros(vec![0]);
+        let mut next = 2;
+        let names = network.parameters.iter().map(|(name, _)| name).take(network.gradients.len());
+        if !outcome.gradients.names().eq(names.clone()) {
+            outcome.gradients = names.map(|name| (name.clone(), nothing())).collect();
+        }
+        let mut read = |array: &mut ArrayD<f32>| {
+            let shape = results.shape(next);
+            if array.shape() != shape {
+                *array = ArrayD::zeros(shape);
+            }
+            results.read(next, array.view_mut());
+            next += 1;
         };
-        // Nothing has been carried into the first batch.
-        let rest = network.start.iter().zip(&network.first).skip(start.len());
-        let rest: Vec<ArrayD<f32>> = rest.map(first).collect::<Result<_, autograd::Error>>()?;
-        let start: Vec<ArrayD<f32>> = start.iter().cloned().chain(rest).collect();
-        let point = network.point(parameters, feed, &start, seed % usize::MAX)?;
-        let mut values = compiled.executable.run(&point)?.into_iter().map(Value::into_float);
-        let mut number = || values.next().and_then(|a| a.first().copied()).map_or(f64::NAN, f64::from);
-        let (loss, count) = (number(), number());
-        let names = network.parameters.iter().take(network.gradients.len()).map(|(name, _)| name.clone());
-        let gradients: Parameters = names.zip(values.by_ref()).collect();
+        outcome.gradients.iter_mut().for_each(|(_, array)| read(array));
+        outcome.outputs.resize_with(network.outputs.len(), nothing);
+        outcome.outputs.iter_mut().for_each(&mut read);
+        outcome.last.resize_with(network.last.len(), nothing);
+        outcome.last.iter_mut().for_each(&mut read);
         let finite = |a: &ArrayD<f32>| a.iter().all(|x| x.is_finite());
-        if !loss.is_finite() || !gradients.iter().all(|(_, g)| finite(g)) {
+        if !outcome.loss.is_finite() || !outcome.gradients.iter().all(|(_, g)| finite(g)) {
+            let missing = network.start.len().min(start.len());
+            let start: Vec<ArrayD<f32>> = start.iter().chain(&compiled.first[missing..]).cloned().collect();
+            let point = network.point(parameters, feed, &start, seed)?;
             let culprit =
                 network.culprit(&point).unwrap_or_else(|| "a node that is finite on its own".into());
             return Err(StepError::NotFinite { culprit });
         }
-        let outputs: Vec<ArrayD<f32>> = values.by_ref().take(network.outputs.len()).collect();
-        let right = if self.model.loss.is_of_classes() { score(&outputs, &feed.y) } else { (0, 0) };
-        Ok(Outcome { loss, count, right, gradients, outputs, last: values.collect() })
+        outcome.right =
+            if self.model.loss.is_of_classes() { score(&outcome.outputs, &feed.y) } else { (0, 0) };
+        Ok(())
     }
 
     /// Means over batches that training does not see, states carried from each to the next.
@@ -156,12 +229,12 @@ impl Networks {
         mut observe: impl FnMut(&Feed, &Outcome),
     ) -> Result<Metrics, StepError> {
         let mut tally = Tally::default();
-        let mut carry = Vec::new();
+        let (mut carry, mut outcome) = (Vec::new(), Outcome::default());
         for feed in feeds {
-            let outcome = self.run(parameters, &feed, &carry, 0, false)?;
+            self.run_into(parameters, &feed, &carry, 0, false, &mut outcome)?;
             observe(&feed, &outcome);
             tally.add(&outcome);
-            carry = outcome.last;
+            std::mem::swap(&mut carry, &mut outcome.last);
         }
         Ok(tally.metrics())
     }
@@ -170,7 +243,7 @@ impl Networks {
 /// How many rows have their largest logit at the target, and how many have a target.
 fn score(outputs: &[ArrayD<f32>], y: &Value<f32>) -> (usize, usize) {
     let Value::Index(targets) = y else { return (0, 0) };
-    let rows = outputs.iter().flat_map(|step| step.rows().into_iter().collect::<Vec<_>>());
+    let rows = outputs.iter().flat_map(|step| step.rows());
     rows.zip(targets).filter(|(row, target)| **target < row.len()).fold(
         (0, 0),
         |(right, asked), (row, &target)| {

@@ -38,7 +38,8 @@ pub struct Curve {
 impl Default for Curve {
     /// Of no numbers.
     fn default() -> Self {
-        Self { means: Vec::new(), each: 1, open: 0.0, count: 0 }
+        // All the room that it will need, so that an update asks for none.
+        Self { means: Vec::with_capacity(Self::MOST), each: 1, open: 0.0, count: 0 }
     }
 }
 
@@ -58,7 +59,10 @@ impl Curve {
         self.means.push(self.open);
         (self.open, self.count) = (0.0, 0);
         if self.means.len() == Self::MOST {
-            self.means = self.means.chunks(2).map(|pair| 0.5 * pair[0] + 0.5 * pair[1]).collect();
+            for i in 0..Self::MOST / 2 {
+                self.means[i] = 0.5 * self.means[2 * i] + 0.5 * self.means[2 * i + 1];
+            }
+            self.means.truncate(Self::MOST / 2);
             self.each *= 2;
         }
     }
@@ -86,7 +90,11 @@ impl Curve {
         let numbers: Vec<f32> = array.into_iter().collect();
         let [each, count, open, means @ ..] = &numbers[..] else { return None };
         let valid = *each >= 1.0 && *count >= 0.0 && count < each && means.len() < Self::MOST;
-        valid.then(|| Self { means: means.to_vec(), each: *each as u32, open: *open, count: *count as u32 })
+        valid.then(|| {
+            let mut curve = Self { each: *each as u32, open: *open, count: *count as u32, ..Self::default() };
+            curve.means.extend(means);
+            curve
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use super::progress::{Best, Progress};
 use super::schedule::Schedule;
 use super::task::Task;
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::model::{Feed, Metrics, ModelError, Networks, StepError, Tally};
+use crate::model::{Feed, Metrics, ModelError, Networks, Outcome, StepError, Tally};
 use crate::parameters::Parameters;
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
@@ -168,6 +168,8 @@ pub struct Trainer<'a> {
     best: Parameters,
     optimiser: Box<dyn Optimiser>,
     carry: Vec<ArrayD<f32>>,
+    /// What the last batch gave; the next is written over it.
+    outcome: Outcome,
     progress: Progress,
     history: History,
     config: serde_json::Value,
@@ -196,8 +198,19 @@ impl<'a> Trainer<'a> {
         let networks = Networks::new(model, task.mode(), options.threads);
         let optimiser = options.method.optimiser(&parameters);
         let best = parameters.clone();
-        let (carry, progress, history) = (Vec::new(), Progress::default(), History::default());
-        Ok(Self { task, options, networks, parameters, best, optimiser, carry, progress, history, config })
+        Ok(Self {
+            task,
+            options,
+            networks,
+            parameters,
+            best,
+            optimiser,
+            carry: Vec::new(),
+            outcome: Outcome::default(),
+            progress: Progress::default(),
+            history: History::default(),
+            config,
+        })
     }
 
     /// Goes on from the last checkpoint of a run, `last`, with the best parameters from `best` if there are any. What may
@@ -280,8 +293,10 @@ impl<'a> Trainer<'a> {
     fn update(&mut self, feed: &Feed, total: u64, tell: &mut impl FnMut(Event)) -> Result<(), TrainError> {
         let step = self.progress.step;
         let seed = mask_seed(self.options.seed, step);
-        let outcome = self.networks.run(&self.parameters, feed, &self.carry, seed, true);
-        let mut outcome = outcome.map_err(|source| TrainError::Step { step: step + 1, source })?;
+        let outcome = &mut self.outcome;
+        self.networks
+            .run_into(&self.parameters, feed, &self.carry, seed, true, outcome)
+            .map_err(|source| TrainError::Step { step: step + 1, source })?;
         let norm = match self.options.clip {
             None => clip::norm(&outcome.gradients),
             Some(Clip::Norm(max)) => clip::by_norm(&mut outcome.gradients, max),
@@ -289,13 +304,13 @@ impl<'a> Trainer<'a> {
         };
         let learning_rate = self.options.learning_rate * self.options.schedule.factor(step, total);
         self.optimiser.step(&mut self.parameters, &outcome.gradients, learning_rate)?;
-        self.progress.sums.add(&outcome);
+        self.progress.sums.add(outcome);
         self.progress.step += 1;
         self.progress.batch += 1;
         let mut one = Tally::default();
-        one.add(&outcome);
+        one.add(outcome);
         if self.task.mode().carry {
-            self.carry = outcome.last;
+            std::mem::swap(&mut self.carry, &mut outcome.last);
         }
         let batch = one.metrics();
         self.history.training.push(batch.loss);

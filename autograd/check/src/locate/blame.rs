@@ -8,10 +8,9 @@
 use super::Record;
 use super::edge::{Edge, How};
 use super::worst;
-use crate::side::norm;
 use crate::{SINGLE, leaves};
-use autograd::Value;
 use autograd::ops::{Op, Sampler};
+use autograd::{Value, norm};
 use ndarray::ArrayD;
 
 /// `x̄ = seed + Σⱼ Jⱼᵀ ūⱼ`, as claimed.

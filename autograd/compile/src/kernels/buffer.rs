@@ -21,6 +21,13 @@ impl<S: Real> Buffer<S> {
         let start = memory.as_ptr().align_offset(Self::LINE);
         Self { memory, start, len }
     }
+
+    /// Makes room for `len` numbers at least, whatever they are.
+    pub(super) fn grow(&mut self, len: usize) {
+        if self.len < len {
+            *self = Self::new(len);
+        }
+    }
 }
 
 impl<S> Deref for Buffer<S> {

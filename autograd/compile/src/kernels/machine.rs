@@ -3,7 +3,12 @@
 //! A kernel is ordinary Rust over slices. [`vectorised!`] compiles it three times, with the features of
 //! AVX-512, of AVX2 with FMA, and of the target as it is, where the compiler turns its loops into vector
 //! instructions. Calling a function that needs features is `unsafe`, because a processor without them would
-//! fault; the choice below is the proof that it has them.
+//! fault; the choice below is the proof that it has them. The tiles of products (`tile.rs`) are written in vector
+//! instructions themselves.
+
+mod tile;
+
+pub use tile::{Tile, Tiles};
 
 use std::sync::OnceLock;
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows a graph, allocates, or starts a thread. Elementwise functions work on *strips*, short
 //! slices that stay in the first cache ([`strips`]); some work on the rows of a matrix ([`rows`]); products
-//! go to a small kernel of ours or to the matrix library ([`Product`]). Every function is compiled for several
+//! go to kernels of ours or to the matrix library ([`Product`]). Every function is compiled for several
 //! instruction sets, and a call takes the widest that the machine has.
 //!
 //! ```
@@ -23,6 +23,7 @@ mod accuracy;
 mod buffer;
 mod machine;
 mod math;
+mod panels;
 pub mod product;
 pub(crate) mod program;
 mod real;

@@ -1,7 +1,8 @@
-//! Matrix products: `C = α A B + β C`.
+//! Matrix products: `C = A B`, or `C += A B`.
 
+use super::buffer::Buffer;
 use super::real::Real;
-use super::tiles;
+use super::{panels, tiles};
 
 /// Where the elements of a matrix are in its slice: (i, j) at `i × strides[0] + j × strides[1]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +45,29 @@ impl Layout {
 
 /// Memory that products use while they run; grows to what the largest needs, then is never allocated again.
 /// Each thread has its own.
-#[derive(Default)]
-pub struct Workspace(gemmkit::Workspace);
+pub struct Workspace<S> {
+    library: gemmkit::Workspace,
+    pub(super) scratch: Buffer<S>,
+}
+
+impl<S: Real> Default for Workspace<S> {
+    fn default() -> Self {
+        Self { library: gemmkit::Workspace::default(), scratch: Buffer::new(0) }
+    }
+}
+
+/// Who computes a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// Tiles that read A and B where they lie.
+    Tiles,
+    /// Tiles that read B, and A if it lies by columns, from panels that are copied while they run.
+    Panels,
+    /// Tiles that read B from panels that were made before, each of so many columns.
+    Packed { width: usize },
+    /// The matrix library.
+    Library,
+}
 
 /// A matrix product whose shapes are known: what is checked and chosen once, before it runs many times.
 ///
@@ -55,13 +77,9 @@ pub struct Product {
     pub(super) a: Layout,
     pub(super) b: Layout,
     pub(super) c: Layout,
-    /// Whether the tiles of ours compute it, and not the library.
-    tiled: bool,
+    by: By,
     /// Whether this is `Cᵀ = Bᵀ Aᵀ`, A and B having changed places.
     swapped: bool,
-
-    /// See [`slab`].
-    slab: usize,
 }
 
 impl Product {
@@ -75,8 +93,32 @@ impl Product {
         // The library and the tiles prefer C by rows: Cᵀ = Bᵀ Aᵀ.
         let swapped = c.strides[0] == 1 && c.strides[1] != 1;
         let [a, b, c] = if swapped { [b, a, c].map(Layout::transposed) } else { [a, b, c] };
-        let tiled = tiles::fit(&a, &b, &c) && worth_tiles(&a, &b);
-        Self { a, b, c, swapped, tiled, slab: slab(&a, &c) }
+        let by = if tiles::fit(&a, &b, &c) && worth_tiles(&a, &b) {
+            By::Tiles
+        } else if panels::exist() && c.strides[1] == 1 && a.strides[0] == 1 && a.strides[1] > 1 {
+            By::Panels
+        } else {
+            By::Library
+        };
+        Self { a, b, c, by, swapped }
+    }
+
+    /// The product from a right side that [`Product::pack`] has put into panels: for one that is used again and again.
+    /// `None` if that brings nothing: on machines without vector instructions of ours, or for so small a product.
+    #[must_use]
+    pub fn packed<S: Real>(self) -> Option<Self> {
+        let worth = self.multiplications() >= 1 << 14 && self.a.rows > 1;
+        let fits = !self.swapped && panels::exist() && self.c.strides[1] == 1 && self.a.strides[1] == 1;
+        (worth && fits).then(|| Self { by: By::Packed { width: panels::width::<S>() }, ..self })
+    }
+
+    /// Puts B into panels.
+    ///
+    /// # Panics
+    /// If the right side of this product is not packed, or a slice is shorter than it must be.
+    pub fn pack<S: Real>(&self, b: &[S], to: &mut [S]) {
+        assert!(matches!(self.by, By::Packed { .. }), "the right side of this product is not packed");
+        panels::pack(self.b, b, &mut to[..self.extents()[1]]);
     }
 
     /// m × k × n
@@ -87,42 +129,39 @@ impl Product {
     /// How long the slices of A, B and C must be.
     pub fn extents(&self) -> [usize; 3] {
         let [a, b] = if self.swapped { [self.b, self.a] } else { [self.a, self.b] };
-        [a, b, self.c].map(|layout| layout.extent())
+        let mut extents = [a, b, self.c].map(|layout| layout.extent());
+        if let By::Packed { width } = self.by {
+            extents[1] = self.b.columns.next_multiple_of(width) * self.b.rows;
+        }
+        extents
     }
 
-    /// Computes `C = α A B + β C`. Where β is 0, C may hold anything, NaN too.
+    /// Computes `C = A B`, or `C += A B` if it accumulates. Otherwise C may hold anything, NaN too.
     ///
     /// # Panics
-    /// If a slice is shorter than its layout.
-    pub fn run<S: Real>(&self, workspace: &mut Workspace, alpha: S, a: &[S], b: &[S], beta: S, c: &mut [S]) {
+    /// If a slice is shorter than [`Product::extents`] says.
+    pub fn run<S: Real>(
+        &self,
+        workspace: &mut Workspace<S>,
+        a: &[S],
+        b: &[S],
+        accumulate: bool,
+        c: &mut [S],
+    ) {
+        let [a_len, b_len, c_len] = self.extents();
+        assert!(a.len() >= a_len && b.len() >= b_len && c.len() >= c_len);
         let (a, b) = if self.swapped { (b, a) } else { (a, b) };
-        assert!(a.len() >= self.a.extent() && b.len() >= self.b.extent() && c.len() >= self.c.extent());
-        if self.tiled {
-            return tiles::multiply(self, alpha, a, b, beta, c);
-        }
-        let (k, mut start, mut beta) = (self.a.columns, 0, beta);
-        loop {
-            let rows = self.slab.min(k - start);
-            let part = Self { a: Layout { columns: rows, ..self.a }, b: Layout { rows, ..self.b }, ..*self };
-            let (a, b) = (&a[start * self.a.strides[1]..], &b[start * self.b.strides[0]..]);
-            S::library(&part, workspace, alpha, a, b, beta, c);
-            (start, beta) = (start + rows, S::ONE);
-            if start >= k {
-                break;
-            }
+        match self.by {
+            By::Tiles => tiles::multiply(self, a, b, accumulate, c),
+            By::Panels => panels::multiply(self, false, a, b, accumulate, c, &mut workspace.scratch),
+            By::Packed { .. } => panels::multiply(self, true, a, b, accumulate, c, &mut workspace.scratch),
+            By::Library => S::library(self, workspace, a, b, accumulate, c),
         }
     }
 }
 
-/// How many columns of A and rows of B are multiplied at once: all, unless A lies by columns and C is large. The library
-/// then packs A anew for each block of C's columns; a slab of it that stays in the second cache costs a tenth less.
-fn slab(a: &Layout, c: &Layout) -> usize {
-    let by_columns = a.strides[0] == 1 && a.strides[1] > 1;
-    if by_columns && c.rows * c.columns >= 1 << 18 { 256 } else { a.columns }
-}
-
-/// Whether a product is so small that the library's preparations cost more than its better use of the caches
-/// brings. The two are equal at about half a million multiplications.
+/// Whether a product is so small that preparations cost more than the better use of the caches brings. The two are equal
+/// at about half a million multiplications.
 fn worth_tiles(a: &Layout, b: &Layout) -> bool {
     b.columns >= 8 && (1..=1 << 17).contains(&(a.rows * a.columns * b.columns))
 }
@@ -130,14 +169,12 @@ fn worth_tiles(a: &Layout, b: &Layout) -> bool {
 /// The matrix library for one type of number.
 pub trait Library: Sized {
     /// The product by the library.
-    #[allow(clippy::too_many_arguments)] // those of `Product::run`
     fn library(
         p: &Product,
-        w: &mut Workspace,
-        alpha: Self,
+        w: &mut Workspace<Self>,
         a: &[Self],
         b: &[Self],
-        beta: Self,
+        accumulate: bool,
         c: &mut [Self],
     );
 }
@@ -145,7 +182,14 @@ pub trait Library: Sized {
 macro_rules! library {
     ($($float:ident)*) => {$(
         impl Library for $float {
-            fn library(p: &Product, w: &mut Workspace, alpha: $float, a: &[$float], b: &[$float], beta: $float, c: &mut [$float]) {
+            fn library(
+                p: &Product,
+                w: &mut Workspace<$float>,
+                a: &[$float],
+                b: &[$float],
+                accumulate: bool,
+                c: &mut [$float],
+            ) {
                 // A slice is never longer than `isize::MAX`, so no stride inside one is.
                 let signed = |layout: Layout| layout.strides.map(usize::cast_signed);
                 let view = |data, layout: Layout| {
@@ -155,7 +199,8 @@ macro_rules! library {
                 let [row, column] = signed(p.c);
                 let c = gemmkit::MatMut::new(c, p.c.rows, p.c.columns, row, column);
                 let serial = gemmkit::Parallelism::Serial;
-                gemmkit::gemm_with(&mut w.0, alpha, view(a, p.a), view(b, p.b), beta, c, serial);
+                let beta = if accumulate { 1.0 } else { 0.0 };
+                gemmkit::gemm_with(&mut w.library, 1.0, view(a, p.a), view(b, p.b), beta, c, serial);
             }
         }
     )*};
@@ -167,39 +212,52 @@ mod tests {
     use super::*;
 
     /// Whole numbers, so that every order of summation gives the same.
-    fn whole(n: usize, step: usize) -> Vec<f32> {
-        (0..n).map(|i| ((i * step) % 7) as f32 - 3.0).collect()
+    fn whole<S: Real>(n: usize, step: usize) -> Vec<S> {
+        (0..n).map(|i| S::of(((i * step) % 7) as f64 - 3.0)).collect()
     }
 
     fn at(layout: Layout, i: usize, j: usize) -> usize {
         i * layout.strides[0] + j * layout.strides[1]
     }
 
-    /// Every element against the sum that defines it, and nothing written between the rows of C.
-    fn check(a: Layout, b: Layout, c: Layout, alpha: f32, beta: f32) {
-        let (x, y) = (whole(a.extent(), 5), whole(b.extent(), 3));
-        let before = if beta == 0.0 { vec![f32::NAN; c.extent()] } else { whole(c.extent(), 4) };
-        let mut z = before.clone();
-        Product::new(a, b, c).run(&mut Workspace::default(), alpha, &x, &y, beta, &mut z);
-        let mut expected = before;
-        for (i, j) in (0..c.rows).flat_map(|i| (0..c.columns).map(move |j| (i, j))) {
-            let sum: f32 = (0..a.columns).map(|p| x[at(a, i, p)] * y[at(b, p, j)]).sum();
-            let old = if beta == 0.0 { 0.0 } else { beta * expected[at(c, i, j)] };
-            expected[at(c, i, j)] = alpha * sum + old;
+    /// Every element against the sum that defines it, and nothing written between the rows of C; from a packed right side
+    /// too.
+    fn check<S: Real>(a: Layout, b: Layout, c: Layout) {
+        let (x, y) = (whole::<S>(a.extent(), 5), whole::<S>(b.extent(), 3));
+        let product = Product::new(a, b, c);
+        let packed = product.packed::<S>().map(|product| {
+            let mut panels = vec![S::NAN; product.extents()[1]];
+            product.pack(&y, &mut panels);
+            (product, panels)
+        });
+        for accumulate in [false, true] {
+            let before = if accumulate { whole(c.extent(), 4) } else { vec![S::NAN; c.extent()] };
+            let mut expected = before.clone();
+            for (i, j) in (0..c.rows).flat_map(|i| (0..c.columns).map(move |j| (i, j))) {
+                let sum = (0..a.columns).fold(S::ZERO, |sum, p| sum + x[at(a, i, p)] * y[at(b, p, j)]);
+                let old = if accumulate { expected[at(c, i, j)] } else { S::ZERO };
+                expected[at(c, i, j)] = sum + old;
+            }
+            let packed = packed.as_ref().map(|(product, panels)| (*product, &panels[..]));
+            for (product, y) in [(product, &y[..])].into_iter().chain(packed) {
+                let mut z = before.clone();
+                product.run(&mut Workspace::default(), &x, y, accumulate, &mut z);
+                let same = z.iter().zip(&expected).all(|(z, e)| z == e || z != z && e != e);
+                assert!(same, "{product:?} {accumulate}");
+            }
         }
-        let same = z.iter().zip(&expected).all(|(z, e)| z == e || z.is_nan() && e.is_nan());
-        assert!(same, "{a:?} {b:?} {c:?} {alpha} {beta}");
+    }
+
+    fn stored(rows: usize, columns: usize, transposed: bool, gap: usize) -> Layout {
+        if transposed {
+            Layout::row_major(columns, rows).rows_apart(rows + gap).transposed()
+        } else {
+            Layout::row_major(rows, columns).rows_apart(columns + gap)
+        }
     }
 
     #[test]
     fn products_of_all_sizes_and_layouts() {
-        let stored = |rows, columns, transposed: bool, gap| {
-            if transposed {
-                Layout::row_major(columns, rows).rows_apart(rows + gap).transposed()
-            } else {
-                Layout::row_major(rows, columns).rows_apart(columns + gap)
-            }
-        };
         let sizes = if cfg!(miri) { vec![1, 9] } else { vec![0, 1, 2, 3, 4, 5, 8, 9, 16, 31, 33, 70] };
         for &m in &sizes {
             for &(k, n) in &sizes.iter().flat_map(|&k| sizes.iter().map(move |&n| (k, n))).collect::<Vec<_>>()
@@ -208,25 +266,31 @@ mod tests {
                 let [ta, tb, tc] = [form % 2 == 1, form % 3 == 2, form % 5 == 4];
                 let (a, b, c) =
                     (stored(m, k, ta, form % 4), stored(k, n, tb, form % 2), stored(m, n, tc, form % 3));
-                check(a, b, c, 1.0, 0.0);
-                check(a, b, c, -2.0, 3.0);
+                check::<f32>(a, b, c);
+                check::<f64>(a, b, c);
+            }
+        }
+    }
+
+    /// More rows than a block, more columns of A than a part, and a rest of every kind.
+    #[test]
+    fn large_products_are_made_of_blocks() {
+        for (m, k, n) in [(70, 60, 65), (300, 530, 70), (261, 1100, 33), (13, 2000, 100), (24, 600, 8)] {
+            for (ta, tb) in [(false, false), (true, false), (false, true), (true, true)] {
+                check::<f32>(stored(m, k, ta, 3), stored(k, n, tb, 1), stored(m, n, false, 2));
+                check::<f64>(stored(m, k, ta, 0), stored(k, n, tb, 0), stored(m, n, false, 0));
             }
         }
     }
 
     #[test]
-    fn large_products_go_to_the_library() {
-        let [a, b, c] = [(70, 60), (60, 65), (70, 65)].map(|(m, n)| Layout::row_major(m, n));
-        assert!(!Product::new(a, b, c).tiled);
-        check(a, b, c, 1.0, 1.0);
-    }
-
-    #[test]
-    fn tall_products_are_sums_of_slabs() {
-        let [a, b, c] = [(600, 520), (600, 512), (520, 512)].map(|(m, n)| Layout::row_major(m, n));
-        assert_eq!(Product::new(a.transposed(), b, c).slab, 256);
-        check(a.transposed(), b, c, 1.0, 0.0);
-        check(a.transposed(), b, c, -1.0, 2.0);
+    fn who_computes_follows_from_shapes_and_layouts() {
+        let by =
+            |a: Layout, n| Product::new(a, Layout::row_major(a.columns, n), Layout::row_major(a.rows, n)).by;
+        assert_eq!(by(Layout::row_major(4, 8), 16), By::Tiles);
+        assert_eq!(by(Layout::row_major(800, 128), 512), By::Library);
+        let over_time = by(Layout::row_major(800, 128).transposed(), 512);
+        assert_eq!(over_time, if panels::exist() { By::Panels } else { By::Library });
     }
 
     #[test]

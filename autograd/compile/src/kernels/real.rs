@@ -1,11 +1,12 @@
 //! The two float types of the kernels, with what depends on their bits and their precision.
 
+use super::machine::Tiles;
 use super::product::Library;
 use autograd::Scalar;
 use std::ops::AddAssign;
 
 /// `f32` or `f64`, as the kernels of [`super`] see them.
-pub trait Real: Scalar + Library + AddAssign {
+pub trait Real: Scalar + Library + Tiles + AddAssign {
     /// 0
     const ZERO: Self;
     /// ½

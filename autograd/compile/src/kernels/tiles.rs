@@ -16,8 +16,8 @@ pub(super) fn fit(a: &Layout, b: &Layout, c: &Layout) -> bool {
 }
 
 vectorised! {
-    /// `C = α A B + β C`, for layouts that [`fit`].
-    pub(super) fn multiply<S, M>(p: &Product, alpha: S, a: &[S], b: &[S], beta: S, c: &mut [S]) {
+    /// `C = A B`, or `C += A B` if it accumulates, for layouts that [`fit`].
+    pub(super) fn multiply<S, M>(p: &Product, a: &[S], b: &[S], accumulate: bool, c: &mut [S]) {
         let sides = Sides {
             k: p.a.columns,
             a,
@@ -25,7 +25,7 @@ vectorised! {
             b,
             b_stride: p.b.strides[0],
             c_stride: p.c.strides[0],
-            scales: [alpha, beta],
+            accumulate,
         };
         let (m, n) = (p.c.rows, p.c.columns);
         match 2 * M::VECTOR / size_of::<S>() {
@@ -45,8 +45,7 @@ struct Sides<'a, S> {
     b: &'a [S],
     b_stride: usize,
     c_stride: usize,
-    /// α and β.
-    scales: [S; 2],
+    accumulate: bool,
 }
 
 impl<S: Real> Sides<'_, S> {
@@ -123,16 +122,12 @@ impl<S: Real> Sides<'_, S> {
         } else {
             self.sums::<M, _, R, L>(Columns(a, column), b)
         };
-        let [alpha, beta] = self.scales;
         for r in 0..R {
-            let mut y = [S::ZERO; L];
-            for l in 0..L {
-                y[l] = alpha * sums[r][l];
-            }
+            let mut y = sums[r];
             let c = &mut c[(i + r) * self.c_stride + j..][..L];
-            if beta != S::ZERO {
+            if self.accumulate {
                 for l in 0..L {
-                    y[l] = math::mul_add::<S, M>(beta, c[l], y[l]);
+                    y[l] += c[l];
                 }
             }
             if r >= known[0] {

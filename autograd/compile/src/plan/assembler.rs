@@ -118,20 +118,29 @@ impl<'a, S: Real> Assembler<'a, S> {
                 _ => Reach::Scattered,
             };
         let reach: Vec<Reach> = self.slots.iter().map(reach).collect();
-        for &v in members {
-            if fused.contains_key(&v) && fused[&v] {
-                continue;
-            }
-            let out = match self.slot_of.get(&v) {
-                Some(&slot) if reach[slot as usize] != Reach::Scattered => Hand::Slot(slot),
+        let free = self.read_last(members, &fused);
+        // What waits in a strip until what lies at its place has been read: by whom, the slot, and the strip.
+        let mut waiting: Vec<(usize, u16, u16)> = Vec::new();
+        for &v in members.iter().filter(|v| !fused[v]) {
+            let slot = self.slot_of.get(&v).copied();
+            let free = slot.and_then(|slot| free.get(&self.slots[slot as usize].place).copied());
+            let out = match slot {
+                Some(slot) if reach[slot as usize] != Reach::Scattered && free.is_none_or(|u| u < v) => {
+                    Hand::Slot(slot)
+                }
                 _ => self.strip(),
             };
             self.node(v, out, &reach, &fused);
             self.at.insert(v, out);
-            if let (Some(&slot), Hand::Strip(_)) = (self.slot_of.get(&v), out) {
-                let from = self.code_of(out);
-                self.emit(Code::Store, slot, [from, 0, 0], [S::ZERO; 2]);
+            if let (Some(slot), Hand::Strip(_)) = (slot, out) {
+                waiting.push((free.unwrap_or(v), slot, self.code_of(out)));
             }
+            waiting.retain(|&(reader, slot, strip)| {
+                if reader <= v {
+                    self.emit(Code::Store, slot, [strip, 0, 0], [S::ZERO; 2]);
+                }
+                reader > v
+            });
         }
         let scratch = self.allocate();
         for instruction in &mut self.code {
@@ -150,6 +159,26 @@ impl<'a, S: Real> Assembler<'a, S> {
             scratch,
             code: self.code,
         }
+    }
+
+    /// For each place that the region reads, the member whose instructions are the last to do so.
+    fn read_last(&self, members: &[usize], fused: &HashMap<usize, bool>) -> HashMap<Place, usize> {
+        let mut last = HashMap::new();
+        // A fused node is computed where its reader is.
+        let mut computed: HashMap<usize, usize> = members.iter().map(|&v| (v, v)).collect();
+        for &v in members.iter().rev() {
+            let at = computed[&v];
+            for x in self.p.graph.operands_at(v) {
+                if fused.get(&x).copied().unwrap_or(false) {
+                    computed.insert(x, at);
+                }
+                if self.region[x] != self.number {
+                    let place = &self.slots[self.slot_of[&x] as usize].place;
+                    last.entry(place.clone()).and_modify(|u: &mut usize| *u = at.max(*u)).or_insert(at);
+                }
+            }
+        }
+        last
     }
 
     /// Members that are computed only as a part of another's instruction.

@@ -8,6 +8,9 @@ use crate::kernels::{Layout, Product, Real};
 use crate::program::Program;
 use autograd::ops::{Axes, Concat, LogSoftmax, LogSumExp, Op, ReduceMax, ReduceMean, ReduceSum, Softmax};
 
+/// How often a right side is read before it is worth to be packed.
+const PACKED_FROM: u32 = 2;
+
 impl<S: Real> Planner<'_, S> {
     /// Appends the steps of a unit.
     pub(super) fn emit(&mut self, unit: &Unit) {
@@ -77,8 +80,28 @@ impl<S: Real> Planner<'_, S> {
             layout(self.p, b, &b_place, op.b_transposed),
             c_layout,
         );
-        let (a, b, c) = (At::from(&a_place), At::from(&b_place), At::from(&c));
+        let (a, c) = (At::from(&a_place), At::from(&c));
+        let packed = product.packed::<S>().filter(|_| self.right_sides[b] >= PACKED_FROM);
+        let (product, b) = match packed {
+            Some(product) => (product, self.packed(b, op.b_transposed, product, &b_place)),
+            None => (product, At::from(&b_place)),
+        };
         self.push(Step::Product { product, a, b, c, accumulate }, of);
+    }
+
+    /// Where the right side `x` of a product lies in panels: put there once, before the first that reads it.
+    fn packed(&mut self, x: usize, transposed: bool, product: Product, place: &Place) -> At {
+        if let Some(&at) = self.panels.get(&(x, transposed)) {
+            return at;
+        }
+        let [_, length, _] = product.extents();
+        let to = At::from(&self.buffer(&[length]));
+        let length =
+            self.p.shape(x).iter().zip(&place.strides).map(|(&n, stride)| (n - 1) * stride).sum::<usize>()
+                + 1;
+        self.push(Step::Pack { product, b: At::from(place), length, to }, &[x]);
+        self.panels.insert((x, transposed), to);
+        to
     }
 
     /// A matrix whose rows or columns are without gaps, and which is apart from the place `c` of the product `v`: as a
@@ -137,6 +160,10 @@ impl<S: Real> Planner<'_, S> {
             Op::OneHot(one_hot) => {
                 let (index, classes) = (self.index_of[&x], one_hot.classes);
                 self.densely(v, |at| Step::OneHot { index, y: at, classes });
+            }
+            Op::DropoutMask(mask) => {
+                let (seed, mask) = (self.index_of[&x], Box::new(mask.clone()));
+                self.densely(v, |y| Step::Mask { mask, seed, y });
             }
             _ => self.interpret(v),
         }

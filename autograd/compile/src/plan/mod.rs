@@ -7,6 +7,7 @@ mod arena;
 mod assembler;
 mod emit;
 mod order;
+mod over;
 mod place;
 mod regions;
 mod steps;
@@ -25,6 +26,7 @@ use autograd::{Kind, Type};
 use place::{Places, Role, dense};
 use std::collections::HashMap;
 use std::sync::Arc;
+use steps::At;
 
 /// A leaf and where its value goes.
 #[derive(Clone, Debug)]
@@ -70,13 +72,18 @@ struct Planner<'a, S> {
     outside: Vec<bool>,
     /// Products that a sum accumulates.
     accumulated: Vec<bool>,
+    /// For each node, of how many products it is the right side.
+    right_sides: Vec<u32>,
+    /// Right sides in panels, by node and whether they are transposed there.
+    panels: HashMap<(usize, bool), At>,
 }
 
 impl<S: Real> Plan<S> {
     /// The plan of a program.
     pub fn new(p: &Program) -> Self {
-        let places = Places::new(p);
+        let mut places = Places::new(p);
         let region = regions::regions(p, &places.roles);
+        over::write_over(p, &region, &mut places);
         let lives = places.buffers.iter().map(|&size| Life { from: usize::MAX, to: 0, size }).collect();
         let n = p.graph.len();
         let mut outside = vec![false; n];
@@ -102,9 +109,20 @@ impl<S: Real> Plan<S> {
             strips: 0,
             outside,
             accumulated,
+            right_sides: right_sides(p),
+            panels: HashMap::new(),
         };
         planner.plan()
     }
+}
+
+/// For each node, of how many products of matrices it is the right side.
+fn right_sides(p: &Program) -> Vec<u32> {
+    let mut count = vec![0; p.graph.len()];
+    for v in (0..p.graph.len()).filter(|&v| matches!(p.graph.at(v).op, Op::MatMul(_))) {
+        p.graph.operands_at(v).skip(1).for_each(|b| count[b] += 1);
+    }
+    count
 }
 
 impl<S: Real> Planner<'_, S> {

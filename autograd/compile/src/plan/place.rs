@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 pub(in super::super) type Strides = SmallVec<[usize; 4]>;
 
 /// A value's place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in super::super) struct Place {
     /// Its buffer.
     pub buffer: u32,

@@ -6,8 +6,9 @@
 //! belongs, beside the adjoint that it scales, and not where `y` was made.
 
 use super::super::is_pointwise;
-use super::super::program::{NONE, Program};
+use super::super::program::{NONE, Program, ReadBy};
 use super::place::Role;
+use autograd::ops::Op;
 use std::collections::HashMap;
 
 /// A node of a region has at most so many operands.
@@ -78,12 +79,14 @@ fn is_other(p: &Program, v: usize) -> bool {
 /// Moves nodes that only one later region reads into its stage.
 fn sink(p: &Program, elementwise: &[bool], stage: &mut [u32]) {
     let n = p.graph.len();
+    let read_by = p.read_by();
     // The only stage of the readers; `NONE` once there are several, or one that is no elementwise node of the shape.
     let mut readers: Vec<Option<u32>> = vec![None; n];
     p.outputs.iter().for_each(|&y| readers[y as usize] = Some(NONE));
     for v in (0..n).rev() {
         if let (true, Some(later)) = (elementwise[v], readers[v])
             && later != NONE
+            && gains(p, &read_by, elementwise, stage, v, later)
         {
             stage[v] = stage[v].max(later);
         }
@@ -97,6 +100,33 @@ fn sink(p: &Program, elementwise: &[bool], stage: &mut [u32]) {
             };
         }
     }
+}
+
+/// Whether no more has to be kept if the elementwise node `v` is computed at a later stage: of what it is computed
+/// from, directly or by way of nodes that it alone reads, one array at most would else be done with before.
+fn gains(p: &Program, read_by: &ReadBy, elementwise: &[bool], stage: &[u32], v: usize, later: u32) -> bool {
+    let (mut kept, mut within, mut seen) = (None, vec![v], 0);
+    while let Some(u) = within.pop() {
+        for x in p.graph.operands_at(u) {
+            seen += 1;
+            // What is repeated is small.
+            if p.shape(x) != p.shape(v) || matches!(p.graph.at(x).op, Op::Broadcast(_)) {
+                continue;
+            }
+            if elementwise[x] && read_by.of(x).len() == 1 {
+                within.push(x);
+            } else if kept != Some(x)
+                && read_by.of(x).rev().all(|r| stage[r] < later)
+                && kept.replace(x).is_some()
+            {
+                return false;
+            }
+        }
+        if seen > TERMS {
+            return true;
+        }
+    }
+    true
 }
 
 fn find(parent: &mut [u32], v: usize) -> u32 {

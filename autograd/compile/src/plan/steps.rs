@@ -4,7 +4,7 @@ use super::place::Place;
 use super::strip::Strips;
 use crate::kernels::Product;
 use autograd::Type;
-use autograd::ops::Op;
+use autograd::ops::{DropoutMask, Op};
 use smallvec::SmallVec;
 
 /// Where something begins: in its buffer, and, once buffers have places, in the arena.
@@ -35,6 +35,8 @@ pub(in super::super) enum ByRow {
 pub(in super::super) enum Step<S> {
     /// `C = A B`, or `C += A B`.
     Product { product: Product, a: At, b: At, c: At, accumulate: bool },
+    /// The right side of products, which takes so many places, into panels.
+    Pack { product: Product, b: At, length: usize, to: At },
     /// Elementwise nodes.
     Region(Box<Strips<S>>),
     /// The same elements elsewhere.
@@ -51,6 +53,8 @@ pub(in super::super) enum Step<S> {
     Scatter { x: At, index: usize, y: At, rows: usize, columns: usize },
     /// Unit vectors.
     OneHot { index: usize, y: At, classes: usize },
+    /// What dropout multiplies by, of the seed in the index leaf of that number.
+    Mask { mask: Box<DropoutMask>, seed: usize, y: At },
     /// Any other op, by the interpreter's kernel.
     Interpret(Box<Interpreted>),
 }
@@ -85,10 +89,12 @@ impl<S> Step<S> {
     pub fn what(&self) -> &'static str {
         match self {
             Self::Product { .. } => "product",
+            Self::Pack { .. } => "pack",
             Self::Region(_) => "elementwise",
             Self::Copy { .. } => "copy",
             Self::ByRow { .. } | Self::SumRows { .. } | Self::Scale { .. } => "rows",
             Self::Gather { .. } | Self::Scatter { .. } | Self::OneHot { .. } => "table",
+            Self::Mask { .. } => "mask",
             Self::Interpret(_) => "interpreted",
         }
     }
@@ -106,6 +112,7 @@ impl<S> Step<S> {
         let mut at = |at: &mut At| f(at.buffer, &mut at.offset);
         match self {
             Self::Product { a, b, c, .. } => [a, b, c].into_iter().for_each(at),
+            Self::Pack { b, to, .. } => [b, to].into_iter().for_each(at),
             Self::Region(strips) => {
                 strips.slots.iter_mut().for_each(|slot| f(slot.place.buffer, &mut slot.place.offset));
             }
@@ -114,7 +121,7 @@ impl<S> Step<S> {
                 [x, y].into_iter().for_each(at);
             }
             Self::Gather { table, y, .. } => [table, y].into_iter().for_each(at),
-            Self::Scale { y, .. } | Self::OneHot { y, .. } => at(y),
+            Self::Scale { y, .. } | Self::OneHot { y, .. } | Self::Mask { y, .. } => at(y),
             Self::Interpret(it) => {
                 it.operands.iter_mut().for_each(|operand| operand.visit(f));
                 f(it.y.buffer, &mut it.y.offset);

@@ -107,8 +107,8 @@ fn cluster<'a>(
     for item in items {
         let paint = item.class.paint();
         let label = match &item.subtitle {
-            Some(subtitle) => format!("{}\n{subtitle}", item.title),
-            None => item.title.clone(),
+            Some(subtitle) if !subtitle.is_empty() => format!("{}\n{subtitle}", item.title),
+            _ => item.title.clone(),
         };
         let style = if item.class == Class::Cut { " style=\"rounded,filled,dashed\"" } else { "" };
         let small = if item.subtitle.is_none() { " height=0.25 width=0.3 margin=\"0.05,0.02\"" } else { "" };

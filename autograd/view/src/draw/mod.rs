@@ -38,6 +38,7 @@
 //! ```
 
 mod cut;
+mod detail;
 mod dot;
 mod explorer;
 mod graphml;
@@ -55,6 +56,7 @@ mod svg;
 mod xml;
 
 pub use cut::{Part, View};
+pub use detail::Detail;
 pub use html::{Checked, Note, Page, Said, SourceLine};
 pub use recorded::read_json;
 
@@ -71,12 +73,14 @@ pub struct Options {
     pub backward: bool,
     /// Written above the drawing.
     pub title: Option<String>,
+    /// What pictures tell apart: [`svg()`], [`dot()`] and [`mermaid()`].
+    pub detail: Detail,
 }
 
 impl Default for Options {
-    /// Forward and backward, without a title.
+    /// Forward and backward, every node, without a title.
     fn default() -> Self {
-        Self { backward: true, title: None }
+        Self { backward: true, title: None, detail: Detail::Ops }
     }
 }
 
@@ -90,11 +94,15 @@ impl Options {
         let view = view.into();
         if self.backward { view } else { view.only(Part::Forward) }
     }
+
+    fn scene<'a>(&self, view: impl Into<View<'a>>) -> Scene<'a> {
+        Scene::new(&self.view(view)).in_detail(self.detail)
+    }
 }
 
 /// The graph in the language of Graphviz, for `dot -Tsvg`.
 pub fn dot<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
-    dot::write(&Scene::new(&options.view(view)), options)
+    dot::write(&options.scene(view), options)
 }
 
 /// The graph as node-link data, which `networkx.node_link_graph` reads. The schema stands at the head of
@@ -120,7 +128,7 @@ pub fn graphml<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
 
 /// The graph as a flowchart of Mermaid. It draws small graphs: 500 edges and 50,000 characters are its limits.
 pub fn mermaid<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
-    mermaid::write(&Scene::new(&options.view(view)), options)
+    mermaid::write(&options.scene(view), options)
 }
 
 /// The graph as a graph collection for Model Explorer, to fold and unfold by layer, step and gate.
@@ -168,7 +176,7 @@ pub fn html(graph: &Arc<Graph>, options: &Options, page: &Page) -> Result<String
 
 /// The graph as a picture: one SVG element that needs no other file.
 pub fn svg<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
-    let scene = Scene::new(&options.view(view));
+    let scene = options.scene(view);
     svg::write(&scene, &layout::Layout::new(&scene), options)
 }
 

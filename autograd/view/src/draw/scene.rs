@@ -6,6 +6,7 @@
 //! between two layers.
 
 use super::cut::{Part, View};
+use super::detail::Detail;
 use super::kin::kin;
 use super::label::{self, Class};
 use crate::diff::{Change, Diff};
@@ -136,6 +137,8 @@ pub(super) struct Scene<'a> {
     pub steps: Vec<Step>,
     /// The column of every node of the graph.
     pub columns: Vec<Column>,
+    /// What its items are.
+    pub detail: Detail,
 }
 
 impl<'a> Scene<'a> {
@@ -154,6 +157,7 @@ impl<'a> Scene<'a> {
             layers,
             steps: steps(view, &drawn, &columns, &all),
             columns: Vec::new(),
+            detail: Detail::Ops,
         };
         let positions: HashMap<u32, usize> =
             scene.steps.iter().enumerate().map(|(k, s)| (s.number, k)).collect();

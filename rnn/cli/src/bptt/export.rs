@@ -2,6 +2,7 @@
 
 use super::figures::norm;
 use super::{Found, Part};
+use autograd::Magnitude;
 use ndarray::{Array2, ArrayD};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -11,19 +12,20 @@ pub fn csv(found: &Found, only: Option<Part>) -> String {
     let bptt = &found.bptt;
     let mut rows: Vec<String> = Vec::new();
     let field = |x: f64| if x.is_finite() { format!("{x:e}") } else { String::new() };
+    let long = |x: Magnitude| if x.is_finite() { format!("{x:e}") } else { String::new() };
     match only.unwrap_or(Part::Matrix) {
         Part::Matrix => {
             rows.push("t,k,norm,bound".into());
             for ((row, k), &norm) in bptt.matrix.indexed_iter() {
-                let bound = bptt.bound.as_ref().map_or(f64::NAN, |bound| bound[[row, k]]);
-                rows.push(format!("{},{},{},{}", bptt.loss_steps[row], k + 1, field(norm), field(bound)));
+                let bound = bptt.bound.as_ref().map_or(Magnitude::NAN, |bound| bound[[row, k]]);
+                rows.push(format!("{},{},{},{}", bptt.loss_steps[row], k + 1, long(norm), long(bound)));
             }
         }
         Part::Decay => {
             rows.push("lag,norm,fit".into());
             for (&lag, &norm) in &bptt.decay.by_lag {
-                let fit = bptt.decay.line(lag as f64).unwrap_or(f64::NAN);
-                rows.push(format!("{lag},{},{}", field(norm), field(fit)));
+                let fit = bptt.decay.line(lag as f64).unwrap_or(Magnitude::NAN);
+                rows.push(format!("{lag},{},{}", long(norm), long(fit)));
             }
         }
         Part::Steps => {
@@ -76,11 +78,12 @@ fn along(part: &ArrayD<f64>, total: &ArrayD<f64>) -> f64 {
     (part * total).sum() / (total * total).sum()
 }
 
-/// All numbers, as one object. What does not exist is `null`.
+/// All numbers, as one object. What does not exist is `null`. What is too small or too large for double precision is a string
+/// of its decimal digits.
 pub fn json(found: &Found) -> String {
     let bptt = &found.bptt;
-    let table = |a: &Array2<f64>| -> Value {
-        a.rows().into_iter().map(|row| row.to_vec()).collect::<Vec<_>>().into()
+    let table = |a: &Array2<Magnitude>| -> Value {
+        a.rows().into_iter().map(|row| json!(row.to_vec())).collect::<Vec<_>>().into()
     };
     let parameters: Vec<Value> = bptt
         .shares

@@ -2,6 +2,7 @@
 
 use super::{Found, Part};
 use crate::plot::{Chart, HeatMap, Look, Scale, Series, panels};
+use autograd::Magnitude;
 use ndarray::ArrayD;
 use rnn_lab::study::Shares;
 
@@ -35,29 +36,35 @@ fn matrix(found: &Found) -> String {
     let bptt = &found.bptt;
     let name = format!("‖∂L[t]/∂{}‖", state(found));
     if bptt.losses.len() == 1 {
-        let points = bptt.matrix.row(0).to_vec().into_iter().enumerate().map(|(k, v)| ((k + 1) as f64, v));
+        let points =
+            bptt.matrix.row(0).to_vec().into_iter().enumerate().map(|(k, v)| ((k + 1) as f64, v.log10()));
         let mut chart = Chart::new(&format!("{name}: {}", found.title), "k, the step of the state", &name)
-            .y_scale(Scale::Log);
+            .y_scale(Scale::Decades);
         chart.push(Series::new("one loss, after the last step", Look::Nth(0), points));
         return chart.svg();
     }
     let title = format!("{name}: {}", found.title);
-    HeatMap::new(&title, "k, the step of the state", "t, the step of the loss", bptt.matrix.clone())
-        .scale(Scale::Log)
-        .floor(1e-30)
-        .bar(&name)
-        .svg()
+    HeatMap::new(
+        &title,
+        "k, the step of the state",
+        "t, the step of the loss",
+        bptt.matrix.mapv(Magnitude::log10),
+    )
+    .scale(Scale::Decades)
+    .floor(1e-30)
+    .bar(&name)
+    .svg()
 }
 
 fn decay(found: &Found) -> String {
     let bptt = &found.bptt;
     let name = format!("‖∂L[t]/∂{}‖", state(found));
-    let mut chart = Chart::new("How it falls with distance", "distance t − k", &name).y_scale(Scale::Log);
-    let measured = bptt.decay.by_lag.iter().map(|(&lag, &norm)| (lag as f64, norm));
+    let mut chart = Chart::new("How it falls with distance", "distance t − k", &name).y_scale(Scale::Decades);
+    let measured = bptt.decay.by_lag.iter().map(|(&lag, norm)| (lag as f64, norm.log10()));
     let last = bptt.losses.len() - 1;
     let t = bptt.loss_steps[last];
-    let back = |row: ndarray::ArrayView1<f64>| -> Vec<(f64, f64)> {
-        (0..t).rev().map(|k| ((t - 1 - k) as f64, row[k])).filter(|p| p.1.is_finite()).collect()
+    let back = |row: ndarray::ArrayView1<Magnitude>| -> Vec<(f64, f64)> {
+        (0..t).rev().map(|k| ((t - 1 - k) as f64, row[k].log10())).filter(|p| p.1.is_finite()).collect()
     };
     if let Some(bound) = &bptt.bound {
         let points = back(bound.row(last));
@@ -73,7 +80,7 @@ fn decay(found: &Found) -> String {
     chart.push(Series::new(several, Look::Nth(0), measured));
     let lags: Vec<f64> = bptt.decay.by_lag.keys().map(|&lag| lag as f64).collect();
     if let (Some(rate), Some(&far)) = (bptt.decay.rate, lags.last()) {
-        let points = [0.0, far].into_iter().filter_map(|lag| Some((lag, bptt.decay.line(lag)?)));
+        let points = [0.0, far].into_iter().filter_map(|lag| Some((lag, bptt.decay.line(lag)?.log10())));
         chart.push(Series::new(&format!("fit: × {rate:.3} a step"), Look::Bound(1), points));
     }
     chart.svg()
@@ -81,7 +88,7 @@ fn decay(found: &Found) -> String {
 
 /// The norm of a part of a gradient.
 pub fn norm(part: &ArrayD<f64>) -> f64 {
-    part.iter().map(|x| x * x).sum::<f64>().sqrt()
+    autograd::norm(part)
 }
 
 /// Parameters that have parts at more than one step, the largest first, as many as have colours.

@@ -5,6 +5,7 @@ use super::{Found, Part};
 use crate::paint::{FAINT, TITLE};
 use crate::picture::brief;
 use crate::plot::terminal::{self, Line};
+use autograd::Magnitude;
 use std::fmt::Write;
 
 /// Groups of lags that a table has columns for: up to, and including.
@@ -40,13 +41,13 @@ pub fn text(found: &Found, only: Option<Part>) -> String {
 
 fn decay(found: &Found) -> String {
     let decay = &found.bptt.decay;
-    let values: Vec<f64> = decay.by_lag.range(0..).map(|(_, norm)| *norm).collect();
+    let values: Vec<Magnitude> = decay.by_lag.range(0..).map(|(_, norm)| *norm).collect();
     let mut lines = vec![Line { mark: "o".into(), values }];
     let last = found.bptt.losses.len() - 1;
     let mut key = vec![("o", "geometric mean over all losses".to_owned())];
     if let Some(bound) = &found.bptt.bound {
         let t = found.bptt.loss_steps[last];
-        let values: Vec<f64> = (0..t).rev().map(|k| bound[[last, k]]).collect();
+        let values: Vec<Magnitude> = (0..t).rev().map(|k| bound[[last, k]]).collect();
         if values.iter().all(|v| v.is_finite()) {
             lines.push(Line { mark: "=".into(), values });
             key.push(("=", format!("bound for t = {t} by the Jacobians' largest singular values")));

@@ -42,6 +42,11 @@ impl Cuts {
         self.only.is_some() || self.around.is_some() || self.from.is_some() || self.rolled
     }
 
+    /// Whether single nodes are asked for.
+    pub fn parts(&self) -> bool {
+        self.around.is_some() || self.from.is_some()
+    }
+
     /// The part of a view that the flags leave.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ impl Axis {
     /// An axis that holds the values, from the place `from` in the picture to the place `to`.
     pub fn over(scale: Scale, values: impl Iterator<Item = f64>, from: f64, to: f64) -> Self {
         let (low, high) = scale.range(values);
-        let most = if scale == Scale::Log { 7 } else { 5 };
+        let most = if scale == Scale::Linear { 5 } else { 7 };
         let ticks = scale.ticks(low, high, most);
         // Values may begin and end between ticks along x; along y the picture ends on ticks.
         let upright = to < from;
@@ -46,6 +46,8 @@ impl Axis {
         let label = |tick: f64| match self.scale {
             Scale::Log if self.high / self.low >= 1e3 => Label::power(tick),
             Scale::Log => Label::short(tick),
+            Scale::Decades if self.high - self.low >= 3.0 => Label::decade(tick),
+            Scale::Decades => Label::short(10_f64.powf(tick)),
             Scale::Linear => Label::plain(tick, step),
         };
         self.ticks.iter().filter(inside).map(|&tick| (self.place(tick), label(tick))).collect()
@@ -89,8 +91,12 @@ impl Label {
 
     /// A power of ten: 1, 10, and others with their exponent.
     pub fn power(value: f64) -> Self {
-        let exponent = value.log10().round();
-        let exponent = match exponent {
+        Self::decade(value.log10())
+    }
+
+    /// The power of ten of that logarithm.
+    pub fn decade(log: f64) -> Self {
+        let exponent = match log.round() {
             0.0 => return Self { base: "1".into(), exponent: None },
             1.0 => return Self { base: "10".into(), exponent: None },
             e => format!("{e:.0}").replace('-', "−"),

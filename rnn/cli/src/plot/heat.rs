@@ -120,7 +120,7 @@ impl HeatMap {
     /// The bar, with its numbers, and the square for zero if there is one.
     fn colour_bar(&self, svg: &mut String, colours: &Colours, left: f64, height: f64) {
         text(svg, (left, TOP - 10.0), "start", "", &self.bar);
-        let zero = self.values.iter().any(|&v| v == 0.0) && self.scale == Scale::Log;
+        let zero = self.values.iter().any(|&v| !v.is_nan() && !self.scale.holds(v));
         let (top, bottom) = (TOP + 4.0, TOP + height - if zero { 34.0 } else { 0.0 });
         if zero {
             let _ = writeln!(
@@ -158,7 +158,11 @@ struct Colours {
 impl Colours {
     fn of(values: &Array2<f64>, scale: Scale, floor: f64) -> Self {
         let (low, high) = scale.range(values.iter().copied());
-        let low = if scale == Scale::Log { low.max(floor * high) } else { low };
+        let low = match scale {
+            Scale::Linear => low,
+            Scale::Log => low.max(floor * high),
+            Scale::Decades => low.max(floor.log10() + high),
+        };
         Self { scale, low, high }
     }
 
@@ -186,6 +190,8 @@ impl Colours {
             let label = match self.scale {
                 Scale::Log if wide => Label::power(tick),
                 Scale::Log => Label::short(tick),
+                Scale::Decades if self.high - self.low >= 3.0 => Label::decade(tick),
+                Scale::Decades => Label::short(10_f64.powf(tick)),
                 Scale::Linear => Label::plain(tick, step),
             };
             (share, label)

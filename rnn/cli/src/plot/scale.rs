@@ -8,18 +8,21 @@ pub enum Scale {
     Linear,
     /// Equal ratios are equal lengths. Only values above 0 have a place.
     Log,
+    /// Like [`Scale::Log`], but values are given by their logarithms to base 10: they may be beyond what `f64` holds. Minus
+    /// infinity is a zero.
+    Decades,
 }
 
 impl Scale {
     /// Whether a value has a place.
     pub(super) fn holds(self, value: f64) -> bool {
-        value.is_finite() && (self == Self::Linear || value > 0.0)
+        value.is_finite() && (self != Self::Log || value > 0.0)
     }
 
     /// Where a value lies between `low`, at 0, and `high`, at 1.
     pub(super) fn share(self, value: f64, low: f64, high: f64) -> f64 {
         match self {
-            Self::Linear => (value - low) / (high - low),
+            Self::Linear | Self::Decades => (value - low) / (high - low),
             Self::Log => (value.ln() - low.ln()) / (high.ln() - low.ln()),
         }
     }
@@ -30,12 +33,14 @@ impl Scale {
         let (low, high) = held.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
         match self {
             Self::Linear if low > high => (0.0, 1.0), // nothing to draw
+            Self::Decades if low > high => (-1.0, 0.0),
             Self::Log if low > high => (0.1, 1.0),
             Self::Linear if high - low <= 1e-12 * low.abs().max(1e-12) => {
                 let room = 0.5 * low.abs().max(1e-6);
                 (low - room, high + room)
             }
             Self::Log if high / low < 1.0 + 1e-9 => (low / 2.0, high * 2.0),
+            Self::Decades if high - low < 4e-10 => (low - 2f64.log10(), high + 2f64.log10()),
             _ => (low, high),
         }
     }
@@ -49,7 +54,15 @@ impl Scale {
                 let ticks = linear_ticks(low, high, most);
                 if ticks[0] > 0.0 { ticks } else { [&[low], &ticks[1..]].concat() }
             }
-            Self::Log => log_ticks(low, high, most),
+            Self::Log => {
+                let ticks = log_ticks(low, high, most).into_iter().map(|log| 10_f64.powf(log));
+                ticks.filter(|tick| *tick > 0.0 && tick.is_finite()).collect()
+            }
+            Self::Decades if high - low < 2.0 && high.abs() < 300.0 => {
+                let ticks = Self::Log.ticks(10_f64.powf(low), 10_f64.powf(high), most);
+                ticks.into_iter().map(f64::log10).collect()
+            }
+            Self::Decades => decade_ticks(low, high, most),
         }
     }
 }
@@ -70,29 +83,30 @@ fn nice(low: f64, high: f64, most: usize) -> f64 {
     [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= rough).unwrap_or(rough)
 }
 
-/// Powers of ten, every decade or every few; 1, 2 and 5 of each where there are few.
+/// Logarithms of powers of ten, every decade or every few; of 1, 2 and 5 of each where there are few.
 fn log_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     let (first, last) = ((low.log10() + 1e-9).floor(), (high.log10() - 1e-9).ceil());
-    let decades = last - first;
     if high / low < 100.0 {
-        let all = |decade: f64| [1.0, 2.0, 5.0].map(|m| m * 10_f64.powf(decade));
+        let all = |decade: f64| [1.0, 2.0, 5.0].map(|m: f64| m.log10() + decade);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // at most three
-        let ticks: Vec<f64> = (0..=decades as usize).flat_map(|i| all(first + i as f64)).collect();
-        let from = ticks.iter().rposition(|&t| t <= low * (1.0 + 1e-9)).unwrap_or(0);
-        let to = ticks.iter().position(|&t| t >= high * (1.0 - 1e-9)).unwrap_or(ticks.len() - 1);
+        let ticks: Vec<f64> = (0..=(last - first) as usize).flat_map(|i| all(first + i as f64)).collect();
+        let from = ticks.iter().rposition(|&t| t <= low.log10() + 1e-9).unwrap_or(0);
+        let to = ticks.iter().position(|&t| t >= high.log10() - 1e-9).unwrap_or(ticks.len() - 1);
         return ticks[from..=to].to_vec();
     }
-    // Steps of 1, 2, 3, 5, 10 … decades, whose multiples 0 is among.
-    let rough = decades / most.max(1) as f64;
-    let step =
-        [1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0].into_iter().find(|&s| s >= rough).unwrap_or(200.0);
+    decade_ticks(low.log10(), high.log10(), most)
+}
+
+/// Whole numbers of decades in steps of 1, 2, 3, 5, 10 …, whose multiples 0 is among.
+fn decade_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
+    let (first, last) = ((low + 1e-9).floor(), (high - 1e-9).ceil());
+    let rough = (last - first) / most.max(1) as f64;
+    let steps = [1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
+    let step = steps.into_iter().find(|&s| s >= rough).unwrap_or_else(|| (rough / 1000.0).ceil() * 1000.0);
     let from = (first / step).floor();
     let count = (last / step).ceil() - from;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a handful
-    (0..=count as usize)
-        .map(|i| 10_f64.powf((from + i as f64) * step))
-        .filter(|tick| *tick > 0.0 && tick.is_finite())
-        .collect()
+    (0..=count as usize).map(|i| (from + i as f64) * step).collect()
 }
 
 #[cfg(test)]

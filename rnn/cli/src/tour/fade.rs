@@ -40,8 +40,10 @@ pub fn fade(out: &mut impl Write, seed: u64) -> Result<(), Box<dyn std::error::E
         let model = Model { head: Head::Last, init, ..net.model() };
         let norms = norms(&model, STEPS, BATCH, seed)?;
         let last = norms[STEPS - 1];
-        measured
-            .push(Line { mark: mark.into(), values: norms.iter().rev().map(|norm| norm / last).collect() });
+        measured.push(Line {
+            mark: mark.into(),
+            values: norms.iter().rev().map(|norm| (norm / last).into()).collect(),
+        });
         names.push(name);
     }
     writeln!(out, "{}", curves(&measured, "steps back, T − k"))?;
@@ -55,7 +57,7 @@ pub fn fade(out: &mut impl Write, seed: u64) -> Result<(), Box<dyn std::error::E
         let s = style(i);
         write!(out, "  {s}{}{s:#}  {name:40}", line.mark)?;
         for back in BACK {
-            write!(out, " {:>7.0e}", line.values[back])?;
+            write!(out, " {:>7.0e}", line.values[back].to_f64())?;
         }
         writeln!(out)?;
     }

@@ -1,7 +1,7 @@
 //! Vanishing and exploding gradients, measured.
 
 use super::specimen::inputs;
-use autograd::{NodeId, Value, eval};
+use autograd::{NodeId, Value, eval, norm};
 use ndarray::ArrayD;
 use rnn::model::{Feed, Mode, Model, ModelError};
 
@@ -34,7 +34,7 @@ pub fn fade(model: &Model, steps: usize, batch: usize, seed: u64) -> Result<Vec<
         network.states.iter().map(|&h| network.graph.adjoint(h, 0)).collect::<Result<_, _>>()?;
     let found: Vec<NodeId> = adjoints.iter().copied().flatten().collect();
     let mut values = eval(&network.graph, &point, &found)?.into_iter();
-    let norm = |a: Value<f64>| a.float().map(|x| x * x).sum().sqrt();
+    let norm = |a: Value<f64>| norm(a.float().iter());
     // A state without an adjoint has no part in the loss: truncated BPTT has cut the way.
     Ok(adjoints.iter().map(|adjoint| adjoint.and_then(|_| values.next()).map_or(0.0, norm)).collect())
 }

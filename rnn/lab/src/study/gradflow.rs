@@ -5,7 +5,7 @@
 //! T − k. If they exceed 1 it may grow, and need not.
 
 use super::bptt::{Ask, Bptt, BpttError};
-use autograd::Value;
+use autograd::{Magnitude, Value};
 use ndarray::{ArrayD, Axis, Slice};
 use rnn::cell::{CellRef, Role};
 use rnn::data::synthetic::Adding;
@@ -53,10 +53,10 @@ pub struct Course {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Way {
     /// For each step k, ‖∂L/∂s\[k\]‖, s being all states of the cell.
-    pub norms: Vec<f64>,
+    pub norms: Vec<Magnitude>,
     /// For each step, the product of the largest singular values of all Jacobians after it, times the norm at the last
-    /// step: no norm is above it. Not finite where the product overflows.
-    pub bound: Vec<f64>,
+    /// step: no norm is above it.
+    pub bound: Vec<Magnitude>,
     /// For each step from the second on, the largest singular value of its Jacobian: the mean of the sequences.
     pub stretch: Vec<f64>,
     /// The factor a step of the line that fits the logarithms of the norms.
@@ -250,7 +250,7 @@ mod tests {
     /// What is left of the gradient after 198 steps: by the state, not by the step of the loss.
     fn left(flow: &Flow) -> f64 {
         let norms = flow.way(&flow.first().unwrap()).unwrap().norms;
-        norms[0] / norms[198]
+        (norms[0] / norms[198]).to_f64()
     }
 
     #[test]
@@ -268,7 +268,9 @@ mod tests {
         let way = driven.way(&driven.first().unwrap()).unwrap();
         assert!(way.rate.unwrap() < 1.0, "a scale above 1 promises no growth: {:?}", way.rate);
         assert!(way.stretch.iter().all(|s| *s <= 1.1 + 1e-6));
-        assert!(way.norms.iter().zip(&way.bound).all(|(norm, bound)| *norm <= bound * (1.0 + 1e-9)));
+        assert!(
+            way.norms.iter().zip(&way.bound).all(|(norm, bound)| *norm <= *bound * Magnitude::of(1.0 + 1e-9))
+        );
     }
 
     /// Without recurrent weights c\[t\] = σ(b) ⊙ c\[t−1\] + …, and the gradient falls by σ(b) a step: σ(1)²⁰⁰ ≈ 6e-28.

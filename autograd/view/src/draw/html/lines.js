@@ -3,8 +3,13 @@
 const fixed = (x) => Math.round(x * 10) / 10;
 const at = ([x, y]) => `${fixed(x)},${fixed(y)}`;
 
+/** Points without those that stand where the one before them stands: an arrowhead needs a last piece with a direction. */
+const apart = (points) =>
+  points.filter(([x, y], k) => k === 0 || Math.hypot(x - points[k - 1][0], y - points[k - 1][1]) > 0.1);
+
 /** Curves that leave and arrive upright. */
-export function curve(points) {
+export function curve(given) {
+  const points = apart(given);
   let path = `M${at(points[0])}`;
   for (let k = 1; k < points.length; k++) {
     const [[x0, y0], [x1, y1]] = [points[k - 1], points[k]];
@@ -16,7 +21,7 @@ export function curve(points) {
 
 /** Upright and level pieces with round corners. */
 export function corners(points) {
-  const sharp = points.filter(([x, y], k) => k === 0 || Math.hypot(x - points[k - 1][0], y - points[k - 1][1]) > 0.05);
+  const sharp = apart(points);
   let path = `M${at(sharp[0])}`;
   for (let k = 1; k + 1 < sharp.length; k++) {
     const [a, b, c] = [sharp[k - 1], sharp[k], sharp[k + 1]];

@@ -8,7 +8,7 @@
 use super::super::scene::Column;
 use super::lanes::{Lane, State, lanes};
 use autograd::graph::{Builder, Graph, NodeId, Role};
-use autograd::{Error, Gradient, Point, eval, jvp, vjp};
+use autograd::{Error, Gradient, Point, eval, jvp, norm, vjp};
 use ndarray::{ArrayD, Axis};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -187,7 +187,7 @@ fn norms(graph: &Arc<Graph>, point: &Point<f64>, reach: &mut Reach) -> Result<()
             lane.states.iter_mut().for_each(|state| state.norms.push(BTreeMap::new()));
         }
         for (&((l, k, s), _), value) in found.iter().zip(eval(&whole, &point, &outputs)?) {
-            let norm = value.float().iter().map(|x| x * x).sum::<f64>().sqrt();
+            let norm = norm(value.float().iter());
             reach.layers[l].states[k].norms[one].insert(s, norm);
         }
     }

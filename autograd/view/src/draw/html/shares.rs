@@ -5,6 +5,7 @@
 
 use super::super::scene::Column;
 use autograd::graph::Graph;
+use autograd::norm;
 use autograd::ops::{Concat, Op, Pad};
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
 use serde::Serialize;
@@ -28,11 +29,11 @@ pub(super) fn shares(graph: &Graph, columns: &[Column], steps: usize, values: &[
     let of = |id: autograd::NodeId| -> Option<Shares> {
         let gradient = graph.adjoint(id, 0).ok()??.index();
         let g = &values[gradient];
-        let mut terms = Terms { graph, columns, values, dot: vec![0.0; steps], square: vec![0.0; steps] };
-        terms.collect(gradient, g.view());
-        let norm = g.iter().map(|x| x * x).sum::<f64>().sqrt();
-        let along = terms.dot.iter().map(|dot| if norm > 0.0 { dot / norm } else { 0.0 }).collect();
-        let norms = terms.square.iter().map(|square| square.sqrt()).collect();
+        let norm = norm(g);
+        let unit = if norm > 0.0 { g / norm } else { g.clone() };
+        let mut terms = Terms { graph, columns, values, along: vec![0.0; steps], norms: vec![0.0; steps] };
+        terms.collect(gradient, unit.view());
+        let Terms { along, norms, .. } = terms;
         Some(Shares { node: id.index(), gradient, norm, along, norms })
     };
     graph.parameters().filter_map(of).collect()
@@ -43,12 +44,12 @@ struct Terms<'a> {
     graph: &'a Graph,
     columns: &'a [Column],
     values: &'a [ArrayD<f64>],
-    dot: Vec<f64>,
-    square: Vec<f64>,
+    along: Vec<f64>,
+    norms: Vec<f64>,
 }
 
 impl Terms<'_> {
-    /// Walks from a node to the terms that it is a sum of; `g` is the part of the gradient that it adds to.
+    /// Walks from a node to the terms that it is a sum of; `g` is the part that it adds to, of the gradient's direction.
     fn collect(&mut self, node: usize, g: ArrayViewD<f64>) {
         let operands: Vec<usize> = self.graph.operands_at(node).collect();
         match &self.graph.at(node).op {
@@ -78,8 +79,8 @@ impl Terms<'_> {
         if let Column::Step(s) = column
             && term.shape() == g.shape()
         {
-            self.dot[s] += term.iter().zip(&g).map(|(a, b)| a * b).sum::<f64>();
-            self.square[s] += term.iter().map(|x| x * x).sum::<f64>();
+            self.along[s] += term.iter().zip(&g).map(|(a, b)| a * b).sum::<f64>();
+            self.norms[s] = self.norms[s].hypot(norm(term));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The values of all nodes at a point, small ones whole and large ones in brief.
 
 use autograd::graph::Graph;
-use autograd::{Error, Point, Value, eval_with};
+use autograd::{Error, Point, Value, eval_with, norm};
 use ndarray::ArrayD;
 
 /// The most numbers of a value that the page is given. Of a larger one it has statistics, and of as many stretches
@@ -36,7 +36,7 @@ pub(super) fn brief(value: &ArrayD<f64>) -> Vec<f32> {
         fold(f64::min, f64::INFINITY),
         fold(f64::max, f64::NEG_INFINITY),
         value.sum() / n as f64,
-        fold(|a, x| a + x * x, 0.0).sqrt(),
+        norm(value),
     ];
     let flat: Vec<f64> = value.iter().copied().collect();
     let stretch = |k: usize| {

@@ -100,6 +100,8 @@ pub(super) struct Layout {
     /// For each step the left edge of its column.
     pub columns: Vec<f64>,
     pub column_width: f64,
+    /// For each step the width of its column: that of all, or less for a first one that is nearly empty.
+    pub widths: Vec<f64>,
     /// The bands, with what they are called.
     pub bands: Vec<(String, Frame)>,
     /// The line between forward and backward.

@@ -27,6 +27,26 @@ struct Columns {
     width: f64,
     inner: f64,
     first: f64,
+    /// What the first step really takes, from and to, of the width of a step: often initial states alone.
+    start: Option<[f64; 2]>,
+}
+
+impl Columns {
+    /// The width of a step's column.
+    fn width_of(&self, step: usize) -> f64 {
+        self.start.filter(|_| step == 0).map_or(self.width, |[from, to]| to - from)
+    }
+
+    /// The right edge of the last step.
+    fn last(&self) -> Option<f64> {
+        let last = self.steps.len().checked_sub(1)?;
+        Some(self.steps[last] + self.width_of(last))
+    }
+
+    /// How far what stands in a step is moved to the left, because nothing stands there.
+    fn shift(&self, step: usize) -> f64 {
+        self.start.filter(|_| step == 0).map_or(0.0, |[from, _]| from)
+    }
 }
 
 pub(super) fn place(plan: &Plan, across: &mut Across) -> Layout {
@@ -41,7 +61,9 @@ pub(super) fn place(plan: &Plan, across: &mut Across) -> Layout {
             (column, Some(Seat { sheet, cell })) => {
                 let sheet = &plan.sheets[sheet];
                 let left = match column {
-                    Column::Step(s) => columns.steps[s] + (columns.width - sheet.width) / 2.0,
+                    Column::Step(s) => {
+                        columns.steps[s] + (columns.width - sheet.width) / 2.0 - columns.shift(s)
+                    }
                     _ => columns.end,
                 };
                 left + sheet.cells[cell].x - frame.width / 2.0
@@ -56,6 +78,7 @@ pub(super) fn place(plan: &Plan, across: &mut Across) -> Layout {
         lines: Vec::new(),
         bands: bands(plan, &columns, &floors),
         column_width: columns.width,
+        widths: (0..columns.steps.len()).map(|s| columns.width_of(s)).collect(),
         columns: columns.steps.clone(),
         divider,
         rolls: rolls(plan, &columns, bottom),
@@ -169,9 +192,32 @@ fn columns(plan: &Plan, across: &Across) -> Columns {
     let inner = across.gutter(Gutter::Inner);
     let steps = plan.scene.steps.len();
     let start = first + if steps > 0 { across.gutter(Gutter::First) + BAND_NAME } else { 24.0 };
-    let steps: Vec<f64> = (0..steps).map(|s| start + s as f64 * (width + inner)).collect();
-    let end = steps.last().map_or(start, |last| last + width + across.gutter(Gutter::Last));
-    Columns { side, steps, end, width, inner, first }
+    let mut columns = Columns { side, steps: Vec::new(), end: start, width, inner, first, start: None };
+    columns.start = narrow(plan, width).filter(|_| steps > 1);
+    let mut x = start;
+    for s in 0..steps {
+        columns.steps.push(x);
+        x += columns.width_of(s) + inner;
+    }
+    columns.end = columns.last().map_or(start, |last| last + across.gutter(Gutter::Last));
+    columns
+}
+
+/// From where to where boxes stand in the first step, if they leave most of it empty.
+fn narrow(plan: &Plan, width: f64) -> Option<[f64; 2]> {
+    let of_first =
+        plan.scene.items.iter().zip(&plan.seats).filter(|(item, _)| item.column == Column::Step(0));
+    let mut span = [f64::INFINITY, f64::NEG_INFINITY];
+    for seat in of_first.filter_map(|(_, seat)| *seat) {
+        let sheet = &plan.sheets[seat.sheet];
+        let cell = &sheet.cells[seat.cell];
+        let left = (width - sheet.width) / 2.0 + cell.x;
+        span = [span[0].min(left - cell.room / 2.0), span[1].max(left + cell.room / 2.0)];
+    }
+    // Room for the number of the step.
+    let middle = f64::midpoint(span[0], span[1]);
+    let span = [span[0].min(middle - 20.0), span[1].max(middle + 20.0)];
+    (span[1] - span[0] < 0.5 * width).then_some(span)
 }
 
 /// Puts the tags in their places; gives for each link where it meets the lower edge of its user.
@@ -262,7 +308,7 @@ fn lines(
                 let left = match gutter {
                     Some((Gutter::First, _)) => columns.first,
                     Some((Gutter::Inner, s)) => columns.steps[s] - columns.inner,
-                    _ => columns.steps.last().map_or(0.0, |x| x + columns.width),
+                    _ => columns.last().unwrap_or(0.0),
                 };
                 (across.points(plan, link, &layout.frames, floors, left, ports[link]), Bend::Corner)
             }

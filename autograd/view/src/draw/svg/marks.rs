@@ -3,15 +3,17 @@
 use super::{BACKWARD, FORWARD};
 use crate::diff::Change;
 use crate::draw::cut::Part;
+use crate::draw::detail::Detail;
 use crate::draw::label::Class;
 use crate::draw::layout::{Bend, Frame, Line, SIGN, SMALL, TITLE, Tag};
 use crate::draw::scene::{Item, Link, Scene};
 use crate::draw::xml::{Escaped, Tooltip};
-use autograd::graph::Graph;
 use std::fmt::{self, Write};
 
-pub(super) fn node(to: &mut String, graph: &Graph, item: &Item, frame: &Frame) -> fmt::Result {
+pub(super) fn node(to: &mut String, scene: &Scene, item: &Item, frame: &Frame) -> fmt::Result {
     let paint = item.paint();
+    // Few boxes have room for larger letters, and such pictures are often shown smaller than they are.
+    let small = if scene.detail == Detail::Ops { SMALL } else { SMALL + 1.5 };
     let Frame { x, y, width, height } = frame;
     let [cx, cy] = frame.middle();
     let dashed = item.class == Class::Cut || item.change == Some(Change::Removed);
@@ -21,7 +23,7 @@ pub(super) fn node(to: &mut String, graph: &Graph, item: &Item, frame: &Frame) -
         to,
         r#"<g class="node" data-node="{}"><title>{}</title>"#,
         item.node,
-        Tooltip(graph, item.node)
+        Tooltip(scene.graph, item.node)
     )?;
     writeln!(
         to,
@@ -29,19 +31,22 @@ pub(super) fn node(to: &mut String, graph: &Graph, item: &Item, frame: &Frame) -
         paint.fill, paint.edge
     )?;
     if let Some(subtitle) = &item.subtitle {
-        let (name, below) = (baseline(cy - 6.5, TITLE), baseline(cy + 8.0, SMALL));
+        let up = if subtitle.is_empty() { 0.0 } else { 6.5 };
+        let (name, below) = (baseline(cy - up, TITLE), baseline(cy + 8.0, SMALL));
         writeln!(
             to,
             r#"<text x="{cx:.1}" y="{name:.1}" font-size="{TITLE}" font-weight="600" fill="{}">{}</text>"#,
             paint.ink,
             Escaped(&item.title)
         )?;
-        writeln!(
-            to,
-            r#"<text x="{cx:.1}" y="{below:.1}" font-size="{SMALL}" fill="{}">{}</text>"#,
-            paint.ink,
-            Escaped(subtitle)
-        )?;
+        if !subtitle.is_empty() {
+            writeln!(
+                to,
+                r#"<text x="{cx:.1}" y="{below:.1}" font-size="{small}" fill="{}">{}</text>"#,
+                paint.ink,
+                Escaped(subtitle)
+            )?;
+        }
     } else {
         // A sign of one character would be hard to see.
         let size = if item.title.chars().count() == 1 { SIGN + 3.0 } else { SIGN };
@@ -101,7 +106,7 @@ pub(super) fn edge(to: &mut String, scene: &Scene, line: &Line) -> fmt::Result {
 }
 
 fn path(to: &mut String, line: &Line) -> fmt::Result {
-    let points = &line.points;
+    let points = &sharp(&line.points);
     let Some([x, y]) = points.first() else {
         return Ok(());
     };
@@ -140,6 +145,24 @@ fn path(to: &mut String, line: &Line) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+/// The points without those that stand where the one before them stands. A path that ends in a piece without length has no
+/// direction there, and its arrowhead would point to the right.
+fn sharp(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let apart = |a: &[f64; 2], b: &[f64; 2]| (a[0] - b[0]).hypot(a[1] - b[1]) > 0.1;
+    let mut kept: Vec<[f64; 2]> = Vec::new();
+    for point in points {
+        match kept.last() {
+            Some(last) if !apart(last, point) => {}
+            _ => kept.push(*point),
+        }
+    }
+    // Where the last piece is too short, the end stays and the point before it goes.
+    if let (Some(end), Some(last), true) = (points.last(), kept.last_mut(), points.len() > 1) {
+        *last = *end;
+    }
+    kept
 }
 
 /// The baseline of a text whose middle is at a height. `dominant-baseline` is not understood everywhere.

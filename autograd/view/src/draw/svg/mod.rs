@@ -55,7 +55,7 @@ fn draw(to: &mut String, scene: &Scene, layout: &Layout, options: &Options) -> f
         )?;
     }
     for (item, frame) in scene.items.iter().zip(&layout.frames).filter(|(item, _)| !item.outside) {
-        node(to, scene.graph, item, frame)?;
+        node(to, scene, item, frame)?;
     }
     for t in &layout.tags {
         tag(to, scene, t)?;
@@ -111,8 +111,8 @@ fn ground(to: &mut String, scene: &Scene, layout: &Layout, width: f64, options: 
             r##"<rect class="roll" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="10" fill="none" stroke="#8a94a0" stroke-width="1.2" stroke-dasharray="2 4"/>"##
         )?;
     }
-    for (step, x) in scene.steps.iter().zip(&layout.columns) {
-        let x = x + layout.column_width / 2.0;
+    for ((step, x), width) in scene.steps.iter().zip(&layout.columns).zip(&layout.widths) {
+        let x = x + width / 2.0;
         let times =
             if step.group.is_empty() { String::new() } else { format!("\u{2003}×{}", step.group.len()) };
         writeln!(

@@ -1,6 +1,7 @@
 //! Curves over one another, in letters.
 
 use anstyle::{AnsiColor, Color, Style};
+use autograd::Magnitude;
 use std::fmt::Write;
 
 /// How many rows and columns a picture has at most.
@@ -13,7 +14,7 @@ pub struct Line {
     /// The letter that draws it: curves can be told apart without colour.
     pub mark: String,
     /// Values at x = 0, 1, 2 …; only those above 0 are drawn.
-    pub values: Vec<f64>,
+    pub values: Vec<Magnitude>,
 }
 
 /// The style of the curve of that number; they repeat.
@@ -72,7 +73,10 @@ mod tests {
     use super::*;
 
     fn plain(lines: &[(&str, Vec<f64>)]) -> String {
-        let line = |(mark, values): &(&str, Vec<f64>)| Line { mark: (*mark).into(), values: values.clone() };
+        let line = |(mark, values): &(&str, Vec<f64>)| Line {
+            mark: (*mark).into(),
+            values: values.iter().map(|&y| y.into()).collect(),
+        };
         let lines: Vec<Line> = lines.iter().map(line).collect();
         anstream::adapter::strip_str(&curves(&lines, "x")).to_string()
     }

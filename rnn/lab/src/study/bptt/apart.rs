@@ -8,9 +8,9 @@
 
 use super::BpttError;
 use autograd::ops::{Leaf, Op};
-use autograd::{Builder, Expr, Graph, NodeId, Shape};
+use autograd::{Builder, Expr, Graph, Kind, NodeId, Shape};
 use rnn::model::Network;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What the ports are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,9 @@ pub(super) enum Ports {
     Open,
     /// They are inputs of their own: every step stands alone.
     Closed,
+    /// They hand the state on, and what passes back from one step to another is multiplied by a factor that is an input
+    /// of the copy: see [`Apart::gauges`].
+    Gauged,
 }
 
 /// The copy, with handles to its parts.
@@ -33,6 +36,10 @@ pub(super) struct Apart<'g> {
     pub ports: Vec<Vec<Expr<'g>>>,
     /// The losses.
     pub losses: Vec<Expr<'g>>,
+    /// What a gradient is multiplied by that passes from a node of the second step back to one of the first; no step is
+    /// the end. If each is 2 to the power of g\[first\] − g\[second\], then every adjoint of step k is the true one times
+    /// 2 to the power of g\[k\] − g\[its loss\], on whichever ways it came: a gauge that keeps it a number.
+    pub gauges: Vec<((usize, Option<usize>), Expr<'g>)>,
 }
 
 impl<'g> Apart<'g> {
@@ -58,7 +65,8 @@ impl<'g> Apart<'g> {
         });
         let made = made.collect();
         let losses = network.losses.iter().map(|l| copy.new[l.index()].unwrap_or(g.poison())).collect();
-        Ok(Self { inputs: copy.inputs, parameters: copy.parameters, made, ports: copy.ports, losses })
+        let gauges = copy.gauges.into_iter().collect();
+        Ok(Self { inputs: copy.inputs, parameters: copy.parameters, made, ports: copy.ports, losses, gauges })
     }
 }
 
@@ -82,6 +90,8 @@ struct Copy<'a, 'g> {
     parameters: Vec<Vec<Expr<'g>>>,
     new: Vec<Option<Expr<'g>>>,
     ports: Vec<Vec<Expr<'g>>>,
+    gauges: BTreeMap<(usize, Option<usize>), Expr<'g>>,
+    gauged: HashMap<(usize, Option<usize>), Expr<'g>>,
 }
 
 impl<'a, 'g> Copy<'a, 'g> {
@@ -121,6 +131,8 @@ impl<'a, 'g> Copy<'a, 'g> {
             index_of_parameter: parameters,
             inputs: Vec::new(),
             parameters: Vec::new(),
+            gauges: BTreeMap::new(),
+            gauged: HashMap::new(),
         };
         for k in 0..copy.steps {
             let order = copy.order(Some(k + 1));
@@ -174,11 +186,10 @@ impl<'a, 'g> Copy<'a, 'g> {
 
     /// Makes the ports of a step.
     fn open(&mut self, k: usize) {
-        let order = self.order(Some(k + 1));
         for (i, s) in self.states[k].clone().into_iter().enumerate() {
-            let state = self.read_before(s, order);
+            let state = self.handed_to(s, k);
             let port = match self.kind {
-                Ports::Open => self.g.sum(&[state]),
+                Ports::Open | Ports::Gauged => self.g.sum(&[state]),
                 Ports::Closed => self.g.input(&format!("state {i} after {}", k + 1), state.shape()),
             };
             self.ports[k].push(port);
@@ -190,6 +201,33 @@ impl<'a, 'g> Copy<'a, 'g> {
         let before = self.is_state[&s].iter().rev().find(|(k, _)| *k < order);
         let port = before.and_then(|&(k, i)| self.ports[self.place(k)].get(i).copied());
         port.or(self.new[s]).unwrap_or(self.g.poison())
+    }
+
+    /// The same, as it is handed to the step at place `k`.
+    fn handed_to(&mut self, s: usize, k: usize) -> Expr<'g> {
+        let order = self.order(Some(k + 1));
+        let state = self.read_before(s, order);
+        let before = self.is_state[&s].iter().rev().find(|(earlier, _)| *earlier < order);
+        match before.map(|&(earlier, _)| self.place(earlier) + 1) {
+            Some(from) => self.gauge(state, Some(from), Some(k + 1)),
+            None => state,
+        }
+    }
+
+    /// A value of one step as another step reads it: the same value, and a gradient times the gauge between them.
+    fn gauge(&mut self, x: Expr<'g>, from: Option<usize>, to: Option<usize>) -> Expr<'g> {
+        let Some(from) =
+            from.filter(|_| self.kind == Ports::Gauged && from != to && x.ty().kind == Kind::Float)
+        else {
+            return x;
+        };
+        let g = self.g;
+        let name = || format!("gauge {from} {}", to.map_or("end".into(), |to| to.to_string()));
+        let factor = *self.gauges.entry((from, to)).or_insert_with(|| g.input(&name(), []));
+        *self.gauged.entry((x.id().index(), to)).or_insert_with(|| {
+            let held = x.stop_gradient();
+            held + (x - held) * factor
+        })
     }
 
     /// Copies a node, if all that it reads has been.
@@ -233,10 +271,12 @@ impl<'a, 'g> Copy<'a, 'g> {
         let order = self.order(step);
         let places = self.is_state.get(&x).map(Vec::as_slice).unwrap_or_default();
         let later = |(k, _): &&(usize, usize)| *k <= order && !self.makers[self.place(*k)].has(user);
-        Ok(match places.iter().rev().find(later) {
-            Some(&(k, i)) => self.ports[self.place(k)].get(i).copied(),
-            None => self.new[x],
-        })
+        let found = places.iter().rev().find(later).copied();
+        let (read, from) = match found {
+            Some((k, i)) => (self.ports[self.place(k)].get(i).copied(), Some(self.place(k) + 1)),
+            None => (self.new[x], self.graph.node(self.ids[x])?.origin.step.map(|step| step as usize)),
+        };
+        Ok(read.map(|expr| self.gauge(expr, from, step)))
     }
 
     /// A parameter, or what is made of parameters alone, as that step reads it. Chains of these are as short as what a

@@ -1,5 +1,6 @@
 //! How gradients fall with distance.
 
+use autograd::Magnitude;
 use ndarray::Array2;
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decay {
     /// For each distance t − k, the geometric mean of the norms that are not 0.
-    pub by_lag: BTreeMap<isize, f64>,
+    pub by_lag: BTreeMap<isize, Magnitude>,
     /// The factor a step of the line that fits their logarithms best; nothing if there are fewer than three distances.
     pub rate: Option<f64>,
     /// The value of that line at distance 0.
@@ -16,28 +17,28 @@ pub struct Decay {
 
 impl Decay {
     /// Of a matrix `[loss, step]` whose rows belong to those steps, from 1.
-    pub fn of(matrix: &Array2<f64>, loss_steps: &[usize]) -> Self {
+    pub fn of(matrix: &Array2<Magnitude>, loss_steps: &[usize]) -> Self {
         let mut logs: BTreeMap<isize, (f64, f64)> = BTreeMap::new();
-        for ((row, k), &norm) in matrix.indexed_iter().filter(|(_, norm)| **norm > 0.0) {
+        for ((row, k), norm) in matrix.indexed_iter().filter(|(_, norm)| **norm > Magnitude::ZERO) {
             let lag = loss_steps[row].cast_signed() - 1 - k.cast_signed();
             let sum = logs.entry(lag).or_default();
-            *sum = (sum.0 + norm.ln(), sum.1 + 1.0);
+            *sum = (sum.0 + norm.log10(), sum.1 + 1.0);
         }
         let by_lag: BTreeMap<isize, f64> = logs.into_iter().map(|(lag, (sum, n))| (lag, sum / n)).collect();
-        // The loss's own step has no Jacobian in it, and what is nearly too small for a number has no digits.
-        let far = |(lag, log): (&isize, &f64)| (*lag > 0 && *log > -690.0).then_some((*lag as f64, *log));
+        // The loss's own step has no Jacobian in it.
+        let far = |(lag, log): (&isize, &f64)| (*lag > 0).then_some((*lag as f64, *log));
         let points: Vec<(f64, f64)> = by_lag.iter().filter_map(far).collect();
         let line = fit(&points);
         Self {
-            by_lag: by_lag.into_iter().map(|(lag, log)| (lag, log.exp())).collect(),
-            rate: line.map(|(slope, _)| slope.exp()),
-            start: line.map_or(f64::NAN, |(_, start)| start.exp()),
+            by_lag: by_lag.into_iter().map(|(lag, log)| (lag, Magnitude::power_of_ten(log))).collect(),
+            rate: line.map(|(slope, _)| 10f64.powf(slope)),
+            start: line.map_or(f64::NAN, |(_, start)| 10f64.powf(start)),
         }
     }
 
     /// The value of the line at a distance.
-    pub fn line(&self, lag: f64) -> Option<f64> {
-        self.rate.map(|rate| self.start * rate.powf(lag))
+    pub fn line(&self, lag: f64) -> Option<Magnitude> {
+        self.rate.map(|rate| Magnitude::power_of_ten(self.start.log10() + rate.log10() * lag))
     }
 
     /// The number of steps over which the line halves, if it falls.
@@ -66,10 +67,15 @@ mod tests {
     #[test]
     fn a_power_has_its_rate() {
         #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
-        let of = |t: usize, k: usize| if k > t { f64::NAN } else { 3.0 * 0.8_f64.powi((t - k) as i32) };
+        let of = |t: usize, k: usize| {
+            Magnitude::of(if k > t { f64::NAN } else { 3.0 * 0.8_f64.powi((t - k) as i32) })
+        };
         let matrix = Array2::from_shape_fn((10, 10), |(t, k)| of(t, k));
         let decay = Decay::of(&matrix, &(1..=10).collect::<Vec<_>>());
-        assert!((decay.rate.unwrap() - 0.8).abs() < 1e-12 && (decay.line(2.0).unwrap() - 1.92).abs() < 1e-12);
+        assert!(
+            (decay.rate.unwrap() - 0.8).abs() < 1e-12
+                && (decay.line(2.0).unwrap().to_f64() - 1.92).abs() < 1e-12
+        );
         assert!((decay.half_life().unwrap() - 3.106).abs() < 1e-3);
         assert_eq!(decay.by_lag.keys().copied().collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
     }

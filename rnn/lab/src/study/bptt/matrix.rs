@@ -4,9 +4,11 @@
 //! that loss alone sends back to every state and to every use of a parameter.
 
 use super::apart::{Apart, Ports};
+use super::gauge::{Gauge, Seen};
 use super::{BpttError, Shares};
-use autograd::{Builder, Expr, Gradient, Graph, NodeId, Point, Value, vjp};
-use autograd_compile::compile;
+use autograd::ops::Op;
+use autograd::{Builder, Expr, Gradient, Graph, Magnitude, NodeId, Point, Value, vjp};
+use autograd_compile::{Executable, compile};
 use ndarray::{Array2, ArrayD, Axis, arr0};
 use rnn::model::Network;
 use std::collections::{BTreeMap, HashMap};
@@ -18,13 +20,86 @@ const MOST_SPLIT: usize = 20_000_000;
 pub(super) struct Found {
     pub loss_steps: Vec<usize>,
     pub losses: Vec<f64>,
-    pub matrix: Array2<f64>,
+    pub matrix: Array2<Magnitude>,
     pub shares: Vec<Shares>,
     pub unsplit: Vec<String>,
     /// Whether each loss depends on the states through those of its own step alone.
     markov: Vec<bool>,
     /// `[loss][sequence]`: the norm at the loss's own step.
-    own: Vec<Vec<f64>>,
+    own: Vec<Vec<Magnitude>>,
+}
+
+/// A norm below this may have lost digits, or be no zero.
+const SMALLEST: f64 = 1e-290;
+
+/// A copy of the net with the adjoints of all states, and of all uses of parameters, ready to be run for each loss.
+struct Program<'g> {
+    apart: Apart<'g>,
+    picks: Vec<Expr<'g>>,
+    adjoints: Vec<Option<Expr<'g>>>,
+    executable: Executable<f64>,
+    at: Point<f64>,
+    /// Whether each loss has a step of its own; else it is at the end.
+    stepped: bool,
+}
+
+impl<'g> Program<'g> {
+    fn new(
+        g: &'g Builder,
+        network: &Network,
+        point: &Point<f64>,
+        apart: Apart<'g>,
+    ) -> Result<Self, BpttError> {
+        let picks: Vec<Expr> = (1..=apart.losses.len()).map(|t| g.input(&format!("pick[{t}]"), [])).collect();
+        let outputs: Vec<(Expr, Expr)> = apart.losses.iter().copied().zip(picks.iter().copied()).collect();
+        let states: Vec<Expr> = apart.ports.iter().flatten().copied().collect();
+        let uses: Vec<Expr> =
+            apart.parameters.iter().filter(|each| each.len() > 1).flatten().copied().collect();
+        let wrt: Vec<Expr> = states.iter().chain(&uses).copied().collect();
+        let adjoints: Vec<Option<Expr>> =
+            vjp(&outputs, &wrt).into_iter().map(expr).collect::<Result<_, _>>()?;
+        let mut at = Point::<f64>::new();
+        for (old, new) in &apart.inputs {
+            if let Some(value) = point.get(*old) {
+                at.set(*new, value.clone());
+            }
+        }
+        for ((_, old), each) in network.parameters.iter().zip(&apart.parameters) {
+            if let Some(value) = point.get(*old) {
+                each.iter().for_each(|new| at.set(*new, value.clone()));
+            }
+        }
+        let asked: Vec<NodeId> =
+            apart.losses.iter().map(|l| l.id()).chain(adjoints.iter().flatten().map(|e| e.id())).collect();
+        let executable = compile::<f64>(&g.graph()?, &asked)?;
+        let stepped = network.losses.len() > 1;
+        Ok(Self { apart, picks, adjoints, executable, at, stepped })
+    }
+
+    /// The losses, and what the loss of a row sends back to each state and to each use of a parameter.
+    #[allow(clippy::type_complexity)]
+    fn run(&mut self, row: usize, gauge: &Gauge) -> Result<(Vec<f64>, Vec<Option<ArrayD<f64>>>), BpttError> {
+        for (other, pick) in self.picks.iter().enumerate() {
+            self.at.set(*pick, arr0(if other == row { 1.0 } else { 0.0 }).into_dyn());
+        }
+        for ((from, to), factor) in &self.apart.gauges {
+            let power = gauge.between(*from, *to);
+            #[allow(clippy::cast_possible_truncation)] // at most 1000
+            self.at.set(*factor, arr0(2f64.powi(power as i32)).into_dyn());
+        }
+        let mut values = self.executable.run(&self.at)?.into_iter();
+        let losses = values.by_ref().take(self.picks.len()).filter_map(|v| v.scalar()).collect();
+        let adjoints =
+            self.adjoints.iter().map(|adjoint| adjoint.and_then(|_| values.next()).map(Value::into_float));
+        Ok((losses, adjoints.collect()))
+    }
+
+    /// The norms of what a run sends back to the states of each step, for each sequence.
+    fn norms(&self, found: &[Option<ArrayD<f64>>]) -> Vec<Vec<Magnitude>> {
+        let per_step = self.apart.ports[0].len();
+        let states = &found[..per_step * self.apart.ports.len()];
+        states.chunks(per_step).map(|parts| norms(parts.iter().flatten())).collect()
+    }
 }
 
 /// Runs the net once for each loss.
@@ -43,31 +118,10 @@ pub(super) fn of(
         1 => vec![steps],
         n => (1..=n).collect(),
     };
-    let (depends, markov) = dependence(&*g.graph()?, &apart, &loss_steps)?;
+    let depends = Dependence::of(&*g.graph()?, &apart, &loss_steps)?;
+    let mut program = Program::new(&g, network, point, apart)?;
 
-    let picks: Vec<Expr> = loss_steps.iter().map(|t| g.input(&format!("pick[{t}]"), [])).collect();
-    let outputs: Vec<(Expr, Expr)> = apart.losses.iter().copied().zip(picks.iter().copied()).collect();
-    let states: Vec<Expr> = apart.ports.iter().flatten().copied().collect();
-    let uses: Vec<Expr> = apart.parameters.iter().filter(|each| each.len() > 1).flatten().copied().collect();
-    let wrt: Vec<Expr> = states.iter().chain(&uses).copied().collect();
-    let adjoints: Vec<Option<Expr>> = vjp(&outputs, &wrt).into_iter().map(expr).collect::<Result<_, _>>()?;
-
-    let mut at = Point::<f64>::new();
-    for (old, new) in &apart.inputs {
-        if let Some(value) = point.get(*old) {
-            at.set(*new, value.clone());
-        }
-    }
-    for ((_, old), each) in network.parameters.iter().zip(&apart.parameters) {
-        if let Some(value) = point.get(*old) {
-            each.iter().for_each(|new| at.set(*new, value.clone()));
-        }
-    }
-    let asked: Vec<NodeId> =
-        apart.losses.iter().map(|l| l.id()).chain(adjoints.iter().flatten().map(|e| e.id())).collect();
-    let executable = compile::<f64>(&g.graph()?, &asked)?;
-
-    let names = network.parameters.iter().zip(&apart.parameters);
+    let names = network.parameters.iter().zip(&program.apart.parameters);
     let (named, unsplit): (Vec<_>, Vec<_>) = names.partition(|(_, each)| each.len() > 1);
     let mut shares: Vec<Shares> = named
         .into_iter()
@@ -76,35 +130,42 @@ pub(super) fn of(
             Shares { name: name.clone(), by_step, by_lag: BTreeMap::new() }
         })
         .collect();
-    let mut matrix = Array2::from_elem((loss_steps.len(), steps), f64::NAN);
+    let unsplit =
+        if split { unsplit.into_iter().map(|((name, _), _)| name.clone()).collect() } else { Vec::new() };
+    let mut matrix = Array2::from_elem((loss_steps.len(), steps), Magnitude::NAN);
     let (mut losses, mut own) = (Vec::new(), Vec::new());
-    let per_step = apart.ports[0].len();
-    for (row, &t) in loss_steps.iter().enumerate() {
-        for (other, pick) in picks.iter().enumerate() {
-            at.set(*pick, arr0(if other == row { 1.0 } else { 0.0 }).into_dyn());
-        }
-        let mut values = executable.run(&at)?.into_iter();
-        let found: Vec<f64> = values.by_ref().take(loss_steps.len()).filter_map(|v| v.scalar()).collect();
-        losses.push(found[row]);
-        let mut found =
-            adjoints.iter().map(|adjoint| adjoint.and_then(|_| values.next()).map(Value::into_float));
-        for k in 0..steps {
-            let parts: Vec<Option<ArrayD<f64>>> = found.by_ref().take(per_step).collect();
-            let norms = norms(parts.iter().flatten());
-            if k + 1 == t {
-                own.push(norms.clone());
+    let further = Builder::new();
+    let mut beyond: Option<(Program, Gauge)> = None;
+    // The last loss first: its gauge fits those before it.
+    for (row, &t) in loss_steps.iter().enumerate().rev() {
+        let (each, found) = program.run(row, &Gauge::new(steps))?;
+        losses.push(each[row]);
+        let mut norms = program.norms(&found);
+        let lost = |k: usize| {
+            let norm: Magnitude = norms[k].iter().copied().sum();
+            depends.flows[row][k] && (norm < Magnitude::of(SMALLEST) || !norm.is_finite())
+        };
+        if (0..steps).any(lost) {
+            if beyond.is_none() {
+                let apart = Apart::of(&further, network, lane, Ports::Gauged, |_| false)?;
+                beyond = Some((Program::new(&further, network, point, apart)?, Gauge::new(steps)));
             }
-            if depends[row][k] {
-                matrix[[row, k]] = norms.iter().sum();
-                if !matrix[[row, k]].is_finite() {
-                    return Err(BpttError::NotFinite { step: k + 1 });
-                }
+            if let Some((program, gauge)) = &mut beyond {
+                norms = gauged(program, gauge, row, (&depends.flows[row], t - 1))?;
             }
         }
+        own.push(norms[t - 1].clone());
+        for k in (0..steps).filter(|&k| depends.on[row][k]) {
+            matrix[[row, k]] = norms[k].iter().copied().sum();
+            if !matrix[[row, k]].is_finite() {
+                return Err(BpttError::NotFinite { step: k + 1 });
+            }
+        }
+        let mut uses = found.into_iter().skip(steps * program.apart.ports[0].len());
         for share in &mut shares {
             for k in 0..=steps {
                 // What no way leads to is zero, and no part.
-                if let Some(part) = found.next().flatten().filter(|part| part.iter().any(|x| *x != 0.0)) {
+                if let Some(part) = uses.next().flatten().filter(|part| part.iter().any(|x| *x != 0.0)) {
                     let lag = t.cast_signed() - k.cast_signed();
                     share.by_step[k] += &part;
                     share.by_lag.entry(lag).and_modify(|sum| *sum += &part).or_insert(part);
@@ -112,22 +173,45 @@ pub(super) fn of(
             }
         }
     }
-    let unsplit =
-        if split { unsplit.into_iter().map(|((name, _), _)| name.clone()).collect() } else { Vec::new() };
-    Ok(Found { loss_steps, losses, matrix, shares, unsplit, markov, own })
+    losses.reverse();
+    own.reverse();
+    Ok(Found { loss_steps, losses, matrix, shares, unsplit, markov: depends.markov, own })
+}
+
+/// The norms of a row whose gradient leaves the range of numbers on its way, and the gauge that found them.
+fn gauged(
+    program: &mut Program,
+    gauge: &mut Gauge,
+    row: usize,
+    (flows, own): (&[bool], usize),
+) -> Result<Vec<Vec<Magnitude>>, BpttError> {
+    let loss = program.stepped.then_some(own + 1);
+    let mut tried = vec![false; flows.len()];
+    loop {
+        let (_, found) = program.run(row, gauge)?;
+        let norms = program.norms(&found);
+        let sums: Vec<Magnitude> = norms.iter().map(|each| each.iter().copied().sum()).collect();
+        match gauge.see(&sums, flows, (own, loss), &mut tried) {
+            Seen::Further(next) => *gauge = next,
+            Seen::Broken(place) => return Err(BpttError::NotFinite { step: place + 1 }),
+            Seen::All => {
+                let true_norm = |(k, each): (usize, Vec<Magnitude>)| {
+                    each.into_iter().map(|norm| norm.scaled(-gauge.power(k, loss))).collect()
+                };
+                return Ok(norms.into_iter().enumerate().map(true_norm).collect());
+            }
+        }
+    }
 }
 
 /// The norm of each sequence's part of several states together.
-fn norms<'a>(states: impl Iterator<Item = &'a ArrayD<f64>>) -> Vec<f64> {
-    let mut squares: Vec<f64> = Vec::new();
+fn norms<'a>(states: impl Iterator<Item = &'a ArrayD<f64>>) -> Vec<Magnitude> {
+    let mut rows: Vec<Vec<f64>> = Vec::new();
     for state in states {
-        squares.resize(state.len_of(Axis(0)), 0.0);
-        state
-            .axis_iter(Axis(0))
-            .zip(&mut squares)
-            .for_each(|(row, sum)| *sum += row.iter().map(|x| x * x).sum::<f64>());
+        rows.resize(state.len_of(Axis(0)), Vec::new());
+        state.axis_iter(Axis(0)).zip(&mut rows).for_each(|(part, row)| row.extend(part.iter()));
     }
-    squares.into_iter().map(f64::sqrt).collect()
+    rows.iter().map(Magnitude::norm).collect()
 }
 
 /// The gradient as an expression; nothing if it is zero because no way leads there.
@@ -139,58 +223,71 @@ pub(super) fn expr(gradient: Gradient) -> Result<Option<Expr>, BpttError> {
     }
 }
 
-/// For each loss, on the states of which steps it depends, and whether on its own step's alone once those are given.
-fn dependence(
-    graph: &Graph,
-    apart: &Apart,
-    loss_steps: &[usize],
-) -> Result<(Vec<Vec<bool>>, Vec<bool>), BpttError> {
-    let ids: Vec<NodeId> = graph.ids().collect();
-    let ports: HashMap<usize, usize> = apart
-        .ports
-        .iter()
-        .enumerate()
-        .flat_map(|(k, ports)| ports.iter().map(move |p| (p.id().index(), k)))
-        .collect();
-    // The steps whose ports are met by walking back from a node, through ports or not.
-    let met = |from: NodeId, through: bool| -> Result<Vec<bool>, BpttError> {
-        let mut steps = vec![false; apart.ports.len()];
-        let mut read = vec![false; from.index() + 1];
-        read[from.index()] = true;
-        for i in (0..=from.index()).rev() {
-            if !read[i] {
-                continue;
-            }
-            if let Some(&k) = ports.get(&i) {
-                steps[k] = true;
-                if !through {
+/// On which states the losses depend.
+struct Dependence {
+    /// `[loss][step]`: whether a way leads from the state to the loss.
+    on: Vec<Vec<bool>>,
+    /// The same, with no cut on the way: a gradient gets there.
+    flows: Vec<Vec<bool>>,
+    /// For each loss, whether it depends on its own step's states alone once those are given.
+    markov: Vec<bool>,
+}
+
+impl Dependence {
+    fn of(graph: &Graph, apart: &Apart, loss_steps: &[usize]) -> Result<Self, BpttError> {
+        let ids: Vec<NodeId> = graph.ids().collect();
+        let ports: HashMap<usize, usize> = apart
+            .ports
+            .iter()
+            .enumerate()
+            .flat_map(|(k, ports)| ports.iter().map(move |p| (p.id().index(), k)))
+            .collect();
+        // The steps whose ports are met by walking back from a node, through ports or not, and through cuts or not.
+        let met = |from: NodeId, ports_too: bool, cuts_too: bool| -> Result<Vec<bool>, BpttError> {
+            let mut steps = vec![false; apart.ports.len()];
+            let mut read = vec![false; from.index() + 1];
+            read[from.index()] = true;
+            for i in (0..=from.index()).rev() {
+                if !read[i] {
                     continue;
                 }
+                if let Some(&k) = ports.get(&i) {
+                    steps[k] = true;
+                    if !ports_too {
+                        continue;
+                    }
+                }
+                if cuts_too || !matches!(graph.node(ids[i])?.op, Op::StopGradient(_)) {
+                    graph.operands(ids[i])?.for_each(|x| read[x.index()] = true);
+                }
             }
-            graph.operands(ids[i])?.for_each(|x| read[x.index()] = true);
+            Ok(steps)
+        };
+        let mut all = Self { on: Vec::new(), flows: Vec::new(), markov: Vec::new() };
+        for (loss, &t) in apart.losses.iter().zip(loss_steps) {
+            all.on.push(met(loss.id(), true, true)?);
+            all.flows.push(met(loss.id(), true, false)?);
+            let direct = met(loss.id(), false, true)?;
+            all.markov.push(direct.iter().enumerate().all(|(k, &is)| is == (k + 1 == t)));
         }
-        Ok(steps)
-    };
-    let (mut depends, mut markov) = (Vec::new(), Vec::new());
-    for (loss, &t) in apart.losses.iter().zip(loss_steps) {
-        depends.push(met(loss.id(), true)?);
-        let direct = met(loss.id(), false)?;
-        markov.push(direct.iter().enumerate().all(|(k, &is)| is == (k + 1 == t)));
+        Ok(all)
     }
-    Ok((depends, markov))
 }
 
 impl Found {
     /// The bound by singular values: see [`super::Bptt::bound`].
-    pub fn bound(&self, stretch: &[Vec<f64>]) -> Array2<f64> {
-        let mut bound = Array2::from_elem(self.matrix.dim(), f64::NAN);
+    pub fn bound(&self, stretch: &[Vec<f64>]) -> Array2<Magnitude> {
+        let mut bound = Array2::from_elem(self.matrix.dim(), Magnitude::NAN);
         for (row, &t) in self.loss_steps.iter().enumerate().filter(|(row, _)| self.markov[*row]) {
             let mut reach = self.own[row].clone();
             for k in (0..t).rev() {
-                bound[[row, k]] = reach.iter().sum();
+                bound[[row, k]] = reach.iter().copied().sum();
                 if k > 0 {
                     // What passes from step k + 1 to step k, counted from 1, is stretched by the Jacobian between them.
-                    reach.iter_mut().zip(&stretch[k - 1]).for_each(|(reach, sigma)| *reach *= sigma);
+                    reach
+                        .iter_mut()
+                        .zip(&stretch[k - 1])
+                        .for_each(|(reach, &sigma)| *reach = *reach * sigma.into());
                 }
             }
         }

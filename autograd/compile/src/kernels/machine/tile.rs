@@ -1,0 +1,234 @@
+//! The innermost loop of a product, in vector registers.
+//!
+//! R rows of A times a panel of B, which is two vectors wide: 2 R sums stay in registers while k runs. The compiler does
+//! not promise to keep an array of so many sums in registers; of vectors it does. So elements are read by pointer here,
+//! once the lengths of all slices are checked.
+
+#![allow(unsafe_code)] // vector instructions, and pointers into slices whose lengths are checked
+
+use super::{Level, level};
+use crate::kernels::Real;
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{
+    __m256, __m256d, __m512, __m512d, _mm256_add_pd, _mm256_add_ps, _mm256_fmadd_pd, _mm256_fmadd_ps,
+    _mm256_loadu_pd, _mm256_loadu_ps, _mm256_set1_pd, _mm256_set1_ps, _mm256_storeu_pd, _mm256_storeu_ps,
+    _mm512_add_pd, _mm512_add_ps, _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps,
+    _mm512_set1_pd, _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps,
+};
+
+/// Some rows and columns of a product.
+#[derive(Debug)]
+pub struct Tile<'a, S> {
+    /// How many products are added up.
+    pub k: usize,
+    /// R rows of A.
+    pub a: &'a [S],
+    /// How far apart the rows of A are, and its columns.
+    pub a_strides: [usize; 2],
+    /// k rows of B, each as long as two vectors.
+    pub panel: &'a [S],
+    /// Where the tile begins in C.
+    pub c: &'a mut [S],
+    /// How far apart the rows of C are.
+    pub c_stride: usize,
+    /// How many rows are written, at most R.
+    pub rows: usize,
+    /// How many columns are written, at most as many as a row of the panel has.
+    pub columns: usize,
+    /// Whether the sums are added to what C holds.
+    pub accumulate: bool,
+}
+
+impl<S> Tile<'_, S> {
+    /// # Panics
+    /// If anything that R rows of `lanes` columns read or write lies outside its slice.
+    fn check(&self, r: usize, lanes: usize) {
+        let reach = |[i, j]: [usize; 2], [row, column]: [usize; 2]| {
+            i.saturating_mul(row).saturating_add(j.saturating_mul(column)).saturating_add(1)
+        };
+        let Self { k, rows, columns, .. } = *self;
+        assert!(
+            (1..=r).contains(&rows) && (1..=lanes).contains(&columns),
+            "a tile has {r} × {lanes} elements"
+        );
+        assert!(k == 0 || self.a.len() >= reach([r - 1, k - 1], self.a_strides), "A is too short");
+        assert!(self.panel.len() >= k.saturating_mul(lanes), "the panel is too short");
+        assert!(self.c.len() >= reach([rows - 1, columns - 1], [self.c_stride, 1]), "C is too short");
+    }
+}
+
+/// The tiles of a type of numbers.
+pub trait Tiles: Sized {
+    /// Computes a tile of R rows.
+    ///
+    /// # Panics
+    /// If a slice is too short, or this machine has no tiles.
+    fn tile<const R: usize>(tile: Tile<Self>);
+}
+
+/// Numbers side by side in a register.
+trait Vector<S>: Copy {
+    const LANES: usize;
+    unsafe fn splat(x: S) -> Self;
+    unsafe fn load(from: *const S) -> Self;
+    unsafe fn store(self, to: *mut S);
+    unsafe fn plus(self, other: Self) -> Self;
+    /// `self + a b`
+    unsafe fn plus_product(self, a: Self, b: Self) -> Self;
+}
+
+/// The sums of R rows; where R is too small to keep the multipliers busy, in several chains that are added up at the end.
+///
+/// # Safety
+/// The tile is checked, and the machine has the instructions of V.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn sums<S: Real, V: Vector<S>, const R: usize, const CHAINS: usize>(t: &Tile<S>) -> [[V; 2]; R] {
+    let [row, column] = t.a_strides;
+    // SAFETY: `check` has found that k columns of R rows of A, and k rows of the panel, lie in their slices.
+    unsafe {
+        let mut parts = [[[V::splat(S::ZERO); 2]; R]; CHAINS];
+        for p in 0..t.k {
+            let b = t.panel.as_ptr().add(p * 2 * V::LANES);
+            let b = [V::load(b), V::load(b.add(V::LANES))];
+            let a = t.a.as_ptr().add(p * column);
+            let part = &mut parts[p % CHAINS];
+            for r in 0..R {
+                let a = V::splat(*a.add(r * row));
+                part[r] = [part[r][0].plus_product(a, b[0]), part[r][1].plus_product(a, b[1])];
+            }
+        }
+        let mut sums = parts[0];
+        for part in &parts[1..] {
+            for r in 0..R {
+                sums[r] = [sums[r][0].plus(part[r][0]), sums[r][1].plus(part[r][1])];
+            }
+        }
+        sums
+    }
+}
+
+/// # Safety
+/// The tile is checked, the machine has the instructions of V, and L is two vectors.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn tile<S: Real, V: Vector<S>, const R: usize, const CHAINS: usize, const L: usize>(t: Tile<S>) {
+    // SAFETY: `check` has found that the rows and columns that are written lie in C.
+    unsafe {
+        let sums = sums::<S, V, R, CHAINS>(&t);
+        let start = t.c.as_mut_ptr();
+        for r in 0..R {
+            if r >= t.rows {
+                break;
+            }
+            let c = start.add(r * t.c_stride);
+            if t.columns == L {
+                for (v, sum) in sums[r].into_iter().enumerate() {
+                    let c = c.add(v * V::LANES);
+                    if t.accumulate { V::load(c).plus(sum) } else { sum }.store(c);
+                }
+                continue;
+            }
+            let mut row = [S::ZERO; L];
+            if t.accumulate {
+                std::ptr::copy_nonoverlapping(c, row.as_mut_ptr(), t.columns);
+            }
+            for (v, sum) in sums[r].into_iter().enumerate() {
+                let part = row.as_mut_ptr().add(v * V::LANES);
+                V::load(part).plus(sum).store(part);
+            }
+            std::ptr::copy_nonoverlapping(row.as_ptr(), c, t.columns);
+        }
+    }
+}
+
+macro_rules! vector {
+    ($vector:ident of $float:ident, $lanes:literal: $splat:ident $load:ident $store:ident $plus:ident $fma:ident) => {
+        #[cfg(target_arch = "x86_64")]
+        impl Vector<$float> for $vector {
+            const LANES: usize = $lanes;
+            #[inline(always)]
+            unsafe fn splat(x: $float) -> Self {
+                // SAFETY: as whoever calls knows, the machine has these instructions.
+                unsafe { $splat(x) }
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const $float) -> Self {
+                // SAFETY: the same; and there are as many numbers.
+                unsafe { $load(from) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $float) {
+                // SAFETY: the same; and there is room for as many numbers.
+                unsafe { $store(to, self) }
+            }
+            #[inline(always)]
+            unsafe fn plus(self, other: Self) -> Self {
+                // SAFETY: the machine has these instructions.
+                unsafe { $plus(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn plus_product(self, a: Self, b: Self) -> Self {
+                // SAFETY: the machine has these instructions.
+                unsafe { $fma(a, b, self) }
+            }
+        }
+    };
+}
+vector!(__m512 of f32, 16: _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_fmadd_ps);
+vector!(__m512d of f64, 8: _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_fmadd_pd);
+vector!(__m256 of f32, 8: _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_fmadd_ps);
+vector!(__m256d of f64, 4: _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_fmadd_pd);
+
+macro_rules! tiles {
+    ($float:ident: $vector512:ident, twice $wide:literal; $vector256:ident, twice $narrow:literal) => {
+        impl Tiles for $float {
+            #[inline]
+            fn tile<const R: usize>(t: Tile<Self>) {
+                #[cfg(target_arch = "x86_64")]
+                #[target_feature(
+                    enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt,popcnt"
+                )]
+                fn avx512<const R: usize>(t: Tile<$float>) {
+                    // SAFETY: the tile is checked for this width.
+                    unsafe {
+                        match R {
+                            1 => tile::<_, $vector512, 1, 4, $wide>(t),
+                            2 => tile::<_, $vector512, 2, 2, $wide>(t),
+                            _ => tile::<_, $vector512, R, 1, $wide>(t),
+                        }
+                    }
+                }
+                #[cfg(target_arch = "x86_64")]
+                #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
+                fn avx2<const R: usize>(t: Tile<$float>) {
+                    // SAFETY: the tile is checked for this width.
+                    unsafe {
+                        match R {
+                            1 => tile::<_, $vector256, 1, 4, $narrow>(t),
+                            2 => tile::<_, $vector256, 2, 2, $narrow>(t),
+                            _ => tile::<_, $vector256, R, 1, $narrow>(t),
+                        }
+                    }
+                }
+                match level() {
+                    #[cfg(target_arch = "x86_64")]
+                    Level::Avx512 => {
+                        t.check(R, $wide);
+                        // SAFETY: `level` has found every feature that `avx512` enables.
+                        unsafe { avx512::<R>(t) }
+                    }
+                    #[cfg(target_arch = "x86_64")]
+                    Level::Avx2 => {
+                        t.check(R, $narrow);
+                        // SAFETY: `level` has found every feature that `avx2` enables.
+                        unsafe { avx2::<R>(t) }
+                    }
+                    _ => unreachable!("`panels::exist` says that this machine has no tiles"),
+                }
+            }
+        }
+    };
+}
+tiles!(f32: __m512, twice 32; __m256, twice 16);
+tiles!(f64: __m512d, twice 16; __m256d, twice 8);

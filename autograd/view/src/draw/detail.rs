@@ -1,0 +1,277 @@
+//! Fewer boxes: one for each variable, or one for each cell.
+//!
+//! Who draws a net for others wants gates, states, outputs and losses, and not the eleven nodes of a softmax. A node that
+//! is on the way to a named value is in the box of that value; a node of a derivative is in the box of the adjoint of the
+//! value that it was made for. Lines between boxes are those between their nodes. What only tells the loss what is wanted
+//! has no box, parameters have boxes without lines, and what the backward part reads of the forward part is not drawn.
+
+use super::cut::Part;
+use super::label::{self, Class};
+use super::scene::{Column, Item, Link, Scene};
+use autograd::graph::{Graph, Role};
+use autograd::ops::{Leaf, Op};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// How much a picture tells apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// A box for each cell at each step, and for each value between cells.
+    Cell,
+    /// A box for each variable: gates, states, outputs, losses, and their adjoints.
+    Named,
+    /// A box for each node of the graph.
+    #[default]
+    Ops,
+}
+
+/// What is in one box.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Group {
+    Node(usize),
+    Variable(Option<Arc<str>>, Arc<str>, Column),
+    Cell(Arc<str>, Column),
+    /// The adjoint of a forward group, in a sweep.
+    Adjoint(Box<Group>, u32),
+}
+
+impl Scene<'_> {
+    /// The scene with the boxes of that detail.
+    pub fn in_detail(mut self, detail: Detail) -> Self {
+        if detail == Detail::Ops {
+            return self;
+        }
+        let groups = groups(&self, detail);
+        // The members of each group that have a box, and the one whose name it has.
+        let mut members: HashMap<&Group, Vec<usize>> = HashMap::new();
+        for (item, node) in self.items.iter().enumerate().map(|(k, item)| (k, item.node)) {
+            if let Some(group) = groups[node].as_ref().filter(|_| !self.items[item].outside) {
+                members.entry(group).or_default().push(item);
+            }
+        }
+        let mut chosen: Vec<(usize, &Group)> =
+            members.iter().map(|(group, items)| (face(&self, items), *group)).collect();
+        chosen.sort_unstable_by_key(|(item, _)| *item);
+        let numbers: HashMap<&Group, usize> =
+            chosen.iter().enumerate().map(|(k, (_, group))| (*group, k)).collect();
+        let mut kinds: HashMap<String, u32> = HashMap::new();
+        let items: Vec<Item> = chosen
+            .iter()
+            .map(|(item, group)| {
+                let next = u32::try_from(kinds.len()).unwrap_or(u32::MAX);
+                let kin = *kinds.entry(timeless(group)).or_insert(next);
+                Item { kin, ..boxed(&self, *item, group, &members[*group]) }
+            })
+            .collect();
+        let number = |node: usize| groups[node].as_ref().and_then(|group| numbers.get(group)).copied();
+        let mut seen = HashSet::new();
+        let mut links = Vec::new();
+        let shared = |item: &Item| matches!(item.class, Class::Parameter(_) | Class::Gradient(_));
+        for link in &self.links {
+            let nodes = [self.items[link.from].node, self.items[link.to].node];
+            let (Some(from), Some(to)) = (number(nodes[0]), number(nodes[1])) else { continue };
+            let (a, b) = (&items[from], &items[to]);
+            // From the end of a step that stands for others back to its beginning is the way to the next of them.
+            let on = from < to || (from > to && link.is_loop(&self.items));
+            if on && a.part == b.part && !shared(a) && !shared(b) && seen.insert((from, to)) {
+                let port = links.iter().filter(|l: &&Link| l.to == to).count();
+                links.push(Link { from, to, port, operand: a.node, user: b.node, ..*link });
+            }
+        }
+        links.sort_by_key(|link| link.to);
+        (self.items, self.links, self.detail) = (items, links, detail);
+        self
+    }
+}
+
+/// The group of every node of the graph; none for what has no box.
+fn groups(scene: &Scene, detail: Detail) -> Vec<Option<Group>> {
+    let graph = scene.graph;
+    let (told, whole) = (told(graph), whole(scene));
+    let mut groups: Vec<Option<Group>> = vec![None; graph.len()];
+    for i in 0..graph.len() {
+        let node = graph.at(i);
+        let origin = &node.origin;
+        groups[i] = match (origin.role, &node.op, scene.columns[i]) {
+            (Role::Adjoint { of, sweep } | Role::Backward { of, sweep }, ..) => {
+                groups[of as usize].clone().map(|group| Group::Adjoint(Box::new(group), sweep))
+            }
+            _ if told[i] || whole[i] => None,
+            (_, Op::Leaf(Leaf::Constant(_)), _) => None,
+            (_, Op::Leaf(_), _) => Some(Group::Node(i)),
+            (_, _, Column::Side) => {
+                let mut of: Vec<&Group> = graph.operands_at(i).filter_map(|x| groups[x].as_ref()).collect();
+                of.dedup();
+                Some(if let [one] = of[..] { one.clone() } else { Group::Node(i) })
+            }
+            (_, _, column) => match (&origin.layer, &origin.name) {
+                (Some(layer), _) if detail == Detail::Cell => Some(Group::Cell(layer.clone(), column)),
+                (layer, Some(name)) => Some(Group::Variable(layer.clone(), name.clone(), column)),
+                (_, None) => Some(Group::Node(i)),
+            },
+        };
+    }
+    // What has no name is on the way to what reads it first.
+    for i in (0..graph.len()).rev().filter(|&i| graph.at(i).origin.role == Role::Forward) {
+        for x in graph.operands_at(i) {
+            let unnamed = groups[x] == Some(Group::Node(x)) && !matches!(graph.at(x).op, Op::Leaf(_));
+            if unnamed && scene.columns[x] == scene.columns[i] {
+                let group = groups[i].clone();
+                groups[x] = group;
+            }
+        }
+    }
+    // Adjoints follow.
+    for i in 0..graph.len() {
+        if let Role::Adjoint { of, sweep } | Role::Backward { of, sweep } = graph.at(i).origin.role {
+            groups[i] = groups[of as usize].clone().map(|group| Group::Adjoint(Box::new(group), sweep));
+        }
+    }
+    groups
+}
+
+/// Whether a node is a whole sequence of which the steps read their parts: those have boxes of their own.
+fn whole(scene: &Scene) -> Vec<bool> {
+    let graph = scene.graph;
+    let users = graph.users();
+    let part = |u: &u32| {
+        let user = graph.at(*u as usize);
+        let cut = matches!(user.op, Op::At(_) | Op::Slice(_)) && user.origin.name.is_some();
+        user.origin.role != Role::Forward || cut && user.origin.step.is_some()
+    };
+    let sequence = |i: usize| {
+        let forward = |u: &&u32| graph.at(**u as usize).origin.role == Role::Forward;
+        matches!(graph.at(i).op, Op::Leaf(Leaf::Input { .. }))
+            && users.at(i).iter().any(|u| forward(&u))
+            && users.at(i).iter().all(part)
+    };
+    (0..graph.len()).map(sequence).collect()
+}
+
+/// Whether a node is only told to the loss: where there are layers, what is not learned and enters none.
+fn told(graph: &Graph) -> Vec<bool> {
+    let forward = |i: &usize| graph.at(*i).origin.role == Role::Forward;
+    let (mut learned, mut enters) = (vec![false; graph.len()], vec![false; graph.len()]);
+    for i in (0..graph.len()).filter(forward) {
+        learned[i] = matches!(graph.at(i).op, Op::Leaf(Leaf::Parameter { .. }))
+            || graph.operands_at(i).any(|x| learned[x]);
+    }
+    for i in (0..graph.len()).rev().filter(forward) {
+        enters[i] |= graph.at(i).origin.layer.is_some();
+        if enters[i] {
+            graph.operands_at(i).for_each(|x| enters[x] = true);
+        }
+    }
+    let layered = enters.contains(&true);
+    (0..graph.len()).map(|i| layered && forward(&i) && !learned[i] && !enters[i]).collect()
+}
+
+/// The member whose name a box has: the last named one of the forward part, the adjoint of it in the backward part.
+fn face(scene: &Scene, items: &[usize]) -> usize {
+    let graph = scene.graph;
+    let whole = |k: &usize| {
+        let node = graph.at(scene.items[*k].node);
+        match node.origin.role {
+            Role::Forward => node.origin.name.is_some() && node.origin.ordinal == 0,
+            Role::Adjoint { of, .. } => {
+                let of = &graph.at(of as usize);
+                of.origin.ordinal == 0 && (of.origin.name.is_some() || matches!(of.op, Op::Leaf(_)))
+            }
+            Role::Backward { .. } => false,
+        }
+    };
+    // Of a parameter and what is cut from it, the parameter; of their gradients, its.
+    let leaf = |k: &usize| {
+        let node = scene.items[*k].node;
+        let of = match graph.at(node).origin.role {
+            Role::Adjoint { of, .. } => of as usize,
+            _ => node,
+        };
+        matches!(graph.at(of).op, Op::Leaf(Leaf::Parameter { .. } | Leaf::Input { .. }))
+    };
+    let found = items.iter().copied().find(leaf).or_else(|| items.iter().copied().rfind(whole));
+    found.unwrap_or(items[items.len() - 1])
+}
+
+/// The item of a box.
+fn boxed(scene: &Scene, item: usize, group: &Group, members: &[usize]) -> Item {
+    let own = &scene.items[item];
+    let graph = scene.graph;
+    let backward = own.part == Part::Backward;
+    let at = match own.column {
+        Column::Step(s) if scene.steps[s].group.is_empty() => format!("[{}]", scene.steps[s].number),
+        Column::Step(_) => "[t]".into(),
+        _ => String::new(),
+    };
+    let adjoint = if backward { "∂" } else { "" };
+    let forward = if let Group::Adjoint(of, _) = group { of } else { group };
+    let title = match forward {
+        Group::Cell(layer, _) => format!("{adjoint}{layer}{at}"),
+        Group::Variable(_, name, _) if own.subtitle.is_none() => format!("{adjoint}{name}{at}"),
+        _ => own.title.clone(),
+    };
+    let class = match own.class {
+        Class::Interior | Class::Mask => Class::Named,
+        Class::Backward => Class::Adjoint,
+        class => class,
+    };
+    let cut = members.iter().any(|&k| scene.items[k].class == Class::Cut);
+    let subtitle = match forward {
+        Group::Cell(..) => {
+            // What the cell hands on.
+            let inside: HashSet<usize> = members.iter().copied().collect();
+            let mut names: Vec<&str> = Vec::new();
+            for link in scene.links.iter().filter(|l| inside.contains(&l.from) && !inside.contains(&l.to)) {
+                let name = graph.at(scene.items[link.from].node).origin.name.as_deref().unwrap_or("");
+                if scene.items[link.to].part == Part::Forward && !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            Some(if backward { String::new() } else { names.join("  ") })
+        }
+        Group::Variable(..) if backward => Some(String::new()),
+        // A function says what a variable is; the last sum or product of several does not.
+        Group::Variable(..) => {
+            let sign = label::sign(graph, own.node);
+            let function =
+                sign.chars().all(char::is_alphabetic) && graph.at(own.node).op.operator().is_some();
+            Some(if function && !matches!(graph.at(own.node).op, Op::At(_)) { sign } else { String::new() })
+        }
+        // How a gradient is put together from its parts is for a picture of all ops.
+        _ if matches!(class, Class::Gradient(_)) => Some(graph.at(own.node).ty.to_string()),
+        _ => own.subtitle.clone(),
+    };
+    let subtitle = subtitle.map(|s| if cut { format!("✂ {s}") } else { s });
+    Item {
+        node: own.node,
+        part: own.part,
+        column: own.column,
+        band: own.band,
+        class,
+        title,
+        subtitle,
+        outside: false,
+        kin: 0,
+        change: own.change,
+    }
+}
+
+/// A group without its step: the same for the boxes that are alike.
+fn timeless(group: &Group) -> String {
+    match group {
+        Group::Node(i) => format!("node {i}"),
+        Group::Variable(layer, name, column) => {
+            format!("{} {name} {}", layer.as_deref().unwrap_or(""), kind(*column))
+        }
+        Group::Cell(layer, column) => format!("{layer}/ {}", kind(*column)),
+        Group::Adjoint(of, sweep) => format!("∂{sweep} {}", timeless(of)),
+    }
+}
+
+fn kind(column: Column) -> &'static str {
+    match column {
+        Column::Side => "side",
+        Column::Step(_) => "step",
+        Column::End => "end",
+    }
+}

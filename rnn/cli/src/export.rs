@@ -1,0 +1,134 @@
+//! `rnn export`: a net for another engine.
+
+use crate::subject::{Subject, Which};
+use autograd::Point;
+use clap::ValueEnum;
+use rnn::files::write_whole;
+use rnn::model::Mode;
+use rnn_export::stablehlo::{self, Form};
+use rnn_export::{Program, Real, manifest, net, onnx, values};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A net for another engine: StableHLO, which XLA compiles for CPU, GPU and TPU, or ONNX
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Three files are written. NAME.mlir or NAME.onnx is the program; NAME.json names its arguments and results in order; \
+NAME.safetensors has a value for each argument. In StableHLO steps that are alike are one loop, so that the program is as \
+long for 1,000 steps as for 10. docs/export.md tells how to run it.
+
+Examples: the gradient of an LSTM over 100 steps; what a trained net says of a sentence
+  rnn export --cell lstm --steps 100 --hidden 128 --batch 32 -o lstm
+  rnn export --checkpoint model.safetensors --sentence 'a lovely film' --what forward -o film")]
+pub struct Args {
+    #[command(flatten)]
+    net: Which,
+    /// The length of each sequence, from 1 to --steps; the batch is as large as the list
+    #[arg(
+        long,
+        value_name = "A,B,…",
+        value_delimiter = ',',
+        conflicts_with = "batch",
+        help_heading = "Data"
+    )]
+    lengths: Option<Vec<usize>>,
+    /// In what form
+    #[arg(long, value_enum, default_value_t = Format::Stablehlo, help_heading = "Output")]
+    format: Format,
+    /// Which part of the net
+    #[arg(long, value_enum, default_value_t = What::Gradient, help_heading = "Output")]
+    what: What,
+    /// How wide real numbers are
+    #[arg(long, value_enum, default_value_t = Width::F32, help_heading = "Output")]
+    real: Width,
+    /// Every step for itself, instead of loops
+    #[arg(long, help_heading = "Output")]
+    unrolled: bool,
+    /// The folder to write to; it is made if there is none
+    #[arg(short, long, value_name = "FOLDER", help_heading = "Output")]
+    output: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Text for XLA
+    Stablehlo,
+    /// A file for onnxruntime and Netron, with every step for itself
+    Onnx,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// From parameters and inputs to outputs
+    Forward,
+    /// From parameters, inputs and targets to the loss and its gradients
+    Gradient,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Width {
+    /// Single precision
+    F32,
+    /// Double precision
+    F64,
+}
+
+impl Args {
+    /// Runs the command.
+    pub fn run(mut self) -> super::Result {
+        if let Some(lengths) = &self.lengths {
+            self.net.batch = lengths.len();
+        }
+        let Subject { mut study, title, .. } = self.net.subject()?;
+        if let Some(lengths) = self.lengths {
+            study.feed.lengths = Some(lengths);
+            study.feed.check_lengths()?;
+        }
+        let (feed, lengths) = (&study.feed, study.feed.lengths.is_some());
+        let mode = Mode { train: self.what != What::Forward, lengths, ..Mode::default() };
+        let network = study.model.network(feed.steps(), feed.batch(), mode)?;
+        let point = network.point(&study.parameters, feed, &[], 0)?.cast::<f64>();
+        let program = match self.what {
+            What::Forward => net::forward(&network)?,
+            What::Gradient => net::gradient(&network)?,
+        };
+        let real = match self.real {
+            Width::F32 => Real::F32,
+            Width::F64 => Real::F64,
+        };
+        let form = if self.unrolled { Form::Unrolled } else { Form::Rolled };
+        std::fs::create_dir_all(&self.output)
+            .map_err(|error| format!("cannot make the folder `{}`: {error}", self.output.display()))?;
+        let write = |extension: &str, bytes: &[u8]| {
+            write_whole(&self.output.join(format!("{}.{extension}", program.name)), bytes)
+        };
+        write("safetensors", &values::of_arguments(&program, real, &point)?)?;
+        write("json", format!("{:#}\n", manifest(&program, real)).as_bytes())?;
+        let file = self.output.join(&program.name);
+        match self.format {
+            Format::Stablehlo => {
+                let text = stablehlo::module(&program, real, form)?;
+                write("mlir", text.as_bytes())?;
+                let (size, loops) =
+                    (text.matches(" = stablehlo.").count(), text.matches("stablehlo.while").count());
+                println!("{title}: {}.mlir, {size} operations and {loops} loops", file.display());
+            }
+            Format::Onnx => {
+                // What is deployed has its weights in it; what is trained is given them.
+                let fixed = if self.what == What::Forward { weights(&program, &point) } else { Point::new() };
+                write("onnx", &onnx::model(&program, real, &fixed)?)?;
+                println!("{title}: {}.onnx", file.display());
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The values of the parameters alone.
+fn weights(program: &Program, point: &Point<f64>) -> Point<f64> {
+    let parameters = program.arguments.iter().filter(|a| a.parameter);
+    parameters.fold(Point::new(), |weights, a| match point.get(a.id) {
+        Some(value) => weights.with(a.id, value.clone()),
+        None => weights,
+    })
+}

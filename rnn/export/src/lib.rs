@@ -1,0 +1,33 @@
+//! Graphs for other engines: the same step on XLA, on CPU, GPU and TPU, and in ONNX runtimes.
+//!
+//! A [`Program`] is a graph with an order of its arguments and results: what a function is to another engine. A reading
+//! of it writes it down: [`stablehlo::module`] as the text that XLA compiles, [`onnx::model`] as the file that others read. Beside it stand the [`manifest()`] that
+//! names what goes in and comes out, and the [`values`] to start from.
+//!
+//! ```
+//! use autograd::{Builder, grad};
+//! use rnn_export::{Output, Program, Real, stablehlo};
+//!
+//! let g = Builder::new();
+//! let w = g.parameter("w", [2, 3]);
+//! let loss = g.input("x", [1, 3]).linear(w).tanh().sum();
+//! let dw = grad(loss, &[w])[0];
+//!
+//! let results = [Output::loss(loss.id()), Output::gradient(dw.id(), "w")];
+//! let program = Program::new("gradient", g.graph()?, results)?;
+//! let text = stablehlo::module(&program, Real::F32, stablehlo::Form::Rolled)?;
+//! assert!(text.contains("func.func public @main(%arg0: tensor<2x3xf32>"));
+//! # Ok::<(), rnn_export::ExportError>(())
+//! ```
+
+#![cfg_attr(not(test), deny(unused_crate_dependencies))]
+
+mod manifest;
+pub mod net;
+pub mod onnx;
+mod program;
+pub mod stablehlo;
+pub mod values;
+
+pub use manifest::manifest;
+pub use program::{Argument, ExportError, Output, Program, Real, Role};

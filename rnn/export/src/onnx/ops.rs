@@ -1,0 +1,199 @@
+//! Each op in operators of ONNX, version 21 of its set.
+
+use super::proto::DataType;
+use super::writer::{Value, Writer, signed};
+use autograd::ops::{Op, Relation};
+use autograd::{Shape, Type};
+
+/// An array that has been written.
+#[derive(Clone, Debug)]
+pub(crate) struct Val {
+    pub name: String,
+    pub shape: Shape,
+}
+
+/// Writes an op; `None` for a leaf and for an op from outside the library.
+pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<String> {
+    let names: Vec<&str> = x.iter().map(|x| &*x.name).collect();
+    let axis = |axis: usize| ("axis", int(axis));
+    Some(match op {
+        Op::Leaf(_) | Op::Custom(_) => return None,
+
+        Op::Neg(_) => w.node("Neg", &names, &[]),
+        Op::Exp(_) => w.node("Exp", &names, &[]),
+        Op::Ln(_) => w.node("Log", &names, &[]),
+        Op::Sqrt(_) => w.node("Sqrt", &names, &[]),
+        Op::Tanh(_) => w.node("Tanh", &names, &[]),
+        Op::Sigmoid(_) => w.node("Sigmoid", &names, &[]),
+        Op::Relu(_) => w.node("Relu", &names, &[]),
+        Op::Abs(_) => w.node("Abs", &names, &[]),
+        Op::Sin(_) => w.node("Sin", &names, &[]),
+        Op::Cos(_) => w.node("Cos", &names, &[]),
+        Op::Reciprocal(_) => w.node("Reciprocal", &names, &[]),
+        Op::Softplus(_) => softplus(w, names[0]),
+        Op::Powi(op) => power(w, &x[0], op.0),
+
+        Op::Add(_) => match names.len() {
+            1 => w.node("Identity", &names, &[]),
+            2 => w.node("Add", &names, &[]),
+            _ => w.node("Sum", &names, &[]),
+        },
+        Op::Sub(_) => w.node("Sub", &names, &[]),
+        Op::Mul(_) => w.node("Mul", &names, &[]),
+        Op::Div(_) => w.node("Div", &names, &[]),
+        Op::Max(_) => w.node("Max", &names, &[]),
+        Op::Min(_) => w.node("Min", &names, &[]),
+        Op::Modulo(_) => {
+            // ONNX' Mod of real numbers has the sign of the dividend.
+            let quotient = w.node("Div", &names, &[]);
+            let whole = w.node("Floor", &[&quotient], &[]);
+            let product = w.node("Mul", &[names[1], &whole], &[]);
+            w.node("Sub", &[names[0], &product], &[])
+        }
+
+        Op::Compare(op) => match op.0 {
+            Relation::Less => w.node("Less", &names, &[]),
+            Relation::LessEqual => w.node("LessOrEqual", &names, &[]),
+            Relation::Equal => w.node("Equal", &names, &[]),
+            Relation::Greater => w.node("Greater", &names, &[]),
+            Relation::GreaterEqual => w.node("GreaterOrEqual", &names, &[]),
+            Relation::NotEqual => {
+                let equal = w.node("Equal", &names, &[]);
+                w.node("Not", &[&equal], &[])
+            }
+        },
+        Op::Select(_) => w.node("Where", &names, &[]),
+        Op::MatMul(op) => product(w, [op.a_transposed, op.b_transposed], x),
+
+        Op::ReduceSum(op) => reduce(w, "ReduceSum", names[0], &op.0.iter().collect::<Vec<_>>()),
+        Op::ReduceMean(op) => reduce(w, "ReduceMean", names[0], &op.0.iter().collect::<Vec<_>>()),
+        Op::ReduceMax(op) => reduce(w, "ReduceMax", names[0], &op.0.iter().collect::<Vec<_>>()),
+        Op::LogSumExp(op) => reduce(w, "ReduceLogSumExp", names[0], &[op.axis]),
+        Op::Softmax(op) => w.node("Softmax", &names, &[axis(op.axis)]),
+        Op::LogSoftmax(op) => w.node("LogSoftmax", &names, &[axis(op.axis)]),
+
+        Op::Broadcast(_) => {
+            let shape = w.sizes(&ty.shape);
+            w.node("Expand", &[names[0], &shape], &[])
+        }
+        Op::Reshape(_) => {
+            let shape = w.sizes(&ty.shape);
+            // Without it a size of 0 means "as it was".
+            w.node("Reshape", &[names[0], &shape], &[("allowzero", Value::Int(1))])
+        }
+        Op::Transpose(op) if op.order.len() > 1 => {
+            w.node("Transpose", &names, &[("perm", Value::Ints(signed(&op.order)))])
+        }
+        Op::StopGradient(_) | Op::Transpose(_) => w.node("Identity", &names, &[]),
+        Op::Slice(op) => {
+            let [start, end, axis] = [op.start, op.end, op.axis].map(|n| w.sizes(&[n]));
+            w.node("Slice", &[names[0], &start, &end, &axis], &[])
+        }
+        Op::At(op) => {
+            // A scalar index takes the axis away.
+            let place = w.integers(signed(&[op.place]), &[]);
+            w.node("Gather", &[names[0], &place], &[axis(op.axis)])
+        }
+        Op::Pad(op) => {
+            let (pads, of) = (w.sizes(&[op.before, op.after]), w.sizes(&[op.axis]));
+            w.node("Pad", &[names[0], &pads, "", &of], &[])
+        }
+        Op::Concat(op) => w.node("Concat", &names, &[axis(op.axis)]),
+        Op::Stack(op) => {
+            let of = w.sizes(&[op.axis]);
+            let places: Vec<String> = names.iter().map(|x| w.node("Unsqueeze", &[x, &of], &[])).collect();
+            w.node("Concat", &places.iter().map(|p| &**p).collect::<Vec<_>>(), &[axis(op.axis)])
+        }
+
+        Op::Gather(_) => w.node("Gather", &names, &[axis(0)]),
+        Op::ScatterAdd(_) => {
+            let (zero, shape, last) = (w.number(0.0), w.sizes(&ty.shape), w.sizes(&[x[1].shape.len()]));
+            let zeros = w.node("Expand", &[&zero, &shape], &[]);
+            let rows = w.node("Unsqueeze", &[names[1], &last], &[]);
+            w.node("ScatterND", &[&zeros, &rows, names[0]], &[("reduction", Value::Text("add"))])
+        }
+        Op::OneHot(op) => {
+            // ONNX' OneHot has no kernel in double precision in onnxruntime, and takes no scalar.
+            let last = w.sizes(&[x[0].shape.len()]);
+            let index = w.node("Unsqueeze", &[names[0], &last], &[]);
+            let classes: Vec<usize> = (0..op.classes).collect();
+            let classes = w.sizes(&classes);
+            let hot = w.node("Equal", &[&index, &classes], &[]);
+            cast(w, &hot, w.real)
+        }
+        Op::DropoutMask(op) => super::dropout::mask(w, op, names[0]),
+    })
+}
+
+fn int(n: usize) -> Value<'static> {
+    Value::Int(signed(&[n])[0])
+}
+
+pub(crate) fn cast(w: &mut Writer, x: &str, to: DataType) -> String {
+    w.node("Cast", &[x], &[("to", Value::Int(i64::from(i32::from(to))))])
+}
+
+/// `ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|)`: onnxruntime has no Softplus in double precision.
+fn softplus(w: &mut Writer, x: &str) -> String {
+    if w.real == DataType::Float {
+        return w.node("Softplus", &[x], &[]);
+    }
+    let one = w.number(1.0);
+    let positive = w.node("Relu", &[x], &[]);
+    let size = w.node("Abs", &[x], &[]);
+    let opposite = w.node("Neg", &[&size], &[]);
+    let small = w.node("Exp", &[&opposite], &[]);
+    let sum = w.node("Add", &[&one, &small], &[]);
+    let rest = w.node("Log", &[&sum], &[]);
+    w.node("Add", &[&positive, &rest], &[])
+}
+
+/// `xⁿ` by squaring.
+fn power(w: &mut Writer, x: &Val, n: i32) -> String {
+    let (mut rest, mut square, mut product) = (n.unsigned_abs(), x.name.clone(), None::<String>);
+    while rest > 0 {
+        if rest % 2 == 1 {
+            product = Some(match product {
+                None => square.clone(),
+                Some(product) => w.node("Mul", &[&product, &square], &[]),
+            });
+        }
+        rest /= 2;
+        if rest > 0 {
+            square = w.node("Mul", &[&square, &square], &[]);
+        }
+    }
+    match product {
+        None => {
+            let (one, shape) = (w.number(1.0), w.sizes(&x.shape));
+            w.node("Expand", &[&one, &shape], &[])
+        }
+        Some(product) if n < 0 => w.node("Reciprocal", &[&product], &[]),
+        Some(product) => w.node("Identity", &[&product], &[]),
+    }
+}
+
+fn reduce(w: &mut Writer, op: &str, x: &str, axes: &[usize]) -> String {
+    if axes.is_empty() {
+        return w.node("Identity", &[x], &[]); // to ONNX no axes are all axes
+    }
+    let axes = w.sizes(axes);
+    w.node(op, &[x, &axes], &[("keepdims", Value::Int(0))])
+}
+
+fn product(w: &mut Writer, transposed: [bool; 2], x: &[Val]) -> String {
+    let rank = |x: &Val| x.shape.len();
+    if transposed != [false, false] && rank(&x[0]) == 2 && rank(&x[1]) == 2 {
+        let [a, b] = transposed.map(|t| Value::Int(i64::from(t)));
+        return w.node("Gemm", &[&x[0].name, &x[1].name], &[("transA", a), ("transB", b)]);
+    }
+    let [a, b] = [0, 1].map(|i| {
+        if !transposed[i] {
+            return x[i].name.clone();
+        }
+        let mut order: Vec<usize> = (0..rank(&x[i])).collect();
+        order.swap(rank(&x[i]) - 2, rank(&x[i]) - 1);
+        w.node("Transpose", &[&x[i].name], &[("perm", Value::Ints(signed(&order)))])
+    });
+    w.node("MatMul", &[&a, &b], &[])
+}

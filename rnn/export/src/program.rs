@@ -1,0 +1,172 @@
+//! What is exported: a graph as a function, with an order of what goes in and what comes out.
+
+use autograd::ops::{Leaf, Op};
+use autograd::{Graph, NodeId, Type};
+use std::fmt;
+use std::sync::Arc;
+
+/// How wide real numbers are on the other engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Real {
+    /// Single precision.
+    F32,
+    /// Double precision.
+    F64,
+}
+
+impl fmt::Display for Real {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+        })
+    }
+}
+
+/// What a result is to whoever calls the function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The loss.
+    Loss,
+    /// The derivative of the loss by the parameter of that name.
+    Gradient(String),
+    /// The next value of the argument of that name, which it replaces.
+    Next(String),
+    /// Something else that is read off.
+    Output,
+}
+
+/// A result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The node.
+    pub id: NodeId,
+    /// Its name on the other side.
+    pub name: String,
+    /// What it is.
+    pub role: Role,
+}
+
+impl Output {
+    /// The loss.
+    pub fn loss(id: NodeId) -> Self {
+        Self { id, name: "loss".into(), role: Role::Loss }
+    }
+
+    /// The derivative of the loss by a parameter.
+    pub fn gradient(id: NodeId, parameter: &str) -> Self {
+        Self { id, name: format!("∂{parameter}"), role: Role::Gradient(parameter.into()) }
+    }
+
+    /// The next value of an argument.
+    pub fn next(id: NodeId, argument: &str) -> Self {
+        Self { id, name: format!("{argument}'"), role: Role::Next(argument.into()) }
+    }
+
+    /// Something else that is read off.
+    pub fn plain(id: NodeId, name: impl Into<String>) -> Self {
+        Self { id, name: name.into(), role: Role::Output }
+    }
+}
+
+/// An argument: an input or a parameter that the results depend on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Argument {
+    /// The node.
+    pub id: NodeId,
+    /// Its name.
+    pub name: String,
+    /// Kind and shape.
+    pub ty: Type,
+    /// Whether it is learned.
+    pub parameter: bool,
+    /// The axis along which independent samples lie, if there is one.
+    pub batch_axis: Option<usize>,
+}
+
+/// A graph as a function: parameters, then inputs, each in order of their making, to the results.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The name of the function's module.
+    pub name: String,
+    /// The graph.
+    pub graph: Arc<Graph>,
+    /// What goes in.
+    pub arguments: Vec<Argument>,
+    /// What comes out.
+    pub results: Vec<Output>,
+    /// By node: whether a result depends on it.
+    pub(crate) live: Vec<bool>,
+}
+
+/// Why a graph cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// An op from outside the library: no other engine knows it.
+    #[error(
+        "`{node}` is of the op `{op}`, which was added from outside: no other engine knows it; write it in ops of the library"
+    )]
+    Custom {
+        /// The node.
+        node: String,
+        /// The op.
+        op: String,
+    },
+    /// A result of another graph.
+    #[error(transparent)]
+    Graph(#[from] autograd::Error),
+    /// There is nothing to compute.
+    #[error("a function has at least one result, and none was asked for")]
+    NoResults,
+    /// Values that do not fit the function.
+    #[error("`{name}`: {reason}")]
+    Value {
+        /// The argument or result.
+        name: String,
+        /// What does not fit.
+        reason: String,
+    },
+}
+
+impl Program {
+    /// The part of a graph that some results depend on.
+    ///
+    /// # Errors
+    /// If there is no result, or one is of another graph.
+    pub fn new(
+        name: &str,
+        graph: Arc<Graph>,
+        results: impl IntoIterator<Item = Output>,
+    ) -> Result<Self, ExportError> {
+        let results: Vec<Output> = results.into_iter().collect();
+        if results.is_empty() {
+            return Err(ExportError::NoResults);
+        }
+        let mut live = vec![false; graph.len()];
+        for result in &results {
+            graph.node(result.id)?;
+            live[result.id.index()] = true;
+        }
+        for id in graph.ids().rev() {
+            if live[id.index()] {
+                graph.operands(id)?.for_each(|x| live[x.index()] = true);
+            }
+        }
+        let argument = |id: NodeId| {
+            let node = graph.node(id)?;
+            let (parameter, batch_axis) = match &node.op {
+                Op::Leaf(Leaf::Input { batch_axis, .. }) => (false, *batch_axis),
+                _ => (true, None),
+            };
+            Ok(Argument { id, name: graph.name(id)?, ty: node.ty.clone(), parameter, batch_axis })
+        };
+        let leaves = graph.parameters().chain(graph.inputs()).filter(|id| live[id.index()]);
+        let arguments = leaves.map(argument).collect::<Result<_, autograd::Error>>()?;
+        Ok(Self { name: name.into(), graph, arguments, results, live })
+    }
+
+    /// The nodes that the results depend on, operands before users.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.graph.ids().filter(|id| self.live[id.index()])
+    }
+}

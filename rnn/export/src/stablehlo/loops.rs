@@ -1,0 +1,292 @@
+//! Finds the loops of an unrolled graph: stretches of its order that repeat themselves.
+//!
+//! No cell is known here, and no layer. The nodes that a program needs, in order of their making, are a sequence. A loop
+//! is a stretch of it with a period: row after row of the same ops on the same types, where each operand is either of the
+//! same row, or of the row before at the same place of it, or made before the whole stretch. Only the first row may read
+//! something from before where the others read the row before: there the loop begins. Because a loop is a stretch of a
+//! topological order, loops never wait for each other. Backpropagation, and a layer that reads from the end, are loops
+//! like any other; their steps descend.
+//!
+//! Rows may differ in what moves along with them: the place of an `at`, the start of a slice, the stream of a mask. That
+//! a sequence is cut every k steps makes rows of k steps.
+
+use super::element::Element;
+use crate::program::{Program, Real};
+use autograd::graph::Role;
+use autograd::ops::{Leaf, Op};
+use autograd::{Graph, NodeId, Shape, Type};
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+
+/// A stretch of the sequence that repeats itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Loop {
+    /// Where it begins in the sequence.
+    pub start: usize,
+    /// How many nodes a row has.
+    pub period: usize,
+    /// How often the row is run.
+    pub rows: usize,
+}
+
+impl Loop {
+    pub fn end(&self) -> usize {
+        self.start + self.period * self.rows
+    }
+}
+
+/// The nodes that are computed, in order, and the loops among them.
+#[derive(Debug)]
+pub(super) struct Plan<'p> {
+    pub graph: &'p Graph,
+    /// The nodes that are computed: no leaf, and nothing that is the same as its operand.
+    pub sequence: Vec<NodeId>,
+    /// By node: its place in the sequence.
+    place: Vec<Option<usize>>,
+    pub loops: Vec<Loop>,
+    /// By node: its loop, the row, and the place in the row.
+    home: Vec<Option<Home>>,
+    /// By node: whether it takes one place of an array, as one of many that take the others. It is no work, and is done
+    /// where it is read.
+    view: Vec<bool>,
+}
+
+/// Where a node stands in a loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Home {
+    pub of: usize,
+    pub row: usize,
+    pub place: usize,
+}
+
+/// So many recurrences of a node are tried as a period.
+const PERIODS: usize = 64;
+
+/// A loop saves at least so many nodes: else it is not worth its variables.
+const WORTH: usize = 8;
+
+impl<'p> Plan<'p> {
+    /// `tag` is what else two nodes of one place must have in common.
+    pub fn new<T: PartialEq>(program: &'p Program, rolled: bool, tag: impl Fn(NodeId) -> T) -> Self {
+        let graph: &Graph = &program.graph;
+        let same = |op: &Op| matches!(op, Op::Leaf(_) | Op::StopGradient(_));
+        let op = |id: NodeId| &graph.node(id).expect("the program's own").op;
+        let sequence: Vec<NodeId> = program.nodes().filter(|&id| !same(op(id))).collect();
+        let mut place = vec![None; graph.len()];
+        sequence.iter().enumerate().for_each(|(k, id)| place[id.index()] = Some(k));
+        let (loops, home, view) = (Vec::new(), vec![None; graph.len()], vec![false; graph.len()]);
+        let mut plan = Self { graph, sequence, place, loops, home, view };
+        if rolled {
+            plan.find(&tag);
+        }
+        plan
+    }
+
+    /// The op of a node.
+    pub fn op(&self, id: NodeId) -> &'p Op {
+        &self.graph.node(id).expect("the program's own").op
+    }
+
+    /// What a node is the same as: itself, unless the gradient stops there.
+    pub fn resolve(&self, mut id: NodeId) -> NodeId {
+        while let Op::StopGradient(_) = self.op(id) {
+            id = self.raw(id).next().expect("it has an operand");
+        }
+        id
+    }
+
+    fn raw(&self, id: NodeId) -> impl ExactSizeIterator<Item = NodeId> + use<'p> {
+        self.graph.operands(id).expect("the program's own").collect::<Vec<_>>().into_iter()
+    }
+
+    /// What a node reads.
+    pub fn operands(&self, id: NodeId) -> Vec<NodeId> {
+        self.raw(id).map(|x| self.resolve(x)).collect()
+    }
+
+    pub fn home(&self, id: NodeId) -> Option<Home> {
+        self.home[id.index()]
+    }
+
+    pub fn is_view(&self, id: NodeId) -> bool {
+        self.view[id.index()]
+    }
+
+    /// The node at a place of a row.
+    pub fn at(&self, of: usize, row: usize, place: usize) -> NodeId {
+        let l = self.loops[of];
+        self.sequence[l.start + row * l.period + place]
+    }
+
+    fn find<T: PartialEq>(&mut self, tag: &impl Fn(NodeId) -> T) {
+        let kinds = self.kinds();
+        let mut occurrences: HashMap<u64, Vec<usize>> = HashMap::new();
+        let mut nth = Vec::with_capacity(kinds.len());
+        for (k, kind) in kinds.iter().enumerate() {
+            let all = occurrences.entry(*kind).or_default();
+            nth.push(all.len());
+            all.push(k);
+        }
+        let mut k = 0;
+        while k < self.sequence.len() {
+            let all = &occurrences[&kinds[k]];
+            let last = all[all.len() - 1];
+            let mut best: Option<Loop> = None;
+            for &next in all[nth[k] + 1..].iter().take(PERIODS) {
+                let found = self.stretch(k, next - k, &kinds, tag);
+                if found.rows >= 3 && best.is_none_or(|best| saved(found) > saved(best)) {
+                    best = Some(found);
+                    if found.end() > last {
+                        break;
+                    }
+                }
+            }
+            let Some(found) = best.filter(|&found| saved(found) >= WORTH || self.is_of_views(found)) else {
+                k += 1;
+                continue;
+            };
+            let found = self.at_a_step(found, &kinds, tag);
+            k = found.end();
+            self.take(found);
+        }
+    }
+
+    /// Notes a loop.
+    fn take(&mut self, found: Loop) {
+        let nodes = found.start..found.end();
+        if self.is_of_views(found) {
+            nodes.for_each(|k| self.view[self.sequence[k].index()] = true);
+            return;
+        }
+        let of = self.loops.len();
+        for (k, node) in nodes.enumerate() {
+            let (row, place) = (k / found.period, k % found.period);
+            self.home[self.sequence[node].index()] = Some(Home { of, row, place });
+        }
+        self.loops.push(found);
+    }
+
+    /// Whether it does nothing but take one place after the other.
+    fn is_of_views(&self, found: Loop) -> bool {
+        let source = |k: usize| self.operands(self.sequence[k])[0];
+        found.period == 1
+            && matches!(self.op(self.sequence[found.start]), Op::At(_))
+            && source(found.start) == source(found.start + 1)
+    }
+
+    /// The same loop from the first node of a step on, if it is as long from there.
+    fn at_a_step<T: PartialEq>(&self, found: Loop, kinds: &[u64], tag: &impl Fn(NodeId) -> T) -> Loop {
+        let step = |k: usize| {
+            self.graph.node(self.sequence[k]).ok().and_then(|n| {
+                // A backward node is of the step of the node it belongs to.
+                let of = n.origin.role.of().map(|of| self.graph.ids().nth(of as usize));
+                let origin =
+                    of.flatten().and_then(|of| self.graph.node(of).ok()).map_or(&n.origin, |n| &n.origin);
+                origin.step
+            })
+        };
+        let begins = |k: &usize| *k == 0 || step(*k) != step(*k - 1);
+        let later = (found.start..found.start + found.period).filter(begins);
+        let longer = later.map(|k| self.stretch(k, found.period, kinds, tag));
+        longer.filter(|l| l.rows >= found.rows).max_by_key(|l| l.rows).unwrap_or(found)
+    }
+
+    /// How long the sequence repeats itself from `start` on with a period.
+    fn stretch<T: PartialEq>(
+        &self,
+        start: usize,
+        period: usize,
+        kinds: &[u64],
+        tag: &impl Fn(NodeId) -> T,
+    ) -> Loop {
+        let alike = |k: usize| kinds[k] == kinds[k + period] && self.alike(start, period, k, tag);
+        let length = (start..kinds.len().saturating_sub(period)).take_while(|&k| alike(k)).count();
+        Loop { start, period, rows: length / period + 1 }
+    }
+
+    /// Whether the node a period later does the same.
+    fn alike<T: PartialEq>(&self, start: usize, period: usize, k: usize, tag: &impl Fn(NodeId) -> T) -> bool {
+        let (a, b) = (self.sequence[k], self.sequence[k + period]);
+        let Some(moved) = stride(self.op(a), self.op(b)) else { return false };
+        let row = |k: usize| (k - start) / period;
+        if row(k) > 0 {
+            let before = self.op(self.sequence[k - period]);
+            if stride(before, self.op(a)) != Some(moved) {
+                return false;
+            }
+        }
+        let ty = |id: NodeId| array(&self.graph.node(id).expect("the program's own").ty);
+        let (xs, ys) = (self.operands(a), self.operands(b));
+        if ty(a) != ty(b) || tag(a) != tag(b) || xs.len() != ys.len() {
+            return false;
+        }
+        xs.iter().zip(&ys).all(|(&x, &y)| {
+            let inside = |id: NodeId| self.place[id.index()].filter(|&place| place >= start);
+            ty(x) == ty(y)
+                && match (inside(x), inside(y)) {
+                    (None, None) => true,
+                    (Some(x), Some(y)) => y == x + period && row(k + period) - row(y) <= 1,
+                    (None, Some(y)) => row(k) == 0 && row(y) == 0,
+                    (Some(_), None) => false,
+                }
+        })
+    }
+
+    /// By place of the sequence: what a node is, but for its step. Nodes that recur have one kind.
+    fn kinds(&self) -> Vec<u64> {
+        let mut kinds: HashMap<usize, u64> = HashMap::new();
+        let mut all = Vec::with_capacity(self.sequence.len());
+        for id in self.graph.ids() {
+            let node = self.graph.node(id).expect("the graph's own");
+            let mut hasher = DefaultHasher::new();
+            let origin = &node.origin;
+            (node.op.name(), array(&node.ty), &origin.layer, &origin.name).hash(&mut hasher);
+            // One parameter is not another's next step.
+            if let Op::Leaf(leaf) = &node.op {
+                leaf.name().hash(&mut hasher);
+            }
+            // Outside of steps there are no two of one number.
+            origin.step.map(|_| origin.ordinal).hash(&mut hasher);
+            if let Role::Adjoint { of, sweep } | Role::Backward { of, sweep } = origin.role {
+                let adjoint = matches!(origin.role, Role::Adjoint { .. });
+                (kinds.get(&(of as usize)), sweep, adjoint, origin.ordinal).hash(&mut hasher);
+            }
+            let kind = hasher.finish();
+            kinds.insert(id.index(), kind);
+            if self.place[id.index()].is_some() {
+                all.push(kind);
+            }
+        }
+        all
+    }
+}
+
+/// What an array is on the other side, where whole numbers of different bounds are of one kind.
+fn array(ty: &Type) -> (&Shape, Element) {
+    (&ty.shape, Element::of(ty.kind, Real::F32))
+}
+
+/// How many nodes it saves.
+fn saved(l: Loop) -> usize {
+    (l.rows - 1) * l.period
+}
+
+/// How what moves with the rows has moved from one op to the next; `None` if they are not the same op.
+pub(super) fn stride(a: &Op, b: &Op) -> Option<i64> {
+    #[allow(clippy::cast_possible_wrap)] // places and streams are far below the bound
+    let apart = |a: usize, b: usize| b as i64 - a as i64;
+    match (a, b) {
+        (Op::At(a), Op::At(b)) if a.axis == b.axis => Some(apart(a.place, b.place)),
+        (Op::Slice(a), Op::Slice(b)) if a.axis == b.axis && a.end - a.start == b.end - b.start => {
+            Some(apart(a.start, b.start))
+        }
+        (Op::DropoutMask(a), Op::DropoutMask(b))
+            if a.rate.to_bits() == b.rate.to_bits() && (&a.shape, a.part) == (&b.shape, b.part) =>
+        {
+            Some(b.stream.wrapping_sub(a.stream).cast_signed())
+        }
+        (Op::Leaf(Leaf::Constant(_)), _) => None,
+        (a, b) => (a == b).then_some(0),
+    }
+}

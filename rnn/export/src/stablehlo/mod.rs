@@ -1,0 +1,70 @@
+//! StableHLO text: what XLA, and with it JAX, compiles for CPU, GPU and TPU.
+//!
+//! The function is `@main`; its arguments and results are those of the [`Program`], in order. Every operation has the
+//! name of its node as its location, so that XLA's dumps and profiles speak of `∂l0/h[3]`.
+//!
+//! Specification: <https://github.com/openxla/stablehlo/blob/main/docs/spec.md>.
+
+mod body;
+mod columns;
+mod dropout;
+mod element;
+mod emitter;
+mod loops;
+mod ops;
+mod writer;
+
+use crate::program::{Argument, ExportError, Program, Real};
+use element::{Element, quoted, tensor};
+use emitter::Emitter;
+use loops::Plan;
+use std::fmt::Write;
+use writer::{Val, Writer, names, types};
+
+/// How time is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Steps that are alike as one loop: the module, and the time that XLA needs to compile it, do not grow with the
+    /// number of steps.
+    #[default]
+    Rolled,
+    /// Every step for itself, as in the graph.
+    Unrolled,
+}
+
+/// The program as a module.
+///
+/// # Errors
+/// If an op was added from outside the library.
+pub fn module(program: &Program, real: Real, form: Form) -> Result<String, ExportError> {
+    let plan = Plan::new(program, form == Form::Rolled, |_| ());
+    let mut emitter = Emitter::new(program, plan, real);
+    let arguments = program.arguments.iter().enumerate().map(|(k, a)| argument_value(k, a, real));
+    let results = emitter.run(arguments.collect())?;
+    Ok(function(program, real, emitter.w, &results))
+}
+
+fn argument_value(k: usize, argument: &Argument, real: Real) -> Val {
+    let element = Element::of(argument.ty.kind, real);
+    Val { name: format!("%arg{k}"), shape: argument.ty.shape.clone(), element }
+}
+
+/// The module around the body of its function.
+fn function(program: &Program, real: Real, w: Writer, results: &[Val]) -> String {
+    let argument = |(k, a): (usize, &Argument)| {
+        let element = Element::of(a.ty.kind, real);
+        format!("%arg{k}: {} loc({})", tensor(&a.ty.shape, element), quoted(&a.name))
+    };
+    let arguments: Vec<String> = program.arguments.iter().enumerate().map(argument).collect();
+    let mut text = format!("module @{} {{\n", symbol(&program.name));
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "  func.func public @main({}) -> ({}) {{", arguments.join(", "), types(results));
+    text += &w.into_text();
+    let _ = writeln!(text, "    return {} : {}\n  }}\n}}", names(results), types(results));
+    text
+}
+
+/// A name with what a symbol may have in it.
+fn symbol(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}

@@ -1,0 +1,189 @@
+//! Programs with the values that the interpreter gives them, and other engines that compute them again.
+#![allow(dead_code)] // each test file uses its part
+
+use autograd::ops::{Op, Sample, Sampler};
+use autograd::{Builder, Graph, Kind, Point, Value, eval, grad};
+use ndarray::ArrayD;
+use rnn::model::{Mode, Model, Network};
+use rnn_export::{Output, Program, Real, values};
+use rnn_lab::study::Specimen;
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// Programs in a folder, each with its arguments and the results that are expected.
+pub struct Cases {
+    folder: TempDir,
+    real: Real,
+}
+
+impl Cases {
+    pub fn new(real: Real) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), real }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Adds a program, as `text` in a file of that extension. What is expected is computed in double precision, from the
+    /// arguments as the other engine sees them.
+    pub fn add(&self, name: &str, extension: &str, program: &Program, point: &Point<f64>, text: &[u8]) {
+        let point = match self.real {
+            Real::F32 => point.cast::<f32>().cast::<f64>(),
+            Real::F64 => point.clone(),
+        };
+        let ids: Vec<_> = program.results.iter().map(|r| r.id).collect();
+        let results = eval(&program.graph, &point, &ids).unwrap();
+        let ty = |id| program.graph.node(id).unwrap().ty.clone();
+        let given = program.arguments.iter().enumerate();
+        let given = given.map(|(k, a)| (format!("argument {k}"), a.ty.clone(), point.get(a.id).unwrap()));
+        let wanted = program.results.iter().zip(&results).enumerate();
+        let wanted = wanted.map(|(k, (r, value))| (format!("result {k}"), ty(r.id), value));
+        let arrays: Vec<_> = given.chain(wanted).collect();
+        let write = |extension: &str, bytes: &[u8]| {
+            std::fs::write(self.folder().join(format!("{name}.{extension}")), bytes).unwrap();
+        };
+        write("safetensors", &values::file(&arrays, self.real));
+        write("json", rnn_export::manifest(program, self.real).to_string().as_bytes());
+        write(extension, text);
+    }
+
+    /// Runs all of them on an engine, by a script of `tests/engines/`.
+    #[track_caller]
+    pub fn agree(&self, script: &str, arguments: &[&str]) {
+        python(script, &[&[self.folder().to_str().unwrap()], arguments].concat());
+    }
+}
+
+/// Runs a script of `tests/engines/`. Where its packages are missing it is skipped with a word, and fails in CI.
+#[track_caller]
+pub fn python(script: &str, arguments: &[&str]) -> String {
+    let python = std::env::var("RNN_PYTHON").unwrap_or_else(|_| "python3".into());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engines").join(script);
+    let output = Command::new(&python).arg(path).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{python}: {error}"));
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.code() == Some(3) && std::env::var_os("CI").is_none() {
+        println!("skipped: {out}");
+        return String::new();
+    }
+    assert!(output.status.success(), "{script} {arguments:?}\n{out}\n{err}");
+    println!("{script} {arguments:?}: {}", out.trim());
+    out.into()
+}
+
+/// One function of a sample of every op: each result y, and the gradients of Σ w ⊙ y by the operands.
+pub fn samples(seed: u64) -> (Program, Point<f64>) {
+    let mut sampler = Sampler::new(seed);
+    let g = Builder::new();
+    let (mut point, mut results) = (Point::new(), Vec::new());
+    for (k, Sample { op, operands }) in Op::samples(&mut sampler).into_iter().enumerate() {
+        let values = sampler.values(&operands);
+        let mut leaves = Vec::new();
+        let mut wrt = Vec::new();
+        for (i, (operand, value)) in operands.iter().zip(values).enumerate() {
+            let name = format!("{k}/{}/x{i}", op.name());
+            let leaf = match operand.ty.kind {
+                Kind::Float => g.parameter(&name, &operand.ty.shape),
+                Kind::Index { below } => g.index_input(&name, &operand.ty.shape, below),
+                Kind::Bool if operand.ty.shape.is_empty() => {
+                    leaves.push(g.constant(value));
+                    continue;
+                }
+                Kind::Bool => g.batch_input(&name, operand.ty.clone(), 0),
+            };
+            if operand.ty.kind == Kind::Float {
+                wrt.push((name, leaf));
+            }
+            point.set(leaf, value);
+            leaves.push(leaf);
+        }
+        let name = format!("{k}/{}", op.name());
+        let y = g.apply(op, &leaves);
+        results.push(Output::plain(y.id(), &name));
+        if y.ty().kind == Kind::Float {
+            let weights = (0..y.shape().count()).map(|i| (i as f64 * 0.7 + 0.3).sin()).collect();
+            let weights = ArrayD::from_shape_vec(y.shape().to_vec(), weights).unwrap();
+            let loss = (y * g.constant(Value::Float(weights))).sum();
+            let leaves: Vec<_> = wrt.iter().map(|(_, x)| *x).collect();
+            let gradients = grad(loss, &leaves);
+            results.extend(gradients.iter().zip(&wrt).map(|(d, (name, _))| Output::gradient(d.id(), name)));
+        }
+    }
+    (Program::new("samples", g.graph().unwrap(), results).unwrap(), point)
+}
+
+/// Functions of one and of two real operands where arithmetic is special: zeros of both signs, infinities, NaN.
+pub fn special() -> (Program, Point<f64>) {
+    let numbers = [0.0, -0.0, 1.0, -2.5, 1e-30, 40.0, -40.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+    let g = Builder::new();
+    let (a, b) = (g.input("a", [10, 1]), g.input("b", [1, 10]));
+    let values = |shape: &[usize]| Value::Float(ArrayD::from_shape_vec(shape, numbers.to_vec()).unwrap());
+    let point = Point::new().with(a, values(&[10, 1])).with(b, values(&[1, 10]));
+    let rows = (a + b).slice(0, 0..7).slice(1, 0..7);
+    let functions = [
+        ("exp", a.exp()),
+        ("ln", a.ln()),
+        ("sqrt", a.sqrt()),
+        ("tanh", a.tanh()),
+        ("sigmoid", a.sigmoid()),
+        ("relu", a.relu()),
+        ("softplus", a.softplus()),
+        ("abs", a.abs()),
+        ("reciprocal", a.reciprocal()),
+        ("square", a.powi(2)),
+        ("inverse square", a.powi(-2)),
+        ("power 0", a.powi(0)),
+        ("difference", a - b),
+        ("product", a * b),
+        ("quotient", a / b),
+        ("max", a.max(b)),
+        ("min", a.min(b)),
+        ("less", a.less(b).select(1.0, 0.0)),
+        ("equal", a.equals(b).select(1.0, 0.0)),
+        ("not equal", a.not_equals(b).select(1.0, 0.0)),
+        ("max over", (a + b).max_over([1])),
+        ("logsumexp", (a * 1.0).logsumexp(0)),
+        ("softmax", rows.softmax(1)),
+        ("log-softmax", rows.log_softmax(1)),
+        ("all lowest", g.constant(values(&[10]).map(|_| f64::NEG_INFINITY)).logsumexp(0)),
+    ];
+    let results = functions.map(|(name, y)| Output::plain(y.id(), name));
+    (Program::new("special", g.graph().unwrap(), results).unwrap(), point)
+}
+
+/// A point that gives every leaf a value.
+pub fn random(graph: &Graph, seed: u64) -> Point<f64> {
+    let ids: Vec<_> = graph.ids().collect();
+    autograd_check::random_point(graph, Point::new(), &ids, seed).unwrap()
+}
+
+/// Loss and gradients of a network, and a random point.
+pub fn gradient(network: &Network, seed: u64) -> (Program, Point<f64>) {
+    (rnn_export::net::gradient(network).unwrap(), random(&network.graph, seed))
+}
+
+/// Every shipped cell in the arrangements that nets come in, unrolled over `steps`, with its derivative.
+pub fn nets(steps: usize) -> Vec<(String, Network)> {
+    rnn::cell::SHIPPED.iter().flat_map(|shipped| arrangements(shipped.name, steps)).collect()
+}
+
+/// A cell in two layers and both directions, with sequences of different lengths, with cuts, with dropout.
+pub fn arrangements(cell: &str, steps: usize) -> Vec<(String, Network)> {
+    // A cell whose input and states have one size is not stacked in both directions.
+    let wide = rnn::Cell::fits(&*rnn::cell::by_name(cell).unwrap(), 8, 4).is_ok();
+    let input = if wide { 3 } else { 4 };
+    let plain = Specimen { cell: cell.into(), steps, input, hidden: 4, batch: 2, ..Specimen::default() };
+    let model = Model { dropout: 0.3, layers: 2, ..plain.model() };
+    let mode = Mode { train: true, ..Mode::default() };
+    let lengths = Some(vec![steps - 1, steps]);
+    [
+        ("two-layers", Specimen { layers: 2, bidirectional: wide, ..plain.clone() }.network(true)),
+        ("ragged", Specimen { lengths, bidirectional: true, ..plain.clone() }.network(true)),
+        ("cut", Specimen { window: Some(2), ..plain }.network(true)),
+        ("dropout", model.network(steps, 2, mode)),
+    ]
+    .map(|(arrangement, network)| (format!("{cell}-{arrangement}"), network.unwrap()))
+    .into()
+}
