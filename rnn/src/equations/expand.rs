@@ -214,8 +214,10 @@ fn extent(expr: &At<Expr>) -> (usize, usize) {
         | Expr::Negative(a)
         | Expr::Power(a, _)
         | Expr::Body(a)
-        | Expr::Argument(_, a) => of(std::slice::from_ref(a)),
-        Expr::Element(a, ..) | Expr::Portion(a, ..) | Expr::Over(_, a, _) => of(std::slice::from_ref(a)),
+        | Expr::Argument(_, a)
+        | Expr::Element(a, ..)
+        | Expr::Portion(a, ..)
+        | Expr::Over(_, a, _) => of(std::slice::from_ref(a)),
         Expr::Binary(_, a, b) | Expr::Times(a, b) | Expr::Part(a, b) | Expr::Raised(a, b) => {
             let ((m, c), (n, d)) = (extent(a), extent(b));
             (1 + m + n, 1 + c.max(d))

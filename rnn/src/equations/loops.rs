@@ -172,7 +172,7 @@ impl Loops {
                 let message = format!("the index of `{name}` is {number}");
                 return Err(Box::new(Diagnostic::new(message, span.clone(), "below 0")));
             }
-            out += &format!("_{number}");
+            out = format!("{out}_{number}");
         }
         Ok(out)
     }
@@ -186,15 +186,16 @@ impl Loops {
         #[allow(clippy::cast_possible_truncation)] // it is whole and below 10⁹
         let number = match &expr.is {
             Expr::Number(n) if n.fract() == 0.0 && n.abs() < 1e9 => Some(*n as i64),
-            Expr::Name(name) => match self.known(name) {
-                Some(number) => Some(number),
-                None => {
+            Expr::Name(name) => {
+                let known = self.known(name);
+                if known.is_none() {
                     let fault = wrong(format!("there is no number `{name}`"));
                     return Err(Box::new(
                         fault.help(format!("`for {name} = 1..4` gives one, and a line `size {name} = 4`")),
                     ));
                 }
-            },
+                known
+            }
             Expr::Binary(operation, a, b) => {
                 let (a, b) = (of(a)?, of(b)?);
                 match operation {

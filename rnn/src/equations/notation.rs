@@ -42,7 +42,8 @@ impl EquationCell {
         let of = |a: &At<Expr>| Box::new(self.math(a));
         match &expr.is {
             Expr::Number(number) => Math::Number(*number),
-            Expr::Name(name) => Symbol::of(name).into(),
+            // Loops are written out, and so are their lags.
+            Expr::Name(name) | Expr::Lagged(name, _) => Symbol::of(name).into(),
             // A lag is at most 1000.
             Expr::Sequence(name, lag) => Symbol::of(name).at(-i64::try_from(*lag).unwrap_or(0)).into(),
             Expr::Step => Symbol::of("t").into(),
@@ -68,7 +69,6 @@ impl EquationCell {
             Expr::Portion(a, ..) | Expr::Part(a, _) | Expr::Raised(a, _) | Expr::Over(_, a, _) => {
                 self.math(a)
             }
-            Expr::Lagged(name, _) => Symbol::of(name).into(),
         }
     }
 
@@ -101,12 +101,14 @@ impl EquationCell {
     fn is_scalar(&self, expr: &At<Expr>) -> bool {
         let is = |shape: Option<&Shape>| shape == Some(&Shape::Scalar);
         match &expr.is {
-            Expr::Number(_) | Expr::Step | Expr::Call(Function::Sum | Function::Mean, _) => true,
+            Expr::Number(_)
+            | Expr::Step
+            | Expr::Element(..)
+            | Expr::Call(Function::Sum | Function::Mean, _) => true,
             Expr::Name(name) => self.constants.contains_key(name) || is(self.shapes.parameters.get(name)),
             Expr::Sequence(name, _) => is(self.shapes.sequences.get(name)),
             Expr::Negative(a) | Expr::Power(a, _) | Expr::Body(a) | Expr::Argument(_, a) => self.is_scalar(a),
             Expr::Binary(_, a, b) => self.is_scalar(a) && self.is_scalar(b),
-            Expr::Element(..) => true,
             Expr::Call(function, _) if function.joins_features() => false,
             Expr::Call(_, arguments) => arguments.iter().all(|a| self.is_scalar(a)),
             _ => false,

@@ -216,7 +216,10 @@ impl<'a> Solver<'a> {
     fn is_scalar(&self, expr: &At<Expr>, assumed: &[&str]) -> bool {
         let is = |a: &At<Expr>| self.is_scalar(a, assumed);
         match &expr.is {
-            Expr::Number(_) | Expr::Step | Expr::Call(Function::Sum | Function::Mean, _) => true,
+            Expr::Number(_)
+            | Expr::Step
+            | Expr::Element(..)
+            | Expr::Call(Function::Sum | Function::Mean, _) => true,
             Expr::Sequence(name, _) => {
                 assumed.contains(&name.as_str()) || self.sequences.get(name.as_str()) == Some(&Dim::Scalar)
             }
@@ -231,7 +234,6 @@ impl<'a> Solver<'a> {
                 _ => false,
             },
             Expr::Negative(a) | Expr::Power(a, _) | Expr::Body(a) | Expr::Argument(_, a) => is(a),
-            Expr::Element(..) => true,
             Expr::Binary(_, a, b) => is(a) && is(b),
             Expr::Call(function, _) if function.joins_features() => false,
             Expr::Call(_, arguments) => arguments.iter().all(is),
@@ -421,14 +423,9 @@ impl<'a> Solver<'a> {
     fn portion(&mut self, a: &'a At<Expr>, parts: usize) -> Dim {
         let dim = self.number(a);
         let Expr::Sequence(whole, _) = &a.is else { return Dim::Open };
-        let part = match self.parts.get(whole) {
-            Some(part) => *part,
-            None => {
-                let part = self.fresh();
-                self.parts.insert(whole.clone(), part);
-                part
-            }
-        };
+        let known = self.parts.get(whole).copied();
+        let part = known.unwrap_or_else(|| self.fresh());
+        self.parts.insert(whole.clone(), part);
         let count = i64::try_from(parts).ok().and_then(Size::number);
         match dim {
             Dim::Vector(n) => match (self.size(n), self.size(part), count) {

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 /// Declarations.
 impl Names {
     /// Everything that is given a name, once.
+    #[allow(clippy::too_many_lines)] // one arm for each kind of line
     pub(super) fn declarations(&mut self, file: &File) {
         let mut given: HashMap<String, Span> = HashMap::new();
         let mut functions = Functions::default();
@@ -65,8 +66,6 @@ impl Names {
                     }
                 }
                 Item::Split(names, value) => self.split(names, value),
-                // Loops are written out.
-                Item::For(..) => {}
                 Item::Pack(name, parts) => self.packs.push((name.clone(), parts.clone())),
                 Item::Size(name, size) => {
                     if let Some(size) = self.size(size) {
@@ -113,7 +112,8 @@ impl Names {
                         self.fault(fault.and(first, "first here"));
                     }
                 }
-                Item::Output(_) => {}
+                // Loops are written out, and the output is found when all sequences are known.
+                Item::For(..) | Item::Output(_) => {}
             }
         }
         self.beginnings(inits);

@@ -293,7 +293,7 @@ impl Parser<'_> {
             self.at += 1;
             let index = self.index(0)?;
             self.expect("]", "behind the index")?;
-            name.is += &format!("[{}]", index.is);
+            name.is = format!("{}[{}]", name.is, index.is);
             name.span.end = self.before();
         }
         Ok(name)
@@ -306,8 +306,7 @@ impl Parser<'_> {
             Some(Token::Name(word)) => {
                 reserved(word).is_none() && !matches!(token(2), Some(Token::Sign("[" | ",")))
             }
-            Some(Token::Number(_)) => true,
-            Some(Token::Sign("(")) => true,
+            Some(Token::Number(_) | Token::Sign("(")) => true,
             _ => false,
         }
     }
