@@ -1,6 +1,6 @@
 //! `rnn profile`: how long a training step takes, and where the time goes.
 
-use super::flags::{open_cell, setting, size};
+use super::flags::{open_cell, positive, setting, size};
 use super::paint::{FAINT, TITLE};
 use autograd::graph::{Origin, Role};
 use autograd_compile::{Compiler, StepTime};
@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = size)]
     threads: usize,
     /// How long to measure
-    #[arg(long, default_value_t = 2.0, value_name = "S")]
+    #[arg(long, default_value_t = 2.0, value_name = "S", value_parser = positive)]
     seconds: f64,
     /// Leave out each pass of the compiler in turn, and say what it brings
     #[arg(long)]

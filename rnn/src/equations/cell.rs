@@ -6,7 +6,9 @@ use super::names::{Names, walk};
 use super::shape::Shape;
 use super::shapes::Shapes;
 use crate::cell::{Cell, Clock, Next, Part, Role, State, Step, Weight, Weights};
+use autograd::ops::Op;
 use autograd::{Builder, Expr as Node, IntoExpr};
+use ndarray::arr0;
 use std::collections::HashMap;
 
 /// A cell that was read from equations.
@@ -370,16 +372,8 @@ impl<'a, 'g> Equations<'a, 'g> {
         let nodes: Vec<Node> = arguments.iter().map(|&a| self.node(a)).collect();
         let a = nodes[0];
         Value::Node(match function {
-            Function::Sigmoid => a.sigmoid(),
-            Function::Tanh => a.tanh(),
-            Function::Relu => a.relu(),
-            Function::Softplus => a.softplus(),
-            Function::Exp => a.exp(),
-            Function::Log => a.ln(),
-            Function::Sqrt => a.sqrt(),
-            Function::Abs => a.abs(),
-            Function::Sin => a.sin(),
-            Function::Cos => a.cos(),
+            Function::Silu => a.silu(),
+            Function::Gelu => a.gelu(),
             Function::Min => a.min(nodes[1]),
             Function::Max => a.max(nodes[1]),
             Function::Mod => a.modulo(nodes[1]),
@@ -400,6 +394,7 @@ impl<'a, 'g> Equations<'a, 'g> {
             Function::Backward => a.stop_gradient() + (nodes[1] - nodes[1].stop_gradient()),
             // Columns are put for matrices when the file is read.
             Function::Outer | Function::Transpose => self.g.poison(),
+            other => a.apply(other.op().expect("every other function is an op of the engine").clone()),
         })
     }
 }
@@ -415,18 +410,14 @@ impl Function {
     /// Its value for numbers, if it has one.
     pub(super) fn of_numbers(self, numbers: &[f64]) -> Option<f64> {
         let number = |i: usize| numbers.get(i).copied();
-        let a = number(0)?;
+        if let Some(op) = self.op().and_then(Op::operator) {
+            let y = op.eval_f64(&[&arr0(number(0)?).into_dyn().into()]);
+            return y.float().first().copied();
+        }
         Some(match self {
-            Self::Exp => a.exp(),
-            Self::Log => a.ln(),
-            Self::Sqrt => a.sqrt(),
-            Self::Abs => a.abs(),
-            Self::Sin => a.sin(),
-            Self::Cos => a.cos(),
-            Self::Tanh => a.tanh(),
-            Self::Min => a.min(number(1)?),
-            Self::Max => a.max(number(1)?),
-            Self::Mod => a - number(1)? * (a / number(1)?).floor(),
+            Self::Min => number(0)?.min(number(1)?),
+            Self::Max => number(0)?.max(number(1)?),
+            Self::Mod => number(0)? - number(1)? * (number(0)? / number(1)?).floor(),
             _ => return None,
         })
     }

@@ -2,9 +2,9 @@
 
 use super::Label;
 use super::labels::Labels;
+use crate::narrow;
 use crate::program::{NONE, Program};
 use crate::sources::Sources;
-use crate::{is_pointwise, narrow};
 use autograd::graph::{Graph, Origin, Role};
 use autograd::ops::{Broadcast, DropoutMask, Leaf, Mul, Op, ReduceMean, ReduceSum, Reshape, Stack};
 use autograd::{Shape, Type, Value};
@@ -92,7 +92,7 @@ impl<'a> Cut<'a> {
             .iter()
             .map(|&x| match (label, self.labels.of[x], &node.op) {
                 (Label::Rows { axis, .. }, Label::Same, op)
-                    if is_pointwise(op) || matches!(op, Op::Concat(_) | Op::Stack(_)) =>
+                    if op.class().is_elementwise() || matches!(op, Op::Concat(_) | Op::Stack(_)) =>
                 {
                     let theirs = self.source.at(x).ty.shape.len();
                     let axis = match op {
