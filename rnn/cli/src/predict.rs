@@ -1,6 +1,7 @@
 //! `rnn predict`: the class of sentences, or the next values of a series.
 
 use super::flags::Reads;
+use super::paint::harmless;
 use super::trace::write_trace;
 use super::train::tell_unlike;
 use clap::Args;
@@ -162,7 +163,8 @@ impl Predict {
             return Ok(());
         }
         let Judgement { class, probabilities, .. } = &judgement;
-        writeln!(out, "{} {:.2}\t{}", classes[*class], probabilities[*class], sentence.trim())?;
+        let (name, sentence) = (harmless(&classes[*class]), harmless(sentence.trim()));
+        writeln!(out, "{name} {:.2}\t{sentence}", probabilities[*class])?;
         if self.trace {
             write_trace(&mut out, &judgement, &steps, &classes[*class])?;
         }

@@ -5,6 +5,7 @@
 //! its own, and the program ends.
 
 use rnn::checkpoint::Checkpoint;
+use rnn::files::Lock;
 use rnn::train::Trainer;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a stop waits for the update that is under way.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(300);
 /// Updates that last longer than this are kept a state for.
 const SLOW: Duration = Duration::from_millis(100);
 /// How often the thread looks.
@@ -112,18 +113,24 @@ impl Stop {
                             step + 1,
                             path.display()
                         ));
-                        std::process::exit(code);
+                        end(code);
                     }
                     Err(error) => super::say(&format!("error: {error}")),
                 },
                 (None, None) => {
                     super::say("stopped inside an update; with --checkpoint FILE its run would be saved");
-                    std::process::exit(code);
+                    end(code);
                 }
                 _ => super::say("stopping after this update, which is saved; a second signal stops at once"),
             }
         });
     }
+}
+
+/// Ends the program, whatever the other threads do.
+fn end(code: i32) -> ! {
+    Lock::release_all();
+    std::process::exit(code)
 }
 
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {

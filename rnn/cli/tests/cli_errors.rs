@@ -279,6 +279,7 @@ fn what_was_written_may_be_written_again() {
         "gradflow --steps 4 --updates 0 --cells elman -o f.json",
         "export --cell elman --steps 2 --hidden 2 -o exported",
         "export --cell elman --steps 2 --hidden 2 --what forward -o exported",
+        "export --format onnx --cell elman --steps 2 --hidden 2 -o exported",
         "gradcheck --html g.html",
         "gradcheck --taylor --csv taylor.csv --plot taylor.svg",
         "gradcheck --precision --csv precision.csv --plot precision.png",

@@ -5,6 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Action, FileError, folder_of, resolved};
 
@@ -16,6 +17,13 @@ use super::{Action, FileError, folder_of, resolved};
 pub struct Lock {
     path: PathBuf,
     _file: File,
+}
+
+/// Those of this process, for an end that drops nothing.
+static HELD: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn held() -> MutexGuard<'static, Vec<PathBuf>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why a file cannot be had.
@@ -66,13 +74,20 @@ impl Lock {
             }
             let written = lock.set_len(0).and_then(|()| lock.rewind());
             let _ = written.and_then(|()| writeln!(lock, "{}", std::process::id()));
+            held().push(path.clone());
             return Ok(Self { path, _file: lock });
         }
+    }
+
+    /// Removes the locks of this process, which is about to end without dropping them.
+    pub fn release_all() {
+        held().drain(..).for_each(|path| _ = fs::remove_file(path));
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        held().retain(|path| *path != self.path);
         let _ = fs::remove_file(&self.path);
     }
 }
