@@ -704,7 +704,7 @@ fn forms_of_other_languages() {
         ("h[t] = where(t > 1 and t < 5, W x[t], h[t-1])", "where(a > 0, where(b > 0"),
         ("h[t] = where(1 < t < 5, W x[t], h[t-1])", "where(a > 1, where(a < 5"),
         ("h[t] = (W x[t] + U h[t-1])**2", "a power is written `a^2`"),
-        ("h[t] = silu(W x[t] + U h[t-1])", "write `a * sigmoid(a)`"),
+        ("h[t] = swish(W x[t] + U h[t-1])", "write `a * sigmoid(a)`"),
         ("h[t] = logaddexp(W x[t], U h[t-1])", "write `max(a, b) + log("),
         ("param V: [hidden input]\n h[t] = V x[t] + U h[t-1]", "write `[rows, columns]`"),
         ("// a comment\n h[t] = W x[t] + U h[t-1]", "comments begin with `#`"),
