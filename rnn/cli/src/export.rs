@@ -1,12 +1,14 @@
 //! `rnn export`: a net for another engine.
 
+use crate::flags::positive;
 use crate::subject::{Subject, Which};
 use autograd::Point;
 use clap::ValueEnum;
 use rnn::files::write_whole;
 use rnn::model::Mode;
+use rnn::train::optim::Method;
 use rnn_export::stablehlo::{self, Form};
-use rnn_export::{Program, Real, manifest, net, onnx, values};
+use rnn_export::{DRIVER, Program, Real, manifest, net, onnx, optimiser, values};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,11 +16,12 @@ use std::process::ExitCode;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Three files are written. NAME.mlir or NAME.onnx is the program; NAME.json names its arguments and results in order; \
-NAME.safetensors has a value for each argument. In StableHLO steps that are alike are one loop, so that the program is as \
+NAME.safetensors has a value for each argument. Beside StableHLO stands run_step.py, which runs it. There steps that are alike are one loop, so that the program is as \
 long for 1,000 steps as for 10. docs/export.md tells how to run it.
 
-Examples: the gradient of an LSTM over 100 steps; what a trained net says of a sentence
-  rnn export --cell lstm --steps 100 --hidden 128 --batch 32 -o lstm
+Examples: a step of training of an LSTM over 100 steps, and 50 of them by XLA; what a trained net says of a sentence
+  rnn export --cell lstm --steps 100 --hidden 128 --batch 32 --what step -o lstm
+  python lstm/run_step.py lstm/step 50
   rnn export --checkpoint model.safetensors --sentence 'a lovely film' --what forward -o film")]
 pub struct Args {
     #[command(flatten)]
@@ -41,6 +44,12 @@ pub struct Args {
     /// How wide real numbers are
     #[arg(long, value_enum, default_value_t = Width::F32, help_heading = "Output")]
     real: Width,
+    /// The optimiser of --what step: sgd, adagrad, rmsprop, adam or adamw, with options as in sgd:momentum=0.9
+    #[arg(long, default_value = "adam", value_name = "METHOD", help_heading = "Training")]
+    optim: Method,
+    /// The learning rate that stands beside the program, which takes it as an argument; the method's own if not given
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = positive, help_heading = "Training")]
+    lr: Option<f64>,
     /// Every step for itself, instead of loops
     #[arg(long, help_heading = "Output")]
     unrolled: bool,
@@ -63,6 +72,8 @@ enum What {
     Forward,
     /// From parameters, inputs and targets to the loss and its gradients
     Gradient,
+    /// A step of training: the gradient, and the update of the parameters by --optim
+    Step,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -87,10 +98,16 @@ impl Args {
         let (feed, lengths) = (&study.feed, study.feed.lengths.is_some());
         let mode = Mode { train: self.what != What::Forward, lengths, ..Mode::default() };
         let network = study.model.network(feed.steps(), feed.batch(), mode)?;
-        let point = network.point(&study.parameters, feed, &[], 0)?.cast::<f64>();
+        let mut point = network.point(&study.parameters, feed, &[], 0)?.cast::<f64>();
         let program = match self.what {
             What::Forward => net::forward(&network)?,
             What::Gradient => net::gradient(&network)?,
+            What::Step => {
+                let rate = self.lr.unwrap_or_else(|| self.optim.default_learning_rate());
+                let (program, added) = optimiser::step(&network, self.optim, rate)?;
+                added.iter().for_each(|(id, value)| point.set(id, value.clone()));
+                program
+            }
         };
         let real = match self.real {
             Width::F32 => Real::F32,
@@ -109,6 +126,7 @@ impl Args {
             Format::Stablehlo => {
                 let text = stablehlo::module(&program, real, form)?;
                 write("mlir", text.as_bytes())?;
+                write_whole(&self.output.join("run_step.py"), DRIVER.as_bytes())?;
                 let (size, loops) =
                     (text.matches(" = stablehlo.").count(), text.matches("stablehlo.while").count());
                 println!("{title}: {}.mlir, {size} operations and {loops} loops", file.display());
