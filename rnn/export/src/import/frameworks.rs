@@ -31,6 +31,9 @@ pub enum Framework {
     Mlx,
 }
 
+/// A cell and one layer of it.
+type Single = (&'static str, Lane);
+
 /// The cell, whether both directions are there, and the lanes from the first layer on.
 type Lanes = (&'static str, bool, Vec<Lane>);
 
@@ -106,7 +109,7 @@ fn modules(arrays: &Arrays, end: &str) -> Vec<String> {
 fn stacked(
     arrays: &mut Arrays,
     end: &str,
-    read: fn(&mut Arrays, &str) -> Result<(&'static str, Lane), ImportError>,
+    read: fn(&mut Arrays, &str) -> Result<Single, ImportError>,
 ) -> Result<Lanes, ImportError> {
     let mut cell = None;
     let mut lanes = Vec::new();
@@ -204,7 +207,7 @@ fn torch(arrays: &mut Arrays) -> Result<Lanes, ImportError> {
 }
 
 /// `kernel`, `recurrent_kernel`, `bias`.
-fn keras(arrays: &mut Arrays, prefix: &str) -> Result<(&'static str, Lane), ImportError> {
+fn keras(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
     let weight_hh = arrays.matrix(&format!("{prefix}recurrent_kernel"))?.reversed_axes();
     let weight_ih = arrays.matrix(&format!("{prefix}kernel"))?.reversed_axes();
     let (gates, name) = (weight_hh.nrows(), format!("{prefix}bias"));
@@ -234,7 +237,7 @@ fn keras(arrays: &mut Arrays, prefix: &str) -> Result<(&'static str, Lane), Impo
 }
 
 /// `ii/kernel`, …, `hi/kernel`, `hi/bias`, …: an array for each gate.
-fn flax(arrays: &mut Arrays, prefix: &str) -> Result<(&'static str, Lane), ImportError> {
+fn flax(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
     let dot = if prefix.contains('/') { "/" } else { "." };
     let has = |arrays: &Arrays, name: &str| arrays.rank(&format!("{prefix}{name}{dot}kernel")).is_some();
     let (cell, gates): (_, &[&str]) = if has(arrays, "hi") {
@@ -266,7 +269,7 @@ fn flax(arrays: &mut Arrays, prefix: &str) -> Result<(&'static str, Lane), Impor
 }
 
 /// `linear/w` of an LSTM, `[input + hidden, 4 · hidden]`, or of a simple layer with `linear_1` for the state.
-fn haiku_linear(arrays: &mut Arrays, prefix: &str) -> Result<(&'static str, Lane), ImportError> {
+fn haiku_linear(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
     let w = arrays.matrix(&format!("{prefix}linear/w"))?.reversed_axes();
     let bias = arrays.vector(&format!("{prefix}linear/b"))?;
     let none = Array1::zeros(w.nrows());
@@ -290,7 +293,7 @@ fn haiku_linear(arrays: &mut Arrays, prefix: &str) -> Result<(&'static str, Lane
 }
 
 /// `w_i`, `w_h`, `b` of a GRU. Its `z` is `1 − z` here: `σ(−a) = 1 − σ(a)`.
-fn haiku_gru(arrays: &mut Arrays, prefix: &str) -> Result<(&'static str, Lane), ImportError> {
+fn haiku_gru(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
     let weight_ih = arrays.matrix(&format!("{prefix}w_i"))?.reversed_axes();
     let weight_hh = arrays.matrix(&format!("{prefix}w_h"))?.reversed_axes();
     let bias_ih = arrays.vector(&format!("{prefix}b"))?;
@@ -304,26 +307,22 @@ fn haiku_gru(arrays: &mut Arrays, prefix: &str) -> Result<(&'static str, Lane), 
 }
 
 /// `weight_ih`, `weight_hh`, `bias`; `bias_n` of a GRU stands inside the reset.
-fn equinox(arrays: &mut Arrays, prefix: &str) -> Result<(&'static str, Lane), ImportError> {
+fn equinox(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
     one_bias(arrays, prefix, ["weight_ih", "weight_hh", "bias", "bias_n"])
 }
 
 /// `Wx`, `Wh`, and `bias` of an LSTM, or `b` and `bhn` of a GRU.
-fn mlx(arrays: &mut Arrays, prefix: &str) -> Result<(&'static str, Lane), ImportError> {
+fn mlx(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
     let bias = if arrays.rank(&format!("{prefix}b")).is_some() { "b" } else { "bias" };
     one_bias(arrays, prefix, ["Wx", "Wh", bias, "bhn"])
 }
 
-fn mlx_simple(arrays: &mut Arrays, prefix: &str) -> Result<(&'static str, Lane), ImportError> {
+fn mlx_simple(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
     one_bias(arrays, prefix, ["Wxh", "Whh", "bias", "bhn"])
 }
 
 /// PyTorch's order of gates with one bias, and perhaps one more of the last gate at the state's product.
-fn one_bias(
-    arrays: &mut Arrays,
-    prefix: &str,
-    names: [&str; 4],
-) -> Result<(&'static str, Lane), ImportError> {
+fn one_bias(arrays: &mut Arrays, prefix: &str, names: [&str; 4]) -> Result<Single, ImportError> {
     let [ih, hh, bias, last] = names.map(|name| format!("{prefix}{name}"));
     let (weight_ih, weight_hh) = (arrays.matrix(&ih)?, arrays.matrix(&hh)?);
     let (gates, hidden) = (weight_hh.nrows(), weight_hh.ncols());

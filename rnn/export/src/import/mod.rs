@@ -142,9 +142,8 @@ impl Arrays {
 pub fn read(bytes: &[u8], framework: Option<Framework>, relu: bool) -> Result<Imported, ImportError> {
     let mut arrays = Arrays::of(bytes)?;
     let names = || arrays.names().collect::<Vec<_>>().join(", ");
-    let framework = match framework.or_else(|| Framework::of(&arrays)) {
-        Some(framework) => framework,
-        None => return Err(ImportError::NoLayer(names())),
+    let Some(framework) = framework.or_else(|| Framework::of(&arrays)) else {
+        return Err(ImportError::NoLayer(names()));
     };
     let all = names();
     let (kind, bidirectional, lanes) = framework.lanes(&mut arrays)?;
