@@ -16,7 +16,7 @@
 set -eu
 d=$(mktemp -d); trap 'rm -rf "$d"' EXIT
 python3 -m venv "$d/v"
-"$d/v/bin/pip" install -q onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
+"$d/v/bin/pip" install -q --no-compile onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
 "$d/v/bin/python" - <<'PY'
 import numpy as np, onnx, onnxruntime
 from onnx import TensorProto as TP, helper, numpy_helper

@@ -12,7 +12,7 @@
 set -eu
 d=$(mktemp -d); trap 'rm -rf "$d"' EXIT
 python3 -m venv "$d/v"
-"$d/v/bin/pip" install -q openvino==2026.4.1 onnx==1.23.2 numpy==2.4.6
+"$d/v/bin/pip" install -q --no-compile openvino==2026.4.1 onnx==1.23.2 numpy==2.4.6
 cd "$d"
 "$d/v/bin/python" - <<'PY'
 import numpy as np, onnx, openvino

@@ -3,8 +3,10 @@
 #[path = "drawings/nets.rs"]
 mod nets;
 
-use autograd::{Builder, Graph, NodeId, Point, Value as Array, eval, grad};
+use autograd::ops::{Op, Sample, Sampler};
+use autograd::{Builder, Dual, Graph, NodeId, Point, Value as Array, eval, grad};
 use autograd_view::draw::{self, Options, Part, View};
+use ndarray::ArrayD;
 use roxmltree::Document;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,7 +51,7 @@ fn titled() -> Options {
     Options { title: Some(HOSTILE.concat()), ..Options::default() }
 }
 
-/// What a program makes of a text, or `None` with a word if it is not installed. `3` is what scripts end with if they miss a
+/// What a program makes of a text, or `None` if it is not installed and the test may be skipped. `3` is what scripts end with if they miss a
 /// package.
 fn read_by(program: &str, arguments: &[&str], text: &str) -> Option<String> {
     let run = Command::new(program)
@@ -59,7 +61,7 @@ fn read_by(program: &str, arguments: &[&str], text: &str) -> Option<String> {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut run) = run else {
-        eprintln!("skipped: {program} is not installed");
+        testing::missing(program, "install it");
         return None;
     };
     // A script that misses its package does not read.
@@ -67,7 +69,10 @@ fn read_by(program: &str, arguments: &[&str], text: &str) -> Option<String> {
     let output = run.wait_with_output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(3) {
-        eprintln!("skipped: {program} misses a package: {error}");
+        testing::missing(
+            &format!("a package of {program}"),
+            &format!("install what it asks for ({})", error.trim()),
+        );
         return None;
     }
     assert!(output.status.success(), "{program}: {error}");
@@ -200,6 +205,62 @@ fn mermaid_s_parser_reads_the_flowchart() {
             said["groups"].as_array().unwrap().iter().filter_map(|g| g["title"].as_str()).collect();
         assert!(titles.contains(&"t = 1") && titles.contains(&"backward"), "{titles:?}");
     }
+}
+
+/// Numbers of a value, with its shape.
+fn flat(value: &Array<f64>) -> (Vec<usize>, Vec<f64>) {
+    match value {
+        Array::Float(a) => (a.shape().to_vec(), a.iter().copied().collect()),
+        Array::Index(a) => (a.shape().to_vec(), a.iter().map(|&i| i as f64).collect()),
+        Array::Bool(a) => (a.shape().to_vec(), a.iter().map(|&b| f64::from(u8::from(b))).collect()),
+    }
+}
+
+/// The page computes with a table of its own: every op on every sample, and its derivative along a direction, as the engine's
+/// kernels in double and in dual numbers compute them.
+#[test]
+fn the_page_s_table_of_ops_computes_what_the_engine_computes() {
+    let mut cases = Vec::new();
+    for seed in 0..60 {
+        let mut sampler = Sampler::new(seed);
+        for Sample { op, operands } in Op::samples(&mut sampler) {
+            let operator = op.operator().unwrap();
+            let xs = sampler.values(&operands);
+            let given: Vec<_> = xs.iter().map(flat).collect();
+            let directions: Vec<Vec<f64>> = given
+                .iter()
+                .map(|(_, x)| (0..x.len()).map(|i| ((i + 1) as f64 * 0.7 + seed as f64).sin()).collect())
+                .collect();
+            let duals: Vec<Array<Dual>> = xs
+                .iter()
+                .zip(&directions)
+                .map(|(x, d)| match x {
+                    Array::Float(a) => {
+                        let both = a.iter().zip(d).map(|(&value, &tangent)| Dual { value, tangent });
+                        Array::Float(ArrayD::from_shape_vec(a.raw_dim(), both.collect()).unwrap())
+                    }
+                    Array::Index(a) => Array::Index(a.clone()),
+                    Array::Bool(a) => Array::Bool(a.clone()),
+                })
+                .collect();
+            let (shape, y) = flat(&operator.eval_f64(&xs.iter().collect::<Vec<_>>()));
+            let dy: Vec<f64> = match operator.eval_dual(&duals.iter().collect::<Vec<_>>()) {
+                Array::Float(a) => a.iter().map(|x| x.tangent).collect(),
+                _ => vec![0.0; y.len()],
+            };
+            cases.push(serde_json::json!({
+                "op": op.name(), "attributes": op.attributes(), "shape": shape, "y": y, "dy": dy,
+                "from": given.iter().map(|g| &g.0).collect::<Vec<_>>(),
+                "xs": given.iter().map(|g| &g.1).collect::<Vec<_>>(), "dxs": directions,
+            }));
+        }
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/page_ops.mjs");
+    let text = serde_json::to_string(&cases).unwrap();
+    let Some(said) = read_by("node", &[script], &text) else { return };
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["compared"], cases.len());
+    assert!(said["wrong"].as_array().unwrap().is_empty(), "{:#}", said["wrong"]);
 }
 
 #[test]

@@ -388,7 +388,7 @@ fn graphviz_takes_it_and_lets_time_run_to_the_right() {
     let graph = graph(|g| nets::elman(g, 3, true));
     let run = Command::new("dot").arg("-Tplain").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let Ok(mut run) = run else {
-        eprintln!("skipped: Graphviz is not installed");
+        testing::missing("dot", "install Graphviz");
         return;
     };
     let dot = draw::dot(&graph, &draw::Options::default());

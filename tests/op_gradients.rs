@@ -1,6 +1,7 @@
 //! Every op against two other ways to differentiate: forward mode in dual numbers, and differences. Orders one
 //! and two, operands of random shapes and values from the op's own samples.
 
+mod classes;
 mod common;
 
 use autograd::graph::verify;

@@ -41,6 +41,24 @@ pub trait Scalar:
     /// The cosine.
     #[must_use]
     fn cos(self) -> Self;
+    /// The tangent.
+    #[must_use]
+    fn tan(self) -> Self;
+    /// The inverse of the tangent.
+    #[must_use]
+    fn atan(self) -> Self;
+    /// The hyperbolic sine.
+    #[must_use]
+    fn sinh(self) -> Self;
+    /// The hyperbolic cosine.
+    #[must_use]
+    fn cosh(self) -> Self;
+    /// eˣ − 1, exact for small x.
+    #[must_use]
+    fn exp_m1(self) -> Self;
+    /// The error function, `2/√π ∫₀ˣ e^(−t²) dt`.
+    #[must_use]
+    fn erf(self) -> Self;
     /// xⁿ
     #[must_use]
     fn powi(self, n: i32) -> Self;
@@ -59,7 +77,7 @@ mod sealed {
 }
 
 macro_rules! real {
-    ($t:ty, $eval:ident) => {
+    ($t:ty, $eval:ident, $erf:path) => {
         impl Scalar for $t {
             fn run(op: &dyn Operator, x: &[&Value<Self>]) -> Value<Self> {
                 op.$eval(x)
@@ -93,6 +111,24 @@ macro_rules! real {
             fn cos(self) -> Self {
                 self.cos()
             }
+            fn tan(self) -> Self {
+                self.tan()
+            }
+            fn atan(self) -> Self {
+                self.atan()
+            }
+            fn sinh(self) -> Self {
+                self.sinh()
+            }
+            fn cosh(self) -> Self {
+                self.cosh()
+            }
+            fn exp_m1(self) -> Self {
+                self.exp_m1()
+            }
+            fn erf(self) -> Self {
+                $erf(self)
+            }
             fn powi(self, n: i32) -> Self {
                 self.powi(n)
             }
@@ -102,8 +138,8 @@ macro_rules! real {
         }
     };
 }
-real!(f32, eval_f32);
-real!(f64, eval_f64);
+real!(f32, eval_f32, libm::erff);
+real!(f64, eval_f64, libm::erf);
 
 /// `x + ẋ ε` with ε² = 0: a value and its derivative along one direction.
 ///
@@ -216,6 +252,26 @@ impl Scalar for Dual {
     fn cos(self) -> Self {
         self.chain(self.value.cos(), -self.value.sin())
     }
+    fn tan(self) -> Self {
+        let y = self.value.tan();
+        self.chain(y, 1.0 + y * y)
+    }
+    fn atan(self) -> Self {
+        self.chain(self.value.atan(), 1.0 / (1.0 + self.value * self.value))
+    }
+    fn sinh(self) -> Self {
+        self.chain(self.value.sinh(), self.value.cosh())
+    }
+    fn cosh(self) -> Self {
+        self.chain(self.value.cosh(), self.value.sinh())
+    }
+    fn exp_m1(self) -> Self {
+        self.chain(self.value.exp_m1(), self.value.exp())
+    }
+    fn erf(self) -> Self {
+        let slope = std::f64::consts::FRAC_2_SQRT_PI * (-self.value * self.value).exp();
+        self.chain(libm::erf(self.value), slope)
+    }
     fn powi(self, n: i32) -> Self {
         let slope = if n == 0 { 0.0 } else { f64::from(n) * self.value.powi(n - 1) };
         self.chain(self.value.powi(n), slope)
@@ -252,6 +308,12 @@ mod tests {
             (slope(Scalar::tanh, x), x.cosh().powi(-2)),
             (slope(Scalar::sin, x), x.cos()),
             (slope(Scalar::cos, x), -x.sin()),
+            (slope(Scalar::tan, x), x.cos().powi(-2)),
+            (slope(Scalar::atan, x), 1.0 / (1.0 + x * x)),
+            (slope(Scalar::sinh, x), f64::midpoint(x.exp(), (-x).exp())),
+            (slope(Scalar::cosh, x), (x.exp() - (-x).exp()) / 2.0),
+            (slope(Scalar::exp_m1, x), x.exp()),
+            (slope(Scalar::erf, x), 2.0 / std::f64::consts::PI.sqrt() * (-x * x).exp()),
             (slope(|d| d.powi(-3), x), -3.0 * x.powi(-4)),
             (slope(|d| d.powi(0), 0.0), 0.0),
             (slope(|d| d * d / (Dual::of(1.0) - d), x), (2.0 * x - x * x) / (1.0 - x).powi(2)),

@@ -8,7 +8,11 @@
 //! model.load_state_dict({name: t for name, t in tensors.items() if "/" not in name})
 //! ```
 //!
-//! The file's metadata holds the format version `rnn.format`, and as JSON `rnn.config` and `rnn.progress`.
+//! The file's metadata holds the format version `rnn.format`, as JSON `rnn.config` and `rnn.progress`, and `rnn.digest`, a
+//! digest of all of it, by which a file that was damaged is told from one that was not. A program that changes a file
+//! leaves that key out.
+
+mod unique;
 
 use std::path::{Path, PathBuf};
 
@@ -16,10 +20,14 @@ use ndarray::ArrayD;
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use serde_json::{Map, Value, json};
 
+use crate::data::{Digest, quoted};
 use crate::files::{self, FileError};
 use crate::parameters::Parameters;
 
 const FORMAT: &str = "1";
+const DIGEST: &str = "rnn.digest";
+/// The keys of the metadata without [`DIGEST`]; `format` is Python's.
+const KEYS: [&str; 4] = ["rnn.format", "rnn.config", "rnn.progress", "format"];
 const OPTIMISER: &str = "optim/";
 const EXTRA: &str = "extra/";
 
@@ -66,6 +74,16 @@ pub enum CheckpointError {
          give every array its own, and no parameter one that begins with `optim/` or `extra/`"
     )]
     Name(String),
+    /// An array of the model or of the optimiser has run away.
+    #[error(
+        "`{name}` has an element that is {value}: such a state is not saved, and what was saved before stays"
+    )]
+    NotFinite {
+        /// The array.
+        name: String,
+        /// The element.
+        value: f32,
+    },
     /// The file is of another kind.
     #[error("`{}` is not a safetensors file ({reason}): give a checkpoint", path.display())]
     NotSafetensors {
@@ -144,8 +162,12 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`CheckpointError::Name`] and [`CheckpointError::File`].
+    /// [`CheckpointError::Name`], [`CheckpointError::File`], and [`CheckpointError::NotFinite`].
     pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
+        let optimiser = self.optimiser.iter().map(|(name, array)| (&**name, array));
+        if let Some((name, value)) = self.parameters.iter().chain(optimiser).find_map(not_finite) {
+            return Err(CheckpointError::NotFinite { name, value });
+        }
         Ok(files::write_whole(path, &self.to_bytes()?)?)
     }
 
@@ -156,6 +178,15 @@ impl Checkpoint {
     /// All but [`CheckpointError::Name`] and [`CheckpointError::Parameter`].
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
         read(&files::read(path)?, path)
+    }
+
+    /// What the bytes of a file say. The path is for the error.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), but for those of the file.
+    pub fn of(bytes: &[u8], path: &Path) -> Result<Self, CheckpointError> {
+        read(bytes, path)
     }
 
     /// The parameters, if their names and shapes are those of the model, in the model's order.
@@ -186,9 +217,13 @@ impl Checkpoint {
 
     /// The safetensors file: length of the header, header, arrays.
     ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Name`].
+    ///
     /// The safetensors crate would sort the arrays by name and shuffle the metadata from run to run. Here the
     /// arrays keep their order, which is that of declaration, and the header is sorted.
-    fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         let set_apart = |name: &&str| name.starts_with(OPTIMISER) || name.starts_with(EXTRA);
         if let Some(name) = self.parameters.names().find(set_apart) {
             return Err(CheckpointError::Name(name.to_owned()));
@@ -197,27 +232,51 @@ impl Checkpoint {
         let optimiser = self.optimiser.iter().map(|(name, array)| (format!("{OPTIMISER}{name}"), array));
         let extra = self.extra.iter().map(|(name, array)| (format!("{EXTRA}{name}"), array));
 
+        let (config, progress) = (self.config.to_string(), self.progress.to_string());
         let mut header = Map::new();
-        let metadata = json!({
-            "rnn.format": FORMAT,
-            "rnn.config": self.config.to_string(),
-            "rnn.progress": self.progress.to_string(),
-        });
-        header.insert("__metadata__".into(), metadata);
         let mut data: Vec<u8> = Vec::new();
+        let mut digests = Vec::new();
         for (name, array) in parameters.chain(optimiser).chain(extra) {
             let begin = data.len();
             data.extend(array.iter().flat_map(|x| x.to_le_bytes()));
+            digests.push(digest_of(&name, array.shape(), &data[begin..]));
             let info = json!({ "dtype": "F32", "shape": array.shape(), "data_offsets": [begin, data.len()] });
             if header.insert(name.clone(), info).is_some() {
                 return Err(CheckpointError::Name(name));
             }
         }
+        let metadata = json!({
+            "rnn.format": FORMAT,
+            "rnn.config": config,
+            "rnn.progress": progress,
+            DIGEST: digest(&config, &progress, digests),
+        });
+        header.insert("__metadata__".into(), metadata);
         let mut header = Value::from(header).to_string().into_bytes();
         header.resize(header.len().next_multiple_of(8), b' '); // the arrays begin on a multiple of 8
 
         Ok([&(header.len() as u64).to_le_bytes(), &header[..], &data].concat())
     }
+}
+
+/// The digest of a checkpoint: a change of any one byte changes it for certain, any other change but by a chance of 2⁻⁶⁴.
+/// The order of the arrays does not count, since other programs sort them.
+fn digest(config: &str, progress: &str, mut arrays: Vec<String>) -> String {
+    arrays.sort_unstable();
+    let start = Digest::default().text(config).text(progress);
+    arrays.iter().fold(start, |digest, array| digest.text(array)).hex()
+}
+
+/// The digest of an array, with its name.
+fn digest_of(name: &str, shape: &[usize], data: &[u8]) -> String {
+    let start = Digest::default().text(name);
+    let shaped = shape.iter().fold(start, |digest, &n| digest.bytes(&(n as u64).to_le_bytes()));
+    format!("{name} {}", shaped.bytes(data).hex())
+}
+
+/// The first element of an array that is not finite.
+fn not_finite((name, array): (&str, &ArrayD<f32>)) -> Option<(String, f32)> {
+    array.iter().find(|x| !x.is_finite()).map(|&x| (name.to_owned(), x))
 }
 
 fn read(bytes: &[u8], path: &Path) -> Result<Checkpoint, CheckpointError> {
@@ -231,6 +290,11 @@ fn read(bytes: &[u8], path: &Path) -> Result<Checkpoint, CheckpointError> {
     };
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(refuse)?;
     let tensors = SafeTensors::deserialize(bytes).map_err(refuse)?;
+    unique::check(bytes).map_err(|key| CheckpointError::Damaged {
+        path: path.to_owned(),
+        part: "the header".into(),
+        reason: format!("{} stands there twice", quoted(&key)),
+    })?;
     let metadata = |key: &str| header.metadata().as_ref().and_then(|metadata| metadata.get(key));
     let damaged = |part: &str, reason: &dyn ToString| CheckpointError::Damaged {
         path: path.to_owned(),
@@ -250,10 +314,36 @@ fn read(bytes: &[u8], path: &Path) -> Result<Checkpoint, CheckpointError> {
         Some(_) => {}
     }
     let (config, progress) = (json("rnn.config")?, json("rnn.progress")?);
+    let mut digests = Vec::new();
+    for name in header.offset_keys() {
+        let array = tensors.tensor(&name).map_err(refuse)?;
+        digests.push(digest_of(&name, array.shape(), array.data()));
+    }
+    let text = |key: &str| metadata(key).map_or("", String::as_str);
+    let other = || header.metadata().iter().flatten().find(|(key, _)| !KEYS.contains(&&***key));
+    match (metadata(DIGEST), other()) {
+        // A digest whose own name was damaged is one.
+        (None, Some((key, _))) => {
+            return Err(damaged(&format!("the metadata's key {}", quoted(key)), &"it is not known"));
+        }
+        (Some(found), _) if *found != digest(text("rnn.config"), text("rnn.progress"), digests) => {
+            return Err(damaged(
+                DIGEST,
+                &"arrays, configuration or progress are not those that were saved (a program that changes them on \
+                  purpose leaves this key out)",
+            ));
+        }
+        _ => {}
+    }
     let mut checkpoint = Checkpoint { config, progress, ..Checkpoint::default() };
     for name in header.offset_keys() {
         let array = tensors.tensor(&name).map_err(refuse)?;
         let array = to_array(&array).map_err(|reason| damaged(&format!("array `{name}`"), &reason))?;
+        if !name.starts_with(EXTRA)
+            && let Some((_, value)) = not_finite((&name, &array))
+        {
+            return Err(damaged(&format!("array `{name}`"), &format!("it has an element that is {value}")));
+        }
         if let Some(name) = name.strip_prefix(OPTIMISER) {
             checkpoint.optimiser.push((name.to_owned(), array));
         } else if let Some(name) = name.strip_prefix(EXTRA) {

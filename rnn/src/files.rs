@@ -3,12 +3,18 @@
 //! The bytes go to a temporary file in the same folder, to the disk, and then take the name in one step. A
 //! crash, a full disk or a stop at any moment leaves the old file as it was.
 
+mod lock;
+mod temporary;
+
+pub use lock::{Lock, LockError};
+pub use temporary::{is_temporary_of, remove_stale};
+
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use temporary::temporary_in;
 
 /// A file that cannot be read or written: which, why, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +54,10 @@ impl FileError {
             }
             (ErrorKind::IsADirectory, _) => "give the name of a file, not of a folder".into(),
             (ErrorKind::NotADirectory, _) => "a part of the path is a file: give a folder there".into(),
+            (ErrorKind::InvalidInput, Action::Write) => "give the name of a file".into(),
+            (ErrorKind::FileTooLarge, _) => {
+                "raise the limit (`ulimit -f`) and save again; the old file, if any, is untouched".into()
+            }
             (_, Action::Read) => "check that the disk is there and well".into(),
             (_, Action::Write) => "choose another place; the old file, if any, is untouched".into(),
         }
@@ -66,7 +76,7 @@ impl fmt::Display for Action {
 /// Writes the file whole, or leaves what was there untouched.
 ///
 /// A symbolic link stays a link and the file behind it is replaced; an existing file keeps its permissions.
-/// Devices and pipes hold nothing to keep, and are written to directly.
+/// What is no file, such as a device or a pipe, is refused.
 ///
 /// # Errors
 ///
@@ -85,10 +95,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 ///
 /// [`FileError`] as [`write_whole`] would give it.
 pub fn check_writable(path: &Path) -> Result<(), FileError> {
-    let check = || match place(path)? {
-        Place::Device(target) => File::options().write(true).open(target).map(drop),
-        Place::File { folder, .. } => temporary_in(&folder).map(drop),
-    };
+    let check = || place(path).and_then(|place| temporary_in(&place.folder, &place.target).map(drop));
     check().map_err(|source| FileError { path: path.to_owned(), action: Action::Write, source })
 }
 
@@ -101,63 +108,84 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(|source| FileError { path: path.to_owned(), action: Action::Read, source })
 }
 
-/// Where the bytes of a path go.
-enum Place {
-    /// Straight to what is there, which holds nothing to keep.
-    Device(PathBuf),
-    /// To a temporary file in `folder`, which then becomes `target`.
-    File { target: PathBuf, folder: PathBuf, permissions: Option<fs::Permissions> },
+/// The file that a path stands for, whether it exists or not: absolute, without `..`, and with every link followed,
+/// the last one too. Two paths of one file give one answer.
+///
+/// ```
+/// use rnn::files::resolved;
+///
+/// let folder = tempfile::tempdir()?;
+/// assert_eq!(resolved(&folder.path().join("./a")), resolved(&folder.path().join("a")));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn resolved(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    // A link to what is not there yet: the system follows it when it writes. So many links are a loop.
+    for _ in 0..40 {
+        if let Ok(whole) = fs::canonicalize(&path) {
+            return whole;
+        }
+        let Ok(next) = fs::read_link(&path) else { break };
+        path = folder_of(&path).join(next);
+    }
+    match (fs::canonicalize(folder_of(&path)), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path,
+    }
+}
+
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Where the bytes of a path go: to a temporary file in `folder`, which then becomes `target`.
+struct Place {
+    target: PathBuf,
+    folder: PathBuf,
+    permissions: Option<fs::Permissions>,
 }
 
 fn place(path: &Path) -> io::Result<Place> {
-    let target = match fs::canonicalize(path) {
-        Ok(target) => target,
-        Err(_) => path.to_owned(), // nothing there yet
-    };
+    let target = resolved(path);
     let old = fs::metadata(&target).ok();
-    if target.file_name().is_none() || old.as_ref().is_some_and(fs::Metadata::is_dir) {
+    if path.file_name().is_none() || old.as_ref().is_some_and(fs::Metadata::is_dir) {
         return Err(ErrorKind::IsADirectory.into());
     }
     let permissions = match old {
-        Some(old) if !old.is_file() => return Ok(Place::Device(target)),
+        Some(old) if !old.is_file() => {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "it is a device or a pipe"));
+        }
         // A rename does not ask the old file; its owner may have locked it on purpose.
         Some(old) if old.permissions().readonly() => return Err(ErrorKind::PermissionDenied.into()),
         old => old.map(|old| old.permissions()),
     };
-    let folder = match target.parent() {
-        Some(folder) if folder != Path::new("") => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    Ok(Place::File { target, folder, permissions })
+    let folder = folder_of(&target).to_owned();
+    Ok(Place { target, folder, permissions })
 }
 
-fn write_with(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let (target, folder, permissions) = match place(path)? {
-        Place::Device(target) => return write(&mut File::options().write(true).open(&target)?),
-        Place::File { target, folder, permissions } => (target, folder, permissions),
-    };
-    let mut temporary = temporary_in(&folder)?;
-    // From here on, an early return drops `temporary`, which removes it.
-    write(temporary.as_file_mut())?;
-    if let Some(permissions) = permissions {
-        temporary.as_file().set_permissions(permissions)?;
+fn write_with(path: &Path, mut write: impl FnMut(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let Place { target, folder, permissions } = place(path)?;
+    let mut again = true;
+    loop {
+        let mut temporary = temporary_in(&folder, &target)?;
+        // From here on, an early return drops `temporary`, which removes it.
+        write(temporary.as_file_mut())?;
+        if let Some(permissions) = &permissions {
+            temporary.as_file().set_permissions(permissions.clone())?;
+        }
+        temporary.as_file().sync_all()?;
+        match temporary.persist(&target) {
+            // Another process took it for a leaving of a run that is dead, between its making and its locking.
+            Err(error) if again && error.error.kind() == ErrorKind::NotFound => again = false,
+            Err(error) => return Err(error.error),
+            Ok(_) => break,
+        }
     }
-    temporary.as_file().sync_all()?;
-    temporary.persist(&target)?;
     // The new name itself reaches the disk with its folder. Where a folder cannot be synced, a crash may bring
     // the old file back, still whole.
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
-}
-
-/// A temporary file with the permissions that any new file gets.
-fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".part");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
-    // The error speaks of the temporary's name, which means nothing to the reader: only its kind is kept.
-    builder.tempfile_in(folder).map_err(|error| error.kind().into())
 }
 
 #[cfg(test)]
@@ -209,8 +237,7 @@ mod tests {
     fn assert_refused(path: &Path, reason: ErrorKind, mend: &str) {
         let error = write_whole(path, b"x").unwrap_err();
         assert_eq!(error.source.kind(), reason, "{error}");
-        let early = check_writable(path).map_err(|error| error.source.kind());
-        assert!(early == Err(reason) || path == Path::new("/dev/full"), "{early:?}");
+        assert_eq!(check_writable(path).map_err(|error| error.source.kind()), Err(reason));
         let text = error.to_string();
         assert!(text.contains(mend) && text.contains(&path.display().to_string()), "{text}");
     }
@@ -240,8 +267,8 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_full_disk_is_named() {
-        assert_refused(Path::new("/dev/full"), ErrorKind::StorageFull, "free some space");
+    fn a_device_is_no_file() {
+        assert_refused(Path::new("/dev/full"), ErrorKind::InvalidInput, "give the name of a file");
     }
 
     #[cfg(unix)]

@@ -172,3 +172,34 @@ fn scalars_stay_scalars() {
     assert_eq!(shape(column, "h"), "[hidden]");
     same(gate, "cell a\n i[t] = sigmoid(sum(w * x[t]))\n h[t] = i[t] * tanh(W x[t] + U h[t-1])");
 }
+
+/// A function of one number is what it is in the engine, of a sequence and of a number that is known.
+#[test]
+fn every_function_of_one_number_is_in_the_language() {
+    for function in
+        ["tan", "atan", "sinh", "cosh", "erf", "log1p", "expm1", "silu", "gelu", "softplus", "abs"]
+    {
+        let of = |x: f64| {
+            let g = Builder::new();
+            let x = g.scalar(x);
+            let y = match function {
+                "tan" => x.tan(),
+                "atan" => x.atan(),
+                "sinh" => x.sinh(),
+                "cosh" => x.cosh(),
+                "erf" => x.erf(),
+                "log1p" => x.log1p(),
+                "expm1" => x.expm1(),
+                "silu" => x.silu(),
+                "gelu" => x.gelu(),
+                "softplus" => x.softplus(),
+                _ => x.abs(),
+            };
+            eval::<f64>(&g.graph().unwrap(), &Point::new(), &[y]).unwrap().remove(0).into_float()[[]]
+        };
+        let known = run(&format!("cell a\n h[t] = 0 * (W x[t]) + {function}(0.25)"));
+        let read = run(&format!("cell a\n h[t] = {function}(0 * (W x[t]) + 0.25)"));
+        assert!((known[[0, 0, 0]] - of(0.25)).abs() < 1e-15, "{function}");
+        assert!((read[[0, 0, 0]] - of(0.25)).abs() < 1e-15, "{function}");
+    }
+}

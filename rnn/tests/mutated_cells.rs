@@ -1,6 +1,8 @@
-//! Any text is refused with a message or is a cell: nothing panics, hangs or takes all memory.
+//! Any text is refused with a message or is a cell, and so is any file of data: nothing panics, hangs or takes all memory.
 
 mod exercise;
+#[path = "exercise/files.rs"]
+mod files;
 
 use exercise::is_cell;
 use rand::{RngExt, SeedableRng};
@@ -152,4 +154,33 @@ fn functions_that_grow() {
     refused(&format!("cell a\n{deep} h[t] = {nest}"), "nest too deep");
     let bump = lines_of(1..990, |i| format!(" fn f{i}(a) = f{}(a + b)\n", i - 1));
     refused(&format!("cell a\n fn f0(a) = a\n{bump} h[t] = f989(x[t])"), "nest too deep");
+}
+
+/// Files of data and checkpoints with bytes changed, cut out and put elsewhere. `rnn/fuzz` does this for hours.
+#[test]
+fn mutated_files_are_refused_or_read() {
+    let table = "sentence,label\n\"a, \"\"b\"\"\",1\ngood film,0\n\nनमस्ते,pos\n1.5,NA\n".as_bytes().to_vec();
+    let numbers = b"x\ty\n1\t2\n\t3\n4\tNaN\n5\t1e400\n".to_vec();
+    let mut checkpoint = rnn::checkpoint::Checkpoint::default();
+    checkpoint.parameters.insert("w", ndarray::ArrayD::ones(vec![2, 3]));
+    checkpoint.optimiser.push(("step".into(), ndarray::ArrayD::ones(vec![])));
+    let (seeds, mut rng) = ([table, numbers, checkpoint.to_bytes().unwrap()], Rng::seed_from_u64(2));
+    let mut read = [0, 0];
+    for round in 0..30_000 {
+        let mut bytes = seeds[round % 3].clone();
+        for _ in 0..rng.random_range(0..4) {
+            let (i, j) = (rng.random_range(0..bytes.len()), rng.random_range(0..bytes.len()));
+            match rng.random_range(0..5) {
+                0 => bytes[i] = rng.random(),
+                1 => bytes[i] = b"\",\n\t\r0{}[]:"[rng.random_range(0..12)],
+                2 => bytes.swap(i, j),
+                3 => bytes.insert(i, bytes[j]),
+                _ if bytes.len() > 1 => drop(bytes.remove(i)),
+                _ => {}
+            }
+        }
+        read[0] += usize::from(files::is_table(&bytes));
+        read[1] += usize::from(files::is_checkpoint(&bytes));
+    }
+    assert!(read[0] > 1000 && read[1] > 1000, "{read:?}");
 }

@@ -130,6 +130,15 @@ np.add.at(size, index, np.abs(rows))
 case("scatter_add", [rows, index], total, size=size, rows=4)
 case("one_hot", [index], np.eye(5)[index], classes=5)
 
+# More functions of one operand.
+case("erf", [line], special.erf(line))
+case("tan", [line], np.tan(line))
+case("atan", [line], np.arctan(line))
+case("log1p", [above], np.log1p(above))
+case("expm1", [line], np.expm1(line))
+case("sinh", [line], np.sinh(line))
+case("cosh", [line], np.cosh(line))
+
 print("[")
 print(",\n".join(json.dumps(c) for c in cases))
 print("]")

@@ -173,6 +173,15 @@ fn call(function: Function, arguments: &[Vector]) -> Vector {
         Function::Abs => a.mapv(f64::abs),
         Function::Sin => a.mapv(f64::sin),
         Function::Cos => a.mapv(f64::cos),
+        Function::Tan => a.mapv(|a| a.sin() / a.cos()),
+        Function::Atan => a.mapv(|a| a.atan2(1.0)),
+        Function::Sinh => a.mapv(|a| (a.exp() - (-a).exp()) / 2.0),
+        Function::Cosh => a.mapv(|a| f64::midpoint(a.exp(), (-a).exp())),
+        Function::Erf => a.mapv(erf),
+        Function::Log1p => a.mapv(|a| (1.0 + a).ln()),
+        Function::Expm1 => a.mapv(|a| a.exp() - 1.0),
+        Function::Silu => a.mapv(|a| a / (1.0 + (-a).exp())),
+        Function::Gelu => a.mapv(|a| a / 2.0 * (1.0 + erf(a / 2.0_f64.sqrt()))),
         Function::Min => both(a, &arguments[1], f64::min),
         Function::Max => both(a, &arguments[1], f64::max),
         Function::Mod => both(a, &arguments[1], |a, b| a - b * (a / b).floor()),
@@ -191,4 +200,14 @@ fn call(function: Function, arguments: &[Vector]) -> Vector {
         Function::Mean => Vector::from_elem(1, a.sum() / a.len() as f64),
         Function::Stop => a.clone(),
     }
+}
+
+/// The error function by its series, `2/√π Σ (−1)ⁿ x²ⁿ⁺¹ / (n! (2n + 1))`, for small x.
+fn erf(x: f64) -> f64 {
+    let (mut power, mut sum) = (x, 0.0);
+    for n in 0..60 {
+        sum += power / f64::from(2 * n + 1);
+        power *= -x * x / f64::from(n + 1);
+    }
+    sum * std::f64::consts::FRAC_2_SQRT_PI
 }

@@ -1,19 +1,17 @@
 //! One order of differentiation: both sides of every tensor, and what follows.
 //!
-//! The differences speak first, tensor by tensor (`side.rs`). Forward mode speaks second, of all tensors at once
-//! (`witness.rs`); it has no step and is exact to rounding, so that it sees what differences cannot. Where the two do not
-//! say the same of a gradient, somebody is asked again: differences that contradict forward mode must do so at other steps
-//! and along other directions too, and a difference that forward mode alone sees must have a node that is guilty of it
-//! (`locate/`).
+//! Three witnesses speak of each tensor. Differences of the whole, tensor by tensor (`side.rs`); they know nothing of the
+//! graph's inside. Every node's own equation, which together are a proof by the chain rule (`locate/`). Forward mode, of all
+//! tensors at once (`witness.rs`); it has no step. What follows from the three says `verdict.rs`.
 
 use super::function::Function;
 use super::leaves;
-use super::locate::{Guilty, Scene, locate};
+use super::locate::{Equations, Proof, Scene, prove};
 use super::numeric::{Method, Nearby};
-use super::report::{Report, Tensor};
+use super::report::Report;
 use super::side::{Numeric, Side, measure};
-use super::verdict::{Comparison, Verdict};
-use super::witness::{self, Forward};
+use super::verdict::{Comparison, Evidence, Verdict, decide};
+use super::witness::{self, Forward, Witness};
 use autograd::graph::{Builder, Expr, Graph, NodeId};
 use autograd::ops::{Op, Sampler};
 use autograd::{Error, Gradient, Point, Value, eval, vjp};
@@ -94,14 +92,6 @@ impl<'g> Level<'_, 'g> {
         let numeric =
             Numeric { function: &function, nearby, cotangents: &cotangents, least, method: self.method };
 
-        let mut tensors = Vec::new();
-        for (side, &connected) in sides.iter().zip(&gradients.connected) {
-            let mut tensor = numeric.tensor(side, self.order, connected)?;
-            if self.single {
-                numeric.more(side, sampler, &mut tensor)?;
-            }
-            tensors.push(tensor);
-        }
         let scene = Scene {
             graph: &graph,
             point: &point,
@@ -110,47 +100,59 @@ impl<'g> Level<'_, 'g> {
             forward: self.forward,
             single: self.single,
         };
-        let mut forward = witness::forward(&scene, &sides, &tensors, least)?;
-        let mut suspects = Vec::new();
-        for (i, (tensor, side)) in tensors.iter_mut().zip(&sides).enumerate() {
-            let agrees = forward.agrees[i];
-            tensor.forward = forward.slopes[i];
-            let doubted = !tensor.comparison.verdict.is_good() && agrees != Some(false) && !self.single;
-            if doubted && tensor.kinks.is_empty() {
-                numeric.ask_again(side, sampler, tensor)?;
-            } else if tensor.comparison.verdict == Verdict::Fail && tensor.kinks.is_empty() && !self.single {
-                numeric.untold_kink(side, tensor)?;
+        // With numbers of its own: what else is drawn does not depend on how many nodes there are.
+        let proof = self.prove(&scene, gradients.sweep, &mut Sampler::new(u64::from(self.order)))?;
+        let mut tensors = Vec::new();
+        for (side, &connected) in sides.iter().zip(&gradients.connected) {
+            let mut tensor = numeric.tensor(side, self.order, connected)?;
+            let open = tensor.comparison.verdict == Verdict::Inconclusive;
+            if self.single || tensor.comparison.sides.is_some() {
+                numeric.more(side, sampler, &mut tensor)?;
+            } else if tensor.comparison.verdict == Verdict::Fail
+                || open && proof.of(side.node) == Equations::Unknown
+            {
+                numeric.ask_again(side, &mut tensor)?;
             }
-            if tensor.comparison.sides.is_some() {
-                // Dual numbers follow one side of it.
-                forward.agrees[i] = None;
-            }
-            suspects.push(is_suspect(&forward, i, &tensor.comparison));
-            let wrong = tensor.comparison.verdict == Verdict::Fail || suspects[i];
-            let wanted = if wrong && !heavy { super::ELEMENTS_OF_A_FAILURE } else { 0 };
-            numeric.elements(side, sampler, wanted.max(self.elements), tensor)?;
+            tensors.push(tensor);
         }
-        let failed = tensors.iter().any(|t| t.verdict() == Verdict::Fail);
-        // On a kink, between two slopes there is room for what is wrong.
-        let kinks = tensors.iter().any(is_on_kink);
-        let guilty = if failed || kinks || forward.verdict() == Verdict::Fail {
-            self.guilty(&scene, gradients.sweep, failed, sampler)?
-        } else {
-            None
-        };
+        let forward = witness::forward(&scene, &sides, &tensors, least)?;
         gradients.floor = floor(&graph, &point, &outputs, &cotangents)?;
         if self.single {
             gradients.floor *= f64::from(f32::EPSILON) / f64::EPSILON;
         }
-        for (i, (tensor, suspect)) in tensors.iter_mut().zip(suspects).enumerate() {
+        for (i, (tensor, side)) in tensors.iter_mut().zip(&sides).enumerate() {
+            tensor.forward = forward.slopes[i];
             // What is lost where no node loses more than its own rounding, was lost by all of them together.
             let lost = if self.single { f64::from(f32::EPSILON).sqrt() * tensor.norm } else { 0.0 };
-            settle(tensor, forward.agrees[i], suspect, guilty.is_some(), gradients.floor.max(lost));
+            let floor = gradients.floor.max(lost);
+            let evidence = |comparison: &Comparison, forward, equations| Evidence {
+                finite: comparison.analytic.is_finite(),
+                differences: comparison.seen(),
+                forward,
+                equations,
+                rounding: comparison.difference() <= floor,
+            };
+            let equations = proof.of(side.node);
+            let all = Evidence {
+                finite: side.is_finite(),
+                ..evidence(&tensor.comparison, forward.word(i, &tensor.comparison), equations)
+            };
+            (tensor.comparison.verdict, tensor.decided_by) = decide(&all);
+            let wrong = tensor.comparison.verdict == Verdict::Fail;
+            let wanted = if wrong && !heavy { super::ELEMENTS_OF_A_FAILURE } else { 0 };
+            numeric.elements(side, sampler, wanted.max(self.elements), tensor)?;
+            for element in &mut tensor.elements {
+                // An equation that does not hold spoils some elements, and the others are asked by differences alone.
+                let equations = if equations == Equations::Broken { Equations::Unknown } else { equations };
+                element.comparison.verdict = decide(&evidence(&element.comparison, None, equations)).0;
+            }
         }
-        let caused = guilty.is_some() || tensors.iter().any(|t| t.verdict() == Verdict::Fail);
-        report.witnesses.push(forward.line(self.order, caused, gradients.floor));
+        let caused = proof.guilty.is_some() || tensors.iter().any(|t| t.verdict() == Verdict::Fail);
+        report.witnesses.push(proof.line(self.order));
+        report.witnesses.extend(proof.kernels(self.order));
+        report.witnesses.push(forward.line(self.order, caused));
         report.tensors.append(&mut tensors);
-        report.guilty = report.guilty.take().or(guilty);
+        report.guilty = report.guilty.take().or(proof.guilty);
         Ok(gradients)
     }
 
@@ -213,13 +215,8 @@ impl<'g> Level<'_, 'g> {
         Ok(self.xs.iter().zip(bases).zip(analytic).map(side).collect())
     }
 
-    fn guilty(
-        &self,
-        scene: &Scene,
-        sweep: Option<usize>,
-        failed: bool,
-        sampler: &mut Sampler,
-    ) -> Result<Option<Guilty>, Error> {
+    /// What every node's own equation says.
+    fn prove(&self, scene: &Scene, sweep: Option<usize>, sampler: &mut Sampler) -> Result<Proof, Error> {
         let mut sweep = sweep;
         if sweep.is_none() {
             // The adjoints that nobody claims are built here.
@@ -231,43 +228,34 @@ impl<'g> Level<'_, 'g> {
             claimed.map(|(_, dx)| dx.id()).or_else(|| graph.adjoint(id, sweep?).ok()?)
         };
         let xs: Vec<NodeId> = self.xs.iter().map(|x| x.id()).collect();
-        locate(&Scene { graph: &graph, ..*scene }, &xs, &adjoint, failed, sampler)
+        prove(&Scene { graph: &graph, ..*scene }, &xs, &adjoint, sampler)
     }
 }
 
-/// Whether forward mode contradicts a gradient, and differences do not take the gradient's side.
-fn is_suspect(forward: &Forward, i: usize, comparison: &Comparison) -> bool {
-    let &Comparison { numeric, tolerance, verdict, .. } = comparison;
-    let against = |d: f64| verdict == Verdict::Pass && (d - numeric).abs() > tolerance;
-    forward.agrees[i] == Some(false) && !forward.slopes[i].is_some_and(against)
-}
-
-/// Whether the point lies on a kink for this tensor, whether a node tells it or the slopes do.
-fn is_on_kink(tensor: &Tensor) -> bool {
-    !tensor.kinks.is_empty() || tensor.comparison.sides.is_some()
-}
-
-/// The last word on a tensor, when it is known whether a node is guilty. If every node's equation holds, the gradient is
-/// right by the chain rule, and it is the differences of the whole that cannot be trusted. On several kinks at once
-/// slopes of the whole bound nothing, and at order two there are jumps: what each node hands back decides.
-///
-/// A gradient can be zero because terms cancel, and what rounding leaves of it has no size to be measured by: below
-/// `floor`, nobody guilty is nothing wrong.
-fn settle(tensor: &mut Tensor, agrees: Option<bool>, suspect: bool, guilty: bool, floor: f64) {
-    let on_kink = is_on_kink(tensor);
-    if guilty && (suspect || on_kink) {
-        tensor.comparison.verdict = Verdict::Fail;
+impl Forward {
+    /// What forward mode says of one gradient, unless differences take the gradient's side against it, or the tensor is on a
+    /// kink: dual numbers follow one side of it.
+    fn word(&self, i: usize, comparison: &Comparison) -> Option<bool> {
+        let &Comparison { numeric, tolerance, verdict, .. } = comparison;
+        let against = |d: f64| verdict == Verdict::Pass && (d - numeric).abs() > tolerance;
+        self.agrees[i]
+            .filter(|agrees| comparison.sides.is_none() && (*agrees || !self.slopes[i].is_some_and(against)))
     }
-    let elements = tensor.elements.iter_mut().map(|e| &mut e.comparison);
-    for comparison in elements.chain([&mut tensor.comparison]).filter(|_| !guilty) {
-        let undecided = !comparison.verdict.is_good() && comparison.analytic.is_finite();
-        if comparison.verdict == Verdict::Fail && comparison.difference() <= floor {
-            comparison.verdict = Verdict::Pass;
-        } else if undecided && on_kink {
-            comparison.verdict = Verdict::Kink;
-        } else if undecided && agrees == Some(true) {
-            comparison.verdict = Verdict::Inconclusive;
-        }
+}
+
+impl Proof {
+    /// As a line of the report.
+    fn line(&self, order: u32) -> Witness {
+        let verdict = if self.is_broken() { Verdict::Fail } else { Verdict::Pass };
+        let name = "node by node: each adjoint is what its users send back".into();
+        Witness { name, order, difference: None, tolerance: 0.0, verdict }
+    }
+
+    /// The line of dual kernels that are wrong.
+    fn kernels(&self, order: u32) -> Option<Witness> {
+        let name = "each dual kernel is the derivative of its kernel".into();
+        let verdict = Verdict::Fail;
+        (!self.kernels_agree).then_some(Witness { name, order, difference: None, tolerance: 0.0, verdict })
     }
 }
 

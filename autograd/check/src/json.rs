@@ -5,12 +5,14 @@
 //! | field | value |
 //! |---|---|
 //! | `version` | 2 |
-//! | `verdict` | `"pass"`, `"kink"`, `"inconclusive"` or `"fail"`; a program that could not check writes `"error"` and `error`, a text, and nothing else |
+//! | `verdict` | `"pass"`, `"kink"`, `"inconclusive"`, `"convention"` or `"fail"`; a program that could not check writes `"error"` and `error`, a text, and nothing else |
 //! | `passed` | whether the verdict is pass or kink |
 //! | `subject`, `seed`, `order` | the outputs; what was asked for |
-//! | `guilty` | null, or who is wrong: `node`, `op`, `operand`, `operand_name`, `layer`, `gate`, `step` (these three may be null), `index`, `symbolic`, `numeric`, `ratio`, `hint` (a word or two), `says` (the same as a sentence) |
-//! | `tensors` | a list: `name`, `shape`, `order`, `verdict`, `connected`, `norm` of the gradient; along a random direction `symbolic`, `numeric`, `error` (the estimate), `tolerance`; `forward` (null if it was not asked for this one alone); `sides` on a kink (null, or from the left and from the right), `kinks` (names of nodes), `elements` |
-//! | `elements` | a list: `index`, `verdict`, `symbolic`, `numeric`, `error`, `tolerance`, `sides` |
+//! | `guilty` | null, or who is wrong: `part` (`"vjp"` or `"dual kernel"`), `node`, `op`, `operand`, `operand_name`, `layer`, `gate`, `step` (these three may be null), `index`, `symbolic`, `numeric`, `ratio`, `uses` (at how many uses of that line the same is wrong) `of` how many, `rule` (null, or what is sent and what would fit), `hint` (a word or two), `says` (the same as a sentence) |
+//! | `tensors` | a list: `name`, `shape`, `order`, `verdict`, `connected`, `norm` of the gradient; along a random direction `symbolic`, `numeric`, `error` (the estimate), `tolerance`, `unseen` (both too small for differences), `decided_by` (a witness); `slice` (null, or axis and place) and `all_wrong_told` of a failure; `forward` (null if it was not asked for this one alone); `sides` on a kink (null, or from the left and from the right), `kinks` (names of nodes), `elements` |
+//! | `elements` | a list: `index`, `verdict`, `symbolic`, `numeric`, `error`, `tolerance`, `sides`, `unseen` |
+//! | `notes` | a list of sentences |
+//! | `calls` | how often a function that is not a graph was called |
 //! | `witnesses` | a list: `name`, `order`, `verdict`, `difference` (null if it was not asked), `tolerance` |
 //!
 //! Numbers that are not finite are null.
@@ -37,6 +39,8 @@ impl Report {
             "order": self.order,
             "guilty": self.guilty.as_ref().map(guilty),
             "tensors": self.tensors.iter().map(tensor).collect::<Vec<_>>(),
+            "notes": self.notes,
+            "calls": self.calls,
             "witnesses": self.witnesses.iter().map(witness).collect::<Vec<_>>(),
         })
     }
@@ -49,29 +53,31 @@ pub fn error_json(error: &dyn std::fmt::Display) -> Value {
 
 fn guilty(guilty: &Guilty) -> Value {
     json!({
-        "node": guilty.node, "op": guilty.op, "operand": guilty.operand, "operand_name": guilty.operand_name,
+        "part": guilty.part.word(), "node": guilty.node, "op": guilty.op, "operand": guilty.operand, "operand_name": guilty.operand_name,
         "layer": guilty.layer, "gate": guilty.gate, "step": guilty.step, "index": guilty.index,
         "symbolic": guilty.analytic, "numeric": guilty.numeric, "ratio": guilty.ratio(),
+        "uses": guilty.uses, "of": guilty.of, "rule": guilty.rule,
         "hint": guilty.hint.word(), "says": guilty.hint.to_string(),
     })
 }
 
 fn tensor(t: &Tensor) -> Value {
-    let Comparison { analytic, numeric, error, tolerance, sides, .. } = t.comparison;
+    let Comparison { analytic, numeric, error, tolerance, sides, unseen, .. } = t.comparison;
     json!({
         "name": t.name, "shape": t.shape.to_vec(), "order": t.order, "verdict": t.verdict().word(),
         "connected": t.connected, "norm": t.norm,
         "symbolic": analytic, "numeric": numeric, "error": error, "tolerance": tolerance,
+        "unseen": unseen, "decided_by": t.decided_by.word(), "slice": t.slice, "all_wrong_told": t.all_wrong_told,
         "forward": t.forward, "sides": sides, "kinks": t.kinks,
         "elements": t.elements.iter().map(element).collect::<Vec<_>>(),
     })
 }
 
 fn element(element: &Element) -> Value {
-    let Comparison { analytic, numeric, error, tolerance, sides, verdict } = element.comparison;
+    let Comparison { analytic, numeric, error, tolerance, sides, unseen, verdict } = element.comparison;
     json!({
         "index": element.index, "verdict": verdict.word(), "symbolic": analytic, "numeric": numeric, "error": error,
-        "tolerance": tolerance, "sides": sides,
+        "tolerance": tolerance, "sides": sides, "unseen": unseen,
     })
 }
 

@@ -38,6 +38,7 @@
 
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
+mod again;
 mod closure;
 mod compare;
 mod function;
@@ -58,7 +59,7 @@ mod witness;
 
 pub use closure::{FnCheck, check_fn};
 pub use json::error_json;
-pub use locate::{Guilty, Hint};
+pub use locate::{Guilty, Hint, Part};
 pub use numeric::{Method, SAFETY};
 pub use op::check_op;
 pub use precision::{Precision, Rounding, precision};
@@ -66,7 +67,7 @@ pub use report::{Element, Report, Tensor};
 pub use survey::{Rule, Survey};
 pub use taylor::{Order, Residuals, Taylor, taylor};
 pub use text::DETACHED;
-pub use verdict::{Comparison, Verdict};
+pub use verdict::{Comparison, Decider, Verdict};
 pub use witness::Witness;
 
 use autograd::graph::{Expr, Graph, NodeId};

@@ -1,7 +1,7 @@
 //! What a check found.
 
 use super::locate::Guilty;
-use super::verdict::{Comparison, Verdict};
+use super::verdict::{Comparison, Decider, Verdict};
 use super::witness::Witness;
 use autograd::Shape;
 use std::cmp::Ordering;
@@ -38,6 +38,8 @@ pub struct Tensor {
     pub norm: f64,
     /// The derivative along a random direction.
     pub comparison: Comparison,
+    /// Which witness had the last word on that.
+    pub decided_by: Decider,
     /// The same from forward mode, if it was asked about this tensor by itself: where it does not agree with all
     /// tensors moving at once.
     pub forward: Option<f64>,
@@ -45,6 +47,10 @@ pub struct Tensor {
     pub kinks: Vec<String>,
     /// Single elements, the worst first.
     pub elements: Vec<Element>,
+    /// Whether the elements that fail are all that are wrong: without them the tensor passes.
+    pub all_wrong_told: bool,
+    /// Where the wrong elements lie, if all lie in one slice: the axis, and the place along it.
+    pub slice: Option<(usize, usize)>,
 }
 
 impl Tensor {
@@ -96,11 +102,24 @@ pub struct Report {
     pub witnesses: Vec<Witness>,
     /// The node whose own VJP is wrong, if a gradient is wrong and such a node was found.
     pub guilty: Option<Guilty>,
+    /// What else a reader should know, a sentence each.
+    pub notes: Vec<String>,
+    /// How often a function that is not ours was called.
+    pub calls: usize,
 }
 
 impl Report {
     pub(super) fn new(subject: String, seed: u64, order: u32) -> Self {
-        Self { subject, seed, order, tensors: Vec::new(), witnesses: Vec::new(), guilty: None }
+        Self {
+            subject,
+            seed,
+            order,
+            tensors: Vec::new(),
+            witnesses: Vec::new(),
+            guilty: None,
+            notes: Vec::new(),
+            calls: 0,
+        }
     }
 
     /// The worst that was found, by differences or by a witness.

@@ -86,6 +86,8 @@ pub(super) fn run(check: Check, place: Place) -> Result<Report, Error> {
         claims: claims.as_deref(),
     };
     let gradients = first.compare(&mut sampler, &mut report)?;
+    report.witnesses.extend(first.again(&gradients)?);
+    report.notes.extend(first.held(&gradients)?);
     let dxs = gradients.distinct();
     if check.order == 2 && report.passed() && !dxs.is_empty() {
         second(&first, &gradients, &dxs, &mut sampler, &mut report)?;

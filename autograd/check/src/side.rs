@@ -3,9 +3,9 @@
 use super::SINGLE;
 use super::function::{Function, Mover};
 use super::leaves;
-use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby, Noise, SAFETY};
+use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby, Noise, SAFETY, Scale};
 use super::report::{Element, Tensor};
-use super::verdict::{Comparison, Verdict};
+use super::verdict::{Comparison, Decider, Verdict, corroborated};
 use autograd::graph::{Expr, Graph, NodeId};
 use autograd::ops::Sampler;
 use autograd::{Error, Point, Value, norm};
@@ -19,9 +19,9 @@ pub(super) struct Side {
     pub interior: bool,
     /// Its value at the point.
     pub base: ArrayD<f64>,
-    /// A typical element of it, at least 1.
-    pub length: f64,
-    /// Where it moves.
+    /// What steps are measured in.
+    pub scale: Scale,
+    /// Where it moves, in units of that length.
     pub direction: ArrayD<f64>,
     pub gradient: ArrayD<f64>,
     /// The standard deviation of the rounding errors of ⟨gradient, direction⟩, and of an element.
@@ -35,10 +35,10 @@ fn size(a: &ArrayD<f64>) -> f64 {
 
 impl Side {
     pub fn new(x: Expr, base: ArrayD<f64>, gradient: ArrayD<f64>, sampler: &mut Sampler) -> Self {
-        let direction = leaves::weights(&base.shape().into(), sampler);
-        let length = (norm(&base) / (base.len().max(1) as f64).sqrt()).max(1.0);
+        let scale = Scale::of(&base);
+        let direction = scale.stretch(leaves::weights(&base.shape().into(), sampler));
         let interior = x.builder().application(x.position()).1.operator().is_some();
-        Self { name: x.name(), node: x.id(), interior, base, length, direction, gradient, noise: [0.0; 2] }
+        Self { name: x.name(), node: x.id(), interior, base, scale, direction, gradient, noise: [0.0; 2] }
     }
 
     /// Takes what rounding usually costs a gradient in `f32` for its noise. Its errors are of any sign along a random
@@ -52,6 +52,10 @@ impl Side {
     /// ‖g ⊙ u‖₁
     pub fn size(&self) -> f64 {
         size(&(&self.gradient * &self.direction))
+    }
+
+    pub fn is_finite(&self) -> bool {
+        self.gradient.iter().all(|g| g.is_finite())
     }
 
     /// ⟨g, u⟩
@@ -78,7 +82,7 @@ pub(super) fn measure(
         node: s.node,
         base: &s.base,
         direction: &s.direction,
-        length: s.length,
+        length: s.scale.length,
     });
     let mut line = function.line(movers.collect());
     let base = line.look(0.0)?.sides;
@@ -123,17 +127,24 @@ impl Numeric<'_> {
             connected,
             norm: norm(&side.gradient),
             comparison,
+            decided_by: Decider::Differences,
             forward: None,
             kinks,
             elements: Vec::new(),
+            all_wrong_told: false,
+            slice: None,
         })
     }
 
-    /// Other directions, along which an error may show that is small beside what `f32` loses.
+    /// Other directions, along which an error may show: one that is small beside what `f32` loses, or, on a kink, one that lies
+    /// between the slopes along the first. On a kink the direction of the gradient itself is the sharpest.
     pub fn more(&self, side: &Side, sampler: &mut Sampler, tensor: &mut Tensor) -> Result<(), Error> {
         for first in AGAIN {
-            if tensor.comparison.verdict == Verdict::Pass {
-                let direction = leaves::weights(&tensor.shape, sampler);
+            if tensor.comparison.verdict.is_good() {
+                let mut direction = side.scale.stretch(leaves::weights(&tensor.shape, sampler));
+                if first == AGAIN[0] && tensor.comparison.sides.is_some() {
+                    direction.zip_mut_with(&side.gradient, |u, g| *u = u.abs().copysign(*g));
+                }
                 let (comparison, kinks) = self.along(side, &direction, first)?;
                 if comparison.verdict == Verdict::Fail {
                     (tensor.comparison, tensor.kinks) = (comparison, kinks);
@@ -143,42 +154,18 @@ impl Numeric<'_> {
         Ok(())
     }
 
-    /// Differences that did not agree with a gradient, at other steps and along other directions. They can, very rarely,
-    /// be wrong about their own error; then another attempt is not, and its word stands.
-    pub fn ask_again(&self, side: &Side, sampler: &mut Sampler, tensor: &mut Tensor) -> Result<(), Error> {
+    /// Differences that did not agree with a gradient, at other steps. They can, very rarely, be wrong about their own error:
+    /// what stands is a slope that two of them find.
+    pub fn ask_again(&self, side: &Side, tensor: &mut Tensor) -> Result<(), Error> {
         if !tensor.comparison.analytic.is_finite() {
             return Ok(());
         }
-        let mut undecided = None;
+        let mut attempts = vec![tensor.comparison];
         for first in AGAIN {
-            let direction = leaves::weights(&tensor.shape, sampler);
-            let (comparison, kinks) = self.along(side, &direction, first)?;
-            if comparison.verdict.is_good() {
-                (tensor.comparison, tensor.kinks) = (comparison, kinks);
-                return Ok(());
-            }
-            undecided = undecided.or((comparison.verdict == Verdict::Inconclusive).then_some(comparison));
+            let (comparison, _) = self.along(side, &side.direction, first)?;
+            attempts.push(comparison);
         }
-        self.untold_kink(side, tensor)?;
-        if tensor.comparison.verdict != Verdict::Kink
-            && let Some(undecided) = undecided
-        {
-            tensor.comparison = undecided;
-        }
-        Ok(())
-    }
-
-    /// A kink that no node tells shows in the slopes alone.
-    pub fn untold_kink(&self, side: &Side, tensor: &mut Tensor) -> Result<(), Error> {
-        let product = &side.gradient * &side.direction;
-        let mut curve = self.curve(side, &side.direction, FIRST);
-        let noise = curve.noise(&self.nearby, side.length)?;
-        let base = (curve.outputs)(0.0)?;
-        let sides = curve.sides(&base, side.length, noise)?;
-        let comparison = Comparison::new(product.sum(), &sides, self.least, norm(&product));
-        if comparison.verdict == Verdict::Kink {
-            tensor.comparison = comparison;
-        }
+        tensor.comparison = corroborated(&attempts);
         Ok(())
     }
 
@@ -197,14 +184,15 @@ impl Numeric<'_> {
         let mut places = if wanted < count { sampler.permutation(count) } else { (0..count).collect() };
         places.truncate(wanted);
         let mut curve = self.curve(side, &side.direction, FIRST);
-        let noise = curve.noise(&self.nearby, side.length)?;
+        let noise = curve.noise(&self.nearby, side.scale.length)?;
         for place in places {
             let mut element = self.element(side, noise, place, FIRST)?;
-            for first in AGAIN {
-                if element.verdict == Verdict::Fail && element.analytic.is_finite() {
-                    let again = self.element(side, noise, place, first)?;
-                    element = if again.verdict == Verdict::Fail { element } else { again };
+            if element.verdict == Verdict::Fail && element.analytic.is_finite() {
+                let mut attempts = vec![element.comparison];
+                for first in AGAIN {
+                    attempts.push(self.element(side, noise, place, first)?.comparison);
                 }
+                element.comparison = corroborated(&attempts);
             }
             tensor.elements.push(element);
         }
@@ -221,13 +209,15 @@ impl Numeric<'_> {
         let product = &side.gradient * direction;
         let rounding = SAFETY * side.noise[0] + self.least;
         let mut curve = self.curve(side, direction, first);
-        let noise = curve.noise(&self.nearby, side.length)?;
-        let derivative = curve.derivative(side.length, noise)?;
+        let noise = curve.noise(&self.nearby, side.scale.length)?;
+        let compare =
+            |derivative: &Derivative| Comparison::new(product.sum(), derivative, rounding, norm(&product));
+        let (comparison, derivative) = curve.compared(side.scale.length, noise, &compare)?;
         let kinks = match &derivative {
             Derivative::Smooth(_) => Vec::new(),
             Derivative::Sides { sharp, .. } => self.function.line(vec![mover(side, direction)]).names(sharp),
         };
-        Ok((Comparison::new(product.sum(), &derivative, rounding, norm(&product)), kinks))
+        Ok((comparison, kinks))
     }
 
     /// The derivative by the element at a row-major position.
@@ -236,10 +226,11 @@ impl Numeric<'_> {
         let (index, one) = direction.indexed_iter_mut().nth(place).expect("the place is below the count");
         *one = 1.0;
         let index = ndarray::Dimension::slice(&index).to_vec();
-        let length = side.base[&*index].abs().max(1.0);
-        let derivative = self.curve(side, &direction, first).derivative(length, noise)?;
+        let length = side.scale.of_element(place, side.base[&*index]);
         let rounding = SAFETY * side.noise[1] + self.least;
-        let comparison = Comparison::new(side.gradient[&*index], &derivative, rounding, norm(&side.gradient));
+        let (analytic, gradient) = (side.gradient[&*index], norm(&side.gradient));
+        let compare = |derivative: &Derivative| Comparison::new(analytic, derivative, rounding, gradient);
+        let (comparison, _) = self.curve(side, &direction, first).compared(length, noise, &compare)?;
         Ok(Element { index, comparison })
     }
 

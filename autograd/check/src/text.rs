@@ -1,6 +1,6 @@
 //! A report as a person reads it: short, the worst first, and who is guilty before all.
 
-use super::locate::Guilty;
+use super::locate::{Guilty, Part};
 use super::report::{Element, Report, Tensor};
 use super::verdict::Verdict;
 use super::witness::Witness;
@@ -17,12 +17,29 @@ pub const DETACHED: &str = "not connected to the loss";
 impl fmt::Display for Guilty {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Self { node, op, operand, operand_name, hint, analytic, numeric, .. } = self;
-        write!(f, "the VJP of `{node}` ({op}")?;
+        let (part, towards) = match self.part {
+            Part::Vjp => ("VJP", "towards"),
+            Part::DualKernel => ("dual kernel", "along"),
+        };
+        write!(f, "the {part} of `{node}` ({op}")?;
         for (word, value) in [("layer", &self.layer), ("gate", &self.gate)] {
             value.as_ref().map_or(Ok(()), |value| write!(f, ", {word} {value}"))?;
         }
         self.step.map_or(Ok(()), |step| write!(f, ", step {step}"))?;
-        write!(f, ") towards operand {operand}, `{operand_name}`: {hint}\n  ")?;
+        write!(f, ") {towards} operand {operand}, `{operand_name}`")?;
+        match (self.uses, self.of) {
+            (0 | 1, _) => {}
+            (uses, of) if uses == of => write!(f, ", at all {of} steps")?,
+            (uses, of) => write!(f, ", at {uses} of {of} steps")?,
+        }
+        match &self.rule {
+            Some([sent, meant]) => write!(f, ": sent is {sent}; {meant} would fit")?,
+            None => write!(f, ": {hint}")?,
+        }
+        write!(f, "\n  ")?;
+        if self.part == Part::DualKernel {
+            return write!(f, "along a random direction  dual {analytic:.6e}  numeric {numeric:.6e}");
+        }
         let index = Shape::from(&self.index[..]);
         write!(f, "at {index}  analytic {analytic:.6e}  numeric {numeric:.6e}  ratio {:.7}", self.ratio())
     }
@@ -34,7 +51,7 @@ impl fmt::Display for Witness {
         write!(f, "{verdict:<5} {name}{}", if *order == 2 { " (order 2)" } else { "" })?;
         match difference {
             Some(difference) => write!(f, "  difference {difference:.1e}  tolerance {tolerance:.1e}"),
-            None => f.write_str("  not asked"),
+            None => Ok(()),
         }
     }
 }
@@ -64,7 +81,20 @@ impl fmt::Display for Tensor {
             let index = Shape::from(&element.index[..]);
             write!(f, "\n          at {index}  {}  ratio {:.4}", element.comparison, element.ratio())?;
         }
-        match self.slice() {
+        let failed = self.elements.iter().filter(|e| e.verdict == Verdict::Fail).count();
+        if self.all_wrong_told {
+            let (one, all) = (failed == 1, self.shape.count());
+            let word = if one { "this one is" } else { "these are" };
+            write!(
+                f,
+                "\n          {word} wrong of {all}: without {}, it passes",
+                if one { "it" } else { "them" }
+            )?;
+            if failed > SHOWN {
+                write!(f, " ({failed} in all)")?;
+            }
+        }
+        match self.slice.or_else(|| self.slice_of_elements()) {
             Some((axis, k)) => write!(f, "\n          the wrong ones are those at {k} along axis {axis}"),
             None => Ok(()),
         }
@@ -73,7 +103,7 @@ impl fmt::Display for Tensor {
 
 impl Tensor {
     /// Where the wrong elements lie, if they are those that were looked at in one slice: the axis, and the place along it.
-    fn slice(&self) -> Option<(usize, usize)> {
+    fn slice_of_elements(&self) -> Option<(usize, usize)> {
         let (wrong, right): (Vec<&Element>, Vec<&Element>) =
             self.elements.iter().partition(|e| e.verdict == Verdict::Fail);
         let first = wrong.get(1).and(wrong.first())?;
@@ -92,7 +122,9 @@ impl fmt::Display for Report {
         let all = self.tensors.len();
         let bad = all - self.tensors.iter().filter(good).count();
         let kinks = self.of(Verdict::Kink).count();
+        let witnesses = self.witnesses.iter().filter(|w| !w.verdict.is_good()).count();
         let outcome = match (bad, kinks) {
+            (0, 0) if witnesses > 0 => "the gradients pass, and what else must hold does not".into(),
             (0, 0) => "passed".into(),
             (0, _) => format!("passed, {kinks} on a kink"),
             _ => format!("{bad} of {all} did not pass"),
@@ -114,6 +146,7 @@ impl fmt::Display for Report {
         if all > shown {
             write!(f, "\n  … and {} that pass", all - shown)?;
         }
+        self.notes.iter().try_for_each(|note| write!(f, "\n  {note}"))?;
         for witness in self.witnesses.iter().filter(|w| bad > 0 || !w.verdict.is_good()) {
             write!(f, "\n  {witness}")?;
         }

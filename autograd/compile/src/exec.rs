@@ -15,15 +15,18 @@ pub(super) struct Memory<S> {
     /// Where the slots of a region are.
     slots: Vec<usize>,
     workspace: Workspace<S>,
+    /// The first row of the share of the batch that the plan is for.
+    first_row: usize,
 }
 
 impl<S: Real> Memory<S> {
-    pub fn new(plan: &Plan<S>) -> Self {
+    pub fn new(plan: &Plan<S>, first_row: usize) -> Self {
         let mut this = Self {
             arena: Buffer::new(plan.size),
             indices: plan.indices.iter().map(|&n| vec![0; n]).collect(),
             slots: Vec::new(),
             workspace: Workspace::default(),
+            first_row,
         };
         for (value, at) in &plan.constants {
             match &**value {
@@ -145,7 +148,7 @@ impl<S: Real> Memory<S> {
             Step::Mask { mask, seed, y } => {
                 let seed = self.indices[*seed].first().copied().unwrap_or(0);
                 let y = &mut arena[y.offset..][..mask.shape.count()];
-                y.fill_with(mask.elements(seed));
+                y.fill_with(mask.elements(seed, self.first_row));
             }
             Step::Interpret(it) => self.interpret(it),
         }

@@ -392,7 +392,10 @@ impl<S: Real> Executable<S> {
                 .map(|share| {
                     Arc::new(Work {
                         plan: share.plan.clone(),
-                        memory: Mutex::new(Memory::new(&share.plan)),
+                        memory: Mutex::new(Memory::new(
+                            &share.plan,
+                            share.rows.as_ref().map_or(0, |rows| rows.start),
+                        )),
                         panic: Mutex::new(None),
                         done: Signal::default(),
                     })

@@ -63,36 +63,6 @@ fn narrow(index: usize) -> u32 {
     u32::try_from(index).expect("a graph has at most u32::MAX nodes")
 }
 
-/// Whether each element of the result depends on the same element of the operands alone, with broadcasting.
-fn is_pointwise(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Neg(_)
-            | Op::Exp(_)
-            | Op::Ln(_)
-            | Op::Sqrt(_)
-            | Op::Tanh(_)
-            | Op::Sigmoid(_)
-            | Op::Relu(_)
-            | Op::Softplus(_)
-            | Op::Abs(_)
-            | Op::Sin(_)
-            | Op::Cos(_)
-            | Op::Reciprocal(_)
-            | Op::Powi(_)
-            | Op::StopGradient(_)
-            | Op::Add(_)
-            | Op::Sub(_)
-            | Op::Mul(_)
-            | Op::Div(_)
-            | Op::Modulo(_)
-            | Op::Max(_)
-            | Op::Min(_)
-            | Op::Compare(_)
-            | Op::Select(_)
-    )
-}
-
 /// How a graph is made ready: which passes run over it.
 #[derive(Clone, Debug)]
 pub struct Compiler {

@@ -101,7 +101,7 @@ pub(super) fn simplify(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
         Op::Select(_) => SELECT,
         Op::MatMul(_) => MATMUL,
         Op::ReduceSum(_) => SUM,
-        op if super::is_pointwise(op) => POINTWISE,
+        op if op.class().is_elementwise() => POINTWISE,
         _ => return None,
     };
     try_all(w, op, x, table)

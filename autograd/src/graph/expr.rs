@@ -3,10 +3,10 @@
 use super::{Builder, NodeId};
 use crate::error::Place;
 use crate::ops::{
-    Abs, At, Axes, Broadcast, Compare, Cos, Div, DropoutMask, Exp, Gather, Ln, LogSoftmax, LogSumExp, MatMul,
-    Max, Min, Modulo, Mul, Neg, OneHot, Op, Operator, Pad, Powi, Reciprocal, ReduceMax, ReduceMean,
-    ReduceSum, Relation, Relu, Reshape, ScatterAdd, Select, Sigmoid, Sin, Slice, Softmax, Softplus, Sqrt,
-    StopGradient, Sub, Tanh, Transpose,
+    Abs, At, Atan, Axes, Broadcast, Compare, Cos, Cosh, Div, DropoutMask, Erf, Exp, Expm1, Gather, Ln, Log1p,
+    LogSoftmax, LogSumExp, MatMul, Max, Min, Modulo, Mul, Neg, OneHot, Op, Operator, Pad, Powi, Reciprocal,
+    ReduceMax, ReduceMean, ReduceSum, Relation, Relu, Reshape, ScatterAdd, Select, Sigmoid, Sin, Sinh, Slice,
+    Softmax, Softplus, Sqrt, StopGradient, Sub, Tan, Tanh, Transpose,
 };
 use crate::shape::{Shape, Type};
 use std::fmt;
@@ -176,6 +176,20 @@ functions! {
     sin() = Sin;
     /// The cosine.
     cos() = Cos;
+    /// The tangent.
+    tan() = Tan;
+    /// The inverse of the tangent.
+    atan() = Atan;
+    /// The hyperbolic sine.
+    sinh() = Sinh;
+    /// The hyperbolic cosine.
+    cosh() = Cosh;
+    /// The error function, `2/√π ∫₀ˣ e^(−t²) dt`.
+    erf() = Erf;
+    /// ln(1 + x), exact for small x.
+    log1p() = Log1p;
+    /// eˣ − 1, exact for small x.
+    expm1() = Expm1;
     /// 1 / x
     reciprocal() = Reciprocal;
     /// xⁿ
@@ -214,6 +228,21 @@ functions! {
 
 /// Functions of two and three operands, and forms made of several ops.
 impl<'g> Expr<'g> {
+    /// x σ(x), also called swish (Elfwing et al. 2018; Ramachandran et al. 2017).
+    #[track_caller]
+    #[must_use]
+    pub fn silu(self) -> Self {
+        self * self.sigmoid()
+    }
+
+    /// x Φ(x) = ½ x (1 + erf(x / √2)), Φ being the normal distribution (Hendrycks and Gimpel 2016, without their
+    /// approximation).
+    #[track_caller]
+    #[must_use]
+    pub fn gelu(self) -> Self {
+        0.5 * self * (1.0 + (self * std::f64::consts::FRAC_1_SQRT_2).erf())
+    }
+
     /// The larger of two, element by element.
     #[track_caller]
     #[must_use]

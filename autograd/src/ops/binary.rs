@@ -4,7 +4,7 @@
 //! along which the operand was repeated.
 
 use super::array::{larger, zip};
-use super::{Adjoint, Domain, Notation, Operator, Sample, Sampler, float, two};
+use super::{Adjoint, Class, Domain, Function, Notation, Operator, Sample, Sampler, float, two};
 use crate::graph::Expr;
 use crate::kernels;
 use crate::scalar::Scalar;
@@ -30,13 +30,13 @@ macro_rules! binary {
     ($($(#[$doc:meta])+ $op:ident $name:literal on $on_a:expr, $on_b:expr;
         |$a:ident, $b:ident| $of:expr;
         |$pa:ident, $pb:ident, $py:ident, $dy:ident| $to_a:expr, $to_b:expr;
-        written $notation:expr; $(side |$sa:ident, $sb:ident| $side:expr;)?)*) => {$(
+        written $notation:expr; $(linear in $($linear:expr),+;)? $(side |$sa:ident, $sb:ident| $side:expr;)?)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub struct $op;
 
         impl $op {
-                    fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
+            fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
                 Value::Float(zip(x[0].float(), x[1].float(), |$a: S, $b: S| $of))
             }
         }
@@ -56,6 +56,12 @@ macro_rules! binary {
                 let ($pa, $pb) = (x[0], x[1]);
                 if i == 0 { $to_a.into() } else { $to_b.into() }
             }
+            fn class(&self) -> Class {
+                Class::Elementwise(Function::$op)
+            }
+            $(fn is_linear(&self, varying: &[bool]) -> bool {
+                [$($linear),*].iter().any(|linear| linear == varying)
+            })?
             fn notation(&self) -> Notation {
                 $notation
             }
@@ -79,6 +85,7 @@ binary! {
         |a, b| a - b;
         |_a, _b, _y, dy| dy, -dy;
         written Notation::Infix { sign: "−", binding: 1 };
+        linear in [true, true];
 
     /// `y = a ⊙ b`, element by element
     ///
@@ -88,6 +95,7 @@ binary! {
         |a, b| a * b;
         |a, b, _y, dy| dy * b, dy * a;
         written Notation::Infix { sign: "⊙", binding: 2 };
+        linear in [true, false], [false, true];
 
     /// `y = a ⊘ b`, element by element, for b ≠ 0
     ///
@@ -97,6 +105,7 @@ binary! {
         |a, b| a / b;
         |_a, b, y, dy| dy / b, -(dy * y / b);
         written Notation::Infix { sign: "/", binding: 2 };
+        linear in [true, false];
 
     /// `y = a − b ⌊a / b⌋`: what is left of a after whole multiples of b, with the sign of b, for b ≠ 0
     ///

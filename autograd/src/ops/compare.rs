@@ -2,7 +2,7 @@
 
 use super::array::{spread, zip};
 use super::binary::{broadcast, broadcastable_pair};
-use super::{Adjoint, Domain, Notation, Operator, Sample, Sampler, float, two};
+use super::{Adjoint, Class, Domain, Function, Notation, Operator, Sample, Sampler, float, two};
 use crate::graph::Expr;
 use crate::kernels;
 use crate::scalar::Scalar;
@@ -88,6 +88,9 @@ impl Operator for Compare {
     fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], _: Expr<'g>, _: Expr<'g>) -> Adjoint<'g> {
         Adjoint::Zero
     }
+    fn class(&self) -> Class {
+        Class::Elementwise(Function::Compare(self.0))
+    }
     fn notation(&self) -> Notation {
         let sign = match self.0 {
             Relation::Less => "<",
@@ -159,6 +162,12 @@ impl Operator for Select {
             1 => x[0].select(dy, 0.0).into(),
             _ => x[0].select(0.0, dy).into(),
         }
+    }
+    fn class(&self) -> Class {
+        Class::Elementwise(Function::Select)
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying == [false, true, true]
     }
     fn notation(&self) -> Notation {
         Notation::Function

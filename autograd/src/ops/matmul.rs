@@ -1,6 +1,6 @@
 //! The matrix product.
 
-use super::{Adjoint, Domain, Notation, Operator, Sample, Sampler, float, two};
+use super::{Adjoint, Class, Domain, Notation, Operator, Sample, Sampler, float, two};
 use crate::graph::Expr;
 use crate::kernels;
 use crate::scalar::Scalar;
@@ -103,6 +103,12 @@ impl Operator for MatMul {
             (_, _, true) => product(dy, true, a, ta),
         }
         .into()
+    }
+    fn class(&self) -> Class {
+        Class::Contraction
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying.iter().filter(|&&varies| varies).count() == 1
     }
     fn notation(&self) -> Notation {
         let sign = match (self.a_transposed, self.b_transposed) {

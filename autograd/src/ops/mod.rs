@@ -10,6 +10,7 @@
 
 mod array;
 mod binary;
+mod class;
 mod compare;
 mod index;
 mod leaf;
@@ -24,6 +25,7 @@ mod sum;
 mod unary;
 
 pub use binary::{Div, Max, Min, Modulo, Mul, Sub};
+pub use class::{Class, Function, Unary};
 pub use compare::{Compare, Relation, Select};
 pub use index::{Gather, OneHot, ScatterAdd};
 pub use leaf::Leaf;
@@ -38,8 +40,8 @@ pub use sample::{Domain, Operand, Sample, Sampler};
 pub use softmax::{LogSoftmax, LogSumExp, Softmax};
 pub use sum::Add;
 pub use unary::{
-    Abs, Cos, Exp, Ln, Neg, Pointwise, Powi, Reciprocal, Relu, Sigmoid, Sin, Softplus, Sqrt, StopGradient,
-    Tanh,
+    Abs, Atan, Cos, Cosh, Erf, Exp, Expm1, Ln, Log1p, Neg, Pointwise, Powi, Reciprocal, Relu, Sigmoid, Sin,
+    Sinh, Softplus, Sqrt, StopGradient, Tan, Tanh,
 };
 
 use crate::graph::Expr;
@@ -115,6 +117,16 @@ pub trait Operator: Debug + Send + Sync + 'static {
 
     /// How people write it.
     fn notation(&self) -> Notation;
+
+    /// What a compiler, a formula or a split of the batch may assume of it; by default, nothing.
+    fn class(&self) -> Class {
+        Class::Opaque
+    }
+
+    /// Whether the result is linear in the operands that vary, taken together, while the others are held.
+    fn is_linear(&self, _varying: &[bool]) -> bool {
+        false
+    }
 
     /// What besides its name makes this op what it is, for dumps: `axis=1`.
     fn attributes(&self) -> String {
@@ -222,6 +234,7 @@ macro_rules! ops {
 
 ops! {
     Neg Exp Ln Sqrt Tanh Sigmoid Relu Softplus Abs Sin Cos Reciprocal Powi StopGradient
+    Erf Tan Atan Log1p Expm1 Sinh Cosh
     Add Sub Mul Div Modulo Max Min
     Compare Select
     MatMul
@@ -239,6 +252,16 @@ impl Op {
             Self::Leaf(leaf) => leaf.word(),
             op => op.operator().map_or("", Operator::name),
         }
+    }
+
+    /// What may be assumed of it.
+    pub fn class(&self) -> Class {
+        self.operator().map_or(Class::Opaque, Operator::class)
+    }
+
+    /// The functions of one number: those of the crate that have no attributes.
+    pub fn functions() -> &'static [Self] {
+        unary::FUNCTIONS
     }
 
     /// What besides its name makes this op what it is: `axis=1`.

@@ -1,7 +1,7 @@
 //! Ops that move elements and compute nothing.
 
 use super::array::spread;
-use super::{Adjoint, Domain, Notation, Operator, Sample, Sampler, axis_in, float, one_float};
+use super::{Adjoint, Axes, Class, Domain, Notation, Operator, Sample, Sampler, axis_in, float, one_float};
 use crate::graph::Expr;
 use crate::kernels;
 use crate::scalar::Scalar;
@@ -40,6 +40,12 @@ impl Operator for Broadcast {
     }
     fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
         dy.into()
+    }
+    fn class(&self) -> Class {
+        Class::Movement(None)
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying.iter().all(|&varies| varies)
     }
     fn notation(&self) -> Notation {
         Notation::Function
@@ -87,6 +93,12 @@ impl Operator for Reshape {
     }
     fn vjp<'g>(&self, _: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
         dy.reshape(x[0].shape()).into()
+    }
+    fn class(&self) -> Class {
+        Class::Movement(None)
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying.iter().all(|&varies| varies)
     }
     fn notation(&self) -> Notation {
         Notation::Function
@@ -137,6 +149,12 @@ impl Operator for Transpose {
         self.order.iter().enumerate().for_each(|(i, &axis)| back[axis] = i);
         dy.transpose(&back).into()
     }
+    fn class(&self) -> Class {
+        Class::Movement(None)
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying.iter().all(|&varies| varies)
+    }
     fn notation(&self) -> Notation {
         if self.order[..] == [1, 0] { Notation::Postfix("ᵀ".into()) } else { Notation::Function }
     }
@@ -186,6 +204,12 @@ impl Operator for Slice {
     }
     fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
         Adjoint::Part { axis: self.axis, start: self.start, value: dy }
+    }
+    fn class(&self) -> Class {
+        Class::Movement(Some(self.axis))
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying.iter().all(|&varies| varies)
     }
     fn notation(&self) -> Notation {
         Notation::Postfix(format!("[{}{}:{}]", ":, ".repeat(self.axis), self.start, self.end))
@@ -238,6 +262,12 @@ impl Operator for At {
     }
     fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
         Adjoint::Part { axis: self.axis, start: self.place, value: dy }
+    }
+    fn class(&self) -> Class {
+        Class::Reduction(Axes::new([self.axis]))
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying.iter().all(|&varies| varies)
     }
     fn notation(&self) -> Notation {
         Notation::Postfix(format!("[{}{}]", ":, ".repeat(self.axis), self.place))
@@ -293,6 +323,12 @@ impl Operator for Pad {
     fn vjp<'g>(&self, _: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
         dy.slice(self.axis, self.before..self.before + x[0].shape()[self.axis]).into()
     }
+    fn class(&self) -> Class {
+        Class::Movement(Some(self.axis))
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying.iter().all(|&varies| varies)
+    }
     fn notation(&self) -> Notation {
         Notation::Function
     }
@@ -347,6 +383,12 @@ impl Operator for Concat {
         let start = x[..i].iter().map(|x| x.shape()[self.axis]).sum();
         dy.slice(self.axis, start..start + x[i].shape()[self.axis]).into()
     }
+    fn class(&self) -> Class {
+        Class::Movement(Some(self.axis))
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying.iter().all(|&varies| varies)
+    }
     fn notation(&self) -> Notation {
         Notation::Function
     }
@@ -399,6 +441,12 @@ impl Operator for Stack {
     }
     fn vjp<'g>(&self, i: usize, _: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
         dy.at(self.axis, i).into()
+    }
+    fn class(&self) -> Class {
+        Class::Movement(None)
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying.iter().all(|&varies| varies)
     }
     fn notation(&self) -> Notation {
         Notation::Function

@@ -30,15 +30,18 @@ pub struct DropoutMask {
 impl DropoutMask {
     fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
         let seed = x[0].index().first().copied().unwrap_or(0);
-        Value::Float(ArrayD::from_shape_simple_fn(&*self.shape, self.elements(seed)))
+        Value::Float(ArrayD::from_shape_simple_fn(&*self.shape, self.elements(seed, 0)))
     }
 
-    /// The elements of the mask for a seed, one after the other, the last axis first.
-    pub fn elements<S: Scalar>(&self, seed: usize) -> impl FnMut() -> S {
+    /// The elements of the mask for a seed, one after the other, the last axis first. A part of a larger mask begins so many
+    /// places after where it says.
+    pub fn elements<S: Scalar>(&self, seed: usize, after: usize) -> impl FnMut() -> S {
         let key = mix(mix(seed as u64) ^ self.stream);
         let (keep, rate) = (S::of(1.0 / (1.0 - self.rate)), self.rate);
-        let (axis, start, whole) =
-            self.part.unwrap_or_else(|| (0, 0, self.shape.first().copied().unwrap_or(1)));
+        let (axis, start, whole) = match self.part {
+            Some((axis, start, whole)) => (axis, start + after, whole),
+            None => (0, 0, self.shape.first().copied().unwrap_or(1)),
+        };
         let inner: usize = self.shape.iter().skip(axis + 1).product();
         let (run, stride) = (self.shape.get(axis).map_or(1, |n| n * inner), whole * inner);
         let mut k = 0;

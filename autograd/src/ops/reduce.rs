@@ -1,6 +1,6 @@
 //! Sums, means and maxima over axes.
 
-use super::{Adjoint, Domain, Notation, Operator, Sample, Sampler, one_float};
+use super::{Adjoint, Class, Domain, Notation, Operator, Sample, Sampler, one_float};
 use crate::graph::Expr;
 use crate::kernels;
 use crate::scalar::Scalar;
@@ -111,6 +111,12 @@ impl Operator for ReduceSum {
     fn vjp<'g>(&self, _: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
         self.0.spread(dy, x[0]).into()
     }
+    fn class(&self) -> Class {
+        Class::Reduction(self.0.clone())
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying.iter().all(|&varies| varies)
+    }
     fn notation(&self) -> Notation {
         Notation::Function
     }
@@ -156,6 +162,12 @@ impl Operator for ReduceMean {
     fn vjp<'g>(&self, _: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
         let n = self.0.count(&x[0].shape()) as f64;
         (self.0.spread(dy * (1.0 / n), x[0])).into()
+    }
+    fn class(&self) -> Class {
+        Class::Reduction(self.0.clone())
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying.iter().all(|&varies| varies)
     }
     fn notation(&self) -> Notation {
         Notation::Function
@@ -205,6 +217,9 @@ impl Operator for ReduceMax {
         let largest = x.equals(self.0.put_back(y, x)).select(1.0, 0.0);
         let count = largest.sum_over(self.0.0.iter().copied());
         (largest * self.0.put_back(dy / count, x)).into()
+    }
+    fn class(&self) -> Class {
+        Class::Reduction(self.0.clone())
     }
     fn notation(&self) -> Notation {
         Notation::Function

@@ -1,7 +1,7 @@
 //! Softmax and its relatives along one axis, stable for logits of any size: the largest is subtracted first.
 
 use super::array::larger;
-use super::{Adjoint, Domain, Notation, Operator, Sample, Sampler, axis_in, one_float};
+use super::{Adjoint, Axes, Class, Domain, Notation, Operator, Sample, Sampler, axis_in, one_float};
 use crate::graph::Expr;
 use crate::kernels;
 use crate::scalar::Scalar;
@@ -68,6 +68,9 @@ impl Operator for LogSumExp {
     fn vjp<'g>(&self, _: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
         (dy.insert_axis(self.axis) * x[0].softmax(self.axis)).into()
     }
+    fn class(&self) -> Class {
+        Class::Reduction(Axes::new([self.axis]))
+    }
     fn notation(&self) -> Notation {
         Notation::Function
     }
@@ -110,6 +113,9 @@ impl Operator for Softmax {
     fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], y: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
         (y * (dy - (dy * y).sum_over([self.axis]).insert_axis(self.axis))).into()
     }
+    fn class(&self) -> Class {
+        Class::Lines(self.axis)
+    }
     fn notation(&self) -> Notation {
         Notation::Function
     }
@@ -151,6 +157,9 @@ impl Operator for LogSoftmax {
     }
     fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], y: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
         (dy - y.exp() * dy.sum_over([self.axis]).insert_axis(self.axis)).into()
+    }
+    fn class(&self) -> Class {
+        Class::Lines(self.axis)
     }
     fn notation(&self) -> Notation {
         Notation::Function

@@ -1,7 +1,7 @@
 //! Addition, of any number of operands: what accumulates adjoints.
 
 use super::array::zip;
-use super::{Adjoint, Domain, Notation, Operator, Sample, Sampler, float};
+use super::{Adjoint, Class, Domain, Function, Notation, Operator, Sample, Sampler, float};
 use crate::graph::Expr;
 use crate::kernels;
 use crate::scalar::Scalar;
@@ -48,6 +48,12 @@ impl Operator for Add {
     }
     fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
         dy.into()
+    }
+    fn class(&self) -> Class {
+        Class::Elementwise(Function::Add)
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying.iter().all(|&varies| varies)
     }
     fn notation(&self) -> Notation {
         Notation::Infix { sign: "+", binding: 1 }

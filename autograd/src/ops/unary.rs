@@ -1,11 +1,12 @@
 //! Functions of one operand, element by element.
 
-use super::{Adjoint, Domain, Notation, Operator, Sample, Sampler, one_float};
+use super::{Adjoint, Class, Domain, Function, Notation, Op, Operator, Sample, Sampler, Unary, one_float};
 use crate::graph::Expr;
 use crate::kernels;
 use crate::scalar::Scalar;
 use crate::shape::Type;
 use crate::value::Value;
+use std::f64::consts::FRAC_2_SQRT_PI;
 use std::fmt::Debug;
 
 /// A function of one real number, applied to every element. Whoever implements it has an [`Operator`].
@@ -29,6 +30,12 @@ pub trait Pointwise: Debug + Send + Sync + Sized + 'static {
     /// How people write it.
     fn notation(&self) -> Notation {
         Notation::Function
+    }
+    /// The function as a compiler sees it.
+    fn function(&self) -> Function;
+    /// Whether it is linear.
+    fn is_linear(&self) -> bool {
+        false
     }
     /// What besides the name makes it what it is.
     fn attributes(&self) -> String {
@@ -58,6 +65,12 @@ impl<P: Pointwise> Operator for P {
     fn notation(&self) -> Notation {
         Pointwise::notation(self)
     }
+    fn class(&self) -> Class {
+        Class::Elementwise(self.function())
+    }
+    fn is_linear(&self, _varying: &[bool]) -> bool {
+        Pointwise::is_linear(self)
+    }
     fn attributes(&self) -> String {
         Pointwise::attributes(self)
     }
@@ -72,10 +85,23 @@ impl<P: Pointwise> Operator for P {
     }
 }
 
+/// The function of an op as a compiler sees it: one that it has vector code for, or a call for each element.
+macro_rules! function {
+    ($op:ident $function:expr) => {
+        $function
+    };
+    ($op:ident) => {
+        Function::Unary(Unary { f32: |x| $op.of(x), f64: |x| $op.of(x) })
+    };
+}
+
 macro_rules! pointwise {
     ($($(#[$doc:meta])+ $op:ident $name:literal on $domain:expr;
         |$x:ident| $of:expr; |$px:ident, $py:ident, $dy:ident| $pull:expr;
-        $(side |$s:ident| $side:expr;)? $(written $notation:expr;)?)*) => {$(
+        $(side |$s:ident| $side:expr;)? $(written $notation:expr;)? $(linear $linear:literal;)? $(compiled $function:expr;)?)*) => {
+    /// The functions of this file that have no attributes.
+    pub(super) static FUNCTIONS: &[Op] = &[$(Op::$op($op)),*];
+    $(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub struct $op;
@@ -100,6 +126,12 @@ macro_rules! pointwise {
             $(fn notation(&self) -> Notation {
                 $notation
             })?
+            fn function(&self) -> Function {
+                function!($op $($function)?)
+            }
+            $(fn is_linear(&self) -> bool {
+                $linear
+            })?
         }
     )*};
 }
@@ -111,30 +143,36 @@ pointwise! {
     Neg "neg" on Domain::reals(-3.0, 3.0);
         |x| -x;  |_x, _y, dy| -dy;
         written Notation::Prefix("−");
+        linear true;
+        compiled Function::Neg;
 
     /// `y = eˣ`
     ///
     /// vjp     x̄ = ȳ ⊙ y
     Exp "exp" on Domain::reals(-2.0, 2.0);
         |x| x.exp();  |_x, y, dy| dy * y;
+        compiled Function::Exp;
 
     /// `y = ln x`, the natural logarithm, for x > 0
     ///
     /// vjp     x̄ = ȳ ⊘ x
     Ln "ln" on Domain::reals(0.3, 3.0);
         |x| x.ln();  |x, _y, dy| dy / x;
+        compiled Function::Ln;
 
     /// `y = √x`, for x > 0
     ///
     /// vjp     x̄ = ȳ ⊘ 2y
     Sqrt "sqrt" on Domain::reals(0.3, 3.0);
         |x| x.sqrt();  |_x, y, dy| dy / (2.0 * y);
+        compiled Function::Sqrt;
 
     /// `y = tanh x`
     ///
     /// vjp     x̄ = ȳ ⊙ (1 − y ⊙ y)
     Tanh "tanh" on Domain::reals(-3.0, 3.0);
         |x| x.tanh();  |_x, y, dy| dy * (1.0 - y * y);
+        compiled Function::Tanh;
 
     /// `y = σ(x) = 1 / (1 + e⁻ˣ)`
     ///
@@ -145,6 +183,7 @@ pointwise! {
             let (one, e) = (S::one(), if x < S::zero() { x.exp() } else { (-x).exp() });
             if x < S::zero() { e / (one + e) } else { one / (one + e) }
         };  |_x, y, dy| dy * (y * (1.0 - y));
+        compiled Function::Sigmoid;
 
     /// `y = max(x, 0)`; its derivative at 0 is 0
     ///
@@ -154,6 +193,7 @@ pointwise! {
         |x| if x <= S::zero() { S::zero() } else { x };
         |x, _y, dy| x.greater(0.0).select(dy, 0.0);
         side |x| x > 0.0;
+        compiled Function::Relu;
 
     /// `y = ln(1 + eˣ)`
     ///
@@ -161,6 +201,7 @@ pointwise! {
     Softplus "softplus" on Domain::reals(-4.0, 4.0);
         |x| if x > S::zero() { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() };
         |x, _y, dy| dy * x.sigmoid();
+        compiled Function::Softplus;
 
     /// `y = |x|`; its derivative at 0 is 0
     ///
@@ -170,18 +211,21 @@ pointwise! {
         |x| if x < S::zero() { -x } else if x > S::zero() { x } else { x * S::zero() + S::zero() };
         |x, _y, dy| x.greater(0.0).select(dy, x.less(0.0).select(-dy, 0.0));
         side |x| x > 0.0;
+        compiled Function::Abs;
 
     /// `y = sin x`
     ///
     /// vjp     x̄ = ȳ ⊙ cos x
     Sin "sin" on Domain::reals(-3.0, 3.0);
         |x| x.sin();  |x, _y, dy| dy * x.cos();
+        compiled Function::Sin;
 
     /// `y = cos x`
     ///
     /// vjp     x̄ = −ȳ ⊙ sin x
     Cos "cos" on Domain::reals(-3.0, 3.0);
         |x| x.cos();  |x, _y, dy| -(dy * x.sin());
+        compiled Function::Cos;
 
     /// `y = 1 / x`, for x ≠ 0
     ///
@@ -189,6 +233,49 @@ pointwise! {
     Reciprocal "reciprocal" on Domain::reals(0.4, 3.0);
         |x| S::one() / x;  |_x, y, dy| -(dy * (y * y));
         written Notation::Power(-1);
+        compiled Function::Reciprocal;
+
+    /// `y = erf x = 2/√π ∫₀ˣ e^(−t²) dt`, the error function
+    ///
+    /// vjp     x̄ = ȳ ⊙ 2/√π e^(−x²)
+    Erf "erf" on Domain::reals(-2.5, 2.5);
+        |x| x.erf();  |x, _y, dy| dy * ((-(x * x)).exp() * FRAC_2_SQRT_PI);
+
+    /// `y = tan x`
+    ///
+    /// vjp     x̄ = ȳ ⊙ (1 + y ⊙ y)
+    Tan "tan" on Domain::reals(-1.2, 1.2);
+        |x| x.tan();  |_x, y, dy| dy * (1.0 + y * y);
+
+    /// `y = arctan x`
+    ///
+    /// vjp     x̄ = ȳ ⊘ (1 + x ⊙ x)
+    Atan "atan" on Domain::reals(-3.0, 3.0);
+        |x| x.atan();  |x, _y, dy| dy / (1.0 + x * x);
+
+    /// `y = ln(1 + x)`, exact for small x, for x > −1
+    ///
+    /// vjp     x̄ = ȳ ⊘ (1 + x)
+    Log1p "log1p" on Domain::reals(-0.6, 3.0);
+        |x| x.ln_1p();  |x, _y, dy| dy / (1.0 + x);
+
+    /// `y = eˣ − 1`, exact for small x
+    ///
+    /// vjp     x̄ = ȳ ⊙ (1 + y)
+    Expm1 "expm1" on Domain::reals(-2.0, 2.0);
+        |x| x.exp_m1();  |_x, y, dy| dy * (1.0 + y);
+
+    /// `y = sinh x`
+    ///
+    /// vjp     x̄ = ȳ ⊙ cosh x
+    Sinh "sinh" on Domain::reals(-2.0, 2.0);
+        |x| x.sinh();  |x, _y, dy| dy * x.cosh();
+
+    /// `y = cosh x`
+    ///
+    /// vjp     x̄ = ȳ ⊙ sinh x
+    Cosh "cosh" on Domain::reals(-2.0, 2.0);
+        |x| x.cosh();  |x, _y, dy| dy * x.sinh();
 }
 
 /// `y = xⁿ` for a whole number n; for negative n, x ≠ 0
@@ -220,6 +307,12 @@ impl Pointwise for Powi {
     fn notation(&self) -> Notation {
         Notation::Power(self.0)
     }
+    fn function(&self) -> Function {
+        Function::Powi(self.0)
+    }
+    fn is_linear(&self) -> bool {
+        self.0 == 1
+    }
     fn attributes(&self) -> String {
         format!("n={}", self.0)
     }
@@ -249,6 +342,12 @@ impl Operator for StopGradient {
     }
     fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], _: Expr<'g>, _: Expr<'g>) -> Adjoint<'g> {
         Adjoint::Zero
+    }
+    fn class(&self) -> Class {
+        Class::Elementwise(Function::Identity)
+    }
+    fn is_linear(&self, varying: &[bool]) -> bool {
+        varying.iter().all(|&varies| varies)
     }
     fn notation(&self) -> Notation {
         Notation::Function

@@ -8,7 +8,7 @@ use autograd_view::math::Form;
 use rnn::cell::{Cell, CellError, CellRef, SHIPPED};
 use rnn::data::synthetic::Adding;
 use rnn::equations::EquationCell;
-use rnn::model::StepError;
+use rnn::model::{ModelError, StepError};
 use rnn::train::TrainError;
 use rnn_lab::study::{Lesson, Specimen, learns};
 use std::io::Write;
@@ -179,7 +179,14 @@ impl Check {
                 }
                 Ok(report) => break report,
                 Err(error) => {
-                    writeln!(out, "{error}\n")?;
+                    match error {
+                        ModelError::Graph(autograd::Error::NotFinite { node }) => writeln!(
+                            out,
+                            "`{node}` is not finite at random weights and inputs: its function is not defined for all \
+                             numbers, as log, sqrt and division are not; or try another --seed\n"
+                        )?,
+                        error => writeln!(out, "{error}\n")?,
+                    }
                     verdict(out, Verdict::Fail, name, "cannot be checked")?;
                     return Ok(Verdict::Fail);
                 }

@@ -1,5 +1,6 @@
 //! `rnn diff`: what changed between two graphs.
 
+use super::output::{Kind, OutFile, told_by_ending};
 use super::specimen::{Small, describe};
 use crate::plot;
 use autograd::{Graph, NodeId, nearest};
@@ -8,10 +9,9 @@ use autograd_view::diff::Diff;
 use autograd_view::draw;
 use autograd_view::draw::View;
 use clap::Parser;
-use rnn::files::write_whole;
 use rnn_lab::study::Specimen;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -58,9 +58,10 @@ pub struct Args {
     /// In the picture, the steps that look alike drawn once
     #[arg(long)]
     rolled: bool,
-    /// Both graphs in one picture, instead of text: a file that ends in .svg or .png; or the text in one that ends in .txt, .diff or .patch
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    /// Both graphs in one picture, instead of text: a file that ends in .svg or .png; or the text in one that ends in .txt,
+    /// .diff or .patch
+    #[arg(short, long, value_name = "FILE", value_parser = told_by_ending(&[Kind::Text, Kind::Svg, Kind::Png]))]
+    output: Option<OutFile>,
 }
 
 /// The flags of one side.
@@ -88,23 +89,14 @@ impl Args {
         let diff = Diff::new(&before.graph, &after.graph);
         let title = format!("{} → {}", before.name, after.name);
         let options = draw::Options { title: Some(title), ..draw::Options::default() };
-        let ending =
-            self.output.as_deref().and_then(Path::extension).map(|e| e.to_string_lossy().to_lowercase());
+        let kind = self.output.as_ref().and_then(OutFile::kind);
         let view = || {
             let all = View::new(diff.merged());
             if self.rolled { all.rolled() } else { all }
         };
-        let written = match ending.as_deref() {
-            Some("svg") => draw::diff(&diff, view(), &options).into_bytes(),
-            Some("png") => plot::png(&draw::diff(&diff, view(), &options))?,
-            Some(other) if !matches!(other, "txt" | "text" | "diff" | "patch") => {
-                return Err(format!(
-                    "{}: no format is called `{other}`; let the name end in .svg or .png for a picture, or in .txt, .diff or \
-                     .patch for text",
-                    self.output.as_deref().unwrap_or(Path::new("")).display()
-                )
-                .into());
-            }
+        let written = match kind {
+            Some(Kind::Svg) => draw::diff(&diff, view(), &options).into_bytes(),
+            Some(Kind::Png) => plot::png(&draw::diff(&diff, view(), &options))?,
             _ if self.rolled => {
                 return Err(
                     "--rolled is for a picture: add -o FILE.svg; text tells all steps in one line".into()
@@ -112,8 +104,8 @@ impl Args {
             }
             _ => format!("--- {}\n+++ {}\n{}", before.name, after.name, diff.text()).into_bytes(),
         };
-        if let Some(path) = &self.output {
-            write_whole(path, &written)?;
+        if let Some(file) = &self.output {
+            file.write(&written)?;
         } else {
             let mut out = std::io::stdout().lock();
             out.write_all(&written)?;

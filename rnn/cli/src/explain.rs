@@ -1,12 +1,11 @@
 //! `rnn explain`: backpropagation through time for a cell, written out.
 
 use super::flags::{Notation, open_cell};
+use super::output::{Kind, OutFile, told_otherwise};
 use autograd_view::math::Form;
 use rnn::equations::EquationCell;
-use rnn::files::write_whole;
 use rnn_lab::derivation::Derivation;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Backpropagation through time for a cell, derived in symbols
@@ -41,8 +40,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "unicode", value_name = "FORM")]
     math: Notation,
     /// Where to write it; standard output if not given
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[arg(short, long, value_name = "FILE", value_parser = told_otherwise(&[Kind::Text, Kind::Tex, Kind::Xhtml]))]
+    output: Option<OutFile>,
 }
 
 /// How far a line may be from the graph, relatively: rounding alone is far below.
@@ -51,6 +50,12 @@ const AGREES: f64 = 1e-9;
 impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
+        let kind = match self.math {
+            Notation::Unicode => Kind::Text,
+            Notation::Latex => Kind::Tex,
+            Notation::Mathml => Kind::Xhtml,
+        };
+        self.output.as_ref().map_or(Ok(()), |file| file.fits(kind))?;
         let reference = open_cell(&self.cell, &self.set)?;
         let mut cell = EquationCell::read(&reference.text.unwrap_or_default(), &reference.name)?;
         for (name, value) in &self.set {
@@ -83,8 +88,8 @@ impl Args {
         } else {
             anstream::eprintln!("{checked}");
         }
-        if let Some(path) = self.output {
-            write_whole(&path, text.as_bytes())?;
+        if let Some(file) = self.output {
+            file.write(text.as_bytes())?;
         } else {
             let mut out = std::io::stdout().lock();
             out.write_all(text.as_bytes())?;

@@ -1,15 +1,14 @@
 //! `rnn export`: a net for another engine.
 
 use crate::flags::positive;
+use crate::output::{OutFile, folder};
 use crate::subject::{Subject, Which};
 use autograd::Point;
 use clap::ValueEnum;
-use rnn::files::write_whole;
 use rnn::model::Mode;
 use rnn::train::optim::Method;
 use rnn_export::stablehlo::{self, Form};
 use rnn_export::{DRIVER, Program, Real, manifest, net, onnx, optimiser, values};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// A net for another engine: StableHLO, which XLA compiles for CPU, GPU and TPU, or ONNX
@@ -54,9 +53,25 @@ pub struct Args {
     #[arg(long, help_heading = "Output")]
     unrolled: bool,
     /// The folder to write to; it is made if there is none
-    #[arg(short, long, value_name = "FOLDER", help_heading = "Output")]
-    output: PathBuf,
+    #[arg(short, long, value_name = "FOLDER", help_heading = "Output", value_parser = folder(&FILES))]
+    output: OutFile,
 }
+
+/// The files that may be written, three programs with what stands beside them.
+const FILES: [&str; 12] = [
+    "forward.mlir",
+    "forward.onnx",
+    "forward.json",
+    "forward.safetensors",
+    "gradient.mlir",
+    "gradient.onnx",
+    "gradient.json",
+    "gradient.safetensors",
+    "step.mlir",
+    "step.onnx",
+    "step.json",
+    "step.safetensors",
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -86,6 +101,7 @@ enum Width {
 
 impl Args {
     /// Runs the command.
+    #[allow(clippy::disallowed_methods)] // the driver is written where there is none
     pub fn run(mut self) -> super::Result {
         if let Some(lengths) = &self.lengths {
             self.net.batch = lengths.len();
@@ -114,19 +130,24 @@ impl Args {
             Width::F64 => Real::F64,
         };
         let form = if self.unrolled { Form::Unrolled } else { Form::Rolled };
-        std::fs::create_dir_all(&self.output)
-            .map_err(|error| format!("cannot make the folder `{}`: {error}", self.output.display()))?;
+        std::fs::create_dir_all(self.output.path())
+            .map_err(|error| format!("cannot make the folder `{}`: {error}", self.output))?;
         let write = |extension: &str, bytes: &[u8]| {
-            write_whole(&self.output.join(format!("{}.{extension}", program.name)), bytes)
+            self.output.write_in(&format!("{}.{extension}", program.name), bytes)
         };
         write("safetensors", &values::of_arguments(&program, real, &point)?)?;
         write("json", format!("{:#}\n", manifest(&program, real)).as_bytes())?;
-        let file = self.output.join(&program.name);
+        let file = self.output.path().join(&program.name);
         match self.format {
             Format::Stablehlo => {
                 let text = stablehlo::module(&program, real, form)?;
                 write("mlir", text.as_bytes())?;
-                write_whole(&self.output.join("run_step.py"), DRIVER.as_bytes())?;
+                // Whoever has changed it keeps it.
+                let driver = self.output.path().join("run_step.py");
+                if !driver.exists() {
+                    std::fs::write(&driver, DRIVER)
+                        .map_err(|error| format!("cannot write `{}`: {error}", driver.display()))?;
+                }
                 let (size, loops) =
                     (text.matches(" = stablehlo.").count(), text.matches("stablehlo.while").count());
                 println!("{title}: {}.mlir, {size} operations and {loops} loops", file.display());

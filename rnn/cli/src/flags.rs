@@ -1,14 +1,17 @@
 //! Flags that several commands share.
 
+use super::output::{Kind, OutFile, RUN, told_by_ending, told_otherwise};
 use autograd_view::math::Form;
 use clap::Args;
 use rnn::cell::{CellError, CellRef};
+use rnn::data::file::Encoding;
+use rnn::data::{self, series, series::Gaps};
 use rnn::init::Init;
 use rnn::model::{Inits, Input, Start};
 use rnn::train::optim::Method;
 use rnn::train::schedule::Schedule;
 use rnn::train::{Clip, Options};
-use std::path::PathBuf;
+use std::path::Path;
 use std::str::FromStr;
 
 /// The cell of a name or a file, with other values for some of its constants.
@@ -199,34 +202,13 @@ impl Training {
     }
 }
 
-impl Output {
-    /// Whether no two of the files are one.
-    ///
-    /// # Errors
-    /// The flags that name one file.
-    pub fn are_different(&self) -> Result<(), String> {
-        let files = [("--checkpoint", &self.checkpoint), ("--log", &self.log), ("--plot", &self.plot)];
-        let given: Vec<_> =
-            files.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?))).collect();
-        for (i, (flag, path)) in given.iter().enumerate() {
-            if let Some((other, _)) = given[..i].iter().find(|(_, other)| other == path) {
-                return Err(format!(
-                    "{other} and {flag} are one file, {}: give each its own",
-                    path.display()
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Files that a run leaves.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Files")]
 pub struct Output {
     /// Where the best model is written; the state to go on from stands beside it, as NAME.last.safetensors
-    #[arg(long, value_name = "FILE")]
-    pub checkpoint: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_parser = RUN)]
+    pub checkpoint: Option<OutFile>,
     /// Go on from the last state of --checkpoint, bit for bit as if never stopped; from the start if there is none.
     /// The data and all flags must be those of the first run, but for --patience, and for --epochs unless the schedule
     /// is a cosine, which falls over all epochs
@@ -236,14 +218,61 @@ pub struct Output {
     #[arg(long, default_value_t = 200, value_name = "N", requires = "checkpoint", value_parser = at_least_one::<u64>)]
     pub save_every: u64,
     /// One JSON object a line for each reported update and each epoch
-    #[arg(long, value_name = "FILE")]
-    pub log: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_parser = told_otherwise(&[Kind::Log]))]
+    pub log: Option<OutFile>,
     /// Updates between two reports
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = at_least_one::<u64>)]
     pub log_interval: u64,
     /// The loss over the updates as a picture, drawn anew after each epoch
-    #[arg(long, value_name = "FILE.svg")]
-    pub plot: Option<PathBuf>,
+    #[arg(long, value_name = "FILE.svg|FILE.png", value_parser = told_by_ending(&[Kind::Svg, Kind::Png]))]
+    pub plot: Option<OutFile>,
+}
+
+/// How a file of data is read.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Data")]
+pub struct Reads {
+    /// The encoding of the file if it is not UTF-8: utf-16le, windows-1252, `shift_jis`, gb18030 …
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<Encoding>,
+    /// What becomes of missing values of a series: empty fields, NA, null, -
+    #[arg(long, value_enum, default_value_t = Fill::Refuse, value_name = "HOW")]
+    gaps: Fill,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Fill {
+    /// An error, which counts them
+    Refuse,
+    /// The straight line between the values before and after
+    Interpolate,
+    /// The value before
+    Carry,
+}
+
+impl Reads {
+    /// Reads a column, and says what was done about its gaps.
+    ///
+    /// # Errors
+    /// As [`series::read`].
+    pub fn series(self, path: &Path, column: Option<&str>) -> data::Result<series::Column> {
+        let (gaps, how) = match self.gaps {
+            Fill::Refuse => (Gaps::Refuse, ""),
+            Fill::Interpolate => (Gaps::Interpolate, "interpolated"),
+            Fill::Carry => (Gaps::Carry, "filled with the value before"),
+        };
+        let found = series::read(path, column, gaps, self.encoding)?;
+        let (before, after) = found.left_off;
+        if found.filled > 0 {
+            super::say(&format!("{} missing values of {} {how}", found.filled, found.values.len()));
+        }
+        if before + after > 0 {
+            super::say(&format!(
+                "missing values at the ends are left off: {before} at the beginning, {after} at the end"
+            ));
+        }
+        Ok(found)
+    }
 }
 
 /// A whole number of at least 1.

@@ -1,18 +1,17 @@
 //! `rnn gradcheck`: are the gradients of a net the derivatives of what it computes?
 
+use super::output::{Kind, OutFile, told_by_ending};
 use super::paint;
 use super::specimen::{Small, describe};
 use autograd::Error;
 use autograd_check::Report;
-use autograd_check::{Comparison, DETACHED, Method, Tier, Verdict, error_json};
+use autograd_check::{Comparison, DETACHED, Decider, Method, Tier, Verdict, error_json};
 use autograd_view::draw;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
-use rnn::files::{check_writable, write_whole};
 use rnn::model::ModelError;
 use rnn_lab::study::Specimen;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Compare a net's gradients with numeric ones
@@ -20,7 +19,9 @@ use std::process::ExitCode;
 #[command(after_help = "\
 Each weight, the input and each initial state is moved along a random direction. The slope of the loss is taken twice, \
 from the graph and from differences, in f64. The table has the worst first: how far the two lie apart, and how far they \
-may, which is what the differences themselves can be off. Forward mode, which takes no step, must agree too. If a \
+may, which is what the differences themselves can be off. Forward mode, which takes no step, must agree too. Then every \
+node is asked by itself whether its adjoint is what its users send back, by the derivatives of their ops: by the chain rule \
+that decides where differences see nothing, in chaos or where a gradient has vanished. If a \
 gradient is wrong, the first line names the node whose own derivative is: its op, layer, gate and step, and what the \
 error looks like. A weight that takes no part in the loss has no gradient: the table says that it is not connected, \
 and it does not fail. With --tbptt the states are held at their values where they are cut while a weight moves, since \
@@ -29,9 +30,11 @@ the slope of the loss itself would go through the cut.
 Examples: sequences of different lengths, and the gradients of the gradients too; every element of every weight
   rnn gradcheck --cell lstm --steps 5 --lengths 5,3,1 --order 2
   rnn gradcheck --cell gru --tier full
+The gradient of any program that answers lines of JSON, in any language (docs/gradient-checking-programs.md)
+  rnn gradcheck --program 'python loss.py'
 
 Ends with 0 if all gradients are right (pass, or kink: the point lies on one, and the gradient between the slopes from \
-both sides), with 1 if one is wrong or there was nothing to check, and with 3 if differences are too coarse to tell.")]
+both sides), with 1 if one is wrong or there was nothing to check, and with 3 if nobody can tell.")]
 pub struct Args {
     #[command(flatten)]
     net: Small,
@@ -51,8 +54,10 @@ pub struct Args {
     #[arg(long, help_heading = "Check")]
     json: bool,
     /// The report as a page: the verdict, the table, and the net with each adjoint in the colour of its own error
-    #[arg(long, value_name = "FILE.html", help_heading = "Check", conflicts_with = "experiment")]
-    html: Option<PathBuf>,
+    #[arg(long, value_name = "FILE.html", help_heading = "Check", conflicts_with = "experiment", value_parser = told_by_ending(&[Kind::Html]))]
+    html: Option<OutFile>,
+    #[command(flatten)]
+    program: super::program::Program,
     #[command(flatten)]
     lab: super::lab::Lab,
 }
@@ -116,21 +121,30 @@ impl Args {
             Differences::Central => Method::Central { step: 6e-6 },
             Differences::FivePoint => Method::FivePoint { step: 7e-4 },
         };
+        let asked = super::program::Asked {
+            tier,
+            method,
+            seed: self.seed,
+            json: self.json,
+            html: self.html.as_ref(),
+        };
+        if let Some(done) = self.program.run(&asked) {
+            return done;
+        }
         let net = Specimen::try_from(self.net)?;
         if let Some(done) = self.lab.run(&net, self.seed, self.json) {
             return done;
         }
         let report = match &self.html {
             None => net.check_with(self.seed, |check| check.order(order).tier(tier).method(method)),
-            Some(path) => {
-                check_writable(path).map_err(|error| format!("--html: {error}"))?;
+            Some(file) => {
                 let survey = net
                     .survey(self.seed, |check| check.order(order).tier(tier).method(method))
                     .map_err(in_flags)?;
                 let title = format!("Gradient check: {}", describe(&net));
                 let options = draw::Options { title: Some(title), ..draw::Options::default() };
                 let page = rnn_lab::survey::html(&survey, &options, net.described())?;
-                write_whole(path, page.as_bytes()).map_err(|error| format!("--html: {error}"))?;
+                file.write(page.as_bytes()).map_err(|error| format!("--html: {error}"))?;
                 Ok(survey.report)
             }
         }
@@ -143,6 +157,7 @@ impl Args {
             headline(&mut out, &report)?;
             table(&mut out, &report)?;
             writeln!(out)?;
+            report.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
             verdict(&mut out, &report)?;
         }
         out.flush()?;
@@ -223,8 +238,16 @@ fn width<'a>(texts: impl Iterator<Item = &'a str>, title: &'a str) -> usize {
 pub fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let count = |verdict| report.tensors.iter().filter(|t| t.verdict() == verdict).count();
     let (failed, open, all) = (count(Verdict::Fail), count(Verdict::Inconclusive), report.tensors.len());
+    let proved = report.tensors.iter().filter(|t| t.decided_by == Decider::Equations).count();
+    let conventions = count(Verdict::Convention);
     let witnesses = || report.witnesses.iter().filter(|w| !w.verdict.is_good());
     let (word, rest) = match (failed, open) {
+        (0, _) if conventions > 0 => (
+            "FAIL",
+            format!(
+                "{conventions} of {all} gradients are on kinks, and the slope to no side: no op is wrong, the convention is"
+            ),
+        ),
         (0, 0) if witnesses().next().is_some() => {
             let names: Vec<&str> = witnesses().map(|w| w.name.as_str()).collect();
             (
@@ -236,10 +259,15 @@ pub fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
             let kinks = count(Verdict::Kink);
             ("PASS", format!("{kinks} of {all} gradients are on a kink, between the slopes from both sides"))
         }
+        (0, 0) if proved > 0 => (
+            "PASS",
+            format!(
+                "all {all} gradients are right: {} agree with numeric ones, {proved} by every node's own equation",
+                all - proved
+            ),
+        ),
         (0, 0) => ("PASS", format!("all {all} gradients agree with numeric ones")),
-        (0, _) => {
-            ("OPEN", format!("{open} of {all} numeric gradients are too coarse to tell: try another --seed"))
-        }
+        (0, _) => ("OPEN", format!("{open} of {all} numeric gradients are too coarse to tell")),
         _ => ("FAIL", format!("{failed} of {all} gradients are wrong")),
     };
     let names: Vec<String> = report.detached().map(|t| format!("`{}`", t.name)).collect();

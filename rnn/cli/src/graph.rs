@@ -2,6 +2,7 @@
 
 mod cut;
 
+use super::output::{Kind, OutFile, told_otherwise};
 use super::specimen::{Small, describe};
 use crate::plot;
 use autograd::{Graph, NodeId, Value, eval};
@@ -9,12 +10,11 @@ use autograd_compile::{Compiler, Optimised, PassReport};
 use autograd_view::draw::{self, View};
 use clap::ValueEnum;
 use cut::Cuts;
-use rnn::files::write_whole;
 use rnn::model::Network;
 use rnn_lab::study::Specimen;
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -56,8 +56,8 @@ pub struct Args {
     #[arg(long, value_name = "N", help_heading = "Output")]
     seed: Option<u64>,
     /// Where to write it; standard output if not given
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    output: Option<PathBuf>,
+    #[arg(short, long, value_name = "FILE", help_heading = "Output", value_parser = told_otherwise(&KINDS))]
+    output: Option<OutFile>,
 }
 
 /// What a picture tells apart.
@@ -93,8 +93,25 @@ enum Format {
     Html,
 }
 
+/// What may be written.
+const KINDS: [Kind; 8] =
+    [Kind::Text, Kind::Dot, Kind::Mermaid, Kind::Graphml, Kind::Json, Kind::Svg, Kind::Png, Kind::Html];
+
 impl Format {
-    /// What the end of a file's name says; text if it has none, as `/dev/stdout`.
+    fn kind(self) -> Kind {
+        match self {
+            Self::Text => Kind::Text,
+            Self::Dot => Kind::Dot,
+            Self::Mermaid => Kind::Mermaid,
+            Self::Graphml => Kind::Graphml,
+            Self::Json | Self::Explorer => Kind::Json,
+            Self::Svg => Kind::Svg,
+            Self::Png => Kind::Png,
+            Self::Html => Kind::Html,
+        }
+    }
+
+    /// What the end of a file's name says; text if it has none.
     fn of(path: &Path) -> Result<Self, String> {
         let Some(extension) = path.extension() else { return Ok(Self::Text) };
         match extension.to_string_lossy().to_lowercase().as_str() {
@@ -120,9 +137,10 @@ impl Args {
     pub fn run(self) -> super::Result {
         let format = match (self.format, &self.output) {
             (Some(format), _) => format,
-            (None, Some(path)) => Format::of(path)?,
+            (None, Some(file)) => Format::of(file.path())?,
             (None, None) => Format::Text,
         };
+        self.output.as_ref().map_or(Ok(()), |file| file.fits(format.kind()))?;
         if self.values && format != Format::Json {
             return Err(
                 "--values is for JSON: add --format json, or let the name of the file end in .json".into()
@@ -138,6 +156,10 @@ impl Args {
                 .into());
         }
         let net = Specimen::try_from(self.net.clone())?;
+        if format == Format::Png && !self.cuts.any() {
+            let detail = self.detail(format, net.steps)?;
+            foresee(&net, !self.forward, detail)?;
+        }
         let network = net.network(!self.forward)?;
         // The compiler's nodes are others, and have no values here.
         let page = if self.passes || format != Format::Html {
@@ -163,15 +185,15 @@ impl Args {
             Format::Svg | Format::Png => draw::svg(&view, &options),
             Format::Html => draw::html(&graph, &options, &page)?,
         };
-        if let Some(advice) = too_large(format, &text) {
+        if let Some(advice) = too_large(format, &text, self.cuts.rolled()) {
             super::say(&advice);
         }
         if !text.ends_with('\n') {
             text.push('\n');
         }
         let bytes = if format == Format::Png { pixels(&text)? } else { text.into_bytes() };
-        if let Some(path) = self.output {
-            write_whole(&path, &bytes)?;
+        if let Some(file) = self.output {
+            file.write(&bytes)?;
         } else {
             let mut out = std::io::stdout().lock();
             out.write_all(&bytes)?;
@@ -224,6 +246,29 @@ fn pixels(svg: &str) -> Result<Vec<u8>, String> {
     })
 }
 
+/// Refuses a picture in pixels that would be too wide, before it is drawn: a picture grows by the same width with each
+/// step, which two small ones tell.
+fn foresee(net: &Specimen, backward: bool, detail: draw::Detail) -> Result<(), Box<dyn std::error::Error>> {
+    const STEPS: [usize; 2] = [4, 5];
+    if net.steps < 10 * STEPS[1] {
+        return Ok(());
+    }
+    let width = |steps: usize| -> Result<(f32, f32), Box<dyn std::error::Error>> {
+        let lengths = net.lengths.as_ref().map(|lengths| lengths.iter().map(|&l| l.min(steps)).collect());
+        let small = Specimen { steps, lengths, ..net.clone() };
+        let options = draw::Options { backward, title: None, detail };
+        let svg = draw::svg(&small.network(backward)?.graph, &options);
+        let side = |name: &str| svg.split(name).nth(1).and_then(|rest| rest.split('"').next()?.parse().ok());
+        Ok((side(" width=\"").unwrap_or(0.0), side(" height=\"").unwrap_or(0.0)))
+    };
+    let (few, more) = (width(STEPS[0])?, width(STEPS[1])?);
+    let wide = more.0 + (net.steps - STEPS[1]) as f32 * (more.0 - few.0);
+    // Layouts differ a little: what is refused here is far beyond.
+    plot::png_fits(0.5 * wide, more.1).map_err(|_| {
+        format!("the picture would be about {wide:.0} pixels wide, more than a PNG can show: {LESS}").into()
+    })
+}
+
 /// The widest picture that a viewer shows well, in pixels.
 const WIDEST: usize = 20_000;
 
@@ -231,7 +276,7 @@ const WIDEST: usize = 20_000;
 const MERMAID: (usize, usize) = (500, 50_000);
 
 /// What to do if what was written is too large for those who read it.
-fn too_large(format: Format, text: &str) -> Option<String> {
+fn too_large(format: Format, text: &str, rolled: bool) -> Option<String> {
     match format {
         Format::Svg | Format::Png => {
             let width: usize = text.split("width=\"").nth(1)?.split('"').next()?.parse().ok()?;
@@ -240,9 +285,10 @@ fn too_large(format: Format, text: &str) -> Option<String> {
         }
         Format::Mermaid => {
             let edges = text.lines().filter(|line| line.contains("-> n")).count();
+            let less = if rolled { "--only" } else { "--rolled, --only" };
             let large = format!(
-                "Mermaid draws at most {} edges and {} characters, and these are {edges} and {}: --rolled, --only, \
-                 --around or --from leave less, and a page (--format html) shows all",
+                "Mermaid draws at most {} edges and {} characters, and these are {edges} and {}: {less}, --around or --from \
+                 leave less, and a page (--format html) shows all",
                 MERMAID.0,
                 MERMAID.1,
                 text.chars().count()

@@ -1,5 +1,6 @@
 //! `rnn import`: recurrent layers from another framework.
 
+use crate::output::{Kind, OutFile, told_by_ending};
 use clap::ValueEnum;
 use ndarray::{Array1, Array2};
 use rnn::checkpoint::Checkpoint;
@@ -34,8 +35,8 @@ pub struct Args {
     #[arg(long)]
     relu: bool,
     /// The checkpoint that is written
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    #[arg(short, long, value_name = "FILE", help_heading = "Output", value_parser = told_by_ending(&[Kind::Checkpoint]))]
+    output: OutFile,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -59,6 +60,7 @@ pub const IMPORTED: &str = "imported";
 
 impl Args {
     /// Runs the command.
+    #[allow(clippy::disallowed_methods)] // a checkpoint writes itself whole
     pub fn run(self) -> super::Result {
         let from = self.from.map(|from| match from {
             From::Torch => Framework::Torch,
@@ -110,19 +112,14 @@ impl Args {
         // The outputs are the layers' own: the head changes nothing.
         checkpoint.parameters.insert("head.weight", Array2::eye(outputs).into_dyn());
         checkpoint.parameters.insert("head.bias", Array1::zeros(outputs).into_dyn());
-        checkpoint.save(&self.output)?;
+        checkpoint.save(self.output.path())?;
         let (many, both) = (
             if net.layers == 1 { "" } else { "s" },
             if net.bidirectional { " in both directions" } else { "" },
         );
         println!(
             "{}: {} layer{many} of {}{both}, {} features to {} units, from {:?}",
-            self.output.display(),
-            net.layers,
-            net.cell,
-            net.input,
-            net.hidden,
-            net.framework
+            self.output, net.layers, net.cell, net.input, net.hidden, net.framework
         );
         if !net.left_out.is_empty() {
             println!("left out: {}", net.left_out.join(", "));

@@ -3,12 +3,13 @@
 //! A command returns its exit code or an error; an error is printed once, after `error:`, and makes the code 1, or 2 if
 //! the command is `diff`. Usage errors are clap's and make it 2.
 
-#![cfg_attr(not(test), deny(unused_crate_dependencies))]
+#![cfg_attr(not(test), deny(unused_crate_dependencies, clippy::disallowed_methods))]
 
 mod advice;
 mod bptt;
 mod cells;
 mod compare;
+mod confusion;
 mod diff;
 mod explain;
 mod export;
@@ -18,24 +19,28 @@ mod gradflow;
 mod graph;
 mod import;
 mod lab;
+mod output;
 mod paint;
 mod picture;
 pub mod plot;
 mod predict;
 mod profile;
+mod program;
 mod progress;
 mod resume;
 mod run;
 mod sample;
 mod specimen;
+mod stop;
 mod strip;
 mod study;
 mod subject;
 mod tour;
 mod trace;
 mod train;
+mod work;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use rnn::tasks::Described;
 use std::io::Write;
 use std::process::ExitCode;
@@ -85,10 +90,60 @@ type Result = std::result::Result<ExitCode, Box<dyn std::error::Error>>;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let command = command();
+    let matches = match command.clone().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     // As of `diff`: 1 says that there is a difference.
     let failure = if matches!(cli.command, Command::Diff(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
-    let result = match cli.command {
+    stop::survive_file_limit();
+    let _guard;
+    let result = match output::guard(&command, &matches) {
+        Ok(guard) => {
+            _guard = guard;
+            run(cli.command)
+        }
+        Err(error) => Err(error),
+    };
+    result.unwrap_or_else(|error| {
+        if is_closed_pipe(&*error) {
+            return ExitCode::SUCCESS;
+        }
+        let style = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
+        let flags = advice::flags(&*error).map_or(String::new(), |flags| format!(" ({flags})"));
+        say(&format!("{style}error:{style:#} {error}{flags}"));
+        failure
+    })
+}
+
+/// The command line: all commands with their flags.
+fn command() -> clap::Command {
+    output::with_force(Cli::command())
+}
+
+/// Prints help, or what is wrong with the flags.
+fn usage(error: &clap::Error) -> ExitCode {
+    match error.print() {
+        Ok(()) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: the help cannot be written: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result {
+    // Those that speak while they work, line by line or with a bar, need no other sign of life.
+    let speaks =
+        matches!(command, Command::Tour(_) | Command::Train(_) | Command::Sample(_) | Command::Cells(_));
+    let _work = (!speaks).then(work::Work::begin);
+    match command {
         Command::Tour(args) => args.run(),
         Command::Train(train) => train.run(),
         Command::Sample(sample) => sample.run(),
@@ -105,16 +160,7 @@ pub fn main() -> ExitCode {
         Command::Cells(args) => args.run(),
         Command::Export(args) => args.run(),
         Command::Import(args) => args.run(),
-    };
-    result.unwrap_or_else(|error| {
-        if is_closed_pipe(&*error) {
-            return ExitCode::SUCCESS;
-        }
-        let style = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
-        let flags = advice::flags(&*error).map_or(String::new(), |flags| format!(" ({flags})"));
-        say(&format!("{style}error:{style:#} {error}{flags}"));
-        failure
-    })
+    }
 }
 
 /// What a model of a task is, and the command that uses it.

@@ -20,6 +20,15 @@ pub fn verdict(good: bool) -> Style {
     if good { GOOD } else { BAD }
 }
 
+/// A text of a person or of a file, without what a terminal would obey.
+pub fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\t' { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
 /// Columns of a page.
 pub const WIDTH: usize = 78;
 
@@ -41,6 +50,11 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_obeys_no_text() {
+        assert_eq!(harmless("a\u{1b}[2J é\u{7}"), "a\\u{1b}[2J é\\u{7}");
+    }
 
     #[test]
     fn lines_are_full_and_lose_no_word() {

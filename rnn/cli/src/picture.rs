@@ -1,10 +1,10 @@
 //! Where figures and their numbers go: the form of a file, from its name or a flag.
 
+use super::output::{Kind, OutFile, told_otherwise};
 use crate::plot::png;
 use autograd::Magnitude;
-use rnn::files::write_whole;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How figures are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -21,6 +21,21 @@ pub enum Form {
     Json,
 }
 
+/// What may be written.
+const KINDS: [Kind; 5] = [Kind::Text, Kind::Svg, Kind::Png, Kind::Csv, Kind::Json];
+
+impl Form {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Text => Kind::Text,
+            Self::Svg => Kind::Svg,
+            Self::Png => Kind::Png,
+            Self::Csv => Kind::Csv,
+            Self::Json => Kind::Json,
+        }
+    }
+}
+
 /// Where they are written.
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Output")]
@@ -30,8 +45,8 @@ pub struct Output {
     #[arg(long, value_enum)]
     format: Option<Form>,
     /// Where to write it; standard output if not given
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[arg(short, long, value_name = "FILE", value_parser = told_otherwise(&KINDS))]
+    output: Option<OutFile>,
 }
 
 impl Output {
@@ -42,9 +57,10 @@ impl Output {
     pub fn form(&self) -> Result<Form, String> {
         let form = match (self.format, &self.output) {
             (Some(form), _) => form,
-            (None, Some(path)) => of(path)?,
+            (None, Some(file)) => of(file.path())?,
             (None, None) => Form::Text,
         };
+        self.output.as_ref().map_or(Ok(()), |file| file.fits(form.kind()))?;
         if form == Form::Png && self.output.is_none() && std::io::IsTerminal::is_terminal(&std::io::stdout())
         {
             return Err("a PNG is no text for a terminal: give it a file with -o picture.png".into());
@@ -57,8 +73,8 @@ impl Output {
     /// # Errors
     /// If it cannot be written.
     pub fn text(&self, text: &str) -> Result<(), Box<dyn std::error::Error>> {
-        if let Some(path) = &self.output {
-            write_whole(path, anstream::adapter::strip_str(text).to_string().as_bytes())?;
+        if let Some(file) = &self.output {
+            file.write(anstream::adapter::strip_str(text).to_string().as_bytes())?;
         } else {
             let mut out = anstream::stdout().lock();
             out.write_all(text.as_bytes())?;
@@ -73,8 +89,8 @@ impl Output {
     /// If it is too large for pixels, or cannot be written.
     pub fn picture(&self, svg: &str, form: Form) -> Result<(), Box<dyn std::error::Error>> {
         let bytes = if form == Form::Png { png(svg)? } else { svg.as_bytes().to_vec() };
-        if let Some(path) = &self.output {
-            write_whole(path, &bytes)?;
+        if let Some(file) = &self.output {
+            file.write(&bytes)?;
         } else {
             let mut out = std::io::stdout().lock();
             out.write_all(&bytes)?;

@@ -1,8 +1,12 @@
 //! `rnn predict`: the class of sentences, or the next values of a series.
 
+use super::flags::Reads;
+use super::paint::harmless;
 use super::trace::write_trace;
+use super::train::tell_unlike;
 use clap::Args;
-use rnn::data::series;
+use rnn::data::file::{Fault, decode};
+use rnn::data::quoted;
 use rnn::infer::{Classifier, InferError, Judgement, Step, forecast_next};
 use rnn::tasks::{Described, Saved};
 use serde_json::json;
@@ -26,6 +30,8 @@ pub struct Predict {
     /// The series whose next values are forecast: a CSV file as in training
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reads,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -40,15 +46,23 @@ impl Predict {
         let (saved, parameters) = Saved::load(&self.checkpoint)?;
         let path = self.checkpoint.display();
         match (&saved.task, &self.data) {
-            (Described::Sentiment { vocabulary, classes }, None) => {
-                let classifier = Classifier::new(&saved.model, &parameters, vocabulary, classes)?;
+            (Described::Sentiment { level, vocabulary, classes }, None) => {
+                let classifier = Classifier::new(&saved.model, &parameters, (*level, vocabulary), classes)?;
                 self.sentences(classifier)?;
             }
             (Described::Series { column, window, horizon, mean, std }, Some(data)) => {
-                let values = series::read(data, column.as_deref())?;
-                let next =
-                    forecast_next(&saved.model, &parameters, &values, (*window, *horizon), (*mean, *std))
-                        .map_err(|e| format!("{}: {e}", data.display()))?;
+                let found = self.reading.series(data, column.as_deref())?;
+                found.check(*mean, *std)?;
+                let read = &found.values[found.values.len().saturating_sub(window + horizon - 1)..];
+                tell_unlike(read, *mean, *std);
+                let next = forecast_next(
+                    &saved.model,
+                    &parameters,
+                    &found.values,
+                    (*window, *horizon),
+                    (*mean, *std),
+                )
+                .map_err(|e| format!("{}: {e}", data.display()))?;
                 self.series(&next)?;
             }
             (Described::Series { .. }, None) => {
@@ -80,7 +94,7 @@ impl Predict {
             if self.json {
                 writeln!(out, "{}", json!({ "ahead": ahead, "forecast": value }))?;
             } else {
-                writeln!(out, "+{ahead}\t{value:.6}")?;
+                writeln!(out, "+{ahead}\t{}", in_scale(*value))?;
             }
         }
         Ok(())
@@ -97,14 +111,8 @@ impl Predict {
             return Ok(());
         }
         let mut any = false;
-        for (i, line) in std::io::stdin().lock().lines().enumerate() {
-            let line = line.map_err(|error| match error.kind() {
-                std::io::ErrorKind::InvalidData => format!(
-                    "standard input:{}: not UTF-8; if it is Latin-1, convert it with `iconv -f latin1 -t utf-8`",
-                    i + 1
-                ),
-                _ => format!("standard input cannot be read: {error}"),
-            })?;
+        for (i, line) in self.lines().enumerate() {
+            let line = line.map_err(|error| format!("standard input{error}"))?;
             match self.one(&mut classifier, &line) {
                 Err(error) if is_nothing(&*error) => {
                     super::say(&format!("line {} is empty: skipped", i + 1));
@@ -122,6 +130,29 @@ impl Predict {
         }
     }
 
+    /// The lines of standard input, as they come; of another encoding than UTF-8, when all have come.
+    fn lines(&self) -> Box<dyn Iterator<Item = Result<String, String>>> {
+        let encoding = self.reading.encoding;
+        let stdin = std::io::stdin().lock();
+        let read = |error: std::io::Error| format!(" cannot be read: {error}");
+        if encoding.is_none() {
+            let line = move |(i, line): (usize, std::io::Result<Vec<u8>>)| {
+                decode(&line.map_err(read)?, None).map_err(|fault| told(&fault, i))
+            };
+            return Box::new(stdin.split(b'\n').enumerate().map(line));
+        }
+        let mut bytes = Vec::new();
+        let text = std::io::Read::read_to_end(&mut { stdin }, &mut bytes)
+            .map_err(read)
+            .and_then(|_| decode(&bytes, encoding).map_err(|fault| told(&fault, 0)));
+        match text {
+            Ok(text) => {
+                Box::new(text.lines().map(|line| Ok(line.to_string())).collect::<Vec<_>>().into_iter())
+            }
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        }
+    }
+
     fn one(&self, classifier: &mut Classifier, sentence: &str) -> Result<(), Box<dyn std::error::Error>> {
         let judgement = classifier.judge(sentence)?;
         let steps = if self.trace { classifier.trace(sentence)? } else { Vec::new() };
@@ -132,11 +163,34 @@ impl Predict {
             return Ok(());
         }
         let Judgement { class, probabilities, .. } = &judgement;
-        writeln!(out, "{} {:.2}\t{}", classes[*class], probabilities[*class], sentence.trim())?;
+        let (name, sentence) = (harmless(&classes[*class]), harmless(sentence.trim()));
+        writeln!(out, "{name} {:.2}\t{sentence}", probabilities[*class])?;
         if self.trace {
             write_trace(&mut out, &judgement, &steps, &classes[*class])?;
         }
         Ok(())
+    }
+}
+
+/// A forecast in the scale of its series.
+fn in_scale(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e9).contains(&value.abs()) {
+        format!("{value:.6}")
+    } else {
+        format!("{value:.6e}")
+    }
+}
+
+/// What is wrong with a text that begins after some lines.
+fn told(fault: &Fault, before: usize) -> String {
+    match fault {
+        Fault::Marked(found) => format!(" is {found}, and not UTF-8 (--encoding {found})"),
+        Fault::Malformed { line, byte, guess, reads, .. } => format!(
+            ":{}: not UTF-8 (0x{byte:02x}); it looks like {guess}, in which this is {} (--encoding {guess})",
+            before + line,
+            quoted(reads)
+        ),
+        Fault::Not { encoding, line } => format!(":{}: this cannot be {encoding}", before + line),
     }
 }
 

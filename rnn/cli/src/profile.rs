@@ -1,6 +1,6 @@
 //! `rnn profile`: how long a training step takes, and where the time goes.
 
-use super::flags::{open_cell, setting, size};
+use super::flags::{open_cell, positive, setting, size};
 use super::paint::{FAINT, TITLE};
 use autograd::graph::{Origin, Role};
 use autograd_compile::{Compiler, StepTime};
@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = size)]
     threads: usize,
     /// How long to measure
-    #[arg(long, default_value_t = 2.0, value_name = "S")]
+    #[arg(long, default_value_t = 2.0, value_name = "S", value_parser = positive)]
     seconds: f64,
     /// Leave out each pass of the compiler in turn, and say what it brings
     #[arg(long)]
@@ -212,9 +212,10 @@ fn passes(
             with = with.min(all.time(seconds / 8.0)?.min_ms);
             less = less.min(without.time(seconds / 8.0)?.min_ms);
         }
+        let left_out = if report.left_out { "  left out: its groups depend on one another" } else { "" };
         writeln!(
             out,
-            "  {:12} {:6} → {:6}   × {:.2}",
+            "  {:12} {:6} → {:6}   × {:.2}{left_out}",
             report.name,
             report.before,
             report.after,

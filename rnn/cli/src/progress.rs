@@ -1,17 +1,20 @@
 //! What a run shows while it goes: a bar in a terminal, plain lines elsewhere, JSON lines in a log, a picture.
 
+use super::confusion::Confusion;
 use super::flags::Output;
+use super::output::OutFile;
 use super::say;
+use super::work::Work;
 use crate::plot::{Chart, Look, Series, smoothed};
 use indicatif::{ProgressBar, ProgressStyle};
-use rnn::files::{FileError, check_writable, read, write_whole};
+use rnn::files::{FileError, read, write_whole};
 use rnn::model::Metrics;
 use rnn::tasks::Saved;
-use rnn::train::{Event, Figure, History, Progress, Task};
+use rnn::train::{Baseline, Best, Event, Figure, History, Part, Progress, Task};
 use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// Tells people and files how a run goes.
@@ -21,10 +24,12 @@ pub struct Reporter<'a> {
     total: u64,
     bar: Option<ProgressBar>,
     interval: u64,
-    log: Option<(PathBuf, File)>,
-    plot: Option<PathBuf>,
+    log: Option<(OutFile, File)>,
+    plot: Option<OutFile>,
     /// The first failure to write the log or the plot: a reason to end the run.
     failure: Option<String>,
+    /// Until the first update: building a net of many steps takes its time.
+    work: Option<Work>,
     started: Instant,
     /// When a line was last said.
     said: Instant,
@@ -38,19 +43,18 @@ impl<'a> Reporter<'a> {
     /// Begins to report a run that stands at `progress`.
     ///
     /// # Errors
-    /// If the log or the plot cannot be written.
+    /// If the log cannot be written.
     pub fn new(
         task: &'a dyn Task,
         saved: &Saved,
         output: &Output,
         progress: &Progress,
     ) -> Result<Self, String> {
-        if let Some(path) = &output.plot {
-            check_writable(path).map_err(|e| format!("--plot: {e}"))?;
-        }
         let log = match &output.log {
             None => None,
-            Some(path) => Some((path.clone(), open_log(path, progress).map_err(|e| format!("--log: {e}"))?)),
+            Some(file) => {
+                Some((file.clone(), open_log(file.path(), progress).map_err(|e| format!("--log: {e}"))?))
+            }
         };
         let model = &saved.model;
         let shapes = model.parameter_shapes().map_err(|e| e.to_string())?;
@@ -68,6 +72,10 @@ impl<'a> Reporter<'a> {
             saved.task.name(),
             task.batches()
         ));
+        if let Some(Baseline { what, metrics }) = task.baseline(Part::Validation) {
+            let figures: Vec<String> = task.figures(&metrics).into_iter().map(word).collect();
+            say(&format!("baseline, {what}: {} on the validation part", figures.join(", ")));
+        }
         if progress.step > 0 {
             say(&format!("going on after update {} of {total}", progress.step));
         }
@@ -80,6 +88,7 @@ impl<'a> Reporter<'a> {
             log,
             plot: output.plot.clone(),
             failure: None,
+            work: Some(Work::begin()),
             started: Instant::now(),
             said: Instant::now(),
             first_step: progress.step,
@@ -88,6 +97,7 @@ impl<'a> Reporter<'a> {
 
     /// Takes in an event of the run.
     pub fn tell(&mut self, event: &Event) {
+        self.work = None;
         match *event {
             Event::Step { progress, batch, norm, learning_rate, .. } => {
                 self.step(progress, &batch, norm, learning_rate);
@@ -105,16 +115,17 @@ impl<'a> Reporter<'a> {
             // A narrow terminal has room for the first figure alone.
             let figure = self.task.figures(batch).into_iter().next().map_or_else(String::new, word);
             bar.set_position(progress.step);
-            bar.set_message(format!("{figure}, |∂| {norm:.2}, {rate:.0}/s"));
+            bar.set_message(format!("{figure}, |∂| {}, {rate:.0}/s", plain(norm)));
         }
         let due = progress.step.is_multiple_of(self.interval);
         if self.bar.is_none() && (due || self.said.elapsed().as_secs_f64() > SILENCE) {
             say(&format!(
-                "update {}/{} epoch {}: {}, |∂| {norm:.3} · {rate:.1} updates/s, {} left",
+                "update {}/{} epoch {}: {}, |∂| {} · {rate:.1} updates/s, {} left",
                 progress.step,
                 self.total,
                 progress.epoch + 1,
                 self.words(batch),
+                plain(norm),
                 duration(self.total.saturating_sub(progress.step) as f64 / rate)
             ));
             self.said = Instant::now();
@@ -156,6 +167,7 @@ impl<'a> Reporter<'a> {
     /// # Errors
     /// If the log or the plot could not be written.
     pub fn finish(&mut self, history: &History) -> Result<(), String> {
+        self.work = None;
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -167,13 +179,43 @@ impl<'a> Reporter<'a> {
     ///
     /// # Errors
     /// If standard output or the log cannot be written.
-    pub fn test(&mut self, metrics: &Metrics) -> Result<(), Box<dyn std::error::Error>> {
+    pub fn test(
+        &mut self,
+        metrics: &Metrics,
+        table: Option<&Confusion>,
+    ) -> Result<(), Box<dyn std::error::Error>> {
         let mut line = Map::new();
         line.insert("event".into(), json!("test"));
         line.extend(self.figures(metrics, "test "));
         self.write(line);
-        writeln!(std::io::stdout(), "test {}", self.words(metrics))?;
+        let mut out = std::io::stdout();
+        writeln!(out, "test {}", self.words(metrics))?;
+        if let Some(Baseline { what, metrics }) = self.task.baseline(Part::Test) {
+            writeln!(out, "baseline {} ({what})", self.words(&metrics))?;
+        }
+        if let Some(table) = table {
+            write!(out, "{table}")?;
+        }
+        self.compare(metrics, Part::Test);
         self.failure.take().map_or(Ok(()), |failure| Err(failure.into()))
+    }
+
+    /// Says what the best validation was, where there is no test part.
+    pub fn best(&self, best: &Best) {
+        let metrics = Metrics { loss: best.loss, accuracy: best.accuracy };
+        say(&format!("best validation, after epoch {}: {}", best.epoch, self.words(&metrics)));
+        self.compare(&metrics, Part::Validation);
+    }
+
+    /// Says so if the net is no better than its baseline.
+    fn compare(&self, metrics: &Metrics, part: Part) {
+        let Some(Baseline { what, metrics: simple }) = self.task.baseline(part) else { return };
+        if self.task.score(metrics) >= self.task.score(&simple) {
+            say(&format!(
+                "the net does not beat the baseline, {what}: {}; more epochs, another learning rate or more data may help",
+                self.words(&simple)
+            ));
+        }
     }
 
     fn words(&self, metrics: &Metrics) -> String {
@@ -208,7 +250,6 @@ impl<'a> Reporter<'a> {
         if let Some((path, file)) = &mut self.log
             && let Err(error) = file.write_all(format!("{}\n", Value::Object(line)).as_bytes())
         {
-            let path = path.display();
             self.failure.get_or_insert(format!(
                 "the log `{path}` cannot be written: {error}; make room or give another --log"
             ));
@@ -217,7 +258,7 @@ impl<'a> Reporter<'a> {
 
     /// The loss over the updates: each batch's faint, their moving mean strong, the validation after each epoch.
     fn draw(&mut self, history: &History) {
-        let Some(path) = &self.plot else { return };
+        let Some(file) = &self.plot else { return };
         let (updates, losses): (Vec<f64>, Vec<f64>) = history.training.points().unzip();
         let numbered = |values: &[f64]| -> Vec<(f64, f64)> {
             updates.iter().copied().zip(values.iter().copied()).collect()
@@ -229,7 +270,7 @@ impl<'a> Reporter<'a> {
         let epoch = self.task.batches() as f64;
         let validation = history.validation.points().map(|(place, loss)| (place * epoch, loss));
         chart.push(Series::new("validation", Look::Second, validation));
-        if let Err(error) = write_whole(path, chart.svg().as_bytes()) {
+        if let Err(error) = file.draw(&chart) {
             self.failure.get_or_insert(format!("--plot: {error}"));
         }
     }
@@ -246,9 +287,16 @@ fn bar(total: u64, step: u64) -> ProgressBar {
 fn word(Figure { name, value }: Figure) -> String {
     match name {
         "accuracy" => format!("accuracy {:.1} %", 100.0 * value),
-        name if value != 0.0 && value.abs() < 1e-2 => format!("{name} {value:.2e}"),
-        name if value.abs() < 1e6 => format!("{name} {value:.4}"),
-        name => format!("{name} {value:.4e}"),
+        name => format!("{name} {}", plain(value)),
+    }
+}
+
+/// A number with four digits behind the point where these say something, and as a power of ten where it is small or large.
+fn plain(value: f64) -> String {
+    match value.abs() {
+        0.0 | 1e-2..1e6 => format!("{value:.4}"),
+        ..1e-2 => format!("{value:.2e}"),
+        _ => format!("{value:.4e}"),
     }
 }
 
@@ -261,19 +309,13 @@ fn duration(seconds: f64) -> String {
     }
 }
 
+#[allow(clippy::disallowed_methods)] // a log grows line by line: it is replaced once, and appended to
 /// A log that holds the lines of an earlier run up to where it stands, and is appended to.
 fn open_log(path: &Path, progress: &Progress) -> Result<File, FileError> {
     let fail = |source| FileError { path: path.into(), action: rnn::files::Action::Write, source };
-    if path.exists() && !path.is_file() {
-        return File::options().write(true).open(path).map_err(fail); // a device or a pipe: nothing to keep
-    }
     let old = if path.exists() { read(path)? } else { Vec::new() };
     let lines =
         || old.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(String::from_utf8_lossy);
-    if lines().next().is_some_and(|line| !is_event(&line)) {
-        let source = std::io::Error::other("it exists and is no log of a run: give another file");
-        return Err(fail(source));
-    }
     let mut kept = String::new();
     for line in lines().filter(|line| told_before(line, progress.step, progress.epoch)) {
         kept += &line;
@@ -281,11 +323,6 @@ fn open_log(path: &Path, progress: &Progress) -> Result<File, FileError> {
     }
     write_whole(path, kept.as_bytes())?;
     File::options().append(true).open(path).map_err(fail)
-}
-
-/// Whether a line is one of a log.
-fn is_event(line: &str) -> bool {
-    serde_json::from_str::<Value>(line).is_ok_and(|line| line.get("event").is_some())
 }
 
 /// Whether a line was written before the run stood at `step`, with `epoch` epochs finished: what came later is about to
@@ -310,6 +347,12 @@ mod tests {
         assert!(!before(r#"{"event":"epoch","step":20,"epoch":2}"#));
         assert!(!before(r#"{"event":"test","test loss":0.1}"#));
         assert!(!before(r#"{"event":"st"#));
+    }
+
+    #[test]
+    fn figures_say_something_at_every_scale() {
+        let found = [0.0, 0.123_456, 1.0, 123_456.7, 3.2e-6, -4.5e-3, 8.2e33].map(plain);
+        assert_eq!(found, ["0.0000", "0.1235", "1.0000", "123456.7000", "3.20e-6", "-4.50e-3", "8.2000e33"]);
     }
 
     #[test]

@@ -1,18 +1,18 @@
-//! A training run from the command line: checkpoints, reports, Ctrl-C.
+//! A training run from the command line: checkpoints, reports, stops.
 
+use super::confusion::Confusion;
 use super::flags::{Net, Output, Training};
 use super::progress::Reporter;
 use super::resume::resume;
 use super::say;
+use super::stop::Stop;
 use clap::Args;
-use rnn::files::check_writable;
 use rnn::model::Networks;
 use rnn::parameters::Parameters;
 use rnn::tasks::{Described, Saved, Source};
 use rnn::train::{Finish, Save, Task, Trainer};
 use std::cell::Cell;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Flags that all tasks share.
 #[derive(Args, Debug)]
@@ -26,7 +26,7 @@ pub struct Common {
 }
 
 impl Common {
-    /// Trains on a task to the end, or until Ctrl-C.
+    /// Trains on a task to the end, or until it is asked to stop.
     pub(super) fn train(&self, task: &dyn Task, described: Described, data: Option<Source>) -> super::Result {
         self.train_and(task, described, data, |_| Ok(()))
     }
@@ -47,30 +47,29 @@ impl Common {
             updates: task.batches(),
             data,
         };
-        self.output.are_different()?;
-        let save = self.save()?;
+        let save = self.save();
         let mut trainer = Trainer::new(task, saved.options.clone(), serde_json::to_value(&saved)?)?;
         match &save {
             Some(save) if self.output.resume => trainer = resume(trainer, &saved, save)?,
-            Some(Save { best, .. }) if best.exists() => {
-                say(&format!(
-                    "{} will be replaced; --resume would go on from its last state",
-                    best.display()
-                ));
+            Some(Save { best, last, .. }) if best.exists() || last.exists() => {
+                let old = if best.exists() { best } else { last };
+                let how = if last.exists() { "; --resume would go on from its last state" } else { "" };
+                say(&format!("{} will be replaced{how}", old.display()));
             }
             _ => {}
         }
-        let interrupted = interruption()?;
+        let mut stop = Stop::listen(save.as_ref().map(|save| &*save.last))?;
         let mut reporter = Reporter::new(task, &saved, &self.output, trainer.progress())?;
         let failed = Cell::new(false);
         let outcome = trainer.run(
             save.as_ref(),
-            || failed.get() || interrupted.load(Ordering::Relaxed),
+            |trainer| stop.now(trainer) || failed.get(),
             |event| {
                 reporter.tell(&event);
                 failed.set(reporter.failed());
             },
         );
+        stop.done();
         // A run that fails is drawn too: its curve shows how it came to that.
         let told = reporter.finish(trainer.history());
         let finish = outcome?;
@@ -84,7 +83,7 @@ impl Common {
                 None => format!("stopped after update {step}; with --checkpoint FILE it would be saved"),
             });
             told?;
-            return Ok(ExitCode::from(130));
+            return Ok(ExitCode::from(stop.code()));
         }
         told?;
         if finish == Finish::Early {
@@ -92,9 +91,16 @@ impl Common {
         }
         if let Some(test) = task.test() {
             let mut networks = Networks::new(task.model(), task.mode(), self.training.threads);
-            let metrics = networks.evaluate(trainer.best(), test, |_, _| ())?;
+            let mut table = task.classes().map(Confusion::new);
+            let metrics = networks.evaluate(trainer.best(), test, |feed, outcome| {
+                if let Some(table) = &mut table {
+                    table.add(feed, outcome);
+                }
+            })?;
             after(trainer.best())?;
-            reporter.test(&metrics)?;
+            reporter.test(&metrics, table.as_ref())?;
+        } else if let Some(best) = trainer.progress().best {
+            reporter.best(&best);
         }
         if let Some(save) = &save {
             say(&format!("best model in {}", save.best.display()));
@@ -102,24 +108,9 @@ impl Common {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Where checkpoints go, if they do; refused now and not after an hour if they cannot be written.
-    fn save(&self) -> Result<Option<Save>, String> {
-        let Some(path) = &self.output.checkpoint else { return Ok(None) };
-        let save = Save { every: self.output.save_every, ..Save::at(path) };
-        for path in [&save.best, &save.last] {
-            check_writable(path).map_err(|e| format!("--checkpoint: {e}"))?;
-        }
-        Ok(Some(save))
+    /// Where checkpoints go, if they do.
+    fn save(&self) -> Option<Save> {
+        let file = self.output.checkpoint.as_ref()?;
+        Some(Save { every: self.output.save_every, ..Save::at(file.path()) })
     }
-}
-
-/// A flag that Ctrl-C sets. A second Ctrl-C ends the program at once.
-fn interruption() -> Result<&'static AtomicBool, ctrlc::Error> {
-    static STOP: AtomicBool = AtomicBool::new(false);
-    ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })?;
-    Ok(&STOP)
 }

@@ -48,6 +48,7 @@ impl TryFrom<Small> for Specimen {
         let cell = open_cell(&small.cell, &small.set)?;
         let Small { steps, layers, input, hidden, batch, bidirectional, tbptt: window, lengths, .. } = small;
         let batch = lengths.as_ref().map_or(batch, Vec::len);
+        super::work::on(&format!("{layers} × {hidden} units, {steps} steps"));
         Ok(Self {
             cell,
             steps,

@@ -1,8 +1,7 @@
 //! `rnn study`: a net on a sentence, a text or a series, as a page.
 
+use super::output::{Kind, OutFile, told_by_ending};
 use super::subject::{Subject, Which};
-use rnn::files::write_whole;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// A net on real data, as a page to walk through: what each step reads, says and should say, and what the gradient does
@@ -20,26 +19,31 @@ forecast of a series
 pub struct Args {
     #[command(flatten)]
     which: Which,
-    /// Where to write the page
-    #[arg(short, long, value_name = "FILE.html", default_value = "study.html", help_heading = "Output")]
-    output: PathBuf,
+    /// Where to write the page; or, in a file that ends in .json, all numbers for programs: the graph with the value of every
+    /// node by its name (weights, inputs, states, losses, and ∂ of each)
+    #[arg(
+        short,
+        long,
+        value_name = "FILE.html",
+        default_value = "study.html",
+        help_heading = "Output",
+        value_parser = told_by_ending(&[Kind::Html, Kind::Json])
+    )]
+    output: OutFile,
 }
 
 impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
-        let ending = self.output.extension().map(|e| e.to_string_lossy().to_lowercase());
-        if let Some(other) = ending.filter(|e| !matches!(e.as_str(), "html" | "htm")) {
-            return Err(format!(
-                "{}: what is written is a page, and no `{other}`: let the name end in .html",
-                self.output.display()
-            )
-            .into());
-        }
         let Subject { study, title, sentence } = self.which.subject()?;
         let title = sentence.map_or(title.clone(), |sentence| format!("“{}”: {title}", sentence.trim()));
-        write_whole(&self.output, study.html(&title)?.as_bytes())?;
-        super::say(&format!("{}: open it in a browser", self.output.display()));
+        if self.output.kind() == Some(Kind::Json) {
+            self.output.write(study.json(&title)?.as_bytes())?;
+            super::say(&format!("{}: every node with its value, by name", self.output));
+        } else {
+            self.output.write(study.html(&title)?.as_bytes())?;
+            super::say(&format!("{}: open it in a browser", self.output));
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,10 +1,10 @@
 //! What is studied: a fresh net or a trained one, and what it reads.
 
-use crate::flags::{open_cell, setting, size};
+use crate::flags::{Reads, open_cell, setting, size};
 use autograd::Value;
 use ndarray::{Array2, Array3, ArrayD, ArrayViewD, Axis};
 use rnn::data::synthetic::{Adding, CopyMemory, TemporalOrder};
-use rnn::data::{Vocabulary, file, series};
+use rnn::data::{Vocabulary, file};
 use rnn::infer::{Classifier, Step};
 use rnn::init::Init;
 use rnn::model::{Feed, Inits, Input, Model};
@@ -65,6 +65,8 @@ pub struct Which {
     /// Random numbers if not given
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reads,
     /// Where in the text or series to begin, in symbols or values
     #[arg(long, default_value_t = 0, value_name = "N", requires = "data", help_heading = "Data")]
     from: usize,
@@ -100,6 +102,7 @@ impl Which {
             None => self.fresh()?,
         };
         let Study { model, feed, .. } = &study;
+        super::work::on(&format!("{} × {} units, {} steps", model.layers, model.hidden, feed.steps()));
         let cut = model.window.map_or(String::new(), |k| format!(", cut every {k}"));
         let trained = if self.checkpoint.is_some() { "trained " } else { "" };
         let title = format!("{trained}{}, {} units, {} steps{cut}", model.cell, model.hidden, feed.steps());
@@ -164,16 +167,17 @@ impl Which {
                 let text = self.text()?.ok_or_else(|| missing(path, "a language model", give))?;
                 self.symbols(&text, *level, vocabulary, self.steps.unwrap_or(*steps))?
             }
-            Described::Sentiment { vocabulary, classes } => {
-                let classifier = Classifier::new(&saved.model, &parameters, vocabulary, classes)?;
-                self.judged(path, classifier, vocabulary)?
+            Described::Sentiment { level, vocabulary, classes } => {
+                let classifier = Classifier::new(&saved.model, &parameters, (*level, vocabulary), classes)?;
+                self.judged(path, classifier, (*level, vocabulary))?
             }
             Described::Series { column, window, horizon, mean, std } => {
                 let give = "the series with --data FILE.csv";
                 let data =
                     self.data.as_deref().ok_or_else(|| missing(path, "a forecast of a series", give))?;
-                let values = series::read(data, column.as_deref())?;
-                self.window(data, &values, self.steps.unwrap_or(*window), *horizon, (*mean, *std))?
+                let found = self.reading.series(data, column.as_deref())?;
+                found.check(*mean, *std)?;
+                self.window(data, &found.values, self.steps.unwrap_or(*window), *horizon, (*mean, *std))?
             }
             Described::Synthetic { name, length } if name == super::import::IMPORTED => {
                 (self.random(&saved.model, self.steps.unwrap_or(*length))?, Reading::default())
@@ -188,7 +192,7 @@ impl Which {
     fn text(&self) -> Result<Option<String>, Error> {
         match (&self.sentence, &self.data) {
             (Some(sentence), _) => Ok(Some(sentence.clone())),
-            (None, Some(path)) => Ok(Some(file::read(path)?)),
+            (None, Some(path)) => Ok(Some(file::read_as(path, self.reading.encoding)?)),
             (None, None) => Ok(None),
         }
     }
@@ -203,7 +207,7 @@ impl Which {
         &self,
         path: &Path,
         mut classifier: Classifier,
-        vocabulary: &Vocabulary,
+        (level, vocabulary): (Level, &Vocabulary),
     ) -> Result<(Feed, Reading), Error> {
         if self.data.is_some() {
             return Err(format!(
@@ -233,7 +237,7 @@ impl Which {
             ended: steps.into_iter().map(|step| step.probabilities).collect(),
             scale: None,
         };
-        let x = Sentiment::encode(vocabulary, sentence)?;
+        let x = Sentiment::encode(level, vocabulary, sentence)?;
         let x = ArrayD::from_shape_vec(vec![x.len(), 1], x)?;
         let y = ArrayD::from_elem(vec![1], class);
         Ok((Feed { x: Value::Index(x), y: Value::Index(y), lengths: None }, reading))
@@ -285,7 +289,7 @@ impl Which {
         horizon: usize,
         (mean, std): (f64, f64),
     ) -> Result<(Feed, Reading), Error> {
-        let need = self.from + steps + horizon + self.batch - 1;
+        let need = self.from.saturating_add(steps).saturating_add(horizon).saturating_add(self.batch - 1);
         if values.len() < need {
             let (found, path) = (values.len(), path.display());
             return Err(format!(

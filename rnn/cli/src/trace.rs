@@ -40,7 +40,8 @@ pub fn write_trace(
         group => writeln!(out, "  each block is the unit furthest from 0 of {group}")?,
     }
     if !judgement.unknown.is_empty() {
-        let unknown: Vec<String> = judgement.unknown.iter().map(|word| format!("`{word}`")).collect();
+        let unknown: Vec<String> =
+            judgement.unknown.iter().map(|word| format!("`{}`", paint::harmless(word))).collect();
         let line = format!("not in the vocabulary: {}", unknown.join(", "));
         paint::wrap(&line, paint::WIDTH - 2).iter().try_for_each(|line| writeln!(out, "  {line}"))?;
     }
@@ -49,8 +50,9 @@ pub fn write_trace(
 
 /// A text in at most [`WORD`] columns.
 fn short(text: &str) -> String {
+    let text = &paint::harmless(text);
     if text.chars().count() <= WORD {
-        text.into()
+        text.clone()
     } else {
         text.chars().take(WORD - 1).chain(['…']).collect()
     }

@@ -1,18 +1,19 @@
 //! `rnn train`: from a file to a trained net.
 
-use super::flags::{Symbols, Training, Whole, at_least_one, share, size};
+use super::flags::{Reads, Symbols, Training, Whole, at_least_one, share, size};
+use super::output::{Kind, OutFile, told_by_ending};
 use super::run::Common;
 use super::say;
 use crate::plot::{self, Chart, Look};
 use clap::{Args, Subcommand, ValueEnum};
+use rnn::data::file::Encoding;
 use rnn::data::synthetic::{Adding, CopyMemory, TemporalOrder};
-use rnn::data::{Digest, Fractions, Series, file, labelled, series};
-use rnn::files::{check_writable, write_whole};
+use rnn::data::{self, Digest, Fractions, Vocabulary, file, labelled, quoted, series};
 use rnn::infer::forecast;
-use rnn::model::{Head, Input, Loss, Model};
+use rnn::model::{Head, Input, Loss, Mode, Model};
 use rnn::parameters::Parameters;
 use rnn::tasks::{Described, Forecast, Level, Sentiment, Source, Synthetic, SyntheticKind, Text};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What to train on.
 #[derive(Debug, Subcommand)]
@@ -58,9 +59,12 @@ The first nine tenths of the text are learned, the rest is for validation. The s
 window, so that the net reads on where it stopped; the gradient goes back --steps steps.
 Ctrl-C saves and stops; the same command with --resume goes on.")]
 pub struct TextArgs {
-    /// A UTF-8 text
+    /// A text
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
+    /// Its encoding if it is not UTF-8: utf-16le, windows-1252, `shift_jis`, gb18030 …
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<Encoding>,
     /// What a symbol is
     #[arg(long, value_enum, default_value_t = LevelArg::Char)]
     level: LevelArg,
@@ -99,6 +103,12 @@ pub struct SentimentArgs {
     /// A TSV or CSV file with a header
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
+    /// Its encoding if it is not UTF-8: utf-16le, windows-1252, `shift_jis`, gb18030 …
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<Encoding>,
+    /// What a symbol is
+    #[arg(long, value_enum, default_value_t = LevelArg::Word)]
+    level: LevelArg,
     /// The column of the sentences, if it is not called sentence, text or review
     #[arg(long, value_name = "COLUMN")]
     text: Option<String>,
@@ -111,12 +121,12 @@ pub struct SentimentArgs {
     /// What the head reads: the last state, or the mean of all
     #[arg(long, value_enum, default_value_t = Pooling::Last)]
     pool: Pooling,
-    /// Words kept, the most frequent first; the others become <unk>
+    /// Words or characters kept, the most frequent first; the others become <unk>
     #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
     vocabulary: Option<usize>,
-    /// Occurrences that a word needs
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = at_least_one::<usize>)]
-    min_count: usize,
+    /// Occurrences that a word or a character needs; 2 if not given, or 1 if nothing occurs twice
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
+    min_count: Option<usize>,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -144,6 +154,8 @@ pub struct SeriesArgs {
     /// The column, if the file has more than one
     #[arg(long, value_name = "COLUMN")]
     column: Option<String>,
+    #[command(flatten)]
+    reading: Reads,
     /// Steps that a forecast looks at
     #[arg(long, default_value_t = 24, value_name = "N", value_parser = size)]
     window: usize,
@@ -154,8 +166,8 @@ pub struct SeriesArgs {
     #[arg(long, default_value_t = 0.2, value_name = "P", allow_negative_numbers = true, value_parser = share)]
     test: f64,
     /// The forecast beside the truth on the test part, as a picture
-    #[arg(long, value_name = "FILE.svg")]
-    forecast: Option<PathBuf>,
+    #[arg(long, value_name = "FILE.svg|FILE.png", value_parser = told_by_ending(&[Kind::Svg, Kind::Png]))]
+    forecast: Option<OutFile>,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -216,7 +228,7 @@ impl Train {
 
 impl TextArgs {
     fn run(self) -> super::Result {
-        let text = file::read(&self.data)?;
+        let text = file::read_as(&self.data, self.encoding)?;
         let level = Level::from(self.level);
         let vocabulary = level.vocabulary(&text, self.min_count, Some(self.vocabulary))?;
         let symbols = vocabulary.encode_all(level.symbols(&text))?;
@@ -224,7 +236,9 @@ impl TextArgs {
         // A net that read backwards would see what it is to guess, and its state is carried from window to window.
         let input = self.symbols.input(n);
         let model = self.common.model(input, Whole::default(), Head::EachStep, n, Loss::CrossEntropy)?;
-        let task = Text::new(model, level, &symbols, self.steps, self.common.training.batch_size)?;
+        let task =
+            Text::new(model, level, &vocabulary, &symbols, self.steps, self.common.training.batch_size)?;
+        tell_unknown(level, &vocabulary, task.unknown());
         let source = Source::new(&self.data, Digest::default().text(&text));
         self.common.train(&task, Described::Text { level, vocabulary, steps: self.steps }, Some(source))
     }
@@ -233,10 +247,18 @@ impl TextArgs {
 impl SentimentArgs {
     fn run(self) -> super::Result {
         let (text, label) = (self.text.as_deref(), self.label.as_deref());
-        let data = labelled::read(&self.data, text, label, self.classes.as_deref())?;
+        let data = labelled::read(&self.data, text, label, self.classes.as_deref(), self.encoding)?;
         let Training { seed, batch_size, .. } = self.common.training;
         let parts = Sentiment::parts(data.sentences.len(), seed)?;
-        let vocabulary = Sentiment::vocabulary(&data, &parts, self.min_count, self.vocabulary);
+        let level = Level::from(self.level);
+        let vocabulary = |minimum| Sentiment::vocabulary(level, &data, &parts, minimum, self.vocabulary);
+        let vocabulary = match (self.min_count, vocabulary(self.min_count.unwrap_or(2))) {
+            (None, Err(data::Error::NoWords { what, .. })) => {
+                say(&format!("none of the {what} occurs twice: all are kept, as --min-count 1 does"));
+                vocabulary(1)?
+            }
+            (_, vocabulary) => vocabulary?,
+        };
         let head = match self.pool {
             Pooling::Last => Head::Last,
             Pooling::Mean => Head::Mean,
@@ -244,34 +266,79 @@ impl SentimentArgs {
         let classes = data.classes.clone();
         let input = self.symbols.input(vocabulary.len());
         let model = self.common.model(input, self.whole, head, classes.len(), Loss::CrossEntropy)?;
-        let task = Sentiment::new(model, &data, parts, &vocabulary, batch_size, seed)?;
+        let task = Sentiment::new(model, level, &data, parts, &vocabulary, batch_size, seed)?;
+        tell_unknown(level, &vocabulary, task.unknown());
+        tell_classes(&classes, &task.counts());
         let digest = data.sentences.iter().fold(Digest::default(), |digest, sentence| digest.text(sentence));
         let digest = data.labels.iter().fold(digest, |digest, &label| digest.text(&data.classes[label]));
         let source = Source::new(&self.data, digest);
-        self.common.train(&task, Described::Sentiment { vocabulary, classes }, Some(source))
+        self.common.train(&task, Described::Sentiment { level, vocabulary, classes }, Some(source))
     }
 }
 
 impl SeriesArgs {
     fn run(self) -> super::Result {
-        let values = series::read(&self.data, self.column.as_deref())?;
-        let fractions = Fractions { validation: 0.1, test: self.test };
-        let series = Series::new(&values, fractions)?;
+        let found = self.reading.series(&self.data, self.column.as_deref())?;
+        let series = found.series(Fractions { validation: 0.1, test: self.test })?;
         let (mean, std) = (series.mean, series.std);
+        tell_unlike(&found.values, mean, std);
         let input = Input::Reals { size: 1 };
         let model = self.common.model(input, self.whole, Head::Last, 1, Loss::MeanSquared)?;
         let Training { seed, batch_size, .. } = self.common.training;
         let (column, window, horizon) = (self.column, self.window, self.horizon);
         let task = Forecast::new(model, series, window, horizon, batch_size, seed)?;
-        if let Some(path) = &self.forecast {
-            check_writable(path).map_err(|e| format!("--forecast: {e}"))?;
-        }
         let described = Described::Series { column: column.clone(), window, horizon, mean, std };
-        let source = Source::new(&self.data, Digest::default().numbers(&values));
+        let source = Source::new(&self.data, Digest::default().numbers(&found.values));
         self.common.train_and(&task, described, Some(source), |best| match &self.forecast {
-            Some(path) => draw_forecast(&task, column.as_deref(), best, path),
+            Some(file) => draw_forecast(&task, column.as_deref(), best, file),
             None => Ok(()),
         })
+    }
+}
+
+/// Says how much of a text the vocabulary does not have.
+fn tell_unknown(level: Level, vocabulary: &Vocabulary, [train, validation]: [f64; 2]) {
+    if vocabulary.unknown().is_some() {
+        say(&format!(
+            "vocabulary: {} {}; not in it: {:.1} % of the training part, {:.1} % of the validation part",
+            vocabulary.len() - 1,
+            level.name(),
+            100.0 * train,
+            100.0 * validation
+        ));
+    }
+}
+
+/// Says how many sentences of each class there are, and which class a part lacks.
+fn tell_classes(classes: &[String], counts: &[Vec<usize>; 3]) {
+    let all: usize = counts.iter().flatten().sum();
+    let of = |class: usize| counts.iter().map(|part| part[class]).sum::<usize>();
+    let share = |(class, name): (usize, &String)| {
+        format!("{} {} ({:.1} %)", quoted(name), of(class), 100.0 * of(class) as f64 / all.max(1) as f64)
+    };
+    say(&format!("classes: {}", classes.iter().enumerate().map(share).collect::<Vec<_>>().join(", ")));
+    for (class, name) in classes.iter().enumerate() {
+        let parts = ["training", "validation", "test"].into_iter().zip(counts);
+        let lacking: Vec<&str> = parts.filter(|(_, part)| part[class] == 0).map(|(name, _)| name).collect();
+        let name = quoted(name);
+        match &lacking[..] {
+            [_, _, _] => say(&format!("warning: no sentence is labelled {name}")),
+            [part] => say(&format!("warning: the {part} part has no sentence labelled {name}")),
+            [a, b] => say(&format!("warning: the {a} and the {b} part have no sentence labelled {name}")),
+            _ => {}
+        }
+    }
+}
+
+/// Says whether values lie where the net has learned nothing.
+pub(super) fn tell_unlike(values: &[f64], mean: f64, std: f64) {
+    if let Some((count, farthest)) = series::unlike(values, mean, std) {
+        say(&format!(
+            "warning: {count} of {} values lie more than {} standard deviations from the mean of the training part, the \
+             farthest {farthest:.1e}: what a net says of such values is a guess",
+            values.len(),
+            series::UNLIKE
+        ));
     }
 }
 
@@ -280,7 +347,7 @@ fn draw_forecast(
     task: &Forecast,
     column: Option<&str>,
     best: &Parameters,
-    path: &Path,
+    file: &OutFile,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let rows = forecast(task, best)?;
     let (window, horizon) = task.window();
@@ -292,8 +359,8 @@ fn draw_forecast(
     };
     chart.push(line("truth", Look::Line, |row| row.1));
     chart.push(line("forecast", Look::Second, |row| row.2));
-    write_whole(path, chart.svg().as_bytes()).map_err(|e| format!("--forecast: {e}"))?;
-    say(&format!("forecast in {}", path.display()));
+    file.draw(&chart).map_err(|e| format!("--forecast: {e}"))?;
+    say(&format!("forecast in {file}"));
     Ok(())
 }
 
@@ -302,14 +369,11 @@ impl SyntheticArgs {
         let (input, head, outputs, loss) = kind.shape();
         let model = self.common.model(input, self.whole, head, outputs, loss)?;
         let Training { seed, batch_size, .. } = self.common.training;
+        model.fits(length.max(1), batch_size, Mode { train: true, ..Mode::default() })?;
         let task = Synthetic::new(model, kind, batch_size, self.batches, seed)?;
-        say(&format!("baseline: a net without memory has a loss of {:.4}", task.kind().baseline()));
         self.common.train(&task, Described::Synthetic { name: name.into(), length }, None)
     }
 }
-
-/// Forty gigabytes of weights, and as much again for the gradient and for each moment of the optimiser.
-const MOST_PARAMETERS: f64 = 1e10;
 
 impl Common {
     fn model(
@@ -336,16 +400,7 @@ impl Common {
             init: net.inits(),
         };
         // What is wrong with a model is said before its data is laid out.
-        let shapes = model.parameter_shapes()?;
-        let parameters: f64 =
-            shapes.iter().map(|(_, shape)| shape.iter().map(|&n| n as f64).product::<f64>()).sum();
-        if parameters > MOST_PARAMETERS {
-            return Err(format!(
-                "a net of {parameters:.1e} parameters is more than {MOST_PARAMETERS:.0e}: \
-                 give a smaller --hidden or fewer --layers"
-            )
-            .into());
-        }
+        model.fits(1, self.training.batch_size, Mode { train: true, ..Mode::default() })?;
         Ok(model)
     }
 }

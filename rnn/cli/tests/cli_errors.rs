@@ -2,8 +2,9 @@
 
 mod program;
 
-use program::{Folder, sentences, sine};
+use program::{Folder, program, sentences, sine};
 use rnn::checkpoint::Checkpoint;
+use std::process::Command;
 
 const TEXT: &str = "train text --data text.txt --hidden 4 --embedding 4 --steps 5 --batch-size 2 --epochs 1";
 
@@ -21,7 +22,7 @@ fn files_that_are_no_data() {
     for (content, command, parts) in [
         (&b""[..], "text", vec!["is empty", "give a file that holds text"]),
         (b" \n\t\n", "text", vec!["is empty"]),
-        (b"one\ntw\xff", "text", vec![":2: not UTF-8 at byte 6", "iconv"]),
+        (b"one\ntw\xff", "text", vec![":2: not UTF-8 at byte 6", "iconv", "--encoding "]),
         (b"ab", "text", vec!["2 parallel streams", "fewer streams (--batch-size)"]),
         (b"a", "text", vec!["symbols"]),
         (b"", "sentiment", vec!["is empty"]),
@@ -115,7 +116,7 @@ fn nets_that_cannot_be() {
     ] {
         folder.bad(&format!("{TEXT} {flag}"), 1, &parts);
     }
-    folder.bad("train text --data text.txt --hidden 1000000", 1, &["4.0e12 parameters", "--hidden"]);
+    folder.bad("train text --data text.txt --hidden 1000000", 1, &["GB of memory", "--hidden"]);
     folder.bad("train adding --steps 1", 1, &["--steps 1", "at least 2"]);
 }
 
@@ -148,15 +149,19 @@ fn paths_that_cannot_be_written_are_refused_before_training() {
     folder.bad(&format!("{series} --forecast no/a.svg"), 1, &["--forecast", "make the folder `no` first"]);
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 #[test]
 fn a_log_on_a_full_disk_ends_the_run_at_once_and_saves_it() {
     let folder = folder();
-    let run = folder.run(&format!("{TEXT} --log /dev/full --log-interval 1 --checkpoint a.safetensors"));
-    assert_eq!(run.code, Some(1), "{}", run.err);
-    assert!(run.err.contains("stopped after update 1, saved in a.last.safetensors"), "{}", run.err);
-    assert!(run.err.contains("the log `/dev/full` cannot be written: No space left"), "{}", run.err);
-    folder.good(&format!("{TEXT} --log a.jsonl --checkpoint a.safetensors --resume"));
+    // No file may grow beyond 32 KiB, which the checkpoints of this net fit in, and the log does not.
+    let train = format!("{TEXT} --epochs 40 --log a.jsonl --log-interval 1 --checkpoint a.safetensors");
+    let limited = format!("ulimit -f 32; exec {} {train}", program().display());
+    let output = Command::new("bash").args(["-c", &limited]).current_dir(folder.path("")).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("stopped after update ") && said.contains("saved in a.last.safetensors"), "{said}");
+    assert!(said.contains("the log `a.jsonl` cannot be written: File too large"), "{said}");
+    folder.good(&format!("{train} --resume"));
 }
 
 #[test]
@@ -225,7 +230,264 @@ fn a_checkpoint_whose_configuration_was_edited() {
 fn a_file_that_is_no_log_is_not_replaced() {
     let folder = folder();
     let before = std::fs::read_to_string(folder.path("text.txt")).unwrap();
-    folder.bad(&format!("{TEXT} --log text.txt"), 1, &["text.txt", "no log of a run"]);
+    folder.bad(&format!("{TEXT} --log text.txt"), 1, &["--log", "`text.txt`, which --data reads"]);
     assert_eq!(std::fs::read_to_string(folder.path("text.txt")).unwrap(), before);
-    folder.bad(&format!("{TEXT} --log one --plot one"), 1, &["--log and --plot are one file"]);
+    folder.write("diary.txt", "dear diary");
+    folder.bad(&format!("{TEXT} --log diary.txt"), 1, &["diary.txt", "is not the log of a run", "--force"]);
+    folder.bad(&format!("{TEXT} --log one --checkpoint ./one"), 1, &["--checkpoint and --log are one file"]);
+}
+
+/// Each kind of file is known again by what it begins with.
+#[test]
+fn what_was_written_may_be_written_again() {
+    let folder = folder();
+    let series =
+        "train series --data sine.csv --column price --epochs 1 --hidden 4 --window 5 --batch-size 8";
+    for command in [
+        "graph -o a.txt",
+        "graph --passes -o passes.txt",
+        "graph -o a.dot",
+        "graph -o a.mmd",
+        "graph -o a.graphml",
+        "graph -o a.json",
+        "graph --values -o values.json",
+        "graph --format explorer -o explorer.json",
+        "graph -o a.svg",
+        "graph --rolled -o a.png",
+        "graph -o a.html",
+        "diff elman lstm-1997 -o diff.txt",
+        "diff elman lstm-1997 -o diff.svg",
+        "explain -o e.txt",
+        "explain --math latex -o e.tex",
+        "explain --math mathml -o e.xhtml",
+        "study --sentence hello",
+        "bptt --steps 4 -o b.txt",
+        "bptt --steps 4 --windows 1,2 --only matrix -o matrix.csv",
+        "bptt --steps 4 --windows 1,2 --only decay -o decay.csv",
+        "bptt --steps 4 --windows 1,2 --only steps -o steps.csv",
+        "bptt --steps 4 --windows 1,2 --only lags -o lags.csv",
+        "bptt --steps 4 --windows 1,2 --only stretch -o stretch.csv",
+        "bptt --steps 4 --windows 1,2 --only windows -o windows.csv",
+        "bptt --steps 4 --only decay -o decay.txt",
+        "bptt --steps 4 --only lags -o lags.txt",
+        "bptt --steps 4 --only stretch -o stretch.txt",
+        "bptt --steps 4 --windows 1,2 --only windows -o windows.txt",
+        "bptt --steps 4 -o b.json",
+        "bptt --steps 4 -o b.svg",
+        "gradflow --steps 4 --updates 0 --cells elman -o f.txt",
+        "gradflow --steps 4 --updates 0 --cells elman -o f.csv",
+        "gradflow --steps 4 --updates 0 --cells elman -o f.json",
+        "export --cell elman --steps 2 --hidden 2 -o exported",
+        "export --cell elman --steps 2 --hidden 2 --what forward -o exported",
+        "export --format onnx --cell elman --steps 2 --hidden 2 -o exported",
+        "gradcheck --html g.html",
+        "gradcheck --taylor --csv taylor.csv --plot taylor.svg",
+        "gradcheck --precision --csv precision.csv --plot precision.png",
+        "gradcheck --witnesses --csv witnesses.csv",
+        "gradcheck --sweep dtype,steps --csv sweep.csv",
+        &format!("{TEXT} --checkpoint t.safetensors --log t.jsonl --plot t.svg"),
+        &format!("{series} --checkpoint s --log s.log --plot s.png --forecast f.svg"),
+    ] {
+        for _ in 0..2 {
+            let code = folder.run(command).code;
+            // Two graphs that differ are no failure.
+            assert!(
+                code == Some(0) || (code == Some(1) && command.starts_with("diff")),
+                "{command}: {}",
+                folder.run(command).err
+            );
+        }
+    }
+}
+
+/// Every command that builds a net, at sizes that no memory holds: refused before the work, in words.
+#[test]
+fn sizes_are_judged_before_the_work() {
+    let folder = folder();
+    folder.good(&format!("{TEXT} --checkpoint c.safetensors"));
+    let mut checkpoint = Checkpoint::load(&folder.path("c.safetensors")).unwrap();
+    *checkpoint.config.pointer_mut("/model/layers").unwrap() = 1_000_000_000.into();
+    checkpoint.save(&folder.path("many.safetensors")).unwrap();
+    let mut commands: Vec<String> = vec![
+        "sample --checkpoint many.safetensors".into(),
+        "predict --checkpoint many.safetensors hello".into(),
+        "study --checkpoint many.safetensors --sentence ab".into(),
+        "bptt --checkpoint many.safetensors --sentence ab".into(),
+        "cells check lstm --hidden 1000000".into(),
+        "gradflow --hidden 1000000 --cells elman".into(),
+        "gradflow --steps 1000000 --hidden 1000 --cells elman".into(),
+        "diff --hidden 1000000 --backward lstm gru".into(),
+        "train series --data sine.csv --column price --window 5 --hidden 1000000".into(),
+        "train sentiment --data sentences.tsv --hidden 1000000".into(),
+    ];
+    for command in [
+        "graph",
+        "graph --format json --values",
+        "graph -o a.html",
+        "gradcheck",
+        "gradcheck --taylor",
+        "gradcheck --precision",
+        "gradcheck --witnesses",
+        "study --sentence hello",
+        "bptt",
+        "profile",
+        "export -o e",
+        "train adding",
+        "train copy",
+        "train temporal-order",
+        TEXT,
+    ] {
+        commands.push(format!("{command} --hidden 1000000"));
+        let layers = !command.starts_with("profile");
+        let steps = !command.contains("--sentence") && !command.contains("--data");
+        commands.extend(layers.then(|| format!("{command} --layers 1000000 --hidden 64")));
+        commands.extend(steps.then(|| format!("{command} --steps 1000000 --hidden 1000")));
+    }
+    for command in commands {
+        let run = folder.run(&command);
+        if command.starts_with("cells") {
+            assert!(
+                run.code == Some(1) && run.out.contains("GB of memory"),
+                "{command}: {}{}",
+                run.out,
+                run.err
+            );
+            continue;
+        }
+        let code = if command.starts_with("diff") { 2 } else { 1 };
+        assert_eq!(run.code, Some(code), "{command}: {}{}", run.out, run.err);
+        assert!(run.err.contains("GB of memory, and"), "{command}: {}", run.err);
+    }
+    folder.bad("profile --seconds inf", 2, &["--seconds <S>", "finite"]);
+    folder.bad("graph --steps 100000 -o a.png", 1, &["pixels wide", "--rolled"]);
+    folder.good("gradflow --updates 18446744073709551615 --steps 2 --hidden 1 --cells elman --help");
+}
+
+/// What each kind of fault is told, all together: read them as one who does not know the program. `UPDATE_EXPECT=1` writes
+/// them anew.
+#[allow(clippy::too_many_lines)] // the list of them
+#[test]
+fn messages() {
+    let folder = folder();
+    let train = "--hidden 4 --embedding 4 --batch-size 4 --epochs 1";
+    folder.good(&format!("{TEXT} --checkpoint t.safetensors"));
+    folder.good(&format!(
+        "train series --data sine.csv --column price --window 5 {} --checkpoint s.safetensors",
+        "--hidden 4 --epochs 1"
+    ));
+    folder.good(&format!("train sentiment --data sentences.tsv {train} --checkpoint c.safetensors"));
+    for (name, content) in [
+        ("empty.txt", b"".to_vec()),
+        (
+            "utf16.tsv",
+            "\u{feff}sentence\tlabel\ngood\t1\n".encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        ),
+        ("1252.txt", b"it\x92s fine, isn\x92t it?\n".repeat(30)),
+        ("once.txt", (0..40).map(|i| format!("word{i} ")).collect::<Vec<_>>().concat().into()),
+        ("short.txt", b"abcd".to_vec()),
+        ("quote.csv", b"sentence,label\n\"stray,1\nswallowed,0\n\"again,0\n".to_vec()),
+        ("open.csv", b"sentence,label\n\"stray,1\nfine,0\n".to_vec()),
+        ("ragged.csv", b"sentence,label\na,b,1\n".to_vec()),
+        ("headless.tsv", b"good\t1\nbad\t0\n".to_vec()),
+        ("label.tsv", b"sentence\tlabel\na\t\x1b[2J\nb\t0\nc\t1\n".to_vec()),
+        ("one.tsv", b"sentence\tlabel\na\t1\nb\t1\nc\t1\n".to_vec()),
+        ("few.tsv", b"sentence\tlabel\na\t1\nb\t0\n".to_vec()),
+        ("blank.tsv", b"sentence\tlabel\n \t1\nb\t0\nc\t0\n".to_vec()),
+        ("gaps.csv", b"x\n1\n\nNA\n4\n5\n".to_vec()),
+        ("large.csv", b"x\n1\n2\n1e300\n".to_vec()),
+        ("far.csv", ["x\n".to_string(), "1\n2\n".repeat(30), "1e20\n".into()].concat().into()),
+        ("numbers.csv", b"1\n2\n3\n".to_vec()),
+        ("word.csv", b"x\n1\ntwo\n".to_vec()),
+        ("constant.csv", b"x\n1\n1\n1\n1\n1\n".to_vec()),
+        ("diary.svg", b"dear diary".to_vec()),
+        ("my.cell", b"cell e\n  h[t] = tanh(W x[t] + U h[t-1] + b)\n".to_vec()),
+    ] {
+        folder.write(name, content);
+    }
+    let whole = folder.read("t.safetensors");
+    let flipped = |place: usize| {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1;
+        bytes
+    };
+    folder.write("flipped.safetensors", flipped(whole.len() - 7));
+    folder.write("cut.safetensors", &whole[..whole.len() - 7]);
+    folder.write("head.safetensors", flipped(1));
+    let (lock, words) = (folder.path(".held.s.lock"), "train text --level word --data once.txt");
+    let held = std::fs::File::create(&lock).unwrap();
+    held.lock().unwrap();
+    let mut said = String::new();
+    for command in [
+        "train text --data missing.txt",
+        "train text --data empty.txt",
+        "train text --data 1252.txt",
+        "train sentiment --data utf16.tsv",
+        "train text --data 1252.txt --encoding latin-33",
+        "train text --data 1252.txt --encoding utf-8",
+        "train text --data short.txt --batch-size 1",
+        "train text --data short.txt --batch-size 4",
+        words,
+        "train sentiment --data quote.csv",
+        "train sentiment --data open.csv",
+        "train sentiment --data ragged.csv",
+        "train sentiment --data headless.tsv",
+        "train sentiment --data label.tsv",
+        "train sentiment --data one.tsv",
+        "train sentiment --data few.tsv",
+        "train sentiment --data blank.tsv",
+        "train sentiment --data sentences.tsv --label stars",
+        "train sentiment --data sentences.tsv --classes good",
+        "train series --data sine.csv",
+        "train series --data gaps.csv",
+        "train series --data large.csv",
+        "train series --data far.csv --window 5",
+        "train series --data numbers.csv",
+        "train series --data word.csv",
+        "train series --data constant.csv",
+        "train series --data gaps.csv --gaps carry",
+        "train text --data text.txt --plot text.txt",
+        "train text --data text.txt --log text.txt",
+        "train text --data text.txt --plot diary.svg",
+        "train text --data text.txt --checkpoint a --log ./a",
+        "train text --data text.txt --checkpoint held.s",
+        "train text --data text.txt --checkpoint t.last.safetensors",
+        "train text --data text.txt --checkpoint no/a",
+        "train text --data text.txt --checkpoint /dev/null",
+        "graph --cell my.cell --format svg -o my.cell",
+        "graph --format svg -o a.png",
+        "graph --hidden 1000000",
+        "graph --steps 100000 -o a.png",
+        "graph --cell lsmt",
+        "profile --seconds NaN",
+        &format!("{TEXT} --cell gru --forget-bias 1"),
+        &format!("{TEXT} --cell elman-relu --optim sgd --lr 1e30 --epochs 9"),
+        "train adding --cell elman-relu --hidden 16 --init identity:2 --steps 200 --batches 5 --epochs 1",
+        "sample --checkpoint flipped.safetensors",
+        "sample --checkpoint cut.safetensors",
+        "sample --checkpoint head.safetensors",
+        "sample --checkpoint text.txt",
+        "sample --checkpoint c.safetensors",
+        "sample --checkpoint t.safetensors --prime é",
+        "predict --checkpoint t.safetensors hello",
+        "predict --checkpoint s.safetensors",
+        "predict --checkpoint s.safetensors --data gaps.csv",
+        &format!("{TEXT} --checkpoint t.safetensors --resume --seed 2"),
+        "train adding --checkpoint t.safetensors --resume",
+    ] {
+        let run = folder.run(command);
+        let mut error = String::new();
+        for line in run.err.lines().skip_while(|line| !line.starts_with("error")) {
+            // What another machine would say otherwise.
+            let free =
+                line.split(" GB are free").next().and_then(|l| l.rsplit(' ').next()).unwrap_or_default();
+            let line = if line.contains(" GB are free") {
+                line.replace(&format!("{free} GB are"), "… GB are")
+            } else {
+                line.into()
+            };
+            error.extend(["    ", &line, "\n"]);
+        }
+        said.extend(["rnn ", command, "\n", &error, "\n"]);
+    }
+    expect_test::expect_file!["messages.txt"].assert_eq(&said);
 }

@@ -176,3 +176,124 @@ fn plots_are_drawn_with_axes_and_names() {
     // One mark an epoch.
     assert_eq!(read("loss.svg").matches("<circle").count(), 3);
 }
+
+/// A small set in each of four scripts, of sentences whose one adjective tells the class: it is learned from words, or from
+/// characters where the script has no spaces, and the model reads a sentence that it has not seen.
+#[test]
+fn sentences_of_every_script_are_learned() {
+    let folder = folder();
+    for (name, things, good, bad, space, trace) in [
+        (
+            "hindi",
+            ["यह फिल्म", "यह कहानी", "वह गीत", "यह किताब"],
+            ["अच्छी है", "सुंदर है"],
+            ["बुरी है", "बेकार है"],
+            " ",
+            "फिल्म",
+        ),
+        ("thai", ["หนังเรื่องนี้", "เพลงนี้", "อาหารร้านนี้", "เรื่องนี้"], ["ดีมาก", "สนุก"], ["แย่มาก", "น่าเบื่อ"], "", "นี้"),
+        (
+            "persian",
+            ["این فیلم", "این کتاب", "آن آهنگ", "این غذا"],
+            ["خوب است", "زیباست"],
+            ["بد است", "نمی\u{200c}ارزد"],
+            " ",
+            "فیلم",
+        ),
+        (
+            "chinese",
+            ["这部电影", "这本书", "这首歌", "这家店"],
+            ["很好", "很精彩"],
+            ["很差", "很无聊"],
+            "",
+            "影",
+        ),
+    ] {
+        let mut table = "sentence\tlabel\n".to_string();
+        for round in 0..4 {
+            for thing in things {
+                for (words, label) in [(good, "1"), (bad, "0")] {
+                    for word in words {
+                        let dots = "。".repeat(usize::from(name == "chinese" && round % 2 == 1));
+                        table.extend([thing, space, word, &dots, "\t", label, "\n"]);
+                    }
+                }
+            }
+        }
+        folder.write("t.tsv", table);
+        for level in ["word", "char"] {
+            let run = folder.good(&format!(
+                "train sentiment --data t.tsv --level {level} --cell gru --hidden 12 --embedding 8 --lr 0.02 --epochs 15 \
+                 --checkpoint {name}-{level}.s"
+            ));
+            let right = run.out.split("accuracy ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+            assert!(right.parse::<f64>().unwrap() > 90.0, "{name} {level}: {}", run.out);
+            assert!(run.err.contains("not in it: 0.0 % of the training part"), "{}", run.err);
+        }
+        let sentence = format!("{}{space}{}", things[0], good[0]).replace(' ', "~");
+        let said = folder.good(&format!("predict --checkpoint {name}-word.s --json --trace {sentence}")).out;
+        assert!(
+            said.contains("\"class\":\"positive\"") && said.contains(&format!("\"word\":\"{trace}\"")),
+            "{said}"
+        );
+    }
+}
+
+/// Beside each figure stands what a rule reaches that learns nothing, and nothing passes for success that is none.
+#[test]
+fn figures_stand_beside_their_baselines() {
+    let folder = folder();
+    // A straight line: the next value is one more, and a net that saturates cannot follow.
+    folder.write("line.csv", (0..200).fold("x\n".to_string(), |text, i| text + &format!("{i}\n")));
+    let run = folder.good("train series --data line.csv --window 5 --hidden 4 --epochs 2");
+    assert!(run.out.contains("baseline rmse 1.0000 (the last value repeated)"), "{}", run.out);
+    assert!(run.err.contains("the net does not beat the baseline, the last value repeated"), "{}", run.err);
+    // In units of a millionth the figures are the same, in these units.
+    folder.write("tiny.csv", (0..200).fold("x\n".to_string(), |text, i| text + &format!("{}e-6\n", i % 7)));
+    let run = folder.good("train series --data tiny.csv --window 5 --hidden 4 --epochs 1");
+    assert!(run.out.contains("e-6") && !run.out.contains("rmse 0.0000"), "{}", run.out);
+    // A hundred of one class, and three of another.
+    let rows = (0..103).map(|i| format!("w{} fine\t{}\n", i % 9, i32::from(i >= 3)));
+    folder.write("shares.tsv", "sentence\tlabel\n".to_string() + &rows.collect::<String>());
+    let run = folder.good("train sentiment --data shares.tsv --hidden 4 --epochs 1 --classes 0,1,~2");
+    assert!(run.err.contains("classes: `0` 3 (2.9 %), `1` 100 (97.1 %), `2` 0 (0.0 %)"), "{}", run.err);
+    assert!(run.err.contains("warning: no sentence is labelled `2`"), "{}", run.err);
+    assert!(
+        run.out.contains("(the most frequent class)") && run.out.contains("of those said"),
+        "{}",
+        run.out
+    );
+    let run = folder.good("train text --data text.txt --hidden 2 --epochs 1 --lr 0.00001");
+    assert!(
+        run.err.contains("baseline, each symbol as often as in the training part: bits per character"),
+        "{}",
+        run.err
+    );
+    assert!(run.err.contains("the net does not beat the baseline"), "{}", run.err);
+    let run = folder.good("train text --level word --data text.txt --hidden 2 --epochs 1 --batch-size 2");
+    assert!(run.err.contains("vocabulary: 2 words; not in it: 0.0 % of the training part"), "{}", run.err);
+}
+
+#[test]
+fn gaps_are_filled_as_asked_and_outliers_are_told() {
+    let folder = folder();
+    let rows = |gap: &str| {
+        (0..120).fold("x\n".to_string(), |text, i| {
+            text + &if i % 40 == 20 { format!("{gap}\n") } else { format!("{}\n", i % 7) }
+        })
+    };
+    let train = "train series --data gaps.csv --window 5 --hidden 4 --epochs 1 --checkpoint g.s";
+    for gap in ["", "NA", "-"] {
+        folder.write("gaps.csv", rows(gap));
+        folder.bad(train, 1, &["3 of 120 values in column `x` are missing", "line 22", "--gaps interpolate"]);
+        for (how, said) in [("interpolate", "interpolated"), ("carry", "filled with the value before")] {
+            let run = folder.good(&format!("{train} --gaps {how}"));
+            assert!(run.err.contains(&format!("3 missing values of 120 {said}")), "{}", run.err);
+        }
+    }
+    folder.write("next.csv", "x\n1\n2\n3\n4\n5\n6000000\n");
+    let run = folder.good("predict --checkpoint g.s --data next.csv");
+    assert!(run.err.contains("warning: 1 of 5 values lie more than 10 standard deviations"), "{}", run.err);
+    folder.write("next.csv", "x\n1\n2\n3\n4\n5\n1e30\n");
+    folder.bad("predict --checkpoint g.s --data next.csv", 1, &["next.csv:7: the value (1e30) lies"]);
+}

@@ -131,6 +131,11 @@ fn studying_bptt() {
 }
 
 #[test]
+fn lesson() {
+    holds("lesson.md");
+}
+
+#[test]
 fn what_is_masked_and_what_is_not() {
     assert_eq!(masked("a  1.2e-3   3e-12; "), "a 1.2e-3 tiny");
     let page = "```sh\na \\\n b\n```\n\n```text\nx\n```\n<!-- long -->\n```sh\nc\n```\n```text\ny\n```\n";

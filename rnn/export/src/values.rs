@@ -19,6 +19,9 @@ pub fn of_arguments(program: &Program, real: Real, point: &Point<f64>) -> Result
     Ok(file(&arrays, real))
 }
 
+/// The key of the metadata of such files.
+pub const MARK: &str = "rnn.export";
+
 /// A safetensors file of arrays.
 pub fn file(arrays: &[(String, Type, &Value<f64>)], real: Real) -> Vec<u8> {
     let encoded: Vec<(Dtype, Vec<u8>)> =
@@ -27,7 +30,9 @@ pub fn file(arrays: &[(String, Type, &Value<f64>)], real: Real) -> Vec<u8> {
         let view = TensorView::new(*dtype, ty.shape.to_vec(), bytes);
         (name, view.expect("the bytes are those of an array of this shape"))
     });
-    safetensors::serialize(views, None).expect("the header of a file with these names is JSON")
+    // By this a file is known for one that an export wrote.
+    let mark = [(MARK.to_string(), "values".to_string())].into_iter().collect();
+    safetensors::serialize(views, Some(mark)).expect("the header of a file with these names is JSON")
 }
 
 /// What an array's elements are in the file, and what NumPy calls them.

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use super::*;
 
 fn checkpoint() -> Checkpoint {
-    let weight = arr2(&[[1.5, -0.0, f32::MIN_POSITIVE / 8.0], [f32::MAX, 1e-45, f32::NEG_INFINITY]]);
+    let weight = arr2(&[[1.5, -0.0, f32::MIN_POSITIVE / 8.0], [f32::MAX, 1e-45, -1.5]]);
     Checkpoint {
         parameters: [
             ("rnn.weight_ih_l0", weight.into_dyn()),
@@ -144,7 +144,66 @@ fn damage_is_named_with_its_part() {
     let integers = edited(r#""dtype":"F32","shape":[2]"#, r#""dtype":"I32","shape":[2]"#);
     assert_error(load(&integers), &["array `rnn.bias_ih_l0`: it is I32"]);
     let vast = edited("[0,3]", "[0,4611686018427387904,4611686018427387904]");
-    assert_error(load(&vast), &["embedding.weight"]);
+    assert_error(load(&vast), &["damaged: rnn.digest", "not those that were saved"]);
+}
+
+/// Every byte of the file, with one of its bits changed: the file is refused, or what was saved comes back.
+#[test]
+fn no_flip_of_a_bit_goes_unseen() {
+    let bytes = checkpoint().to_bytes().unwrap();
+    for place in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[place] ^= 1 << (place % 8);
+        let loaded = load(&flipped);
+        assert!(loaded.is_err() || loaded.unwrap() == checkpoint(), "byte {place}");
+    }
+}
+
+#[test]
+fn arrays_that_ran_away_are_neither_saved_nor_loaded() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("m.safetensors");
+    checkpoint().save(&path).unwrap();
+    for value in [f32::NAN, f32::INFINITY] {
+        for at in [0, 1] {
+            let mut bad = checkpoint();
+            let array = if at == 0 {
+                bad.parameters.get_mut("rnn.bias_ih_l0").unwrap()
+            } else {
+                &mut bad.optimiser[1].1
+            };
+            array[[0]] = value;
+            assert_error(bad.save(&path), &["has an element that is", "not saved"]);
+            assert_error(load(&bad.to_bytes().unwrap()), &["damaged: array `", "has an element that is"]);
+        }
+    }
+    assert_eq!(Checkpoint::load(&path).unwrap(), checkpoint());
+}
+
+#[test]
+fn a_key_of_the_header_stands_once() {
+    let twice = edited(
+        r#""rnn.bias_ih_l0":{"#,
+        r#""rnn.weight_ih_l0":{"dtype":"F32","shape":[2],"data_offsets":[24,32]},"rnn.bias_ih_l0":{"#,
+    );
+    assert_error(load(&twice), &["damaged: the header: `rnn.weight_ih_l0` stands there twice"]);
+}
+
+/// Python's `safetensors` writes the metadata in another order, and sorts the arrays.
+#[test]
+fn the_digest_does_not_depend_on_the_order() {
+    let mut other = checkpoint();
+    let mut parameters: Vec<_> = std::mem::take(&mut other.parameters).into_iter().collect();
+    parameters.reverse();
+    other.parameters = parameters.into_iter().collect();
+    other.optimiser.reverse();
+    let find = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        text.split("rnn.digest\":\"").nth(1).unwrap()[..16].to_string()
+    };
+    assert_eq!(find(&checkpoint().to_bytes().unwrap()), find(&other.to_bytes().unwrap()));
+    let without = edited(r#""rnn.digest":"#, r#""rnn.digesu":"#);
+    assert_error(load(&without), &["the metadata's key `rnn.digesu`: it is not known"]);
 }
 
 #[test]

@@ -36,7 +36,8 @@ impl Streams {
         at_least(1, "the batch size", batch)?;
         let steps = symbols.len() / batch;
         if steps < 2 {
-            return Err(Error::ShortText { found: symbols.len(), batch, needed: 2 * batch });
+            let found = symbols.len();
+            return Err(Error::ShortText { part: "the text", found, batch, needed: 2 * batch });
         }
         Ok(Self { symbols: Array2::from_shape_fn((steps, batch), |(t, b)| symbols[b * steps + t]) })
     }
@@ -137,7 +138,7 @@ mod tests {
     fn what_cannot_be_is_refused() {
         let short = Streams::new(&[1; 7], 4).unwrap_err().to_string();
         assert!(
-            short.starts_with("7 symbols of text do not fill 4 parallel streams, which need at least 8"),
+            short.starts_with("7 symbols of the text do not fill 4 parallel streams, which need at least 8"),
             "{short}"
         );
         assert!(Streams::new(&[1; 7], 0).is_err());

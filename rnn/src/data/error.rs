@@ -1,5 +1,6 @@
 //! What can be wrong with data. Each message says what, where, and how to mend it.
 
+use super::file::Encoding;
 use std::io;
 use std::path::PathBuf;
 
@@ -26,8 +27,9 @@ pub enum Error {
     },
     /// A byte of the file is not UTF-8.
     #[error(
-        "{}:{line}: not UTF-8 at byte {offset} of the file; if it is Latin-1, convert it with `iconv -f latin1 -t utf-8`",
-        path.display()
+        "{}:{line}: not UTF-8 at byte {offset} of the file (0x{byte:02x}); it looks like {guess}, in which this is {}: \
+         name its encoding, or convert it with `iconv -f {guess} -t utf-8`",
+        path.display(), quoted(reads)
     )]
     NotUtf8 {
         /// The file.
@@ -36,6 +38,45 @@ pub enum Error {
         line: usize,
         /// The offset of that byte from the start of the file, from 0.
         offset: usize,
+        /// That byte.
+        byte: u8,
+        /// What the file looks like.
+        guess: Encoding,
+        /// What is around that byte, if it is that.
+        reads: String,
+    },
+    /// The file says itself that it is of another encoding, by its first bytes.
+    #[error(
+        "{} is {found}, and not UTF-8: name its encoding, or convert it with `iconv -f {found} -t utf-8`", path.display()
+    )]
+    Encoded {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: Encoding,
+    },
+    /// The file is not of the encoding that was named.
+    #[error("{}:{line}: this cannot be {encoding}: name the encoding that the file has", path.display())]
+    NotOf {
+        /// The file.
+        path: PathBuf,
+        /// The first line that is not.
+        line: usize,
+        /// The encoding.
+        encoding: Encoding,
+    },
+    /// A table without names of columns: its first line holds data.
+    #[error(
+        "{}:{line}: the first line, {}, looks like data and not like a header: put a line with the names of the columns above it",
+        path.display(), listed(found)
+    )]
+    NoHeader {
+        /// The file.
+        path: PathBuf,
+        /// The first line that is not empty.
+        line: usize,
+        /// What stands there.
+        found: Vec<String>,
     },
     /// The table has a header and no row.
     #[error("{} has a header line and no rows: add data under the header", path.display())]
@@ -69,8 +110,22 @@ pub enum Error {
         /// The line on which the row starts.
         line: usize,
     },
+    /// Behind the quote that closes a field stands something else than the end of the field.
+    #[error(
+        "{}:{line}: a double quote closes the field that began on line {start}, and neither a comma nor the end of the \
+         line follows: take the stray quote out, or write a quote inside a quoted field twice (RFC 4180)",
+        path.display()
+    )]
+    QuoteEnd {
+        /// The file.
+        path: PathBuf,
+        /// The line of the quote.
+        line: usize,
+        /// The line on which the row starts.
+        start: usize,
+    },
     /// There is no column of this name.
-    #[error("{} has no column `{name}`; its columns are {}", path.display(), listed(columns))]
+    #[error("{} has no column {}; its columns are {}", path.display(), quoted(name), listed(columns))]
     Column {
         /// The file.
         path: PathBuf,
@@ -80,7 +135,7 @@ pub enum Error {
         columns: Vec<String>,
     },
     /// Two columns have this name.
-    #[error("{} has two columns `{name}`: rename one of them in the header", path.display())]
+    #[error("{} has two columns {}: rename one of them in the header", path.display(), quoted(name))]
     TwoColumns {
         /// The file.
         path: PathBuf,
@@ -98,7 +153,7 @@ pub enum Error {
         columns: Vec<String>,
     },
     /// A label is none of the accepted ones.
-    #[error("{}:{line}: label `{label}` is not one of {accepted}; {mend}", path.display())]
+    #[error("{}:{line}: label {} is not one of {accepted}; {mend}", path.display(), quoted(label))]
     Label {
         /// The file.
         path: PathBuf,
@@ -131,7 +186,7 @@ pub enum Error {
         found: usize,
     },
     /// All sentences have one label.
-    #[error("{}: every sentence is labelled `{class}`: give sentences of at least two classes", path.display())]
+    #[error("{}: every sentence is labelled {}: give sentences of at least two classes", path.display(), quoted(class))]
     OneClass {
         /// The file.
         path: PathBuf,
@@ -146,8 +201,9 @@ pub enum Error {
     },
     /// A field is not a finite number.
     #[error(
-        "{}:{line}: `{text}` in column `{column}` is not a finite number; write it like -12.5, or take the row out",
-        path.display()
+        "{}:{line}: {} in column {} is not a finite number; write it like -12.5, or leave the field empty for a value that is \
+         missing",
+        path.display(), quoted(text), quoted(column)
     )]
     Number {
         /// The file.
@@ -158,6 +214,54 @@ pub enum Error {
         column: String,
         /// The field as the file has it.
         text: String,
+    },
+    /// Some values of a series are missing.
+    #[error(
+        "{}: {count} of {all} values in column {} are missing, the first on line {line}, at most {run} in a row: fill them, \
+         or say how they are to be filled",
+        path.display(), quoted(column)
+    )]
+    Gaps {
+        /// The file.
+        path: PathBuf,
+        /// The name of the column.
+        column: String,
+        /// How many are missing.
+        count: usize,
+        /// How many rows there are.
+        all: usize,
+        /// The line of the first.
+        line: usize,
+        /// The longest run of them.
+        run: usize,
+    },
+    /// A number is larger than the model's arithmetic can hold.
+    #[error(
+        "{}:{line}: {} in column {} is beyond {:.1e}, the largest number of single precision: correct it, or change the unit",
+        path.display(), quoted(text), quoted(column), f32::MAX
+    )]
+    Large {
+        /// The file.
+        path: PathBuf,
+        /// The line on which the row starts.
+        line: usize,
+        /// The name of the column.
+        column: String,
+        /// The field as the file has it.
+        text: String,
+    },
+    /// A value lies so far from the training values that its square is beyond the model's arithmetic.
+    #[error(
+        "{at} ({value:e}) lies {far:.1e} standard deviations from the mean of the training part: the model's arithmetic \
+         cannot hold that; correct it, or train on values like it"
+    )]
+    Far {
+        /// Where it stands: its line, or its place in the series from 1.
+        at: String,
+        /// The value.
+        value: f64,
+        /// Its distance.
+        far: f64,
     },
     /// All training values of a series are equal, so that they cannot be standardised.
     #[error(
@@ -175,6 +279,21 @@ pub enum Error {
         /// The standard deviation as computed.
         std: f64,
     },
+    /// More windows than memory holds.
+    #[error(
+        "{count} windows of {window} steps take about {:.1} GB, and {:.1} GB are free: give a smaller window or fewer values",
+        2.0 * bytes / 1e9, free / 1e9
+    )]
+    Windows {
+        /// How many windows.
+        count: usize,
+        /// Steps of a window.
+        window: usize,
+        /// Bytes of their inputs.
+        bytes: f64,
+        /// What there is.
+        free: f64,
+    },
     /// A series has too few values.
     #[error(
         "the series has {found} values; a window of {window} and a horizon of {horizon} need at least {needed}: \
@@ -190,12 +309,28 @@ pub enum Error {
         /// The smallest number of values for which the training part holds a window and its target.
         needed: usize,
     },
+    /// No word is frequent enough for the vocabulary.
+    #[error(
+        "the vocabulary is `<unk>` alone: of {distinct} different {what} none is kept, and a net would learn nothing; ask for \
+         fewer occurrences or a larger vocabulary, or give more text"
+    )]
+    NoWords {
+        /// Words or characters.
+        what: &'static str,
+        /// How many different ones there are in the training part.
+        distinct: usize,
+    },
     /// A text has too few symbols.
     #[error(
-        "{found} symbols of text do not fill {batch} parallel streams, which need at least {needed}: \
-         give more text or take fewer streams"
+        "{found} symbol{} of {part} do{} not fill {batch} parallel stream{}, which need{} at least {needed}: \
+         give more text{}",
+        if *found == 1 { "" } else { "s" }, if *found == 1 { "es" } else { "" },
+        if *batch == 1 { "" } else { "s" }, if *batch == 1 { "s" } else { "" },
+        if *batch == 1 { "" } else { " or take fewer streams" }
     )]
     ShortText {
+        /// Of what they are: the text, or a part of it.
+        part: &'static str,
         /// How many symbols there are.
         found: usize,
         /// The number of streams.
@@ -258,8 +393,35 @@ pub(super) fn at_least(least: usize, what: &'static str, found: usize) -> Result
     if found < least { Err(Error::Size { what, least, found }) } else { Ok(()) }
 }
 
+/// The most names that are listed.
+const LISTED: usize = 20;
+
 fn listed(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    let first = names.iter().take(LISTED).map(|name| quoted(name));
+    let more =
+        names.len().checked_sub(LISTED).filter(|&more| more > 0).map(|more| format!("and {more} more"));
+    first.chain(more).collect::<Vec<_>>().join(", ")
+}
+
+/// The most characters of a text that are shown.
+const SHOWN: usize = 60;
+
+/// What a file or a person wrote, for a message: not endless, and without what a terminal would obey.
+///
+/// ```
+/// assert_eq!(rnn::data::quoted("\u{1b}[2J"), r"`\u{1b}[2J`");
+/// ```
+pub fn quoted(text: &str) -> String {
+    let mut shown = String::from("`");
+    for c in text.chars().take(SHOWN) {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    let all = text.chars().count();
+    if all > SHOWN { format!("{shown}…` ({all} characters)") } else { shown + "`" }
 }
 
 /// A lone character with its code point, since many of those that go unknown cannot be seen.
@@ -267,13 +429,22 @@ fn described(symbol: &str) -> String {
     let mut characters = symbol.chars();
     match (characters.next(), characters.next()) {
         (Some(c), None) => format!("the character {c:?} (U+{:04X})", u32::from(c)),
-        _ => format!("the word `{symbol}`"),
+        _ => format!("the word {}", quoted(symbol)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_is_short_and_harmless() {
+        assert_eq!(quoted("a b"), "`a b`");
+        assert_eq!(quoted("\u{1b}[2J\n"), "`\\u{1b}[2J\\n`");
+        assert_eq!(quoted(&"x".repeat(1_000_000)), format!("`{}…` (1000000 characters)", "x".repeat(60)));
+        let names: Vec<String> = (0..100_000).map(|i| i.to_string()).collect();
+        assert!(listed(&names).ends_with("`19`, and 99980 more"));
+    }
 
     #[test]
     fn an_unknown_character_is_shown_with_its_code_point() {

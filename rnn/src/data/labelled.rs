@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use unicode_normalization::UnicodeNormalization;
+
+use super::file::Encoding;
 use super::{Error, Result, Table};
 
 /// Sentences and their classes.
@@ -26,7 +29,7 @@ const SENTIMENT: [[&str; 2]; 3] = [["0", "1"], ["neg", "pos"], ["negative", "pos
 /// The columns are those named, else the first that is called `sentence`, `text` or `review` and the first that is
 /// called `label` or `sentiment`, in any case. With `classes`, a label is the name of a class, letter for letter.
 /// Without, it is 0/1, neg/pos or negative/positive in any case, and the classes are `["negative", "positive"]`.
-/// White space around a label does not count.
+/// White space around a label or a class does not count.
 ///
 /// # Errors
 /// Those of [`Table::read`] and [`Table::column`]; no column is named and none is found; a label is not accepted; a
@@ -36,11 +39,28 @@ pub fn read(
     text: Option<&str>,
     label: Option<&str>,
     classes: Option<&[String]>,
+    encoding: Option<Encoding>,
 ) -> Result<Labelled> {
-    let accepted = Accepted::new(classes)?;
-    let table = Table::read(path)?;
-    let text = named_or_found(&table, text, &TEXT, "text")?;
-    let label = named_or_found(&table, label, &LABEL, "label")?;
+    // A wrong list of classes is said before a large file is read.
+    Accepted::new(classes)?;
+    of(&Table::read(path, encoding)?, text, label, classes)
+}
+
+/// The labelled sentences of a table, as [`read`].
+///
+/// # Errors
+/// As [`read`], but for those of the file.
+pub fn of(
+    table: &Table,
+    text: Option<&str>,
+    label: Option<&str>,
+    classes: Option<&[String]>,
+) -> Result<Labelled> {
+    let (accepted, path) = (Accepted::new(classes)?, table.path());
+    let is_data = table.columns().iter().any(|name| accepted.class(name).is_some());
+    let told = |error: Error| if is_data { table.no_header() } else { error };
+    let text = named_or_found(table, text, &TEXT, "text").map_err(told)?;
+    let label = named_or_found(table, label, &LABEL, "label").map_err(told)?;
 
     let mut sentences = Vec::new();
     for (line, sentence) in table.column(text)? {
@@ -76,17 +96,18 @@ fn named_or_found<'a>(
 }
 
 /// Which labels are accepted, and what class each means.
-enum Accepted<'a> {
+enum Accepted {
     Sentiment,
-    Named(&'a [String]),
+    Named(Vec<String>),
 }
 
-impl<'a> Accepted<'a> {
-    fn new(classes: Option<&'a [String]>) -> Result<Self> {
-        let Some(names) = classes else { return Ok(Self::Sentiment) };
-        let is_bad = |(at, name): (usize, &String)| name.trim().is_empty() || names[..at].contains(name);
+impl Accepted {
+    fn new(classes: Option<&[String]>) -> Result<Self> {
+        let Some(classes) = classes else { return Ok(Self::Sentiment) };
+        let names: Vec<String> = classes.iter().map(|name| name.trim().nfc().collect()).collect();
+        let is_bad = |(at, name): (usize, &String)| name.is_empty() || names[..at].contains(name);
         if names.len() < 2 || names.iter().enumerate().any(is_bad) {
-            return Err(Error::Classes { classes: names.to_vec() });
+            return Err(Error::Classes { classes: names });
         }
         Ok(Self::Named(names))
     }
@@ -103,7 +124,7 @@ impl<'a> Accepted<'a> {
     fn names(&self) -> Vec<String> {
         match self {
             Self::Sentiment => vec!["negative".into(), "positive".into()],
-            Self::Named(names) => names.to_vec(),
+            Self::Named(names) => names.clone(),
         }
     }
 
@@ -127,7 +148,7 @@ mod tests {
         let (_directory, path) = written("t.tsv", content);
         let classes: Option<Vec<String>> =
             classes.map(|names| names.iter().map(ToString::to_string).collect());
-        read(&path, None, None, classes.as_deref())
+        read(&path, None, None, classes.as_deref(), None)
     }
 
     fn said(content: &str, classes: Option<&[&str]>) -> String {
@@ -156,11 +177,18 @@ mod tests {
     }
 
     #[test]
+    fn a_class_is_its_name_however_it_is_written() {
+        let found =
+            labelled("text\tlabel\na\tvery bad\nb\té\nc\té\n", Some(&["very bad", " e\u{301}"])).unwrap();
+        assert_eq!((found.labels, found.classes), (vec![0, 1, 1], vec!["very bad".into(), "é".to_string()]));
+    }
+
+    #[test]
     fn named_columns_win() {
         let (_directory, path) = written("t.csv", "text,body,label,stars\na,b,0,1\nc,d,0,0\ne,f,0,1\n");
-        let found = read(&path, Some("body"), Some("stars"), None).unwrap();
+        let found = read(&path, Some("body"), Some("stars"), None, None).unwrap();
         assert_eq!((found.sentences[1].as_str(), found.labels), ("d", vec![1, 0, 1]));
-        assert!(matches!(read(&path, Some("title"), None, None), Err(Error::Column { .. })));
+        assert!(matches!(read(&path, Some("title"), None, None, None), Err(Error::Column { .. })));
     }
 
     #[test]
@@ -186,6 +214,8 @@ mod tests {
             said("line\tlabel\na\t0\n", None)
                 .contains("which column holds the text? name one of `line`, `label`")
         );
+        let data = said("fine\t1\nbad\t0\ngood\t1\n", None);
+        assert!(data.contains("t.tsv:1: the first line, `fine`, `1`, looks like data"), "{data}");
         for bad in [&["x"][..], &["x", "x"], &["x", ""]] {
             assert!(said("text\tlabel\na\tx\n", Some(bad)).starts_with("classes `x"));
         }

@@ -42,7 +42,7 @@ pub mod words;
 
 pub use batch::{Classification, Regression, Transduction};
 pub use digest::Digest;
-pub use error::{Error, Result};
+pub use error::{Error, Result, quoted};
 pub use labelled::Labelled;
 pub use series::Series;
 pub use split::{Fractions, Split, batches, split};

@@ -6,13 +6,15 @@
 //! past at the time of the forecast.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Array3};
 
 use super::error::at_least;
+use super::file::Encoding;
 use super::split::share;
 use super::{Error, Fractions, Regression, Result, Table};
+use crate::model::estimate::free;
 
 /// A standardised series and its parts.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,30 +34,149 @@ pub struct Series {
     fractions: Fractions,
 }
 
+/// What becomes of values that are missing: empty fields, and `NA`, `NaN`, `null`, `none`, `-`, `.` and `?` in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gaps {
+    /// They are an error, which counts them.
+    #[default]
+    Refuse,
+    /// They lie on the straight line between the values before and after.
+    Interpolate,
+    /// They are the value before.
+    Carry,
+}
+
+/// A column of numbers, evenly spaced in time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// The values.
+    pub values: Vec<f64>,
+    /// The line of each in the file.
+    pub lines: Vec<usize>,
+    /// How many of them were missing and have been filled.
+    pub filled: usize,
+    /// How many were missing at the beginning and at the end, where there is nothing to fill from: they are left off.
+    pub left_off: (usize, usize),
+    path: PathBuf,
+}
+
 /// Reads one column of a CSV or TSV file ([`Table`]), which may go unnamed if it is the only one.
 ///
 /// # Errors
-/// Those of [`Table::read`] and [`Table::column`]; no column is named and there are several; a field is not a finite
-/// number.
-pub fn read(path: &Path, column: Option<&str>) -> Result<Vec<f64>> {
-    let table = Table::read(path)?;
-    let column = match (column, table.columns()) {
+/// Those of [`Table::read`] and [`Table::column`]; no column is named and there are several; a field is not a number, or one
+/// that single precision cannot hold; values are missing and `gaps` does not say what becomes of them, or no value is there.
+pub fn read(path: &Path, column: Option<&str>, gaps: Gaps, encoding: Option<Encoding>) -> Result<Column> {
+    of(&Table::read(path, encoding)?, column, gaps)
+}
+
+/// The numbers of a column of a table, as [`read`].
+///
+/// # Errors
+/// As [`read`], but for those of the file.
+pub fn of(table: &Table, column: Option<&str>, gaps: Gaps) -> Result<Column> {
+    let path = table.path();
+    let is_number = |name: &String| name.parse::<f64>().is_ok();
+    let is_named = column.is_some_and(|name| table.columns().iter().any(|known| known == name));
+    if !is_named && table.columns().iter().all(is_number) {
+        return Err(table.no_header());
+    }
+    let name = match (column, table.columns()) {
         (Some(name), _) => name,
         (None, [only]) => only,
         (None, columns) => {
             return Err(Error::WhichColumn { path: path.into(), what: "series", columns: columns.to_vec() });
         }
     };
-    let number = |(line, text): (usize, &str)| {
-        let value = text.trim().parse::<f64>().ok().filter(|value| value.is_finite());
-        value.ok_or_else(|| Error::Number {
-            path: path.into(),
-            line,
-            column: column.into(),
-            text: text.into(),
-        })
+    let number = |(line, text): (usize, &str)| number(path, line, name, text).map(|value| (line, value));
+    let found: Vec<(usize, Option<f64>)> = table.column(name)?.map(number).collect::<Result<_>>()?;
+    let first = found.iter().position(|(_, value)| value.is_some());
+    let last = found.iter().rposition(|(_, value)| value.is_some());
+    let missing = |found: &[(usize, Option<f64>)]| found.iter().filter(|(_, value)| value.is_none()).count();
+    let (count, all) = (missing(&found), found.len());
+    let (Some(first), Some(last), true) = (first, last, count == 0 || gaps != Gaps::Refuse) else {
+        let line = found.iter().find(|(_, value)| value.is_none()).map_or(0, |(line, _)| *line);
+        let runs = found.chunk_by(|(_, a), (_, b)| a.is_none() == b.is_none());
+        let run = runs.map(missing).max().unwrap_or(0);
+        return Err(Error::Gaps { path: path.into(), column: name.into(), count, all, line, run });
     };
-    table.column(column)?.map(number).collect()
+    let within = &found[first..=last];
+    let mut values: Vec<f64> = Vec::with_capacity(within.len());
+    for (place, (_, value)) in within.iter().enumerate() {
+        // A gap has a value before it, since the first is there, and one after it, since the last is.
+        values.push(value.unwrap_or_else(|| {
+            let before = values[place - 1];
+            let after = within[place..].iter().enumerate().find_map(|(ahead, (_, v))| Some((ahead, (*v)?)));
+            match (gaps, after) {
+                (Gaps::Interpolate, Some((ahead, after))) => before + (after - before) / (ahead + 1) as f64,
+                _ => before,
+            }
+        }));
+    }
+    Ok(Column {
+        values,
+        lines: within.iter().map(|(line, _)| *line).collect(),
+        filled: missing(within),
+        left_off: (first, all - 1 - last),
+        path: path.into(),
+    })
+}
+
+/// How a missing value is written.
+const MISSING: [&str; 9] = ["", "na", "n/a", "nan", "null", "none", "-", ".", "?"];
+
+/// A field as a number; none if it says that the value is missing.
+fn number(path: &Path, line: usize, column: &str, text: &str) -> Result<Option<f64>> {
+    let trimmed = text.trim();
+    if MISSING.iter().any(|missing| trimmed.eq_ignore_ascii_case(missing)) {
+        return Ok(None);
+    }
+    let (path, column) = (path.into(), column.into());
+    match trimmed.parse::<f64>() {
+        Ok(value) if value.abs() <= f64::from(f32::MAX) => Ok(Some(value)),
+        Ok(_) if trimmed.contains(|c: char| c.is_ascii_digit()) => {
+            Err(Error::Large { path, line, column, text: trimmed.into() })
+        }
+        _ => Err(Error::Number { path, line, column, text: trimmed.into() }),
+    }
+}
+
+impl Column {
+    /// Splits and standardises it, as [`Series::new`].
+    ///
+    /// # Errors
+    /// As [`Series::new`]; a value that lies too far is named by its line.
+    pub fn series(&self, fractions: Fractions) -> Result<Series> {
+        let series = Series::new(&self.values, fractions)?;
+        self.check(series.mean, series.std)?;
+        Ok(series)
+    }
+
+    /// Whether the model's arithmetic can hold all values, in standard deviations from a mean.
+    ///
+    /// # Errors
+    /// [`Error::Far`], with the line.
+    pub fn check(&self, mean: f64, std: f64) -> Result<()> {
+        let far = |value: f64| (value - mean) / std;
+        match self.values.iter().position(|&value| far(value).abs() > FARTHEST) {
+            None => Ok(()),
+            Some(place) => {
+                let at = format!("{}:{}: the value", self.path.display(), self.lines[place]);
+                Err(Error::Far { at, value: self.values[place], far: far(self.values[place]) })
+            }
+        }
+    }
+}
+
+/// Standard deviations beyond which the square of a value, a loss, and its gradient are not safe in single precision.
+const FARTHEST: f64 = 1e12;
+
+/// Standard deviations beyond which a value is unlike those that a model has been trained on.
+pub const UNLIKE: f64 = 10.0;
+
+/// How many values are unlike the training values, and the distance of the farthest, in standard deviations.
+pub fn unlike(values: &[f64], mean: f64, std: f64) -> Option<(usize, f64)> {
+    let far = || values.iter().map(|value| ((value - mean) / std).abs()).filter(|&far| far > UNLIKE);
+    far().reduce(f64::max).map(|farthest| (far().count(), farthest))
 }
 
 impl Series {
@@ -105,6 +226,10 @@ impl Series {
             return Err(self.too_short(window, horizon));
         }
         let targets: Vec<usize> = (part.start.max(span - 1)..part.end).collect();
+        let (bytes, free) = (8.0 * window as f64 * targets.len() as f64, free());
+        if 2.0 * bytes > free {
+            return Err(Error::Windows { count: targets.len(), window, bytes, free });
+        }
         Ok(Regression {
             inputs: Array3::from_shape_fn((window, targets.len(), 1), |(t, b, _)| {
                 self.values[targets[b] + 1 + t - span]
@@ -140,11 +265,10 @@ mod tests {
     fn a_column_is_read_with_its_mistakes_named() {
         let outcome = |content: &str, column| {
             let (_directory, path) = written("t.csv", content);
-            read(&path, column)
+            read(&path, column, Gaps::Refuse, None)
         };
-        assert_eq!(outcome("year,x\n1, 5 \n2,-1e3\n", Some("x")).unwrap(), [5.0, -1000.0]);
-        assert_eq!(outcome("x\n1\n\n2\n", None).unwrap(), [1.0, 2.0]);
-        for wrong in ["NA", "", "inf", "NaN", "1e999", "\"1,5\""] {
+        assert_eq!(outcome("year,x\n1, 5 \n2,-1e3\n", Some("x")).unwrap().values, [5.0, -1000.0]);
+        for wrong in ["inf", "two", "\"1,5\""] {
             let error = outcome(&format!("year,x\n1,5\n2,{wrong}\n"), Some("x")).unwrap_err();
             let text = wrong.trim_matches('"');
             let said = error.to_string();
@@ -159,6 +283,52 @@ mod tests {
                 .to_string()
                 .contains("which column holds the series? name one of `year`, `x`")
         );
+    }
+
+    #[test]
+    fn gaps_are_counted_and_filled_as_asked() {
+        let outcome = |gaps| {
+            let (_directory, path) = written("t.csv", "x\nNA\n2\n\nnull\n5\n?\n");
+            read(&path, None, gaps, None)
+        };
+        let error = outcome(Gaps::Refuse).unwrap_err();
+        assert!(matches!(error, Error::Gaps { count: 4, all: 6, line: 2, run: 2, .. }), "{error}");
+        for (gaps, values) in [(Gaps::Interpolate, [2.0, 3.0, 4.0, 5.0]), (Gaps::Carry, [2.0, 2.0, 2.0, 5.0])]
+        {
+            let column = outcome(gaps).unwrap();
+            assert_eq!((&column.values[..], &column.lines[..]), (&values[..], &[3, 4, 5, 6][..]));
+            assert_eq!((column.filled, column.left_off), (2, (1, 1)));
+        }
+        let (_directory, path) = written("t.csv", "x\nNA\n-\n");
+        assert!(matches!(read(&path, None, Gaps::Carry, None), Err(Error::Gaps { count: 2, all: 2, .. })));
+    }
+
+    #[test]
+    fn a_first_line_of_numbers_is_no_header() {
+        let outcome = |content: &str, column| {
+            let (_directory, path) = written("t.csv", content);
+            read(&path, column, Gaps::Refuse, None)
+        };
+        let said = outcome("1\n2\n3\n", None).unwrap_err().to_string();
+        assert!(said.contains("t.csv:1: the first line, `1`, looks like data"), "{said}");
+        assert!(matches!(outcome("1,2\n3,4\n", None), Err(Error::NoHeader { .. })));
+        // Years are names if they are asked for.
+        assert_eq!(outcome("1999,2000\n3,4\n", Some("2000")).unwrap().values, [4.0]);
+    }
+
+    #[test]
+    fn what_single_precision_cannot_hold_is_named_with_its_line() {
+        let (_directory, path) = written("t.csv", "x\n1\n1e300\n");
+        let said = read(&path, None, Gaps::Refuse, None).unwrap_err().to_string();
+        assert!(said.contains("t.csv:3: `1e300` in column `x` is beyond 3.4e38"), "{said}");
+        let rows: Vec<String> = (0..20).map(|i| format!("{}e-3\n", i % 3)).collect();
+        let content = rows.concat();
+        let (_directory, path) = written("t.csv", format!("x\n{content}1e20\n"));
+        let column = read(&path, None, Gaps::Refuse, None).unwrap();
+        let said = column.series(Fractions::default()).unwrap_err().to_string();
+        assert!(said.contains("t.csv:22: the value (1e20) lies 1.2e23 standard deviations"), "{said}");
+        assert_eq!(unlike(&[0.0, 5.0, 25.0, -300.0], 5.0, 1.0), Some((2, 305.0)));
+        assert_eq!(unlike(&[0.0, 5.0], 5.0, 1.0), None);
     }
 
     #[test]

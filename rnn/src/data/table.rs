@@ -10,13 +10,15 @@ use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord};
 
-use super::file::{self, line_ends};
+use super::file::{self, Encoding, line_ends};
 use super::{Error, Result};
 
 /// The rows of a file under its header.
 #[derive(Clone, Debug)]
 pub struct Table {
     path: PathBuf,
+    /// The line of the header.
+    first: usize,
     columns: Vec<String>,
     rows: Vec<Row>,
 }
@@ -24,6 +26,8 @@ pub struct Table {
 #[derive(Clone, Debug)]
 struct Row {
     line: usize,
+    /// The line on which it ends.
+    last: usize,
     fields: StringRecord,
 }
 
@@ -31,14 +35,25 @@ impl Table {
     /// Reads a file. Lines without any character are passed over.
     ///
     /// # Errors
-    /// Those of [`file::read`]; no rows; a row whose number of fields is not the header's; a quote left open.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = file::read(path)?;
-        let delimiter = delimiter(path, &text);
-        let mut rows = rows(path, &text, delimiter)?.into_iter();
-        let header = rows.next().ok_or_else(|| Error::Empty { path: path.into() })?.fields;
-        let columns: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
-        let rows: Vec<Row> = rows.collect();
+    /// Those of [`file::read_as`]; no rows; a row whose number of fields is not the header's; a quote that is left open, or that
+    /// closes elsewhere than at the end of a field.
+    pub fn read(path: &Path, encoding: Option<Encoding>) -> Result<Self> {
+        Self::of(path, &file::read_as(path, encoding)?)
+    }
+
+    /// The table that a text is; the path tells the delimiter, and where errors are.
+    ///
+    /// # Errors
+    /// As [`Table::read`], but for those of the file.
+    pub fn of(path: &Path, text: &str) -> Result<Self> {
+        let delimiter = delimiter(path, text);
+        let mut rows = rows(path, text, delimiter)?.into_iter();
+        let header = rows.next().ok_or_else(|| Error::Empty { path: path.into() })?;
+        let columns: Vec<String> = header.fields.iter().map(|name| name.trim().to_owned()).collect();
+        let mut rows: Vec<Row> = rows.collect();
+        if columns.len() == 1 {
+            rows = with_blank_lines(rows);
+        }
         if let Some(ragged) = rows.iter().find(|row| row.fields.len() != columns.len()) {
             return Err(Error::Ragged {
                 path: path.into(),
@@ -54,7 +69,7 @@ impl Table {
         if rows.is_empty() {
             Err(Error::NoRows { path: path.into() })
         } else {
-            Ok(Self { path: path.into(), columns, rows })
+            Ok(Self { path: path.into(), first: header.line, columns, rows })
         }
     }
 
@@ -66,6 +81,11 @@ impl Table {
     /// The names of the columns, in the order of the file.
     pub fn columns(&self) -> &[String] {
         &self.columns
+    }
+
+    /// The error that its first line is no header.
+    pub(super) fn no_header(&self) -> Error {
+        Error::NoHeader { path: self.path.clone(), line: self.first, found: self.columns.clone() }
     }
 
     /// The fields of one column, each with the line on which its row starts in the file.
@@ -100,6 +120,53 @@ fn delimiter(path: &Path, text: &str) -> u8 {
     }
 }
 
+/// What is wrong with the quotes of a row.
+enum Quotes {
+    /// One opens a field that nothing closes.
+    Open,
+    /// One closes a field, at this byte, and the field goes on.
+    Stray(usize),
+}
+
+/// What is wrong with the quotes of a row of comma-separated fields. In a field that does not begin with one, a quote is a
+/// character like any other.
+fn quotes(row: &str) -> Option<Quotes> {
+    let bytes = row.as_bytes();
+    let find = |wanted: u8, from: usize| bytes[from..].iter().position(|&b| b == wanted).map(|at| from + at);
+    let mut at = 0;
+    loop {
+        if bytes.get(at) == Some(&b'"') {
+            at += 1;
+            loop {
+                let Some(quote) = find(b'"', at) else { return Some(Quotes::Open) };
+                match bytes.get(quote + 1) {
+                    Some(b'"') => at = quote + 2,
+                    Some(b',') => break at = quote + 1,
+                    None => return None,
+                    Some(_) => return Some(Quotes::Stray(quote)),
+                }
+            }
+        }
+        at = find(b',', at)? + 1;
+    }
+}
+
+/// In a table of one column, a line between rows that has nothing is a field without a value, and not the space between
+/// two rows.
+fn with_blank_lines(rows: Vec<Row>) -> Vec<Row> {
+    let mut all: Vec<Row> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let from = all.last().map_or(row.line, |before| before.last + 1);
+        all.extend((from..row.line).map(|line| Row {
+            line,
+            last: line,
+            fields: StringRecord::from(vec![""]),
+        }));
+        all.push(row);
+    }
+    all
+}
+
 /// All records, header first. Lines are counted here: the reader's own count is off after `\r\n` and empty lines.
 fn rows(path: &Path, text: &str, delimiter: u8) -> Result<Vec<Row>> {
     let quoting = delimiter == b',';
@@ -124,10 +191,17 @@ fn rows(path: &Path, text: &str, delimiter: u8) -> Result<Vec<Row>> {
         let start = before + raw.len() - raw.trim_start_matches(['\r', '\n']).len();
         line += line_ends(&text.as_bytes()[counted..start]);
         counted = start;
-        if quoting && raw.matches('"').count() % 2 == 1 {
-            return Err(Error::Quote { path: path.into(), line });
+        let row = raw.trim_matches(['\r', '\n']);
+        match quotes(row).filter(|_| quoting) {
+            None => {}
+            Some(Quotes::Open) => return Err(Error::Quote { path: path.into(), line }),
+            Some(Quotes::Stray(at)) => {
+                let stray = line + line_ends(&row.as_bytes()[..at]);
+                return Err(Error::QuoteEnd { path: path.into(), line: stray, start: line });
+            }
         }
-        rows.push(Row { line, fields: std::mem::take(&mut fields) });
+        let last = line + line_ends(row.as_bytes());
+        rows.push(Row { line, last, fields: std::mem::take(&mut fields) });
     }
 }
 
@@ -138,7 +212,7 @@ mod tests {
 
     fn table(name: &str, content: &str) -> Result<Table> {
         let (_directory, path) = written(name, content);
-        Table::read(&path)
+        Table::read(&path, None)
     }
 
     fn column(table: &Table, name: &str) -> Vec<(usize, String)> {
@@ -168,8 +242,36 @@ mod tests {
 
     #[test]
     fn lines_are_those_of_the_file() {
-        let table = table("t.csv", "\u{feff}\r\na\r\n1\r\n\r\n\"2\r\n2\"\r\n3").unwrap();
+        let table = table("t.csv", "\u{feff}\r\na,b\r\n1,0\r\n\r\n\"2\r\n2\",0\r\n3,0").unwrap();
         assert_eq!(column(&table, "a"), [(3, "1".into()), (5, "2\r\n2".into()), (7, "3".into())]);
+    }
+
+    /// The grammar of RFC 4180; in a field that begins without a quote one is a character, as programs write it.
+    #[test]
+    fn a_quote_closes_at_the_end_of_a_field() {
+        let stray = table("t.csv", "a,b\n\"x,1\ny,0\n\"z,0\nw,1\n").unwrap_err();
+        assert!(matches!(stray, Error::QuoteEnd { line: 4, start: 2, .. }), "{stray}");
+        let closed = table("t.csv", "a,b\n\"x\"y,1\n").unwrap_err();
+        assert!(matches!(closed, Error::QuoteEnd { line: 2, start: 2, .. }), "{closed}");
+        for (content, field) in [
+            ("a,b\n5\" pipe,1\n", "5\" pipe"),
+            ("a,b\n\"\",1\n", ""),
+            ("a,b\n\"\"\"\",1\n", "\""),
+            ("a,b\r\n\"x, y\",\"1\"\r\n", "x, y"),
+        ] {
+            let table = table("t.csv", content).unwrap();
+            assert_eq!(table.column("a").unwrap().next().unwrap().1, field, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn a_blank_line_is_a_value_that_is_missing() {
+        for end in ["\n", "\r\n"] {
+            let text = ["x", "", "1", "", "", "2", "", ""].join(end);
+            let found = column(&table("t.csv", &text).unwrap(), "x");
+            let (empty, one, two) = (String::new(), "1".to_string(), "2".to_string());
+            assert_eq!(found, [(3, one), (4, empty.clone()), (5, empty), (6, two)]);
+        }
     }
 
     #[test]

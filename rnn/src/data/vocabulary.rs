@@ -70,6 +70,12 @@ impl Vocabulary {
         Self::of(std::iter::once(UNKNOWN.to_owned()).chain(words).collect(), Some(0))
     }
 
+    /// The share of symbols that stand for the unknown one; 0 of none.
+    pub fn unknown_share(&self, ids: &[usize]) -> f64 {
+        let unknown = ids.iter().filter(|&&id| Some(id) == self.unknown).count();
+        unknown as f64 / ids.len().max(1) as f64
+    }
+
     /// The id of a symbol; that of the unknown symbol if the vocabulary has one and not the symbol.
     ///
     /// # Errors

@@ -6,9 +6,18 @@
 //! that was tokenised before (the SST corpora write *does n't*) gives the same tokens as text as people type it.
 //! For the same reason hyphens split: *not-so-funny* shows its `not`. Other inner apostrophes stay (*o'clock*).
 //!
-//! Everything is lower-cased; numbers stay whole (`3.5`, `1,000`); a punctuation mark is a token of its own, but dots
-//! in a row are one `...` and a dash is `--`, told from the hyphen `-` that stands between two words. Typographic
-//! quotes, dashes and ellipses, and the Treebank's ` `` ` and `''`, become their ASCII signs.
+//! Everything is lower-cased and composed (NFC); numbers stay whole (`3.5`, `1,000`); a punctuation mark is a token of its
+//! own, but dots in a row are one `...` and a dash is `--`, told from the hyphen `-` that stands between two words.
+//! Typographic quotes, dashes and ellipses, and the Treebank's ` `` ` and `''`, become their ASCII signs.
+//!
+//! Where words end is what Unicode says (UAX #29, word boundaries), without a dictionary. So marks and joiners belong to
+//! their word (Devanagari, Tamil, Arabic, Persian), and an emoji made of several is one. Scripts that put no space between
+//! words have smaller tokens: of Chinese and Japanese each character, but a run of katakana; of Thai, Lao, Khmer and
+//! Myanmar each letter with its marks and vowel signs (a grapheme cluster). A zero width space ends a word.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// Endings that are tokens of their own.
 const CLITICS: [&str; 6] = ["'s", "'re", "'ve", "'ll", "'d", "'m"];
@@ -26,8 +35,11 @@ pub fn words(text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let (mut rest, mut before) = (text.as_str(), ' ');
     while let Some(first) = rest.chars().next() {
+        // The first word, sign or run of white space, as Unicode divides.
+        let segment = rest.split_word_bounds().next().unwrap_or(rest);
         let length = if is_letter(first) {
-            let length = word_length(rest);
+            let cluster = rest.graphemes(true).next().map_or(0, str::len);
+            let length = word_length(segment).max(cluster);
             push_word(&rest[..length], &mut tokens);
             length
         } else if let Some(clitic) = CLITICS.iter().find(|clitic| begins_with_token(rest, clitic)) {
@@ -41,11 +53,14 @@ pub fn words(text: &str) -> Vec<String> {
         } else if rest.starts_with("..") {
             tokens.push("...".to_owned());
             rest.len() - rest.trim_start_matches('.').len()
-        } else {
-            if !first.is_whitespace() {
-                tokens.push(first.to_string());
-            }
+        } else if first.is_whitespace() {
             first.len_utf8()
+        } else {
+            // A sign with its marks, an emoji of several, a flag; but not the words that `_` ties together.
+            let is_sign = !segment.chars().any(char::is_alphanumeric);
+            let length = if is_sign { segment.len() } else { first.len_utf8() };
+            tokens.push(rest[..length].to_owned());
+            length
         };
         before = rest[..length].chars().next_back().unwrap_or(' ');
         rest = &rest[length..];
@@ -54,8 +69,8 @@ pub fn words(text: &str) -> Vec<String> {
 }
 
 /// Puts tokens together as English is set: no space before `, . ; : ! ? %`, closing brackets and `n't`, none after
-/// opening brackets and `$`, none around a hyphen; quotes open and close in turn. The text of `join(words(text))` has
-/// the same tokens as `text`.
+/// opening brackets and `$`, none around a hyphen; quotes open and close in turn; none between tokens of scripts that are
+/// written without. The text of `join(words(text))` has the same tokens as `text`.
 ///
 /// ```
 /// use rnn::data::join;
@@ -83,7 +98,7 @@ pub fn join<T: AsRef<str>>(tokens: impl IntoIterator<Item = T>) -> String {
                 (is_hyphen, is_hyphen)
             }
             _ if token == NOT || CLITICS.contains(&token) => (before.starts_with(is_letter), false),
-            _ => (false, false),
+            _ => (is_run_on(before, token), false),
         };
         if !glued && !glued_before {
             text.push(' ');
@@ -94,7 +109,7 @@ pub fn join<T: AsRef<str>>(tokens: impl IntoIterator<Item = T>) -> String {
     text
 }
 
-/// Lower case, in ASCII punctuation.
+/// Lower case, composed, in ASCII punctuation, without signs that cannot be seen and say nothing of words.
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
@@ -103,19 +118,42 @@ fn plain(text: &str) -> String {
             '“' | '”' => plain.push('"'),
             '–' | '—' => plain.push_str("--"),
             '…' => plain.push_str("..."),
+            // The zero width space stands where a word ends.
+            '\u{200b}' => plain.push(' '),
+            // Soft hyphen, word joiner, byte order mark, directions.
+            '\u{ad}'
+            | '\u{2060}'
+            | '\u{feff}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => {}
             c => plain.push(c),
         }
     }
-    plain.replace("``", "\"").replace("''", "\"").to_lowercase()
+    plain.replace("``", "\"").replace("''", "\"").to_lowercase().nfc().collect()
 }
 
-/// Letters, digits, and the accents of decomposed letters (U+0300 to U+036F).
+/// Letters, digits, and what belongs to them: marks of every script, and the joiners of Persian and of Indic scripts.
 fn is_letter(c: char) -> bool {
-    c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c)
+    c.is_alphanumeric() || is_combining_mark(c) || matches!(c, '\u{200c}' | '\u{200d}')
 }
 
-/// The bytes of the word or number at the start: letters, apostrophes between letters, points and commas between
-/// digits.
+/// Whether no space stands between two tokens, since their script has none and they stay two without.
+fn is_run_on(before: &str, token: &str) -> bool {
+    before.ends_with(is_of_run_on_script)
+        && token.starts_with(is_of_run_on_script)
+        && words(&[before, token].concat()) == [before, token]
+}
+
+/// Thai and Lao, Myanmar, Khmer, Chinese and Japanese with their punctuation.
+fn is_of_run_on_script(c: char) -> bool {
+    matches!(c, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3000}'..='\u{30ff}'
+        | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}' | '\u{20000}'..='\u{3ffff}')
+}
+
+/// The bytes of the word or number at the start of a segment: letters, apostrophes between letters, points and commas
+/// between digits, and what other scripts have within words (`ל״ל`, `l·l`).
 fn word_length(text: &str) -> usize {
     let mut characters = text.char_indices().peekable();
     let mut last = ' ';
@@ -124,7 +162,8 @@ fn word_length(text: &str) -> usize {
         let belongs = match c {
             '\'' => is_letter(next),
             '.' | ',' => last.is_ascii_digit() && next.is_ascii_digit(),
-            c => is_letter(c),
+            '"' => is_hebrew(last) && is_hebrew(next),
+            c => is_letter(c) || (!c.is_ascii() && at > 0 && is_letter(next)),
         };
         if !belongs {
             return at;
@@ -132,6 +171,10 @@ fn word_length(text: &str) -> usize {
         last = c;
     }
     text.len()
+}
+
+fn is_hebrew(c: char) -> bool {
+    ('\u{590}'..='\u{5ff}').contains(&c)
 }
 
 /// Splits the endings off a word, the last one last.
@@ -190,7 +233,45 @@ mod tests {
         check("Wait.... what?! (No)", "wait ... what ? ! ( no )");
         check("a-b a - b a--b a—b “q” ``q''…", "a - b a -- b a -- b a -- b \" q \" \" q \" ...");
         check("a -b, -5 . .", "a -- b , -- 5 . .");
-        check("Čapek's cafe\u{301} ÉTÉ", "čapek 's cafe\u{301} été");
+        check("Čapek's cafe\u{301} ÉTÉ", "čapek 's café été");
+    }
+
+    /// A dozen scripts. That each first text is so many words is what its readers say.
+    #[test]
+    fn words_of_every_script_stay_whole() {
+        check("यह फिल्म अच्छी है।", "यह फिल्म अच्छी है ।");
+        check("நல்ல திரைப்படம்", "நல்ல திரைப்படம்");
+        check("বাংলা ভাষা", "বাংলা ভাষা");
+        check("తెలుగు సినిమా", "తెలుగు సినిమా");
+        check("می\u{200c}خواهم، کتاب", "می\u{200c}خواهم ، کتاب");
+        check("كِتَابٌ جديد", "كِتَابٌ جديد");
+        check("צה\"ל ו־שלום", "צה\"ל ו ־ שלום");
+        check("Добрый день, ёлка", "добрый день , ёлка");
+        check("καλημέρα κόσμε", "καλημέρα κόσμε");
+        check("좋은 영화입니다", "좋은 영화입니다");
+        check("这部电影很好。", "这 部 电 影 很 好 。");
+        check("映画はスーパーだ", "映 画 は スーパー だ");
+        // No space between words, and no dictionary: letters with what belongs to them.
+        check("หนังเรื่องนี้", "ห นั ง เ รื่ อ ง นี้");
+        check("น้ำ\u{200b}ใจ", "น้ำ ใ จ");
+        check("ភាសាខ្មែរ", "ភា សា ខ្មែ រ");
+        check(
+            "l·l Ελ’ i\u{ad}dea 👩\u{200d}👩\u{200d}👧 🇮🇸🇳🇿 👍🏽!",
+            "l·l ελ ' idea 👩\u{200d}👩\u{200d}👧 🇮🇸 🇳🇿 👍🏽 !",
+        );
+        // Composed and decomposed letters are one.
+        check("ha\u{302}\u{301}p", "hấp");
+        assert_eq!(words("\u{1112}\u{1161}\u{11ab}"), ["한"]);
+    }
+
+    #[test]
+    fn scripts_without_spaces_are_joined_without() {
+        for text in ["这部电影很好。", "映画はスーパーだ", "หนังเรื่องนี้", "यह फिल्म है।", "hello 世界"]
+        {
+            assert_eq!(words(&join(words(text))), words(text));
+        }
+        assert_eq!(join(words("这部电影很好。")), "这部电影很好。");
+        assert_eq!(join(["コン", "ピュ"]), "コン ピュ", "together they would be one word");
     }
 
     #[test]
@@ -203,7 +284,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn joining_keeps_the_tokens(text in r#"([a-c3n ]|n't|'s|cannot|[-."'`$%,(:…—’Σİ\u{301}]){0,16}"#) {
+        fn joining_keeps_the_tokens(
+            text in r#"([a-c3n ]|n't|'s|cannot|[-."'`$%,(:…—’Σİ\u{301}_]|[词はコンหนั้िहש\u{200d}\u{200c}👩。]){0,16}"#,
+        ) {
             let tokens = words(&text);
             prop_assert_eq!(words(&join(&tokens)), tokens);
         }
@@ -212,7 +295,7 @@ mod tests {
         fn no_token_has_white_space_and_nothing_else_is_lost(text in any::<String>()) {
             let tokens = words(&text);
             prop_assert!(tokens.iter().all(|token| !token.is_empty() && !token.contains(char::is_whitespace)));
-            let letters = |text: &str| text.chars().filter(|&c| is_letter(c)).collect::<String>();
+            let letters = |text: &str| text.nfd().filter(|&c| c.is_alphanumeric()).collect::<String>();
             prop_assert_eq!(letters(&tokens.concat()), letters(&text.to_lowercase()));
         }
     }

@@ -1,6 +1,7 @@
 //! What a file says, as a tree.
 
 use super::diagnostic::Span;
+use autograd::ops::Op;
 
 /// Something with its place in the text.
 #[derive(Clone, Debug)]
@@ -189,6 +190,15 @@ functions! {
     Abs "abs" 1..=1;
     Sin "sin" 1..=1;
     Cos "cos" 1..=1;
+    Tan "tan" 1..=1;
+    Atan "atan" 1..=1;
+    Sinh "sinh" 1..=1;
+    Cosh "cosh" 1..=1;
+    Erf "erf" 1..=1;
+    Log1p "log1p" 1..=1;
+    Expm1 "expm1" 1..=1;
+    Silu "silu" 1..=1;
+    Gelu "gelu" 1..=1;
     Min "min" 2..=2;
     Max "max" 2..=2;
     Mod "mod" 2..=2;
@@ -205,6 +215,12 @@ impl Function {
     pub fn by_name(name: &str) -> Option<Self> {
         let name = if name == "σ" { "sigmoid" } else { name };
         Self::ALL.iter().copied().find(|f| f.name() == name)
+    }
+
+    /// The op that it is, if it is a function of one number that the engine has.
+    pub fn op(self) -> Option<&'static Op> {
+        let name = if self == Self::Log { "ln" } else { self.name() };
+        Op::functions().iter().find(|op| op.name() == name)
     }
 }
 

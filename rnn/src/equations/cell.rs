@@ -6,7 +6,9 @@ use super::names::{Names, walk};
 use super::shape::Shape;
 use super::shapes::Shapes;
 use crate::cell::{Cell, Clock, Next, Part, Role, State, Step, Weight, Weights};
+use autograd::ops::Op;
 use autograd::{Builder, Expr as Node, IntoExpr};
+use ndarray::arr0;
 use std::collections::HashMap;
 
 /// A cell that was read from equations.
@@ -359,16 +361,8 @@ impl<'a, 'g> Equations<'a, 'g> {
         let nodes: Vec<Node> = arguments.iter().map(|&a| self.node(a)).collect();
         let a = nodes[0];
         Value::Node(match function {
-            Function::Sigmoid => a.sigmoid(),
-            Function::Tanh => a.tanh(),
-            Function::Relu => a.relu(),
-            Function::Softplus => a.softplus(),
-            Function::Exp => a.exp(),
-            Function::Log => a.ln(),
-            Function::Sqrt => a.sqrt(),
-            Function::Abs => a.abs(),
-            Function::Sin => a.sin(),
-            Function::Cos => a.cos(),
+            Function::Silu => a.silu(),
+            Function::Gelu => a.gelu(),
             Function::Min => a.min(nodes[1]),
             Function::Max => a.max(nodes[1]),
             Function::Mod => a.modulo(nodes[1]),
@@ -385,6 +379,7 @@ impl<'a, 'g> Equations<'a, 'g> {
             Function::Sum => self.sample(arguments[0]).sum_over([1]).insert_axis(1),
             Function::Mean => self.sample(arguments[0]).mean_over([1]).insert_axis(1),
             Function::Stop => a.stop_gradient(),
+            other => a.apply(other.op().expect("every other function is an op of the engine").clone()),
         })
     }
 }
@@ -395,14 +390,11 @@ fn known<'g>(function: Function, arguments: &[Value<'g>]) -> Option<Value<'g>> {
         Some(Value::Number(number)) => Some(*number),
         _ => None,
     };
+    if let Some(op) = function.op().and_then(Op::operator) {
+        let y = op.eval_f64(&[&arr0(number(0)?).into_dyn().into()]);
+        return y.float().first().copied().map(Value::Number);
+    }
     Some(Value::Number(match function {
-        Function::Exp => number(0)?.exp(),
-        Function::Log => number(0)?.ln(),
-        Function::Sqrt => number(0)?.sqrt(),
-        Function::Abs => number(0)?.abs(),
-        Function::Sin => number(0)?.sin(),
-        Function::Cos => number(0)?.cos(),
-        Function::Tanh => number(0)?.tanh(),
         Function::Min => number(0)?.min(number(1)?),
         Function::Max => number(0)?.max(number(1)?),
         Function::Mod => number(0)? - number(1)? * (number(0)? / number(1)?).floor(),

@@ -1,10 +1,10 @@
 //! The class of a sentence, and how the net comes to it word by word.
 
 use super::{InferError, agree, softmax, symbols};
-use crate::data::{Classification, Vocabulary, words};
+use crate::data::{Classification, Vocabulary};
 use crate::model::{Feed, Mode, Model, Networks};
 use crate::parameters::Parameters;
-use crate::tasks::Sentiment;
+use crate::tasks::{Level, Sentiment};
 use autograd::{NodeId, eval};
 
 /// How many beginnings of a sentence are read side by side for a trace: a bound on memory.
@@ -14,6 +14,7 @@ const ABREAST: usize = 16;
 pub struct Classifier<'a> {
     networks: Networks,
     parameters: &'a Parameters,
+    level: Level,
     vocabulary: &'a Vocabulary,
     classes: &'a [String],
 }
@@ -50,13 +51,13 @@ impl<'a> Classifier<'a> {
     pub fn new(
         model: &Model,
         parameters: &'a Parameters,
-        vocabulary: &'a Vocabulary,
+        (level, vocabulary): (Level, &'a Vocabulary),
         classes: &'a [String],
     ) -> Result<Self, InferError> {
         agree("words", vocabulary.len(), symbols(model))?;
         agree("classes", classes.len(), model.outputs)?;
         let networks = Networks::new(model, Mode { lengths: true, ..Mode::default() }, 1);
-        Ok(Self { networks, parameters, vocabulary, classes })
+        Ok(Self { networks, parameters, level, vocabulary, classes })
     }
 
     /// The classes.
@@ -76,7 +77,7 @@ impl<'a> Classifier<'a> {
         let class = (0..probabilities.len())
             .reduce(|best, i| if probabilities[i] > probabilities[best] { i } else { best })
             .ok_or(InferError::Nothing)?;
-        let unknown = words(sentence).into_iter().filter(|word| !self.knows(word)).collect();
+        let unknown = self.level.symbols(sentence).into_iter().filter(|word| !self.knows(word)).collect();
         Ok(Judgement { class, probabilities, unknown })
     }
 
@@ -89,7 +90,7 @@ impl<'a> Classifier<'a> {
     /// As [`Classifier::judge`].
     pub fn trace(&mut self, sentence: &str) -> Result<Vec<Step>, InferError> {
         let symbols = self.symbols(sentence)?;
-        let words = words(sentence);
+        let words = self.level.symbols(sentence);
         let words = &words[words.len().saturating_sub(symbols.len())..];
         let mut steps = Vec::with_capacity(symbols.len());
         for first in (0..symbols.len()).step_by(ABREAST) {
@@ -122,10 +123,10 @@ impl<'a> Classifier<'a> {
     }
 
     fn symbols(&self, sentence: &str) -> Result<Vec<usize>, InferError> {
-        if words(sentence).is_empty() {
+        if sentence.trim().is_empty() || self.level.symbols(sentence).is_empty() {
             return Err(InferError::Nothing);
         }
-        Ok(Sentiment::encode(self.vocabulary, sentence)?)
+        Ok(Sentiment::encode(self.level, self.vocabulary, sentence)?)
     }
 
     fn knows(&self, word: &str) -> bool {

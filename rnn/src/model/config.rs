@@ -118,6 +118,17 @@ pub enum ModelError {
         /// The range.
         need: &'static str,
     },
+    /// More memory than there is.
+    #[error(
+        "this takes about {:.1} GB of memory, and {:.1} GB are free: take fewer hidden units, layers, steps or sequences",
+        bytes / 1e9, free / 1e9
+    )]
+    Memory {
+        /// What it takes.
+        bytes: f64,
+        /// What there is.
+        free: f64,
+    },
     /// The cell cannot have these sizes.
     #[error("{0}")]
     Sizes(String),
@@ -186,6 +197,7 @@ impl Model {
             let found = self.dropout.to_string();
             return Err(ModelError::Range { what: "dropout", found, need: "at least 0 and below 1" });
         }
+        self.weights_fit()?;
         let net = Layers::of(self.cell.cell()?, self.input.size(), self.hidden)
             .depth(self.layers)
             .bidirectional(self.bidirectional)

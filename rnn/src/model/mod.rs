@@ -2,6 +2,7 @@
 //! the gradients of batches of any size.
 
 mod config;
+pub mod estimate;
 mod initial;
 mod loss;
 mod metrics;
@@ -16,4 +17,4 @@ pub use network::lengths_fit;
 
 pub use metrics::Metrics;
 pub use network::{Feed, Lane, Mode, Network};
-pub use networks::{Compiled, Networks, Outcome, StepError};
+pub use networks::{Cause, Compiled, Networks, Outcome, StepError};

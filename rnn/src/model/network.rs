@@ -120,8 +120,13 @@ impl Model {
     /// The model unrolled over `steps` steps for `batch` sequences.
     ///
     /// # Errors
-    /// As [`Model::net`]; if there is no step or no sequence.
+    /// As [`Model::net`]; if there is no step or no sequence; if it needs more memory than is free.
     pub fn network(&self, steps: usize, batch: usize, mode: Mode) -> Result<Network, ModelError> {
+        self.fits(steps, batch, mode)?;
+        self.unrolled(steps, batch, mode)
+    }
+
+    pub(super) fn unrolled(&self, steps: usize, batch: usize, mode: Mode) -> Result<Network, ModelError> {
         for (what, found) in [("the number of steps", steps), ("the batch size", batch)] {
             if found == 0 {
                 return Err(ModelError::Range { what, found: "0".into(), need: "at least 1" });

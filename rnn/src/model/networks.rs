@@ -5,6 +5,7 @@ use crate::parameters::Parameters;
 use autograd::{NodeId, Value};
 use autograd_compile::{Compiler, Executable, View};
 use ndarray::{ArrayD, ArrayView, aview0};
+use std::fmt;
 use std::sync::Arc;
 
 /// How many networks are kept: those used last. Lengths that are rounded up come in fewer sizes.
@@ -111,13 +112,42 @@ pub enum StepError {
     #[error(transparent)]
     Graph(#[from] autograd::Error),
     /// A NaN or an infinity.
-    #[error(
-        "a number that is not finite arose at {culprit}; a lower learning rate or a bound on the gradient prevents it"
-    )]
+    #[error("a number that is not finite arose at {culprit}: {cause}")]
     NotFinite {
         /// The node where it arose.
         culprit: String,
+        /// Why it did.
+        cause: Cause,
     },
+}
+
+/// Why a number is not finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It stands in the batch.
+    Data,
+    /// A weight was not finite before.
+    Weights,
+    /// The numbers are large already at the first weights.
+    Start,
+    /// The weights have become large in training.
+    Steps,
+    /// The numbers of this batch grow too large at these weights.
+    Size,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Data => "the data has it, not the model; correct the data",
+            Self::Weights => "a weight is not finite itself; take weights from before it became so",
+            Self::Start => "already at the first weights; smaller ones or fewer steps prevent it",
+            Self::Steps => {
+                "the weights have run away; a lower learning rate or a bound on the gradient prevents it"
+            }
+            Self::Size => "the numbers grow beyond single precision at these weights and inputs",
+        })
+    }
 }
 
 impl Networks {
@@ -212,7 +242,8 @@ impl Networks {
             let point = network.point(parameters, feed, &start, seed)?;
             let culprit =
                 network.culprit(&point).unwrap_or_else(|| "a node that is finite on its own".into());
-            return Err(StepError::NotFinite { culprit });
+            let cause = cause(feed, parameters);
+            return Err(StepError::NotFinite { culprit, cause });
         }
         outcome.right =
             if self.model.loss.is_of_classes() { score(&outcome.outputs, &feed.y) } else { (0, 0) };
@@ -238,6 +269,22 @@ impl Networks {
             std::mem::swap(&mut carry, &mut outcome.last);
         }
         Ok(tally.metrics())
+    }
+}
+
+/// Why a result is not finite, as far as a batch and weights tell.
+fn cause(feed: &Feed, parameters: &Parameters) -> Cause {
+    let finite = |value: &Value<f32>| match value {
+        Value::Float(array) => array.iter().all(|x| x.is_finite()),
+        _ => true,
+    };
+    match (
+        finite(&feed.x) && finite(&feed.y),
+        parameters.iter().all(|(_, w)| w.iter().all(|x| x.is_finite())),
+    ) {
+        (false, _) => Cause::Data,
+        (_, false) => Cause::Weights,
+        _ => Cause::Size,
     }
 }
 

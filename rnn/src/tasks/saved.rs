@@ -58,7 +58,10 @@ pub enum Described {
     },
     /// Classes of sentences.
     Sentiment {
-        /// The words.
+        /// What a symbol is.
+        #[serde(default = "Described::words")]
+        level: Level,
+        /// The symbols.
         vocabulary: Vocabulary,
         /// The names of the classes.
         classes: Vec<String>,
@@ -86,6 +89,11 @@ pub enum Described {
 }
 
 impl Described {
+    /// What symbols of sentences are unless a checkpoint says otherwise.
+    fn words() -> Level {
+        Level::Word
+    }
+
     /// The name of the task on the command line.
     pub fn name(&self) -> &str {
         match self {

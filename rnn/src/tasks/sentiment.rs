@@ -1,18 +1,21 @@
 //! The class of a sentence, from the last state.
 
-use crate::data::{Classification, Error, Fractions, Labelled, Split, Vocabulary, batches, split, words};
+use super::Level;
+use crate::data::{Classification, Error, Fractions, Labelled, Split, Vocabulary, batches, split};
 use crate::model::{Feed, Metrics, Mode, Model};
-use crate::train::{Figure, Task};
+use crate::train::{Baseline, Figure, Part, Task};
 
 /// Sentences longer than this are cut: their end says what they say.
 const LONGEST: usize = 400;
 
-/// Labelled sentences as sequences of words.
+/// Labelled sentences as sequences of words or of characters.
 #[derive(Debug)]
 pub struct Sentiment {
     model: Model,
     sentences: Vec<Vec<usize>>,
     labels: Vec<usize>,
+    classes: Vec<String>,
+    unknown: [f64; 2],
     split: Split,
     batch: usize,
     seed: u64,
@@ -27,9 +30,20 @@ impl Sentiment {
         split(n, Fractions::default(), seed)
     }
 
-    /// The words of the training part that occur `minimum` times or more, at most `limit` of them.
-    pub fn vocabulary(data: &Labelled, parts: &Split, minimum: usize, limit: Option<usize>) -> Vocabulary {
-        Vocabulary::words(parts.train.iter().flat_map(|&i| words(&data.sentences[i])), minimum, limit)
+    /// The symbols of the training part that occur `minimum` times or more, at most `limit` of them.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn vocabulary(
+        level: Level,
+        data: &Labelled,
+        parts: &Split,
+        minimum: usize,
+        limit: Option<usize>,
+    ) -> Result<Vocabulary, Error> {
+        let symbols: Vec<String> =
+            parts.train.iter().flat_map(|&i| level.symbols(&data.sentences[i])).collect();
+        level.words_of(symbols.iter().map(String::as_str), minimum, limit)
     }
 
     /// Sentences as symbols of a vocabulary, in batches of `batch`.
@@ -38,6 +52,7 @@ impl Sentiment {
     /// If `batch` is zero.
     pub fn new(
         model: Model,
+        level: Level,
         data: &Labelled,
         parts: Split,
         vocabulary: &Vocabulary,
@@ -45,17 +60,36 @@ impl Sentiment {
         seed: u64,
     ) -> Result<Self, Error> {
         batches(1, batch, seed, 0)?;
-        let sentences =
-            data.sentences.iter().map(|s| Self::encode(vocabulary, s)).collect::<Result<_, _>>()?;
-        Ok(Self { model, sentences, labels: data.labels.clone(), split: parts, batch, seed })
+        let sentences: Vec<Vec<usize>> =
+            data.sentences.iter().map(|s| Self::encode(level, vocabulary, s)).collect::<Result<_, _>>()?;
+        let share = |part: &[usize]| {
+            vocabulary.unknown_share(&part.iter().flat_map(|&i| sentences[i].clone()).collect::<Vec<_>>())
+        };
+        let unknown = [share(&parts.train), share(&parts.validation)];
+        let (labels, classes) = (data.labels.clone(), data.classes.clone());
+        Ok(Self { model, sentences, labels, classes, unknown, split: parts, batch, seed })
     }
 
-    /// A sentence as symbols; words that the vocabulary does not have become `<unk>`.
+    /// The share of unknown symbols in the training part and in the validation part.
+    pub fn unknown(&self) -> [f64; 2] {
+        self.unknown
+    }
+
+    /// How many sentences of each class the training, the validation and the test part have.
+    pub fn counts(&self) -> [Vec<usize>; 3] {
+        let Split { train, validation, test } = &self.split;
+        [train, validation, test].map(|part| {
+            let of = |class| part.iter().filter(|&&i| self.labels[i] == class).count();
+            (0..self.classes.len()).map(of).collect()
+        })
+    }
+
+    /// A sentence as symbols; those that the vocabulary does not have become `<unk>`.
     ///
     /// # Errors
     /// If there is no such symbol.
-    pub fn encode(vocabulary: &Vocabulary, sentence: &str) -> Result<Vec<usize>, Error> {
-        let mut symbols = vocabulary.encode_all(words(sentence))?;
+    pub fn encode(level: Level, vocabulary: &Vocabulary, sentence: &str) -> Result<Vec<usize>, Error> {
+        let mut symbols = vocabulary.encode_all(level.symbols(sentence))?;
         let excess = symbols.len().saturating_sub(LONGEST);
         symbols.drain(..excess);
         if symbols.is_empty() {
@@ -105,6 +139,25 @@ impl Task for Sentiment {
 
     fn test(&self) -> Option<Box<dyn Iterator<Item = Feed> + '_>> {
         Some(self.in_order(&self.split.test))
+    }
+
+    /// The class that is the most frequent in training, with the probability of each class that its count there says, one
+    /// added to each (Laplace).
+    fn baseline(&self, part: Part) -> Option<Baseline> {
+        let [train, validation, test] = self.counts();
+        let held_out = if part == Part::Validation { validation } else { test };
+        let add_one = |&count: &usize| count as f64 + 1.0;
+        let total: f64 = train.iter().map(add_one).sum();
+        let first = (0..train.len()).reduce(|best, i| if train[i] > train[best] { i } else { best })?;
+        let n = held_out.iter().sum::<usize>().max(1) as f64;
+        let loss = |(count, of): (&usize, &usize)| *of as f64 * (total / add_one(count)).ln();
+        let loss = train.iter().zip(&held_out).map(loss).sum::<f64>() / n;
+        let metrics = Metrics { loss, accuracy: Some(held_out[first] as f64 / n) };
+        Some(Baseline { what: "the most frequent class", metrics })
+    }
+
+    fn classes(&self) -> Option<&[String]> {
+        Some(&self.classes)
     }
 
     fn figures(&self, metrics: &Metrics) -> Vec<Figure> {

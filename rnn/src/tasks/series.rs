@@ -2,7 +2,8 @@
 
 use crate::data::{Error, Regression, Series, batches};
 use crate::model::{Feed, Metrics, Mode, Model};
-use crate::train::{Figure, Task};
+use crate::train::{Baseline, Figure, Part, Task};
+use ndarray::Axis;
 use std::ops::Range;
 
 /// Windows of a series, each with the value some steps after it.
@@ -81,6 +82,14 @@ impl Task for Forecast {
 
     fn test(&self) -> Option<Box<dyn Iterator<Item = Feed> + '_>> {
         Some(self.feeds(&self.test))
+    }
+
+    /// The last value that a window shows.
+    fn baseline(&self, part: Part) -> Option<Baseline> {
+        let part = if part == Part::Validation { &self.validation } else { &self.test };
+        let last = part.inputs.index_axis(Axis(0), self.window - 1);
+        let loss = (&last - &part.targets).mapv(|x| x * x).mean()?;
+        Some(Baseline { what: "the last value repeated", metrics: Metrics { loss, accuracy: None } })
     }
 
     /// In the unit of the series.

@@ -3,7 +3,7 @@
 use crate::data::Error;
 use crate::data::synthetic::{Adding, CopyMemory, TemporalOrder};
 use crate::model::{Feed, Head, Input, Loss, Metrics, Mode, Model};
-use crate::train::{Figure, Task};
+use crate::train::{Baseline, Figure, Part, Task};
 use std::ops::Range;
 
 /// Which task.
@@ -116,6 +116,11 @@ impl Task for Synthetic {
 
     fn test(&self) -> Option<Box<dyn Iterator<Item = Feed> + '_>> {
         Some(self.feeds(u64::MAX - 2 * Self::HELD_OUT..u64::MAX - Self::HELD_OUT))
+    }
+
+    fn baseline(&self, _: Part) -> Option<Baseline> {
+        let metrics = Metrics { loss: self.kind.baseline(), accuracy: None };
+        Some(Baseline { what: "a net without memory", metrics })
     }
 
     fn figures(&self, metrics: &Metrics) -> Vec<Figure> {

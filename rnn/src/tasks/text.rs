@@ -4,9 +4,10 @@ use crate::cell::Clock;
 use crate::data::corpus::{self, Streams};
 use crate::data::{Error, Vocabulary, words};
 use crate::model::{Feed, Metrics, Mode, Model};
-use crate::train::{Figure, Task};
+use crate::train::{Baseline, Figure, Part, Task};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
+use unicode_normalization::UnicodeNormalization;
 
 /// The share of a text that is learned.
 const TRAIN: f64 = 0.9;
@@ -22,10 +23,10 @@ pub enum Level {
 }
 
 impl Level {
-    /// The symbols of a text, in order.
+    /// The symbols of a text, in order. Letters are composed (NFC).
     pub fn symbols(self, text: &str) -> Vec<String> {
         match self {
-            Self::Char => text.chars().map(String::from).collect(),
+            Self::Char => text.nfc().map(String::from).collect(),
             Self::Word => words(text),
         }
     }
@@ -34,16 +35,44 @@ impl Level {
     /// more, at most `limit` of them.
     ///
     /// # Errors
-    /// If the text is too short to have a training part.
+    /// If the text is too short to have a training part, or no word occurs often enough.
     pub fn vocabulary(self, text: &str, minimum: usize, limit: Option<usize>) -> Result<Vocabulary, Error> {
         match self {
             Self::Char => Ok(Vocabulary::characters(text)),
             Self::Word => {
                 let words = words(text);
                 let (train, _) = corpus::split(&words, TRAIN)?;
-                Ok(Vocabulary::words(train, minimum, limit))
+                self.words_of(train.iter().map(String::as_str), minimum, limit)
             }
         }
+    }
+}
+
+impl Level {
+    /// What a symbol is called, in the plural.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Char => "characters",
+            Self::Word => "words",
+        }
+    }
+
+    /// The vocabulary of those symbols that occur `minimum` times or more, and `<unk>`.
+    ///
+    /// # Errors
+    /// If it is `<unk>` alone.
+    pub(super) fn words_of<'a>(
+        self,
+        symbols: impl Iterator<Item = &'a str> + Clone,
+        minimum: usize,
+        limit: Option<usize>,
+    ) -> Result<Vocabulary, Error> {
+        let vocabulary = Vocabulary::words(symbols.clone(), minimum, limit);
+        if vocabulary.len() > 1 {
+            return Ok(vocabulary);
+        }
+        let distinct = symbols.collect::<std::collections::HashSet<_>>().len();
+        Err(Error::NoWords { what: self.name(), distinct })
     }
 }
 
@@ -56,6 +85,10 @@ pub struct Text {
     steps: usize,
     train: Streams,
     validation: Streams,
+    /// What always saying how often each symbol occurs reaches on the validation part.
+    unigram: Metrics,
+    /// The share of unknown symbols in the training and in the validation part.
+    unknown: [f64; 2],
 }
 
 impl Text {
@@ -66,16 +99,33 @@ impl Text {
     pub fn new(
         model: Model,
         level: Level,
+        vocabulary: &Vocabulary,
         symbols: &[usize],
         steps: usize,
         batch: usize,
     ) -> Result<Self, Error> {
         let (train, validation) = corpus::split(symbols, TRAIN)?;
+        let unknown = [train, validation].map(|part| vocabulary.unknown_share(part));
+        let unigram = unigram(train, validation, model.outputs);
         // A short text has a short rest: it is read in as many streams as it fills.
         let few = batch.min(validation.len() / 2).max(1);
-        let (train, validation) = (Streams::new(train, batch)?, Streams::new(validation, few)?);
+        let streams = |part: &'static str, symbols: &[usize], batch| {
+            Streams::new(symbols, batch).map_err(|error| match error {
+                Error::ShortText { found, batch, needed, .. } => {
+                    Error::ShortText { part, found, batch, needed }
+                }
+                error => error,
+            })
+        };
+        let train = streams("the training part, nine tenths of the text,", train, batch)?;
+        let validation = streams("the validation part, a tenth of the text,", validation, few)?;
         let _ = train.windows(steps)?;
-        Ok(Self { model, level, steps, train, validation })
+        Ok(Self { model, level, steps, train, validation, unigram, unknown })
+    }
+
+    /// The share of unknown symbols in the training part and in the validation part.
+    pub fn unknown(&self) -> [f64; 2] {
+        self.unknown
     }
 
     fn windows<'a>(&self, streams: &'a Streams) -> Box<dyn Iterator<Item = Feed> + 'a> {
@@ -109,6 +159,11 @@ impl Task for Text {
         self.windows(&self.validation)
     }
 
+    fn baseline(&self, part: Part) -> Option<Baseline> {
+        let what = "each symbol as often as in the training part";
+        (part == Part::Validation).then_some(Baseline { what, metrics: self.unigram })
+    }
+
     fn figures(&self, metrics: &Metrics) -> Vec<Figure> {
         let first = match self.level {
             Level::Char => Figure { name: "bits per character", value: metrics.loss / LN_2 },
@@ -116,5 +171,31 @@ impl Task for Text {
         };
         let accuracy = metrics.accuracy.map(|value| Figure { name: "accuracy", value });
         [first].into_iter().chain(accuracy).collect()
+    }
+}
+
+/// The mean loss over `held_out` of giving each of `classes` symbols the probability that its count in `train` says, one
+/// added to each (Laplace), and how often the most frequent is right.
+fn unigram(train: &[usize], held_out: &[usize], classes: usize) -> Metrics {
+    let mut counts = vec![1.0; classes];
+    train.iter().for_each(|&symbol| counts[symbol] += 1.0);
+    let total: f64 = counts.iter().sum();
+    let first = (0..classes).reduce(|best, i| if counts[i] > counts[best] { i } else { best });
+    let n = held_out.len().max(1) as f64;
+    let loss = held_out.iter().map(|&symbol| -(counts[symbol] / total).ln()).sum::<f64>() / n;
+    let right = held_out.iter().filter(|&&symbol| Some(symbol) == first).count();
+    Metrics { loss, accuracy: Some(right as f64 / n) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts 3 + 1 and 1 + 1 of 6: the loss of a held-out 0 is ln 6/4, of a 1 ln 6/2.
+    #[test]
+    fn the_baseline_is_the_entropy_of_counts() {
+        let found = unigram(&[0, 0, 0, 1], &[0, 1], 2);
+        assert!((found.loss - 0.5 * (1.5_f64.ln() + 3_f64.ln())).abs() < 1e-12, "{found:?}");
+        assert_eq!(found.accuracy, Some(0.5));
     }
 }

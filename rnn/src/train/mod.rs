@@ -13,5 +13,5 @@ mod trainer;
 
 pub use history::{Curve, History};
 pub use progress::{Best, Progress};
-pub use task::{Figure, Task};
+pub use task::{Baseline, Figure, Part, Task};
 pub use trainer::{Clip, Difference, Event, Finish, Options, Save, TrainError, Trainer};

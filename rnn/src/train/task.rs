@@ -25,6 +25,17 @@ pub trait Task {
         None
     }
 
+    /// What a rule that learns nothing, or hardly anything, reaches on a part; none if there is no such rule.
+    fn baseline(&self, part: Part) -> Option<Baseline> {
+        let _ = part;
+        None
+    }
+
+    /// The names of the classes, if each sequence has one.
+    fn classes(&self) -> Option<&[String]> {
+        None
+    }
+
     /// What the losses say, for people.
     fn figures(&self, metrics: &Metrics) -> Vec<Figure>;
 
@@ -32,6 +43,24 @@ pub trait Task {
     fn score(&self, metrics: &Metrics) -> f64 {
         metrics.loss
     }
+}
+
+/// A part of the data that training does not see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// For choosing among models.
+    Validation,
+    /// For the one number at the end.
+    Test,
+}
+
+/// What a simple rule reaches, to compare a net with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Baseline {
+    /// The rule.
+    pub what: &'static str,
+    /// What it reaches.
+    pub metrics: Metrics,
 }
 
 /// A number with its name.

@@ -7,7 +7,7 @@ use super::progress::{Best, Progress};
 use super::schedule::Schedule;
 use super::task::Task;
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::model::{Feed, Metrics, ModelError, Networks, Outcome, StepError, Tally};
+use crate::model::{Cause, Feed, Metrics, ModelError, Networks, Outcome, StepError, Tally};
 use crate::parameters::Parameters;
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,20 @@ pub enum TrainError {
         /// What differs.
         difference: Difference,
     },
+    /// The best model is one of another run.
+    #[error(
+        "`{}` is not the best model of the run that `{}` goes on with: {reason}; put that model back, or begin anew at \
+         another place",
+        best.display(), last.display()
+    )]
+    Best {
+        /// The best model.
+        best: PathBuf,
+        /// The last state.
+        last: PathBuf,
+        /// How it is seen.
+        reason: String,
+    },
     /// Another number of epochs, where the learning rate follows from it.
     #[error(
         "cannot go on from `{}`: the schedule `{schedule}` falls over all epochs, of which there were {was} and are now {now}",
@@ -104,6 +118,21 @@ pub enum TrainError {
         /// What is wrong.
         reason: String,
     },
+}
+
+impl TrainError {
+    /// What went wrong at an update, or in the validation after it, once so many were made. The trainer knows more of the
+    /// cause than the network: whether the weights are still the first.
+    fn at(step: u64, made: u64, source: StepError) -> Self {
+        let source = match source {
+            StepError::NotFinite { culprit, cause: Cause::Size | Cause::Weights } => {
+                let cause = if made == 0 { Cause::Start } else { Cause::Steps };
+                StepError::NotFinite { culprit, cause }
+            }
+            other => other,
+        };
+        Self::Step { step, source }
+    }
 }
 
 /// An entry in which two configurations differ.
@@ -237,10 +266,31 @@ impl<'a> Trainer<'a> {
         self.carry = saved.extra.into_iter().map(|(_, array)| array).collect();
         self.progress = serde_json::from_value(saved.progress)
             .map_err(|e| TrainError::Resume { path: last.into(), reason: e.to_string() })?;
-        if self.progress.best.is_some() {
-            self.best = Checkpoint::load(best)?.take_parameters(&shapes, best)?;
+        if let Some(known) = self.progress.best {
+            let mut saved = Checkpoint::load(best)?;
+            if let Some(reason) = self.is_of_another_run(&saved, &known) {
+                return Err(TrainError::Best { best: best.into(), last: last.into(), reason });
+            }
+            self.best = saved.take_parameters(&shapes, best)?;
         }
         Ok(self)
+    }
+
+    /// How a best model is seen not to be of this run, whose last state knows of a best one. A run that was stopped between
+    /// the two files has the better model already.
+    fn is_of_another_run(&self, saved: &Checkpoint, known: &Best) -> Option<String> {
+        if let Some(Difference { entry, was, now }) = difference(&saved.config, &self.config) {
+            return Some(format!("`{entry}` was {was} there and is {now} here"));
+        }
+        let found = serde_json::from_value::<Progress>(saved.progress.clone()).ok().and_then(|p| p.best);
+        match found {
+            Some(found) if found.epoch > known.epoch || found == *known => None,
+            Some(found) => Some(format!(
+                "it was reached after epoch {} with a score of {:.6}, and this run's after epoch {} with {:.6}",
+                found.epoch, found.score, known.epoch, known.score
+            )),
+            None => Some("it does not say after which epoch it was reached".into()),
+        }
     }
 
     /// Where the run stands.
@@ -258,15 +308,15 @@ impl<'a> Trainer<'a> {
         if self.progress.best.is_some() { &self.best } else { &self.parameters }
     }
 
-    /// Trains until all epochs are done, validation no longer improves, or `stop` says so, which is asked after
-    /// every update.
+    /// Trains until all epochs are done, validation no longer improves, or `stop` says so, which is asked before each
+    /// update and each validation: it may look at the run, and keep its [state](Self::state) while the next update lasts.
     ///
     /// # Errors
     /// If a batch gives no finite gradient or a checkpoint cannot be written.
     pub fn run(
         &mut self,
         save: Option<&Save>,
-        mut stop: impl FnMut() -> bool,
+        mut stop: impl FnMut(&Self) -> bool,
         mut tell: impl FnMut(Event),
     ) -> Result<Finish, TrainError> {
         let total = self.options.epochs.saturating_mul(self.task.batches() as u64);
@@ -276,14 +326,18 @@ impl<'a> Trainer<'a> {
             }
             let task = self.task;
             for feed in task.train(self.progress.epoch, self.progress.batch) {
-                self.update(&feed, total, &mut tell)?;
-                if stop() {
+                if stop(self) {
                     self.save_last(save)?;
                     return Ok(Finish::Stopped);
                 }
+                self.update(&feed, total, &mut tell)?;
                 if save.is_some_and(|save| self.progress.step.is_multiple_of(save.every)) {
                     self.save_last(save)?;
                 }
+            }
+            if stop(self) {
+                self.save_last(save)?;
+                return Ok(Finish::Stopped);
             }
             self.validate(save, &mut tell)?;
         }
@@ -296,7 +350,7 @@ impl<'a> Trainer<'a> {
         let outcome = &mut self.outcome;
         self.networks
             .run_into(&self.parameters, feed, &self.carry, seed, true, outcome)
-            .map_err(|source| TrainError::Step { step: step + 1, source })?;
+            .map_err(|source| TrainError::at(step + 1, step, source))?;
         let norm = match self.options.clip {
             None => clip::norm(&outcome.gradients),
             Some(Clip::Norm(max)) => clip::by_norm(&mut outcome.gradients, max),
@@ -325,7 +379,7 @@ impl<'a> Trainer<'a> {
         let validation = self
             .networks
             .evaluate(&self.parameters, self.task.validation(), |_, _| ())
-            .map_err(|source| TrainError::Step { step, source })?;
+            .map_err(|source| TrainError::at(step, step, source))?;
         let score = self.task.score(&validation);
         self.progress.epoch += 1;
         self.progress.batch = 0;
@@ -349,6 +403,11 @@ impl<'a> Trainer<'a> {
         let (progress, history) = (&self.progress, &self.history);
         tell(Event::Epoch { progress, history, train, validation, best: better });
         self.save_last(save)
+    }
+
+    /// All that going on from here needs.
+    pub fn state(&self) -> Checkpoint {
+        self.checkpoint(true)
     }
 
     fn save_last(&self, save: Option<&Save>) -> Result<(), TrainError> {
@@ -410,10 +469,27 @@ fn difference(saved: &serde_json::Value, now: &serde_json::Value) -> Option<Diff
                 })
             }
             _ if a == b || MAY_CHANGE.contains(&path) => None,
-            _ => Some(Difference { entry: path.into(), was: brief(a), now: brief(b) }),
+            _ => Some(Difference::of(path, a, b)),
         }
     }
     walk("", saved, now)
+}
+
+impl Difference {
+    /// Two values of an entry. Of long texts what differs is shown, and not their beginnings.
+    fn of(entry: &str, was: &serde_json::Value, now: &serde_json::Value) -> Self {
+        let (was, now) = match (was.as_str(), now.as_str()) {
+            (Some(was), Some(now)) => {
+                let alike = was.chars().zip(now.chars()).take_while(|(a, b)| a == b).count();
+                let around = |text: &str| {
+                    brief(&text.chars().skip(alike.saturating_sub(8)).collect::<String>().into())
+                };
+                (around(was), around(now))
+            }
+            _ => (brief(was), brief(now)),
+        };
+        Self { entry: entry.into(), was, now }
+    }
 }
 
 fn brief(value: &serde_json::Value) -> String {

@@ -6,18 +6,22 @@
 //! whole difference is compared with each term, and at last the element that is farthest off tells which users it has.
 
 use super::Record;
-use super::edge::{Edge, How};
-use super::worst;
+use super::edge::Edge;
+use super::hint::{self, Hint};
+use super::worst::{self, Worst};
+use crate::numeric::Scale;
 use crate::{SINGLE, leaves};
 use autograd::ops::{Op, Sampler};
 use autograd::{Value, norm};
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Zip};
 
 /// `x̄ = seed + Σⱼ Jⱼᵀ ūⱼ`, as claimed.
 pub(super) struct Equation<'a> {
     pub claimed: ArrayD<f64>,
     pub seed: Option<ArrayD<f64>>,
     pub edges: Vec<Edge<'a>>,
+    /// x
+    pub value: &'a ArrayD<f64>,
     /// Whether it is claimed in `f32`.
     pub single: bool,
 }
@@ -25,8 +29,8 @@ pub(super) struct Equation<'a> {
 /// One term, and what stands in the graph for it.
 #[derive(Debug)]
 pub(super) struct Suspect {
-    /// The use that is blamed; none if it is the seed.
-    pub edge: Option<usize>,
+    /// The uses that are blamed, the last first; none if it is the seed. Several are uses of one rule.
+    pub edges: Vec<usize>,
     /// What is claimed for it: an array…
     pub array: ArrayD<f64>,
     /// …without these other terms.
@@ -36,6 +40,9 @@ pub(super) struct Suspect {
     /// Whether it is one of several.
     pub summed: bool,
 }
+
+/// How far an equation may be off, over the size of its terms.
+const EXACT: f64 = 1e-11;
 
 /// How many roundings of `f32` a VJP has at most, and sums of many terms.
 const ROUNDINGS: f64 = 16.0;
@@ -61,29 +68,55 @@ fn size(a: &ArrayD<f64>) -> f64 {
     a.iter().map(|x| x.abs()).sum()
 }
 
+/// Σ|ū r| of an op that works element by element; of others no element can be told from another.
+fn read(edge: &Edge, r: &ArrayD<f64>) -> f64 {
+    if edge.adjoint.shape() == r.shape() {
+        return size(&(&edge.adjoint * r));
+    }
+    size(&edge.adjoint) * r.iter().fold(0.0, |m: f64, r| m.max(r.abs()))
+}
+
 impl Equation<'_> {
     pub fn tolerance(&self) -> f64 {
-        if self.single {
-            return 2.0 * f64::from(f32::EPSILON);
-        }
-        self.edges.first().map_or(How::Duals, |edge| edge.how).tolerance()
+        if self.single { 2.0 * f64::from(f32::EPSILON) } else { EXACT }
     }
 
-    /// Whether both sides are equal along a random direction, up to rounding.
+    /// Whether both sides are equal, up to rounding: along a random direction, and along one in which the elements of the
+    /// adjoint count alike, however small.
     pub fn holds(&self, sampler: &mut Sampler) -> bool {
-        let r = leaves::weights(&self.claimed.shape().into(), sampler);
-        let mut terms: Vec<ArrayD<f64>> = self.edges.iter().map(|edge| edge.product(&r)).collect();
-        terms.extend(self.seed.as_ref().map(|seed| seed * &r));
-        let claimed = &self.claimed * &r;
+        let r = Scale::of(self.value).stretch(leaves::weights(&self.claimed.shape().into(), sampler));
+        self.holds_along(&r) && self.levelled(&r).is_none_or(|r| self.holds_along(&r))
+    }
+
+    /// The direction in which each element of the adjoint counts as much as any other, if they are of very different sizes.
+    fn levelled(&self, r: &ArrayD<f64>) -> Option<ArrayD<f64>> {
+        let sizes = || self.claimed.iter().map(|x| x.abs()).filter(|x| *x > 0.0);
+        let (least, most) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
+        let apart = least < 1e-3 * most && most.is_finite();
+        // Beyond this the products of what is large with what is small overflow.
+        let least = least.max(1e-120 * most);
+        apart.then(|| {
+            Zip::from(r).and(&self.claimed).map_collect(|r, x| r.signum() * (least / x.abs().max(least)))
+        })
+    }
+
+    fn holds_along(&self, r: &ArrayD<f64>) -> bool {
+        let mut terms: Vec<ArrayD<f64>> = self.edges.iter().map(|edge| edge.product(r)).collect();
+        terms.extend(self.seed.as_ref().map(|seed| seed * r));
+        let claimed = &self.claimed * r;
         let difference = (claimed.sum() - terms.iter().map(|term| term.sum()).sum::<f64>()).abs();
         let scale = size(&claimed) + terms.iter().map(size).sum::<f64>();
         // What is not finite on both sides is not decided here.
         let overflow = !scale.is_finite() && claimed.iter().all(|x| x.is_finite());
-        // A result is rounded, and a VJP that reads it, as that of a saturated sigmoid, loses as much of the adjoint.
-        let read: f64 = self.edges.iter().map(|edge| size(&edge.adjoint)).sum();
-        let tolerance = self.tolerance() * scale + 4.0 * f64::EPSILON * read;
-        let doubt = || self.edges.iter().map(|edge| edge.doubt(&r)).sum::<f64>();
+        let tolerance =
+            self.tolerance() * scale + self.read(r) + f64::MIN_POSITIVE * self.claimed.len() as f64;
+        let doubt = || self.edges.iter().map(|edge| edge.doubt(r)).sum::<f64>();
         overflow || difference <= tolerance || difference <= tolerance + doubt()
+    }
+
+    /// A result is rounded, and a VJP that reads it, as that of a saturated sigmoid, loses as much of the adjoint.
+    fn read(&self, r: &ArrayD<f64>) -> f64 {
+        4.0 * f64::EPSILON * self.edges.iter().map(|edge| read(edge, r)).sum::<f64>()
     }
 
     /// How far both sides lie apart, at most along several directions, in units of what rounding to `f32` costs.
@@ -108,9 +141,12 @@ impl Equation<'_> {
     }
 
     /// Whether the claim lies, along each of some directions, between what the slopes from the left and from the right of
-    /// ops on a kink make of it. It does not where no op is on one.
-    pub fn holds_on_kinks(&self, sampler: &mut Sampler) -> bool {
-        let along = directions(&self.claimed, sampler);
+    /// ops on a kink make of it; nothing where no op is on one. The sharpest direction is that of the claim itself.
+    pub fn holds_on_kinks(&self, sampler: &mut Sampler) -> Option<bool> {
+        let mut along = directions(&self.claimed, sampler);
+        let positive = along[0].mapv(f64::abs);
+        along.push(Zip::from(&positive).and(&self.claimed).map_collect(|r, x| r.copysign(*x)));
+        along.push(positive);
         let read: f64 = self.edges.iter().map(|edge| size(&edge.adjoint)).sum();
         let mut kinks = false;
         let mut within = |r: &ArrayD<f64>| {
@@ -118,7 +154,10 @@ impl Equation<'_> {
             let (mut low, mut high, mut scale) = (seed, seed, size(&(&self.claimed * r)));
             let mut slack = 0.0;
             for edge in &self.edges {
-                let [a, b] = if let Some((sides, rounding)) = edge.sides(r) {
+                let [a, b] = if edge.same[0] != edge.operand && edge.sides(r).is_some() {
+                    // It moved with the first of them.
+                    continue;
+                } else if let Some((sides, rounding)) = edge.sides(r) {
                     kinks = true;
                     slack += rounding
                         + if self.single { 0.0 } else { ONE_SIDED * size(&sides[0]).max(size(&sides[1])) };
@@ -129,7 +168,6 @@ impl Equation<'_> {
                 };
                 (low, high, scale) = (low + a.sum(), high + b.sum(), scale + size(&a).max(size(&b)));
             }
-            // A jump has no slope, and all that is finite lies between its sides.
             let claimed = dot(&self.claimed, r);
             slack += if self.single { SINGLE * f64::from(f32::EPSILON) } else { self.tolerance() } * scale;
             slack += 4.0 * f64::EPSILON * read;
@@ -140,7 +178,7 @@ impl Equation<'_> {
         places.truncate(ALONE);
         let units = places.into_iter().map(|place| worst::unit(&self.claimed, place));
         let holds = along.iter().cloned().chain(units).all(|r| within(&r));
-        holds && kinks
+        kinks.then_some(holds)
     }
 
     /// What a suspect claims along r.
@@ -152,34 +190,86 @@ impl Equation<'_> {
     /// What it should be.
     pub fn expected(&self, suspect: &Suspect, r: &ArrayD<f64>) -> f64 {
         let seed = self.seed.as_ref().filter(|_| suspect.seed).map_or(0.0, |seed| dot(seed, r));
-        seed + suspect.edge.map_or(0.0, |j| self.edges[j].product(r).sum())
+        seed + suspect.edges.iter().map(|&j| self.edges[j].product(r).sum()).sum::<f64>()
     }
 
     /// All users but one, as they should be, taken off the claim.
     fn one(&self, j: usize) -> Suspect {
-        let without = (0..self.edges.len()).filter(|&k| k != j).collect();
+        Suspect { summed: self.edges.len() > 1, ..self.some(vec![j]) }
+    }
+
+    /// All users but some, as they should be, taken off the claim.
+    pub fn some(&self, edges: Vec<usize>) -> Suspect {
+        let without = (0..self.edges.len()).filter(|k| !edges.contains(k)).collect();
         let array = match &self.seed {
             Some(seed) => &self.claimed - seed,
             None => self.claimed.clone(),
         };
-        Suspect { edge: Some(j), array, without, seed: false, summed: self.edges.len() > 1 }
+        Suspect { edges, array, without, seed: false, summed: false }
     }
 }
 
-pub(super) fn blame(record: &Record, i: usize, equation: &Equation, sampler: &mut Sampler) -> Suspect {
+/// The term of the equation that is wrong, and what its error looks like.
+pub(super) fn blame(
+    record: &Record,
+    i: usize,
+    equation: &Equation,
+    sampler: &mut Sampler,
+) -> (Suspect, Worst, Hint) {
+    let told = |suspect: Suspect, sampler: &mut Sampler| {
+        let worst = worst::worst(equation, &suspect, sampler);
+        let hint = hint::hint(record, equation, &suspect, &worst, sampler);
+        (suspect, worst, hint)
+    };
     match equation.edges.len() {
         0 => {
             let array = equation.claimed.clone();
-            return Suspect { edge: None, array, without: Vec::new(), seed: true, summed: false };
+            let seed = Suspect { edges: Vec::new(), array, without: Vec::new(), seed: true, summed: false };
+            return told(seed, sampler);
         }
-        1 => return equation.one(0),
+        1 => return told(equation.one(0), sampler),
         _ => {}
     }
     let along = directions(&equation.claimed, sampler);
-    by_summands(record, i, equation, &along)
-        .or_else(|| by_proportion(equation, &along))
-        .or_else(|| by_element(equation, sampler))
-        .unwrap_or_else(|| equation.one(largest(equation, &along[0])))
+    let one = by_summands(record, i, equation, &along).or_else(|| by_proportion(equation, &along));
+    if let Some(one) = one {
+        return told(one, sampler);
+    }
+    // A rule that is wrong is wrong wherever it is used: of a weight at all steps.
+    for group in groups(record, equation) {
+        let (suspect, worst, hint) = told(equation.some(group), sampler);
+        if !matches!(hint, Hint::Unknown | Hint::OneElement | Hint::NotFinite) {
+            return (suspect, worst, hint);
+        }
+    }
+    let one = by_element(equation, sampler).unwrap_or_else(|| equation.one(largest(equation, &along[0])));
+    told(one, sampler)
+}
+
+/// The uses of one rule: of the same op, operand and line of the source, and then of the same op and operand.
+fn groups(record: &Record, equation: &Equation) -> Vec<Vec<usize>> {
+    let graph = record.scene.graph;
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for by_line in [true, false] {
+        let mut by_key: Vec<(_, Vec<usize>)> = Vec::new();
+        for (j, edge) in equation.edges.iter().enumerate() {
+            let node = graph.at(edge.user);
+            let origin = &node.origin;
+            let line = by_line.then(|| (origin.layer.clone(), origin.name.clone(), origin.ordinal));
+            let key = (node.op.name(), edge.operand, line);
+            match by_key.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, group)) => group.push(j),
+                None => by_key.push((key, vec![j])),
+            }
+        }
+        for (_, mut group) in by_key.into_iter().filter(|(_, group)| group.len() > 1) {
+            group.sort_by_key(|&j| std::cmp::Reverse(equation.edges[j].user));
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+    }
+    groups
 }
 
 /// Numbers that are equal along all directions, up to rounding.
@@ -238,7 +328,7 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
             of.iter().fold(ArrayD::zeros(equation.claimed.raw_dim()), |sum, &s| sum + &summands[s])
         };
         let suspect = |j: usize, array| Suspect {
-            edge: Some(j),
+            edges: vec![j],
             array,
             without: Vec::new(),
             seed: false,
@@ -259,6 +349,61 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
     }
     None
 }
+
+/// Whether the terms that no summand of the adjoint equals are what the summands are that equal no term. After those that
+/// match are taken off both sides, an equation has no large terms behind which a small one that is wrong could hide.
+pub(super) fn rest_holds(record: &Record, i: usize, equation: &Equation, sampler: &mut Sampler) -> bool {
+    let Some(&dx) = record.adjoints.get(&i) else { return true };
+    let graph = record.scene.graph;
+    if !matches!(graph.at(dx).op, Op::Add(_)) || equation.edges.len() < 2 {
+        return true;
+    }
+    let along = directions(&equation.claimed, sampler);
+    let project = |a: &ArrayD<f64>| along.iter().map(|r| dot(a, r)).collect::<Vec<_>>();
+    let mut summands = Vec::new();
+    for s in graph.operands_at(dx) {
+        let Some(Value::Float(a)) = record.values.get(&s) else { return true };
+        let Some(a) = a.broadcast(equation.claimed.shape()) else { return true };
+        summands.push(project(&a.to_owned()));
+    }
+    let mut terms: Vec<(Vec<f64>, f64)> = Vec::new();
+    for edge in &equation.edges {
+        let term = along.iter().map(|r| edge.product(r).sum()).collect();
+        let doubt = along.iter().map(|r| edge.doubt(r)).fold(0.0, f64::max);
+        terms.push((
+            term,
+            4.0 * f64::EPSILON * along.iter().map(|r| read(edge, r)).fold(0.0, f64::max) + doubt,
+        ));
+    }
+    terms.extend(equation.seed.as_ref().map(|seed| (project(seed), 0.0)));
+    // In the order of one projection, those that are equal stand beside each other.
+    summands.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    terms.sort_by(|(a, _), (b, _)| a[0].total_cmp(&b[0]));
+    let (mut over, mut left) = (Vec::new(), Vec::new());
+    let (mut summands, mut terms) = (summands.into_iter().peekable(), terms.into_iter().peekable());
+    loop {
+        match (summands.peek(), terms.peek()) {
+            (Some(a), Some((b, _))) if same(a, b, MATCH) => {
+                summands.next();
+                terms.next();
+            }
+            (Some(a), Some((b, _))) if a[0] < b[0] => over.extend(summands.next()),
+            (_, Some(_)) => left.extend(terms.next()),
+            (Some(_), None) => over.extend(summands.next()),
+            (None, None) => break,
+        }
+    }
+    (0..along.len()).all(|m| {
+        let off = over.iter().map(|s| s[m]).sum::<f64>() - left.iter().map(|(t, _)| t[m]).sum::<f64>();
+        let scale =
+            over.iter().map(|s| s[m].abs()).sum::<f64>() + left.iter().map(|(t, _)| t[m].abs()).sum::<f64>();
+        let allowed = MATCH * scale + left.iter().map(|(_, read)| read).sum::<f64>() + f64::MIN_POSITIVE;
+        !scale.is_finite() || off.abs() <= allowed
+    })
+}
+
+/// How near a summand must be to a term to be the same.
+const MATCH: f64 = 1e-9;
 
 /// The term that the whole difference is a multiple of.
 fn by_proportion(equation: &Equation, along: &[ArrayD<f64>]) -> Option<Suspect> {
@@ -287,7 +432,7 @@ fn by_proportion(equation: &Equation, along: &[ArrayD<f64>]) -> Option<Suspect> 
 /// The only user that reaches the element which is farthest off.
 fn by_element(equation: &Equation, sampler: &mut Sampler) -> Option<Suspect> {
     let all = equation.one(0);
-    let all = Suspect { without: (0..equation.edges.len()).collect(), edge: None, ..all };
+    let all = Suspect { without: (0..equation.edges.len()).collect(), edges: Vec::new(), ..all };
     let place = worst::farthest(equation, &all, sampler);
     let r = worst::unit(&equation.claimed, place);
     let mut reaching =

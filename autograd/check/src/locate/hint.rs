@@ -4,6 +4,7 @@ use super::Record;
 use super::blame::{Equation, Suspect, directions, dot};
 use super::edge::Edge;
 use super::worst::Worst;
+use autograd::Value;
 use autograd::graph::Role;
 use autograd::ops::Sampler;
 use ndarray::{ArrayD, Axis};
@@ -65,6 +66,16 @@ impl Hint {
     }
 }
 
+impl Hint {
+    /// Whether two hints tell the same, up to rounding.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Factor(a), Self::Factor(b)) => (a - b).abs() <= 1e-4 * (a - 1.0).abs().max(1e-9),
+            (a, b) => a == b,
+        }
+    }
+}
+
 impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
@@ -91,7 +102,8 @@ struct Trial<'t, 'a> {
     along: Vec<ArrayD<f64>>,
     claimed: Vec<f64>,
     expected: Vec<f64>,
-    edge: Option<&'t Edge<'a>>,
+    /// The uses that are blamed.
+    edges: Vec<&'t Edge<'a>>,
 }
 
 impl Trial<'_, '_> {
@@ -124,7 +136,12 @@ pub(super) fn hint(
     let along = directions(&suspect.array, sampler);
     let claimed = along.iter().map(|r| equation.claimed(suspect, r)).collect();
     let expected = along.iter().map(|r| equation.expected(suspect, r)).collect();
-    let trial = Trial { along, claimed, expected, edge: suspect.edge.map(|j| &equation.edges[j]) };
+    let trial = Trial {
+        along,
+        claimed,
+        expected,
+        edges: suspect.edges.iter().map(|&j| &equation.edges[j]).collect(),
+    };
     multiple(&trial, suspect)
         .or_else(|| transposed(&trial, equation, suspect))
         .or_else(|| rows(&trial))
@@ -137,7 +154,7 @@ pub(super) fn hint(
 fn multiple(trial: &Trial, suspect: &Suspect) -> Option<Hint> {
     let factor = trial.factor()?;
     let near = |to: f64| (factor - to).abs() < 1e-6 * to.abs().max(1.0);
-    let count = trial.edge.map_or(0, |edge| edge.adjoint.len());
+    let count = trial.edges.first().map_or(0, |edge| edge.adjoint.len());
     let size = suspect.array.len().max(1);
     let repeats = [count, count / size, size / count.max(1), edge_rows(trial)];
     let mean = repeats.into_iter().find(|&n| n > 2 && (near(n as f64) || near(1.0 / n as f64)));
@@ -156,7 +173,7 @@ fn multiple(trial: &Trial, suspect: &Suspect) -> Option<Hint> {
 }
 
 fn edge_rows(trial: &Trial) -> usize {
-    trial.edge.and_then(|edge| edge.adjoint.shape().first().copied()).unwrap_or(0)
+    trial.edges.first().and_then(|edge| edge.adjoint.shape().first().copied()).unwrap_or(0)
 }
 
 fn transposed(trial: &Trial, equation: &Equation, suspect: &Suspect) -> Option<Hint> {
@@ -172,16 +189,19 @@ fn transposed(trial: &Trial, equation: &Equation, suspect: &Suspect) -> Option<H
 
 /// Rows of the op's result: one that is left out, or one that stands for all.
 fn rows(trial: &Trial) -> Option<Hint> {
-    let edge = trial.edge?;
     let rows = edge_rows(trial);
-    if !(2..=4096).contains(&rows) {
+    if !(2..=4096).contains(&rows)
+        || trial.edges.iter().any(|edge| edge.adjoint.shape().first() != Some(&rows))
+    {
         return None;
     }
-    let parts: Vec<Vec<f64>> = trial
-        .along
-        .iter()
-        .map(|r| edge.product(r).axis_iter(Axis(0)).map(|row| row.sum()).collect())
-        .collect();
+    let mut parts = vec![vec![0.0; rows]; trial.along.len()];
+    for (r, parts) in trial.along.iter().zip(&mut parts) {
+        for edge in &trial.edges {
+            let product = edge.product(r);
+            parts.iter_mut().zip(product.axis_iter(Axis(0))).for_each(|(part, row)| *part += row.sum());
+        }
+    }
     let all = |fits: &dyn Fn(usize, f64, f64, f64) -> bool| {
         (0..rows).find(|&row| {
             (0..parts.len()).all(|m| fits(row, trial.claimed[m], trial.expected[m], parts[m][row]))
@@ -196,44 +216,61 @@ fn rows(trial: &Trial) -> Option<Hint> {
 
 /// The adjoint, or the operands, of the same node one step earlier or later.
 fn shifted(trial: &Trial, record: &Record) -> Option<Hint> {
-    let edge = trial.edge?;
-    let graph = record.scene.graph;
-    let node = graph.at(edge.user);
-    let step = node.origin.step.filter(|_| node.origin.role == Role::Forward)?;
-    for by in [-1i64, 1] {
-        let twin = (0..graph.len()).filter(|&i| record.between[i]).find(|&i| {
+    let twins = |by: i64| trial.edges.iter().map(|edge| record.twin(edge, by)).collect::<Option<Vec<_>>>();
+    [-1i64, 1].into_iter().find_map(|by| {
+        let twins = twins(by)?;
+        let pairs = || trial.edges.iter().zip(&twins);
+        let fits = pairs().all(|(edge, (_, operands))| {
+            operands.iter().zip(&edge.operands).all(|(a, b)| a.shape() == b.shape())
+        });
+        let sum = |r: &ArrayD<f64>, adjoint: bool, operands: bool| -> f64 {
+            let term = |(edge, (y, x)): (&&Edge, &(ArrayD<f64>, Vec<&Value<f64>>))| {
+                let y = if adjoint { y } else { &edge.adjoint };
+                let x = if operands { x } else { &edge.operands };
+                edge.product_with(y, x, edge.operand, r).sum()
+            };
+            pairs().map(term).sum()
+        };
+        let is = trial.is(|r| sum(r, true, false))
+            || (fits && (trial.is(|r| sum(r, false, true)) || trial.is(|r| sum(r, true, true))));
+        is.then_some(Hint::Shifted(by))
+    })
+}
+
+impl Record<'_> {
+    /// The adjoint and the operands of the same node so many steps later.
+    fn twin(&self, edge: &Edge, by: i64) -> Option<(ArrayD<f64>, Vec<&Value<f64>>)> {
+        let graph = self.scene.graph;
+        let node = graph.at(edge.user);
+        let step = node.origin.step.filter(|_| node.origin.role == Role::Forward)?;
+        let twin = (0..graph.len()).filter(|&i| self.between[i]).find(|&i| {
             let other = graph.at(i);
             let (a, b) = (&node.origin, &other.origin);
             b.role == Role::Forward
                 && b.step.map(i64::from) == Some(i64::from(step) + by)
                 && (&a.layer, &a.name, a.ordinal) == (&b.layer, &b.name, b.ordinal)
                 && (node.op.name(), &node.ty) == (other.op.name(), &other.ty)
-        });
-        let Some(twin) = twin else { continue };
-        let adjoint = record.claimed(twin);
-        let operands: Option<Vec<_>> = graph.operands_at(twin).map(|x| record.values.get(&x)).collect();
-        let Some(operands) = operands else { continue };
-        let fits = operands.iter().zip(&edge.operands).all(|(a, b)| a.shape() == b.shape());
-        let k = edge.operand;
-        if trial.is(|r| edge.product_with(&adjoint, &edge.operands, k, r).sum())
-            || (fits && trial.is(|r| edge.product_with(&edge.adjoint, &operands, k, r).sum()))
-            || (fits && trial.is(|r| edge.product_with(&adjoint, &operands, k, r).sum()))
-        {
-            return Some(Hint::Shifted(by));
-        }
+        })?;
+        let operands: Option<Vec<_>> = graph.operands_at(twin).map(|x| self.values.get(&x)).collect();
+        Some((self.claimed(twin), operands?))
     }
-    None
 }
 
 fn other_operand(trial: &Trial) -> Option<Hint> {
-    let edge = trial.edge?;
+    let edge = trial.edges.first()?;
     let shape = edge.operands[edge.operand].shape();
     let like = |k: &usize| {
-        *k != edge.operand
-            && matches!(edge.operands[*k], autograd::Value::Float(_))
-            && edge.operands[*k].shape() == shape
+        let same = |edge: &&Edge| {
+            *k != edge.operand
+                && matches!(edge.operands.get(*k), Some(Value::Float(x)) if x.shape() == &shape[..])
+        };
+        trial.edges.iter().all(same)
     };
-    let is = |k: &usize| trial.is(|r| edge.product_with(&edge.adjoint, &edge.operands, *k, r).sum());
+    let is = |k: &usize| {
+        trial.is(|r| {
+            trial.edges.iter().map(|edge| edge.product_with(&edge.adjoint, &edge.operands, *k, r).sum()).sum()
+        })
+    };
     (0..edge.operands.len()).filter(like).find(is).map(Hint::WrongOperand)
 }
 

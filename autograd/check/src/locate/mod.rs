@@ -12,12 +12,17 @@
 //!
 //! An op on a kink of its own has no derivative there. What it hands back must lie between its slopes from both sides.
 //!
-//! A kernel can be wrong about its own tangent too. If all equations hold with duals and differences still say that
-//! something is wrong, Jⱼ r is taken once more, from differences of that op alone.
+//! A kernel can be wrong about its own tangent too: the dual kernel of each op is compared with differences of its `f64`
+//! kernel, of that op alone (`kernel.rs`). Where the two differ, Jⱼ r is taken from the differences.
+//!
+//! **A proof.** If all these equations hold, the gradient is right by the chain rule, however large, small or chaotic the
+//! whole may be, since no equation has a scale but its own. That is looked at in every check ([`Proof`]).
 
 mod blame;
 mod edge;
 mod hint;
+mod kernel;
+mod rule;
 mod rules;
 mod worst;
 
@@ -29,12 +34,38 @@ use autograd::graph::{Graph, NodeId, Users};
 use autograd::ops::{Op, Sampler};
 use autograd::{Error, Kind, Point, Value, eval_with};
 use edge::{Edge, How};
+use kernel::Tangent;
 use ndarray::ArrayD;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-/// A node whose own vector-Jacobian product is wrong, and how.
+/// How many other equations that do not hold are compared with the first.
+const ALIKE: usize = 1_000;
+
+/// Which part of an op is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// Its vector-Jacobian product: the gradient is wrong.
+    Vjp,
+    /// Its kernel in dual numbers: forward mode is wrong, and the gradient is not.
+    DualKernel,
+}
+
+impl Part {
+    /// A word or two for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Vjp => "vjp",
+            Self::DualKernel => "dual kernel",
+        }
+    }
+}
+
+/// A node whose own derivative is wrong, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Guilty {
+    /// What of it is wrong.
+    pub part: Part,
     /// The node: `l0/f[3]`.
     pub node: String,
     /// Its op: `sigmoid`.
@@ -57,6 +88,12 @@ pub struct Guilty {
     pub numeric: f64,
     /// What the whole of it suggests.
     pub hint: Hint,
+    /// At how many uses of that line the same is wrong, one a step.
+    pub uses: usize,
+    /// How many uses there are.
+    pub of: usize,
+    /// Of an op that works element by element: the rule that is sent, and the one that would fit, if they are short.
+    pub rule: Option<[String; 2]>,
 }
 
 impl Guilty {
@@ -88,35 +125,103 @@ struct Record<'a> {
     /// Whether a node lies between.
     between: Vec<bool>,
     users: Users,
+    /// The nodes whose dual kernels are not trusted.
+    doubted: HashSet<usize>,
 }
 
-/// The first node, from the outputs backwards, whose VJP is not the transpose of its derivative. `adjoint` says where a
-/// node's adjoint is. With `thorough`, kernels are not trusted either.
+/// What the equations of the nodes say, each by itself.
+pub(super) struct Proof {
+    /// The nodes whose equations do not hold, from the outputs backwards.
+    broken: Vec<usize>,
+    /// Those whose equations hold between the slopes of ops on a kink.
+    kinks: Vec<usize>,
+    /// Whether every op's dual kernel is the derivative of its `f64` kernel.
+    pub kernels_agree: bool,
+    /// Who is guilty, if somebody is.
+    pub guilty: Option<Guilty>,
+    /// The nodes that the gradient of a node is made of.
+    behind: HashMap<NodeId, Equations>,
+}
+
+/// What the equations say that one gradient is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Equations {
+    /// All hold.
+    Hold,
+    /// All hold, some of them between the slopes of an op on a kink.
+    HoldOnKinks,
+    /// They were not asked.
+    Unknown,
+    /// One of them does not hold.
+    Broken,
+}
+
+impl Proof {
+    /// What is said of the gradient with respect to a node.
+    pub fn of(&self, x: NodeId) -> Equations {
+        self.behind.get(&x).copied().unwrap_or(Equations::Hold)
+    }
+
+    /// Whether an equation does not hold.
+    pub fn is_broken(&self) -> bool {
+        !self.broken.is_empty()
+    }
+}
+
+/// Asks every node between the xs and the outputs about its own equation. `adjoint` says where a node's adjoint is.
 ///
 /// # Errors
 /// As [`eval_with`].
-pub(super) fn locate(
+pub(super) fn prove(
     scene: &Scene,
     xs: &[NodeId],
     adjoint: &dyn Fn(NodeId) -> Option<NodeId>,
-    thorough: bool,
     sampler: &mut Sampler,
-) -> Result<Option<Guilty>, Error> {
-    let record = Record::new(scene, xs, adjoint)?;
+) -> Result<Proof, Error> {
+    let mut record = Record::new(scene, xs, adjoint)?;
+    let mut proof = Proof {
+        broken: Vec::new(),
+        kinks: Vec::new(),
+        kernels_agree: true,
+        guilty: None,
+        behind: HashMap::new(),
+    };
+    // What leads to a value that is held was not computed, and has no adjoint.
+    let asked = |i: &usize| record.between[*i] && record.values.contains_key(i);
+    let nodes: Vec<usize> = (0..record.between.len()).rev().filter(asked).collect();
     if scene.single {
-        return Ok(record.worst(sampler));
-    }
-    for how in [How::Duals, How::Differences] {
-        for i in (0..record.between.len()).rev().filter(|&i| record.between[i]) {
-            if let Some(guilty) = record.examine(i, how, sampler) {
-                return Ok(Some(guilty));
+        proof.guilty = record.worst(&mut proof, sampler);
+    } else {
+        let tangents: Vec<Tangent> = nodes.iter().map(|&u| record.tangent(u, sampler)).collect();
+        let those = |tangent: Tangent| {
+            nodes.iter().zip(&tangents).filter(move |(_, t)| **t == tangent).map(|(&u, _)| u)
+        };
+        record.doubted = those(Tangent::Wrong).collect();
+        proof.kinks = those(Tangent::OnKink).collect();
+        let sharp: HashSet<usize> = proof.kinks.iter().copied().collect();
+        proof.kernels_agree = record.doubted.is_empty();
+        for &i in &nodes {
+            let equation = record.equation(i);
+            let on_kink = equation.edges.iter().any(|edge| sharp.contains(&edge.user));
+            let holds = equation.holds(sampler) && blame::rest_holds(&record, i, &equation, sampler);
+            if holds && !on_kink {
+                continue;
+            }
+            match equation.holds_on_kinks(sampler) {
+                Some(true) => proof.kinks.push(i),
+                None if holds => {}
+                _ => proof.broken.push(i),
             }
         }
-        if !thorough {
-            break;
-        }
+        proof.guilty = match proof.broken.first() {
+            Some(&i) => Some(record.blamed(i, &proof.broken, sampler)),
+            None => record.doubted.iter().max().and_then(|&u| record.wrong_dual(u, sampler)),
+        };
     }
-    Ok(None)
+    for &x in xs {
+        proof.behind.insert(x, record.of(x.index(), &proof));
+    }
+    Ok(proof)
 }
 
 impl<'a> Record<'a> {
@@ -159,7 +264,7 @@ impl<'a> Record<'a> {
                 keep[id.index()].then(|| take(id, value.clone()));
             })?;
         }
-        Ok(Self { scene: *scene, values, adjoints, between, users: graph.users() })
+        Ok(Self { scene: *scene, values, adjoints, between, users: graph.users(), doubted: HashSet::new() })
     }
 
     /// The claimed adjoint of a node: zeros if it has none.
@@ -200,35 +305,104 @@ impl<'a> Record<'a> {
         Some(outputs.fold(first, |sum, (_, v)| sum + v.float()))
     }
 
-    fn equation(&self, i: usize, how: How) -> blame::Equation<'_> {
+    fn equation(&self, i: usize) -> blame::Equation<'_> {
         let mut edges = self.edges(i);
-        edges.iter_mut().for_each(|edge| edge.how = how);
-        blame::Equation { claimed: self.claimed(i), seed: self.seed(i), edges, single: self.scene.single }
+        for edge in edges.iter_mut().filter(|edge| self.doubted.contains(&edge.user)) {
+            edge.how = How::Differences;
+        }
+        blame::Equation {
+            claimed: self.claimed(i),
+            seed: self.seed(i),
+            edges,
+            value: self.values[&i].float(),
+            single: self.scene.single,
+        }
     }
 
     /// In single precision: the node whose equation is farthest off, in units of what rounding may cost it.
-    fn worst(&self, sampler: &mut Sampler) -> Option<Guilty> {
+    fn worst(&self, proof: &mut Proof, sampler: &mut Sampler) -> Option<Guilty> {
         let mut worst = (1.0, None);
         for i in (0..self.between.len()).rev().filter(|&i| self.between[i]) {
-            let equation = self.equation(i, How::Duals);
+            let equation = self.equation(i);
             let excess = equation.excess(sampler);
-            if !(excess <= worst.0 || equation.holds_on_kinks(sampler)) {
+            if excess <= 1.0 {
+                continue;
+            }
+            if equation.holds_on_kinks(sampler) == Some(true) {
+                proof.kinks.push(i);
+                continue;
+            }
+            proof.broken.push(i);
+            if excess > worst.0 || excess.is_nan() {
                 worst = (if excess.is_nan() { f64::INFINITY } else { excess }, Some(i));
             }
         }
-        let i = worst.1?;
-        let equation = self.equation(i, How::Duals);
-        let suspect = blame::blame(self, i, &equation, sampler);
-        Some(self.report(i, &equation, &suspect, sampler))
+        Some(self.blamed(worst.1?, &proof.broken, sampler))
     }
 
-    fn examine(&self, i: usize, how: How, sampler: &mut Sampler) -> Option<Guilty> {
-        let equation = self.equation(i, how);
-        if equation.holds(sampler) || equation.holds_on_kinks(sampler) {
-            return None;
+    /// What the equations say that the gradient with respect to one node is made of.
+    fn of(&self, x: usize, proof: &Proof) -> Equations {
+        let graph = self.scene.graph;
+        let mut depends = vec![false; self.between.len()];
+        for i in x..depends.len() {
+            depends[i] = i == x || (self.between[i] && graph.operands_at(i).any(|j| depends[j]));
         }
-        let suspect = blame::blame(self, i, &equation, sampler);
-        Some(self.report(i, &equation, &suspect, sampler))
+        let any = |list: &[usize]| list.iter().any(|&i| depends[i]);
+        if any(&proof.broken) {
+            Equations::Broken
+        } else if any(&proof.kinks) {
+            Equations::HoldOnKinks
+        } else if self.scene.single {
+            Equations::Unknown
+        } else {
+            Equations::Hold
+        }
+    }
+
+    /// Who is guilty of an equation that does not hold, and in how many other places the same is wrong.
+    fn blamed(&self, i: usize, broken: &[usize], sampler: &mut Sampler) -> Guilty {
+        let equation = self.equation(i);
+        let (suspect, worst, hint) = blame::blame(self, i, &equation, sampler);
+        let uses = suspect.edges.len();
+        let mut guilty = self.report(i, &equation, &suspect, &worst, hint);
+        guilty.uses = uses.max(1);
+        let Some(&first) = suspect.edges.first() else { return guilty };
+        let (user, operand) = (equation.edges[first].user, equation.edges[first].operand);
+        if uses == 1 && !self.scene.single {
+            let mut wrong = vec![(i, first)];
+            for &other in broken.iter().filter(|&&other| other != i).take(ALIKE) {
+                let equation = self.equation(other);
+                let (suspect, _, hint) = blame::blame(self, other, &equation, sampler);
+                let [j] = suspect.edges[..] else { continue };
+                if hint.is_like(&guilty.hint)
+                    && self.is_alike(user, equation.edges[j].user)
+                    && equation.edges[j].operand == operand
+                {
+                    wrong.push((other, j));
+                }
+            }
+            guilty.uses = wrong.len();
+            if guilty.hint == Hint::Unknown {
+                guilty.rule =
+                    rule::search(wrong.iter().map(|&(i, j)| (self.claimed(i), self.equation(i), j)));
+            }
+        }
+        let graph = self.scene.graph;
+        let alike = |&u: &usize| {
+            let moves = graph.operands_at(u).nth(operand).is_some_and(|x| self.between[x]);
+            moves && self.between[u] && self.is_alike(user, u)
+        };
+        guilty.of = (0..self.between.len()).filter(alike).count();
+        guilty
+    }
+
+    /// Whether two nodes stand on one line of the source, at different steps.
+    fn is_alike(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (self.scene.graph.at(a), self.scene.graph.at(b));
+        let line = |node: &autograd::graph::Node| {
+            (node.origin.layer.clone(), node.origin.name.clone(), node.origin.ordinal)
+        };
+        a.op.name() == b.op.name() && line(a) == line(b)
     }
 
     fn report(
@@ -236,15 +410,15 @@ impl<'a> Record<'a> {
         i: usize,
         equation: &blame::Equation,
         suspect: &blame::Suspect,
-        sampler: &mut Sampler,
+        worst: &worst::Worst,
+        hint: Hint,
     ) -> Guilty {
         let graph = self.scene.graph;
-        let worst = worst::worst(equation, suspect, sampler);
-        let hint = hint::hint(self, equation, suspect, &worst, sampler);
-        let edge = suspect.edge.map(|j| &equation.edges[j]);
+        let edge = suspect.edges.first().map(|&j| &equation.edges[j]);
         let node = edge.map_or(i, |edge| edge.user);
         let origin = &graph.at(node).origin;
         Guilty {
+            part: Part::Vjp,
             node: graph.name_at(node),
             op: graph.at(node).op.name().into(),
             operand: edge.map_or(0, |edge| edge.operand),
@@ -252,10 +426,13 @@ impl<'a> Record<'a> {
             layer: origin.layer.as_deref().map(str::to_string),
             gate: origin.name.as_deref().map(str::to_string),
             step: origin.step,
-            index: worst.index,
+            index: worst.index.clone(),
             analytic: worst.claimed,
             numeric: worst.expected,
             hint,
+            uses: 1,
+            of: 1,
+            rule: None,
         }
     }
 }

@@ -12,11 +12,14 @@
 
 mod noise;
 mod richardson;
+mod scale;
 mod sides;
 mod stencil;
 
 pub(super) use noise::{Nearby, Noise};
+pub(super) use scale::Scale;
 
+use super::verdict::{Comparison, Verdict};
 use autograd::{Error, Value};
 use ndarray::Zip;
 
@@ -67,11 +70,13 @@ pub(super) struct Slope {
     pub rounding: f64,
     /// A change per length so small beside the function's own value that differences cannot see it: √ε Σ|ȳ y|.
     pub unseen: f64,
+    /// The smallest step it was taken at.
+    pub step: f64,
 }
 
 impl Slope {
     const NONE: Self =
-        Self { value: f64::NAN, truncation: f64::INFINITY, rounding: f64::INFINITY, unseen: 0.0 };
+        Self { value: f64::NAN, truncation: f64::INFINITY, rounding: f64::INFINITY, unseen: 0.0, step: 0.0 };
 
     /// The estimate of its error.
     pub fn error(&self) -> f64 {
@@ -91,7 +96,13 @@ pub(super) enum Derivative {
     /// The function is smooth there.
     Smooth(Slope),
     /// It has a kink: a slope from each side, and the numbers of the nodes that change sides.
-    Sides { left: Slope, right: Slope, sharp: Vec<usize> },
+    Sides {
+        left: Slope,
+        right: Slope,
+        sharp: Vec<usize>,
+        /// Whether the values from both sides do not meet in the value there: a jump.
+        jump: bool,
+    },
 }
 
 /// The function φ(t) = ⟨ȳ, y(t)⟩.
@@ -110,6 +121,8 @@ pub(super) struct Curve<'a, F> {
 pub(super) const FIRST: f64 = 0.1;
 /// Beyond this a precision is single, or worse.
 const COARSE: f64 = 1e-12;
+/// A function whose noise is more than this part of itself says nothing.
+const LOST: f64 = 1e-2;
 /// How often steps fall at most: to 6·10⁻¹² of the length.
 const MOST: i32 = 18;
 
@@ -117,15 +130,70 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
     /// dφ/dt at 0. `length` is what steps are measured in.
     pub fn derivative(&mut self, length: f64, noise: Noise) -> Result<Derivative, Error> {
         let base = (self.outputs)(0.0)?;
+        // Another attempt has other steps, whatever the method.
+        let part = self.first / FIRST;
         let smooth = match self.method {
             Method::Richardson => self.richardson(&base, length, noise)?,
-            Method::Central { step } => self.central(&base, step * length, length, noise)?,
-            Method::FivePoint { step } => self.five_point(&base, step * length, length, noise)?,
+            Method::Central { step } => self.central(&base, step * part * length, length, noise)?,
+            Method::FivePoint { step } => self.five_point(&base, step * part * length, length, noise)?,
         };
-        match smooth {
-            Some(slope) => Ok(Derivative::Smooth(slope)),
-            None => self.sides(&base, length, noise),
+        let mut derivative = match smooth {
+            Some(slope) => Derivative::Smooth(slope),
+            None => self.sides(&base, length, noise)?,
+        };
+        if self.is_lost(&base, length, noise)? {
+            let slopes = match &mut derivative {
+                Derivative::Smooth(slope) => vec![slope],
+                Derivative::Sides { left, right, .. } => vec![left, right],
+            };
+            slopes.into_iter().for_each(|slope| slope.truncation = f64::INFINITY);
         }
+        Ok(derivative)
+    }
+
+    /// Whether the function moves no more over the largest step than it does within a ten thousand millionth: in chaos there
+    /// is a slope, and no difference finds it.
+    fn is_lost(&mut self, base: &Look, length: f64, noise: Noise) -> Result<bool, Error> {
+        let small = |size: f64| noise.deviation <= LOST * size;
+        if small(noise.size) {
+            return Ok(false);
+        }
+        let largest = self.largest() * length;
+        let far = (self.outputs)(largest)?;
+        let moved = self.difference(base, &far).abs();
+        Ok(moved.is_finite() && !small(moved))
+    }
+
+    /// The derivative, and what it says beside an analytic one. A kink that no node tells shows in the slopes alone: they are
+    /// looked at where the derivative does not agree.
+    pub fn compared(
+        &mut self,
+        length: f64,
+        noise: Noise,
+        compare: &dyn Fn(&Derivative) -> Comparison,
+    ) -> Result<(Comparison, Derivative), Error> {
+        let mut derivative = self.derivative(length, noise)?;
+        let mut comparison = compare(&derivative);
+        if let (Verdict::Fail, Derivative::Smooth(slope)) = (comparison.verdict, &derivative)
+            && comparison.analytic.is_finite()
+        {
+            // A function can be rough where its last places are not, as what an iteration stops at.
+            let rough = self.roughness(slope.step)?;
+            if rough > noise.deviation {
+                derivative = self.derivative(length, Noise { deviation: rough, ..noise })?;
+                comparison = compare(&derivative);
+            }
+        }
+        let good = comparison.verdict.is_good() || !comparison.analytic.is_finite();
+        if good || matches!(derivative, Derivative::Sides { .. }) {
+            return Ok((comparison, derivative));
+        }
+        let base = (self.outputs)(0.0)?;
+        let sides = self.sides(&base, length, noise)?;
+        let apart = compare(&sides);
+        let told =
+            apart.verdict != Verdict::Inconclusive && (apart.is_on_kink() || apart.verdict == Verdict::Kink);
+        Ok(if told { (apart, sides) } else { (comparison, derivative) })
     }
 
     /// By how much steps fall. A function that is known to few digits has its best steps among the large ones, and they
@@ -152,6 +220,8 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
     /// The noise of a difference: what was measured near 0, or half a unit in the last place of each element that moves,
     /// which can be larger far from there.
     fn deviation(&self, noise: Noise, moved: f64) -> f64 {
+        // Where no bit moves, what could have moved unseen is half a unit of the whole.
+        let moved = if moved > 0.0 { moved } else { noise.size };
         noise.deviation.max(0.5 * self.precision * moved)
     }
 

@@ -37,6 +37,12 @@ impl Nearby {
         Self { points, degree }
     }
 
+    /// The same to one side.
+    pub fn inwards(mut self) -> Self {
+        self.points.iter_mut().for_each(|t| *t = t.abs());
+        self
+    }
+
     /// The standard deviation, over all elements, of the rounding errors in the values at the points.
     pub fn deviation(&self, values: &[ArrayD<f64>]) -> f64 {
         let Some(first) = values.first() else { return 0.0 };
@@ -46,11 +52,16 @@ impl Nearby {
             let part = rest.iter().zip(&basis).fold(first * 0.0, |sum, (y, q)| sum + y * *q);
             rest.iter_mut().zip(&basis).for_each(|(y, q)| y.zip_mut_with(&part, |y, part| *y -= q * part));
         }
-        let squares: f64 = rest.iter().map(|r| r.iter().map(|r| r * r).sum::<f64>()).sum();
+        // Squares of what is very large or small are beyond the range of f64.
+        let largest = rest.iter().flatten().fold(0.0, |m: f64, r| m.max(r.abs()));
+        if largest == 0.0 || !largest.is_finite() {
+            return largest;
+        }
+        let squares: f64 = rest.iter().flatten().map(|r| (r / largest).powi(2)).sum();
         let freedom = values.len().saturating_sub(self.degree + 1).max(1);
         // Few points may lie near the polynomial by luck.
         let luck = (1.0 + 4.0 / freedom as f64).sqrt();
-        luck * (squares / (freedom * first.len().max(1)) as f64).sqrt()
+        luck * largest * (squares / (freedom * first.len().max(1)) as f64).sqrt()
     }
 
     /// The polynomials up to the degree, orthonormal over the points (Gram and Schmidt).
@@ -74,15 +85,88 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
     /// Measures the rounding errors of φ near 0.
     pub fn noise(&mut self, nearby: &Nearby, length: f64) -> Result<Noise, Error> {
         let first = (self.outputs)(0.0)?;
+        let (mut deviation, moves) = self.spread(&first, nearby, length)?;
+        let size = |(v, y): (&Value<f64>, &Value<f64>)| (v.float() * y.float()).map(|p| p.abs()).sum();
+        let size = self.cotangents.iter().zip(&first.values).map(size).sum();
+        if deviation > ACROSS * self.precision * size {
+            // Perhaps there is a kink or a jump, which nobody tells, and both sides of it are smooth.
+            let sides = [length, -length];
+            let sides: Vec<(f64, bool)> = sides
+                .into_iter()
+                .map(|length| self.spread(&first, &nearby.clone().inwards(), length))
+                .collect::<Result<_, _>>()?;
+            deviation = deviation.min(sides[0].0.max(sides[1].0));
+        }
+        if !moves {
+            deviation = deviation.max(self.stair(&first, length)? / 12f64.sqrt());
+        }
+        Ok(Noise { deviation, size })
+    }
+
+    /// The deviation over points nearby, and whether φ moves at all.
+    fn spread(&mut self, first: &Look, nearby: &Nearby, length: f64) -> Result<(f64, bool), Error> {
         let mut values = Vec::new();
         for t in &nearby.points {
             let near = (self.outputs)(t * length)?;
             // Across a kink there would be a bend and no noise.
-            let change = if near.sides == first.sides { self.difference(&first, &near) } else { 0.0 };
+            let change = if near.sides == first.sides { self.difference(first, &near) } else { 0.0 };
             values.push(ndarray::arr0(change).into_dyn());
         }
-        let size = |(v, y): (&Value<f64>, &Value<f64>)| (v.float() * y.float()).map(|p| p.abs()).sum();
-        let size = self.cotangents.iter().zip(&first.values).map(size).sum();
-        Ok(Noise { deviation: nearby.deviation(&values), size })
+        let moves = values.iter().flatten().any(|change| *change != 0.0);
+        Ok((nearby.deviation(&values), moves))
+    }
+
+    /// The height of the first stair beside 0, of a function that does not move nearby: `(x + 10¹²) − 10¹²` moves by 10⁻⁴ or
+    /// not at all.
+    fn stair(&mut self, first: &Look, length: f64) -> Result<f64, Error> {
+        for k in 1..=STAIRS {
+            let near = (self.outputs)(1e-10 * length * 10f64.powi(k))?;
+            let change = self.difference(first, &near).abs();
+            if near.sides != first.sides || !change.is_finite() {
+                break;
+            }
+            if change > 0.0 {
+                return Ok(change);
+            }
+        }
+        Ok(0.0)
+    }
+}
+
+/// Noise of so many units in the last place is looked at from each side alone.
+const ACROSS: f64 = 1e6;
+
+/// How often a distance without a change is made ten times as large: to a thousandth of the length.
+const STAIRS: i32 = 7;
+
+/// Points where the roughness of a function is measured.
+const ROUGH: i32 = 9;
+
+impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
+    /// How rough φ is on the scale of a step at which its slope is known: what is left of differences of high order over
+    /// points of equal distance, which of a smooth function is its rounding (Moré and Wild 2011, section 5). An iteration
+    /// that stops after another number of rounds here and there, or terms that cancel a large constant, are seen so.
+    pub fn roughness(&mut self, step: f64) -> Result<f64, Error> {
+        let first = (self.outputs)(0.0)?;
+        let mut row = Vec::new();
+        for k in 0..ROUGH {
+            let near = (self.outputs)(step * f64::from(k - ROUGH / 2) / f64::from(ROUGH))?;
+            if near.sides != first.sides {
+                return Ok(0.0);
+            }
+            row.push(self.difference(&first, &near));
+        }
+        let (mut least, mut weight) = (f64::INFINITY, 1.0);
+        for k in 1..ROUGH {
+            row = row.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            // (k!)² / (2k)!
+            weight *= f64::from(k * k) / f64::from(2 * k * (2 * k - 1));
+            let largest = row.iter().fold(f64::MIN_POSITIVE, |m: f64, d| m.max(d.abs()));
+            let mean = row.iter().map(|d| (d / largest).powi(2)).sum::<f64>() / row.len() as f64;
+            if k > 3 {
+                least = least.min(largest * (weight * mean).sqrt());
+            }
+        }
+        Ok(if least.is_finite() { least } else { 0.0 })
     }
 }

@@ -11,8 +11,8 @@
 //! values.
 //!
 //! The entry with the smallest sum of both is taken. One bad step out of the domain (a NaN) spoils only the entries made
-//! of it. But the second difference `φ(h) − 2φ(0) + φ(−h)` of a smooth function falls as h² does: where it does not fall,
-//! there is a pole or a jump nearer than h, the entries mean nothing, and the table begins anew.
+//! of it. But the second difference `φ(h) − 2φ(0) + φ(−h)` of a smooth function falls as h² does, and with a kink or a pole nearer
+//! than h as h, or not at all: then the entries mean nothing, and the table begins anew.
 
 use super::{Curve, Look, MOST, Noise, Slope};
 use autograd::Error;
@@ -71,22 +71,22 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         let ratio = self.ratio();
         let mut table = Table::new(ratio * ratio);
         let mut unseen = self.unseen(noise.size, length);
-        let mut deviation = noise.deviation;
-        let mut bend = f64::INFINITY;
+        let (mut bend, mut step) = (f64::INFINITY, 0.0);
         for j in 0..MOST {
             let h = self.largest() * length / ratio.powi(j);
             let Some([before, after]) = self.both(base, h)? else { continue };
-            if table.rows == 0 {
-                let moved = self.moved(&before, base, &after);
-                deviation = self.deviation(noise, moved);
-                unseen = unseen.max(self.unseen(moved, length));
-            }
+            // Each row has the noise of its own ends: a function that grows fast is not noisy here because it is large far
+            // off.
+            let moved = self.moved(&before, base, &after);
+            let deviation = self.deviation(noise, moved);
+            unseen = self.unseen(noise.size.max(moved), length);
             let now = (self.difference(base, &after) + self.difference(base, &before)).abs();
-            let falls = now <= 0.5 * bend || now <= NOTHING * deviation;
+            let falls = now <= bend / ratio.powf(1.5) || now <= NOTHING * deviation;
             if !falls && bend.is_finite() {
                 table = Table::new(ratio * ratio);
             }
             bend = now;
+            step = h;
             table.push(self.difference(&before, &after) / (2.0 * h), deviation / (2f64.sqrt() * h));
             let Slope { value, truncation, .. } = table.best;
             let sure = table.rows >= 3 && truncation <= SETTLED * value.abs();
@@ -95,6 +95,6 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
             }
         }
         // Without two rows no entry was made.
-        Ok((table.rows > 1).then_some(Slope { unseen, ..table.best }))
+        Ok((table.rows > 1).then_some(Slope { unseen, step, ..table.best }))
     }
 }

@@ -1,7 +1,9 @@
 //! On a kink: the slope from the left and the slope from the right.
 //!
-//! One-sided differences `(φ(h) − φ(0)) / h` have the error c₁h + c₂h² + …, and are extrapolated as central ones are. Only
-//! those steps count at which every node is on the same sides as at the smallest step.
+//! Of each side the points h, h/4, h/16 … lie strictly on it, and differences are taken between them, not against the point
+//! itself: so they are slopes of that side also where the function jumps. They have the error c₁h + c₂h² + …, and are
+//! extrapolated as central ones are. Only those steps count at which every node is on the same sides as at the smallest one;
+//! where nodes do not tell, a change of slope that does not fall as h shows a kink farther out, and the table begins anew.
 
 use super::richardson::Table;
 use super::{Curve, Derivative, Look, Noise, Slope};
@@ -10,32 +12,73 @@ use autograd::Error;
 /// Steps to each side: to 6·10⁻⁹ of the length.
 const STEPS: i32 = 13;
 
+/// A change of the slope of so many times its rounding is none.
+const NOTHING: f64 = 30.0;
+
+/// What is seen towards one side.
+struct Side {
+    slope: Slope,
+    /// The sides that nodes are on.
+    told: Vec<Vec<bool>>,
+    /// Whether the function jumps on the way.
+    jump: bool,
+}
+
 impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
     /// Both slopes at 0.
     pub fn sides(&mut self, base: &Look, length: f64, noise: Noise) -> Result<Derivative, Error> {
-        let (left, before) = self.side(base, -length, noise)?;
-        let (right, after) = self.side(base, length, noise)?;
-        let changed = |&i: &usize| before[i] != after[i] || before[i] != base.sides[i];
-        Ok(Derivative::Sides { left, right, sharp: (0..base.sides.len()).filter(changed).collect() })
+        let [left, right] = [self.side(base, -length, noise)?, self.side(base, length, noise)?];
+        let changed = |&i: &usize| left.told[i] != right.told[i] || left.told[i] != base.sides[i];
+        Ok(Derivative::Sides {
+            left: left.slope,
+            right: right.slope,
+            sharp: (0..base.sides.len()).filter(changed).collect(),
+            jump: left.jump || right.jump,
+        })
     }
 
-    /// The slope towards one side, and the sides that nodes are on there.
-    fn side(&mut self, base: &Look, length: f64, noise: Noise) -> Result<(Slope, Vec<Vec<bool>>), Error> {
+    /// The slope towards larger t alone, as at a bound.
+    pub fn inwards(&mut self, length: f64, noise: Noise) -> Result<Derivative, Error> {
+        let base = (self.outputs)(0.0)?;
+        Ok(Derivative::Smooth(self.side(&base, length, noise)?.slope))
+    }
+
+    /// The slope towards one side.
+    fn side(&mut self, base: &Look, length: f64, noise: Noise) -> Result<Side, Error> {
         let mut looks = Vec::new();
         for j in 0..STEPS {
             let h = self.largest() * length / self.ratio().powi(j);
             looks.push((h, (self.outputs)(h)?));
         }
-        let last = looks.pop().map_or_else(Vec::new, |(_, look)| look.sides);
-        let apart = looks.iter().rposition(|(_, look)| look.sides != last).map_or(0, |i| i + 1);
+        let told = looks.last().map_or_else(Vec::new, |(_, look)| look.sides.clone());
+        let apart = looks.iter().rposition(|(_, look)| look.sides != told).map_or(0, |i| i + 1);
         let mut table = Table::new(self.ratio());
         let mut unseen = 0.0_f64;
-        for (h, look) in &looks[apart..] {
-            let moved = self.moved(base, base, look);
+        let (mut last, mut change) = (f64::NAN, f64::INFINITY);
+        for pair in looks[apart..].windows(2) {
+            let [(far, there), (near, here)] = pair else { continue };
+            let moved = self.moved(base, here, there);
             let deviation = self.deviation(noise, moved);
             unseen = unseen.max(self.unseen(noise.size.max(moved), length.abs()));
-            table.push(self.difference(base, look) / h, 2f64.sqrt() * deviation / h.abs());
+            let slope = self.difference(here, there) / (far - near);
+            let rounding = 2f64.sqrt() * deviation / (far - near).abs();
+            let now = (slope - last).abs();
+            let falls = now.is_nan() || now <= change / self.ratio().sqrt() || now <= NOTHING * rounding;
+            if !falls && change.is_finite() {
+                table = Table::new(self.ratio());
+            }
+            (last, change) = (slope, if now.is_nan() { f64::INFINITY } else { now });
+            table.push(slope, rounding);
         }
-        Ok((Slope { unseen, ..table.best }, last))
+        let jump = looks.last().is_some_and(|(h, look)| {
+            let step = self.difference(base, look).abs();
+            let usual = (h * last).abs() + NOTHING * self.deviation(noise, self.moved(base, base, look));
+            step > 10.0 * usual
+        });
+        Ok(Side {
+            slope: Slope { unseen, step: looks.last().map_or(0.0, |(h, _)| h.abs()), ..table.best },
+            told,
+            jump,
+        })
     }
 }

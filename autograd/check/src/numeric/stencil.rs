@@ -55,7 +55,7 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
             let deviation = self.deviation(noise, moved);
             let (value, truncation, rounding) = slope(differences, deviation / (2f64.sqrt() * h));
             let unseen = self.unseen(noise.size.max(moved), length);
-            return Ok(Some(Slope { value, truncation, rounding, unseen }));
+            return Ok(Some(Slope { value, truncation, rounding, unseen, step: h }));
         }
         Ok(None)
     }

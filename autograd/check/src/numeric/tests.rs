@@ -84,7 +84,7 @@ fn kinks_are_seen_by_the_sides() {
         let Derivative::Smooth(slope) = derivative(method, f64::EPSILON, relu, 1e-4) else { panic!() };
         assert!((slope.value - 1e-4_f64.cos()).abs() <= SAFETY * slope.error() && slope.error() < 1e-7);
         match derivative(method, f64::EPSILON, relu, 0.0) {
-            Derivative::Sides { left, right, sharp } => {
+            Derivative::Sides { left, right, sharp, .. } => {
                 assert_eq!((left.value, sharp), (0.0, vec![0]));
                 assert!((right.value - 1.0).abs() <= SAFETY * right.error() && right.error() < 1e-8);
             }

@@ -6,33 +6,13 @@
 use super::machine::{Machine, vectorised};
 use super::real::Real;
 use super::strips::inline;
-use autograd::ops::Relation;
+use autograd::ops::{Function, Relation};
 
 /// What an instruction computes.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Code {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Modulo,
-    Max,
-    Min,
-    Compare(Relation),
-    Select,
-    Neg,
-    Exp,
-    Ln,
-    Sqrt,
-    Tanh,
-    Sigmoid,
-    Relu,
-    Softplus,
-    Abs,
-    Sin,
-    Cos,
-    Reciprocal,
-    Powi(i32),
+    /// The function of an op.
+    Of(Function),
     /// a + b c
     MulAdd,
     /// b a (1 − a)
@@ -51,37 +31,13 @@ pub(crate) enum Code {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Instruction<S> {
     pub code: Code,
+    /// How many operands it reads.
+    pub arity: u8,
     pub out: u16,
     pub args: [u16; 3],
     pub numbers: [S; 2],
     /// Whether it is done row by row, because an operand or the result has gaps between its rows.
     pub by_rows: bool,
-}
-
-impl Code {
-    /// How many operands it has; none for what moves strips.
-    #[inline(always)]
-    pub fn arity(self) -> usize {
-        match self {
-            Self::Load | Self::Store => 0,
-            Self::Neg
-            | Self::Exp
-            | Self::Ln
-            | Self::Sqrt
-            | Self::Tanh
-            | Self::Sigmoid
-            | Self::Relu
-            | Self::Softplus
-            | Self::Abs
-            | Self::Sin
-            | Self::Cos
-            | Self::Reciprocal
-            | Self::Powi(_)
-            | Self::Affine => 1,
-            Self::Select | Self::MulAdd => 3,
-            _ => 2,
-        }
-    }
 }
 
 vectorised! {
@@ -134,44 +90,56 @@ fn element<S: Real, M: Machine>(
     n: usize,
 ) {
     let (y, rest) = Rest::around(arena, out, n);
-    let arity = it.code.arity();
     let a = rest.at(places[0], n);
-    let b = if arity > 1 { rest.at(places[1], n) } else { a };
-    let c = if arity > 2 { rest.at(places[2], n) } else { a };
+    let b = if it.arity > 1 { rest.at(places[1], n) } else { a };
+    let c = if it.arity > 2 { rest.at(places[2], n) } else { a };
     match it.code {
-        Code::Add => inline::add::<S, M>(y, a, b),
-        Code::Sub => inline::sub::<S, M>(y, a, b),
-        Code::Mul => inline::mul::<S, M>(y, a, b),
-        Code::Div => inline::div::<S, M>(y, a, b),
-        Code::Modulo => inline::modulo::<S, M>(y, a, b),
-        Code::Max => inline::max::<S, M>(y, a, b),
-        Code::Min => inline::min::<S, M>(y, a, b),
-        Code::Compare(Relation::Less) => inline::less::<S, M>(y, a, b),
-        Code::Compare(Relation::LessEqual) => inline::less_equal::<S, M>(y, a, b),
-        Code::Compare(Relation::Equal) => inline::equal::<S, M>(y, a, b),
-        Code::Compare(Relation::Greater) => inline::greater::<S, M>(y, a, b),
-        Code::Compare(Relation::GreaterEqual) => inline::greater_equal::<S, M>(y, a, b),
-        Code::Compare(Relation::NotEqual) => inline::not_equal::<S, M>(y, a, b),
-        Code::Select => inline::select::<S, M>(y, a, b, c),
-        Code::Neg => inline::neg::<S, M>(y, a),
-        Code::Exp => inline::exp::<S, M>(y, a),
-        Code::Ln => inline::ln::<S, M>(y, a),
-        Code::Sqrt => inline::sqrt::<S, M>(y, a),
-        Code::Tanh => inline::tanh::<S, M>(y, a),
-        Code::Sigmoid => inline::sigmoid::<S, M>(y, a),
-        Code::Relu => inline::relu::<S, M>(y, a),
-        Code::Softplus => inline::softplus::<S, M>(y, a),
-        Code::Abs => inline::abs::<S, M>(y, a),
-        Code::Sin => inline::sin::<S, M>(y, a),
-        Code::Cos => inline::cos::<S, M>(y, a),
-        Code::Reciprocal => inline::reciprocal::<S, M>(y, a),
-        Code::Powi(n) => inline::powi::<S, M>(y, a, n),
+        Code::Of(function) => apply::<S, M>(function, y, [a, b, c]),
         Code::MulAdd => inline::mul_add::<S, M>(y, a, b, c),
         Code::SigmoidAdjoint => inline::sigmoid_adjoint::<S, M>(y, a, b),
         Code::TanhAdjoint => inline::tanh_adjoint::<S, M>(y, a, b),
         Code::Affine => inline::affine::<S, M>(y, a, it.numbers[0], it.numbers[1]),
         // They are done by whoever runs the block.
         Code::Load | Code::Store => {}
+    }
+}
+
+/// The function of an op; its operands are the first of three.
+#[inline(always)]
+fn apply<S: Real, M: Machine>(function: Function, y: &mut [S], [a, b, c]: [&[S]; 3]) {
+    match function {
+        Function::Add => inline::add::<S, M>(y, a, b),
+        Function::Sub => inline::sub::<S, M>(y, a, b),
+        Function::Mul => inline::mul::<S, M>(y, a, b),
+        Function::Div => inline::div::<S, M>(y, a, b),
+        Function::Modulo => inline::modulo::<S, M>(y, a, b),
+        Function::Max => inline::max::<S, M>(y, a, b),
+        Function::Min => inline::min::<S, M>(y, a, b),
+        Function::Compare(Relation::Less) => inline::less::<S, M>(y, a, b),
+        Function::Compare(Relation::LessEqual) => inline::less_equal::<S, M>(y, a, b),
+        Function::Compare(Relation::Equal) => inline::equal::<S, M>(y, a, b),
+        Function::Compare(Relation::Greater) => inline::greater::<S, M>(y, a, b),
+        Function::Compare(Relation::GreaterEqual) => inline::greater_equal::<S, M>(y, a, b),
+        Function::Compare(Relation::NotEqual) => inline::not_equal::<S, M>(y, a, b),
+        Function::Select => inline::select::<S, M>(y, a, b, c),
+        Function::Neg => inline::neg::<S, M>(y, a),
+        Function::Exp => inline::exp::<S, M>(y, a),
+        Function::Ln => inline::ln::<S, M>(y, a),
+        Function::Sqrt => inline::sqrt::<S, M>(y, a),
+        Function::Tanh => inline::tanh::<S, M>(y, a),
+        Function::Sigmoid => inline::sigmoid::<S, M>(y, a),
+        Function::Relu => inline::relu::<S, M>(y, a),
+        Function::Softplus => inline::softplus::<S, M>(y, a),
+        Function::Abs => inline::abs::<S, M>(y, a),
+        Function::Sin => inline::sin::<S, M>(y, a),
+        Function::Cos => inline::cos::<S, M>(y, a),
+        Function::Reciprocal => inline::reciprocal::<S, M>(y, a),
+        Function::Powi(n) => inline::powi::<S, M>(y, a, n),
+        Function::Identity => inline::affine::<S, M>(y, a, S::ONE, S::ZERO),
+        Function::Unary(of) => {
+            let of = S::function(of);
+            y.iter_mut().zip(a).for_each(|(y, &a)| *y = of(a));
+        }
     }
 }
 

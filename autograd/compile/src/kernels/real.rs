@@ -3,6 +3,7 @@
 use super::machine::Tiles;
 use super::product::Library;
 use autograd::Scalar;
+use autograd::ops::Unary;
 use std::ops::AddAssign;
 
 /// `f32` or `f64`, as the kernels of [`super`] see them.
@@ -57,6 +58,8 @@ pub trait Real: Scalar + Library + Tiles + AddAssign {
     /// Two powers of two whose product is 2ⁿ, for `shifted` = n + MAGIC. One alone would leave the range of
     /// exponents where eˣ is subnormal or next to overflow.
     fn powers_of_two(shifted: Self) -> [Self; 2];
+    /// A function of numbers of this type.
+    fn function(of: Unary) -> fn(Self) -> Self;
     /// m and n of `self = m × 2ⁿ` with √½ ≤ m < √2, for a positive number of full precision.
     fn split(self) -> [Self; 2];
 }
@@ -99,6 +102,10 @@ macro_rules! real {
                 let n = shifted.to_bits().wrapping_sub($magic.to_bits()).wrapping_add(2 * BIAS);
                 let half = n >> 1;
                 [half, n.wrapping_sub(half)].map(|biased| Self::from_bits(biased << ($float::MANTISSA_DIGITS - 1)))
+            }
+            #[inline(always)]
+            fn function(of: Unary) -> fn(Self) -> Self {
+                of.$float
             }
             #[inline(always)]
             fn split(self) -> [Self; 2] {

@@ -3,14 +3,10 @@
 //! Once the logits of all steps are one product, their softmax, their loss and its derivative follow here; of a cell
 //! whose gates do not read the state, the gates. A recurrence is left alone: its blocks come from no whole.
 
-use super::super::is_pointwise;
 use super::super::program::{Program, Rewrite};
 use super::super::writer::Writer;
 use autograd::Kind;
-use autograd::ops::{
-    Axes, Broadcast, Concat, LogSoftmax, LogSumExp, Op, ReduceMax, ReduceMean, ReduceSum, Reshape, Slice,
-    Softmax,
-};
+use autograd::ops::{Broadcast, Class, Op, Reshape, Slice};
 use std::collections::HashMap;
 
 /// Where a block of rows comes from.
@@ -149,7 +145,9 @@ fn lifted(p: &Program, v: usize, blocks: &HashMap<usize, Block>) -> Option<(usiz
                 Part::Rows(block.whole, block.start.cast_signed() - start.cast_signed())
             }
             // What is repeated over the rows is the same for all.
-            _ if is_pointwise(&node.op) && (theirs.len() < rank || theirs[0] == 1 && height > 1) => {
+            _ if node.op.class().is_elementwise()
+                && (theirs.len() < rank || theirs[0] == 1 && height > 1) =>
+            {
                 Part::Same(x)
             }
             _ => return None,
@@ -160,22 +158,13 @@ fn lifted(p: &Program, v: usize, blocks: &HashMap<usize, Block>) -> Option<(usiz
 
 /// The rank that an operand must have for its rows to be those of the result.
 fn rank_of(op: &Op, rank: usize, theirs: usize) -> usize {
-    if is_pointwise(op) { rank } else { theirs }
+    if op.class().is_elementwise() { rank } else { theirs }
 }
 
 /// Whether each row of the result depends on the same row of the operands alone.
 fn is_by_rows(p: &Program, v: usize) -> bool {
     let op = &p.graph.at(v).op;
-    let not_first = |axes: &Axes| axes.iter().next() != Some(0);
     match op {
-        Op::Softmax(Softmax { axis })
-        | Op::LogSoftmax(LogSoftmax { axis })
-        | Op::LogSumExp(LogSumExp { axis })
-        | Op::Slice(Slice { axis, .. })
-        | Op::Concat(Concat { axis }) => *axis > 0,
-        Op::ReduceSum(ReduceSum(axes))
-        | Op::ReduceMean(ReduceMean(axes))
-        | Op::ReduceMax(ReduceMax(axes)) => not_first(axes),
         Op::Reshape(Reshape { shape }) => {
             let inner = p.graph.operands_at(v).next().map(|x| p.shape(x));
             inner.is_some_and(|inner| inner.first() == shape.first())
@@ -184,7 +173,12 @@ fn is_by_rows(p: &Program, v: usize) -> bool {
             let inner = p.graph.operands_at(v).next().map(|x| p.shape(x));
             inner.is_some_and(|inner| inner.len() == shape.len() && inner.first() == shape.first())
         }
-        op => is_pointwise(op),
+        op => match op.class() {
+            Class::Elementwise(_) => true,
+            Class::Reduction(axes) => axes.iter().next() != Some(0),
+            Class::Lines(axis) | Class::Movement(Some(axis)) => axis > 0,
+            _ => false,
+        },
     }
 }
 

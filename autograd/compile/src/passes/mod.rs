@@ -28,6 +28,8 @@ pub struct PassReport {
     pub before: usize,
     /// The number of nodes after it.
     pub after: usize,
+    /// Whether it was left out, because what it would have joined would have to come before itself.
+    pub left_out: bool,
 }
 
 /// Copies every node: what is done is done by the writer.
@@ -72,11 +74,15 @@ impl Pass {
     /// out.
     pub fn apply(&self, p: Program, tidy: Tidy) -> (Program, PassReport) {
         let before = p.graph.len();
-        let (p, rules) = match (self.run)(&p, Writer::new(tidy)) {
-            Some((next, out)) => (next, out.counts),
-            None => (p, BTreeMap::new()),
+        let (p, rules, left_out) = match (self.run)(&p, Writer::new(tidy)) {
+            Some((next, out)) => (next, out.counts, false),
+            None => (p, BTreeMap::new(), true),
         };
-        let report = PassReport { name: self.name, rules, before, after: p.graph.len() };
+        #[cfg(debug_assertions)]
+        if let Err(why) = autograd::graph::verify(&p.graph) {
+            panic!("the pass `{}` has written a graph that is none: {why}\n{}", self.name, p.graph.text());
+        }
+        let report = PassReport { name: self.name, rules, before, after: p.graph.len(), left_out };
         (p, report)
     }
 }

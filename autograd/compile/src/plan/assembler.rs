@@ -5,7 +5,7 @@ use super::strip::{STRIP, Slot, Strips};
 use crate::kernels::Real;
 use crate::kernels::program::{Code, Instruction};
 use crate::program::Program;
-use autograd::ops::{Leaf, Op, Powi};
+use autograd::ops::{Class, Function, Leaf, Op};
 use smallvec::SmallVec;
 use std::collections::{BTreeSet, HashMap};
 
@@ -137,7 +137,7 @@ impl<'a, S: Real> Assembler<'a, S> {
             }
             waiting.retain(|&(reader, slot, strip)| {
                 if reader <= v {
-                    self.emit(Code::Store, slot, [strip, 0, 0], [S::ZERO; 2]);
+                    self.emit(Code::Store, slot, &[strip], [S::ZERO; 2]);
                 }
                 reader > v
             });
@@ -145,9 +145,9 @@ impl<'a, S: Real> Assembler<'a, S> {
         let scratch = self.allocate();
         for instruction in &mut self.code {
             let by_rows = |&slot: &u16| reach.get(slot as usize) == Some(&Reach::Rows);
-            let arity = instruction.code.arity();
-            instruction.by_rows =
-                arity > 0 && instruction.args[..arity].iter().chain([&instruction.out]).any(by_rows);
+            let moves = matches!(instruction.code, Code::Load | Code::Store);
+            let operands = &instruction.args[..instruction.arity.into()];
+            instruction.by_rows = !moves && operands.iter().chain([&instruction.out]).any(by_rows);
         }
         Strips {
             outer,
@@ -266,8 +266,11 @@ impl<'a, S: Real> Assembler<'a, S> {
         }
     }
 
-    fn emit(&mut self, code: Code, out: u16, args: [u16; 3], numbers: [S; 2]) {
-        self.code.push(Instruction { code, out, args, numbers, by_rows: false });
+    fn emit(&mut self, code: Code, out: u16, operands: &[u16], numbers: [S; 2]) {
+        let mut args = [0; 3];
+        args[..operands.len()].copy_from_slice(operands);
+        let arity = u8::try_from(operands.len()).expect("there are three at most");
+        self.code.push(Instruction { code, arity, out, args, numbers, by_rows: false });
     }
 
     /// A value as the operand of an instruction: loaded if it does not lie without gaps.
@@ -281,7 +284,7 @@ impl<'a, S: Real> Assembler<'a, S> {
         }
         let strip = self.strip();
         let out = self.code_of(strip);
-        self.emit(Code::Load, out, [slot, 0, 0], [S::ZERO; 2]);
+        self.emit(Code::Load, out, &[slot], [S::ZERO; 2]);
         self.at.insert(x, strip);
         out
     }
@@ -296,35 +299,17 @@ impl<'a, S: Real> Assembler<'a, S> {
         let alone =
             |x: usize| region[x] == mine && readers[x] == 1 && fused.get(&x).copied().unwrap_or(false);
         let op = self.p.graph.at(v).op.clone();
-        let unary = match op {
-            Op::Neg(_) => Some(Code::Neg),
-            Op::Exp(_) => Some(Code::Exp),
-            Op::Ln(_) => Some(Code::Ln),
-            Op::Sqrt(_) => Some(Code::Sqrt),
-            Op::Tanh(_) => Some(Code::Tanh),
-            Op::Sigmoid(_) => Some(Code::Sigmoid),
-            Op::Relu(_) => Some(Code::Relu),
-            Op::Softplus(_) => Some(Code::Softplus),
-            Op::Abs(_) => Some(Code::Abs),
-            Op::Sin(_) => Some(Code::Sin),
-            Op::Cos(_) => Some(Code::Cos),
-            Op::Reciprocal(_) => Some(Code::Reciprocal),
-            Op::Powi(Powi(n)) => Some(Code::Powi(n)),
-            Op::StopGradient(_) => Some(Code::Affine),
-            _ => None,
+        let Class::Elementwise(function) = op.class() else {
+            unreachable!("regions are made of what is elementwise, and `{}` is not", op.name())
         };
-        if let Some(code) = unary {
-            let a = self.operand(operands[0], reach);
-            return self.emit(code, out, [a, 0, 0], [S::ONE, S::ZERO]);
-        }
         if let Op::Add(_) = op {
             return self.sum(&operands, out, reach, fused);
         }
         if let Op::Mul(_) = op
             && let Some(((code, a, d), _)) = self.adjoint_pattern(v, &alone)
         {
-            let args = [self.operand(a, reach), self.operand(d, reach), 0];
-            return self.emit(code, out, args, zero);
+            let args = [self.operand(a, reach), self.operand(d, reach)];
+            return self.emit(code, out, &args, zero);
         }
         // A constant becomes a part of the instruction.
         let constants = [number(self.p, operands[0]), operands.get(1).and_then(|&x| number(self.p, x))];
@@ -337,24 +322,10 @@ impl<'a, S: Real> Assembler<'a, S> {
         };
         if let Some((i, p, q)) = affine {
             let a = self.operand(operands[i], reach);
-            return self.emit(Code::Affine, out, [a, 0, 0], [S::of(p), S::of(q)]);
+            return self.emit(Code::Affine, out, &[a], [S::of(p), S::of(q)]);
         }
-        let code = match op {
-            Op::Sub(_) => Code::Sub,
-            Op::Mul(_) => Code::Mul,
-            Op::Div(_) => Code::Div,
-            Op::Modulo(_) => Code::Modulo,
-            Op::Max(_) => Code::Max,
-            Op::Min(_) => Code::Min,
-            Op::Compare(autograd::ops::Compare(relation)) => Code::Compare(relation),
-            Op::Select(_) => Code::Select,
-            op => unreachable!("`{}` is said to be elementwise, and has no instruction here", op.name()),
-        };
-        let mut args = [0; 3];
-        for (arg, &x) in args.iter_mut().zip(&operands) {
-            *arg = self.operand(x, reach);
-        }
-        self.emit(code, out, args, zero);
+        let args: SmallVec<[u16; 3]> = operands.iter().map(|&x| self.operand(x, reach)).collect();
+        self.emit(Code::Of(function), out, &args, zero);
     }
 
     /// A sum: products are multiplied and added in one.
@@ -379,7 +350,7 @@ impl<'a, S: Real> Assembler<'a, S> {
         }
         for x in plain {
             let b = self.operand(x, reach);
-            steps.push((Code::Add, [b, 0]));
+            steps.push((Code::Of(Function::Add), [b, 0]));
         }
         for x in products {
             let mut factors = self.p.graph.operands_at(x);
@@ -398,19 +369,19 @@ impl<'a, S: Real> Assembler<'a, S> {
                 self.code_of(strip)
             };
             match (at, code) {
-                (Some(a), Code::Add) => self.emit(Code::Add, to, [a, b, 0], zero),
-                (Some(a), _) => self.emit(Code::MulAdd, to, [a, b, c], zero),
-                (None, _) => self.emit(Code::Mul, to, [b, c, 0], zero),
+                (Some(a), Code::Of(_)) => self.emit(Code::Of(Function::Add), to, &[a, b], zero),
+                (Some(a), _) => self.emit(Code::MulAdd, to, &[a, b, c], zero),
+                (None, _) => self.emit(Code::Of(Function::Mul), to, &[b, c], zero),
             }
             at = Some(to);
         }
         match at {
-            Some(a) if shifts => self.emit(Code::Affine, out, [a, 0, 0], [S::ONE, S::of(shift)]),
+            Some(a) if shifts => self.emit(Code::Affine, out, &[a], [S::ONE, S::of(shift)]),
             Some(_) => {}
             // Of constants alone.
             None => {
                 let a = self.operand(terms[0], reach);
-                self.emit(Code::Affine, out, [a, 0, 0], [S::ZERO, S::of(shift)]);
+                self.emit(Code::Affine, out, &[a], [S::ZERO, S::of(shift)]);
             }
         }
     }

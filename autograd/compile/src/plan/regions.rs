@@ -5,7 +5,6 @@
 //! a stage no path can leave and return. Nodes that only a later region reads then sink into it: it is there that `1 − y²`
 //! belongs, beside the adjoint that it scales, and not where `y` was made.
 
-use super::super::is_pointwise;
 use super::super::program::{NONE, Program, ReadBy};
 use super::place::Role;
 use autograd::ops::Op;
@@ -21,7 +20,7 @@ const LARGEST: usize = 128;
 pub(super) fn regions(p: &Program, roles: &[Role]) -> Vec<u32> {
     let n = p.graph.len();
     let elementwise: Vec<bool> = (0..n)
-        .map(|v| roles[v] == Role::Made && is_pointwise(&p.graph.at(v).op) && !is_other(p, v))
+        .map(|v| roles[v] == Role::Made && p.graph.at(v).op.class().is_elementwise() && !is_other(p, v))
         .collect();
     let mut stage = vec![0u32; n];
     for v in 0..n {

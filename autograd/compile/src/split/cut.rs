@@ -2,15 +2,14 @@
 
 use super::Label;
 use super::labels::Labels;
+use crate::narrow;
 use crate::program::{NONE, Program};
 use crate::sources::Sources;
-use crate::{is_pointwise, narrow};
 use autograd::graph::{Graph, Origin, Role};
 use autograd::ops::{Broadcast, DropoutMask, Leaf, Mul, Op, ReduceMean, ReduceSum, Reshape, Stack};
 use autograd::{Shape, Type, Value};
 use smallvec::SmallVec;
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// Writes the program of a share.
@@ -18,7 +17,8 @@ pub(super) struct Cut<'a> {
     source: &'a Arc<Graph>,
     labels: &'a Labels,
     batch: usize,
-    rows: &'a Range<usize>,
+    /// How many rows the share has.
+    rows: usize,
     graph: Graph,
     of: Vec<Sources>,
     place: Vec<u32>,
@@ -32,7 +32,7 @@ impl<'a> Cut<'a> {
         outputs: &[usize],
         labels: &'a Labels,
         batch: usize,
-        rows: &'a Range<usize>,
+        rows: usize,
     ) -> Program {
         let mut this = Self {
             source,
@@ -53,7 +53,7 @@ impl<'a> Cut<'a> {
 
     /// A size along an axis of rows.
     fn size(&self, size: usize) -> usize {
-        size / self.batch * self.rows.len()
+        size / self.batch * self.rows
     }
 
     fn push(&mut self, v: usize, op: Op, ty: Type, operands: &[u32]) -> u32 {
@@ -81,7 +81,7 @@ impl<'a> Cut<'a> {
         let label = self.labels.of[v];
         if let Op::Leaf(_) = &node.op {
             let shape = match label {
-                Label::Rows { axis, .. } => node.ty.shape.resized(axis, self.rows.len()),
+                Label::Rows { axis, .. } => node.ty.shape.resized(axis, self.rows),
                 _ => node.ty.shape.clone(),
             };
             return self.push(v, node.op.clone(), Type { shape, kind: node.ty.kind }, &[]);
@@ -92,7 +92,7 @@ impl<'a> Cut<'a> {
             .iter()
             .map(|&x| match (label, self.labels.of[x], &node.op) {
                 (Label::Rows { axis, .. }, Label::Same, op)
-                    if is_pointwise(op) || matches!(op, Op::Concat(_) | Op::Stack(_)) =>
+                    if op.class().is_elementwise() || matches!(op, Op::Concat(_) | Op::Stack(_)) =>
                 {
                     let theirs = self.source.at(x).ty.shape.len();
                     let axis = match op {
@@ -117,7 +117,8 @@ impl<'a> Cut<'a> {
             Op::Reshape(Reshape { shape }) => Reshape { shape: rows(shape, self) }.into(),
             Op::DropoutMask(mask) => match label {
                 Label::Rows { axis, .. } => {
-                    let part = Some((axis, self.rows.start, mask.shape[axis]));
+                    // Each share adds where its rows begin.
+                    let part = Some((axis, 0, mask.shape[axis]));
                     DropoutMask { shape: rows(&mask.shape, self), part, ..mask.clone() }.into()
                 }
                 _ => mask.clone().into(),

@@ -1,13 +1,9 @@
 //! What every value is to the batch.
 
-use super::super::is_pointwise;
 use super::super::program::live;
 use super::Label;
 use autograd::graph::Graph;
-use autograd::ops::{
-    At, Axes, Concat, Gather, Leaf, LogSoftmax, LogSumExp, MatMul, Op, Pad, ReduceMax, ReduceMean, ReduceSum,
-    Slice, Softmax, Stack, Transpose,
-};
+use autograd::ops::{Axes, Class, Concat, Gather, Leaf, MatMul, Op, ReduceMean, ReduceSum, Stack, Transpose};
 use autograd::{Kind, Value};
 use smallvec::SmallVec;
 use std::collections::HashSet;
@@ -102,7 +98,7 @@ impl Labels {
             return Some(Label::Part);
         }
         match &node.op {
-            op if is_pointwise(op) => self.pointwise(source, v, &x),
+            op if op.class().is_elementwise() => self.pointwise(source, v, &x),
             Op::MatMul(op) => self.product(source, *op, x[0], x[1], node.ty.shape.len()),
             Op::Concat(_) | Op::Stack(_) => self.beside(source, &node.op, &x),
             // A table of all rows, read by the numbers of a share.
@@ -112,31 +108,18 @@ impl Labels {
     }
 
     /// Whether the result is a part because the op is linear in what are parts, and nothing else is cut.
+    ///
+    /// A zero is a part of any sum, if it is one of the whole size.
     fn is_linear(&self, source: &Graph, op: &Op, x: &[usize]) -> bool {
-        let part = |&x: &usize| self.of[x] == Label::Part;
-        // A zero is a part of any sum, if it is one of the whole size.
+        let Some(operator) = op.operator() else { return false };
+        let part = |x: usize| self.of[x] == Label::Part;
         let zero = |x: usize| self.of[x] == Label::Same && is_zero(source, x);
-        let parts = x.iter().any(part) && x.iter().all(|x| part(x) || zero(*x));
-        let same = |i: usize| self.of[x[i]] == Label::Same;
-        match op {
-            Op::Add(_)
-            | Op::Sub(_)
-            | Op::Concat(_)
-            | Op::Stack(_)
-            | Op::Neg(_)
-            | Op::StopGradient(_)
-            | Op::ReduceSum(_)
-            | Op::ReduceMean(_)
-            | Op::Reshape(_)
-            | Op::Transpose(_)
-            | Op::Slice(_)
-            | Op::At(_)
-            | Op::Pad(_)
-            | Op::Broadcast(_) => parts,
-            Op::Div(_) => part(&x[0]) && same(1),
-            Op::Mul(_) | Op::MatMul(_) => part(&x[0]) && same(1) || same(0) && part(&x[1]),
-            _ => false,
-        }
+        let whole = |x: usize| self.of[x] == Label::Same;
+        let linear_in = |varies: &dyn Fn(usize) -> bool| {
+            let varying: SmallVec<[bool; 4]> = x.iter().map(|&x| varies(x)).collect();
+            x.iter().all(|&x| varies(x) || whole(x)) && operator.is_linear(&varying)
+        };
+        x.iter().any(|&x| part(x)) && (linear_in(&part) || linear_in(&|x| part(x) || zero(x)))
     }
 
     /// Of an elementwise op: all that is cut is cut along one axis of the result.
@@ -213,29 +196,21 @@ impl Labels {
             let before = gone.iter().filter(|&a| a < axis).count();
             if gone.iter().any(|a| a == axis) { None } else { at(axis - before) }
         };
-        match &source.at(v).op {
-            Op::ReduceSum(ReduceSum(axes)) | Op::ReduceMean(ReduceMean(axes)) => {
-                if axes.iter().any(|a| a == axis) { Some(Label::Part) } else { without(axes) }
+        let op = &source.at(v).op;
+        match (op, op.class()) {
+            // The sum of a share is a part of the whole's.
+            (Op::ReduceSum(ReduceSum(axes)) | Op::ReduceMean(ReduceMean(axes)), _)
+                if axes.iter().any(|a| a == axis) =>
+            {
+                Some(Label::Part)
             }
-            Op::ReduceMax(ReduceMax(axes)) => without(axes),
-            Op::LogSumExp(LogSumExp { axis: over }) | Op::At(At { axis: over, .. }) => {
-                without(&Axes::new([*over]))
-            }
-            Op::Softmax(Softmax { axis: over })
-            | Op::LogSoftmax(LogSoftmax { axis: over })
-            | Op::Slice(Slice { axis: over, .. })
-            | Op::Pad(Pad { axis: over, .. }) => {
-                if *over == axis {
-                    None
-                } else {
-                    at(axis)
-                }
-            }
-            Op::Broadcast(_) => at(axis + shape.len() - theirs.len()),
-            Op::Reshape(_) => reshaped(theirs, shape, axis, outer, batch),
-            Op::Transpose(Transpose { order }) => at(order.iter().position(|&a| a == axis)?),
-            Op::OneHot(_) => at(axis),
-            Op::ScatterAdd(_) => {
+            (_, Class::Reduction(axes)) => without(&axes),
+            (_, Class::Lines(over) | Class::Movement(Some(over))) => (over != axis).then(|| at(axis))?,
+            (Op::Broadcast(_), _) => at(axis + shape.len() - theirs.len()),
+            (Op::Reshape(_), _) => reshaped(theirs, shape, axis, outer, batch),
+            (Op::Transpose(Transpose { order }), _) => at(order.iter().position(|&a| a == axis)?),
+            (Op::OneHot(_), _) => at(axis),
+            (Op::ScatterAdd(_), _) => {
                 let numbers = source.at(x[1]).ty.shape.len();
                 (self.of[x[0]] == self.of[x[1]] && axis < numbers).then_some(Label::Part)
             }
@@ -253,7 +228,7 @@ impl Labels {
                 continue;
             }
             let op = &source.at(x).op;
-            if self.met[x] || !(is_pointwise(op) || matches!(op, Op::Broadcast(_))) {
+            if self.met[x] || !(op.class().is_elementwise() || matches!(op, Op::Broadcast(_))) {
                 return false;
             }
             let own = |y: usize| (axis + source.at(y).ty.shape.len()).checked_sub(shape.len());

@@ -52,16 +52,14 @@ pub(super) fn split(source: &Arc<Graph>, outputs: &[usize], threads: usize) -> R
     }
     let labels = Labels::new(source, outputs, batch)?;
     let rows: Vec<Range<usize>> = (0..shares).map(|i| i * batch / shares..(i + 1) * batch / shares).collect();
-    let mut made: HashMap<(usize, usize), Arc<Program>> = HashMap::new();
-    let masks = (0..source.len()).any(|v| labels.live[v] && matches!(source.at(v).op, Op::DropoutMask(_)));
+    // What a program is depends on how many rows it is for, and not on which.
+    let mut made: HashMap<usize, Arc<Program>> = HashMap::new();
     let programs = rows
         .iter()
         .map(|rows| {
-            // Masks depend on which rows they are for; all else only on how many.
-            let key = (rows.len(), if masks { rows.start } else { 0 });
             let program = made
-                .entry(key)
-                .or_insert_with(|| Arc::new(Cut::program(source, outputs, &labels, batch, rows)));
+                .entry(rows.len())
+                .or_insert_with(|| Arc::new(Cut::program(source, outputs, &labels, batch, rows.len())));
             program.clone()
         })
         .collect();

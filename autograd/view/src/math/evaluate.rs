@@ -1,6 +1,7 @@
 //! Formulas in numbers: what is printed, computed.
 
 use super::{Math, Sign, Symbol, Time};
+use autograd::ops::Op;
 use ndarray::{Array2, ArrayView2, Axis, Zip, concatenate};
 
 /// What the names of a formula stand for.
@@ -113,16 +114,7 @@ fn call(function: &str, x: &[Array2<f64>]) -> Result<Array2<f64>, String> {
         let top = largest(x);
         (x - &top).mapv(f64::exp).sum_axis(Axis(0)).insert_axis(Axis(0)).mapv(f64::ln) + top
     };
-    let unary = |f: fn(f64) -> f64| Ok(x[0].mapv(f));
     match (function, x) {
-        ("sigmoid", [_]) => unary(|x| 1.0 / (1.0 + (-x).exp())),
-        ("tanh", [_]) => unary(f64::tanh),
-        ("relu", [_]) => unary(|x| x.max(0.0)),
-        ("softplus", [_]) => unary(|x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
-        ("exp", [_]) => unary(f64::exp),
-        ("log", [_]) => unary(f64::ln),
-        ("sin", [_]) => unary(f64::sin),
-        ("cos", [_]) => unary(f64::cos),
         ("stop", [x]) => Ok(x.clone()),
         ("dim", [x]) => Ok(Array2::from_elem([1, 1], x.nrows() as f64)),
         ("sum", [x]) => Ok(x.sum_axis(Axis(0)).insert_axis(Axis(0))),
@@ -133,8 +125,16 @@ fn call(function: &str, x: &[Array2<f64>]) -> Result<Array2<f64>, String> {
         ("softmax", [x]) => Ok((x - &total(x)).mapv(f64::exp)),
         ("max", [a, b]) => zip(a, b, f64::max),
         ("min", [a, b]) => zip(a, b, f64::min),
+        ("log", [x]) => Ok(x.mapv(f64::ln)),
+        (_, [x]) if let Some(y) = pointwise(function, x) => Ok(y),
         _ => Err(format!("{function} of {} operands is not known in numbers", x.len())),
     }
+}
+
+/// A function of one number that is an op of the engine, by its name.
+fn pointwise(function: &str, x: &Array2<f64>) -> Option<Array2<f64>> {
+    let op = Op::functions().iter().find(|op| op.name() == function)?.operator()?;
+    op.eval_f64(&[&x.clone().into_dyn().into()]).into_float().into_dimensionality().ok()
 }
 
 fn zip(a: &Array2<f64>, b: &Array2<f64>, f: impl Fn(f64, f64) -> f64) -> Result<Array2<f64>, String> {

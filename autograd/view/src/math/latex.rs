@@ -77,7 +77,10 @@ impl Notation for Latex {
     fn call(&self, function: &str, arguments: Vec<String>) -> String {
         let function = match function {
             "sigmoid" => r"\sigma".into(),
-            "tanh" | "exp" | "log" | "sin" | "cos" | "min" | "max" => format!(r"\{function}"),
+            "tanh" | "exp" | "log" | "sin" | "cos" | "tan" | "sinh" | "cosh" | "min" | "max" => {
+                format!(r"\{function}")
+            }
+            "atan" => r"\arctan".into(),
             other => format!(r"\operatorname{{{}}}", other.chars().map(literal).collect::<String>()),
         };
         format!(r"{function}\left({}\right)", arguments.join(", "))

@@ -372,37 +372,7 @@ fn opposite(condition: Math) -> Math {
 
 /// Whether operands are repeated to each other's size by the op itself, or the op only repeats.
 fn is_elementwise(op: &Op) -> bool {
-    use Op::{
-        Abs, Add, Broadcast, Compare, Cos, Div, Exp, Ln, Max, Min, Modulo, Mul, Neg, Powi, Reciprocal, Relu,
-        Select, Sigmoid, Sin, Softplus, Sqrt, StopGradient, Sub, Tanh,
-    };
-    matches!(
-        op,
-        Neg(_)
-            | Exp(_)
-            | Ln(_)
-            | Sqrt(_)
-            | Tanh(_)
-            | Sigmoid(_)
-            | Relu(_)
-            | Softplus(_)
-            | Abs(_)
-            | Sin(_)
-            | Cos(_)
-            | Reciprocal(_)
-            | Powi(_)
-            | StopGradient(_)
-            | Add(_)
-            | Sub(_)
-            | Mul(_)
-            | Div(_)
-            | Modulo(_)
-            | Max(_)
-            | Min(_)
-            | Compare(_)
-            | Select(_)
-            | Broadcast(_)
-    )
+    op.class().is_elementwise() || matches!(op, Op::Broadcast(_))
 }
 
 /// A formula of size `have` as one of size `want`, its only row or column repeated.

@@ -12,7 +12,8 @@ use std::process::ExitCode;
 /// What each loss owes to each state: the gradient through time taken apart, as numbers and pictures
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-L[t] is the loss of step t, and s[k] all states of a layer after step k: (h, c) for an LSTM. Shown are
+L[t] is the loss of step t, and s[k] all states of a layer after step k, held apart as ports: (h, c) for an LSTM, c moved with h held \
+though h was made of it. The page has the same under Paths. Shown are
   matrix    ‖∂L[t]/∂s[k]‖ for every pair of steps: how far back a loss reaches. Grey is exactly 0, behind a cut
   decay     its fall with the distance t − k, the rate that fits it, and the bound by the Jacobians' singular values
   steps     ∂L/∂W as a sum over the steps at which W is used

@@ -68,7 +68,14 @@ fn decay(found: &Found) -> String {
 fn lags(found: &Found) -> String {
     let mut out = String::new();
     let _ = write!(out, "  {FAINT}{:24}{:>10}", "parameter", "norm");
-    GROUPS.iter().for_each(|(name, _)| {
+    let longest =
+        found.bptt.shares.iter().flat_map(|share| share.by_lag.keys()).map(|lag| lag.unsigned_abs()).max();
+    // Groups that no lag is in have no column.
+    let groups: Vec<(&str, usize)> = (0..GROUPS.len())
+        .filter(|&i| i == 0 || longest.is_some_and(|longest| longest > GROUPS[i - 1].1))
+        .map(|i| GROUPS[i])
+        .collect();
+    groups.iter().for_each(|(name, _)| {
         let _ = write!(out, "{name:>12}");
     });
     let _ = writeln!(out, "{FAINT:#}");
@@ -77,13 +84,12 @@ fn lags(found: &Found) -> String {
         let square = total.iter().map(|x| x * x).sum::<f64>();
         let _ = write!(out, "  {:24}{:>10}", short(&share.name), brief(norm(&total)));
         let mut from = 0;
-        for (_, to) in GROUPS {
+        for &(_, to) in &groups {
             let group = share.by_lag.iter().filter(|(lag, _)| (from..=to).contains(&lag.unsigned_abs()));
             let along = |(_, part): (&isize, &ndarray::ArrayD<f64>)| (part * &total).sum();
             let (mut any, mut sum) = (false, 0.0);
             group.for_each(|entry| (any, sum) = (true, sum + along(entry)));
-            let cell =
-                if any && square > 0.0 { format!("{:.1} %", 100.0 * sum / square) } else { "–".into() };
+            let cell = if any && square > 0.0 { percent(sum / square) } else { "–".into() };
             let _ = write!(out, "{cell:>12}");
             from = to.saturating_add(1);
         }
@@ -97,6 +103,12 @@ fn lags(found: &Found) -> String {
         let _ = writeln!(out, "  {FAINT}too large to split: {}{FAINT:#}", found.bptt.unsplit.join(", "));
     }
     out
+}
+
+/// A share with one digit, and without a sign if that is 0.
+fn percent(share: f64) -> String {
+    let text = format!("{:.1} %", 100.0 * share);
+    if text == "-0.0 %" { "0.0 %".into() } else { text }
 }
 
 fn stretch(found: &Found) -> String {

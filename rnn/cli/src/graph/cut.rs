@@ -1,6 +1,6 @@
 //! Flags that say which part of a graph is drawn.
 
-use autograd::{Error, Graph};
+use autograd::{Error, Graph, NodeId};
 use autograd_view::draw::{Part, View};
 use clap::{Args, ValueEnum};
 
@@ -37,6 +37,11 @@ enum Only {
 }
 
 impl Cuts {
+    /// Whether steps that look alike are drawn once.
+    pub fn rolled(&self) -> bool {
+        self.rolled
+    }
+
     /// Whether anything is cut.
     pub fn any(&self) -> bool {
         self.only.is_some() || self.around.is_some() || self.from.is_some() || self.rolled
@@ -57,11 +62,24 @@ impl Cuts {
             view = view.only(if matches!(only, Only::Forward) { Part::Forward } else { Part::Backward });
         }
         if let (Some(from), Some(to)) = (&self.from, &self.to) {
-            view = view.between(graph.find(from)?, graph.find(to)?)?;
+            view = view.between(named(graph, from)?, named(graph, to)?)?;
         }
         if let Some(centre) = &self.around {
-            view = view.around(graph.find(centre)?, self.depth)?;
+            view = view.around(named(graph, centre)?, self.depth)?;
         }
         Ok(if self.rolled { view.rolled() } else { view })
     }
+}
+
+/// The node of a name, which may be without its layer if there is one such node, as pictures write it: `c[2]`, `∂c[2]`.
+fn named(graph: &Graph, name: &str) -> Result<NodeId, Error> {
+    let short = |long: &str| {
+        let (adjoint, plain) = long.strip_prefix('∂').map_or(("", long), |plain| ("∂", plain));
+        plain.rsplit_once('/').map(|(_, short)| format!("{adjoint}{short}"))
+    };
+    graph.find(name).or_else(|error| {
+        let same = |id: &NodeId| graph.name(*id).is_ok_and(|long| short(&long).as_deref() == Some(name));
+        let found: Vec<NodeId> = graph.ids().filter(same).collect();
+        if let [one] = found[..] { Ok(one) } else { Err(error) }
+    })
 }

@@ -5,13 +5,12 @@ mod sweep;
 mod taylor;
 mod witnesses;
 
-use crate::plot::{Chart, png};
+use crate::output::{Kind, OutFile, told_by_ending};
+use crate::plot::Chart;
 use autograd_check::Verdict;
-use rnn::files::{check_writable, write_whole};
 use rnn_lab::study::Specimen;
 use serde::Serialize;
 use std::error::Error;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Another question than whether the gradients are right.
@@ -31,11 +30,17 @@ pub struct Lab {
     #[arg(long, value_name = "AXIS,…", value_delimiter = ',', group = "experiment")]
     sweep: Option<Vec<sweep::Axis>>,
     /// The numbers as a table, one observation a row
-    #[arg(long, value_name = "FILE.csv", requires = "experiment")]
-    csv: Option<PathBuf>,
+    #[arg(long, value_name = "FILE.csv", requires = "experiment", value_parser = told_by_ending(&[Kind::Csv]))]
+    csv: Option<OutFile>,
     /// The numbers as a picture
-    #[arg(long, value_name = "FILE.svg|FILE.png", requires = "experiment", conflicts_with = "witnesses")]
-    plot: Option<PathBuf>,
+    #[arg(
+        long,
+        value_name = "FILE.svg|FILE.png",
+        requires = "experiment",
+        conflicts_with = "witnesses",
+        value_parser = told_by_ending(&[Kind::Svg, Kind::Png])
+    )]
+    plot: Option<OutFile>,
 }
 
 impl Lab {
@@ -48,45 +53,29 @@ impl Lab {
             Self { sweep: Some(_), .. } => sweep::run,
             _ => return None,
         };
-        Some(self.writable().and_then(|()| run(self, net, seed, json)))
-    }
-
-    /// Whether the files can be written: asked before the work, not after.
-    fn writable(&self) -> Result<(), Box<dyn Error>> {
-        for (flag, path) in [("--csv", &self.csv), ("--plot", &self.plot)] {
-            if let Some(path) = path {
-                check_writable(path).map_err(|error| format!("{flag}: {error}"))?;
-            }
-        }
-        Ok(())
+        Some(run(self, net, seed, json))
     }
 
     /// Writes the table, if it was asked for.
     fn table<T: Serialize>(&self, rows: impl IntoIterator<Item = T>) -> Result<(), Box<dyn Error>> {
-        let Some(path) = &self.csv else { return Ok(()) };
+        let Some(file) = &self.csv else { return Ok(()) };
         let mut table = csv::Writer::from_writer(Vec::new());
         rows.into_iter().try_for_each(|row| table.serialize(row))?;
-        write(path, "--csv", &table.into_inner()?)
+        Ok(file.write(&table.into_inner()?).map_err(|error| format!("--csv: {error}"))?)
     }
 
     /// Writes the picture, if it was asked for.
     fn picture(&self, chart: impl FnOnce() -> Chart) -> Result<(), Box<dyn Error>> {
-        let Some(path) = &self.plot else { return Ok(()) };
-        let svg = chart().svg();
-        let is_png = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
-        write(path, "--plot", &if is_png { png(&svg)? } else { svg.into_bytes() })
+        let Some(file) = &self.plot else { return Ok(()) };
+        Ok(file.draw(&chart()).map_err(|error| format!("--plot: {error}"))?)
     }
-}
-
-fn write(path: &Path, flag: &str, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
-    Ok(write_whole(path, bytes).map_err(|error| format!("{flag}: {error}"))?)
 }
 
 /// 0 if nothing is wrong, 1 if something is, 3 if it is not decided.
 fn code(verdict: Verdict) -> ExitCode {
     match verdict {
-        Verdict::Fail => ExitCode::FAILURE,
         Verdict::Inconclusive => ExitCode::from(3),
-        _ => ExitCode::SUCCESS,
+        Verdict::Pass | Verdict::Kink => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
     }
 }

@@ -5,22 +5,34 @@ use crate::paint;
 use crate::specimen::describe;
 use autograd_check::Verdict;
 use rnn_lab::study::{Gap, Specimen, Witness, witnesses};
+use serde::Serialize;
 use serde_json::json;
 use std::io::Write;
+
+/// A line of the table.
+#[derive(Serialize)]
+struct Row<'a> {
+    witness: &'a str,
+    verdict: String,
+    worst: Option<&'a str>,
+    difference: Option<f64>,
+    tolerance: Option<f64>,
+    size: Option<f64>,
+}
 
 pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::Result {
     let heard = witnesses(net, seed)?;
     lab.table(heard.iter().map(|w| {
         let gap = w.worst.as_ref();
         let number = |f: fn(&Gap) -> f64| gap.map(f);
-        (
-            w.name,
-            word(w),
-            gap.map(|g| &g.of),
-            number(|g| g.difference),
-            number(|g| g.tolerance),
-            number(|g| g.size),
-        )
+        Row {
+            witness: w.name,
+            verdict: word(w),
+            worst: gap.map(|g| &*g.of),
+            difference: number(|g| g.difference),
+            tolerance: number(|g| g.tolerance),
+            size: number(|g| g.size),
+        }
     }))?;
     let worst = heard.iter().filter_map(|w| w.verdict).max().unwrap_or(Verdict::Pass);
     let mut out = anstream::stdout().lock();

@@ -60,18 +60,41 @@ pub enum PngError {
 /// If it is no SVG, or so large that its letters could not be read.
 pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     let options = Options { font_family: "DejaVu Sans".into(), fontdb: FONTS.clone(), ..Options::default() };
+    // A picture that is far too large is refused before its letters are set: that takes long.
+    if let Some((width, height)) = stated(svg) {
+        scale_of(width, height)?;
+    }
     let tree = Tree::from_str(svg, &options)?;
     let (width, height) = (tree.size().width(), tree.size().height());
-    let scale = SCALE.min(LONGEST / width.max(height)).min((MOST / (width * height)).sqrt());
+    let scale = scale_of(width, height)?;
     let too_large = || PngError::TooLarge { width, height };
-    if scale < 0.4 {
-        return Err(too_large());
-    }
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // at least 1, at most LONGEST
     let pixels = |length: f32| (length * scale).ceil().max(1.0) as u32;
     let mut pixmap = Pixmap::new(pixels(width), pixels(height)).ok_or_else(too_large)?;
     resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixmap.as_mut());
     pixmap.encode_png().map_err(|error| PngError::Pack(error.to_string()))
+}
+
+/// The width and height that a picture begins with.
+fn stated(svg: &str) -> Option<(f32, f32)> {
+    let head = &svg[..svg.find('>')?];
+    let number =
+        |name: &str| head.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse::<f32>().ok();
+    Some((number("width")?, number("height")?))
+}
+
+/// Whether a picture of this size can be made into pixels that can be read.
+///
+/// # Errors
+/// [`PngError::TooLarge`].
+pub fn png_fits(width: f32, height: f32) -> Result<(), PngError> {
+    scale_of(width, height).map(|_| ())
+}
+
+/// Pixels for a unit of a picture of this size.
+fn scale_of(width: f32, height: f32) -> Result<f32, PngError> {
+    let scale = SCALE.min(LONGEST / width.max(height)).min((MOST / (width * height)).sqrt());
+    if scale < 0.4 { Err(PngError::TooLarge { width, height }) } else { Ok(scale) }
 }
 
 #[cfg(test)]

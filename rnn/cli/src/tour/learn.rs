@@ -6,7 +6,7 @@ use rnn::data::{Labelled, Vocabulary};
 use rnn::infer::{Classifier, InferError};
 use rnn::model::{Head, Inits, Input, Loss, Model, Networks, Start};
 use rnn::parameters::Parameters;
-use rnn::tasks::Sentiment;
+use rnn::tasks::{Level, Sentiment};
 use rnn::train::optim::Method;
 use rnn::train::schedule::Schedule;
 use rnn::train::{Clip, Event, Options, Task, Trainer};
@@ -34,7 +34,7 @@ pub struct Learned {
 impl Learned {
     /// The net in use.
     pub fn classifier(&self) -> Result<Classifier<'_>, InferError> {
-        Classifier::new(&self.model, &self.parameters, &self.vocabulary, &self.classes)
+        Classifier::new(&self.model, &self.parameters, (Level::Word, &self.vocabulary), &self.classes)
     }
 }
 
@@ -42,7 +42,7 @@ impl Learned {
 pub fn learn(out: &mut impl Write, seed: u64) -> Result<Learned, Box<dyn std::error::Error>> {
     let data = corpus();
     let parts = Sentiment::parts(data.sentences.len(), seed)?;
-    let vocabulary = Sentiment::vocabulary(&data, &parts, 2, None);
+    let vocabulary = Sentiment::vocabulary(Level::Word, &data, &parts, 2, None)?;
     let model = model(vocabulary.len());
     let held_out = parts.test.len();
     say(
@@ -57,7 +57,7 @@ pub fn learn(out: &mut impl Write, seed: u64) -> Result<Learned, Box<dyn std::er
         ),
     )?;
 
-    let task = Sentiment::new(model.clone(), &data, parts, &vocabulary, BATCH, seed)?;
+    let task = Sentiment::new(model.clone(), Level::Word, &data, parts, &vocabulary, BATCH, seed)?;
     let options = Options {
         epochs: EPOCHS,
         method: "adam".parse::<Method>()?,
@@ -75,7 +75,7 @@ pub fn learn(out: &mut impl Write, seed: u64) -> Result<Learned, Box<dyn std::er
     let mut course = Vec::new();
     trainer.run(
         None,
-        || false,
+        |_| false,
         |event| match event {
             Event::Step { .. } => progress.inc(1),
             Event::Epoch { validation, .. } => course.push(validation.accuracy.unwrap_or(0.0)),

@@ -2,23 +2,36 @@
 
 use super::learn::Learned;
 use super::{SENTENCE, say};
+use crate::output::OutFile;
 use crate::paint;
 use autograd::Graph;
 use autograd_view::draw;
-use rnn::files::{FileError, write_whole};
+use rnn::files::FileError;
 use rnn_lab::study::{Specimen, network_of};
 use std::io::Write;
-use std::path::Path;
+
+/// The drawings.
+pub const FILES: [&str; 6] = [
+    "elman-3-steps.svg",
+    "elman-3-steps.dot",
+    "elman-3-steps.json",
+    "i-love-rnns.svg",
+    "i-love-rnns.dot",
+    "i-love-rnns.json",
+];
 
 /// Makes the folder if it is not there.
-pub fn folder(path: &Path) -> Result<(), String> {
-    std::fs::create_dir_all(path).map_err(|error| {
-        format!("cannot make the folder `{}`: {error}; give another with --out", path.display())
-    })
+pub fn folder(folder: &OutFile) -> Result<(), String> {
+    std::fs::create_dir_all(folder.path())
+        .map_err(|error| format!("cannot make the folder `{folder}`: {error}; give another with --out"))
 }
 
 /// Writes the drawings, and says what is next.
-pub fn leave(out: &mut impl Write, folder: &Path, net: &Learned) -> Result<(), Box<dyn std::error::Error>> {
+pub fn leave(
+    out: &mut impl Write,
+    folder: &OutFile,
+    net: &Learned,
+) -> Result<(), Box<dyn std::error::Error>> {
     say(
         out,
         "Two graphs with all their nodes, forward and backward: a plain Elman net over three steps, and the trained \
@@ -63,7 +76,12 @@ pub fn leave(out: &mut impl Write, folder: &Path, net: &Learned) -> Result<(), B
 }
 
 /// The graph in three formats: each file's path, and its size in kB.
-fn write(folder: &Path, name: &str, title: &str, graph: &Graph) -> Result<Vec<(String, usize)>, FileError> {
+fn write(
+    folder: &OutFile,
+    name: &str,
+    title: &str,
+    graph: &Graph,
+) -> Result<Vec<(String, usize)>, FileError> {
     let options = draw::Options { title: Some(title.into()), ..draw::Options::default() };
     let files = [
         ("svg", draw::svg(graph, &options)),
@@ -71,8 +89,7 @@ fn write(folder: &Path, name: &str, title: &str, graph: &Graph) -> Result<Vec<(S
         ("json", draw::json(graph, &options)),
     ];
     let write = |(extension, text): (&str, String)| {
-        let path = folder.join(format!("{name}.{extension}"));
-        write_whole(&path, text.as_bytes())?;
+        let path = folder.write_in(&format!("{name}.{extension}"), text.as_bytes())?;
         Ok((path.display().to_string(), text.len().div_ceil(1000)))
     };
     files.into_iter().map(write).collect()

@@ -7,10 +7,10 @@ mod learn;
 mod leave;
 mod watch;
 
+use super::output::{OutFile, folder};
 use super::{gradcheck, paint};
 use rnn_lab::study::check_sentence;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The sentence that the tour follows.
@@ -28,8 +28,8 @@ Example: another seed, drawings elsewhere
 Ends with 0 if the gradient passed its check.")]
 pub struct Args {
     /// Folder for the drawings; made if it is not there
-    #[arg(long, default_value = "rnn-tour", value_name = "FOLDER")]
-    out: PathBuf,
+    #[arg(long, default_value = "rnn-tour", value_name = "FOLDER", value_parser = folder(&leave::FILES))]
+    out: OutFile,
     /// Decides all that is random
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,

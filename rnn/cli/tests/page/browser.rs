@@ -36,12 +36,12 @@ fn program() -> Option<String> {
 }
 
 impl Browser {
-    /// Opens a file; nothing, with a word, where there is no browser. `address` follows the file's name: `#node=h`.
+    /// Opens a file; fails where there is no browser, or gives nothing if it is asked to skip. `address` follows the file's name: `#node=h`.
     ///
     /// It waits until no other browser is open: whoever holds one and opens a second waits for itself.
     pub fn open(file: &Path, address: &str) -> Option<Self> {
         let Some(program) = program() else {
-            println!("skipped: there is no browser; install chromium, or name one in CHROMIUM");
+            testing::missing("a browser", "install Chromium, or name one in CHROMIUM");
             return None;
         };
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

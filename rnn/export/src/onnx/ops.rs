@@ -13,6 +13,7 @@ pub(crate) struct Val {
 }
 
 /// Writes an op; `None` for a leaf and for an op from outside the library.
+#[allow(clippy::too_many_lines)] // a table: an arm for each op
 pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<String> {
     let names: Vec<&str> = x.iter().map(|x| &*x.name).collect();
     let axis = |axis: usize| ("axis", int(axis));
@@ -29,6 +30,13 @@ pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<Str
         Op::Abs(_) => w.node("Abs", &names, &[]),
         Op::Sin(_) => w.node("Sin", &names, &[]),
         Op::Cos(_) => w.node("Cos", &names, &[]),
+        Op::Erf(_) => w.node("Erf", &names, &[]),
+        Op::Tan(_) => w.node("Tan", &names, &[]),
+        Op::Atan(_) => w.node("Atan", &names, &[]),
+        Op::Sinh(_) => w.node("Sinh", &names, &[]),
+        Op::Cosh(_) => w.node("Cosh", &names, &[]),
+        Op::Log1p(_) => log1p(w, names[0]),
+        Op::Expm1(_) => expm1(w, names[0]),
         Op::Reciprocal(_) => w.node("Reciprocal", &names, &[]),
         Op::Softplus(_) => softplus(w, names[0]),
         Op::Powi(op) => power(w, &x[0], op.0),
@@ -146,6 +154,28 @@ fn softplus(w: &mut Writer, x: &str) -> String {
     let sum = w.node("Add", &[&one, &small], &[]);
     let rest = w.node("Log", &[&sum], &[]);
     w.node("Add", &[&positive, &rest], &[])
+}
+
+/// `ln(1 + x) = x · ln u / (u − 1)` with `u = 1 + x` as it is rounded, and `x` where `u` is 1 (Goldberg 1991, theorem 4).
+fn log1p(w: &mut Writer, x: &str) -> String {
+    let one = w.number(1.0);
+    let sum = w.node("Add", &[&one, x], &[]);
+    let log = w.node("Log", &[&sum], &[]);
+    let rounded = w.node("Sub", &[&sum, &one], &[]);
+    let ratio = w.node("Div", &[&log, &rounded], &[]);
+    let far = w.node("Mul", &[x, &ratio], &[]);
+    let is_one = w.node("Equal", &[&sum, &one], &[]);
+    w.node("Where", &[&is_one, x, &far], &[])
+}
+
+/// `eˣ − 1 = tanh(x / 2) · (eˣ + 1)`, which keeps its precision next to 0.
+fn expm1(w: &mut Writer, x: &str) -> String {
+    let (one, half) = (w.number(1.0), w.number(0.5));
+    let half = w.node("Mul", &[x, &half], &[]);
+    let tanh = w.node("Tanh", &[&half], &[]);
+    let power = w.node("Exp", &[x], &[]);
+    let sum = w.node("Add", &[&power, &one], &[]);
+    w.node("Mul", &[&tanh, &sum], &[])
 }
 
 /// `xⁿ` by squaring.

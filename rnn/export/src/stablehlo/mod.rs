@@ -10,6 +10,7 @@ mod columns;
 mod dropout;
 mod element;
 mod emitter;
+mod erf;
 mod loops;
 mod ops;
 mod writer;

@@ -8,6 +8,7 @@ use autograd::ops::{self, Op, Relation};
 /// Writes an op. `shape` is the shape of its result: on one device of several, of this device's part.
 ///
 /// `None` for an op from outside the library, and for a leaf: a leaf is not computed.
+#[allow(clippy::too_many_lines)] // a table: an arm for each op
 pub(crate) fn write(w: &mut Writer, op: &Op, shape: &Shape, x: &[Val]) -> Option<Val> {
     Some(match op {
         Op::Leaf(_) | Op::Custom(_) => return None,
@@ -21,6 +22,28 @@ pub(crate) fn write(w: &mut Writer, op: &Op, shape: &Shape, x: &[Val]) -> Option
         Op::Abs(_) => w.unary("abs", &x[0]),
         Op::Sin(_) => w.unary("sine", &x[0]),
         Op::Cos(_) => w.unary("cosine", &x[0]),
+        Op::Log1p(_) => w.unary("log_plus_one", &x[0]),
+        Op::Expm1(_) => w.unary("exponential_minus_one", &x[0]),
+        Op::Tan(_) => {
+            let (sine, cosine) = (w.unary("sine", &x[0]), w.unary("cosine", &x[0]));
+            w.binary("divide", &sine, &cosine)
+        }
+        Op::Atan(_) => {
+            let one = w.number(1.0);
+            w.binary("atan2", &x[0], &one)
+        }
+        // Of e^x − 1, which keeps its precision next to 0.
+        Op::Sinh(_) => {
+            let [there, back] = both_ways(w, "exponential_minus_one", &x[0]);
+            let (double, half) = (w.binary("subtract", &there, &back), w.number(0.5));
+            w.binary("multiply", &double, &half)
+        }
+        Op::Cosh(_) => {
+            let [there, back] = both_ways(w, "exponential", &x[0]);
+            let (double, half) = (w.binary("add", &there, &back), w.number(0.5));
+            w.binary("multiply", &double, &half)
+        }
+        Op::Erf(_) => super::erf::erf(w, &x[0]),
         // The adjoint stops in the graph already: no one differentiates again.
         Op::StopGradient(_) => x[0].clone(),
         Op::Relu(_) => {
@@ -126,6 +149,12 @@ fn relation(relation: Relation) -> &'static str {
         Relation::GreaterEqual => "GE",
         Relation::NotEqual => "NE",
     }
+}
+
+/// f(x) and f(−x)
+fn both_ways(w: &mut Writer, function: &str, x: &Val) -> [Val; 2] {
+    let opposite = w.unary("negate", x);
+    [w.unary(function, x), w.unary(function, &opposite)]
 }
 
 /// `ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|)`

@@ -57,9 +57,16 @@ pub struct Difference {
 /// # Errors
 /// If the file cannot be read or is not a reference.
 pub fn compare(path: &Path) -> Result<Vec<Difference>, CompareError> {
+    compare_text(&file::read(path)?, path)
+}
+
+/// As [`compare`], of the text of a reference; the path is for the error.
+///
+/// # Errors
+/// If it is not a reference.
+pub fn compare_text(text: &str, path: &Path) -> Result<Vec<Difference>, CompareError> {
     let format = |reason: String| CompareError::Format { path: path.into(), reason };
-    let text = file::read(path)?;
-    let json = json::parse(&text).map_err(format)?;
+    let json = json::parse(text).map_err(format)?;
     let reference = Object::whole(&json).and_then(|file| {
         if file.has("cell") {
             equations::read(&file)

@@ -118,16 +118,8 @@ fn forward_users(net: &Net, users: &[u32]) -> Result<Vec<NodeId>, Error> {
     Ok(forward)
 }
 
-/// A function of one number, by its name.
+/// A function of one number, by its name. A sign, a root, a magnitude, a logarithm and a fraction are written otherwise.
 fn function(op: &Op) -> Option<&'static str> {
-    match op {
-        Op::Sigmoid(_)
-        | Op::Tanh(_)
-        | Op::Relu(_)
-        | Op::Softplus(_)
-        | Op::Exp(_)
-        | Op::Sin(_)
-        | Op::Cos(_) => Some(op.name()),
-        _ => None,
-    }
+    let otherwise = matches!(op, Op::Neg(_) | Op::Sqrt(_) | Op::Abs(_) | Op::Ln(_) | Op::Reciprocal(_));
+    (!otherwise && Op::functions().contains(op)).then(|| op.name())
 }

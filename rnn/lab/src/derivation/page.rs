@@ -27,7 +27,7 @@ pub(super) fn write(derivation: &Derivation, form: Form) -> String {
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE html>\n\
              <html xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"en\">\n<head>\n<meta charset=\"UTF-8\"/>\n\
              <title>{title}</title>\n<style>body {{ max-width: 60em; margin: 2em auto; font-family: sans-serif }} \
-             math[display=block] {{ margin: 1em 0 }}</style>\n</head>\n<body>\n<h1>{title}</h1>\n{}</body>\n</html>\n",
+             math[display=block] {{ margin: 1em 0 }} mtd {{ text-align: left }}</style>\n</head>\n<body>\n<h1>{title}</h1>\n{}</body>\n</html>\n",
             body.concat()
         ),
     }

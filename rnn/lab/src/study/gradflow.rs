@@ -10,7 +10,9 @@ use ndarray::{ArrayD, Axis, Slice};
 use rnn::cell::{CellRef, Role};
 use rnn::data::synthetic::Adding;
 use rnn::init::{self, Init};
-use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Networks, Start, StepError};
+use rnn::model::{
+    Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Networks, Start, StepError, estimate,
+};
 use rnn::parameters::Parameters;
 use rnn::train::clip;
 use rnn::train::optim::{Adam, Method};
@@ -206,7 +208,9 @@ impl Flow {
         let mut parameters = self.first()?;
         let mut networks = Networks::new(&model, Mode::default(), 1);
         let mut optimiser = Method::Adam(Adam::default()).optimiser(&parameters);
-        let mut updates = Vec::with_capacity(course.updates);
+        // What each update did is kept.
+        estimate::fits(course.updates as f64 * size_of::<Update>() as f64).map_err(StepError::from)?;
+        let mut updates = Vec::new();
         for index in 0..course.updates {
             let feed = self.batch(&model, course.batch, index as u64)?;
             let mut outcome = match networks.run(&parameters, &feed, &[], 0, true) {

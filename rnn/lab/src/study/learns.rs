@@ -82,7 +82,7 @@ pub fn learns(cell: CellRef, seed: u64) -> Result<Lesson, TrainError> {
     let mut errors = Vec::new();
     Trainer::new(&task, options, serde_json::Value::Null)?.run(
         None,
-        || false,
+        |_| false,
         |event| {
             if let Event::Epoch { validation, .. } = event {
                 errors.push(validation.loss);

@@ -14,7 +14,6 @@ mod bptt;
 mod fade;
 mod gradflow;
 mod learns;
-mod memory;
 mod page;
 mod precision;
 mod reading;

@@ -5,6 +5,7 @@ use autograd::{NodeId, Point, Value, eval};
 use autograd_view::draw::{self, Note, Said};
 use rnn::model::{Feed, Head, Loss, Mode, Model, ModelError, Network};
 use rnn::parameters::Parameters;
+use std::collections::HashMap;
 
 /// How the numbers of a batch are read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,16 +59,38 @@ impl Study {
         if self.feed.batch() != 1 {
             return Err(StudyError::Batch(self.feed.batch()));
         }
-        // What is looked at is the net as it is used, without dropout, and its gradient.
+        let (network, point) = self.network()?;
+        let notes = self.notes(&network, &point)?;
+        let page = draw::Page { point: Some(point), notes, ..of_cell(&self.model.cell) };
+        let options = draw::Options { title: Some(title.into()), ..draw::Options::default() };
+        Ok(draw::html(&network.graph, &options, &page)?)
+    }
+
+    /// All numbers of the net on its data, for programs: the graph as node-link data (networkx reads it) with the value of
+    /// every node by its name: weights, inputs, states, losses, and ∂ of each.
+    ///
+    /// # Errors
+    /// As [`Study::html`].
+    pub fn json(&self, title: &str) -> Result<String, StudyError> {
+        if self.feed.batch() != 1 {
+            return Err(StudyError::Batch(self.feed.batch()));
+        }
+        let (network, point) = self.network()?;
+        let ids: Vec<NodeId> = network.graph.ids().collect();
+        let values: HashMap<NodeId, Value<f64>> =
+            ids.iter().copied().zip(eval(&network.graph, &point, &ids)?).collect();
+        let options = draw::Options { title: Some(title.into()), ..draw::Options::default() };
+        Ok(draw::json_with_values(&*network.graph, &options, |id| values.get(&id).cloned()))
+    }
+
+    /// The net as it is used, without dropout, with its gradient, and where it is read.
+    fn network(&self) -> Result<(Network, Point<f64>), StudyError> {
         let model = Model { dropout: 0.0, ..self.model.clone() };
         let lengths = self.feed.lengths.is_some();
         let network =
             model.network(self.feed.steps(), 1, Mode { train: true, lengths, ..Mode::default() })?;
         let point = network.point(&self.parameters, &self.feed, &[], 0)?.cast::<f64>();
-        let notes = self.notes(&network, &point)?;
-        let page = draw::Page { point: Some(point), notes, ..of_cell(&model.cell) };
-        let options = draw::Options { title: Some(title.into()), ..draw::Options::default() };
-        Ok(draw::html(&network.graph, &options, &page)?)
+        Ok((network, point))
     }
 
     /// What is said of each step, and of the end.

@@ -1,4 +1,4 @@
-//! The gradient of a classifier of sentences, on one sentence.
+//! The gradient of a classifier of sentences, on the words of one sentence.
 
 use autograd::{Builder, Value};
 use autograd_check::{Check, Report};
@@ -7,7 +7,7 @@ use rnn::data::Vocabulary;
 use rnn::infer::InferError;
 use rnn::model::{Feed, Mode, Model, Network};
 use rnn::parameters::Parameters;
-use rnn::tasks::Sentiment;
+use rnn::tasks::{Level, Sentiment};
 
 /// The model unrolled over a sentence, without dropout; with its backpropagation through time if `backward`.
 ///
@@ -19,7 +19,7 @@ pub fn network_of(
     sentence: &str,
     backward: bool,
 ) -> Result<Network, InferError> {
-    let steps = Sentiment::encode(vocabulary, sentence)?.len();
+    let steps = Sentiment::encode(Level::Word, vocabulary, sentence)?.len();
     let model = Model { dropout: 0.0, ..model.clone() };
     Ok(model.network(steps, 1, Mode { train: backward, ..Mode::default() })?)
 }
@@ -36,7 +36,8 @@ pub fn check_sentence(
     class: usize,
 ) -> Result<Report, InferError> {
     let network = network_of(model, vocabulary, sentence, false)?;
-    let x = Array1::from(Sentiment::encode(vocabulary, sentence)?).insert_axis(Axis(1)).into_dyn();
+    let x =
+        Array1::from(Sentiment::encode(Level::Word, vocabulary, sentence)?).insert_axis(Axis(1)).into_dyn();
     let y = Array1::from(vec![class]).into_dyn();
     let feed = Feed { x: Value::Index(x), y: Value::Index(y), lengths: None };
     let point = network.point(parameters, &feed, &[], 0)?.cast();

@@ -1,6 +1,5 @@
 //! A net small enough to be seen whole.
 
-use super::memory;
 use autograd::{Builder, Graph, NodeId, Point, Scalar, Value};
 use autograd_check::{Check, Report};
 use autograd_check::{Survey, random_point};
@@ -8,7 +7,9 @@ use ndarray::{Array2, ArrayD};
 use rand::RngExt;
 use rnn::cell::CellRef;
 use rnn::init::{self, Init};
-use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, lengths_fit};
+use rnn::model::{
+    Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, estimate, lengths_fit,
+};
 use rnn::parameters::Parameters;
 
 /// A small net: real inputs `[time, batch, feature]`, a head and a loss at each step.
@@ -35,6 +36,9 @@ pub struct Specimen {
     /// The length of each sequence, if they differ.
     pub lengths: Option<Vec<usize>>,
 }
+
+/// Layers that are counted one by one.
+const LAYERS: usize = 16;
 
 impl Default for Specimen {
     /// An Elman net over three steps: 3 inputs, 4 hidden units, 2 classes, one sequence.
@@ -79,6 +83,7 @@ impl Specimen {
     /// If there is no such cell, or a size is out of range.
     pub fn example(&self, seed: u64) -> Result<(Model, Parameters, Feed), ModelError> {
         let model = self.model();
+        model.fits(self.steps, self.batch, Mode::default())?;
         let parameters = model.first_parameters(seed)?;
         let x = inputs([self.steps, self.batch, self.input], seed)
             .map_err(|source| ModelError::Init { weight: "x".into(), source })?;
@@ -133,7 +138,8 @@ impl Specimen {
         seed: u64,
         run: impl for<'g> FnOnce(Check<'g>) -> Result<R, ModelError>,
     ) -> Result<R, ModelError> {
-        memory::fits(self.bytes_of_a_check()?)?;
+        // Twice what was counted, so that the rest of the machine lives on.
+        estimate::fits(2.0 * self.bytes_of_a_check()?)?;
         let network = self.unrolled(Mode { carry: true, ..Mode::default() })?;
         let g = Builder::resume(network.graph.clone());
         let mut point = Point::new().with(network.y, self.drawn_classes(seed));
@@ -150,7 +156,7 @@ impl Specimen {
         let (lanes, steps) = (1 + usize::from(self.bidirectional), self.steps as f64);
         let (mut weights, mut rows) = (0.0, 0.0);
         let mut input = self.input;
-        for _ in 0..self.layers.min(memory::LAYERS) {
+        for _ in 0..self.layers.min(LAYERS) {
             for weight in cell.weights(input, self.hidden) {
                 weights += lanes as f64 * weight.shape.iter().map(|&n| n as f64).product::<f64>();
                 rows += lanes as f64 * weight.shape.first().map_or(1.0, |&n| n as f64);
@@ -158,7 +164,7 @@ impl Specimen {
             input = cell.output_size(self.hidden).saturating_mul(lanes);
         }
         // Beyond so many layers one is like another.
-        let more = (self.layers as f64 / memory::LAYERS as f64).max(1.0);
+        let more = (self.layers as f64 / LAYERS as f64).max(1.0);
         let nodes = steps * self.layers as f64 * lanes as f64;
         let values = steps * self.batch as f64 * rows * 8.0;
         Ok(8.0 * more * (weights * (20.0 + steps) + values) + 30e3 * nodes)
@@ -244,7 +250,52 @@ mod tests {
             Specimen { steps: 3, batch: 1_000_000, ..net.clone() },
             Specimen { layers: 1_000_000, ..net },
         ] {
-            assert!(matches!(net.check(1, 0), Err(ModelError::Range { .. })), "{net:?}");
+            assert!(matches!(net.check(1, 0), Err(ModelError::Memory { .. })), "{net:?}");
+        }
+        assert!(began.elapsed().as_secs() < 5);
+    }
+
+    /// What is told of a net before it is built, counted against the net itself.
+    #[test]
+    fn four_small_nets_tell_a_large_one() {
+        for cell in ["elman", "lstm", "gru"] {
+            for (layers, steps, bidirectional) in [(1, 1, false), (1, 7, false), (3, 5, true), (4, 2, false)]
+            {
+                let net = Specimen {
+                    cell: cell.into(),
+                    layers,
+                    steps,
+                    bidirectional,
+                    batch: 2,
+                    ..Specimen::default()
+                };
+                let (model, mode) = (net.model(), Mode { train: true, ..Mode::default() });
+                let told = model.estimate(steps, 2, mode).unwrap();
+                let graph = model.network(steps, 2, mode).unwrap().graph;
+                let of = |id| graph.node(id).unwrap().ty.shape.iter().product::<usize>();
+                let values: usize = graph.ids().map(of).sum();
+                let weights = model.first_parameters(1).unwrap().elements();
+                let found = [graph.len(), values, weights];
+                for (told, found) in [told.nodes, told.values, told.parameters].into_iter().zip(found) {
+                    assert!((told / found as f64 - 1.0).abs() < 0.05, "{net:?}: {told} for {found}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_memory_holds_is_refused_at_once() {
+        let began = std::time::Instant::now();
+        let net = Specimen::default();
+        for net in [
+            Specimen { hidden: 1_000_000, ..net.clone() },
+            Specimen { layers: 1_000_000_000, hidden: 1, ..net.clone() },
+            Specimen { steps: 1_000_000_000, ..net.clone() },
+            Specimen { input: 1_000_000, hidden: 1_000_000, ..net.clone() },
+            Specimen { batch: 1_000_000, steps: 1_000_000, ..net },
+        ] {
+            let error = net.network(true).unwrap_err();
+            assert!(matches!(error, ModelError::Memory { .. }), "{error}");
         }
         assert!(began.elapsed().as_secs() < 5);
     }

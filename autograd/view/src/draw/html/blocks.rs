@@ -70,20 +70,47 @@ impl Blocks {
         })
     }
 
-    /// The rows of a step: by bands, and in a band by the longest way from below.
+    /// The rows of a step, in the order of the data flow: by the longest way from below, and beside each other by bands.
+    /// What is only compared with, as a target, stands in the row of what reads it.
     fn rows(&mut self, graph: &Graph, scene: &Scene) {
         let mut level = vec![0; self.all.len()];
+        let (mut learned, mut told) = (vec![false; graph.len()], vec![true; self.all.len()]);
+        let mut first_user = vec![None; self.all.len()];
+        let mut ways = Vec::new();
         for i in (0..graph.len()).filter(|&i| graph.at(i).origin.role == Role::Forward) {
+            learned[i] = matches!(graph.at(i).op, Op::Leaf(Leaf::Parameter { .. }))
+                || graph.operands_at(i).any(|x| learned[x]);
             let Some(to) = self.of[i].filter(|_| matches!(scene.columns[i], Column::Step(_))) else {
                 continue;
             };
+            told[to] &= !learned[i] && self.all[to].kind == "value";
             for from in graph.operands_at(i).filter(|&x| scene.columns[x] == scene.columns[i]) {
-                if let Some(from) = self.of[from].filter(|&b| b != to && self.bands[b] == self.bands[to]) {
-                    level[to] = level[to].max(level[from] + 1);
+                if let Some(from) = self.of[from].filter(|&b| b != to) {
+                    ways.push((from, to));
+                    told[from] &= self.all[to].kind != "cell";
+                    first_user[from].get_or_insert(to);
                 }
             }
         }
-        let place = |b: usize| (self.bands[b], level[b]);
+        // Boxes that are read by turns have no order among themselves: so many rounds, and no more.
+        for _ in 0..self.all.len() {
+            let mut risen = false;
+            for &(from, to) in &ways {
+                if level[to] <= level[from] && level[from] + 1 < self.all.len() {
+                    level[to] = level[from] + 1;
+                    risen = true;
+                }
+            }
+            if !risen {
+                break;
+            }
+        }
+        for b in (0..self.all.len()).filter(|&b| told[b]) {
+            if let Some(user) = first_user[b] {
+                (level[b], self.bands[b]) = (level[user], self.bands[user]);
+            }
+        }
+        let place = |b: usize| (level[b], self.bands[b]);
         let in_step = |b: &Block| matches!(b.kind, "cell" | "value");
         let mut places: Vec<(usize, usize)> =
             (0..self.all.len()).filter(|&b| in_step(&self.all[b])).map(place).collect();

@@ -1,16 +1,15 @@
 // Norms as pictures.
 
-import { column, data, isStep, name, stepNumber } from "./data.js";
-import { svg } from "./dom.js";
-import { number, power } from "./numbers.js";
-import { heat } from "./strips.js";
+import { data, name } from "./data.js";
+import { el, svg } from "./dom.js";
+import { ofLog, power } from "./numbers.js";
 
 /** A curve of norms over steps on a logarithmic axis; one step is marked. */
 export function curvePicture(curve, here) {
   const [width, height] = [330, 110];
-  const shown = curve.filter((c) => c.norm > 0);
+  const shown = curve.filter((c) => c.log > -Infinity);
   if (shown.length === 0) return svg("svg", { class: "curve", role: "img", "aria-label": "nothing comes through" });
-  const logs = shown.map((c) => Math.log10(c.norm));
+  const logs = shown.map((c) => c.log);
   const [low, high] = [Math.floor(Math.min(...logs, -1)), Math.ceil(Math.max(...logs, 0))];
   const steps = curve.map((c) => c.step);
   const [first, last] = [Math.min(...steps), Math.max(...steps)];
@@ -41,7 +40,7 @@ export function curvePicture(curve, here) {
             r: c.step === here ? 4 : 2.2,
             class: c.step === here ? "this" : "",
           },
-          svg("title", {}, `step ${data.steps[c.step]}: ${number(c.norm)}`),
+          svg("title", {}, `step ${data.steps[c.step]}: ${ofLog(c.log)}`),
         ),
       ),
     );
@@ -52,56 +51,68 @@ export function curvePicture(curve, here) {
   return picture;
 }
 
-/** ‖∂L/∂h‖ for all losses and all steps of a state; a click picks one. */
-export function matrix({ nodes, norms }, losses, steps, here, pick) {
-  const one = Math.min(24, 300 / Math.max(steps.length, norms.length));
-  const logs = norms
-    .flatMap((row) => Object.values(row))
-    .filter((x) => x > 0)
-    .map(Math.log10);
-  const [low, high] = [Math.max(Math.min(...logs), Math.max(...logs) - 12), Math.max(...logs)];
-  const picture = svg("svg", {
-    class: "matrix",
-    viewBox: `0 0 ${one * steps.length + 30} ${one * norms.length + 22}`,
-    width: one * steps.length + 30,
-    role: "img",
-    "aria-label": "norms of all losses by all steps",
-  });
-  norms.forEach((row, a) =>
-    steps.forEach((s, k) => {
-      const x = row[s];
-      const share = x > 0 ? 0.08 + 0.92 * Math.max(0, (Math.log10(x) - low) / Math.max(1e-9, high - low)) : 0;
-      const isHere = a === here.loss && s === here.step;
-      picture.append(
-        svg(
-          "rect",
-          {
-            x: 26 + k * one,
-            y: a * one,
-            width: one - 0.6,
-            height: one - 0.6,
-            class: isHere ? "this" : "",
-            style: x > 0 ? `fill:${heat(share)}` : "fill:transparent",
-            onclick: () => pick(a, s),
-          },
-          svg("title", {}, `‖∂${name(losses[a])}/∂${name(nodes[s])}‖ = ${number(x ?? 0)}`),
-        ),
-      );
+/** log₁₀ ‖∂L[t]/∂s[k]‖ for all losses and steps as one picture with a bar of colours; a click picks a pair. `rows` has for each
+ *  loss its logarithms by step; `width` is how wide it may be. */
+export function matrix(rows, losses, steps, here, pick, width = 300) {
+  const n = Math.max(steps.length, rows.length);
+  const group = Math.max(1, Math.ceil(n / width));
+  const one = Math.min(width > 300 ? 60 : 24, width / Math.ceil(n / group));
+  const place = new Map(steps.map((s, k) => [s, Math.floor(k / group)]));
+  const [high, wide] = [Math.ceil(rows.length / group), Math.ceil(steps.length / group)];
+  // Of a group of cells the largest is shown.
+  const cells = Array.from({ length: high }, () => new Array(wide).fill(null));
+  let [low, top] = [Infinity, -Infinity];
+  rows.forEach((row, a) =>
+    row?.forEach(({ step, log }) => {
+      const line = cells[Math.floor(a / group)];
+      const k = place.get(step);
+      if (k === undefined) return;
+      line[k] = Math.max(line[k] ?? -Infinity, log);
+      if (log > -Infinity) [low, top] = [Math.min(low, log), Math.max(top, log)];
     }),
   );
-  const every = Math.ceil(steps.length / 10);
-  steps.forEach(
-    (s, k) =>
-      k % every === 0 &&
-      picture.append(svg("text", { x: 26 + (k + 0.5) * one, y: one * norms.length + 13 }, String(data.steps[s]))),
+  const canvas = el("canvas", { class: "matrix", width: one * wide * 2, height: one * high * 2, role: "img", "aria-label": "norms of all losses by all steps", tabindex: 0 });
+  canvas.style.width = `${one * wide}px`;
+  canvas.style.height = `${one * high}px`;
+  const brush = canvas.getContext("2d");
+  brush.scale(2, 2);
+  const share = (log) => (top > low ? (log - low) / (top - low) : 1);
+  cells.forEach((line, a) =>
+    line.forEach((log, k) => {
+      if (log === null) return;
+      brush.fillStyle = log === -Infinity ? "#b9bec6" : colour(share(log));
+      brush.fillRect(k * one, a * one, one - (one > 4 ? 0.6 : 0), one - (one > 4 ? 0.6 : 0));
+    }),
   );
-  norms.forEach(
-    (_, a) =>
-      a % every === 0 &&
-      isStep(column[losses[a]]) &&
-      picture.append(
-        svg("text", { x: 20, y: (a + 0.5) * one + 4, class: "left" }, String(stepNumber(column[losses[a]]))),
-      ),
-  );
-  return picture;
+  const [a, k] = [Math.floor(here.loss / group), place.get(here.step)];
+  brush.strokeStyle = "#e5007d";
+  brush.lineWidth = 1.6;
+  if (k !== undefined) brush.strokeRect(k * one, a * one, one, one);
+  const at = (e) => {
+    const loss = Math.min(rows.length - 1, Math.floor(e.offsetY / one) * group);
+    const step = steps[Math.min(steps.length - 1, Math.floor(e.offsetX / one) * group)];
+    return { loss, step, found: rows[loss]?.find((c) => c.step === step) };
+  };
+  canvas.addEventListener("pointermove", (e) => {
+    const { loss, step, found } = at(e);
+    canvas.title = `‖∂${name(losses[loss])}/∂s[${data.steps[step]}]‖ = ${found ? ofLog(found.log) : "–"}`;
+  });
+  canvas.addEventListener("click", (e) => {
+    const { loss, step } = at(e);
+    if (step !== undefined) pick(loss, step);
+  });
+  const bar = svg("svg", { class: "colours", viewBox: "0 0 300 30", width: 330, role: "img", "aria-label": "colours" });
+  for (let i = 0; i < 60; i++) bar.append(svg("rect", { x: 30 + i * 4, y: 2, width: 4.3, height: 9, style: `fill:${colour(i / 59)}` }));
+  if (top > -Infinity)
+    for (const part of [0, 0.5, 1]) bar.append(svg("text", { x: 30 + part * 240, y: 24 }, ofLog(low + part * (top - low))));
+  return el("div", { class: "matrix-box" }, canvas, bar);
+}
+
+/** Viridis, from dark violet to yellow. */
+const VIRIDIS = [[68, 1, 84], [72, 40, 120], [62, 73, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [110, 206, 88], [181, 222, 43], [253, 231, 37]];
+function colour(share) {
+  const at = Math.max(0, Math.min(1, share)) * 9;
+  const left = Math.min(8, Math.floor(at));
+  const [a, b] = [VIRIDIS[left], VIRIDIS[left + 1]];
+  return `rgb(${a.map((x, i) => Math.round(x + (at - left) * (b[i] - x)))})`;
 }

@@ -201,7 +201,7 @@ function acrosses(p, c, into) {
         into.append(
           svg(
             "text",
-            { x: (drawn.start[0] + drawn.end[0]) / 2, y: drawn.end[1] - 5, class: `carried ${kind(to).part}` },
+            { x: (drawn.start[0] + drawn.end[0]) / 2, y: drawn.end[1] - 5, class: `carried ${kind(to).part}`, "data-node": carried },
             words,
           ),
         );

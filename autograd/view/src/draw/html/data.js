@@ -12,7 +12,7 @@ function bytes(base64) {
 }
 
 /** Whole numbers, seven bits a byte, the low ones first. */
-function numbers(base64) {
+export function numbers(base64) {
   const packed = bytes(base64);
   const array = new Uint32Array(packed.length);
   let count = 0;
@@ -27,6 +27,9 @@ function numbers(base64) {
   }
   return array.subarray(0, count);
 }
+
+/** Real numbers in double precision. */
+export const f64 = (base64) => new Float64Array(bytes(base64).buffer);
 
 export const data = read("data");
 const kinds = read("kinds");
@@ -46,6 +49,8 @@ const back = numbers(data.nodes.of);
 export const shown = numbers(data.nodes.shown);
 
 export const kind = (i) => kinds[kindOf[i]];
+/** Nodes of one number have one kind. */
+export const kindNumber = (i) => kindOf[i];
 
 // Operands lie one after the other; a node's begin at `first`.
 const distances = numbers(data.nodes.operands);
@@ -154,27 +159,37 @@ export function face(nodes) {
 
 // Values: numbers of all nodes one after the other.
 const WHOLE = data.values?.whole ?? 0;
-const floats = data.values ? new Float32Array(bytes(data.values.numbers).buffer) : null;
-const size = (i) => kind(i).shape.reduce((a, b) => a * b, 1);
+const floats = data.values?.numbers ? new Float32Array(bytes(data.values.numbers).buffer) : null;
+const kindSizes = kinds.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
+export const size = (i) => kindSizes[kindOf[i]];
+/** The values of all nodes, once the page has computed them itself. */
+export const computed = { values: null };
 const firstNumber = new Uint32Array(count + 1);
 if (floats) {
   for (let i = 0; i < count; i++) firstNumber[i + 1] = firstNumber[i] + (size(i) <= WHOLE ? size(i) : WHOLE + 4);
 }
 
+/** ‖x‖, of which the largest size is known: squares of what is very small or large would be lost. */
+export function euclid(x, largest) {
+  if (!(largest > 0) || !Number.isFinite(largest)) return largest > 0 ? largest : 0;
+  let sum = 0;
+  for (const v of x) sum += (v / largest) ** 2;
+  return largest * Math.sqrt(sum);
+}
+
 /** A node's value: its entries or stretches of them, whether they are whole, and their statistics; or null. */
 export function value(i) {
-  if (!floats) return null;
-  const given = floats.subarray(firstNumber[i], firstNumber[i + 1]);
-  if (size(i) > WHOLE) {
+  if (!floats && !computed.values) return null;
+  const given = computed.values ? computed.values[i] : floats.subarray(firstNumber[i], firstNumber[i + 1]);
+  if (!computed.values && size(i) > WHOLE) {
     const [min, max, mean, norm] = given;
     return { entries: given.subarray(4), whole: false, count: size(i), min, max, mean, norm };
   }
-  let [min, max, sum, square] = [Infinity, -Infinity, 0, 0];
+  let [min, max, sum] = [Infinity, -Infinity, 0];
   for (const x of given) {
     min = Math.min(min, x);
     max = Math.max(max, x);
     sum += x;
-    square += x * x;
   }
   return {
     entries: given,
@@ -183,6 +198,6 @@ export function value(i) {
     min,
     max,
     mean: sum / given.length,
-    norm: Math.sqrt(square),
+    norm: euclid(given, Math.max(max, -min)),
   };
 }

@@ -23,6 +23,7 @@ import {
   value,
 } from "./data.js";
 import { $, el, svg, typeset } from "./dom.js";
+import { canChange, recomputed } from "./live.js";
 import { notesTable } from "./notes.js";
 import { many, number } from "./numbers.js";
 import { starts } from "./places.js";
@@ -178,7 +179,9 @@ function overview() {
       ? el(
           "p",
           { class: "note" },
-          `Values are of one run at fixed inputs and weights, computed in double and shown in single precision; of tensors of more than ${data.values.whole} numbers, statistics and stretches.`,
+          canChange
+            ? "All values are computed in this page, in double precision. Change has the weights and the data to drag, and all that is made of them follows."
+            : `Values are of one run at fixed inputs and weights, computed in double and shown in single precision; of tensors of more than ${data.values.whole} numbers, statistics and stretches.`,
         )
       : el("p", { class: "note" }, "The graph was given no values."),
   ];
@@ -240,7 +243,7 @@ function shares(i) {
   };
   return section(
     "Gradient: a sum over steps",
-    el("p", { class: "formula-line" }, `∂${name(mine.node)} = Σₜ gₜ,   ‖∂${name(mine.node)}‖ = ${number(mine.norm)}`),
+    el("p", { class: "formula-line" }, `∂${name(mine.node)} = Σₜ Gₜ,   ‖∂${name(mine.node)}‖ = ${number(mine.norm)}`),
     picture,
     el(
       "p",
@@ -312,5 +315,6 @@ export function startInspector() {
     $("node-panel").querySelectorAll(".equation, .equations").forEach(narrow);
   };
   onChange((what) => ("node" in what || "open" in what) && draw());
+  recomputed.push(() => !$("node-panel").hidden && draw());
   draw();
 }

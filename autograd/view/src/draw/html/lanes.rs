@@ -22,6 +22,11 @@ pub(super) struct Lane {
     /// For each step that has one before it, ∂sₜ/∂sₜ₋₁ of each sequence, row by row; empty where a cell is too
     /// large or reads states of several steps.
     pub jacobians: BTreeMap<usize, Vec<f32>>,
+    /// For each loss the position of its step; of one at the end, that of the last step.
+    #[serde(rename = "lossSteps")]
+    pub loss_steps: Vec<usize>,
+    /// For each loss that depends on the states of its own step alone, once these are given: its derivative by them.
+    pub direct: BTreeMap<usize, Vec<f64>>,
 }
 
 /// A state over time.
@@ -30,8 +35,6 @@ pub(super) struct State {
     pub name: String,
     /// Its node at each position among the steps.
     pub nodes: Nodes,
-    /// For each loss, ‖∂Lₜ/∂hₖ‖ at the steps k; empty if there are too many.
-    pub norms: Vec<BTreeMap<usize, f64>>,
 }
 
 /// The layers that have states.
@@ -61,7 +64,7 @@ pub(super) fn lanes(graph: &Graph, columns: &[Column]) -> Vec<Lane> {
         } else if let Some(r) = elsewhere {
             lane.reverse = r < s;
             let nodes = Nodes::from([(s, i)]);
-            lane.states.push(State { name: name.to_string(), nodes, norms: Vec::new() });
+            lane.states.push(State { name: name.to_string(), nodes });
         }
     }
     // What begins before the first step comes first: what is only carried along begins later.
@@ -78,6 +81,8 @@ impl Lane {
             sizes: Vec::new(),
             batch: 1,
             jacobians: BTreeMap::new(),
+            loss_steps: Vec::new(),
+            direct: BTreeMap::new(),
         }
     }
 }

@@ -21,8 +21,12 @@ import {
 } from "./data.js";
 import { $, el } from "./dom.js";
 import { startInspector } from "./inspector.js";
-import { showPaths, startPaths } from "./paths.js";
+import { descend, startChange } from "./change.js";
+import { showPanel, showPaths, startPaths } from "./paths.js";
+import { startSaving } from "./save.js";
 import { model, starts } from "./places.js";
+import { owed } from "./jacobians.js";
+import { numbersOf, recompute } from "./live.js";
 import { guilty } from "./rules.js";
 import { change, choose, onChange, readAddress, state, toggle } from "./state.js";
 import { fit, startView, zoom } from "./view.js";
@@ -169,9 +173,12 @@ const KEYS = [
   ],
   ["/", "search", (e) => (e.preventDefault(), $("search").focus())],
   ["p", "paths from a loss to a state", () => showPaths($("paths-panel").hidden)],
+  ["c", "change numbers, and see", () => !$("change-tab").hidden && showPanel($("change-panel").hidden ? "change" : "node")],
+  ["s", "a step of gradient descent, in that panel", () => !$("change-panel").hidden && descend()],
+  ["h", "hide or show the panel", () => document.body.classList.toggle("wide")],
   ["+", "larger", () => zoom(1.25)],
   ["-", "smaller", () => zoom(0.8)],
-  ["0", "fit the window", fit],
+  ["0", "all of the picture in the window", () => fit(true)],
   ["d", "light or dark", () => turn()],
   ["?", "this list", () => ($("help").open ? $("help").close() : $("help").showModal())],
   ["Escape", "choose nothing", () => change({ node: null })],
@@ -216,16 +223,22 @@ dark.addEventListener("change", () => document.dispatchEvent(new Event("themecha
 // ---- begin -----------------------------------------------------------------------------------------------------------
 
 $("title").textContent = data.title;
+// In a frame of a slide or a notebook: the picture alone.
+const framed = document.body.classList.contains("embed");
+const embed = () => document.body.classList.toggle("embed", framed || /(^#|&)embed\b/.test(location.hash));
+embed();
 for (const [id, go] of Object.entries(ZOOMS)) $(id).addEventListener("click", go);
 $("theme").addEventListener("click", turn);
 $("ask").addEventListener("click", () => $("help").showModal());
 $("close-help").addEventListener("click", () => $("help").close());
 $("larger").addEventListener("click", () => zoom(1.25));
 $("smaller").addEventListener("click", () => zoom(0.8));
-$("fit").addEventListener("click", fit);
+$("fit").addEventListener("click", () => fit(true));
 startView();
 startInspector();
 startPaths();
+startChange();
+startSaving();
 startWalk();
 startSearch();
 startKeys();
@@ -233,8 +246,25 @@ onChange(tellZoom);
 readAddress();
 // Where something is wrong, one sees it at once.
 if (!location.hash && guilty !== null && isStep(column[guilty])) change({ open: new Set([column[guilty]]) });
-addEventListener("hashchange", readAddress);
+addEventListener("hashchange", () => (embed(), readAddress()));
 
 /** For the console: the graph as a program can ask it. */
-globalThis.graph = { count, name, find, kind, value, operands, users, adjoint, equation, choose, notes: data.notes };
+globalThis.graph = {
+  count,
+  name,
+  find,
+  kind,
+  value,
+  operands,
+  users,
+  adjoint,
+  equation,
+  choose,
+  notes: data.notes,
+  numbers: numbersOf,
+  recompute,
+  owed,
+  lanes: data.reach.layers,
+  steps: data.steps,
+};
 document.documentElement.dataset.ready = Math.round(performance.now());

@@ -11,6 +11,7 @@ mod assembly;
 mod blocks;
 mod kinds;
 mod lanes;
+mod live;
 mod notes;
 mod pack;
 mod picture;
@@ -82,6 +83,8 @@ struct Data<'a> {
     blocks: &'a [blocks::Block],
     nodes: Nodes,
     values: Option<Values>,
+    /// What the page computes everything from, if the net is small.
+    live: Option<live::Live>,
     shares: Vec<shares::Shares>,
     reach: reach::Reach,
     check: Option<Check<'a>>,
@@ -139,6 +142,7 @@ pub(super) fn write(graph: &Arc<Graph>, options: &Options, page: &Page) -> Resul
         blocks: &blocks.all,
         nodes: nodes(graph, &scene, &kind, &(0..graph.len()).map(|i| view.has(i)).collect::<Vec<_>>()),
         values: None,
+        live: None,
         shares: Vec::new(),
         reach: reach::Reach::default(),
         check: page.check.as_ref().map(|check| Check {
@@ -148,7 +152,10 @@ pub(super) fn write(graph: &Arc<Graph>, options: &Options, page: &Page) -> Resul
     };
     if let Some(point) = &page.point {
         let values = values::values(graph, point)?;
-        let numbers: Vec<f32> = values.iter().flat_map(values::brief).collect();
+        data.live = live::live(graph, &values);
+        // What the page computes itself it is not told.
+        let told: &[_] = if data.live.is_some() { &[] } else { &values };
+        let numbers: Vec<f32> = told.iter().flat_map(values::brief).collect();
         data.values = Some(Values { whole: values::WHOLE, numbers: floats(&numbers) });
         if options.backward {
             data.shares = shares::shares(graph, &scene.columns, scene.steps.len(), &values);

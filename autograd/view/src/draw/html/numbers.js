@@ -13,10 +13,19 @@ export function number(x) {
   return `${mantissa}·10${raised(Number(exponent))}`.replace(/^-/, MINUS);
 }
 
+/** A number by its logarithm to base 10, also where it is smaller or larger than numbers can be. */
+export function ofLog(log) {
+  if (log === -Infinity) return "0";
+  if (Math.abs(log) < 300 || !Number.isFinite(log)) return number(10 ** log);
+  return `${(10 ** (log - Math.floor(log))).toFixed(2)}·10${raised(Math.floor(log))}`;
+}
+
 const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 /** A power of ten. */
 export const power = (n) => (Math.abs(n) < 3 ? number(10 ** n) : `10${raised(n)}`);
-const raised = (n) => String(n).replace(/./g, (c) => RAISED[c]);
+function raised(n) {
+  return String(n).replace(/./g, (c) => RAISED[c]);
+}
 
 /** `1 node`, `2 nodes`. */
 export const many = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;

@@ -36,6 +36,11 @@ pub(super) fn floats(numbers: &[f32]) -> String {
     base64(&numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())
 }
 
+/// Real numbers in double precision, the low byte first.
+pub(super) fn doubles(numbers: &[f64]) -> String {
+    base64(&numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())
+}
+
 /// Bytes in the alphabet of RFC 4648, padded.
 fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

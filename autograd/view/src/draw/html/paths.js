@@ -2,18 +2,32 @@
 
 import { curvePicture, matrix } from "./charts.js";
 import { FIRST, column, data, isStep, kind, name, of, operands } from "./data.js";
+import { showChange } from "./change.js";
 import { $, el } from "./dom.js";
-import { decay, ways } from "./jacobians.js";
-import { number } from "./numbers.js";
+import { owed, ways } from "./jacobians.js";
+import { lanesFollow, recomputed } from "./live.js";
+import { many, ofLog } from "./numbers.js";
 import { countWays, nodesOn } from "./routes.js";
 import { onChange } from "./state.js";
 import { reveal, showWay } from "./view.js";
 
 const { losses, layers } = data.reach;
-const chosen = { loss: losses.length - 1, layer: layers.length - 1, state: 0, step: null, way: 0 };
+/** The state that stands for all together. */
+const JOINT = 99;
+const chosen = { loss: losses.length - 1, layer: layers.length - 1, state: JOINT, step: null, way: 0 };
 
 const lane = () => layers[chosen.layer];
-const stateNow = () => lane().states[chosen.state];
+/** The state whose node is shown: the first for all together. */
+const stateNow = () => lane().states[chosen.state === JOINT ? 0 : chosen.state];
+const jointly = () => chosen.state === JOINT && lane().states.length > 1;
+/** How what is measured is called: `(h, c)[3]`. */
+const measured = (step) => {
+  const names = lane().states.map((s) => s.name);
+  return `${chosen.state === JOINT ? (names.length > 1 ? `(${names.join(", ")})` : names[0]) : names[chosen.state]}[${data.steps[step]}]`;
+};
+/** log₁₀ ‖∂L/∂s[k]‖ from the loss's own step back, of all states together or of one. */
+const rowOf = (loss) =>
+  owed(lane(), loss)?.map(({ step, log, parts }) => ({ step, log: chosen.state === JOINT ? log : parts[chosen.state] })) ?? null;
 const stepsOf = (s) => Object.keys(s.nodes).map(Number);
 const stepOfLoss = () => {
   const c = column[losses[chosen.loss]];
@@ -45,13 +59,6 @@ function ends(step) {
   return [...found].sort();
 }
 
-/** The steps from that of the loss back to the first. */
-function backFrom(t) {
-  const { reverse, states } = lane();
-  const steps = stepsOf(states[0]).filter((s) => (reverse ? s >= t : s <= t));
-  return steps.sort((a, b) => (reverse ? a - b : b - a));
-}
-
 /** Marks the chosen way in the picture. */
 function showOn(along, through) {
   const node = stateNow().nodes[along[0]];
@@ -60,7 +67,7 @@ function showOn(along, through) {
 
 const note = (text) => el("p", { class: "note" }, text);
 
-const exact = () => stateNow().norms[chosen.loss]?.[chosen.step] ?? null;
+const exact = () => rowOf(chosen.loss)?.find((c) => c.step === chosen.step)?.log ?? null;
 
 function choice(label, id, options, now, set) {
   const select = el(
@@ -103,9 +110,12 @@ function draw() {
     choice(
       "to state",
       "path-state",
-      layers.flatMap((l, a) =>
-        l.states.map((s, k) => [a * 100 + k, layers.length > 1 ? `${l.name}/${s.name}` : s.name]),
-      ),
+      layers.flatMap((l, a) => {
+        const of = layers.length > 1 ? `${l.name}/` : "";
+        const each = l.states.map((s, k) => [a * 100 + k, `${of}${s.name}`]);
+        if (each.length === 1) return [[a * 100 + JOINT, each[0][1]]];
+        return [[a * 100 + JOINT, `${of}(${l.states.map((s) => s.name).join(", ")}) together`], ...each];
+      }),
       chosen.layer * 100 + chosen.state,
       (v) => {
         chosen.layer = Math.floor(v / 100);
@@ -139,15 +149,27 @@ function draw() {
     children.push(...result(along, node, loss, wanted));
     if (active) reveal(node);
   }
-  if (stateNow().norms.length > 1) {
+  const rows = losses.length > 1 ? losses.map((_, l) => rowOf(l)) : [];
+  if (rows.some(Boolean)) {
     const pick = (loss, step) => {
       Object.assign(chosen, { loss, step, way: 0 });
+      $("large").close();
       draw();
+    };
+    const large = () => {
+      const width = Math.max(300, Math.min(innerWidth - 120, innerHeight - 220));
+      $("large-body").replaceChildren(
+        el("h2", {}, `log ‖∂L[t]/∂${measured(0).replace(/\[.*/, "[k]")}‖`),
+        matrix(rows, losses, steps, chosen, pick, width),
+        note("Rows: t, the step of the loss, downwards; columns: k, the step of the state. Grey: exactly 0. A click chooses."),
+      );
+      $("large").showModal();
     };
     children.push(
       el("h3", {}, "All losses by all steps"),
-      matrix(stateNow(), losses, steps, chosen, pick),
-      note("Rows: the step of the loss; columns: the step of the state; colour: log ‖∂Lₜ/∂hₖ‖."),
+      matrix(rows, losses, steps, chosen, pick),
+      note(`Rows: t, the step of the loss; columns: k, the step of the state; colour: ‖∂L[t]/∂${measured(0).replace(/\[.*/, "[k]")}‖, grey where it is exactly 0.`),
+      el("button", { type: "button", class: "more", id: "enlarge", onclick: large }, "larger"),
     );
   }
   panel.replaceChildren(...children);
@@ -155,23 +177,27 @@ function draw() {
 
 function result(along, node, loss, wanted) {
   const to = ends(along.at(-1));
-  const found = along.length > 1 ? ways(lane(), chosen.state, along, to) : { found: [], complete: true };
+  const from = chosen.state === JOINT ? lane().states.map((_, k) => k) : [chosen.state];
+  const found = along.length > 1 ? ways(lane(), from, along, to) : { found: [], complete: true };
   const total = countWays(losses[chosen.loss], node);
+  const row = rowOf(chosen.loss);
   const children =
     exact() === null
-      ? [note(`‖∂${loss}/∂${wanted}‖ is not computed for so many losses; the products of Jacobians are.`)]
+      ? [note(`‖∂${loss}/∂${measured(chosen.step)}‖ is not known here: the state is large, of several sequences, or read in other ways than by the next step and the loss. rnn bptt computes it.`)]
       : [
           el(
             "p",
             { class: "big" },
-            `‖∂${loss}/∂${wanted}‖ = `,
-            el("b", { id: "path-norm", "data-exact": exact() }, number(exact())),
+            `‖∂${loss}/∂${measured(chosen.step)}‖ = `,
+            el("b", { id: "path-norm", "data-exact": 10 ** exact(), "data-log": exact() }, ofLog(exact())),
           ),
+          jointly() || chosen.state !== JOINT
+            ? note("The states of a step are held apart, as ports: each is moved alone, though one was made of another. (∂ of a node, in the other panel, has all ways.)")
+            : null,
         ];
+  const ops = total >= 1e300 ? "More than 10³⁰⁰ ways" : total >= 1e6 ? `${ofLog(Math.log10(total))} ways` : many(total, "way");
   children.push(
-    note(
-      `${total >= 1e6 ? number(total) : total.toLocaleString("en")} ways op by op${lane().states.length > 1 ? ", grouped below by the states that they go through" : ", all through the same states"}.`,
-    ),
+    note(`${ops} op by op${lane().states.length > 1 ? ", grouped below by the states that they go through" : ", all through the same states"}.`),
   );
   if (found === null) {
     children.push(note("The Jacobians of its steps were not computed: the state is large, or reads several steps."));
@@ -180,8 +206,8 @@ function result(along, node, loss, wanted) {
   }
   if (along.length > 1) {
     const shownWays = found.found.slice(0, 10);
-    const top = shownWays[0]?.norm || 1;
-    const row = (words, value, k, hint) =>
+    const top = shownWays[0]?.norm ?? 0;
+    const line = (words, log, k, hint) =>
       el(
         "tr",
         {
@@ -194,31 +220,30 @@ function result(along, node, loss, wanted) {
           onkeydown: (e) => e.key === "Enter" && ((chosen.way = k), draw()),
         },
         el("td", {}, words),
-        el("td", { class: "bar" }, el("span", { style: `width:${Math.min(100, (value / top) * 100)}%` })),
-        el("td", { class: "amount", title: hint }, number(value)),
+        el("td", { class: "bar" }, log === null ? null : el("span", { style: `width:${Math.min(100, 10 ** (log - top) * 100)}%` })),
+        el("td", { class: "amount", title: hint }, log === null ? "" : ofLog(log)),
       );
-    const curve = decay(lane(), chosen.state, backFrom(along.at(-1)), to);
-    const whole = curve.find((c) => c.step === chosen.step)?.norm ?? 0;
     const names = lane().states.map((s) => s.name);
-    children.push(
-      el("h3", {}, `Products of Jacobians, ${name(lane().states[to[0] ?? 0].nodes[along.at(-1)])} by ${wanted}`),
-      el(
-        "table",
-        { class: "ways" },
-        row("all ways", whole, 0, "the norm of the whole product"),
-        ...(lane().states.length > 1
-          ? shownWays.map((w, k) =>
-              row(describe(w.through, names), w.norm, k + 1, "the norm of the product along this way"),
-            )
-          : []),
-      ),
-    );
+    if (lane().states.length > 1)
+      children.push(
+        el("h3", {}, `Products of Jacobians, ${name(lane().states[to[0] ?? 0].nodes[along.at(-1)])} by ${wanted}`),
+        el(
+          "table",
+          { class: "ways" },
+          line("all ways", null, 0, ""),
+          ...shownWays.map((w, k) => line(describe(w.through, names), w.norm, k + 1, "the norm of the product along this way")),
+        ),
+      );
     if (!found.complete) children.push(note("Of very many ways the strongest are followed."));
     if (lane().states.length > 1) children.push(note("Ways add up, and may cancel."));
-    children.push(el("h3", {}, "How it fades"), curvePicture(curve, chosen.step));
     showOn(along, chosen.way > 0 ? found.found[chosen.way - 1]?.through : null);
   } else showOn(along, null);
-  return children;
+  if (row && row.length > 1)
+    children.push(
+      el("h3", {}, `How ‖∂${loss}/∂${measured(0).replace(/\[.*/, "[k]")}‖ fades`),
+      curvePicture(row, chosen.step),
+    );
+  return children.filter(Boolean);
 }
 
 /** `c ×4 → h`: through which states. */
@@ -233,18 +258,36 @@ function describe(through, names) {
 
 /** Shows or leaves the panel of paths. */
 export function showPaths(yes) {
-  active = yes;
-  $("paths-tab").setAttribute("aria-selected", yes);
-  $("node-tab").setAttribute("aria-selected", !yes);
-  $("paths-panel").hidden = !yes;
-  $("node-panel").hidden = yes;
-  if (yes) draw();
-  else showWay([]);
+  showPanel(yes ? "paths" : "node");
+}
+
+/** Shows one of the panels. */
+export function showPanel(wanted) {
+  active = wanted === "paths";
+  for (const one of ["node", "paths"]) {
+    $(`${one}-tab`).setAttribute("aria-selected", one === wanted);
+    $(`${one}-panel`).hidden = one !== wanted;
+  }
+  showChange(wanted === "change");
+  if (active) {
+    lanesFollow();
+    draw();
+  } else showWay([]);
 }
 
 export function startPaths() {
-  $("paths-tab").addEventListener("click", () => showPaths(true));
-  $("node-tab").addEventListener("click", () => showPaths(false));
+  for (const one of ["node", "paths", "change"]) $(`${one}-tab`).addEventListener("click", () => showPanel(one));
+  $("close-large").addEventListener("click", () => $("large").close());
+  // The ways are many: while a number is dragged they follow when there is time.
+  let soonest = 0;
+  recomputed.push(() => {
+    if (!active) return;
+    clearTimeout(soonest);
+    soonest = setTimeout(() => {
+      lanesFollow();
+      draw();
+    }, 40);
+  });
   onChange((what) => {
     if (what.node !== undefined && what.node !== null && active) {
       // A click on a state or a loss is a choice here.

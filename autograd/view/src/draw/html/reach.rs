@@ -1,21 +1,21 @@
-//! How far a loss reaches back: the Jacobians between neighbouring steps, and ‖∂Lₜ/∂hₖ‖.
+//! How far a loss reaches back: the Jacobians between neighbouring steps, and what a loss owes to the states of its own step.
 //!
 //! A *state* is a named node that its own layer reads at another step. All states of a layer at one step, after each
-//! other, are its joint state s. The Jacobian ∂sₜ/∂sₜ₋₁ is measured in dual numbers: every state of the layer is held
-//! at its value but for those of step t, so a derivative goes exactly one step. Steps that are far enough apart are
-//! measured in one run.
+//! other, are its joint state s, as ports: what the future owes to one of them is counted with the others held, though one
+//! may be made of another. `rnn bptt` has the same. ∂L\[t\]/∂s\[k\] is then ∂L\[t\]/∂s\[t\] times the Jacobians
+//! ∂s\[j\]/∂s\[j−1\] on the way. These are measured in dual numbers: every state of the layer is held at its value but for
+//! those of step j, so a derivative goes exactly one step. Steps that are far enough apart are measured in one run.
 
 use super::super::scene::Column;
 use super::lanes::{Lane, State, lanes};
-use autograd::graph::{Builder, Graph, NodeId, Role};
-use autograd::{Error, Gradient, Point, eval, jvp, norm, vjp};
+use autograd::graph::{Graph, NodeId, Role};
+use autograd::ops::{Leaf, Op};
+use autograd::{Error, Point, jvp};
 use ndarray::{ArrayD, Axis};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-/// The most losses whose gradients are computed one by one.
-const LOSSES: usize = 64;
 /// The most entries that a layer's Jacobians may have together, and the widest joint state.
 const ENTRIES: usize = 200_000;
 const WIDEST: usize = 64;
@@ -34,10 +34,26 @@ pub(super) fn reach(
     values: &[ArrayD<f64>],
 ) -> Result<Reach, Error> {
     let mut reach = Reach { losses: losses(graph), layers: lanes(graph, columns) };
+    let learned = learned(graph);
     for lane in &mut reach.layers {
-        jacobians(graph, point, values, lane)?;
+        let at_end = |lane: &Lane| {
+            let steps = lane.states[0].nodes.keys();
+            if lane.reverse { steps.min().copied() } else { steps.max().copied() }
+        };
+        let step = |&loss: &usize| match columns[loss] {
+            Column::Step(s) => Some(s),
+            _ => at_end(lane),
+        };
+        lane.loss_steps = reach.losses.iter().map(|loss| step(loss).unwrap_or(0)).collect();
+        let states: HashMap<usize, usize> = lane
+            .states
+            .iter()
+            .flat_map(|state| state.nodes.iter().map(|(&step, &node)| (node, step)))
+            .collect();
+        let own = |(loss, step): (&usize, &usize)| is_own(graph, &states, &learned, *loss, *step);
+        let markov: Vec<bool> = reach.losses.iter().zip(&lane.loss_steps).map(own).collect();
+        jacobians(graph, point, values, lane, &reach.losses, &markov)?;
     }
-    norms(graph, point, &mut reach)?;
     Ok(reach)
 }
 
@@ -57,6 +73,8 @@ fn jacobians(
     point: &Point<f64>,
     values: &[ArrayD<f64>],
     lane: &mut Lane,
+    losses: &[usize],
+    markov: &[bool],
 ) -> Result<(), Error> {
     let shapes = |state: &State| state.nodes.values().map(|&i| values[i].shape()).collect::<Vec<_>>();
     let shapes: Vec<Vec<&[usize]>> = lane.states.iter().map(shapes).collect();
@@ -74,8 +92,12 @@ fn jacobians(
     if width > WIDEST || steps.len() * batch * width * width > ENTRIES || !is_markov(graph, lane) {
         return Ok(());
     }
+    // Of several sequences each has a gradient of its own, and a loss is one number for all.
+    if batch == 1 {
+        lane.direct = (0..losses.len()).filter(|&l| markov[l]).map(|l| (l, vec![0.0; width])).collect();
+    }
     for parity in 0..2 {
-        measure(graph, point, values, lane, &steps, parity)?;
+        measure(graph, point, values, lane, &steps, parity, losses)?;
     }
     Ok(())
 }
@@ -88,6 +110,7 @@ fn measure(
     lane: &mut Lane,
     steps: &BTreeSet<usize>,
     parity: usize,
+    losses: &[usize],
 ) -> Result<(), Error> {
     let (batch, width) = (lane.batch, lane.sizes.iter().sum::<usize>());
     let before = |s: usize| if lane.reverse { Some(s + 1) } else { s.checked_sub(1) };
@@ -100,11 +123,15 @@ fn measure(
     for (k, &s) in states.clone().flat_map(|k| held.iter().map(move |s| (k, s))) {
         base.set(graph.id(node(k, s)), values[node(k, s)].clone());
     }
+    let own: Vec<usize> =
+        lane.direct.keys().copied().filter(|&l| held.contains(&lane.loss_steps[l])).collect();
     let outputs: Vec<NodeId> = later
         .iter()
         .flat_map(|&s| states.clone().map(move |k| (k, s)))
         .map(|(k, s)| graph.id(node(k, s)))
+        .chain(own.iter().map(|&l| graph.id(losses[l])))
         .collect();
+    let mut direct = vec![vec![0.0; width]; own.len()];
     let mut found = vec![vec![0.0; batch * width * width]; later.len()];
     let units = states.clone().flat_map(|k| (0..lane.sizes[k]).map(move |unit| (k, unit)));
     for (column, (moved, unit)) in units.enumerate() {
@@ -115,6 +142,10 @@ fn measure(
             direction.set(graph.id(node(moved, s)), tangent);
         }
         let tangents = jvp(graph, &base, &direction, &outputs)?;
+        let (tangents, of_losses) = tangents.split_at(later.len() * states.len());
+        for (row, tangent) in direct.iter_mut().zip(of_losses) {
+            row[column] = tangent.float().sum();
+        }
         for (jacobian, tangents) in found.iter_mut().zip(tangents.chunks(states.len())) {
             let mut first = 0;
             for (tangent, size) in tangents.iter().zip(&lane.sizes) {
@@ -129,6 +160,7 @@ fn measure(
         }
     }
     lane.jacobians.extend(later.into_iter().zip(found));
+    lane.direct.extend(own.into_iter().zip(direct));
     Ok(())
 }
 
@@ -148,50 +180,30 @@ fn is_markov(graph: &Graph, lane: &Lane) -> bool {
     })
 }
 
-/// ‖∂Lₜ/∂hₖ‖ for all losses and states: one sweep whose cotangents are inputs, run once for each loss.
-fn norms(graph: &Arc<Graph>, point: &Point<f64>, reach: &mut Reach) -> Result<(), Error> {
-    if reach.losses.len() > LOSSES || reach.losses.is_empty() {
-        return Ok(());
-    }
-    let g = Builder::resume(graph.clone());
-    let place = |(l, lane): (usize, &Lane)| {
-        let each = |(k, state): (usize, &State)| {
-            state.nodes.iter().map(|(&s, &node)| ((l, k, s), node)).collect::<Vec<_>>()
-        };
-        lane.states.iter().enumerate().flat_map(each).collect::<Vec<_>>()
-    };
-    let places: Vec<((usize, usize, usize), usize)> =
-        reach.layers.iter().enumerate().flat_map(place).collect();
-    let states: Vec<_> = places.iter().map(|&(_, node)| g.expr(graph.id(node))).collect();
-    let seeded = |k: usize| {
-        let loss = g.expr(graph.id(reach.losses[k]));
-        (loss, g.input(&format!("∂L#{k}"), loss.shape()))
-    };
-    let seeds: Vec<_> = (0..reach.losses.len()).map(seeded).collect();
-    let gradients = vjp(&seeds, &states);
-    let found = |(gradient, &(place, _)): (Gradient, &((usize, usize, usize), usize))| match gradient {
-        Gradient::Of(dx) => Some((place, dx.id())),
-        _ => None,
-    };
-    let found: Vec<((usize, usize, usize), NodeId)> =
-        gradients.into_iter().zip(&places).filter_map(found).collect();
-    let outputs: Vec<NodeId> = found.iter().map(|&(_, id)| id).collect();
-    let whole = g.graph()?;
-    for one in 0..seeds.len() {
-        let mut point = point.clone();
-        for (k, (loss, seed)) in seeds.iter().enumerate() {
-            let x = if k == one { 1.0 } else { 0.0 };
-            point.set(*seed, ArrayD::from_elem(&loss.shape()[..], x));
-        }
-        for lane in &mut reach.layers {
-            lane.states.iter_mut().for_each(|state| state.norms.push(BTreeMap::new()));
-        }
-        for (&((l, k, s), _), value) in found.iter().zip(eval(&whole, &point, &outputs)?) {
-            let norm = norm(value.float().iter());
-            reach.layers[l].states[k].norms[one].insert(s, norm);
+/// Whether a loss is made of the states of that step alone, once these are given: by walking back from it. `states` has the
+/// steps of the states.
+fn is_own(graph: &Graph, states: &HashMap<usize, usize>, learned: &[bool], loss: usize, step: usize) -> bool {
+    let mut found = false;
+    let (mut seen, mut open) = (HashSet::from([loss]), vec![loss]);
+    while let Some(i) = open.pop() {
+        match states.get(&i) {
+            Some(other) if *other != step => return false,
+            Some(_) => found = true,
+            // What depends on no weight, as the number of all targets, leads to no state.
+            None => open.extend(graph.operands_at(i).filter(|&x| learned[x] && seen.insert(x))),
         }
     }
-    Ok(())
+    found
+}
+
+/// Whether nodes depend on a parameter.
+fn learned(graph: &Graph) -> Vec<bool> {
+    let mut learned = vec![false; graph.len()];
+    for i in 0..graph.len() {
+        learned[i] = matches!(graph.at(i).op, Op::Leaf(Leaf::Parameter { .. }))
+            || graph.operands_at(i).any(|x| learned[x]);
+    }
+    learned
 }
 
 #[cfg(test)]
@@ -199,7 +211,7 @@ mod tests {
     use super::super::super::scene::Scene;
     use super::super::values::values;
     use super::*;
-    use autograd::grad;
+    use autograd::{Builder, grad};
 
     /// h[t] = a h[t-1] + c[t-1], c[t] = b c[t-1], L[t] = h[t], with a = 3 and b = 2.
     fn measured() -> Reach {
@@ -224,16 +236,15 @@ mod tests {
     }
 
     #[test]
-    fn jacobians_and_norms_of_a_linear_recurrence() {
+    fn jacobians_and_own_gradients_of_a_linear_recurrence() {
         let reach = measured();
         let lane = &reach.layers[0];
         assert_eq!(lane.states.iter().map(|s| &s.name[..]).collect::<Vec<_>>(), ["h", "c"]);
         // Steps have the positions 0, 1, 2.
         assert_eq!(lane.jacobians[&1], [3.0, 1.0, 0.0, 2.0]);
         assert_eq!(lane.jacobians[&2], [3.0, 1.0, 0.0, 2.0]);
-        // ∂L[3]/∂h[1] = 3², and ∂L[3]/∂c[1] = 3 + 2.
-        let norms = |k: usize| lane.states[k].norms[2][&0];
-        assert_eq!(vec![norms(0), norms(1)], [9.0, 5.0]);
-        assert!(lane.states[0].norms[0].get(&2).is_none_or(|&x| x == 0.0));
+        // Of its own step, L reads h alone.
+        assert_eq!(lane.loss_steps, [0, 1, 2]);
+        assert!((0..3).all(|l| lane.direct[&l] == [1.0, 0.0]), "{:?}", lane.direct);
     }
 }

@@ -47,7 +47,7 @@ export function toggle(c) {
 const readable = (text) => encodeURIComponent(text).replace(/%(2F|5B|5D)/g, decodeURIComponent);
 
 function write() {
-  const parts = [];
+  const parts = /(^#|&)embed\b/.test(location.hash) ? ["embed"] : [];
   if (state.node !== null) parts.push(`node=${readable(name(state.node))}`);
   if (state.rolled) parts.push("zoom=rolled");
   else if (state.open.size)

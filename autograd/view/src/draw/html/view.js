@@ -7,6 +7,7 @@ import { drawBuses, drawEndLanes, drawOpen } from "./open.js";
 import { edge, group, spoken } from "./marks.js";
 import { drawRead, drawSaid } from "./notes.js";
 import { atEnd, atSide, model, pillsOf, places, railRows, starts } from "./places.js";
+import { recomputed } from "./live.js";
 import { drawLoops } from "./rolled.js";
 import { change, onChange, state, toggle } from "./state.js";
 
@@ -31,6 +32,7 @@ function redraw() {
   columns.replaceChildren();
   ground.replaceChildren();
   edges.replaceChildren();
+  longLines = [];
   drawGround();
   drawEdges();
   refresh();
@@ -59,12 +61,33 @@ function drawGround() {
   }
   if (p.divider !== null) {
     ground.append(
-      svg("path", { class: "divider", d: `M12,${p.divider}H${right}` }),
+      long("divider", p.divider, 12, right),
       svg("text", { class: "part forward", x: 14, y: p.divider - 7 }, "forward ↑"),
       svg("text", { class: "part backward", x: 14, y: p.divider + 16 }, "backward"),
     );
   }
   if (!p.tall) drawRails();
+}
+
+/** Whether a node of a step gives something to what is at the end, or takes something from there. */
+const atTheEnd = (i, part) => Array.from(part === "forward" ? users(i) : operands(i)).some((x) => column[x] === END && kind(x).part === part);
+
+/** Level dashed lines over all columns. Only what is in the window is drawn: dashes are dear, and there may be thousands. */
+let longLines = [];
+function long(className, y, from, to) {
+  const line = svg("path", { class: className });
+  longLines.push({ line, y, from, to });
+  return line;
+}
+function clipLong() {
+  const { width } = windowSize();
+  const period = 60; // of all patterns of dashes, so that they stay where they are
+  const [left, right] = [camera.x - 20, camera.x + width / camera.scale + 20];
+  for (const { line, y, from, to } of longLines) {
+    const begin = Math.max(from, from + Math.floor((left - from) / period) * period);
+    const end = Math.min(to, right);
+    line.setAttribute("d", begin < end ? `M${begin},${y}H${end}` : "");
+  }
 }
 
 /** Parameters pass through all boxes that read them; gradients come back the same way. */
@@ -87,7 +110,7 @@ function drawRails() {
       const start = p.left(first) + (p.width(first) - frame.w) / 2;
       let d = "";
       for (const f of pills) d += `M${f.x + f.w},${f.y + f.h / 2}C${x},${f.y + f.h / 2} ${x - 6},${y} ${x + 8},${y}`;
-      ground.append(svg("path", { class: `rail ${part}`, d: `${d}M${x + 8},${y}H${frame.x + 4}` }));
+      ground.append(svg("path", { class: `rail ${part}`, d }), long(`rail ${part}`, y, x + 8, frame.x + 4));
       const head = part === "forward" ? `M${start - 14},${y}H${start - 1}` : `M${x + 26},${y}H${x + 8}`;
       ground.append(svg("path", { class: "rail head", d: head, "marker-end": "url(#arrow-rail)" }));
     }
@@ -97,7 +120,8 @@ function drawRails() {
     const b = atEnd.find((b) => box(END, b, part));
     if (b === undefined) continue;
     const y = p.railY(part);
-    const x0 = p.left(first) + p.width(first) / 2;
+    const tied = whole.find((c) => nodesIn(c).some((i) => kind(i).part === part && atTheEnd(i, part))) ?? first;
+    const x0 = p.left(tied) + p.width(tied) / 2;
     const line = svg("path", {
       class: `edge ${part} loss-rail`,
       d: part === "forward" ? `M${x0},${y}H${p.left(END) - 1}` : `M${p.left(END)},${y}H${x0}`,
@@ -167,6 +191,7 @@ export function refresh() {
     "transform",
     `translate(${-camera.x * camera.scale},${-camera.y * camera.scale}) scale(${camera.scale})`,
   );
+  clipLong();
   const { width } = windowSize();
   const [from, to] = [camera.x - 200, camera.x + width / camera.scale + 200];
   const lowest = firstRightOf(from);
@@ -332,15 +357,16 @@ export function zoom(by, atX = windowSize().width / 2, atY = windowSize().height
   moveTo(camera.x + atX * keep, camera.y + atY * keep, scale);
 }
 
-/** As much of the picture as can be read. */
-export function fit() {
+/** As much of the picture as can be read; all of it if it is asked for. */
+export function fit(asked = false) {
   const { width, height } = windowSize();
   const high = p.height - p.top;
   const all = Math.min(width / (p.right + 60), height / (high + 30), 1.5);
+  if (asked || document.body.classList.contains("embed")) return moveTo(-24, p.top - 12, all);
   if (p.tall) return focusOpen();
-  // A picture that is larger than the window is cut off rather than made too small to read.
-  const scale = all > 0.55 ? all : Math.max(0.5, Math.min(1.1, height / (high + 30)));
-  moveTo(-24, p.top - 12, scale);
+  // At first a picture that is larger than the window is cut off rather than made too small to read.
+  const scale = all > 0.85 ? all : Math.max(0.5, Math.min(1.1, height / (high + 30)));
+  return moveTo(-24, p.top - 12, scale);
 }
 
 /** The open step that was opened last, from its upper edge, or as near as it can be read. */
@@ -438,6 +464,34 @@ export function startView() {
     },
     { passive: false },
   );
+  recomputed.push(() => {
+    const { x, y, scale } = camera;
+    redraw();
+    moveTo(x, y, scale);
+  });
+  printing();
   redraw();
   fit();
+}
+
+/** On paper the whole picture is on one sheet, as far as its steps can be told apart. */
+function printing() {
+  const picture = $("picture");
+  addEventListener("beforeprint", () => {
+    const most = p.steps.length > 40 ? p.left(p.steps[40]) : p.right;
+    Object.assign(camera, { x: -24, y: p.top - 12, scale: windowSize().width / (most + 60) });
+    refresh();
+    world.removeAttribute("transform");
+    picture.setAttribute("viewBox", `-24 ${p.top - 12} ${most + 60} ${p.height - p.top + 30}`);
+  });
+  addEventListener("afterprint", () => {
+    picture.removeAttribute("viewBox");
+    fit();
+  });
+}
+
+/** What the window shows, in the picture's own measure. */
+export function seen() {
+  const { width, height } = windowSize();
+  return { picture: $("picture"), width, height };
 }

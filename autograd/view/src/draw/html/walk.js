@@ -2,6 +2,7 @@
 
 import { adjoint, column, count, data, isStep, kind, name, shown, stepCount, value } from "./data.js";
 import { $ } from "./dom.js";
+import { recomputed } from "./live.js";
 import { change, onChange, state } from "./state.js";
 import { goTo, inView, moved, reveal } from "./view.js";
 
@@ -40,7 +41,9 @@ function stopAt(position) {
 
 const go = (stop, follow = true) => {
   const position = stops[Math.max(0, Math.min(stops.length - 1, stop))];
-  change({ position });
+  // The panel tells what has been computed just now.
+  const telling = follow && !$("node-panel").hidden;
+  change(telling ? { position, node: position > 0 && position < count ? position - 1 : null } : { position });
   if (follow && position > 0 && position < count) reveal(position - 1);
 };
 
@@ -161,6 +164,10 @@ export function startWalk() {
     soon();
   });
   moved.push(soon);
+  recomputed.push(() => {
+    known = null;
+    soon();
+  });
   document.addEventListener("themechange", soon);
   $("play").addEventListener("click", play);
   $("forth").addEventListener("click", () => step(1));

@@ -15,7 +15,7 @@ pub use windows::{Truncation, truncations};
 
 use autograd::{Magnitude, Point};
 use ndarray::{Array2, ArrayD};
-use rnn::model::{Feed, Mode, Model, ModelError, Network};
+use rnn::model::{Feed, Mode, Model, ModelError, Network, estimate};
 use rnn::parameters::Parameters;
 use std::collections::BTreeMap;
 
@@ -169,7 +169,12 @@ impl Bptt {
         }
         let lane = ask.layer * if model.bidirectional { 2 } else { 1 };
         let model = Model { dropout: 0.0, ..model.clone() };
-        let network = model.network(feed.steps(), feed.batch(), Mode::default())?;
+        let (steps, mode) = (feed.steps(), Mode::default());
+        // A copy of every weight for each step, and the matrix with its bound, all in double precision.
+        let told = model.estimate(steps, feed.batch(), mode)?;
+        let matrices = 2.0 * (steps as f64).powi(2);
+        estimate::fits(told.bytes + 16.0 * told.parameters * steps as f64 + 8.0 * matrices)?;
+        let network = model.network(steps, feed.batch(), mode)?;
         if network.lanes[lane].names.is_empty() {
             return Err(BpttError::NoState { cell: model.cell.to_string() });
         }

@@ -1,0 +1,229 @@
+//! A function along one direction, and along several.
+
+use super::FnCheck;
+use crate::leaves;
+use crate::numeric::{Curve, Derivative, FIRST, Look, Nearby, Noise, Scale};
+use crate::report::{Element, Report};
+use crate::verdict::{Comparison, Verdict, corroborated};
+use autograd::ops::Sampler;
+use autograd::{Error, norm};
+use ndarray::{ArrayD, Zip};
+
+/// What rounding may cost a claimed gradient, in units of the precision.
+const ROUNDING: f64 = 16.0;
+
+/// Directions besides the first where the function has a kink.
+const ON_A_KINK: usize = 8;
+
+/// The largest steps of the attempts after the first.
+const AGAIN: [f64; 3] = [0.06, 0.023, 0.17];
+
+/// A function that is checked, one array of it at a time.
+pub(super) struct Subject<'a, F> {
+    pub check: &'a FnCheck,
+    pub f: &'a mut F,
+    /// How often it was called.
+    pub calls: usize,
+    /// The relative precision of its values.
+    pub precision: f64,
+    /// That of the claimed gradient.
+    pub rounding: f64,
+    /// The array that moves.
+    pub i: usize,
+    pub scale: Scale,
+    /// Its noise along the first direction.
+    pub noise: Option<Noise>,
+}
+
+impl<'a, F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'a, F> {
+    pub fn new(check: &'a FnCheck, f: &'a mut F) -> Self {
+        Self {
+            check,
+            f,
+            calls: 0,
+            precision: check.precision.unwrap_or(f64::EPSILON),
+            rounding: check.rounding.unwrap_or(f64::EPSILON),
+            i: 0,
+            scale: Scale::typical(&ArrayD::zeros(vec![0])),
+            noise: None,
+        }
+    }
+
+    /// Turns to another array.
+    pub fn begin(&mut self, i: usize) {
+        (self.i, self.scale, self.noise) = (i, self.check.scale(i), None);
+    }
+
+    /// Whether the function may be called once more.
+    pub fn may_ask(&self) -> bool {
+        self.calls < self.check.budget
+    }
+
+    pub fn tell(&self, report: &mut Report) {
+        report.calls = self.calls;
+        if !self.may_ask() {
+            report.notes.push(format!("no more than {} calls were allowed", self.check.budget));
+        }
+    }
+
+    /// The function where it is defined, while calls are left.
+    pub fn value(&mut self, x: &[ArrayD<f64>]) -> f64 {
+        let inside = self.check.bounds.as_ref().is_none_or(|[lower, upper]| {
+            let within = |((x, l), u): ((&ArrayD<f64>, &ArrayD<f64>), &ArrayD<f64>)| {
+                Zip::from(x).and(l).and(u).all(|x, l, u| l <= x && x <= u)
+            };
+            x.iter().zip(lower).zip(upper).all(within)
+        });
+        if !inside || !self.may_ask() {
+            return f64::NAN;
+        }
+        self.calls += 1;
+        (self.f)(x)
+    }
+
+    /// Array i after it moved along a direction.
+    fn moved(&self, direction: &ArrayD<f64>, t: f64) -> ArrayD<f64> {
+        let x = &self.check.at[self.i];
+        match &self.check.motion {
+            Some(motion) if t != 0.0 => (motion.0)(x, direction, t),
+            _ => Zip::from(x).and(direction).map_collect(|&x, &u| x + t * u),
+        }
+    }
+
+    /// The direction with every element that is on a bound turned inwards, and whether there is one.
+    fn inwards(&self, direction: &ArrayD<f64>) -> (ArrayD<f64>, bool) {
+        let mut turned = direction.clone();
+        let Some([lower, upper]) = &self.check.bounds else { return (turned, false) };
+        let mut any = false;
+        Zip::from(&mut turned).and(&self.check.at[self.i]).and(&lower[self.i]).and(&upper[self.i]).for_each(
+            |u, x, low, high| {
+                let (at_low, at_high) = (x <= low, x >= high);
+                if *u != 0.0 && (at_low || at_high) {
+                    any = true;
+                    *u = match (at_low, at_high) {
+                        (true, true) => 0.0,
+                        (true, false) => u.abs(),
+                        _ => -u.abs(),
+                    };
+                }
+            },
+        );
+        (turned, any)
+    }
+
+    /// One measurement of the slope, beside the claimed one.
+    pub fn measure(
+        &mut self,
+        direction: &ArrayD<f64>,
+        length: f64,
+        first: f64,
+        known: Option<Noise>,
+    ) -> Result<Comparison, Error> {
+        let (direction, bounded) = self.inwards(direction);
+        let product = &self.check.claimed[self.i] * &direction;
+        let rounding = ROUNDING * self.rounding * product.iter().map(|p| p.abs()).sum::<f64>();
+        let size = norm(&product);
+        let compare = |derivative: &Derivative| Comparison::new(product.sum(), derivative, rounding, size);
+        let (method, precision) = (self.check.method, self.precision);
+        let mut x = self.check.at.clone();
+        let outputs = |t: f64| {
+            x[self.i] = self.moved(&direction, t);
+            Ok(Look { values: vec![ndarray::arr0(self.value(&x)).into()], sides: Vec::new() })
+        };
+        let one = [ndarray::arr0(1.0).into()];
+        let mut curve = Curve { outputs, cotangents: &one, method, first, precision };
+        let nearby = Nearby::new(16, precision);
+        let noise = match known {
+            Some(noise) => noise,
+            None => curve.noise(&if bounded { nearby.inwards() } else { nearby }, length)?,
+        };
+        let comparison = if bounded {
+            compare(&curve.inwards(length, noise)?)
+        } else if known.is_some() {
+            compare(&curve.derivative(length, noise)?)
+        } else {
+            curve.compared(length, noise, &compare)?.0
+        };
+        self.noise.get_or_insert(noise);
+        Ok(comparison)
+    }
+
+    /// A measurement that is repeated at other steps if it does not agree.
+    pub fn confirmed(&mut self, direction: &ArrayD<f64>) -> Result<Comparison, Error> {
+        let length = self.scale.length;
+        self.repeated(direction, length, None)
+    }
+
+    fn repeated(
+        &mut self,
+        direction: &ArrayD<f64>,
+        length: f64,
+        known: Option<Noise>,
+    ) -> Result<Comparison, Error> {
+        let mut attempts = vec![self.measure(direction, length, FIRST, known)?];
+        if attempts[0].verdict.is_good() || !attempts[0].analytic.is_finite() {
+            return Ok(attempts[0]);
+        }
+        if attempts[0].verdict == Verdict::Fail {
+            for first in AGAIN {
+                attempts.push(self.measure(direction, length, first, known)?);
+                let so_far = corroborated(&attempts);
+                if so_far.verdict == Verdict::Fail {
+                    return Ok(so_far);
+                }
+            }
+        }
+        // Perhaps the function bends on another scale than its argument says.
+        let others = [if (length - 1.0).abs() < 1e-9 { 1e-2 } else { 1.0 }, 1e-4 * length];
+        for other in others {
+            let so_far = corroborated(&attempts);
+            if so_far.verdict != Verdict::Inconclusive {
+                return Ok(so_far);
+            }
+            attempts.push(self.measure(direction, other, FIRST, None)?);
+            if attempts.last().is_some_and(|c| c.verdict == Verdict::Fail) {
+                attempts.push(self.measure(direction, other, AGAIN[0], None)?);
+            }
+        }
+        Ok(corroborated(&attempts))
+    }
+
+    /// Along a random direction; where the function has a kink, along others too. There a wrong gradient can lie between the
+    /// slopes along one direction, and a single one along which it does not is a proof that it is wrong. The sharpest is that
+    /// of the gradient itself.
+    pub fn along_several(&mut self, sampler: &mut Sampler) -> Result<Comparison, Error> {
+        let shape = self.check.at[self.i].shape().into();
+        let direction = self.scale.stretch(leaves::weights(&shape, sampler));
+        let mut comparison = self.confirmed(&direction)?;
+        if comparison.verdict != Verdict::Kink {
+            return Ok(comparison);
+        }
+        let gradient = &self.check.claimed[self.i];
+        let aligned = Zip::from(&direction).and(gradient).map_collect(|u, g| u.abs().copysign(*g));
+        let mut others = vec![aligned, direction.mapv(f64::abs)];
+        for _ in others.len()..ON_A_KINK {
+            others.push(self.scale.stretch(leaves::weights(&shape, sampler)));
+        }
+        for direction in others {
+            let other = self.confirmed(&direction)?;
+            if other.verdict == Verdict::Fail {
+                comparison = other;
+                break;
+            }
+        }
+        Ok(comparison)
+    }
+
+    /// A single element.
+    pub fn element(&mut self, place: usize) -> Result<Element, Error> {
+        let x = &self.check.at[self.i];
+        let mut direction = ArrayD::zeros(x.raw_dim());
+        let (index, one) = direction.indexed_iter_mut().nth(place).expect("the place is below the count");
+        *one = 1.0;
+        let index = ndarray::Dimension::slice(&index).to_vec();
+        let length = self.scale.of_element(place, x[&*index]);
+        let comparison = self.repeated(&direction, length, None)?;
+        // Inwards from an upper bound the element falls.
+        Ok(Element { index, comparison })
+    }
+}

@@ -1,0 +1,57 @@
+//! How many digits a function has, told from its values.
+
+use super::along::Subject;
+use ndarray::ArrayD;
+
+/// Values that are looked at.
+const PROBES: i32 = 6;
+
+/// Types by the bits of their significand that `f64` has beyond theirs, and their precision.
+const TYPES: [(&str, u32, f64); 3] =
+    [("bf16", 45, 7.8125e-3), ("f16", 42, 9.765_625e-4), ("f32", 29, 1.192_092_895_507_812_5e-7)];
+
+impl<F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'_, F> {
+    /// If nobody said how precise the function is, and all of some values at places without a pattern end in as many zeros as
+    /// numbers of a smaller type do, it is taken to be computed in that type.
+    pub fn find_precision(&mut self, notes: &mut Vec<String>) {
+        if self.check.precision.is_some() {
+            return;
+        }
+        let scales: Vec<_> = (0..self.check.at.len()).map(|i| self.check.scale(i)).collect();
+        let mut values: Vec<f64> = Vec::new();
+        for k in 1..=PROBES {
+            let part = |j: usize| {
+                let golden = 0.5 * (5f64.sqrt() - 1.0);
+                1e-2 * (golden * f64::from(k * k) + 0.37 * j as f64).fract()
+            };
+            let x: Vec<ArrayD<f64>> = self
+                .check
+                .at
+                .iter()
+                .zip(&scales)
+                .map(|(x, scale)| {
+                    let mut moved = x.clone();
+                    let each = moved.iter_mut().zip(&scale.each).enumerate();
+                    each.for_each(|(j, (x, s))| *x += part(j) * s * scale.length);
+                    moved
+                })
+                .collect();
+            let value = self.value(&x);
+            if value.is_finite() && value != 0.0 && !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        if values.len() < 3 {
+            return;
+        }
+        let zeros = |v: &f64| v.to_bits().trailing_zeros().min(52);
+        let least = values.iter().map(zeros).min().unwrap_or(0);
+        if let Some((name, _, precision)) = TYPES.iter().find(|(_, bits, _)| least >= *bits) {
+            self.precision = *precision;
+            self.rounding = self.rounding.max(*precision);
+            notes.push(format!(
+                "every value of the function is an {name} number: it is taken to be computed so, and its gradient too"
+            ));
+        }
+    }
+}

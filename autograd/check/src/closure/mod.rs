@@ -1,0 +1,430 @@
+//! A function that is not ours: values and a claimed gradient in, verdict out.
+//!
+//! There are no nodes to ask, so differences alone decide. A direction at a time is looked at in `along.rs`, several of a
+//! function that is known to few digits in `average.rs`; which elements are wrong is found by halves in `bisect.rs`; and
+//! how many digits a function has, in `digits.rs`.
+
+mod along;
+mod average;
+mod bisect;
+mod digits;
+
+use super::Tier;
+use super::numeric::{Method, Scale};
+use super::report::{Element, Report, Tensor};
+use super::verdict::{Comparison, Decider, Verdict};
+use along::Subject;
+use autograd::Shape;
+use autograd::ops::Sampler;
+use autograd::{Error, Place, norm};
+use ndarray::ArrayD;
+use std::sync::Arc;
+
+/// Checks the gradient that somebody claims for a function: `claimed` has an array for each of `at`, of its shape.
+/// [`FnCheck`] has the options.
+///
+/// ```
+/// use autograd_check::check_fn;
+/// use ndarray::{ArrayD, arr1};
+///
+/// let f = |x: &[ArrayD<f64>]| x[0].iter().map(|x| x.sin()).sum::<f64>();
+/// let at = [arr1(&[0.1, 0.2, 0.3]).into_dyn()];
+/// assert!(check_fn(f, &at, &[at[0].mapv(f64::cos)])?.passed());
+/// assert!(!check_fn(f, &at, &[at[0].mapv(|x| 1.001 * x.cos())])?.passed());
+/// # Ok::<(), autograd::Error>(())
+/// ```
+///
+/// # Errors
+/// If there is not one array of the right shape for each, or the function is not finite there.
+#[track_caller]
+pub fn check_fn(
+    f: impl FnMut(&[ArrayD<f64>]) -> f64,
+    at: &[ArrayD<f64>],
+    claimed: &[ArrayD<f64>],
+) -> Result<Report, Error> {
+    FnCheck::new(at, claimed).run(f)
+}
+
+/// A check of a function that is not ours, with its options.
+///
+/// No node tells on which side of a kink it is. Where the slopes from the left and from the right are different, and the
+/// claimed gradient lies between, the verdict is [`Verdict::Kink`].
+///
+/// A function that is computed in single precision, whatever type it returns:
+///
+/// ```
+/// use autograd_check::FnCheck;
+/// use ndarray::{ArrayD, arr1};
+///
+/// let f = |x: &[ArrayD<f64>]| x[0].iter().map(|&x| f64::from((x as f32).tanh())).sum::<f64>();
+/// let at = [arr1(&[0.1, 0.2, -0.3]).into_dyn()];
+/// let right = at[0].mapv(|x: f64| 1.0 - x.tanh().powi(2));
+/// let check = |gradient| FnCheck::new(&at, &[gradient]).precision(f32::EPSILON.into()).run(f);
+/// assert!(check(right.clone())?.passed());
+/// assert!(!check(1.001 * right)?.passed());
+/// # Ok::<(), autograd::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a check is done by `run`"]
+pub struct FnCheck {
+    at: Vec<ArrayD<f64>>,
+    claimed: Vec<ArrayD<f64>>,
+    names: Vec<String>,
+    precision: Option<f64>,
+    rounding: Option<f64>,
+    typical: Option<Vec<ArrayD<f64>>>,
+    bounds: Option<[Vec<ArrayD<f64>>; 2]>,
+    directions: Vec<(usize, ArrayD<f64>)>,
+    motion: Option<Motion>,
+    budget: usize,
+    seed: u64,
+    tier: Tier,
+    method: Method,
+}
+
+type Move = dyn Fn(&ArrayD<f64>, &ArrayD<f64>, f64) -> ArrayD<f64> + Send + Sync;
+
+/// How an array moves along a direction, if not straight on.
+#[derive(Clone)]
+struct Motion(Arc<Move>);
+
+impl std::fmt::Debug for Motion {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("Motion")
+    }
+}
+
+impl FnCheck {
+    /// A check of the claimed gradient, an array for each of `at`, there.
+    pub fn new(at: &[ArrayD<f64>], claimed: &[ArrayD<f64>]) -> Self {
+        Self {
+            at: at.to_vec(),
+            claimed: claimed.to_vec(),
+            names: (0..at.len()).map(|i| format!("x{i}")).collect(),
+            precision: None,
+            rounding: None,
+            typical: None,
+            bounds: None,
+            directions: Vec::new(),
+            motion: None,
+            budget: usize::MAX,
+            seed: 0,
+            tier: Tier::default(),
+            method: Method::default(),
+        }
+    }
+
+    /// With names for the arrays; `x0`, `x1`, … without.
+    pub fn names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        names.into_iter().zip(&mut self.names).for_each(|(new, name)| *name = new.into());
+        self
+    }
+
+    /// Of a function that is computed to this relative precision, and its gradient too: `f32::EPSILON`, or the tolerance of a
+    /// solver. Without, it is `f64::EPSILON`, or less if all values that are seen have no more digits than `f32`, `f16` or
+    /// `bf16` can hold; the report says so.
+    pub fn precision(mut self, precision: f64) -> Self {
+        self.precision = Some(precision.max(f64::EPSILON));
+        self.rounding = self.precision;
+        self
+    }
+
+    /// Of a gradient that was computed to this relative precision, while the function is known better: then more is seen.
+    pub fn claimed_precision(mut self, precision: f64) -> Self {
+        self.rounding = Some(precision.max(f64::EPSILON));
+        self
+    }
+
+    /// With the usual size of each element, an array for each of `at`. Without, elements of an array move by as much as its
+    /// middle one, and those a hundred times smaller or larger by their own size.
+    pub fn typical(mut self, sizes: &[ArrayD<f64>]) -> Self {
+        self.typical = Some(sizes.to_vec());
+        self
+    }
+
+    /// Where the function is defined: it is never asked below `lower` or above `upper`, an array each for each of `at`. An element on a
+    /// bound moves inwards alone.
+    ///
+    /// ```
+    /// use autograd_check::FnCheck;
+    /// use ndarray::{ArrayD, arr1};
+    ///
+    /// let f = |x: &[ArrayD<f64>]| x[0].iter().map(|x| x.sqrt().powi(3)).sum::<f64>(); // not defined below 0
+    /// let array = |x: [f64; 2]| [arr1(&x).into_dyn()];
+    /// let [at, right, off] = [[0.0, 1.0], [0.0, 1.5], [0.01, 1.5]].map(array);
+    /// let check = |g| FnCheck::new(&at, g).bounds(&array([0.0; 2]), &array([9.0; 2])).run(f);
+    /// assert!(check(&right)?.passed() && !check(&off)?.passed());
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    pub fn bounds(mut self, lower: &[ArrayD<f64>], upper: &[ArrayD<f64>]) -> Self {
+        self.bounds = Some([lower.to_vec(), upper.to_vec()]);
+        self
+    }
+
+    /// Along this direction of array `i`, and no others of it but those that are told so too: of a gradient that is right on a
+    /// surface alone.
+    pub fn direction(mut self, i: usize, direction: ArrayD<f64>) -> Self {
+        self.directions.push((i, direction));
+        self
+    }
+
+    /// With another way to move: `motion(x, u, t)` is x after it went along u for a time t, and x itself at 0. Without, `x + t u`.
+    ///
+    /// On the unit sphere, along a tangent:
+    ///
+    /// ```
+    /// use autograd_check::FnCheck;
+    /// use ndarray::{ArrayD, arr1};
+    ///
+    /// let f = |x: &[ArrayD<f64>]| x[0][[0]] * x[0][[1]];
+    /// let [at, u] = [[0.6, 0.8], [-0.8, 0.6]].map(|x| arr1(&x).into_dyn());
+    /// let tangent = (0.6 * 0.6 - 0.8 * 0.8) * &u; // of the gradient (0.8, 0.6), the part along the sphere
+    /// let step = |x: &ArrayD<f64>, u: &ArrayD<f64>, t: f64| {
+    ///     let y = x + &(t * u);
+    ///     let norm = y.mapv(|y| y * y).sum().sqrt();
+    ///     y / norm
+    /// };
+    /// let check = |g| FnCheck::new(&[at.clone()], &[g]).direction(0, u.clone()).motion(step).run(f);
+    /// assert!(check(tangent.clone())?.passed() && !check(-tangent)?.passed());
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    pub fn motion(
+        mut self,
+        motion: impl Fn(&ArrayD<f64>, &ArrayD<f64>, f64) -> ArrayD<f64> + Send + Sync + 'static,
+    ) -> Self {
+        self.motion = Some(Motion(Arc::new(motion)));
+        self
+    }
+
+    /// With at most so many calls of the function. What is not decided by then is open, and a place that is not found is not
+    /// told.
+    pub fn budget(mut self, calls: usize) -> Self {
+        self.budget = calls;
+        self
+    }
+
+    /// With other random directions.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// How many elements are looked at one by one. Of an array that fails, wrong elements are looked for by halves in any case.
+    pub fn tier(mut self, tier: Tier) -> Self {
+        self.tier = tier;
+        self
+    }
+
+    /// With another kind of differences.
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// As [`check_fn`].
+    #[track_caller]
+    pub fn run(&self, mut f: impl FnMut(&[ArrayD<f64>]) -> f64) -> Result<Report, Error> {
+        self.fits(Place::caller())?;
+        if !f(&self.at).is_finite() {
+            return Err(Error::NotFinite { node: "the function".into() });
+        }
+        let mut sampler = Sampler::new(self.seed);
+        let mut report = Report::new("a function".into(), self.seed, 1);
+        let mut subject = Subject::new(self, &mut f);
+        subject.calls += 1;
+        subject.find_precision(&mut report.notes);
+        for i in 0..self.at.len() {
+            report.tensors.push(subject.tensor(i, &mut sampler)?);
+        }
+        subject.tell(&mut report);
+        Ok(report)
+    }
+
+    /// Does it, with a gradient that is asked, and not given: here, and once more after it was asked elsewhere. A gradient that
+    /// then says something else has kept what it should have forgotten, and fails.
+    ///
+    /// ```
+    /// use autograd_check::FnCheck;
+    /// use ndarray::{ArrayD, arr1};
+    ///
+    /// let at = [arr1(&[0.1, 0.2]).into_dyn()];
+    /// let f = |x: &[ArrayD<f64>]| x[0].iter().map(|x| x.sin()).sum::<f64>();
+    /// let mut kept = ArrayD::zeros(at[0].raw_dim()); // like a `.grad` that nobody sets to zero
+    /// let gradient = |x: &[ArrayD<f64>]| {
+    ///     kept += &x[0].mapv(f64::cos);
+    ///     vec![kept.clone()]
+    /// };
+    /// let report = FnCheck::new(&at, &[]).run_with(f, gradient)?;
+    /// assert!(!report.passed() && report.notes[0].contains("asked again"));
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`check_fn`].
+    #[track_caller]
+    pub fn run_with(
+        &self,
+        mut f: impl FnMut(&[ArrayD<f64>]) -> f64,
+        mut gradient: impl FnMut(&[ArrayD<f64>]) -> Vec<ArrayD<f64>>,
+    ) -> Result<Report, Error> {
+        let place = Place::caller();
+        let check = Self { claimed: gradient(&self.at), ..self.clone() };
+        check.fits(place)?;
+        // Elsewhere, in the order of one who trains: the function, then the gradient.
+        let elsewhere: Vec<ArrayD<f64>> = self.at.iter().map(|x| x * (1.0 + 1e-3)).collect();
+        f(&elsewhere);
+        gradient(&elsewhere);
+        let again = gradient(&self.at);
+        let mut report = check.run(f)?;
+        for ((tensor, first), second) in report.tensors.iter_mut().zip(&check.claimed).zip(&again) {
+            let unit = 16.0 * check.rounding.unwrap_or(f64::EPSILON);
+            let apart = first.shape() != second.shape() || norm(&(first - second)) > unit * norm(first);
+            if apart {
+                tensor.comparison.verdict = Verdict::Fail;
+                tensor.decided_by = Decider::Gradient;
+                report.notes.insert(
+                    0,
+                    format!(
+                        "the gradient of `{}` is another one when it is asked again: it remembers what was asked before",
+                        tensor.name
+                    ),
+                );
+            }
+        }
+        Ok(report)
+    }
+
+    fn fits(&self, place: Place) -> Result<(), Error> {
+        let shape = |a: &ArrayD<f64>| Shape::from(a.shape());
+        let refuse = |reason| Err(Error::Build { reason, place });
+        let n = self.at.len();
+        let counted = |arrays: &[ArrayD<f64>], what: &str| {
+            (arrays.len() != n).then(|| format!("{} {what} for {n} arrays: give one for each", arrays.len()))
+        };
+        let mut like = vec![(&self.claimed, "gradients", "the gradient")];
+        like.extend(self.typical.iter().map(|sizes| (sizes, "arrays of typical sizes", "the typical size")));
+        if let Some([lower, upper]) = &self.bounds {
+            like.extend([
+                (lower, "lower bounds", "the lower bound"),
+                (upper, "upper bounds", "the upper bound"),
+            ]);
+        }
+        for (arrays, many, one) in like {
+            if let Some(reason) = counted(arrays, many) {
+                return refuse(reason);
+            }
+            for ((name, x), a) in self.names.iter().zip(&self.at).zip(arrays) {
+                if x.shape() != a.shape() {
+                    return refuse(format!(
+                        "{one} of `{name}` {} has its shape, and {} has not",
+                        shape(x),
+                        shape(a)
+                    ));
+                }
+            }
+        }
+        if let Some([lower, upper]) = &self.bounds {
+            for (i, x) in self.at.iter().enumerate() {
+                if x.iter().zip(&lower[i]).zip(&upper[i]).any(|((x, l), u)| !(l <= x && x <= u)) {
+                    return refuse(format!("`{}` lies outside its bounds", self.names[i]));
+                }
+            }
+        }
+        for (i, u) in &self.directions {
+            let Some(x) = self.at.get(*i) else {
+                return refuse(format!("a direction is given for array {i}, and there are {n}"));
+            };
+            if x.shape() != u.shape() {
+                let name = &self.names[*i];
+                return refuse(format!(
+                    "a direction of `{name}` {} has its shape, and {} has not",
+                    shape(x),
+                    shape(u)
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn scale(&self, i: usize) -> Scale {
+        self.typical.as_ref().map_or_else(|| Scale::of(&self.at[i]), |sizes| Scale::typical(&sizes[i]))
+    }
+}
+
+/// The element that is not finite, first of all.
+fn not_finite(claimed: &ArrayD<f64>) -> Option<Element> {
+    let (index, &analytic) = claimed.indexed_iter().find(|(_, g)| !g.is_finite())?;
+    let comparison = Comparison {
+        analytic,
+        numeric: f64::NAN,
+        error: f64::NAN,
+        tolerance: f64::NAN,
+        sides: None,
+        unseen: false,
+        verdict: Verdict::Fail,
+    };
+    Some(Element { index: ndarray::Dimension::slice(&index).to_vec(), comparison })
+}
+
+impl<F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'_, F> {
+    fn tensor(&mut self, i: usize, sampler: &mut Sampler) -> Result<Tensor, Error> {
+        let (x, gradient) = (&self.check.at[i], &self.check.claimed[i]);
+        self.begin(i);
+        let mut tensor = Tensor {
+            name: self.check.names[i].clone(),
+            shape: x.shape().into(),
+            order: 1,
+            connected: true,
+            norm: norm(gradient),
+            comparison: Comparison::NOTHING,
+            decided_by: Decider::Differences,
+            forward: None,
+            kinks: Vec::new(),
+            elements: Vec::new(),
+            all_wrong_told: false,
+            slice: None,
+        };
+        if let Some(element) = not_finite(gradient) {
+            (tensor.comparison, tensor.decided_by) = (element.comparison, Decider::Gradient);
+            tensor.elements.push(element);
+            return Ok(tensor);
+        }
+        let told: Vec<&ArrayD<f64>> =
+            self.check.directions.iter().filter(|(j, _)| *j == i).map(|(_, u)| u).collect();
+        if !told.is_empty() {
+            for u in told {
+                let comparison = self.confirmed(u)?;
+                tensor.comparison = tensor.comparison.worse(comparison);
+            }
+            return Ok(tensor);
+        }
+        tensor.comparison =
+            if self.is_coarse() { self.on_average(sampler)? } else { self.along_several(sampler)? };
+        let wanted = match self.check.tier {
+            Tier::Projection => 0,
+            Tier::Sampled(n) => n,
+            Tier::Full => usize::MAX,
+        };
+        if wanted > 0 {
+            let mut places =
+                if wanted < x.len() { sampler.permutation(x.len()) } else { (0..x.len()).collect() };
+            places.truncate(wanted);
+            for place in places {
+                if !self.may_ask() {
+                    break;
+                }
+                let element = self.element(place)?;
+                tensor.elements.push(element);
+            }
+        }
+        let all = tensor.elements.len() == x.len();
+        if tensor.comparison.verdict == Verdict::Fail && !all {
+            self.find_wrong(&mut tensor, sampler)?;
+        }
+        tensor.elements.sort_by(|a, b| b.excess().total_cmp(&a.excess()));
+        Ok(tensor)
+    }
+}

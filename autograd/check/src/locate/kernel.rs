@@ -1,0 +1,160 @@
+//! Whether an op's dual kernel is the derivative of its `f64` kernel, at recorded operands.
+
+use super::edge::{Edge, How, five_points};
+use super::hint::Hint;
+use super::{Guilty, Part, Record};
+use crate::leaves;
+use crate::numeric::Scale;
+use autograd::Dual;
+use autograd::Kind;
+use autograd::Value;
+use autograd::ops::Sampler;
+use ndarray::{ArrayD, Zip};
+
+/// Differences that are known worse than this, over the size of what they find, decide nothing.
+const COARSE: f64 = 1e-3;
+
+fn all(values: &[Value<f64>]) -> Vec<&Value<f64>> {
+    values.iter().collect()
+}
+
+/// How far two tangents may lie apart, over their size: both are rounded some times.
+const ROUNDED: f64 = 1e-11;
+
+/// Four times what differences say of their own error is beyond accident.
+const BEYOND: f64 = 4.0;
+
+/// Where slopes to one side are taken, over the size of the operands.
+const BESIDE: f64 = 1e-7;
+
+/// How far the widest differences reach, over the size of the operands, and some more.
+const NEAR: f64 = 12e-3;
+
+/// What differences say of the dual kernel of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tangent {
+    /// It is right, or nobody can tell.
+    NotWrong,
+    Wrong,
+    /// The node is on a kink of its own: the slopes from both sides decide.
+    OnKink,
+}
+
+impl Record<'_> {
+    /// What differences say of the dual kernel of a node, weighed with its adjoint: of what nothing depends on, nothing is said.
+    pub(super) fn tangent(&self, u: usize, sampler: &mut Sampler) -> Tangent {
+        let no = Tangent::NotWrong;
+        let graph = self.scene.graph;
+        let node = graph.at(u);
+        let Some(op) = node.op.operator() else { return no };
+        if self.scene.point.get(graph.id(u)).is_some() || self.is_cut(u) {
+            return no;
+        }
+        let operands: Option<Vec<&Value<f64>>> = graph.operands_at(u).map(|x| self.values.get(&x)).collect();
+        let Some(operands) = operands else { return no };
+        let adjoint = self.claimed(u);
+        if adjoint.iter().all(|y| *y == 0.0) {
+            return no;
+        }
+        // All operands that move, at once, each in its own size.
+        let mut directions: Vec<Option<ArrayD<f64>>> = Vec::new();
+        for (k, x) in graph.operands_at(u).enumerate() {
+            let moves = self.between[x] && graph.at(x).ty.kind == Kind::Float;
+            directions.push(moves.then(|| {
+                let scale = Scale::of(operands[k].float());
+                scale.stretch(leaves::weights(&operands[k].shape(), sampler)) * scale.length
+            }));
+        }
+        let at = |t: f64| -> Vec<Value<f64>> {
+            let along = operands.iter().zip(&directions);
+            along
+                .map(|(x, u)| match u {
+                    Some(u) => Value::Float(x.float() + &(u * t)),
+                    None => (*x).clone(),
+                })
+                .collect()
+        };
+        // Beside a kink steps must be smaller.
+        let sides = op.branches(&operands);
+        let stays = |reach: &f64| {
+            let same = |t: f64| op.branches(&all(&at(t))) == sides;
+            sides.is_empty() || same(NEAR * reach) && same(-NEAR * reach)
+        };
+        let Some(reach) = [1.0, 1e-3, 1e-5, 1e-8].into_iter().find(stays) else { return Tangent::OnKink };
+        let dual: Vec<Value<Dual>> = operands
+            .iter()
+            .zip(&directions)
+            .map(|(x, u)| match u {
+                Some(u) => Value::Float(
+                    Zip::from(x.float()).and(u).map_collect(|&value, &tangent| Dual { value, tangent }),
+                ),
+                None => x.cast(),
+            })
+            .collect();
+        let tangent = op.eval_dual(&dual.iter().collect::<Vec<_>>()).into_float().mapv(|y| y.tangent);
+        let (slope, error) = five_points(|t| op.eval_f64(&all(&at(t))).into_float(), reach);
+        if tangent.shape() != adjoint.shape() || slope.shape() != adjoint.shape() {
+            return no;
+        }
+        let (mut off, mut doubt, mut size) = (0.0, 0.0, 0.0);
+        Zip::from(&adjoint).and(&tangent).and(&slope).and(&error).for_each(|y, t, d, e| {
+            if *y != 0.0 {
+                off += y.abs() * (t - d).abs();
+                doubt += y.abs() * e;
+                size += y.abs() * d.abs();
+            }
+        });
+        // What is not finite on one side alone is an error too, unless the function is steep there.
+        let told = doubt <= COARSE * size || size == 0.0 && doubt == 0.0;
+        if !(told && off > BEYOND * doubt + ROUNDED * size) {
+            return no;
+        }
+        // A kink that the op does not tell has two slopes, and their mean at every step.
+        let h = BESIDE * reach;
+        let [left, right] = [-h, h].map(|t| {
+            let value = |t: f64| op.eval_f64(&all(&at(t))).into_float();
+            (value(2.0 * t) - value(t)) / t
+        });
+        let bent =
+            Zip::from(&adjoint).and(&left).and(&right).fold(0.0, |bent, y, a, b| bent + (y * (a - b)).abs());
+        if bent > COARSE * size { Tangent::OnKink } else { Tangent::Wrong }
+    }
+
+    /// A node whose VJP agrees with differences, and its dual kernel with neither.
+    pub(super) fn wrong_dual(&self, u: usize, sampler: &mut Sampler) -> Option<Guilty> {
+        let graph = self.scene.graph;
+        let adjoint = self.claimed(u);
+        let wrong = graph.operands_at(u).enumerate().filter(|&(_, x)| self.between[x]).find_map(|(k, x)| {
+            let mut edge = Edge::new(self, u, k, adjoint.clone())?;
+            let r = leaves::weights(&self.claimed(x).shape().into(), sampler);
+            let said = edge.product(&r).sum();
+            edge.how = How::Differences;
+            let (is, doubt) = (edge.product(&r).sum(), edge.doubt(&r));
+            ((said - is).abs() > BEYOND * doubt).then_some((k, x, said, is))
+        });
+        let (operand, x, analytic, numeric) = wrong?;
+        let origin = &graph.at(u).origin;
+        Some(Guilty {
+            part: Part::DualKernel,
+            node: graph.name_at(u),
+            op: graph.at(u).op.name().into(),
+            operand,
+            operand_name: graph.name_at(x),
+            layer: origin.layer.as_deref().map(str::to_string),
+            gate: origin.name.as_deref().map(str::to_string),
+            step: origin.step,
+            index: Vec::new(),
+            analytic,
+            numeric,
+            hint: Hint::Factor(analytic / numeric),
+            uses: 1,
+            of: 1,
+            rule: None,
+        })
+    }
+
+    /// Whether a node is a cut that a VJP made.
+    fn is_cut(&self, u: usize) -> bool {
+        matches!(self.scene.graph.at(u).op, autograd::ops::Op::StopGradient(_)) && u >= self.scene.forward
+    }
+}

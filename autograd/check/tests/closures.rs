@@ -1,0 +1,285 @@
+//! Functions that are not ours, where a checker is easily fooled: steep, on a kink, far from 1, rough, in few digits.
+
+use autograd_check::{FnCheck, Method, Report, Tier, Verdict};
+use ndarray::{ArrayD, arr1};
+
+type F = dyn Fn(&[f64]) -> f64;
+
+fn array(x: &[f64]) -> Vec<ArrayD<f64>> {
+    vec![arr1(x).into_dyn()]
+}
+
+fn report(f: &F, x: &[f64], g: &[f64], options: impl Fn(FnCheck) -> FnCheck) -> Report {
+    let check = options(FnCheck::new(&array(x), &array(g)));
+    check.run(|x: &[ArrayD<f64>]| f(x[0].as_slice().unwrap())).unwrap()
+}
+
+/// How often of `of` seeds each verdict is given: pass, kink, open, fail.
+fn verdicts(f: &F, x: &[f64], g: &[f64], of: u64, tier: Tier) -> [usize; 4] {
+    let mut counts = [0; 4];
+    for seed in 0..of {
+        let verdict = report(f, x, g, |check| check.seed(seed).tier(tier)).verdict();
+        counts[match verdict {
+            Verdict::Pass => 0,
+            Verdict::Kink => 1,
+            Verdict::Inconclusive => 2,
+            _ => 3,
+        }] += 1;
+    }
+    counts
+}
+
+#[track_caller]
+fn right(f: &F, x: &[f64], g: &[f64]) {
+    for tier in [Tier::Projection, Tier::Full] {
+        let told = report(f, x, g, |check| check.tier(tier));
+        assert_eq!(
+            verdicts(f, x, g, 8, tier),
+            [8, 0, 0, 0],
+            "{tier:?} at {:?}: {told}",
+            &x[..x.len().min(5)]
+        );
+    }
+}
+
+#[track_caller]
+fn wrong(f: &F, x: &[f64], g: &[f64]) {
+    let told = report(f, x, g, |check| check);
+    assert_eq!(verdicts(f, x, g, 8, Tier::Projection), [0, 0, 0, 8], "at {:?}: {told}", &x[..x.len().min(5)]);
+}
+
+/// A function that grows fast within a tenth of x is not noisy at x.
+#[test]
+fn steep_functions_hide_nothing() {
+    for k in [20.0, 100.0, 300.0, 1000.0] {
+        let f = move |x: &[f64]| (k * x[0]).exp();
+        right(&f, &[0.0], &[k]);
+        for off in [-1.0, 0.0, 1.01] {
+            wrong(&f, &[0.0], &[off * k]);
+        }
+    }
+    for n in [50, 200, 500] {
+        let f = move |x: &[f64]| x[0].powi(n);
+        right(&f, &[1.0], &[f64::from(n)]);
+        for off in [-1.0, 0.0, 1.01, 1e6] {
+            wrong(&f, &[1.0], &[off * f64::from(n)]);
+        }
+    }
+    let product = |x: &[f64]| x.iter().map(|x| 1.0 + x).product();
+    right(&product, &[0.0; 100], &[1.0; 100]);
+    wrong(&product, &[0.0; 100], &[-1.0; 100]);
+}
+
+/// Norms, tolerances and slopes beyond the range of f64 let nothing through.
+#[test]
+fn what_is_not_finite_never_passes() {
+    for (f, x, g) in [
+        (&(|x: &[f64]| 1e200 * x[0].sin()) as &F, 0.3, 1e200 * 0.3_f64.cos()),
+        (&|x: &[f64]| x[0].ln(), 1e-200, 1e200),
+        (&|x: &[f64]| x[0].sqrt(), 1e-300, 0.5e150),
+        (&|x: &[f64]| 1e-200 * x[0].cos(), 0.3, -1e-200 * 0.3_f64.sin()),
+    ] {
+        right(f, &[x], &[g]);
+        wrong(f, &[x], &[-g]);
+    }
+    for g in [f64::NAN, f64::INFINITY] {
+        let report = report(
+            &|x| x.iter().map(|x| x.sin()).sum(),
+            &[0.1, 0.2, 0.3],
+            &[0.1_f64.cos(), g, 0.3_f64.cos()],
+            |c| c,
+        );
+        assert_eq!(report.verdict(), Verdict::Fail);
+        assert_eq!(report.tensors[0].elements[0].index, [1]);
+    }
+    // A jump to nowhere beside the point.
+    let pole = |x: &[f64]| if x[0] > 0.3 { f64::NAN } else { x[0] };
+    assert_ne!(report(&pole, &[0.3], &[-1.0], |c| c).verdict(), Verdict::Pass);
+}
+
+/// At every distance from its kink relu has a derivative, and at the kink all between 0 and 1.
+#[test]
+fn beside_a_kink_and_on_it() {
+    let relu = |x: &[f64]| x.iter().map(|x| x.max(0.0)).sum::<f64>();
+    for d in [1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12] {
+        right(&relu, &[d], &[1.0]);
+        right(&relu, &[-d], &[0.0]);
+        wrong(&relu, &[d], &[0.5]);
+        // Beside elements that are far from theirs.
+        right(&relu, &[0.7, d, -0.4], &[1.0, 1.0, 0.0]);
+    }
+    for (g, expected) in [(0.0, 1), (0.5, 1), (1.0, 1), (-0.01, 3), (1.01, 3)] {
+        let mut counts = [0; 4];
+        counts[expected] = 20;
+        assert_eq!(verdicts(&relu, &[0.0], &[g], 20, Tier::Projection), counts, "{g}");
+    }
+    let abs = |x: &[f64]| x[0].abs();
+    assert_eq!(verdicts(&abs, &[0.0], &[0.0], 20, Tier::Full), [0, 20, 0, 0]);
+    // Infinitely steep from both sides: there is no slope.
+    let root = |x: &[f64]| x[0].abs().sqrt();
+    assert_eq!(verdicts(&root, &[0.0], &[0.0], 20, Tier::Projection), [0, 0, 20, 0]);
+    // What jumps has the slopes of its sides.
+    let modulo = |x: &[f64]| x[0].rem_euclid(1.0);
+    assert_eq!(report(&modulo, &[2.0], &[1.0], |c| c).verdict(), Verdict::Kink);
+    assert_eq!(report(&modulo, &[2.0], &[-28.0], |c| c).verdict(), Verdict::Fail);
+}
+
+/// Of n ties the weights of a subgradient add up to 1. The mask `x == max` that is not divided adds up to n.
+#[test]
+fn a_failure_along_any_direction_is_one() {
+    let max = |x: &[f64]| x.iter().copied().fold(f64::MIN, f64::max);
+    for n in [2, 3, 4, 10, 50] {
+        let x = vec![0.7; n];
+        assert_eq!(verdicts(&max, &x, &vec![1.0 / n as f64; n], 50, Tier::Projection), [0, 50, 0, 0], "{n}");
+        for g in [1.0, 0.0, 0.9, 2.0 / n as f64] {
+            let sum = g * n as f64;
+            let expected = if (sum - 1.0).abs() < 1e-9 { [0, 50, 0, 0] } else { [0, 0, 0, 50] };
+            assert_eq!(verdicts(&max, &x, &vec![g; n], 50, Tier::Projection), expected, "{n} of {g}");
+        }
+    }
+}
+
+#[test]
+fn where_nothing_moves_rounding_is_not_taken_for_a_gradient() {
+    right(&|_| 3.0, &[0.7], &[1.441e-17]);
+    right(&|x| x[0] + 0.0 * x[1], &[0.7, 0.2], &[1.0, 1.9e-17]);
+    let softplus = |x: &[f64]| x.iter().map(|x: &f64| x.exp().ln_1p()).sum::<f64>();
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    right(&softplus, &[-50.0, 0.3], &[sigmoid(-50.0), sigmoid(0.3)]);
+    let cancelled = |x: &[f64]| (1e12 + x[0].sin()) - 1e12;
+    for seed in 0..20 {
+        let verdict = report(&cancelled, &[0.3], &[0.3_f64.cos()], |c| c.seed(seed)).verdict();
+        assert_ne!(verdict, Verdict::Fail);
+    }
+}
+
+/// What differences cannot see beside the function's own value passes, and is said to be unseen.
+#[test]
+fn a_pass_below_what_differences_see_is_named() {
+    let f = |x: &[f64]| 1e6 + 1e-12 * x[0].sin();
+    let report = report(&f, &[0.3], &[-1e-12], |c| c);
+    assert!(report.passed() && report.tensors[0].comparison.unseen, "{report}");
+    assert!(report.to_string().contains("below what differences see"), "{report}");
+}
+
+#[test]
+fn every_element_moves_in_its_own_scale() {
+    right(&|x| 1.0 / x[0], &[1e-12], &[-1e24]);
+    wrong(&|x| 1.0 / x[0], &[1e-12], &[-1.01e24]);
+    right(&|x| (1e30 * x[0]).tanh(), &[1e-30], &[1e30 * (1.0 - 1f64.tanh().powi(2))]);
+    right(
+        &|x| (x[0] * 1e8).sin() + (x[1] * 1e-8).sin(),
+        &[1e-8, 1e8],
+        &[1e8 * 1f64.cos(), 1e-8 * 1f64.cos()],
+    );
+    let x = [2e5, 3.0, 0.4, 7e-7, 1e-3];
+    let logs = |x: &[f64]| x.iter().map(|x| x.ln()).sum::<f64>();
+    right(&logs, &x, &x.map(f64::recip));
+    let mut off = x.map(f64::recip);
+    off[3] *= 1.001;
+    wrong(&logs, &x, &off);
+    // The zeros between are of no scale of their own.
+    let squares = |x: &[f64]| x.iter().map(|x| x * x * 1e-16).sum::<f64>();
+    right(&squares, &[1e8, 0.0, 2e8], &[2e-8, 0.0, 4e-8]);
+    // A function that bends on another scale than its argument tells.
+    let f = |x: &[f64]| (x[0] * 1e9).sin();
+    for (g, verdict) in [(1e9, Verdict::Pass), (-1e9, Verdict::Fail)] {
+        let told = report(&f, &[0.0], &[g], |c| c.typical(&array(&[1e-9])));
+        assert_eq!(told.verdict(), verdict, "{told}");
+    }
+    for method in [Method::Richardson, Method::Central { step: 6e-6 }] {
+        for seed in 0..20 {
+            let check = |c: FnCheck| c.method(method).tier(Tier::Full).seed(seed);
+            let verdict = report(&|x| x[0].sin(), &[1e10], &[1e10_f64.cos()], check).verdict();
+            assert_ne!(verdict, Verdict::Fail, "{method:?} {seed}");
+        }
+    }
+}
+
+/// The logistic map forgets its derivative after forty steps: no difference knows it, and none may say that it does.
+#[test]
+fn chaos_is_open() {
+    for steps in [40, 60, 100, 200] {
+        let f = move |x: &[f64]| (0..steps).fold(x[0], |x, _| 3.9 * x * (1.0 - x));
+        let (_, slope) =
+            (0..steps).fold((0.3, 1.0), |(x, d), _| (3.9 * x * (1.0 - x), 3.9 * (1.0 - 2.0 * x) * d));
+        let counts = verdicts(&f, &[0.3], &[slope], 20, Tier::Projection);
+        assert_eq!(counts[3], 0, "{steps} steps: {counts:?}");
+    }
+}
+
+/// An iteration that stops at 1e-6 makes a function that rough; its true derivative is no failure, and half of it is.
+#[test]
+fn solvers_are_as_rough_as_their_tolerance() {
+    let solve = |x: &[f64]| {
+        let (mut y, mut rounds) = (1.0_f64, 0);
+        while (y * y - x[0]).abs() > 1e-6 && rounds < 100 {
+            y -= 0.3 * (y * y - x[0]) / (2.0 * y);
+            rounds += 1;
+        }
+        y
+    };
+    let slope = 0.5 / 2.3_f64.sqrt();
+    for seed in 0..20 {
+        let verdict = |g: f64| report(&solve, &[2.3], &[g], |c| c.seed(seed).precision(1e-6)).verdict();
+        assert_ne!(verdict(slope), Verdict::Fail);
+        assert_eq!(verdict(0.5 * slope), Verdict::Fail);
+    }
+}
+
+/// That a function is computed in single precision shows in its values.
+#[test]
+#[allow(clippy::cast_possible_truncation)]
+fn few_digits_are_seen_without_being_told() {
+    for n in [2, 20, 200, 20_000] {
+        let weights: Vec<f32> = (0..n).map(|i| ((i * 37 % 101) as f32 / 101.0) - 0.4).collect();
+        let w = weights.clone();
+        let dot = move |x: &[f64]| f64::from(x.iter().zip(&w).map(|(x, w)| *x as f32 * w).sum::<f32>());
+        let x: Vec<f64> = (0..n).map(|i| f64::from((i * 53 % 97) as f32 / 97.0)).collect();
+        let g: Vec<f64> = weights.iter().map(|w| f64::from(*w)).collect();
+        for seed in 0..3 {
+            let report = report(&dot, &x, &g, |c| c.seed(seed));
+            assert!(matches!(report.verdict(), Verdict::Pass | Verdict::Inconclusive), "{n}: {report}");
+            assert!(report.notes[0].starts_with("every value of the function is an f32 number"), "{report}");
+        }
+        let off: Vec<f64> = g.iter().map(|g| -g).collect();
+        assert_eq!(report(&dot, &x, &off, |c| c).verdict(), Verdict::Fail, "{n}");
+    }
+}
+
+/// One wrong sign among 20,000 is found by halves, in a few hundred calls.
+#[test]
+fn wrong_elements_are_found_by_halves() {
+    let f = |x: &[f64]| x.iter().map(|x| x.sin()).sum::<f64>();
+    let x: Vec<f64> = (0..20_000).map(|i| f64::from(i).sqrt().sin()).collect();
+    let mut g: Vec<f64> = x.iter().map(|x| x.cos()).collect();
+    g[12_345] *= -1.0;
+    let report = report(&f, &x, &g, |c| c);
+    let tensor = &report.tensors[0];
+    assert_eq!((tensor.elements.len(), tensor.elements[0].index.as_slice()), (1, &[12_345][..]), "{report}");
+    assert!(tensor.all_wrong_told && report.calls < 1000, "{} calls\n{report}", report.calls);
+    assert!(report.to_string().contains("this one is wrong of 20000"), "{report}");
+}
+
+#[test]
+fn a_slice_that_is_wrong_is_found() {
+    let x = ArrayD::from_shape_fn(vec![4, 30, 5], |i| (i[0] + 2 * i[1] + 3 * i[2]) as f64 / 50.0);
+    let mut g = x.mapv(f64::cos);
+    g.index_axis_mut(ndarray::Axis(1), 7).fill(0.0);
+    let f = |x: &[ArrayD<f64>]| x[0].mapv(f64::sin).sum();
+    let report = FnCheck::new(&[x], &[g]).run(f).unwrap();
+    assert_eq!(report.tensors[0].slice, Some((1, 7)), "{report}");
+}
+
+#[test]
+fn a_budget_is_kept() {
+    let mut calls = 0;
+    let f = |x: &[ArrayD<f64>]| {
+        calls += 1;
+        x[0].mapv(f64::sin).sum()
+    };
+    let (x, g) = (array(&[0.1; 1000]), array(&[-0.1_f64.cos(); 1000]));
+    let report = FnCheck::new(&x, &g).budget(50).run(f).unwrap();
+    assert_eq!((report.calls, calls), (50, 50));
+    assert!(report.notes.iter().any(|n| n.contains("50 calls")), "{report}");
+}

@@ -1,0 +1,385 @@
+//! Graphs where differences of the whole say nothing, or the wrong thing: every node's own equation decides.
+
+use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
+use autograd::{Builder, Dual, Expr, Point, Scalar, Type, Value, kernels};
+use autograd_check::{Check, Report, check};
+use autograd_check::{Decider, Part, Verdict};
+use ndarray::{Array2, ArrayD, arr1};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// `y = tanh x`, whose VJP is off by a factor, and its dual kernel by another.
+#[derive(Debug)]
+struct Squash {
+    vjp: f64,
+    dual: f64,
+}
+
+impl Operator for Squash {
+    fn eval_f32(&self, x: &[&Value<f32>]) -> Value<f32> {
+        x[0].map(f32::tanh)
+    }
+    fn eval_f64(&self, x: &[&Value<f64>]) -> Value<f64> {
+        x[0].map(f64::tanh)
+    }
+    fn eval_dual(&self, x: &[&Value<Dual>]) -> Value<Dual> {
+        x[0].map(|x| {
+            let mut y = x.tanh();
+            y.tangent *= self.dual;
+            y
+        })
+    }
+    fn name(&self) -> &'static str {
+        "squash"
+    }
+    fn infer(&self, operands: &[Type]) -> Result<Type, String> {
+        Ok(operands[0].clone())
+    }
+    fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], y: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
+        (self.vjp * dy * (1.0 - y * y)).into()
+    }
+    fn notation(&self) -> Notation {
+        Notation::Function
+    }
+    fn sample(s: &mut Sampler) -> Sample<Self> {
+        Sample::new(Self { vjp: 1.0, dual: 1.0 }, [s.float([2, 2], Domain::reals(-2.0, 2.0))])
+    }
+}
+
+/// `h[t] = tanh(U h[t−1] + b)`, with a fault in the rule of one step.
+fn tanh_net(steps: usize, gain: f64, at: usize, squash: fn() -> Squash) -> Report {
+    let g = Builder::new();
+    let (u, b) = (g.parameter("U", [4, 4]), g.parameter("b", [4]));
+    let mut h = g.input("h0", [2, 4]);
+    for t in 1..=steps {
+        let _step = g.step(t);
+        let a = h.linear(u) + b;
+        h = if t == at { a.custom(squash()) } else { a.tanh() }.named("h");
+    }
+    // Of every state to the next, and a little to the others.
+    let weights = Array2::from_shape_fn((4, 4), |(i, j)| {
+        if (i + 1) % 4 == j { gain } else { 0.1 * gain * ((3 * i + 5 * j) as f64).sin() }
+    });
+    let point = Point::new().with(u, weights).with(b, ArrayD::from_elem(vec![4], 0.01));
+    Check::new(h.powi(2).sum()).at(point).run().unwrap()
+}
+
+/// The gradient of step 1 is 1e-9 to 1e-150 of that of the last: no difference and no sum sees it, and its own node does.
+#[test]
+fn a_vanished_gradient_is_proved_or_refuted() {
+    for steps in [20, 100, 300] {
+        let right = tanh_net(steps, 0.8, 1, || Squash { vjp: 1.0, dual: 1.0 });
+        assert_eq!(right.verdict(), Verdict::Pass, "{right}");
+        let wrong = tanh_net(steps, 0.8, 1, || Squash { vjp: -1.0, dual: 1.0 });
+        assert_eq!(wrong.verdict(), Verdict::Fail, "{steps}\n{wrong}");
+        let guilty = wrong.guilty.unwrap();
+        assert_eq!((guilty.node.as_str(), guilty.hint.word()), ("h[1]", "sign"));
+    }
+    let right = tanh_net(300, 0.8, 1, || Squash { vjp: 1.0, dual: 1.0 });
+    let h0 = right.tensor("h0").unwrap();
+    assert_eq!(h0.decided_by, Decider::Equations, "{right}");
+    assert!(h0.norm < 1e-20 && h0.norm > 0.0, "{right}");
+}
+
+/// A net at gain 3 has no slope that differences could find; a factor of 1 + 1e-6 at any step is found and named.
+#[test]
+fn chaos_is_proved_or_refuted() {
+    for steps in [50, 200] {
+        let right = tanh_net(steps, 3.0, 1, || Squash { vjp: 1.0, dual: 1.0 });
+        assert_eq!(right.verdict(), Verdict::Pass, "{steps}\n{right}");
+        for at in [1, steps / 2, steps] {
+            let wrong = tanh_net(steps, 3.0, at, || Squash { vjp: 1.0 + 1e-6, dual: 1.0 });
+            assert_eq!(wrong.verdict(), Verdict::Fail, "{steps}, {at}\n{wrong}");
+            assert_eq!(wrong.guilty.unwrap().node, format!("h[{at}]"));
+        }
+    }
+}
+
+/// x ↦ f(x), so many times, from 0.3; with a rule that is wrong at one step.
+fn map(steps: usize, wrong: usize, f: for<'g> fn(Expr<'g>) -> Expr<'g>) -> Report {
+    let g = Builder::new();
+    let r = g.parameter("r", []);
+    let mut x = g.parameter("x0", []);
+    for t in 1..=steps {
+        let _step = g.step(t);
+        x = (r * f(x)).named("x");
+        if t == wrong {
+            x = x.custom(Off).named("off");
+        }
+    }
+    let point =
+        Point::new().with(g.expr(g.graph().unwrap().find("x0").unwrap()), ArrayD::from_elem(vec![], 0.3));
+    Check::new(x).at(point.with(r, ArrayD::from_elem(vec![], 3.9))).run().unwrap()
+}
+
+/// `y = x`, with a rule that is off by 1e-6.
+#[derive(Debug)]
+struct Off;
+
+impl Off {
+    fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
+        x[0].clone()
+    }
+}
+
+impl Operator for Off {
+    kernels!();
+    fn name(&self) -> &'static str {
+        "off"
+    }
+    fn infer(&self, operands: &[Type]) -> Result<Type, String> {
+        Ok(operands[0].clone())
+    }
+    fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
+        (dy * (1.0 + 1e-6)).into()
+    }
+    fn notation(&self) -> Notation {
+        Notation::Function
+    }
+    fn sample(s: &mut Sampler) -> Sample<Self> {
+        Sample::new(Self, [s.float([2], Domain::reals(-2.0, 2.0))])
+    }
+}
+
+#[test]
+fn chaotic_maps_are_proved_or_refuted() {
+    let logistic: for<'g> fn(Expr<'g>) -> Expr<'g> = |x| x * (1.0 - x);
+    // The slope is 3.9, and the map stays within [0, 1] by its modulus.
+    let tent: for<'g> fn(Expr<'g>) -> Expr<'g> = |x| x.min(1.0 - x).modulo(0.25);
+    for (name, f) in [("logistic", logistic), ("tent", tent)] {
+        for steps in [50, 100, 200] {
+            let right = map(steps, 0, f);
+            assert_eq!(right.verdict(), Verdict::Pass, "{name}, {steps}\n{right}");
+            for at in [1, steps / 3, steps] {
+                let wrong = map(steps, at, f);
+                assert_eq!(wrong.verdict(), Verdict::Fail, "{name}, {steps}, {at}\n{wrong}");
+                assert_eq!(wrong.guilty.unwrap().node, format!("off[{at}]"));
+            }
+        }
+    }
+}
+
+#[test]
+fn scales_far_from_one_are_proved_or_refuted() {
+    type Loss = for<'g> fn(Expr<'g>) -> Expr<'g>;
+    let losses: [(&str, Loss); 6] = [
+        ("1e200", |y| (y * 1e200).sum()),
+        ("1e-200", |y| (y * 1e-200).sum()),
+        ("1e-300", |y| (y * 1e-300).sum()),
+        ("beside a constant", |y| (y * 1e-8).sum() + 1e6),
+        ("cancelled", |y| y.sum() + 1e12 - 1e12),
+        ("a small path", |y| y.at(0, 0).sum() * 1e-16 + y.at(0, 1).sum()),
+    ];
+    for (name, loss) in losses {
+        for (factor, verdict) in [(1.0, Verdict::Pass), (-1.0, Verdict::Fail), (1.0 + 1e-6, Verdict::Fail)] {
+            let g = Builder::new();
+            let x = g.parameter("x", [3]);
+            let y = x.sin().custom(Squash { vjp: factor, dual: 1.0 });
+            let report = check(loss(y)).unwrap();
+            assert_eq!(report.verdict(), verdict, "{name}, {factor}\n{report}");
+        }
+    }
+    let g = Builder::new();
+    let x = g.parameter("x", [1]);
+    let report =
+        Check::new(x.reciprocal().sum()).at(Point::new().with(x, arr1(&[1e-12]))).elements(1).run().unwrap();
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+}
+
+/// Of two witnesses against one, the one is named.
+#[test]
+fn the_kernel_that_is_wrong_is_named_and_not_the_rule() {
+    let report = |vjp: f64, dual: f64| {
+        let g = Builder::new();
+        check(g.parameter("x", [3]).custom(Squash { vjp, dual }).sin()).unwrap()
+    };
+    let wrong = report(1.0, 0.5);
+    let guilty = wrong.guilty.as_ref().unwrap();
+    assert_eq!((guilty.part, wrong.verdict()), (Part::DualKernel, Verdict::Fail), "{wrong}");
+    assert!(wrong.tensors.iter().all(|t| t.verdict() == Verdict::Pass), "{wrong}");
+    assert!(!wrong.to_string().lines().next().unwrap().ends_with("passed"), "{wrong}");
+    // Both share the mistake, however small: differences of that op alone see it.
+    for off in [2.0, 1.001, 1.0 + 1e-5, 1.0 + 1e-8] {
+        let wrong = report(off, off);
+        let guilty = wrong.guilty.as_ref().unwrap_or_else(|| panic!("{off}\n{wrong}"));
+        assert_eq!((guilty.part, wrong.verdict()), (Part::Vjp, Verdict::Fail), "{wrong}");
+    }
+}
+
+/// At 0 each relu hands back 0, which lies between its slopes, and the whole is x.
+#[test]
+fn a_convention_that_is_wrong_for_the_whole_is_called_so() {
+    let g = Builder::new();
+    let x = g.parameter("x", [2]);
+    let at = Point::new().with(x, arr1(&[0.0, 0.0]));
+    let report = Check::new(x.relu() - (-x).relu()).at(at.clone()).run().unwrap();
+    assert_eq!((report.verdict(), &report.guilty), (Verdict::Convention, &None), "{report}");
+    assert!(!report.passed());
+    let kink = Check::new(x.relu()).at(at).run().unwrap();
+    assert_eq!(kink.verdict(), Verdict::Kink, "{kink}");
+}
+
+/// A rule with a state of its own: right at first, doubled when it is asked again.
+#[derive(Debug)]
+struct Remembers(AtomicUsize);
+
+impl Remembers {
+    fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
+        x[0].map(|x| x * x)
+    }
+}
+
+impl Operator for Remembers {
+    kernels!();
+    fn name(&self) -> &'static str {
+        "remembers"
+    }
+    fn infer(&self, operands: &[Type]) -> Result<Type, String> {
+        Ok(operands[0].clone())
+    }
+    fn vjp<'g>(&self, _: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
+        let factor = if self.0.fetch_add(1, Ordering::Relaxed) == 0 { 2.0 } else { 4.0 };
+        (factor * dy * x[0]).into()
+    }
+    fn notation(&self) -> Notation {
+        Notation::Function
+    }
+    fn sample(s: &mut Sampler) -> Sample<Self> {
+        Sample::new(Self(AtomicUsize::new(0)), [s.float([2], Domain::reals(-2.0, 2.0))])
+    }
+}
+
+#[test]
+fn a_rule_that_remembers_is_found() {
+    let g = Builder::new();
+    let report = check(g.parameter("x", [3]).custom(Remembers(AtomicUsize::new(0))).sum()).unwrap();
+    assert_eq!(report.verdict(), Verdict::Fail, "{report}");
+    assert!(report.to_string().contains("asked again"), "{report}");
+}
+
+/// What is held by a stop passes, and the report says what it hides.
+#[test]
+fn stops_are_told() {
+    let g = Builder::new();
+    let (x, w) = (g.parameter("x", [3]), g.parameter("w", [3]));
+    let report = check((x * w.sin().stop_gradient() + w).sum()).unwrap();
+    assert!(report.passed());
+    let text = report.to_string();
+    assert!(text.contains("held") && text.contains("∂w") && !text.contains("∂x "), "{text}");
+}
+
+/// `y = x Wᵀ + b`, with rules of one's own.
+struct Affine(for<'g> fn(usize, Expr<'g>) -> Expr<'g>);
+
+impl std::fmt::Debug for Affine {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("Affine")
+    }
+}
+
+impl Affine {
+    fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
+        let two = |k: usize| x[k].float().clone().into_dimensionality::<ndarray::Ix2>().unwrap();
+        let product = two(0).dot(&two(1).t()).into_dyn();
+        (product + x[2].float()).into()
+    }
+}
+
+impl Operator for Affine {
+    kernels!();
+    fn name(&self) -> &'static str {
+        "affine"
+    }
+    fn infer(&self, operands: &[Type]) -> Result<Type, String> {
+        Ok(operands[0].clone())
+    }
+    fn vjp<'g>(&self, k: usize, x: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
+        let right = match k {
+            0 => dy.matmul(x[1]),
+            1 => dy.transpose(&[1, 0]).matmul(x[0]),
+            _ => dy.sum_to(x[2].shape()),
+        };
+        (self.0)(k, right).into()
+    }
+    fn notation(&self) -> Notation {
+        Notation::Function
+    }
+    fn sample(s: &mut Sampler) -> Sample<Self> {
+        let [x, w] = [s.float([3, 3], Domain::reals(-1.0, 1.0)), s.float([3, 3], Domain::reals(-1.0, 1.0))];
+        let b = s.float([3], Domain::reals(-1.0, 1.0));
+        Sample::new(Self(|_, right| right), [x, w, b])
+    }
+}
+
+/// A rule that is wrong at every step, as a wrong line of code is, is one fault, and is told once.
+#[test]
+fn one_fault_at_all_steps_is_told_once() {
+    type Rule = for<'g> fn(usize, Expr<'g>) -> Expr<'g>;
+    let faults: [(&str, usize, Rule); 7] = [
+        ("factor", 1, |k, right| if k == 1 { right * 0.5 } else { right }),
+        ("sign", 1, |k, right| if k == 1 { -right } else { right }),
+        ("zero", 1, |k, right| if k == 1 { right * 0.0 } else { right }),
+        ("transposed", 1, |k, right| if k == 1 { right.transpose(&[1, 0]) } else { right }),
+        ("factor", 1, |k, right| if k == 1 { right * 1.001 } else { right }),
+        ("sign", 2, |k, right| if k == 2 { -right } else { right }),
+        ("factor", 0, |k, right| if k == 0 { right * 0.5 } else { right }),
+    ];
+    for steps in [2, 5, 20] {
+        for (hint, operand, rule) in faults {
+            let g = Builder::new();
+            let (w, b) = (g.parameter("W", [3, 3]), g.parameter("b", [3]));
+            let mut h = g.input("h0", [3, 3]);
+            for t in 1..=steps {
+                let _step = g.step(t);
+                h = g.custom(Affine(rule), &[h, w, b]).named("a").tanh().named("h");
+            }
+            let report = check(h.powi(2).sum()).unwrap();
+            assert_eq!(report.verdict(), Verdict::Fail, "{report}");
+            let guilty = report.guilty.as_ref().unwrap();
+            let told = (guilty.op.as_str(), guilty.operand, guilty.hint.word(), guilty.uses);
+            assert_eq!(told, ("affine", operand, hint, steps), "{steps} steps\n{report}");
+            assert!(report.to_string().contains(&format!("at all {steps} steps")), "{report}");
+        }
+    }
+}
+
+/// The square that was forgotten: what is sent, and what would fit.
+#[test]
+fn the_rule_that_was_meant_is_found() {
+    #[derive(Debug)]
+    struct Forgot;
+    impl Forgot {
+        fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
+            x[0].map(S::tanh)
+        }
+    }
+    impl Operator for Forgot {
+        kernels!();
+        fn name(&self) -> &'static str {
+            "forgot"
+        }
+        fn infer(&self, operands: &[Type]) -> Result<Type, String> {
+            Ok(operands[0].clone())
+        }
+        fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], y: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
+            (dy * (1.0 - y)).into()
+        }
+        fn notation(&self) -> Notation {
+            Notation::Function
+        }
+        fn sample(s: &mut Sampler) -> Sample<Self> {
+            Sample::new(Self, [s.float([2, 2], Domain::reals(-2.0, 2.0))])
+        }
+    }
+    let g = Builder::new();
+    let u = g.parameter("U", [3, 3]);
+    let mut h = g.input("h0", [2, 3]);
+    for t in 1..=6 {
+        let _step = g.step(t);
+        h = h.linear(u).named("a").custom(Forgot).named("h");
+    }
+    let report = check(h.powi(2).sum()).unwrap();
+    assert!(
+        report.to_string().contains("at all 6 steps: sent is ȳ (1 − y); ȳ (1 − y²) would fit"),
+        "{report}"
+    );
+}

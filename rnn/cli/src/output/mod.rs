@@ -1,0 +1,209 @@
+//! Files that commands write. A flag that names one has the type [`OutFile`], and nothing else here writes a file.
+//!
+//! So no command can lack the guard: before any command runs, `guard` finds all flags of this type and compares them with
+//! all that the command reads.
+
+mod guard;
+mod kind;
+
+pub use guard::{guard, with_force};
+pub use kind::Kind;
+
+use crate::plot::{Chart, png};
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use rnn::files::{FileError, write_whole};
+use rnn::train::Save;
+use std::error::Error;
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A file that a command writes, as a flag names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutFile {
+    path: PathBuf,
+    what: What,
+}
+
+/// What is written at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// One file of one of these kinds.
+    One(&'static [Kind]),
+    /// A checkpoint, and beside it the state that a run goes on from.
+    Run,
+    /// A folder with files of these names.
+    Folder(&'static [&'static str]),
+}
+
+/// How a flag's value becomes an [`OutFile`].
+#[derive(Clone, Copy, Debug)]
+pub struct Files {
+    what: What,
+    /// Whether a name with an ending that says nothing is taken too.
+    open: bool,
+}
+
+/// A file of one of these kinds, which its ending tells.
+pub const fn told_by_ending(kinds: &'static [Kind]) -> Files {
+    Files { what: What::One(kinds), open: false }
+}
+
+/// A file of one of these kinds, which another flag may tell.
+pub const fn told_otherwise(kinds: &'static [Kind]) -> Files {
+    Files { what: What::One(kinds), open: true }
+}
+
+/// The best model of a run, and beside it the state to go on from.
+pub const RUN: Files = Files { what: What::Run, open: true };
+
+/// A folder for files of these names.
+pub const fn folder(names: &'static [&'static str]) -> Files {
+    Files { what: What::Folder(names), open: true }
+}
+
+impl OutFile {
+    /// The path as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The kind that the file's ending tells, among those that the command writes.
+    pub fn kind(&self) -> Option<Kind> {
+        let What::One(kinds) = self.what else { return None };
+        let ending = ending(&self.path)?;
+        kinds.iter().copied().find(|kind| kind.endings().contains(&&*ending))
+    }
+
+    /// Whether the ending tells another kind than what is to be written.
+    ///
+    /// # Errors
+    /// If it does.
+    pub fn fits(&self, kind: Kind) -> Result<(), String> {
+        match self.kind() {
+            Some(told)
+                if told != kind && !ending(&self.path).is_some_and(|e| kind.endings().contains(&&*e)) =>
+            {
+                let endings = kind.endings().join(", .");
+                Err(format!(
+                    "`{self}` would hold {kind}, and its ending tells {told}: let it end in .{endings}"
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the file whole, or leaves what was there.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    #[allow(clippy::disallowed_methods)] // this is the one place
+    pub fn write(&self, bytes: &[u8]) -> Result<(), FileError> {
+        write_whole(&self.path, bytes)
+    }
+
+    /// Draws a chart, as pixels if the ending tells so.
+    ///
+    /// # Errors
+    /// If it is too large for pixels, or cannot be written.
+    pub fn draw(&self, chart: &Chart) -> Result<(), Box<dyn Error>> {
+        let svg = chart.svg();
+        let bytes = if self.kind() == Some(Kind::Png) { png(&svg)? } else { svg.into_bytes() };
+        Ok(self.write(&bytes)?)
+    }
+
+    /// Writes a file of a folder.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    #[allow(clippy::disallowed_methods)] // this is the one place
+    pub fn write_in(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, FileError> {
+        debug_assert!(matches!(self.what, What::Folder(names) if names.contains(&name)), "{name}");
+        let path = self.path.join(name);
+        write_whole(&path, bytes)?;
+        Ok(path)
+    }
+
+    /// All files that are written, each with the kinds that may stand there.
+    fn files(&self) -> Vec<(PathBuf, Vec<Kind>)> {
+        match self.what {
+            What::One(kinds) => {
+                let kinds = self.kind().map_or(kinds.to_vec(), |kind| vec![kind]);
+                vec![(self.path.clone(), kinds)]
+            }
+            What::Run => {
+                let Save { best, last, .. } = Save::at(&self.path);
+                vec![(best, vec![Kind::Checkpoint]), (last, vec![Kind::LastState])]
+            }
+            What::Folder(names) => {
+                let file = |name: &&str| {
+                    let path = self.path.join(name);
+                    let kind = match ending(&path).as_deref() {
+                        Some("safetensors") => Some(Kind::Arguments),
+                        ending => ending.and_then(Kind::of_ending),
+                    };
+                    (path, kind.into_iter().collect())
+                };
+                names.iter().map(file).collect()
+            }
+        }
+    }
+
+    fn is_folder(&self) -> bool {
+        matches!(self.what, What::Folder(_))
+    }
+
+    /// The files that are written again and again while a run lasts: another run may not.
+    fn held(&self) -> Option<&Path> {
+        let held = matches!(self.what, What::Run) || self.what == What::One(&[Kind::Log]);
+        held.then_some(&*self.path)
+    }
+}
+
+impl fmt::Display for OutFile {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.path.display().fmt(f)
+    }
+}
+
+fn ending(path: &Path) -> Option<String> {
+    Some(path.extension()?.to_string_lossy().to_lowercase())
+}
+
+impl Files {
+    fn take(self, path: PathBuf) -> Result<OutFile, String> {
+        let file = OutFile { path, what: self.what };
+        let kinds = match self.what {
+            What::One(kinds) => kinds,
+            What::Run => &[Kind::Checkpoint],
+            What::Folder(_) => return Ok(file),
+        };
+        let endings = || kinds.iter().flat_map(|kind| kind.endings()).copied();
+        let fits = match ending(&file.path) {
+            None => self.open,
+            Some(ending) => endings().any(|e| e == ending) || (self.open && !kind::is_known(&ending)),
+        };
+        if fits {
+            return Ok(file);
+        }
+        let all: Vec<String> = endings().map(|ending| format!(".{ending}")).collect();
+        Err(format!("the name of this file must end in {}", all.join(", ")))
+    }
+}
+
+impl TypedValueParser for Files {
+    type Value = OutFile;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<OutFile, clap::Error> {
+        let files = *self;
+        PathBufValueParser::new().try_map(move |path| files.take(path)).parse_ref(command, arg, value)
+    }
+}
+
+#[cfg(test)]
+mod tests;

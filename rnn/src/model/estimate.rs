@@ -1,0 +1,135 @@
+//! What a net takes, told from its configuration before any of it is made.
+//!
+//! Nothing here knows a cell: the net of one and of two layers is unrolled over one and over two steps, without numbers, and
+//! counted. A net is linear in its layers beyond the first and in its steps, so these four tell all others.
+
+use super::{Mode, Model, ModelError, Network};
+use std::fs;
+
+/// What a net takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Numbers in all weights.
+    pub parameters: f64,
+    /// Nodes of the graph.
+    pub nodes: f64,
+    /// Numbers that all nodes hold together.
+    pub values: f64,
+    /// Bytes, at most: weights with their gradients and the moments of an optimiser, the graph and what it is compiled to,
+    /// and all values.
+    pub bytes: f64,
+}
+
+/// Bytes of a number in training.
+const NUMBER: f64 = 4.0;
+/// Weights, gradients, two moments, the best weights, and what is about to be saved.
+const COPIES: f64 = 6.0;
+/// Bytes of a node with its name, its place in the schedule and its code, measured on nets of a thousand steps.
+const NODE: f64 = 1200.0;
+/// Bytes of a parameter besides its numbers.
+const PARAMETER: f64 = 300.0;
+
+/// Below so many nodes and numbers nobody has to ask.
+const SMALL: f64 = 2e6;
+
+impl Model {
+    /// What the net takes, unrolled over `steps` steps for `batch` sequences.
+    ///
+    /// # Errors
+    /// As [`Model::network`].
+    pub fn estimate(&self, steps: usize, batch: usize, mode: Mode) -> Result<Estimate, ModelError> {
+        let count = |layers: usize, steps: usize| -> Result<[f64; 2], ModelError> {
+            let window = self.window.map(|window| window.min(steps));
+            let small = Self { layers, window, ..self.clone() }.unrolled(steps, batch, mode)?;
+            Ok([small.graph.len() as f64, values(&small)])
+        };
+        let more = self.layers as f64 - 1.0;
+        let whole = |steps: usize| -> Result<[f64; 2], ModelError> {
+            let one = count(1, steps)?;
+            let two = if self.layers > 1 { count(2, steps)? } else { one };
+            Ok([0, 1].map(|i| one[i] + more * (two[i] - one[i])))
+        };
+        let (one, two) = (whole(1)?, whole(2)?);
+        let [nodes, values] = [0, 1].map(|i| one[i] + (steps as f64 - 1.0) * (two[i] - one[i]));
+        let parameters = self.weights()?;
+        let bytes = parameters * NUMBER * COPIES + values * NUMBER + nodes * NODE;
+        Ok(Estimate { parameters, nodes, values, bytes })
+    }
+
+    /// Refuses a net that needs more memory than is free.
+    ///
+    /// # Errors
+    /// [`ModelError::Memory`]; as [`Model::network`].
+    pub fn fits(&self, steps: usize, batch: usize, mode: Mode) -> Result<(), ModelError> {
+        let sizes = self.layers as f64 * steps as f64;
+        let rows = sizes * batch as f64 * (self.hidden + self.input.size() + self.outputs) as f64;
+        if 100.0 * sizes <= SMALL && 100.0 * rows <= SMALL && self.weights()? <= SMALL {
+            return Ok(());
+        }
+        fits(self.estimate(steps, batch, mode)?.bytes)
+    }
+
+    /// Refuses weights that need more memory than is free, before there is a list of them.
+    ///
+    /// # Errors
+    /// [`ModelError::Memory`].
+    pub(super) fn weights_fit(&self) -> Result<(), ModelError> {
+        fits(self.weights()? * NUMBER + self.layers as f64 * 4.0 * PARAMETER)
+    }
+
+    /// Numbers in all weights.
+    fn weights(&self) -> Result<f64, ModelError> {
+        let cell = self.cell.cell()?;
+        let lanes = 1 + usize::from(self.bidirectional);
+        let of = |input: usize| -> f64 {
+            let numbers = |shape: &[usize]| shape.iter().map(|&n| n as f64).product::<f64>();
+            lanes as f64 * cell.weights(input, self.hidden).iter().map(|w| numbers(&w.shape)).sum::<f64>()
+        };
+        let output = cell.output_size(self.hidden).saturating_mul(lanes);
+        let table = match self.input {
+            super::Input::Embedding { symbols, size } => symbols as f64 * size as f64,
+            _ => 0.0,
+        };
+        let more = if self.layers > 1 { (self.layers as f64 - 1.0) * of(output) } else { 0.0 };
+        Ok(table + of(self.input.size()) + more + (output as f64 + 1.0) * self.outputs as f64)
+    }
+}
+
+/// Numbers that all nodes of a net hold together.
+fn values(network: &Network) -> f64 {
+    let graph = &network.graph;
+    let of = |id| graph.node(id).map_or(0.0, |node| node.ty.shape.iter().map(|&n| n as f64).product());
+    graph.ids().map(of).sum()
+}
+
+/// Refuses what needs more bytes than are free.
+///
+/// # Errors
+/// [`ModelError::Memory`].
+pub fn fits(bytes: f64) -> Result<(), ModelError> {
+    let free = free();
+    if bytes <= free { Ok(()) } else { Err(ModelError::Memory { bytes, free }) }
+}
+
+/// The bytes that this process may still take: what Linux says is free, less where the process or its group may have less;
+/// elsewhere 16 GB.
+pub fn free() -> f64 {
+    let read = |path: &str| fs::read_to_string(path).ok();
+    let kilobytes = |path: &str, name: &str| -> Option<f64> {
+        let text = read(path)?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        Some(1024.0 * line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok()?)
+    };
+    let number = |path: &str| read(path)?.trim().parse::<f64>().ok();
+    let machine = kilobytes("/proc/meminfo", "MemAvailable:").unwrap_or(16e9);
+    // `ulimit -v`, which batch systems set.
+    let limit = read("/proc/self/limits").and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+        line.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    let process = limit.map(|limit| limit - kilobytes("/proc/self/status", "VmSize:").unwrap_or(0.0));
+    // A container.
+    let group = number("/sys/fs/cgroup/memory.max")
+        .map(|most| most - number("/sys/fs/cgroup/memory.current").unwrap_or(0.0));
+    [process, group].into_iter().flatten().fold(machine, f64::min).max(0.0)
+}
