@@ -135,8 +135,6 @@ pub(super) struct Proof {
     broken: Vec<usize>,
     /// Those whose equations hold between the slopes of ops on a kink.
     kinks: Vec<usize>,
-    /// How many equations there are.
-    pub equations: usize,
     /// Whether every op's dual kernel is the derivative of its `f64` kernel.
     pub kernels_agree: bool,
     /// Who is guilty, if somebody is.
@@ -184,7 +182,6 @@ pub(super) fn prove(
     let mut proof = Proof {
         broken: Vec::new(),
         kinks: Vec::new(),
-        equations: 0,
         kernels_agree: true,
         guilty: None,
         behind: HashMap::new(),
@@ -192,7 +189,6 @@ pub(super) fn prove(
     // What leads to a value that is held was not computed, and has no adjoint.
     let asked = |i: &usize| record.between[*i] && record.values.contains_key(i);
     let nodes: Vec<usize> = (0..record.between.len()).rev().filter(asked).collect();
-    proof.equations = nodes.len();
     if scene.single {
         proof.guilty = record.worst(&mut proof, sampler);
     } else {

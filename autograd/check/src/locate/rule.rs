@@ -62,11 +62,12 @@ pub(super) fn search<'a>(
     let mut samples: Vec<[f64; 4]> = Vec::new();
     for (claimed, equation, j) in uses {
         let edge = &equation.edges[j];
-        let ([_], [_]) = (&edge.operands[..], &equation.edges[..]) else { return None };
+        // A sum of several terms says nothing of one, element by element.
+        let ([_], [_]) = (&edge.operands[..], &equation.edges[..]) else { continue };
         let x = edge.operands[0].float();
         let y = edge.op.eval_f64(&edge.operands).into_float();
         if x.shape() != y.shape() || equation.seed.is_some() {
-            return None;
+            continue;
         }
         // Along ones, the derivative of an op that works element by element is that of each of them.
         let right = edge.product(&ArrayD::ones(x.raw_dim()));

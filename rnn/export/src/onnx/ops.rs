@@ -2,6 +2,7 @@
 
 use super::proto::DataType;
 use super::writer::{Value, Writer, signed};
+use crate::stablehlo::erf::{P, Q, T, U};
 use autograd::ops::{Op, Relation};
 use autograd::{Shape, Type};
 
@@ -30,11 +31,15 @@ pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<Str
         Op::Abs(_) => w.node("Abs", &names, &[]),
         Op::Sin(_) => w.node("Sin", &names, &[]),
         Op::Cos(_) => w.node("Cos", &names, &[]),
-        Op::Erf(_) => w.node("Erf", &names, &[]),
-        Op::Tan(_) => w.node("Tan", &names, &[]),
-        Op::Atan(_) => w.node("Atan", &names, &[]),
-        Op::Sinh(_) => w.node("Sinh", &names, &[]),
-        Op::Cosh(_) => w.node("Cosh", &names, &[]),
+        // onnxruntime has none of these in double precision.
+        Op::Erf(_) => error_function(w, names[0]),
+        Op::Atan(_) => arctangent(w, names[0]),
+        Op::Tan(_) => {
+            let (sine, cosine) = (w.node("Sin", &names, &[]), w.node("Cos", &names, &[]));
+            w.node("Div", &[&sine, &cosine], &[])
+        }
+        Op::Sinh(_) => half_of_both_ways(w, "Sub", names[0]),
+        Op::Cosh(_) => half_of_both_ways(w, "Add", names[0]),
         Op::Log1p(_) => log1p(w, names[0]),
         Op::Expm1(_) => expm1(w, names[0]),
         Op::Reciprocal(_) => w.node("Reciprocal", &names, &[]),
@@ -176,6 +181,68 @@ fn expm1(w: &mut Writer, x: &str) -> String {
     let power = w.node("Exp", &[x], &[]);
     let sum = w.node("Add", &[&power, &one], &[]);
     w.node("Mul", &[&tanh, &sum], &[])
+}
+
+/// `½ (eˣ ± e⁻ˣ)`
+fn half_of_both_ways(w: &mut Writer, joined: &str, x: &str) -> String {
+    let opposite = w.node("Neg", &[x], &[]);
+    let (there, back) = (w.node("Exp", &[x], &[]), w.node("Exp", &[&opposite], &[]));
+    let (double, half) = (w.node(joined, &[&there, &back], &[]), w.number(0.5));
+    w.node("Mul", &[&double, &half], &[])
+}
+
+/// `y = arctan x`: onnxruntime has it in single precision alone, from which a step of Newton's method, `y + (x cos y −
+/// sin y) cos y`, leads to double precision.
+fn arctangent(w: &mut Writer, x: &str) -> String {
+    if w.real == DataType::Float {
+        return w.node("Atan", &[x], &[]);
+    }
+    let near = cast(w, x, DataType::Float);
+    let near = w.node("Atan", &[&near], &[]);
+    let y = cast(w, &near, w.real);
+    let (sine, cosine) = (w.node("Sin", &[&y], &[]), w.node("Cos", &[&y], &[]));
+    let product = w.node("Mul", &[x, &cosine], &[]);
+    let rest = w.node("Sub", &[&product, &sine], &[]);
+    let step = w.node("Mul", &[&rest, &cosine], &[]);
+    w.node("Add", &[&y, &step], &[])
+}
+
+/// `erf x`: onnxruntime has it in single precision alone.
+fn error_function(w: &mut Writer, x: &str) -> String {
+    if w.real == DataType::Float {
+        return w.node("Erf", &[x], &[]);
+    }
+    let (one, end) = (w.number(1.0), w.number(8.0));
+    let size = w.node("Abs", &[x], &[]);
+    let inner = w.node("Min", &[&size, &one], &[]);
+    let square = w.node("Mul", &[&inner, &inner], &[]);
+    let ratio = quotient(w, &T, &U, &square);
+    let near = w.node("Mul", &[x, &ratio], &[]);
+    let outer = w.node("Max", &[&size, &one], &[]);
+    let outer = w.node("Min", &[&outer, &end], &[]);
+    let square = w.node("Mul", &[&outer, &outer], &[]);
+    let opposite = w.node("Neg", &[&square], &[]);
+    let power = w.node("Exp", &[&opposite], &[]);
+    let ratio = quotient(w, &P, &Q, &outer);
+    let rest = w.node("Mul", &[&power, &ratio], &[]);
+    let far = w.node("Sub", &[&one, &rest], &[]);
+    let sign = w.node("Sign", &[x], &[]);
+    let far = w.node("Mul", &[&sign, &far], &[]);
+    let is_near = w.node("Less", &[&size, &one], &[]);
+    w.node("Where", &[&is_near, &near, &far], &[])
+}
+
+/// The quotient of two polynomials, highest power first.
+fn quotient(w: &mut Writer, above: &[f64], below: &[f64], x: &str) -> String {
+    let mut polynomial = |coefficients: &[f64]| {
+        let first = w.number(coefficients[0]);
+        coefficients[1..].iter().fold(first, |y, &c| {
+            let (product, c) = (w.node("Mul", &[&y, x], &[]), w.number(c));
+            w.node("Add", &[&product, &c], &[])
+        })
+    };
+    let (above, below) = (polynomial(above), polynomial(below));
+    w.node("Div", &[&above, &below], &[])
 }
 
 /// `xⁿ` by squaring.

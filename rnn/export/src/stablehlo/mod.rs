@@ -10,7 +10,7 @@ mod columns;
 mod dropout;
 mod element;
 mod emitter;
-mod erf;
+pub(crate) mod erf;
 mod loops;
 mod ops;
 mod writer;
