@@ -35,12 +35,14 @@ pub struct Layers {
 }
 
 /// A state of a net.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NetState {
     /// Its name: that of the cell's state.
     pub name: String,
     /// Its number of features.
     pub size: usize,
+    /// What all its features are before the first step, unless a start is given.
+    pub start: f64,
     /// The lanes (layer times direction) that have it.
     lanes: Range<usize>,
     /// Its place among the states of the cell.
@@ -57,7 +59,7 @@ impl NetState {
 /// Where the states begin.
 #[derive(Clone, Debug, Default)]
 pub enum Start<'g> {
-    /// At zero.
+    /// Where the cell lets them start: at zero, unless it says otherwise.
     #[default]
     Zero,
     /// At these values, one for each state of the net: `[layers · directions, batch, size]`, or with 1 for the
@@ -146,17 +148,17 @@ impl Layers {
     pub fn states(&self) -> Vec<NetState> {
         let lanes = self.lanes();
         let mut states = Vec::new();
-        for (place, State { name, size, of_input }) in
+        for (place, State { name, size, of_input, start }) in
             self.cell.states(self.input, self.hidden).into_iter().enumerate()
         {
             if !of_input {
-                states.push(NetState { name, size, lanes: 0..lanes, place });
+                states.push(NetState { name, size, start, lanes: 0..lanes, place });
                 continue;
             }
             for lane in 0..lanes {
                 let size = self.cell.states(self.input_of(lane), self.hidden)[place].size;
                 let name = format!("{name}{}", self.suffix(lane));
-                states.push(NetState { name, size, lanes: lane..lane + 1, place });
+                states.push(NetState { name, size, start, lanes: lane..lane + 1, place });
             }
         }
         states
@@ -381,7 +383,8 @@ impl Layers {
                     let value = values[entry].at(0, lane - of_net[entry].lanes.start);
                     if *value.shape() == shape { value } else { value.broadcast_to(shape) }
                 }
-                _ => g.zeros(shape),
+                _ if state.start == 0.0 => g.zeros(shape),
+                _ => g.scalar(state.start).broadcast_to(shape),
             };
             value.named(&state.name)
         };

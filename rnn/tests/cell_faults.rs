@@ -332,15 +332,13 @@ fn several_faults_at_once() {
     wrong(
         "cell a\n  f[t] = sigmoid(W_f x[t] + U_f c[t-1]\n  g[t] == tanh(x[t])\n  h[t] = f[t] * h[t-1]\n  init = 1",
         expect![[r#"
-            error: only a matrix stands before what it is multiplied by
-             --> my.cell:2:33
+            error: the line ends where `)` to close `sigmoid(` was expected
+             --> my.cell:3:21
               |
-            2 |   f[t] = sigmoid(W_f x[t] + U_f c[t-1]
-              |                                 ^^^^^^ not the name of a parameter
-            3 |   g[t] == tanh(x[t])
-              |   ---- multiplied by this
-              |
-              = help: a line ends between the two: is a `)` missing before it, or a `=` behind it?
+            3 |     g[t] == tanh(x[t])
+              |  _____________________^
+            4 | |   h[t] = f[t] * h[t-1]
+              | |_^ expected `)` to close `sigmoid(`
 
             error: `=` stands where the name of a parameter was expected
              --> my.cell:5:8
@@ -392,14 +390,14 @@ fn a_time_that_is_none() {
     wrong(
         "cell a\n  h[t] = tanh(W x[t] + U h[0])",
         expect![[r#"
-        error: the initial state `h[0]` is not read by its number
-         --> my.cell:2:28
-          |
-        2 |   h[t] = tanh(W x[t] + U h[0])
-          |                            ^ expected `t` or `t-1`
-          |
-          = help: it is read as `h[t-1]` at step 1; to keep it, write `h_0[t] = where(t == 1, h[t-1], h_0[t-1])` and read `h_0[t]`
-    "#]],
+            error: the initial state `h[0]` is not read by its number
+             --> my.cell:2:26
+              |
+            2 |   h[t] = tanh(W x[t] + U h[0])
+              |                          ^^^^ expected `t` or `t-1`
+              |
+              = help: it is read as `h[t-1]` at step 1; to keep it, write `h_0[t] = where(t == 1, h[t-1], h_0[t-1])` and read `h_0[t]`
+        "#]],
     );
     wrong(
         "cell a\n  h[t] = tanh(W x[t] + U h[t+1])",
@@ -504,14 +502,16 @@ fn functions_of_the_file() {
     wrong(
         "cell a\n  fn f(V, a) = V a\n  h[t] = f(x[t], x[t])",
         expect![[r#"
-        error: the argument `V` is a matrix, and is not given one
-         --> my.cell:3:12
-          |
-        2 |   fn f(V, a) = V a
-          |                - stands before what it is multiplied by
-        3 |   h[t] = f(x[t], x[t])
-          |            ^^^^ not the name of a parameter
-    "#]],
+            error: only a matrix stands before what it is multiplied by
+             --> my.cell:3:12
+              |
+            3 |   h[t] = f(x[t], x[t])
+              |            ^^^^  ---- multiplied by this
+              |            |
+              |            neither a parameter nor a matrix state
+              |
+              = help: write `*` for the product element by element; a matrix state is declared: `state S: [hidden, k]`
+        "#]],
     );
     wrong(
         "cell a\n  fn f(a) = a + a\n  h[t] = W x[t]",
@@ -704,7 +704,7 @@ fn forms_of_other_languages() {
         ("h[t] = where(t > 1 and t < 5, W x[t], h[t-1])", "where(a > 0, where(b > 0"),
         ("h[t] = where(1 < t < 5, W x[t], h[t-1])", "where(a > 1, where(a < 5"),
         ("h[t] = (W x[t] + U h[t-1])**2", "a power is written `a^2`"),
-        ("h[t] = silu(W x[t] + U h[t-1])", "write `a * sigmoid(a)`"),
+        ("h[t] = swish(W x[t] + U h[t-1])", "write `a * sigmoid(a)`"),
         ("h[t] = logaddexp(W x[t], U h[t-1])", "write `max(a, b) + log("),
         ("param V: [hidden input]\n h[t] = V x[t] + U h[t-1]", "write `[rows, columns]`"),
         ("// a comment\n h[t] = W x[t] + U h[t-1]", "comments begin with `#`"),
@@ -715,7 +715,31 @@ fn forms_of_other_languages() {
         ("h[t] = tanh(W х[t])", "type the Latin `x`"),
         ("h[t] = tanh(W x[t]) - hₜ₋", "write `h[t]`, or `h[t-1]`"),
         ("param w: [1, input]\n h[t] = sigmoid(w x[t])", "write `state h: scalar`"),
-        ("state C: [hidden, input]\n C[t] = C[t-1] + 1\n h[t] = W x[t] + C[t]", "columns"),
+        ("state C: [hidden, input]\n C[t] = C[t-1] + 1\n h[t] = W x[t] + C[t]", "write `size k = 16`"),
+        ("for j = 1..1000000000\n W[j][t] = x[t]\n end\n h[t] = V x[t]", ""),
+        ("for j = 1..3\n u[t] = W[j] x[t]\n end\n h[t] = u[t]", "write `u[j][t]`"),
+        ("for j = 1..3\n u[j][t] = W[j] x[t]\n h[t] = u[1][t]", "write `end`"),
+        ("u[j][t] = W x[t]\n h[t] = u[1][t]", "`for j = 1..4` gives one"),
+        ("h[t] = tanh(W x[t] + sum(exp(h[t-j]) for j = 1..4, 2))", ""),
+        ("h[t] = tanh(exp(h[t-j] for j = 1..4) + W x[t])", "sum, mean, min, max and concat do"),
+        ("h[t] = W x[t] + h[t-1][0]", "counted from 1"),
+        ("h[t] = W x[t] + h[t-1][2]", "is a number, as in `state k: 4`"),
+        ("h[t] = W x[t] + h[t-1][1:2]", "name the parts"),
+        ("h[t] = W x[t] + h[2]", "behind the time: `h[t][2]`"),
+        ("r[t], z[t] = W x[t]\n h[t] = r[t] + z[t]", "`r[t], z[t] = split(a)`"),
+        ("h[t] = W x[t] + h[t-j-1]", "[t-(j-1)]"),
+        ("h[t] = W x[t] + h[t-1] b", "write `*` for the product element by element"),
+        ("C[t] = outer(W x[t], V x[t])\n h[t] = C[t] (V x[t])", "write `state C: [hidden, k]`"),
+        (
+            "size k = 2\n state C: [hidden, k]\n C[t] = C[t-1] + W x[t]\n h[t] = sum(C[t]) + W x[t]",
+            "`C[t] q[t]`",
+        ),
+        (
+            "size k = 2\n state C: [hidden, k]\n C[t] = C[t-1] + W x[t]\n h[t] = C[t] + W x[t]",
+            "write `state h: [hidden, k]`",
+        ),
+        ("const a = b + 1\n h[t] = a * W x[t]", "made of numbers"),
+        ("start c = 1\n h[t] = W x[t] + h[t-1]", "read of earlier steps"),
         ("fn f(a) = a^2\n fn g(f) = f + 1\n h[t] = g(W x[t])", "give one of them another name"),
     ];
     for (line, help) in lines {

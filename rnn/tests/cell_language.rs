@@ -173,6 +173,154 @@ fn scalars_stay_scalars() {
     same(gate, "cell a\n i[t] = sigmoid(sum(w * x[t]))\n h[t] = i[t] * tanh(W x[t] + U h[t-1])");
 }
 
+#[test]
+fn a_loop_is_its_lines() {
+    same(
+        "cell a
+           size n = 3
+           for j = 1..n
+             s[j][t] = tanh(W[j] x[t] + j * b[j] + s[j][t-j] + s[j+1][t-2^j])
+           end
+           s[4][t] = W[4] x[t]
+           y[t] = max(s[j][t] * s[j][t-1] for j = 1..2)
+           h[t] = mean(V[j] s[j][t] for j = 2..n) + sum(s[i][t]^i for i = 1..n) + y[t]",
+        "cell a
+           s_1[t] = tanh(W_1 x[t] + b_1 + s_1[t-1] + s_2[t-2])
+           s_2[t] = tanh(W_2 x[t] + 2 * b_2 + s_2[t-2] + s_3[t-4])
+           s_3[t] = tanh(W_3 x[t] + 3 * b_3 + s_3[t-3] + s_4[t-8])
+           s_4[t] = W_4 x[t]
+           y[t] = max(s_1[t] * s_1[t-1], s_2[t] * s_2[t-1])
+           h[t] = (V_2 s_2[t] + V_3 s_3[t]) / 2 + (s_1[t] + s_2[t]^2 + s_3[t]^3) + y[t]",
+    );
+    // The substeps of a solver, one within the other; loops in loops.
+    same(
+        "cell a
+           v[0][t] = h[t-1]
+           for j = 1..3
+             v[j][t] = v[j-1][t] + 0.1 * tanh(W x[t] + U v[j-1][t])
+           end
+           for i = 1..2
+             for j = 1..i
+               g[i][j][t] = i * v[j][t]
+             end
+           end
+           h[t] = v[3][t] + g[2][1][t]",
+        "cell a
+           a[t] = h[t-1] + 0.1 * tanh(W x[t] + U h[t-1])
+           b[t] = a[t] + 0.1 * tanh(W x[t] + U a[t])
+           c[t] = b[t] + 0.1 * tanh(W x[t] + U b[t])
+           h[t] = c[t] + 2 * a[t]",
+    );
+}
+
+/// Parts are rows, and elements are rows of one.
+#[test]
+fn parts_and_elements_are_rows() {
+    let split = "cell a\n r[t], z[t] = split(W x[t])\n h[t] = tanh(r[t]) * z[t] + h[t-1]";
+    let cell = read(split);
+    let shapes: Vec<String> = cell.shapes().iter().map(|(name, shape)| format!("{name} {shape}")).collect();
+    assert_eq!(
+        shapes,
+        ["x [input]", "r_z [2·hidden]", "r [hidden]", "z [hidden]", "h [hidden]", "W [2·hidden, input]"]
+    );
+    // The other way round: the whole has a size, and the parts follow.
+    let halves = read("cell a\n a[t], b[t] = split(h[t-1])\n h[t] = W concat(a[t] * b[t], x[t])");
+    let half = halves.shapes().iter().find(|(name, _)| *name == "a").map(|(_, shape)| shape.to_string());
+    assert_eq!(half.as_deref(), Some("[hidden/2]"));
+    same(
+        "cell a\n state w: 3\n w[t] = softmax(V x[t])\n h[t] = sum(w[t][j] * j for j = 1..3) * h[t-1] + W x[t]",
+        "cell a\n state w: 3\n w[t] = softmax(V x[t])\n s[t] = sum(w[t] * concat(1, 2, 3))\n h[t] = s[t] * h[t-1] + W x[t]",
+    );
+    same(
+        "cell a\n a[t], b[t] = split(h[t-1])\n h[t] = concat(b[t], a[t]) + W x[t]",
+        "cell a\n size m = hidden / 2\n state c: m\n h[t] = concat(h[t-1][3], h[t-1][4], h[t-1][1], h[t-1][2]) + W x[t]
+           state h: 4"
+            .replace("size m = hidden / 2\n state c: m\n", "")
+            .as_str(),
+    );
+}
+
+#[test]
+fn a_matrix_state_is_its_columns() {
+    same(
+        "cell a
+           size k = 2
+           state S: [hidden, k]
+           fn write(v, k) = outer(v, k)
+           k[t] = W_k x[t]
+           q[t] = W_q x[t]
+           e[t] = S[t-1]ᵀ (W_v x[t])
+           S[t] = sigmoid(W_f x[t]) * S[t-1] * outer(1, e[t]) + write(tanh(W_v x[t]) - S[t-1] k[t], k[t]) - W_s S[t-2]
+           h[t] = transpose(S[t]) (S[t] q[t]) ⊙ k[t][1] + W_q x[t]
+           state h: k",
+        "cell a
+           state k: 2
+           state S_1: hidden
+           k[t] = W_k x[t]
+           q[t] = W_q x[t]
+           v[t] = W_v x[t]
+           e[t] = concat(sum(S_1[t-1] * v[t]), sum(S_2[t-1] * v[t]))
+           f[t] = sigmoid(W_f x[t])
+           k_1[t] = k[t][1]
+           k_2[t] = k[t][2]
+           u[t] = tanh(v[t]) - (S_1[t-1] * k_1[t] + S_2[t-1] * k_2[t])
+           S_1[t] = f[t] * S_1[t-1] * e[t][1] + u[t] * k_1[t] - W_s S_1[t-2]
+           S_2[t] = f[t] * S_2[t-1] * e[t][2] + u[t] * k_2[t] - W_s S_2[t-2]
+           y[t] = S_1[t] * q[t][1] + S_2[t] * q[t][2]
+           h[t] = concat(sum(S_1[t] * y[t]), sum(S_2[t] * y[t])) * k_1[t] + W_q x[t]
+           state h: 2",
+    );
+}
+
+/// Starts are seen at the first step alone, in columns too.
+#[test]
+fn states_start_where_the_file_says() {
+    let first = |text: &str| {
+        let g = Builder::new();
+        let net = Layers::new(read(text), 3, 4);
+        let x = g.input("x", [2, 1, 3]);
+        let output = net.unroll(&g, &net.declare(&g, ""), x, None, &Start::Zero).output();
+        let point = Point::<f64>::new().with(x, ArrayD::zeros(IxDyn(&[2, 1, 3])));
+        let graph = g.graph().unwrap();
+        let point = graph.parameters().fold(point, |point, w| {
+            let shape = graph.node(w).unwrap().ty.shape.to_vec();
+            point.with(g.expr(w), ArrayD::zeros(IxDyn(&shape)))
+        });
+        let output = eval(&graph, &point, &[output.id()]).unwrap().remove(0).into_float();
+        [output[[0, 0, 0]], output[[1, 0, 0]]]
+    };
+    let text = "cell a\n size k = 2\n state S: [hidden, k]\n start S = 1 / 4\n start m = -sqrt(9)
+        m[t] = m[t-1] + 1\n S[t] = 2 * S[t-1]\n h[t] = S[t-1] (1 + W x[t]) + m[t-1] + 0 * W_x x[t]\n param W: [k, input]";
+    assert_eq!(first(text).map(f64::to_bits), [0.5 - 3.0_f64, 1.0 - 2.0].map(f64::to_bits));
+}
+
+/// The value of the first with the derivative of the second.
+#[test]
+fn a_surrogate_gives_the_gradient() {
+    let spike = |form: &str| format!("cell a\n v[t] = W x[t] + U h[t-1]\n h[t] = {form}");
+    same(
+        &spike("backward(where(v[t] > 0, 1, 0), sigmoid(4 * v[t]))"),
+        &spike("where(v[t] > 0, 1, 0) + 0 * v[t]"),
+    );
+    let gradient = |form: &str| {
+        let (g, mut rng) = (Builder::new(), Rng::seed_from_u64(3));
+        let net = Layers::new(read(&spike(form)), 3, 4);
+        let x = g.input("x", [3, 2, 3]);
+        let weights = net.declare(&g, "");
+        let loss = net.unroll(&g, &weights, x, None, &Start::Zero).output().sum();
+        let w = weights[0]["W"];
+        let gradient = autograd::grad(loss, &[w])[0];
+        let mut point = Point::new().with(x, random(&[3, 2, 3], &mut rng));
+        for (_, w) in weights[0].iter() {
+            point.set(w, random(&w.shape(), &mut rng));
+        }
+        eval(&g.graph().unwrap(), &point, &[gradient.id()]).unwrap().remove(0).into_float()
+    };
+    let by_stop = "stop(where(v[t] > 0, 1, 0)) + (sigmoid(4 * v[t]) - stop(sigmoid(4 * v[t])))";
+    assert_eq!(gradient("backward(where(v[t] > 0, 1, 0), sigmoid(4 * v[t]))"), gradient(by_stop));
+    assert!(gradient(by_stop).iter().any(|&d| d != 0.0));
+}
+
 /// A function of one number is what it is in the engine, of a sequence and of a number that is known.
 #[test]
 fn every_function_of_one_number_is_in_the_language() {

@@ -78,7 +78,7 @@ fn sequence(words: &mut &[&str]) -> Form {
 
 const NAMES: &[&str] = &["W", "U_f", "h", "c", "b1", "ε"];
 const NUMBERS: &[&str] = &["2", "0.5", "1e-3"];
-const FUNCTIONS: &[&str] = &["tanh", "σ", "where", "concat"];
+const FUNCTIONS: &[&str] = &["tanh", "σ", "where", "concat", "sum", "mean", "min", "max", "transpose"];
 
 /// A random sentence, as words.
 fn draw(grammar: &Grammar, form: &Form, depth: usize, rng: &mut Rng, to: &mut Vec<String>) {
@@ -105,7 +105,8 @@ fn draw(grammar: &Grammar, form: &Form, depth: usize, rng: &mut Rng, to: &mut Ve
             draw(grammar, &forms[i], depth + 1, rng, to);
         }
         Form::Maybe(form) | Form::Many(form) => {
-            let most = if matches!(form_kind(form), Kind::Line) { 5 } else { 1 };
+            // Loops hold a line or two.
+            let most = if matches!(form_kind(form), Kind::Line) && depth <= 2 { 5 } else { 1 };
             let times = if small { 0 } else { rng.random_range(0..=most) };
             (0..times).for_each(|_| draw(grammar, form, depth + 1, rng, to));
         }
@@ -185,7 +186,7 @@ impl<'a> Recogniser<'a> {
 fn is_of(class: &str, word: &str, functions: &[&str]) -> bool {
     const TAKEN: &[&str] = &[
         "x", "t", "input", "hidden", "cell", "size", "param", "state", "require", "init", "const", "output",
-        "pack", "fn", "clock",
+        "pack", "fn", "clock", "start", "for", "end",
     ];
     let is_word = word.starts_with(|c: char| c.is_alphabetic() || c == '_');
     match class {
@@ -226,8 +227,8 @@ fn sentences_of_the_grammar_are_read() {
 #[test]
 fn what_the_grammar_rejects_is_not_read() {
     let (grammar, mut rng) = (grammar(), Rng::seed_from_u64(2));
-    let signs = "cell fn size param state require init const output pack clock restarts scalar input hidden x t tanh W h 2 0.5 \
-                 [ ] ( ) , : = + - * / ^ < <= == ⊙";
+    let signs = "cell fn size param state require init const output pack clock restarts start for end split .. scalar input hidden x t tanh W h 2 0.5 \
+                 [ ] ( ) , : = + - * / ^ < <= == ⊙ ⊗";
     let signs: Vec<&str> = signs.split_whitespace().collect();
     let (mut rejected, mut accepted) = (0, 0);
     for _ in 0..6_000 {

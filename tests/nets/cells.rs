@@ -118,9 +118,12 @@ impl Subject {
             | Expr::Argument(_, a) => {
                 self.look(&a.is);
             }
-            Expr::Binary(_, a, b) => [a, b].into_iter().for_each(|a| self.look(&a.is)),
+            Expr::Element(a, ..) | Expr::Portion(a, ..) | Expr::Over(_, a, _) => self.look(&a.is),
+            Expr::Binary(_, a, b) | Expr::Times(a, b) | Expr::Part(a, b) | Expr::Raised(a, b) => {
+                [a, b].into_iter().for_each(|a| self.look(&a.is));
+            }
             Expr::Call(function, arguments) => {
-                self.stops |= *function == Function::Stop;
+                self.stops |= [Function::Stop, Function::Backward].contains(function);
                 self.sums |= [Function::Sum, Function::Mean, Function::Softmax].contains(function);
                 if let (
                     Function::Mod,
@@ -133,7 +136,7 @@ impl Subject {
             }
             // What the function does is seen where it is defined.
             Expr::Apply(_, arguments) => arguments.iter().for_each(|a| self.look(&a.is)),
-            Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) => {}
+            Expr::Number(_) | Expr::Name(_) | Expr::Lagged(..) | Expr::Sequence(..) => {}
         }
     }
 

@@ -53,7 +53,7 @@ impl<'a> Reading<'a> {
             }
         }
         let constant = |item: &'a Item| match item {
-            Item::Const(name, value) => Some((&*name.is, value.is)),
+            Item::Const(name, value) => Some((&*name.is, written(&value.is))),
             _ => None,
         };
         let constants = cell.file().items.iter().filter_map(constant).collect();
@@ -124,6 +124,7 @@ impl<'a> Reading<'a> {
                 self.value(&body.is, t, past, &within)
             }
             Expr::Body(a) | Expr::Argument(_, a) => of(&a.is),
+            other => panic!("no file that is read here has `{other}`"),
         }
     }
 
@@ -134,6 +135,15 @@ impl<'a> Reading<'a> {
             Some(Given::Value(_)) => None,
             None => self.matrices.contains_key(name).then_some(name),
         }
+    }
+}
+
+/// A number as files write it.
+fn written(expr: &Expr) -> f64 {
+    match expr {
+        Expr::Number(number) => *number,
+        Expr::Negative(a) => -written(&a.is),
+        other => panic!("no file that is read here has the constant `{other}`"),
     }
 }
 
@@ -198,7 +208,8 @@ fn call(function: Function, arguments: &[Vector]) -> Vector {
         }
         Function::Sum => Vector::from_elem(1, a.sum()),
         Function::Mean => Vector::from_elem(1, a.sum() / a.len() as f64),
-        Function::Stop => a.clone(),
+        Function::Stop | Function::Backward => a.clone(),
+        Function::Outer | Function::Transpose => panic!("no file that is read here has matrix states"),
     }
 }
 

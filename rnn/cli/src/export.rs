@@ -1,23 +1,26 @@
 //! `rnn export`: a net for another engine.
 
+use crate::flags::positive;
 use crate::output::{OutFile, folder};
 use crate::subject::{Subject, Which};
 use autograd::Point;
 use clap::ValueEnum;
 use rnn::model::Mode;
+use rnn::train::optim::Method;
 use rnn_export::stablehlo::{self, Form};
-use rnn_export::{Program, Real, manifest, net, onnx, values};
+use rnn_export::{DRIVER, Program, Real, manifest, net, onnx, optimiser, values};
 use std::process::ExitCode;
 
 /// A net for another engine: StableHLO, which XLA compiles for CPU, GPU and TPU, or ONNX
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Three files are written. NAME.mlir or NAME.onnx is the program; NAME.json names its arguments and results in order; \
-NAME.safetensors has a value for each argument. In StableHLO steps that are alike are one loop, so that the program is as \
+NAME.safetensors has a value for each argument. Beside StableHLO stands run_step.py, which runs it. There steps that are alike are one loop, so that the program is as \
 long for 1,000 steps as for 10. docs/export.md tells how to run it.
 
-Examples: the gradient of an LSTM over 100 steps; what a trained net says of a sentence
-  rnn export --cell lstm --steps 100 --hidden 128 --batch 32 -o lstm
+Examples: a step of training of an LSTM over 100 steps, and 50 of them by XLA; what a trained net says of a sentence
+  rnn export --cell lstm --steps 100 --hidden 128 --batch 32 --what step -o lstm
+  python lstm/run_step.py lstm/step 50
   rnn export --checkpoint model.safetensors --sentence 'a lovely film' --what forward -o film")]
 pub struct Args {
     #[command(flatten)]
@@ -40,6 +43,12 @@ pub struct Args {
     /// How wide real numbers are
     #[arg(long, value_enum, default_value_t = Width::F32, help_heading = "Output")]
     real: Width,
+    /// The optimiser of --what step: sgd, adagrad, rmsprop, adam or adamw, with options as in sgd:momentum=0.9
+    #[arg(long, default_value = "adam", value_name = "METHOD", help_heading = "Training")]
+    optim: Method,
+    /// The learning rate that stands beside the program, which takes it as an argument; the method's own if not given
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = positive, help_heading = "Training")]
+    lr: Option<f64>,
     /// Every step for itself, instead of loops
     #[arg(long, help_heading = "Output")]
     unrolled: bool,
@@ -48,8 +57,8 @@ pub struct Args {
     output: OutFile,
 }
 
-/// The files that may be written, two programs with what stands beside them.
-const FILES: [&str; 8] = [
+/// The files that may be written, three programs with what stands beside them.
+const FILES: [&str; 12] = [
     "forward.mlir",
     "forward.onnx",
     "forward.json",
@@ -58,6 +67,10 @@ const FILES: [&str; 8] = [
     "gradient.onnx",
     "gradient.json",
     "gradient.safetensors",
+    "step.mlir",
+    "step.onnx",
+    "step.json",
+    "step.safetensors",
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -74,6 +87,8 @@ enum What {
     Forward,
     /// From parameters, inputs and targets to the loss and its gradients
     Gradient,
+    /// A step of training: the gradient, and the update of the parameters by --optim
+    Step,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -86,6 +101,7 @@ enum Width {
 
 impl Args {
     /// Runs the command.
+    #[allow(clippy::disallowed_methods)] // the driver is written where there is none
     pub fn run(mut self) -> super::Result {
         if let Some(lengths) = &self.lengths {
             self.net.batch = lengths.len();
@@ -98,10 +114,16 @@ impl Args {
         let (feed, lengths) = (&study.feed, study.feed.lengths.is_some());
         let mode = Mode { train: self.what != What::Forward, lengths, ..Mode::default() };
         let network = study.model.network(feed.steps(), feed.batch(), mode)?;
-        let point = network.point(&study.parameters, feed, &[], 0)?.cast::<f64>();
+        let mut point = network.point(&study.parameters, feed, &[], 0)?.cast::<f64>();
         let program = match self.what {
             What::Forward => net::forward(&network)?,
             What::Gradient => net::gradient(&network)?,
+            What::Step => {
+                let rate = self.lr.unwrap_or_else(|| self.optim.default_learning_rate());
+                let (program, added) = optimiser::step(&network, self.optim, rate)?;
+                added.iter().for_each(|(id, value)| point.set(id, value.clone()));
+                program
+            }
         };
         let real = match self.real {
             Width::F32 => Real::F32,
@@ -120,6 +142,12 @@ impl Args {
             Format::Stablehlo => {
                 let text = stablehlo::module(&program, real, form)?;
                 write("mlir", text.as_bytes())?;
+                // Whoever has changed it keeps it.
+                let driver = self.output.path().join("run_step.py");
+                if !driver.exists() {
+                    std::fs::write(&driver, DRIVER)
+                        .map_err(|error| format!("cannot write `{}`: {error}", driver.display()))?;
+                }
                 let (size, loops) =
                     (text.matches(" = stablehlo.").count(), text.matches("stablehlo.while").count());
                 println!("{title}: {}.mlir, {size} operations and {loops} loops", file.display());

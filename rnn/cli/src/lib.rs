@@ -17,6 +17,7 @@ mod flags;
 mod gradcheck;
 mod gradflow;
 mod graph;
+mod import;
 mod lab;
 mod output;
 mod paint;
@@ -81,6 +82,7 @@ enum Command {
     Compare(compare::Args),
     Cells(cells::Args),
     Export(export::Args),
+    Import(import::Args),
 }
 
 /// What a command ends with: an exit code, or an error for the person.
@@ -157,6 +159,7 @@ fn run(command: Command) -> Result {
         Command::Compare(args) => args.run(),
         Command::Cells(args) => args.run(),
         Command::Export(args) => args.run(),
+        Command::Import(args) => args.run(),
     }
 }
 
@@ -166,6 +169,7 @@ fn kind(task: &Described) -> &'static str {
         Described::Text { .. } => "a language model, for `rnn sample`",
         Described::Sentiment { .. } => "a classifier of sentences, for `rnn predict`",
         Described::Series { .. } => "a forecast of a series, for `rnn predict --data FILE`",
+        Described::Synthetic { name, .. } if name == import::IMPORTED => "layers of another framework",
         Described::Synthetic { .. } => "a model of a synthetic task, which has no words",
     }
 }

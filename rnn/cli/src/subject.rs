@@ -179,6 +179,9 @@ impl Which {
                 found.check(*mean, *std)?;
                 self.window(data, &found.values, self.steps.unwrap_or(*window), *horizon, (*mean, *std))?
             }
+            Described::Synthetic { name, length } if name == super::import::IMPORTED => {
+                (self.random(&saved.model, self.steps.unwrap_or(*length))?, Reading::default())
+            }
             Described::Synthetic { name, length } => self.synthetic(name, self.steps.unwrap_or(*length))?,
         };
         let model = Model { window: self.tbptt, ..saved.model };
@@ -303,6 +306,15 @@ impl Which {
         let reads = values[self.from..].iter().take(steps).map(|&value| brief(value)).collect();
         let reading = Reading { reads, scale: Some((mean, std)), ..Reading::default() };
         Ok((Feed { x: x.into_dyn().into(), y: y.into_dyn().into(), lengths: None }, reading))
+    }
+
+    /// Random inputs `[time, batch, feature]` for layers of another framework; what their outputs are compared with is 0.
+    fn random(&self, model: &Model, steps: usize) -> Result<Feed, Error> {
+        let (input, batch) = (model.input.size(), self.batch);
+        let net = Specimen { steps, batch, input, hidden: 1, ..Specimen::default() };
+        let (_, _, Feed { x, .. }) = net.example(self.seed)?;
+        let y = ArrayD::zeros(vec![steps, batch, model.outputs]);
+        Ok(Feed { x, y: Value::Float(y), lengths: None })
     }
 
     /// A batch of a synthetic task that training does not see.

@@ -179,3 +179,23 @@ fn the_next_values_of_a_series_are_forecast() {
     folder.bad("predict --checkpoint s.safetensors --data no.csv", 1, &["no.csv"]);
     folder.bad("predict --checkpoint s.safetensors hello", 1, &["give the series with --data FILE.csv"]);
 }
+
+/// Layers of another framework become a net that the other commands look at; what is no such file is refused by its name.
+#[test]
+fn layers_are_imported() {
+    let folder = Folder::new();
+    let made = concat!(env!("CARGO_MANIFEST_DIR"), "/../export/tests/data/import/keras-lstm.safetensors");
+    folder.write("keras.safetensors", std::fs::read(made).unwrap());
+    let run = folder.good("import keras.safetensors -o net.safetensors");
+    assert!(run.out.contains("1 layer of lstm, 3 features to 4 units, from Keras"), "{}", run.out);
+    folder.good("bptt --checkpoint net.safetensors --steps 4");
+    folder.good("export --checkpoint net.safetensors --steps 4 -o out");
+    assert!(folder.exists("out/gradient.mlir") && folder.exists("out/run_step.py"));
+    folder.write("text.safetensors", "no such file");
+    folder.bad(
+        "import text.safetensors -o x.safetensors",
+        1,
+        &["`text.safetensors`", "not a safetensors file"],
+    );
+    folder.bad("import net.safetensors --from keras -o x.safetensors", 1, &["no recurrent layer was found"]);
+}

@@ -121,6 +121,11 @@ fn gradient_checking() {
 }
 
 #[test]
+fn export() {
+    holds("export.md");
+}
+
+#[test]
 fn studying_bptt() {
     holds("studying-bptt.md");
 }

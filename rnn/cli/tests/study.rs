@@ -16,6 +16,12 @@ fn stdout(output: &Output) -> &str {
 }
 
 /// The command ends with `code` and its error says `what`; nothing panics.
+/// What a command says besides that it is at work, as it does after a second on a busy machine.
+fn complaints(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    text.lines().filter(|line| !line.starts_with("at work")).collect()
+}
+
 #[track_caller]
 fn fails(arguments: &str, code: i32, what: &str) {
     let output = rnn(arguments);
@@ -30,7 +36,7 @@ fn fails(arguments: &str, code: i32, what: &str) {
 fn succeeds(arguments: &str) -> String {
     let output = rnn(arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "nothing went wrong");
+    assert_eq!(complaints(&output.stderr), "", "nothing went wrong");
     stdout(&output).into()
 }
 
@@ -294,7 +300,7 @@ fn a_reader_that_leaves_early_is_no_error() {
         .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    assert!(output.status.success() && complaints(&output.stderr).is_empty(), "{output:?}");
 }
 
 #[test]

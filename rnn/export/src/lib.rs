@@ -22,12 +22,19 @@
 
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
+pub mod import;
 mod manifest;
 pub mod net;
 pub mod onnx;
+pub mod optimiser;
 mod program;
 pub mod stablehlo;
 pub mod values;
 
 pub use manifest::manifest;
+
+/// A program in Python that runs what was exported for XLA, on documented JAX alone.
+pub const DRIVER: &str = include_str!("run_step.py");
+
+pub use import::ImportError;
 pub use program::{Argument, ExportError, Output, Program, Real, Role};

@@ -2,11 +2,14 @@
 
 mod common;
 
-use autograd::Point;
+use autograd::{Builder, Point, Value, eval, grad};
 use common::{Cases, arrangements, gradient, nets, samples, special};
-use rnn_export::onnx;
+use ndarray::ArrayD;
+use rnn::Parameters;
+use rnn::train::optim::Method;
 use rnn_export::stablehlo::{self, Form};
-use rnn_export::{Program, Real};
+use rnn_export::{Program, Real, Role, import, onnx, optimiser, values};
+use std::collections::HashMap;
 
 /// Writes a program for an engine.
 type Write = fn(&Program, Real) -> Vec<u8>;
@@ -90,4 +93,136 @@ fn rolled_modules_do_not_grow_with_the_steps() {
             assert!(few == many && few.1 > 0, "{name}: {few:?} {many:?}");
         }
     }
+}
+
+/// 20 updates as a program, by the interpreter or by the driver on XLA, beside those of our own optimisers.
+#[test]
+fn a_step_trains_as_we_do() {
+    for method in [
+        "sgd",
+        "sgd:momentum=0.9:nesterov:weight_decay=0.01",
+        "adagrad",
+        "rmsprop:momentum=0.5",
+        "adam:weight_decay=0.01",
+        "adamw",
+    ] {
+        let (method, rate): (Method, f64) = (method.parse().unwrap(), 0.01);
+        let network = &arrangements("lstm", 4)[3].1; // with dropout
+        let (_, random) = gradient(network, 3);
+        let single = random.cast::<f32>();
+        let (program, mut point) = optimiser::step(network, method, rate).unwrap();
+        random.iter().for_each(|(id, value)| point.set(id, value.clone()));
+        let mut theirs = if method.to_string() == "adamw" {
+            match driven(&program, &point) {
+                Some(theirs) => theirs,
+                None => continue,
+            }
+        } else {
+            stepped(&program, point.cast())
+        };
+
+        let leaves = network.parameters.iter();
+        let leaves = leaves.map(|(name, id)| (name.clone(), single.get(*id).unwrap().float().clone()));
+        let mut parameters: Parameters = leaves.collect();
+        let mut ours = method.optimiser(&parameters);
+        for _ in 0..20 {
+            let mut at = single.clone();
+            for (name, id) in &network.parameters {
+                at.set(*id, parameters[name.as_str()].clone());
+            }
+            let gradients = eval(&network.graph, &at, &network.gradients).unwrap();
+            let names = network.parameters.iter().map(|(name, _)| name.clone());
+            let gradients = names.zip(gradients.into_iter().map(Value::into_float)).collect();
+            ours.step(&mut parameters, &gradients, rate).unwrap();
+        }
+        let states = ours.state().into_iter().map(|(name, array)| (format!("optim/{name}"), array));
+        for (name, array) in parameters.into_iter().chain(states) {
+            let theirs = theirs.remove(&name).unwrap_or_else(|| panic!("{name}"));
+            for (a, b) in array.iter().zip(theirs) {
+                assert!((a - b).abs() < 5e-5 * a.abs().max(1.0), "{method} {name}: {a} {b}");
+            }
+        }
+    }
+}
+
+/// The arguments after 20 calls of a step, by the interpreter.
+fn stepped(program: &Program, mut point: Point<f32>) -> HashMap<String, Vec<f32>> {
+    let ids: Vec<_> = program.results.iter().map(|r| r.id).collect();
+    let mut all = HashMap::new();
+    for _ in 0..20 {
+        let results = eval(&program.graph, &point, &ids).unwrap();
+        for (result, value) in program.results.iter().zip(results) {
+            if let Role::Next(of) = &result.role {
+                let argument = program.arguments.iter().find(|a| a.name == *of).unwrap();
+                all.insert(of.clone(), value.float().iter().copied().collect());
+                point.set(argument.id, value);
+            }
+        }
+    }
+    all
+}
+
+/// The same by the driver, on XLA; nothing where it is missing.
+fn driven(program: &Program, point: &Point<f64>) -> Option<HashMap<String, Vec<f32>>> {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |extension: &str, bytes: &[u8]| {
+        std::fs::write(folder.path().join(format!("step.{extension}")), bytes).unwrap();
+    };
+    write("mlir", &rolled(program, Real::F32));
+    write("json", rnn_export::manifest(program, Real::F32).to_string().as_bytes());
+    write("safetensors", &values::of_arguments(program, Real::F32, point).unwrap());
+    let stem = folder.path().join("step");
+    if common::python("../../src/run_step.py", &[stem.to_str().unwrap(), "20"]).is_empty() {
+        return None;
+    }
+    let bytes = std::fs::read(folder.path().join("step.out.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let numbers =
+        |bytes: &[u8]| bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    Some(file.tensors().into_iter().map(|(name, view)| (name, numbers(view.data()))).collect())
+}
+
+/// Every file that a framework made gives the framework's own outputs and derivatives.
+#[test]
+fn layers_of_other_frameworks_compute_the_same() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/import");
+    let mut seen = Vec::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "safetensors") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let imported = import::read(&std::fs::read(&path).unwrap(), None, false).unwrap();
+        let text = std::fs::read_to_string(path.with_extension("json")).unwrap();
+        let values: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let array = |key: &str, shape: [usize; 3]| {
+            let numbers = values[key].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+            ArrayD::from_shape_vec(shape.to_vec(), numbers).unwrap()
+        };
+        assert_eq!((imported.input, imported.hidden, imported.layers), (3, 4, 1), "{name}");
+        assert!(imported.left_out.is_empty(), "{name}: {:?}", imported.left_out);
+
+        let net = rnn::Layers::of(rnn::cell::by_name(imported.cell).unwrap(), 3, 4);
+        let g = Builder::new();
+        let (x, v) = (g.input("x", [5, 2, 3]), g.input("v", [5, 2, 4]));
+        let run = net.unroll(&g, &net.declare(&g, ""), x, None, &rnn::Start::Zero);
+        let y = run.output();
+        let dx = grad((y * v).sum(), &[x])[0];
+        let graph = g.graph().unwrap();
+        let mut point = Point::new().with(x, array("x", [5, 2, 3])).with(v, array("v", [5, 2, 4]));
+        for id in graph.parameters() {
+            let name = graph.name(id).unwrap();
+            point.set(id, imported.weights[name.as_str()].mapv(f64::from));
+        }
+        let found = eval(&graph, &point, &[y.id(), dx.id()]).unwrap();
+        for (key, shape, found) in [("y", [5, 2, 4], &found[0]), ("dx", [5, 2, 3], &found[1])] {
+            for (a, b) in array(key, shape).iter().zip(found.float()) {
+                // They computed in single precision.
+                assert!((a - b).abs() < 5e-6 * a.abs().max(1.0), "{name} {key}: {a} {b}");
+            }
+        }
+        seen.push(name);
+    }
+    assert_eq!(seen.len(), 16, "{seen:?}");
 }

@@ -81,7 +81,7 @@ pub trait Cell: Debug + Send + Sync + 'static {
 }
 
 /// A state that a cell carries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct State {
     /// Its name: `h`.
     pub name: String,
@@ -89,12 +89,14 @@ pub struct State {
     pub size: usize,
     /// Whether it is an input of the past, whose size may differ from layer to layer.
     pub of_input: bool,
+    /// What all its features are before the first step, unless a start is given.
+    pub start: f64,
 }
 
 impl State {
     /// A state of that name and size.
     pub fn new(name: impl Into<String>, size: usize) -> Self {
-        Self { name: name.into(), size, of_input: false }
+        Self { name: name.into(), size, of_input: false, start: 0.0 }
     }
 }
 

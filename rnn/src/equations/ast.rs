@@ -55,8 +55,14 @@ pub enum Item {
     Require(At<Expr>, At<Expr>),
     /// `init U_f U_i = orthogonal`
     Init(Vec<Name>, At<String>),
-    /// `const beta = 1`
-    Const(Name, At<f64>),
+    /// `const beta = 1 / 6`
+    Const(Name, At<Expr>),
+    /// `start m = -1e30`
+    Start(Vec<Name>, At<Expr>),
+    /// `for j = 1..4 … end`
+    For(Range, Vec<Item>),
+    /// `r[t], z[t] = split(a)`
+    Split(Vec<Name>, At<Expr>),
     /// `output y`
     Output(Name),
     /// `pack weight_ih = W_ii W_if`
@@ -65,6 +71,17 @@ pub enum Item {
     Restarts(At<()>),
     /// `fn norm(a, b) = expression`
     Function(Name, Vec<Name>, At<Expr>),
+}
+
+/// `j = 1..4`, what a loop runs over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Range {
+    /// The name that is a number in the loop.
+    pub variable: Name,
+    /// Its first value.
+    pub from: At<Expr>,
+    /// Its last value.
+    pub to: At<Expr>,
 }
 
 /// A declared form.
@@ -78,7 +95,7 @@ pub enum Form {
     Matrix(At<Expr>, At<Expr>),
 }
 
-/// An expression.
+/// An expression. A name with indices is kept as it is written, `W[j]`, until loops are written out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
     /// A number.
@@ -87,10 +104,24 @@ pub enum Expr {
     Name(String),
     /// `name[t]`, or `name[t-k]` with a lag k.
     Sequence(String, usize),
+    /// `name[t-j]`, with a lag that loops give.
+    Lagged(String, Box<At<Expr>>),
     /// `t`
     Step,
     /// `W x`: a matrix and what it is multiplied by.
     Product(Name, Box<At<Expr>>),
+    /// `S[t] q[t]`: a matrix that is no parameter, and what it is multiplied by.
+    Times(Box<At<Expr>>, Box<At<Expr>>),
+    /// `k[t][j]`: an element.
+    Part(Box<At<Expr>>, Box<At<Expr>>),
+    /// `aʲ`, with a power that loops give.
+    Raised(Box<At<Expr>>, Box<At<Expr>>),
+    /// `sum(a for j = 1..4)`
+    Over(Function, Box<At<Expr>>, Box<Range>),
+    /// An element by its place from 1, and the size of the vector if that is known to be a number.
+    Element(Box<At<Expr>>, usize, Option<usize>),
+    /// One of so many equal parts of a vector, by its place from 0.
+    Portion(Box<At<Expr>>, usize, usize),
     /// `−a`
     Negative(Box<At<Expr>>),
     /// `a + b` and the like.
@@ -204,13 +235,26 @@ functions! {
     Mod "mod" 2..=2;
     Where "where" 3..=3;
     Softmax "softmax" 1..=1;
-    Concat "concat" 1..=64;
+    Concat "concat" 1..=1000;
     Sum "sum" 1..=1;
     Mean "mean" 1..=1;
     Stop "stop" 1..=1;
+    Backward "backward" 2..=2;
+    Outer "outer" 2..=2;
+    Transpose "transpose" 1..=1;
 }
 
 impl Function {
+    /// Whether its value is made of all features of an argument.
+    pub fn joins_features(self) -> bool {
+        matches!(self, Self::Softmax | Self::Concat | Self::Sum | Self::Mean | Self::Outer | Self::Transpose)
+    }
+
+    /// Whether it joins what a loop makes: `sum(a for j = 1..4)`.
+    pub fn joins_turns(self) -> bool {
+        matches!(self, Self::Concat | Self::Sum | Self::Mean | Self::Min | Self::Max)
+    }
+
     /// The function of a name; σ is sigmoid.
     pub fn by_name(name: &str) -> Option<Self> {
         let name = if name == "σ" { "sigmoid" } else { name };
@@ -225,8 +269,10 @@ impl Function {
 }
 
 /// The words that begin a declaration.
-pub const KEYWORDS: &[&str] =
-    &["cell", "size", "param", "state", "require", "init", "const", "output", "pack", "fn", "clock"];
+pub const KEYWORDS: &[&str] = &[
+    "cell", "size", "param", "state", "require", "init", "const", "output", "pack", "fn", "clock", "start",
+    "for", "end",
+];
 
 /// Names that no file can give to something of its own, with what they are.
 pub fn reserved(name: &str) -> Option<&'static str> {

@@ -39,6 +39,7 @@ impl Cell for EquationCell {
         let state = |(name, lag): &(String, usize)| State {
             name: if *lag == 1 { name.clone() } else { format!("{name}-{lag}") },
             size: self.features(name, input, hidden),
+            start: self.names.starts.get(name).map_or(0.0, |(start, _)| *start),
             of_input: name == "x" || self.shapes.sequences.get(name).is_some_and(|s| s.reads_input()),
         };
         self.kept.iter().map(state).collect()
@@ -131,7 +132,7 @@ impl EquationCell {
     #[must_use]
     pub fn symbolic(mut self) -> (Self, Vec<(String, f64)>) {
         self.names.packs.clear();
-        let constants = self.file.items.iter().filter_map(|item| match item {
+        let constants = self.names.items.iter().filter_map(|item| match item {
             super::ast::Item::Const(name, _) => Some((name.is.clone(), *self.constants.get(&name.is)?)),
             _ => None,
         });
@@ -282,8 +283,18 @@ impl<'a, 'g> Equations<'a, 'g> {
                 self.arguments.insert(*number, value);
                 value
             }
-            // Calls are expanded when the file is read.
-            Expr::Apply(..) => Value::Node(self.g.poison()),
+            Expr::Element(a, place, _) => {
+                let whole = self.value(a);
+                Value::Node(self.sample(whole).slice(1, place - 1..*place))
+            }
+            Expr::Portion(a, part, parts) => {
+                let whole = self.value(a);
+                let whole = self.sample(whole);
+                let size = whole.shape().get(1).map_or(1, |features| features / parts);
+                Value::Node(whole.slice(1, part * size..(part + 1) * size))
+            }
+            // Calls are expanded, loops written out and columns put for matrices when the file is read.
+            _ => Value::Node(self.g.poison()),
         }
     }
 
@@ -379,6 +390,10 @@ impl<'a, 'g> Equations<'a, 'g> {
             Function::Sum => self.sample(arguments[0]).sum_over([1]).insert_axis(1),
             Function::Mean => self.sample(arguments[0]).mean_over([1]).insert_axis(1),
             Function::Stop => a.stop_gradient(),
+            // The value of the one with the derivative of the other.
+            Function::Backward => a.stop_gradient() + (nodes[1] - nodes[1].stop_gradient()),
+            // Columns are put for matrices when the file is read.
+            Function::Outer | Function::Transpose => self.g.poison(),
             other => a.apply(other.op().expect("every other function is an op of the engine").clone()),
         })
     }
@@ -386,18 +401,24 @@ impl<'a, 'g> Equations<'a, 'g> {
 
 /// A function of numbers that are known when the graph is built.
 fn known<'g>(function: Function, arguments: &[Value<'g>]) -> Option<Value<'g>> {
-    let number = |i: usize| match arguments.get(i) {
-        Some(Value::Number(number)) => Some(*number),
-        _ => None,
-    };
-    if let Some(op) = function.op().and_then(Op::operator) {
-        let y = op.eval_f64(&[&arr0(number(0)?).into_dyn().into()]);
-        return y.float().first().copied().map(Value::Number);
+    let number = |value: &Value<'g>| if let Value::Number(number) = value { Some(*number) } else { None };
+    let numbers = arguments.iter().map(number).collect::<Option<Vec<f64>>>()?;
+    function.of_numbers(&numbers).map(Value::Number)
+}
+
+impl Function {
+    /// Its value for numbers, if it has one.
+    pub(super) fn of_numbers(self, numbers: &[f64]) -> Option<f64> {
+        let number = |i: usize| numbers.get(i).copied();
+        if let Some(op) = self.op().and_then(Op::operator) {
+            let y = op.eval_f64(&[&arr0(number(0)?).into_dyn().into()]);
+            return y.float().first().copied();
+        }
+        Some(match self {
+            Self::Min => number(0)?.min(number(1)?),
+            Self::Max => number(0)?.max(number(1)?),
+            Self::Mod => number(0)? - number(1)? * (number(0)? / number(1)?).floor(),
+            _ => return None,
+        })
     }
-    Some(Value::Number(match function {
-        Function::Min => number(0)?.min(number(1)?),
-        Function::Max => number(0)?.max(number(1)?),
-        Function::Mod => number(0)? - number(1)? * (number(0)? / number(1)?).floor(),
-        _ => return None,
-    }))
 }

@@ -4,19 +4,20 @@
 //! argument is one value of the graph however often the body reads it. A function calls only functions above it, so
 //! that nothing calls itself.
 
-use super::ast::{At, Expr, Name};
+use super::ast::{At, Expr, Function, Name};
 use super::diagnostic::{Diagnostic, Span};
+use super::loops::chain;
 use super::names::{counted, walk};
 use std::collections::HashMap;
 
 /// Calls that nest deeper are refused: trees are walked by recursion.
-const DEEPEST: usize = 1200;
+const DEEPEST: usize = 1010;
 /// Files whose calls make more terms than this are refused: calls of calls grow as powers.
 const LARGEST: usize = 20_000;
 
 /// `fn name(arguments) = body`
 #[derive(Debug)]
-struct Function {
+struct Defined {
     name: Name,
     arguments: Vec<Name>,
     body: At<Expr>,
@@ -26,7 +27,7 @@ struct Function {
 /// The functions of a file, in its order.
 #[derive(Debug, Default)]
 pub(super) struct Functions {
-    list: Vec<Function>,
+    list: Vec<Defined>,
     /// How many arguments have been given.
     given: usize,
     /// How many terms calls have made.
@@ -63,7 +64,7 @@ impl Functions {
             }
         }
         let (arguments, body) = (arguments.to_vec(), body.clone());
-        self.list.push(Function { name: name.clone(), arguments, body, is_called: false });
+        self.list.push(Defined { name: name.clone(), arguments, body, is_called: false });
         faults
     }
 
@@ -97,6 +98,9 @@ impl Functions {
         if let Some(given) = given {
             return Ok(given.is.clone());
         }
+        if let Expr::Binary(..) = expr.is {
+            return chain(expr, |a| self.within(a, scope, above, depth + 1));
+        }
         let mut of = |a: &At<Expr>| self.within(a, scope, above, depth + 1);
         let is = match &expr.is {
             Expr::Sequence(name, _) if scope.contains_key(name.as_str()) => {
@@ -109,10 +113,16 @@ impl Functions {
                     .help(format!("write `{name}`; the time stands where the function is called")),
                 ));
             }
-            Expr::Product(matrix, right) => Expr::Product(named(matrix, scope)?, Box::new(of(right)?)),
+            Expr::Product(matrix, right) => match scope.get(matrix.is.as_str()).map(|given| &given.is) {
+                Some(left) if matches!(left.is, Expr::Sequence(..) | Expr::Call(Function::Transpose, _)) => {
+                    Expr::Times(Box::new(left.clone()), Box::new(of(right)?))
+                }
+                _ => Expr::Product(named(matrix, scope)?, Box::new(of(right)?)),
+            },
+            Expr::Times(a, b) => Expr::Times(Box::new(of(a)?), Box::new(of(b)?)),
+            Expr::Element(a, place, size) => Expr::Element(Box::new(of(a)?), *place, *size),
             Expr::Negative(a) => Expr::Negative(Box::new(of(a)?)),
             Expr::Power(a, n) => Expr::Power(Box::new(of(a)?), *n),
-            Expr::Binary(operation, a, b) => Expr::Binary(*operation, Box::new(of(a)?), Box::new(of(b)?)),
             Expr::Call(function, arguments) => {
                 Expr::Call(*function, arguments.iter().map(of).collect::<Result<_, _>>()?)
             }
@@ -204,13 +214,16 @@ fn extent(expr: &At<Expr>) -> (usize, usize) {
         | Expr::Negative(a)
         | Expr::Power(a, _)
         | Expr::Body(a)
-        | Expr::Argument(_, a) => of(std::slice::from_ref(a)),
-        Expr::Binary(_, a, b) => {
+        | Expr::Argument(_, a)
+        | Expr::Element(a, ..)
+        | Expr::Portion(a, ..)
+        | Expr::Over(_, a, _) => of(std::slice::from_ref(a)),
+        Expr::Binary(_, a, b) | Expr::Times(a, b) | Expr::Part(a, b) | Expr::Raised(a, b) => {
             let ((m, c), (n, d)) = (extent(a), extent(b));
             (1 + m + n, 1 + c.max(d))
         }
         Expr::Call(_, arguments) | Expr::Apply(_, arguments) => of(arguments),
-        Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) | Expr::Step => (1, 1),
+        Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) | Expr::Lagged(..) | Expr::Step => (1, 1),
     }
 }
 

@@ -17,14 +17,16 @@
 //! ```
 //!
 //! `docs/cells.md` is the language's reference. The text goes through `token.rs` and `parser.rs` to a tree (`ast.rs`);
-//! `expand.rs` puts bodies for calls, `names.rs` finds what names mean, `shapes.rs` infers sizes, and `cell.rs` is the [`Cell`](crate::Cell). What is
+//! `loops.rs` writes loops out, `expand.rs` puts bodies for calls, `columns.rs` puts columns for matrix states, `names.rs` finds what names mean, `shapes.rs` infers sizes, and `cell.rs` is the [`Cell`](crate::Cell). What is
 //! wrong is shown where it stands (`diagnostic.rs`).
 
 pub mod ast;
 mod cell;
+mod columns;
 mod diagnostic;
 mod expand;
 mod hints;
+mod loops;
 mod names;
 mod notation;
 mod parser;

@@ -2,7 +2,7 @@
 
 mod declared;
 
-use super::ast::{At, Expr, File, Form, Function, Name, Operation};
+use super::ast::{At, Expr, File, Form, Function, Item, Name, Operation};
 use super::diagnostic::{Diagnostic, Span};
 use super::hints;
 use super::size::Size;
@@ -30,6 +30,12 @@ pub(super) struct Names {
     pub output: String,
     /// Where the file says that its clock restarts with each part of a sequence.
     pub restarts: Option<Span>,
+    /// Where states start, if not at zero.
+    pub starts: HashMap<String, (f64, Span)>,
+    /// The vectors that are split, with their numbers of parts.
+    pub wholes: HashMap<String, usize>,
+    /// The items of the file without loops.
+    pub items: Vec<Item>,
     /// Whether `input` and `hidden` must be the same.
     pub joined: bool,
     pub faults: Vec<Diagnostic>,
@@ -40,8 +46,11 @@ impl Names {
     pub fn of(file: &File, text: &str) -> Self {
         let mut names = Self::default();
         names.declarations(file);
+        if names.items.is_empty() && !names.faults.is_empty() {
+            return names;
+        }
         names.reads(text);
-        names.unread(file);
+        names.unread();
         names.output(file);
         names.sizes_of_the_file();
         names
@@ -58,7 +67,7 @@ impl Names {
     }
 
     /// A call that is expanded often has its faults but once.
-    fn fault(&mut self, fault: Diagnostic) {
+    pub(super) fn fault(&mut self, fault: Diagnostic) {
         if !self.faults.contains(&fault) {
             self.faults.push(fault);
         }
@@ -286,12 +295,13 @@ pub(super) fn walk<'a>(expr: &'a At<Expr>, visit: &mut impl FnMut(&'a At<Expr>))
         | Expr::Argument(_, a) => {
             walk(a, visit);
         }
-        Expr::Binary(_, a, b) => {
+        Expr::Element(a, ..) | Expr::Portion(a, ..) | Expr::Over(_, a, _) => walk(a, visit),
+        Expr::Binary(_, a, b) | Expr::Times(a, b) | Expr::Part(a, b) | Expr::Raised(a, b) => {
             walk(a, visit);
             walk(b, visit);
         }
         Expr::Call(_, arguments) | Expr::Apply(_, arguments) => arguments.iter().for_each(|a| walk(a, visit)),
-        Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) | Expr::Step => {}
+        Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) | Expr::Lagged(..) | Expr::Step => {}
     }
 }
 

@@ -21,24 +21,29 @@ impl EquationCell {
             Item::Equation(name, value) => {
                 Some(Line { left: Symbol::of(&name.is).at(0).into(), right: self.math(value) })
             }
+            Item::Split(names, value) => {
+                let parts = names.iter().map(|name| Symbol::of(&name.is).at(0).into()).collect();
+                Some(Line { left: Math::Stack(parts), right: self.math(value) })
+            }
             Item::Function(name, arguments, body) => {
                 let arguments = arguments.iter().map(|a| Symbol::of(&a.is).into()).collect();
                 Some(Line { left: Math::Call(name.is.clone(), arguments), right: self.math(body) })
             }
-            Item::Const(name, value) => {
-                let value = self.constants.get(&name.is).copied().unwrap_or(value.is);
+            Item::Const(name, _) => {
+                let value = self.constants.get(&name.is).copied()?;
                 Some(Line { left: Symbol::of(&name.is).into(), right: Math::Number(value) })
             }
             _ => None,
         };
-        form.write(&self.file.items.iter().filter_map(line).collect::<Vec<_>>())
+        form.write(&self.names.items.iter().filter_map(line).collect::<Vec<_>>())
     }
 
     fn math(&self, expr: &At<Expr>) -> Math {
         let of = |a: &At<Expr>| Box::new(self.math(a));
         match &expr.is {
             Expr::Number(number) => Math::Number(*number),
-            Expr::Name(name) => Symbol::of(name).into(),
+            // Loops are written out, and so are their lags.
+            Expr::Name(name) | Expr::Lagged(name, _) => Symbol::of(name).into(),
             // A lag is at most 1000.
             Expr::Sequence(name, lag) => Symbol::of(name).at(-i64::try_from(*lag).unwrap_or(0)).into(),
             Expr::Step => Symbol::of("t").into(),
@@ -54,7 +59,16 @@ impl EquationCell {
             Expr::Apply(name, arguments) => {
                 Math::Call(name.is.clone(), arguments.iter().map(|a| self.math(a)).collect())
             }
+            Expr::Times(matrix, right) => Math::product(self.math(matrix), self.math(right)),
+            Expr::Element(a, place, _) => {
+                let place = Math::Number(*place as f64);
+                Math::Part(of(a), place.into(), None)
+            }
             Expr::Body(a) | Expr::Argument(_, a) => self.math(a),
+            // Loops are written out.
+            Expr::Portion(a, ..) | Expr::Part(a, _) | Expr::Raised(a, _) | Expr::Over(_, a, _) => {
+                self.math(a)
+            }
         }
     }
 
@@ -62,6 +76,8 @@ impl EquationCell {
         let of = |a: &At<Expr>| Box::new(self.math(a));
         match (function, arguments) {
             (Function::Sqrt, [a]) => Math::Root(of(a)),
+            (Function::Transpose, [a]) => Math::Transpose(of(a)),
+            (Function::Outer, [a, b]) => Math::product(self.math(a), Math::Transpose(of(b))),
             (Function::Abs, [a]) => Math::Absolute(of(a)),
             (Function::Mod, [a, b]) => Math::Infix(Sign::Modulo, of(a), of(b)),
             (Function::Concat, parts) => Math::Stack(parts.iter().map(|a| self.math(a)).collect()),
@@ -85,15 +101,17 @@ impl EquationCell {
     fn is_scalar(&self, expr: &At<Expr>) -> bool {
         let is = |shape: Option<&Shape>| shape == Some(&Shape::Scalar);
         match &expr.is {
-            Expr::Number(_) | Expr::Step | Expr::Call(Function::Sum | Function::Mean, _) => true,
+            Expr::Number(_)
+            | Expr::Step
+            | Expr::Element(..)
+            | Expr::Call(Function::Sum | Function::Mean, _) => true,
             Expr::Name(name) => self.constants.contains_key(name) || is(self.shapes.parameters.get(name)),
             Expr::Sequence(name, _) => is(self.shapes.sequences.get(name)),
             Expr::Negative(a) | Expr::Power(a, _) | Expr::Body(a) | Expr::Argument(_, a) => self.is_scalar(a),
             Expr::Binary(_, a, b) => self.is_scalar(a) && self.is_scalar(b),
-            Expr::Call(Function::Concat | Function::Softmax, _) | Expr::Product(..) | Expr::Apply(..) => {
-                false
-            }
+            Expr::Call(function, _) if function.joins_features() => false,
             Expr::Call(_, arguments) => arguments.iter().all(|a| self.is_scalar(a)),
+            _ => false,
         }
     }
 }

@@ -3,7 +3,7 @@
 mod expression;
 mod line;
 
-use super::ast::{At, File, Name, reserved};
+use super::ast::{At, Expr, File, Name, reserved};
 use super::diagnostic::{Diagnostic, Faults, Span};
 use super::token::{Token, Tokens, tokens};
 use std::collections::HashSet;
@@ -35,7 +35,8 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
     }
     let Tokens { description, list: tokens, faults: mut wrong } = tokens(text);
     let functions = defined(&tokens);
-    let mut parser = Parser { text, tokens, functions, at: 0, depth: 0, factors: 0, all_factors: 0 };
+    let mut parser =
+        Parser { text, tokens, functions, at: 0, depth: 0, loops: 0, left: 0, factors: 0, all_factors: 0 };
     let name = parser.heading().map_err(|d| wrong.push(*d)).ok();
     let mut items = Vec::new();
     if name.is_none() {
@@ -49,7 +50,11 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
             parser.at += 1;
             continue;
         }
-        (parser.depth, parser.factors) = (0, 0);
+        if parser.left > 0 && parser.accept_name("end") {
+            parser.left -= 1;
+            continue;
+        }
+        (parser.depth, parser.loops, parser.factors) = (0, 0, 0);
         let start = parser.span();
         match parser.item() {
             Ok(_) if items.len() == MOST => {
@@ -62,6 +67,7 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
             Ok(item) => items.push(item),
             Err(fault) => {
                 wrong.push(*fault);
+                parser.left += parser.loops;
                 parser.skip_line();
             }
         }
@@ -73,6 +79,29 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
             Err(faults(wrong))
         }
     }
+}
+
+/// The base and the indices of a name that is kept as it was written: `W` and `j+1` of `W[j+1]`.
+pub(super) fn brackets(name: &str) -> Option<(&str, Vec<Expr>)> {
+    let (base, _) = name.split_once('[')?;
+    let rest = &name[base.len()..];
+    let mut parser = Parser {
+        text: rest,
+        tokens: tokens(rest).list,
+        functions: HashSet::new(),
+        at: 0,
+        depth: 0,
+        loops: 0,
+        left: 0,
+        factors: 0,
+        all_factors: 0,
+    };
+    let mut indices = Vec::new();
+    while parser.accept("[") {
+        indices.push(parser.index(0).ok()?.is);
+        parser.accept("]");
+    }
+    Some((base, indices))
 }
 
 /// The names of the functions that a file defines, wherever: a call looks like a product otherwise.
@@ -94,6 +123,10 @@ struct Parser<'a> {
     at: usize,
     /// How many parentheses are open.
     depth: usize,
+    /// How many loops are open.
+    loops: usize,
+    /// How many loops were left at a fault: their ends close nothing.
+    left: usize,
     /// How many factors the line has so far.
     factors: usize,
     /// How many all lines have so far.
@@ -168,8 +201,14 @@ impl Parser<'_> {
         }
     }
 
-    /// A name for something of the file's own.
+    /// A name for something of the file's own, with the indices that loops give it.
     fn own_name(&mut self, what: &str) -> Parsed<Name> {
+        let name = self.plain_name(what)?;
+        self.indices(name)
+    }
+
+    /// The same without indices.
+    fn plain_name(&mut self, what: &str) -> Parsed<Name> {
         let name = self.name(what)?;
         match reserved(&name.is) {
             Some(is) => Err(Box::new(

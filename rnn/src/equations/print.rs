@@ -1,6 +1,6 @@
 //! A tree as text again.
 
-use super::ast::{At, Expr, File, Form, Item};
+use super::ast::{At, Expr, File, Form, Item, Range};
 use std::fmt::{self, Display, Formatter};
 
 impl Display for File {
@@ -27,6 +27,20 @@ impl Display for Item {
                 write!(f, " = {}", init.is)
             }
             Self::Const(name, value) => write!(f, "const {} = {}", name.is, value.is),
+            Self::Start(names, value) => {
+                f.write_str("start")?;
+                names.iter().try_for_each(|name| write!(f, " {}", name.is))?;
+                write!(f, " = {}", value.is)
+            }
+            Self::For(range, items) => {
+                writeln!(f, "for {range}")?;
+                items.iter().try_for_each(|item| writeln!(f, "  {item}"))?;
+                f.write_str("end")
+            }
+            Self::Split(names, value) => {
+                let names: Vec<String> = names.iter().map(|name| format!("{}[t]", name.is)).collect();
+                write!(f, "{} = split({})", names.join(", "), value.is)
+            }
             Self::Restarts(_) => f.write_str("clock restarts"),
             Self::Output(name) => write!(f, "output {}", name.is),
             Self::Pack(name, parts) => {
@@ -38,6 +52,12 @@ impl Display for Item {
                 write!(f, "fn {}({}) = {}", name.is, arguments.join(", "), value.is)
             }
         }
+    }
+}
+
+impl Display for Range {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        write!(f, "{} = {}..{}", self.variable.is, self.from.is, self.to.is)
     }
 }
 
@@ -62,8 +82,8 @@ impl Display for Expr {
 fn binding(expr: &Expr) -> u8 {
     match expr {
         Expr::Binary(operation, ..) => operation.binding(),
-        Expr::Negative(_) | Expr::Product(..) => 3,
-        Expr::Power(..) => 4,
+        Expr::Negative(_) | Expr::Product(..) | Expr::Times(..) => 3,
+        Expr::Power(..) | Expr::Raised(..) => 4,
         Expr::Body(a) | Expr::Argument(_, a) => binding(&a.is),
         _ => 5,
     }
@@ -81,12 +101,45 @@ fn write(expr: &Expr, least: u8, f: &mut Formatter) -> fmt::Result {
         Expr::Name(name) => f.write_str(name),
         Expr::Sequence(name, 0) => write!(f, "{name}[t]"),
         Expr::Sequence(name, lag) => write!(f, "{name}[t-{lag}]"),
+        Expr::Lagged(name, lag) => {
+            write!(f, "{name}[t-")?;
+            write(&lag.is, 2, f)?;
+            f.write_str("]")
+        }
         Expr::Step => f.write_str("t"),
         Expr::Product(matrix, right) => {
             write!(f, "{} ", matrix.is)?;
             // A sign behind a matrix would be read as a difference.
             let least = if matches!(right.is, Expr::Negative(_)) { 5 } else { 3 };
             write(&right.is, least, f)
+        }
+        Expr::Times(left, right) => {
+            write(&left.is, 5, f)?;
+            f.write_str(" ")?;
+            let least = if matches!(right.is, Expr::Negative(_)) { 5 } else { 3 };
+            write(&right.is, least, f)
+        }
+        Expr::Part(a, place) => {
+            write(&a.is, 5, f)?;
+            write!(f, "[{}]", place.is)
+        }
+        Expr::Element(a, place, _) => {
+            write(&a.is, 5, f)?;
+            write!(f, "[{place}]")
+        }
+        Expr::Portion(a, part, _) => {
+            write(&a.is, 5, f)?;
+            write!(f, "[part {}]", part + 1)
+        }
+        Expr::Raised(a, n) => {
+            write(&a.is, 5, f)?;
+            f.write_str("^")?;
+            write(&n.is, 5, f)
+        }
+        Expr::Over(function, body, range) => {
+            write!(f, "{}(", function.name())?;
+            write(&body.is, 0, f)?;
+            write!(f, " for {range})")
         }
         Expr::Negative(a) => {
             f.write_str("-")?;

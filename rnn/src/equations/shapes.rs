@@ -63,6 +63,8 @@ struct Solver<'a> {
     sequences: HashMap<&'a str, Dim>,
     parameters: HashMap<&'a str, (Parameter, Span)>,
     changed: bool,
+    /// The size of the parts of each vector that is split.
+    parts: HashMap<String, Unknown>,
     /// The calls of functions that lie around the expression.
     calls: Vec<Span>,
     /// Faults are taken from the last time through, when most is known.
@@ -82,6 +84,7 @@ pub(super) fn infer(names: &mut Names) -> Result<Shapes, Vec<Diagnostic>> {
         sequences: HashMap::new(),
         parameters: HashMap::new(),
         changed: false,
+        parts: HashMap::new(),
         calls: Vec::new(),
         faults: Vec::new(),
     };
@@ -98,12 +101,6 @@ fn declarations(names: &mut Names) -> Vec<(String, Shape, Span)> {
     for (name, form, span) in declared {
         let shape = match &form {
             Form::Scalar => Some(Shape::Scalar),
-            Form::Matrix(..) if names.equations.iter().any(|(n, _)| n.is == name) => {
-                let message = format!("the state `{name}` has one axis, or is a scalar");
-                let fault = Diagnostic::new(message, span.clone(), "declared as a matrix");
-                names.faults.push(fault.help("write its columns as states of their own"));
-                None
-            }
             Form::Vector(n) => names.size(n).map(Shape::Vector),
             Form::Matrix(rows, columns) => match (names.size(rows), names.size(columns)) {
                 (Some(rows), Some(columns)) => Some(Shape::Matrix(rows, columns)),
@@ -171,11 +168,16 @@ impl<'a> Solver<'a> {
                     break;
                 }
             }
-            let open = names.equations.iter().find(|(name, _)| match self.sequences[name.is.as_str()] {
+            let unsplit = names.equations.iter().filter(|(name, _)| !names.wholes.contains_key(&name.is));
+            let open = |(name, _): &&&(Name, At<Expr>)| match self.sequences[name.is.as_str()] {
                 Dim::Open => true,
                 Dim::Scalar => false,
                 Dim::Vector(n) => self.size(n).is_none(),
-            });
+            };
+            let open: Vec<_> = unsplit.collect::<Vec<_>>().iter().filter(open).copied().collect();
+            // The parts of a vector mostly follow from it.
+            let whole = open.iter().find(|(_, value)| !matches!(value.is, Expr::Portion(..)));
+            let open = whole.or(open.first()).copied();
             let Some((name, _)) = open.filter(|_| self.faults.is_empty()) else { return };
             if self.scalars() {
                 continue;
@@ -214,7 +216,10 @@ impl<'a> Solver<'a> {
     fn is_scalar(&self, expr: &At<Expr>, assumed: &[&str]) -> bool {
         let is = |a: &At<Expr>| self.is_scalar(a, assumed);
         match &expr.is {
-            Expr::Number(_) | Expr::Step | Expr::Call(Function::Sum | Function::Mean, _) => true,
+            Expr::Number(_)
+            | Expr::Step
+            | Expr::Element(..)
+            | Expr::Call(Function::Sum | Function::Mean, _) => true,
             Expr::Sequence(name, _) => {
                 assumed.contains(&name.as_str()) || self.sequences.get(name.as_str()) == Some(&Dim::Scalar)
             }
@@ -230,8 +235,9 @@ impl<'a> Solver<'a> {
             },
             Expr::Negative(a) | Expr::Power(a, _) | Expr::Body(a) | Expr::Argument(_, a) => is(a),
             Expr::Binary(_, a, b) => is(a) && is(b),
-            Expr::Call(Function::Softmax | Function::Concat, _) | Expr::Apply(..) => false,
+            Expr::Call(function, _) if function.joins_features() => false,
             Expr::Call(_, arguments) => arguments.iter().all(is),
+            _ => false,
         }
     }
 
@@ -371,9 +377,78 @@ impl<'a> Solver<'a> {
                 value
             }
             Expr::Argument(_, a) => self.value(a),
-            // Calls are expanded when names are found.
-            Expr::Apply(..) => number(Dim::Open),
+            Expr::Element(a, place, size) => number(self.element(a, *place, *size)),
+            Expr::Portion(a, _, parts) => number(self.portion(a, *parts)),
+            // Calls are expanded, loops written out and columns put for matrices before.
+            Expr::Apply(..)
+            | Expr::Times(..)
+            | Expr::Part(..)
+            | Expr::Raised(..)
+            | Expr::Over(..)
+            | Expr::Lagged(..) => number(Dim::Open),
         }
+    }
+
+    /// An element of a vector, whose size must be a number.
+    fn element(&mut self, a: &'a At<Expr>, place: usize, size: Option<usize>) -> Dim {
+        let dim = self.number(a);
+        let size = size.and_then(|size| Size::number(i64::try_from(size).ok()?));
+        let wrong = match dim {
+            Dim::Vector(n) => {
+                if let Some(size) = size {
+                    let fixed = self.fixed(size, a.span.clone());
+                    self.same(n, fixed, &a.span, &a.span);
+                }
+                match self.size(n).map(|found| (found, found.count())) {
+                    Some((_, Some(count))) if place <= count => None,
+                    Some((_, Some(count))) => Some(format!("of {count} elements")),
+                    Some((found, None)) => Some(format!("of size {found}")),
+                    None => None,
+                }
+            }
+            Dim::Scalar if place > 1 => Some("a scalar".into()),
+            _ => None,
+        };
+        if let Some(label) = wrong {
+            let fault =
+                Diagnostic::new(format!("there is no element {place} of this"), a.span.clone(), label);
+            self.fault(
+                fault.help("the size of a vector whose elements are read is a number, as in `state k: 4`"),
+            );
+        }
+        Dim::Scalar
+    }
+
+    /// One of the equal parts of a vector: the sizes of the two follow from each other.
+    fn portion(&mut self, a: &'a At<Expr>, parts: usize) -> Dim {
+        let dim = self.number(a);
+        let Expr::Sequence(whole, _) = &a.is else { return Dim::Open };
+        let known = self.parts.get(whole).copied();
+        let part = known.unwrap_or_else(|| self.fresh());
+        self.parts.insert(whole.clone(), part);
+        let count = i64::try_from(parts).ok().and_then(Size::number);
+        match dim {
+            Dim::Vector(n) => match (self.size(n), self.size(part), count) {
+                (Some(size), _, Some(count)) => {
+                    let Some(size) = size.over(count) else { return Dim::Vector(part) };
+                    let fixed = self.fixed(size, a.span.clone());
+                    self.same(part, fixed, &a.span, &a.span);
+                }
+                (None, Some(size), Some(count)) => {
+                    if let Some(size) = size.times(count) {
+                        let fixed = self.fixed(size, a.span.clone());
+                        self.same(n, fixed, &a.span, &a.span);
+                    }
+                }
+                _ => {}
+            },
+            Dim::Scalar => {
+                let fault = Diagnostic::new("a scalar has no parts", a.span.clone(), "one number a sample");
+                self.fault(fault);
+            }
+            Dim::Open => {}
+        }
+        Dim::Vector(part)
     }
 
     /// The value of an expression that must be a number.
@@ -524,7 +599,9 @@ impl<'a> Solver<'a> {
                     _ => dim,
                 }
             }
-            (Function::Min | Function::Max | Function::Mod, [a, b]) => self.elementwise(a, b),
+            (Function::Min | Function::Max | Function::Mod | Function::Backward, [a, b]) => {
+                self.elementwise(a, b)
+            }
             (Function::Sum | Function::Mean, [a]) => {
                 self.number(a);
                 Dim::Scalar

@@ -104,6 +104,12 @@ impl Size {
         }
     }
 
+    /// The number that it is, whatever the input and the hidden size are.
+    pub fn count(self) -> Option<usize> {
+        let number = self.as_number()?;
+        if number.under == 1 { usize::try_from(number.over).ok() } else { None }
+    }
+
     /// Whether it depends on the input's size.
     pub fn reads_input(self) -> bool {
         self.input != Ratio::ZERO

@@ -14,10 +14,10 @@ pub(super) enum Token {
 }
 
 const SIGNS: &[&str] =
-    &["<=", ">=", "==", "!=", "+", "-", "*", "/", "^", "(", ")", "[", "]", ",", ":", "=", "<", ">"];
+    &["<=", ">=", "==", "!=", "..", "+", "-", "*", "/", "^", "(", ")", "[", "]", ",", ":", "=", "<", ">"];
 
 /// Signs that are typed as papers print them.
-const PRINTED: &[(char, &str)] = &[('⊙', "*"), ('−', "-"), ('≤', "<="), ('≥', ">="), ('≠', "!=")];
+const PRINTED: &[(char, &str)] = &[('⊙', "*"), ('⊗', "⊗"), ('−', "-"), ('≤', "<="), ('≥', ">="), ('≠', "!=")];
 
 /// Raised digits are a power: `a²` is `a^2`.
 const RAISED: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
@@ -85,6 +85,13 @@ pub(super) fn tokens(text: &str) -> Tokens {
             while rest.next_if(|&(_, c)| c != '\n').is_some() {}
         } else if c.is_alphabetic() || c == '_' {
             let end = run(&mut rest, text, is_in_name);
+            if let Some(name) = text[start..end].strip_suffix('ᵀ') {
+                if !name.is_empty() {
+                    out.name(name, start..end);
+                }
+                out.list.push((Token::Sign("ᵀ"), start..end));
+                continue;
+            }
             match text[start..end].strip_suffix('ₜ').filter(|name| !name.is_empty()) {
                 Some(name) => {
                     let lag = run(&mut rest, text, |c| c == '₋' || LOWERED.contains(&c));
@@ -214,7 +221,7 @@ fn run(
 fn number(text: &str) -> usize {
     let digits = |from: usize| from + text[from..].bytes().take_while(u8::is_ascii_digit).count();
     let mut end = digits(0);
-    if text[end..].starts_with('.') {
+    if text[end..].starts_with('.') && !text[end..].starts_with("..") {
         end = digits(end + 1);
     }
     if text[end..].starts_with(['e', 'E']) {
@@ -233,16 +240,22 @@ fn without_soft_ends(tokens: Vec<(Token, Span)>) -> Vec<(Token, Span)> {
     let begins = |rest: &[(Token, Span)]| match rest {
         [] | [(Token::Name(_), _), (Token::Sign("="), _), ..] => true,
         [(Token::Name(word), _), ..] if KEYWORDS.contains(&word.as_str()) => true,
-        [(Token::Name(_), _), (Token::Sign("["), _), rest @ ..] => {
-            let line = rest.iter().take_while(|(t, _)| *t != Token::End).take(8);
-            let close = line.into_iter().position(|(t, _)| *t == Token::Sign("]"));
-            close.is_some_and(|i| matches!(rest.get(i + 1), Some((Token::Sign("="), _))))
-        }
+        [(Token::Name(_), _), (Token::Sign("["), _), ..] => is_left_side(rest),
         _ => false,
     };
+    let mut open = 0_i32;
     let mut kept: Vec<(Token, Span)> = Vec::with_capacity(tokens.len());
     for (i, (token, span)) in tokens.iter().enumerate() {
+        match token {
+            Token::Sign("(") => open += 1,
+            Token::Sign(")") => open -= 1,
+            _ => {}
+        }
         if *token == Token::End {
+            // In `sum(a for j = 1..4)` the word begins no line.
+            if open > 0 && matches!(tokens.get(i + 1), Some((Token::Name(word), _)) if word == "for") {
+                continue;
+            }
             let last_is_end = kept.last().is_none_or(|(t, _)| *t == Token::End);
             if last_is_end || !begins(&tokens[i + 1..]) {
                 continue;
@@ -251,6 +264,27 @@ fn without_soft_ends(tokens: Vec<(Token, Span)>) -> Vec<(Token, Span)> {
         kept.push((token.clone(), span.clone()));
     }
     kept
+}
+
+/// Whether a line begins with `name[…] =` or `name[…], name[…] =`.
+fn is_left_side(tokens: &[(Token, Span)]) -> bool {
+    let mut line =
+        tokens.iter().map(|(token, _)| token).take_while(|token| **token != Token::End).take(100).peekable();
+    loop {
+        if !matches!(line.next(), Some(Token::Name(_))) {
+            return false;
+        }
+        while line.next_if(|token| **token == Token::Sign("[")).is_some() {
+            if !line.by_ref().any(|token| *token == Token::Sign("]")) {
+                return false;
+            }
+        }
+        match line.next() {
+            Some(Token::Sign("=")) => return true,
+            Some(Token::Sign(",")) => {}
+            _ => return false,
+        }
+    }
 }
 
 /// The first block of comments, without the marks.

@@ -37,9 +37,7 @@ impl Generator {
         agree("symbols", vocabulary.len(), symbols(model))?;
         agree("symbols", vocabulary.len(), model.outputs)?;
         let network = model.network(1, 1, Mode { carry: true, clock: true, ..Mode::default() })?;
-        let zero = |&id: &NodeId| Ok(ArrayD::zeros(&*network.graph.node(id)?.ty.shape));
-        let start: Vec<ArrayD<f32>> =
-            network.start.iter().map(zero).collect::<Result<_, autograd::Error>>()?;
+        let start = network.first_states()?;
         let point = network.point(parameters, &symbol(0, model.outputs), &start, 0)?;
         let wanted: Vec<NodeId> = network.outputs.iter().chain(&network.last).copied().collect();
         let executable = compile(&network.graph, &wanted)?;

@@ -77,7 +77,8 @@ impl Model {
         }));
         if self.start == Start::Learned {
             specs.extend(net.states().into_iter().map(|state| {
-                Spec::plain(&format!("rnn.{}0", state.name), vec![state.lanes(), 1, state.size], Init::Zeros)
+                let init = Init::Constant { value: state.start };
+                Spec::plain(&format!("rnn.{}0", state.name), vec![state.lanes(), 1, state.size], init)
             }));
         }
         let width = net.output_size();

@@ -40,6 +40,8 @@ pub struct Network {
     /// The initial states, `[layers · directions, batch, size]`; where the network counts on, the number of steps before,
     /// `[1, batch, 1]`, is the last.
     pub start: Vec<NodeId>,
+    /// What all places of each of these are before the first step.
+    pub first: Vec<f64>,
     /// The loss: a mean over all that is not ignored.
     pub loss: NodeId,
     /// What the mean is taken over: its number. If it is 0, so is the loss.
@@ -214,6 +216,7 @@ impl Model {
             y: y.id(),
             lengths: lengths.map(Expr::id),
             seed: dropout.map(|dropout| dropout.seed.id()),
+            first: states.iter().map(|state| state.start).chain(elapsed.map(|_| 0.0)).collect(),
             start: if mode.carry {
                 initial.iter().chain(&elapsed).map(|e| e.id()).collect()
             } else {
@@ -377,6 +380,18 @@ impl Network {
             point.set(id, value.clone());
         }
         Ok(point)
+    }
+
+    /// The states before the first step, in the order of [`Network::start`]: where the cell lets them start.
+    ///
+    /// # Errors
+    /// If a handle is of another graph.
+    pub fn first_states(&self) -> Result<Vec<ArrayD<f32>>, autograd::Error> {
+        let state = |(&id, &first): (&NodeId, &f64)| {
+            #[allow(clippy::cast_possible_truncation)] // to the precision of the net
+            Ok(ArrayD::from_elem(&*self.graph.node(id)?.ty.shape, first as f32))
+        };
+        self.start.iter().zip(&self.first).map(state).collect()
     }
 
     /// The first node that is not finite, by its name and op, for a message: where a NaN arose.

@@ -34,7 +34,7 @@ pub struct Compiled {
     /// The lengths of sequences that are all whole.
     full: Vec<usize>,
     /// The initial states of those into which nothing has been carried.
-    zeros: Vec<ArrayD<f32>>,
+    first: Vec<ArrayD<f32>>,
 }
 
 impl Compiled {
@@ -44,13 +44,12 @@ impl Compiled {
         let outputs: Vec<NodeId> = single.into_iter().chain(many.into_iter().flatten().copied()).collect();
         let executable = Compiler::new().threads(threads).compile(&network.graph, &outputs)?;
         let shape = |id: NodeId| network.graph.node(id).map(|node| node.ty.shape.clone());
-        let zeros = network.start.iter().map(|&id| Ok(ArrayD::zeros(&*shape(id)?)));
-        let zeros = zeros.collect::<Result<_, autograd::Error>>()?;
+        let first = network.first_states()?;
         let full = match network.lengths {
             Some(_) => vec![shape(network.x)?[0]; shape(network.x)?[1]],
             None => Vec::new(),
         };
-        Ok(Self { network, executable, full, zeros })
+        Ok(Self { network, executable, full, first })
     }
 
     /// The value of a leaf, where it lies: a parameter, or of the batch.
@@ -78,7 +77,7 @@ impl Compiled {
             return Some(View::Index(aview0(seed).into_dyn()));
         }
         if let Some(i) = network.start.iter().position(|&state| state == id) {
-            return start.get(i).or(self.zeros.get(i)).map(|state| View::Float(state.view()));
+            return start.get(i).or(self.first.get(i)).map(|state| View::Float(state.view()));
         }
         let (name, _) = network.parameters.iter().find(|(_, parameter)| *parameter == id)?;
         parameters.get(name).map(|array| View::Float(array.view()))
@@ -238,7 +237,7 @@ impl Networks {
         let finite = |a: &ArrayD<f32>| a.iter().all(|x| x.is_finite());
         if !outcome.loss.is_finite() || !outcome.gradients.iter().all(|(_, g)| finite(g)) {
             let missing = network.start.len().min(start.len());
-            let start: Vec<ArrayD<f32>> = start.iter().chain(&compiled.zeros[missing..]).cloned().collect();
+            let start: Vec<ArrayD<f32>> = start.iter().chain(&compiled.first[missing..]).cloned().collect();
             let point = network.point(parameters, feed, &start, seed)?;
             let culprit =
                 network.culprit(&point).unwrap_or_else(|| "a node that is finite on its own".into());

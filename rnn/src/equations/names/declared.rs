@@ -3,6 +3,7 @@
 use super::super::ast::{At, Expr, File, Item, Name};
 use super::super::diagnostic::{Diagnostic, Span};
 use super::super::expand::{Functions, reads, reads_step};
+use super::super::loops::unrolled;
 use super::super::size::Size;
 use super::{Names, near};
 use crate::init::{self, Init, InitError};
@@ -12,11 +13,17 @@ use std::collections::HashMap;
 /// Declarations.
 impl Names {
     /// Everything that is given a name, once.
+    #[allow(clippy::too_many_lines)] // one arm for each kind of line
     pub(super) fn declarations(&mut self, file: &File) {
         let mut given: HashMap<String, Span> = HashMap::new();
         let mut functions = Functions::default();
         let mut inits = Vec::new();
-        for item in &file.items {
+        let (items, faults) = unrolled(&file.items);
+        if !faults.is_empty() {
+            return self.faults = faults;
+        }
+        self.items.clone_from(&items);
+        for item in &items {
             let own = match item {
                 Item::Equation(name, _)
                 | Item::Size(name, _)
@@ -25,8 +32,10 @@ impl Names {
                 | Item::Function(name, ..) => Some(name),
                 _ => None,
             };
+            // A size stands in declarations and indices alone, so that keys can be `k[t]` of size `k`.
+            let kind = if matches!(item, Item::Size(..)) { "size " } else { "" };
             if let Some(name) = own
-                && let Some(first) = given.insert(name.is.clone(), name.span.clone())
+                && let Some(first) = given.insert(format!("{kind}{}", name.is), name.span.clone())
             {
                 self.fault(
                     Diagnostic::new(
@@ -40,7 +49,23 @@ impl Names {
             }
             match item {
                 Item::Equation(name, value) => self.equations.push((name.clone(), value.clone())),
-                Item::Const(name, value) => drop(self.constants.insert(name.is.clone(), value.clone())),
+                Item::Const(name, value) => {
+                    if let Some(number) = self.constant(value) {
+                        self.constants.insert(name.is.clone(), At::new(number, value.span.clone()));
+                    }
+                }
+                Item::Start(states, value) => {
+                    let Some(number) = self.constant(value) else { continue };
+                    for name in states {
+                        let entry = (number, name.span.clone());
+                        if let Some((_, first)) = self.starts.insert(name.is.clone(), entry) {
+                            let message = format!("`{}` starts in two ways", name.is);
+                            let fault = Diagnostic::new(message, name.span.clone(), "here again");
+                            self.fault(fault.and(first, "first here"));
+                        }
+                    }
+                }
+                Item::Split(names, value) => self.split(names, value),
                 Item::Pack(name, parts) => self.packs.push((name.clone(), parts.clone())),
                 Item::Size(name, size) => {
                     if let Some(size) = self.size(size) {
@@ -87,11 +112,13 @@ impl Names {
                         self.fault(fault.and(first, "first here"));
                     }
                 }
-                Item::Output(_) => {}
+                // Loops are written out, and the output is found when all sequences are known.
+                Item::For(..) | Item::Output(_) => {}
             }
         }
         self.beginnings(inits);
         self.expand(functions);
+        self.lower_matrices();
         self.packs_of_parameters();
         if self.equations.is_empty() {
             let name = &file.name;
@@ -104,6 +131,32 @@ impl Names {
                 .help("write one, such as `h[t] = tanh(W x[t] + U h[t-1] + b)`"),
             );
         }
+    }
+
+    /// The parts of a vector: a sequence of its own, of which each name is a part.
+    fn split(&mut self, names: &[Name], value: &At<Expr>) {
+        let all: Vec<&str> = names.iter().map(|name| name.is.as_str()).collect();
+        let whole = At::new(all.join("_"), names[0].span.clone());
+        self.wholes.insert(whole.is.clone(), names.len());
+        for (i, name) in names.iter().enumerate() {
+            let of = At::new(Expr::Sequence(whole.is.clone(), 0), value.span.clone());
+            let part = At::new(Expr::Portion(Box::new(of), i, names.len()), value.span.clone());
+            if i == 0 {
+                self.equations.push((whole.clone(), value.clone()));
+            }
+            self.equations.push((name.clone(), part));
+        }
+    }
+
+    /// A number made of numbers, as in `1 / 6` or `sqrt(3)`.
+    fn constant(&mut self, expr: &At<Expr>) -> Option<f64> {
+        let value = number(expr);
+        if value.is_none() {
+            let fault = Diagnostic::new("this is no number", expr.span.clone(), "cannot be worked out");
+            let help = "a number is made of numbers, `pi` and functions of them, as in `1 / 6` or `sqrt(3)`";
+            self.fault(fault.help(help));
+        }
+        value
     }
 
     fn require(&mut self, left: &At<Expr>, right: &At<Expr>) {
@@ -224,10 +277,17 @@ impl Names {
 /// Declarations that nothing reads, and the output.
 impl Names {
     /// Declarations that speak of parameters nobody reads.
-    pub(super) fn unread(&mut self, file: &File) {
+    pub(super) fn unread(&mut self) {
         let known = |names: &Self, name: &str| names.parameters.iter().any(|p| p.is == name);
-        let sequence = |names: &Self, name: &str| names.equations.iter().any(|(n, _)| n.is == name);
-        for item in &file.items {
+        let sequence = |names: &Self, name: &str| {
+            let column = format!("{name}_1");
+            names.equations.iter().any(|(n, _)| n.is == name || n.is == column)
+        };
+        let is_state = |names: &Self, name: &str| {
+            names.lags.get(name).is_some_and(|lag| *lag > 0)
+                || names.lags.get(&format!("{name}_1")).is_some_and(|lag| *lag > 0)
+        };
+        for item in &self.items.clone() {
             let (what, name) = match item {
                 Item::Restarts(line) if !self.equations.iter().any(|(_, value)| reads_step(value)) => {
                     let fault = Diagnostic::new(
@@ -241,6 +301,12 @@ impl Names {
                 Item::Param(name, _) => ("parameter", name),
                 Item::Const(name, _) => ("constant", name),
                 Item::State(name, _) => ("sequence", name),
+                Item::Start(names, _) => {
+                    let unknown: Vec<Name> =
+                        names.iter().filter(|n| !is_state(self, &n.is)).cloned().collect();
+                    unknown.iter().for_each(|name| self.no_state(name));
+                    continue;
+                }
                 Item::Pack(_, names) | Item::Init(names, _) => {
                     let is_pack = |name: &str| {
                         matches!(item, Item::Init(..)) && self.packs.iter().any(|(pack, _)| pack.is == name)
@@ -264,6 +330,15 @@ impl Names {
         }
     }
 
+    fn no_state(&mut self, name: &Name) {
+        let states = self.lags.iter().filter(|(_, lag)| **lag > 0).map(|(name, _)| name.clone());
+        let near = near(&name.is, states);
+        let help = near
+            .map_or("a state is what is read of earlier steps".into(), |n| format!("did you mean `{n}`?"));
+        let message = format!("nothing reads `{}` of an earlier step", name.is);
+        self.fault(Diagnostic::new(message, name.span.clone(), "no state").help(help));
+    }
+
     fn nothing_reads(&mut self, what: &str, name: &Name) {
         let sequences = self.equations.iter().map(|(name, _)| name.is.clone());
         let parameters = self.parameters.iter().map(|p| p.is.clone());
@@ -279,11 +354,9 @@ impl Names {
     }
 
     pub(super) fn output(&mut self, file: &File) {
-        let named: Vec<&Name> = file
-            .items
-            .iter()
-            .filter_map(|i| if let Item::Output(name) = i { Some(name) } else { None })
-            .collect();
+        let items = self.items.clone();
+        let named: Vec<&Name> =
+            items.iter().filter_map(|i| if let Item::Output(name) = i { Some(name) } else { None }).collect();
         let made = |names: &Self, name: &str| names.equations.iter().any(|(n, _)| n.is == name);
         match named[..] {
             [] => {
@@ -312,6 +385,31 @@ impl Names {
             }
         }
     }
+}
+
+/// The number that an expression without names is.
+pub(in super::super) fn number(expr: &At<Expr>) -> Option<f64> {
+    let value = match &expr.is {
+        Expr::Number(number) => *number,
+        Expr::Name(name) if name == "pi" || name == "π" => std::f64::consts::PI,
+        Expr::Negative(a) => -number(a)?,
+        Expr::Power(a, n) => number(a)?.powi(*n),
+        Expr::Binary(operation, a, b) => {
+            let (a, b) = (number(a)?, number(b)?);
+            match operation.sign() {
+                "+" => a + b,
+                "-" => a - b,
+                "*" => a * b,
+                "/" => a / b,
+                _ => return None,
+            }
+        }
+        Expr::Call(function, arguments) => {
+            function.of_numbers(&arguments.iter().map(number).collect::<Option<Vec<_>>>()?)?
+        }
+        _ => return None,
+    };
+    Some(value).filter(|value| value.is_finite())
 }
 
 /// A number is a constant; anything else is an initialiser by its name.

@@ -1,10 +1,19 @@
 //! Expressions: operations by their binding power, chains of matrices, powers, calls.
 
-use super::super::ast::{At, Expr, Function, Operation, reserved};
+use super::super::ast::{At, Expr, Function, Name, Operation, Range, reserved};
 use super::super::diagnostic::{Diagnostic, Span};
 use super::super::hints;
 use super::super::token::Token;
 use super::{DEEPEST, LARGEST, LARGEST_OF_ALL, Parsed, Parser};
+
+/// When a sequence is read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Time {
+    /// So many steps back.
+    Back(usize),
+    /// As many steps back as loops say.
+    By(At<Expr>),
+}
 
 /// The farthest step back that can be read.
 const FARTHEST: f64 = 1000.0;
@@ -25,7 +34,14 @@ impl Parser<'_> {
             ));
         }
         let mut left = self.operand()?;
-        while let Some(operation) = self.operation().filter(|o| o.binding() >= least) {
+        loop {
+            if least <= Operation::Multiply.binding() && self.accept("⊗") {
+                let right = self.expression(Operation::Multiply.binding() + 1)?;
+                let span = left.span.start..right.span.end;
+                left = At::new(Expr::Call(Function::Outer, vec![left, right]), span);
+                continue;
+            }
+            let Some(operation) = self.operation().filter(|o| o.binding() >= least) else { break };
             self.at += 1;
             let right = self.expression(operation.binding() + 1)?;
             let span = left.span.start..right.span.end;
@@ -57,7 +73,9 @@ impl Parser<'_> {
             return Ok(if depth % 2 == 0 { At::new(Expr::Negative(Box::new(inner)), span) } else { inner });
         }
         let mut chain = vec![self.factor()?];
-        while matches!(self.token(), Some(Token::Name(_) | Token::Number(_) | Token::Sign("("))) {
+        while matches!(self.token(), Some(Token::Name(_) | Token::Number(_) | Token::Sign("(")))
+            && !matches!(self.token(), Some(Token::Name(word)) if word == "for")
+        {
             if let Some(fault) = self.foreign_word() {
                 return Err(fault);
             }
@@ -71,6 +89,12 @@ impl Parser<'_> {
                 Expr::Name(name) if reserved(&name).is_none() => {
                     let name = At::new(name, left.span);
                     Ok(At::new(Expr::Product(name, Box::new(right)), span))
+                }
+                Expr::Sequence(ref name, _) | Expr::Lagged(ref name, _) if name != "x" => {
+                    Ok(At::new(Expr::Times(Box::new(left), Box::new(right)), span))
+                }
+                Expr::Call(Function::Transpose, _) => {
+                    Ok(At::new(Expr::Times(Box::new(left), Box::new(right)), span))
                 }
                 _ => {
                     let between = self.text.get(left.span.end..right.span.start).unwrap_or_default();
@@ -111,9 +135,22 @@ impl Parser<'_> {
             let fault = Diagnostic::new(message, self.span(), "one too many");
             return Err(Box::new(fault.help("give a part of it a name in an equation of its own")));
         }
-        let base = self.primary()?;
+        let mut base = self.primary()?;
+        while self.accept("ᵀ") {
+            let span = base.span.start..self.before();
+            base = At::new(Expr::Call(Function::Transpose, vec![base]), span);
+        }
         if !self.accept("^") {
             return Ok(base);
+        }
+        let named = match self.token() {
+            Some(Token::Name(name)) => reserved(name).is_none(),
+            token => token == Some(&Token::Sign("(")),
+        };
+        if named {
+            let exponent = self.step()?;
+            let span = base.span.start..exponent.span.end;
+            return Ok(At::new(Expr::Raised(Box::new(base), Box::new(exponent)), span));
         }
         let exponent = self.number()?;
         let whole = exponent.is.fract() == 0.0 && exponent.is.abs() <= 1000.0;
@@ -160,8 +197,11 @@ impl Parser<'_> {
     }
 
     fn named(&mut self, name: String, span: Span) -> Parsed<At<Expr>> {
+        let own = reserved(&name).is_none();
+        let name = At::new(name, span);
+        let Name { is: name, span } = if own { self.indices(name)? } else { name };
         if self.accept("[") {
-            let lag = self.time(&name)?;
+            let time = self.time(&name)?;
             if reserved(&name).is_some_and(|_| name != "x") {
                 let is = reserved(&name).unwrap_or_default();
                 return Err(Box::new(Diagnostic::new(
@@ -170,14 +210,46 @@ impl Parser<'_> {
                     format!("it is {is}"),
                 )));
             }
-            return Ok(At::new(Expr::Sequence(name, lag), span.start..self.before()));
+            let is = match time {
+                Time::Back(lag) => Expr::Sequence(name, lag),
+                Time::By(lag) => Expr::Lagged(name, Box::new(lag)),
+            };
+            let sequence = At::new(is, span.start..self.before());
+            if !self.accept("[") {
+                return Ok(sequence);
+            }
+            let place = self.index(0)?;
+            if self.sign() == Some(":") {
+                let help = "name the parts: `a[t], b[t] = split(…)` are the equal parts of one vector";
+                return Err(Box::new(self.unexpected("`]` behind the element").help(help)));
+            }
+            self.expect("]", "behind the element")?;
+            return Ok(At::new(Expr::Part(Box::new(sequence), Box::new(place)), span.start..self.before()));
         }
         if let Some(function) = Function::by_name(&name) {
-            let arguments = self.arguments(function.name(), &span)?;
+            let (mut arguments, range) = self.arguments(function.name(), &span)?;
+            if let Some(range) = range {
+                if !function.joins_turns() || arguments.len() != 1 {
+                    let message = format!("`{}` does not join what a loop makes", function.name());
+                    let fault = Diagnostic::new(message, range.variable.span, "a loop");
+                    return Err(Box::new(
+                        fault.help("sum, mean, min, max and concat do: `sum(a[j][t] for j = 1..4)`"),
+                    ));
+                }
+                let over = Expr::Over(function, Box::new(arguments.remove(0)), Box::new(range));
+                return Ok(At::new(over, span.start..self.before()));
+            }
             return Ok(At::new(Expr::Call(function, arguments), span.start..self.before()));
         }
         if self.functions.contains(&name) {
-            let arguments = self.arguments(&name, &span)?;
+            let (arguments, range) = self.arguments(&name, &span)?;
+            if let Some(range) = range {
+                let message = format!("`{name}` does not join what a loop makes");
+                let fault = Diagnostic::new(message, range.variable.span, "a loop");
+                return Err(Box::new(
+                    fault.help("sum, mean, min, max and concat do: `sum(a[j][t] for j = 1..4)`"),
+                ));
+            }
             let whole = span.start..self.before();
             return Ok(At::new(Expr::Apply(At::new(name, span), arguments), whole));
         }
@@ -194,8 +266,8 @@ impl Parser<'_> {
         }
     }
 
-    /// The arguments of the function whose name is behind.
-    fn arguments(&mut self, function: &str, span: &Span) -> Parsed<Vec<At<Expr>>> {
+    /// The arguments of the function whose name is behind, and what a loop in them runs over.
+    fn arguments(&mut self, function: &str, span: &Span) -> Parsed<(Vec<At<Expr>>, Option<Range>)> {
         if !self.accept("(") {
             return Err(Box::new(
                 Diagnostic::new(
@@ -210,36 +282,126 @@ impl Parser<'_> {
         while self.accept(",") {
             arguments.push(self.expression(0)?);
         }
+        let range = if self.accept_name("for") { Some(self.range()?) } else { None };
         self.expect(")", &format!("to close `{function}(`"))?;
-        Ok(arguments)
+        Ok((arguments, range))
     }
 
-    /// `t]` or `t-k]`: the lag of a read of `name`.
-    pub(super) fn time(&mut self, name: &str) -> Parsed<usize> {
+    /// The indices behind a name, `[j]`, but for a time: the name with them, as they are written.
+    pub(super) fn indices(&mut self, mut name: Name) -> Parsed<Name> {
+        while self.sign() == Some("[") && self.begins_index() {
+            self.at += 1;
+            let index = self.index(0)?;
+            self.expect("]", "behind the index")?;
+            name.is = format!("{}[{}]", name.is, index.is);
+            name.span.end = self.before();
+        }
+        Ok(name)
+    }
+
+    /// Whether an index stands behind the bracket, and neither a time nor what is meant as one.
+    fn begins_index(&self) -> bool {
+        let token = |k: usize| self.tokens.get(self.at + k).map(|(token, _)| token);
+        match token(1) {
+            Some(Token::Name(word)) => {
+                reserved(word).is_none() && !matches!(token(2), Some(Token::Sign("[" | ",")))
+            }
+            Some(Token::Number(_) | Token::Sign("(")) => true,
+            _ => false,
+        }
+    }
+
+    /// A whole number made of numbers and names of loops: of operations that bind at least as tightly as `least`.
+    pub(super) fn index(&mut self, least: u8) -> Parsed<At<Expr>> {
+        let mut left = self.step()?;
+        loop {
+            let (operation, binding) = match self.sign() {
+                Some("+") => (Some(Operation::Add), 1),
+                Some("-") => (Some(Operation::Subtract), 1),
+                Some("*") => (Some(Operation::Multiply), 2),
+                Some("^") => (None, 3),
+                _ => return Ok(left),
+            };
+            if binding < least {
+                return Ok(left);
+            }
+            self.at += 1;
+            let right = self.index(binding + 1)?;
+            let span = left.span.start..right.span.end;
+            let (a, b) = (Box::new(left), Box::new(right));
+            left = At::new(
+                operation.map_or(Expr::Raised(a.clone(), b.clone()), |o| Expr::Binary(o, a, b)),
+                span,
+            );
+        }
+    }
+
+    /// A number, a name or parentheses in an index.
+    fn step(&mut self) -> Parsed<At<Expr>> {
+        let span = self.span();
+        self.factors += 1;
+        self.all_factors += 1;
+        match self.token().cloned() {
+            Some(Token::Number(number)) if number.fract() == 0.0 && (0.0..=FARTHEST).contains(&number) => {
+                self.at += 1;
+                Ok(At::new(Expr::Number(number), span))
+            }
+            Some(Token::Name(name)) if reserved(&name).is_none() => {
+                self.at += 1;
+                Ok(At::new(Expr::Name(name), span))
+            }
+            Some(Token::Sign("(")) if self.depth < DEEPEST => {
+                self.at += 1;
+                self.depth += 1;
+                let inner = self.index(0)?;
+                self.depth -= 1;
+                self.expect(")", "to close the parenthesis")?;
+                Ok(At::new(inner.is, span.start..self.before()))
+            }
+            _ => Err(self.unexpected(&format!(
+                "a whole number from 0 to {FARTHEST}, or the name of a loop or a size"
+            ))),
+        }
+    }
+
+    /// `t]` or `t-k]`: the time of a read of `name`.
+    pub(super) fn time(&mut self, name: &str) -> Parsed<Time> {
         let start = self.span().start;
         if !self.accept_name("t") {
             return Err(self.no_time(name, start));
         }
         if self.accept("]") {
-            return Ok(0);
+            return Ok(Time::Back(0));
         }
-        let lag = if self.accept("-") { self.token().cloned() } else { None };
-        let Some(Token::Number(lag)) = lag else { return Err(self.no_time(name, start)) };
-        let span = self.span();
-        self.at += 1;
-        if lag.fract() != 0.0 || !(1.0..=FARTHEST).contains(&lag) {
+        if !self.accept("-") {
+            return Err(self.no_time(name, start));
+        }
+        if let Some(&Token::Number(lag)) = self.token()
+            && (lag.fract() != 0.0 || !(0.0..=FARTHEST).contains(&lag))
+        {
             return Err(Box::new(
                 Diagnostic::new(
                     "a lag is a whole number of steps",
-                    span,
+                    self.span(),
                     format!("expected 1 to {FARTHEST}"),
                 )
                 .help(format!("a value of this step is read as `{name}[t]`")),
             ));
         }
+        if !matches!(self.token(), Some(Token::Number(_) | Token::Name(_) | Token::Sign("("))) {
+            return Err(self.no_time(name, start));
+        }
+        let lag = self.index(2)?;
+        if let Some(sign @ ("+" | "-")) = self.sign() {
+            let fault = self.unexpected("`]` behind the time");
+            return Err(Box::new(fault.help(format!("put the lag into parentheses: `[t-(j{sign}1)]`"))));
+        }
         self.expect("]", "behind the time")?;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 1 to 1000
-        Ok(lag as usize)
+        Ok(match lag.is {
+            Expr::Number(steps) if steps > 0.0 => Time::Back(steps as usize),
+            _ => Time::By(lag),
+        })
     }
 
     /// What stands in brackets is no time; `[0]` is meant as the value before the first step.
@@ -253,14 +415,6 @@ impl Parser<'_> {
             return Box::new(fault.help(format!(
                 "write `{name} concat(x[t], h[t-1])`, or one matrix for each: `W x[t] + U h[t-1]`"
             )));
-        }
-        if self.token() == Some(&Token::Number(0.0)) && span == self.span() {
-            let help = format!(
-                "it is read as `{name}[t-1]` at step 1; to keep it, write \
-                 `{name}_0[t] = where(t == 1, {name}[t-1], {name}_0[t-1])` and read `{name}_0[t]`"
-            );
-            let message = format!("the initial state `{name}[0]` is not read by its number");
-            return Box::new(Diagnostic::new(message, span, "expected `t` or `t-1`").help(help));
         }
         let fault =
             Diagnostic::new("a time is `t`, or `t-1` and further back", span, "expected `t` or `t-1`");

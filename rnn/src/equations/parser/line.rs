@@ -1,8 +1,9 @@
 //! Lines: the heading, equations, declarations.
 
-use super::super::ast::{At, Form, Item, KEYWORDS, Name, reserved};
+use super::super::ast::{At, Form, Item, KEYWORDS, Name, Range, reserved};
 use super::super::diagnostic::Diagnostic;
 use super::super::token::Token;
+use super::expression::Time;
 use super::{Parsed, Parser};
 
 /// A word at the beginning of a line that is none of the language.
@@ -91,13 +92,23 @@ impl Parser<'_> {
             "const" => {
                 let name = self.own_name("the name of a constant")?;
                 self.expect("=", "and the number")?;
-                Item::Const(name, self.number()?)
+                Item::Const(name, self.expression(1)?)
             }
             "output" => Item::Output(self.own_name("the name of the output")?),
             "pack" => {
                 let name = self.own_name("the name of the packed parameter")?;
                 self.expect("=", "and the parameters that are packed")?;
                 Item::Pack(name, self.names("the name of a parameter")?)
+            }
+            "start" => {
+                let names = self.names("the name of a state")?;
+                self.expect("=", "and where the states start")?;
+                Item::Start(names, self.expression(1)?)
+            }
+            "for" => return self.repetition(),
+            "end" => {
+                let fault = Diagnostic::new("`end` closes no loop", start, "no `for` above is open");
+                return Err(Box::new(fault));
             }
             "clock" => {
                 if !self.accept_name("restarts") {
@@ -122,7 +133,49 @@ impl Parser<'_> {
         matches!(self.tokens.get(self.at + 1), Some((Token::Sign("["), _)))
     }
 
-    /// `name[t] = expression`
+    /// `for` is behind: `j = 1..4`, lines, `end`.
+    fn repetition(&mut self) -> Parsed<Item> {
+        self.loops += 1;
+        if self.loops > 8 {
+            return Err(Box::new(Diagnostic::new(
+                "loops lie more than 8 deep",
+                self.span(),
+                "too deep here",
+            )));
+        }
+        let range = self.range()?;
+        self.end_of_line()?;
+        let mut items = Vec::new();
+        loop {
+            while self.token() == Some(&Token::End) {
+                self.at += 1;
+            }
+            if self.accept_name("end") {
+                break;
+            }
+            if self.token().is_none() {
+                let fault = Diagnostic::new("the loop is not closed", range.variable.span, "it begins here");
+                return Err(Box::new(fault.help("write `end` on a line of its own below what is repeated")));
+            }
+            (self.depth, self.factors) = (0, 0);
+            items.push(self.item()?);
+        }
+        self.loops -= 1;
+        self.end_of_line()?;
+        Ok(Item::For(range, items))
+    }
+
+    /// `j = 1..4`
+    pub(super) fn range(&mut self) -> Parsed<Range> {
+        let variable = self.plain_name("the name that counts the turns")?;
+        self.expect("=", "and what it runs over, as in `j = 1..4`")?;
+        let from = self.index(0)?;
+        self.expect("..", "and the last turn, as in `1..4`")?;
+        let to = self.index(0)?;
+        Ok(Range { variable, from, to })
+    }
+
+    /// `name[t] = expression`, or `name[t], name[t] = split(expression)`
     fn equation(&mut self) -> Parsed<Item> {
         let name = self.own_name("an equation, `name[t] = …`, or a declaration")?;
         if matches!(self.token(), Some(Token::Name(_) | Token::Sign(":"))) {
@@ -143,8 +196,8 @@ impl Parser<'_> {
         }
         self.expect("[", "and the time, `[t]`")?;
         let start = self.span().start;
-        let lag = self.time(&name.is)?;
-        if lag != 0 {
+        let time = self.time(&name.is)?;
+        if time != Time::Back(0) {
             return Err(Box::new(
                 Diagnostic::new(
                     "an equation makes the value of step t",
@@ -154,10 +207,34 @@ impl Parser<'_> {
                 .help(format!("write `{}[t] = …`, and read the past on the right side", name.is)),
             ));
         }
+        let mut names = vec![name];
+        while self.accept(",") {
+            names.push(self.own_name("the name of a part")?);
+            self.expect("[", "and the time, `[t]`")?;
+            self.expect_time()?;
+        }
         self.expect("=", "and what it is equal to")?;
+        if names.len() > 1 {
+            if !self.accept_name("split") {
+                let fault = self.unexpected("`split`");
+                return Err(Box::new(
+                    fault.help("several names share the equal parts of one vector: `r[t], z[t] = split(a)`"),
+                ));
+            }
+            self.expect("(", "and the vector that is split")?;
+            let value = self.expression(0)?;
+            self.expect(")", "to close `split(`")?;
+            self.end_of_line()?;
+            return Ok(Item::Split(names, value));
+        }
         let value = self.expression(0)?;
         self.end_of_line()?;
-        Ok(Item::Equation(name, value))
+        Ok(Item::Equation(names.remove(0), value))
+    }
+
+    /// `t]`
+    fn expect_time(&mut self) -> Parsed<()> {
+        if self.accept_name("t") { self.expect("]", "behind the time") } else { Err(self.unexpected("`t]`")) }
     }
 
     /// `scalar`, a size, or `[rows, columns]`.
@@ -189,11 +266,11 @@ impl Parser<'_> {
 
     /// `fn` is behind: `norm(a, b) = expression`.
     fn function(&mut self) -> Parsed<Item> {
-        let name = self.own_name("the name of a function")?;
+        let name = self.plain_name("the name of a function")?;
         self.expect("(", "and the names of the arguments")?;
-        let mut arguments = vec![self.own_name("the name of an argument")?];
+        let mut arguments = vec![self.plain_name("the name of an argument")?];
         while self.accept(",") {
-            arguments.push(self.own_name("the name of an argument")?);
+            arguments.push(self.plain_name("the name of an argument")?);
         }
         if let Some(argument) = arguments.iter().find(|argument| self.functions.contains(&argument.is)) {
             let message =

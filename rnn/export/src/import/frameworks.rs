@@ -1,0 +1,336 @@
+//! What each framework's names and orders are.
+//!
+//! | from | gates of an LSTM | gates of a GRU | matrices | biases |
+//! |---|---|---|---|---|
+//! | PyTorch | i f g o | r z n | `[gates · hidden, input]` | two |
+//! | Keras | i f c o | z r h | `[input, gates · hidden]` | one; of a GRU two, or one where the reset comes before |
+//! | Flax linen | an array each | an array each | `[input, hidden]` | at the state's product; of a GRU at the input's, and at n |
+//! | Haiku | i g f o, and f gets 1 more in the forward pass | z r a, reset before, update gate the other way round | `[input, gates · hidden]` | one |
+//! | Equinox | i f g o | r z n | `[gates · hidden, input]` | one, and one at n |
+//! | MLX | i f g o | r z n | `[gates · hidden, input]` | one, and one at n |
+//!
+//! The files in `tests/data/import/` were made by the frameworks; the script stands beside them.
+
+use super::{Arrays, ImportError, Lane};
+use ndarray::{Array1, Array2, Axis, concatenate, s};
+
+/// Where a file is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framework {
+    /// PyTorch: `weight_ih_l0`; and what has its names and orders, as Paddle and candle.
+    Torch,
+    /// Keras: `lstm/lstm_cell/recurrent_kernel`.
+    Keras,
+    /// Flax linen: `params/cell/hi/kernel`.
+    Flax,
+    /// Haiku: `lstm/linear/w`.
+    Haiku,
+    /// Equinox: `weight_ih` and `bias`.
+    Equinox,
+    /// MLX: `Wx`, `Wh`.
+    Mlx,
+}
+
+/// A cell and one layer of it.
+type Single = (&'static str, Lane);
+
+/// The cell, whether both directions are there, and the lanes from the first layer on.
+type Lanes = (&'static str, bool, Vec<Lane>);
+
+impl Framework {
+    /// Every framework by its name on the command line.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("torch", Self::Torch),
+        ("keras", Self::Keras),
+        ("flax", Self::Flax),
+        ("haiku", Self::Haiku),
+        ("equinox", Self::Equinox),
+        ("mlx", Self::Mlx),
+    ];
+
+    /// The framework whose names these are.
+    pub(super) fn of(arrays: &Arrays) -> Option<Self> {
+        let has = |end: &str| arrays.names().any(|name| leaf(name) == end);
+        let ends = |end: &str| arrays.names().any(|name| name.replace('.', "/").ends_with(end));
+        let torch = arrays.names().any(|name| leaf(name).starts_with("weight_ih_l"));
+        Some(if torch || has("weight_ih") && has("bias_ih") {
+            Self::Torch
+        } else if has("weight_ih") {
+            Self::Equinox
+        } else if has("recurrent_kernel") {
+            Self::Keras
+        } else if ends("hi/kernel") || ends("hr/kernel") || ends("/h/kernel") {
+            Self::Flax
+        } else if has("w_h") || ends("linear/w") {
+            Self::Haiku
+        } else if has("Wh") || has("Whh") {
+            Self::Mlx
+        } else {
+            return None;
+        })
+    }
+
+    /// The layers, in the order and with the gates of the cells here.
+    pub(super) fn lanes(self, arrays: &mut Arrays) -> Result<Lanes, ImportError> {
+        match self {
+            Self::Torch => torch(arrays),
+            Self::Keras => stacked(arrays, "recurrent_kernel", keras),
+            Self::Flax => {
+                let ends = ["hi/kernel", "hr/kernel", "h/kernel"];
+                let end = ends.into_iter().find(|end| !modules(arrays, end).is_empty());
+                stacked(arrays, end.unwrap_or("hi/kernel"), flax)
+            }
+            Self::Haiku if modules(arrays, "w_h").is_empty() => stacked(arrays, "linear/w", haiku_linear),
+            Self::Haiku => stacked(arrays, "w_h", haiku_gru),
+            Self::Equinox => stacked(arrays, "weight_ih", equinox),
+            Self::Mlx if modules(arrays, "Whh").is_empty() => stacked(arrays, "Wh", mlx),
+            Self::Mlx => stacked(arrays, "Whh", mlx_simple),
+        }
+    }
+}
+
+/// What stands behind the last `/` or `.` of a name.
+fn leaf(name: &str) -> &str {
+    name.rsplit(['/', '.']).next().unwrap_or(name)
+}
+
+/// The prefixes of the modules that have an array whose name ends so, in order: `lstm`, `lstm_1`, …, `lstm_10`.
+fn modules(arrays: &Arrays, end: &str) -> Vec<String> {
+    let prefix = |name: &str| {
+        let rest = ["/", "."].iter().find_map(|dot| name.strip_suffix(&end.replace('/', dot)))?;
+        (rest.is_empty() || rest.ends_with(['/', '.'])).then(|| rest.to_owned())
+    };
+    let mut all: Vec<String> = arrays.names().filter_map(prefix).collect();
+    all.sort_by_key(|prefix| (prefix.len(), prefix.clone()));
+    all
+}
+
+/// Layers of one direction, one for each module.
+fn stacked(
+    arrays: &mut Arrays,
+    end: &str,
+    read: fn(&mut Arrays, &str) -> Result<Single, ImportError>,
+) -> Result<Lanes, ImportError> {
+    let mut cell = None;
+    let mut lanes = Vec::new();
+    for module in modules(arrays, end) {
+        if module.contains("backward") || module.contains("reverse") {
+            return Err(ImportError::Refused(format!(
+                "`{module}` reads the sequence from its end: both directions are imported from PyTorch's names alone"
+            )));
+        }
+        let (kind, lane) = read(arrays, &module)?;
+        if *cell.get_or_insert(kind) != kind {
+            return Err(ImportError::Refused(
+                "its layers are of different cells: give one kind of them".into(),
+            ));
+        }
+        lanes.push(lane);
+    }
+    Ok((cell.unwrap_or("elman"), false, lanes))
+}
+
+/// The cell that has so many rows of gates for each unit.
+fn by_gates(rows: usize, hidden: usize, name: &str) -> Result<&'static str, ImportError> {
+    match (rows / hidden.max(1), rows.is_multiple_of(hidden.max(1))) {
+        (4, true) => Ok("lstm"),
+        (3, true) => Ok("gru"),
+        (1, true) => Ok("elman"),
+        _ => Err(ImportError::Array {
+            name: name.into(),
+            reason: format!("has {rows} gates for {hidden} units: 1, 3 or 4 times as many are wanted"),
+        }),
+    }
+}
+
+/// Blocks of `hidden` rows in another order.
+fn blocks(matrix: &Array2<f32>, order: &[usize]) -> Array2<f32> {
+    let hidden = matrix.nrows() / order.len();
+    let block = |&k: &usize| matrix.slice(s![k * hidden..(k + 1) * hidden, ..]);
+    let all: Vec<_> = order.iter().map(block).collect();
+    concatenate(Axis(0), &all).expect("they have one width")
+}
+
+fn blocks_of(vector: &Array1<f32>, order: &[usize]) -> Array1<f32> {
+    let column = vector.clone().insert_axis(Axis(1));
+    blocks(&column, order).remove_axis(Axis(1))
+}
+
+/// The same layer with its gates, as rows, in another order.
+fn reordered(lane: &Lane, order: &[usize]) -> Lane {
+    Lane {
+        weight_ih: blocks(&lane.weight_ih, order),
+        weight_hh: blocks(&lane.weight_hh, order),
+        bias_ih: blocks_of(&lane.bias_ih, order),
+        bias_hh: blocks_of(&lane.bias_hh, order),
+    }
+}
+
+/// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, with `_reverse` behind; or a cell's, without `_l0`.
+fn torch(arrays: &mut Arrays) -> Result<Lanes, ImportError> {
+    let found = |end: &str| modules(arrays, end).into_iter().next();
+    let (prefix, single) = match (found("weight_ih_l0"), found("weight_ih")) {
+        (Some(prefix), _) => (prefix, false),
+        (None, Some(prefix)) => (prefix, true),
+        (None, None) => return Ok(("elman", false, Vec::new())),
+    };
+    if let Some(name) = arrays.names().find(|name| leaf(name).starts_with("weight_hr")) {
+        return Err(ImportError::Refused(format!(
+            "`{name}` is a projection of the state: the cell `lstm-projection` has one, and is not imported"
+        )));
+    }
+    let bidirectional = arrays.rank(&format!("{prefix}weight_ih_l0_reverse")).is_some();
+    let (mut lanes, mut cell) = (Vec::new(), "elman");
+    for layer in 0.. {
+        let directions = if bidirectional { &["", "_reverse"][..] } else { &[""] };
+        let layer = if single { String::new() } else { format!("_l{layer}") };
+        if arrays.rank(&format!("{prefix}weight_ih{layer}")).is_none() {
+            break;
+        }
+        for direction in directions {
+            let name = |what: &str| format!("{prefix}{what}{layer}{direction}");
+            let weight_hh = arrays.matrix(&name("weight_hh"))?;
+            let gates = weight_hh.nrows();
+            cell = by_gates(gates, weight_hh.ncols(), &name("weight_hh"))?;
+            let mut bias = |what: &str| match arrays.rank(&name(what)) {
+                Some(_) => arrays.vector(&name(what)),
+                None => Ok(Array1::zeros(gates)),
+            };
+            let (bias_ih, bias_hh) = (bias("bias_ih")?, bias("bias_hh")?);
+            lanes.push(Lane { weight_ih: arrays.matrix(&name("weight_ih"))?, weight_hh, bias_ih, bias_hh });
+        }
+        if single {
+            break;
+        }
+    }
+    Ok((cell, bidirectional, lanes))
+}
+
+/// `kernel`, `recurrent_kernel`, `bias`.
+fn keras(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
+    let weight_hh = arrays.matrix(&format!("{prefix}recurrent_kernel"))?.reversed_axes();
+    let weight_ih = arrays.matrix(&format!("{prefix}kernel"))?.reversed_axes();
+    let (gates, name) = (weight_hh.nrows(), format!("{prefix}bias"));
+    let cell = by_gates(gates, weight_hh.ncols(), &format!("{prefix}recurrent_kernel"))?;
+    let none = Array1::zeros(gates);
+    let (rank, two) = (arrays.rank(&name), arrays.rank(&name) == Some(2));
+    let (bias_ih, bias_hh) = match rank {
+        None => (none.clone(), none),
+        Some(2) => {
+            let both = arrays.matrix(&name)?;
+            (both.row(0).to_owned(), both.row(1).to_owned())
+        }
+        Some(_) => (arrays.vector(&name)?, none),
+    };
+    let lane = Lane { weight_ih, weight_hh, bias_ih, bias_hh };
+    Ok(match cell {
+        // One bias: the reset gate acts before the product.
+        "gru" if rank.is_some() && !two => ("gru-reset-before", reordered(&lane, &[1, 0, 2])),
+        "gru" if rank.is_none() => {
+            let why =
+                "a GRU without bias does not tell whether its reset gate acts before the product or after it";
+            return Err(ImportError::Refused(format!("`{prefix}kernel`: {why}")));
+        }
+        "gru" => ("gru", reordered(&lane, &[1, 0, 2])),
+        cell => (cell, lane),
+    })
+}
+
+/// `ii/kernel`, …, `hi/kernel`, `hi/bias`, …: an array for each gate.
+fn flax(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
+    let dot = if prefix.contains('/') { "/" } else { "." };
+    let has = |arrays: &Arrays, name: &str| arrays.rank(&format!("{prefix}{name}{dot}kernel")).is_some();
+    let (cell, gates): (_, &[&str]) = if has(arrays, "hi") {
+        ("lstm", &["i", "f", "g", "o"])
+    } else if has(arrays, "hr") {
+        ("gru", &["r", "z", "n"])
+    } else {
+        ("elman", &[""])
+    };
+    let mut side = |side: &str| -> Result<(Array2<f32>, Array1<f32>), ImportError> {
+        let (mut kernels, mut biases) = (Vec::new(), Vec::new());
+        for gate in gates {
+            let name = |what: &str| format!("{prefix}{side}{gate}{dot}{what}");
+            let kernel = arrays.matrix(&name("kernel"))?.reversed_axes();
+            biases.push(match arrays.rank(&name("bias")) {
+                Some(_) => arrays.vector(&name("bias"))?,
+                None => Array1::zeros(kernel.nrows()),
+            });
+            kernels.push(kernel);
+        }
+        let views: Vec<_> = kernels.iter().map(|kernel| kernel.view()).collect();
+        let kernel = concatenate(Axis(0), &views)
+            .map_err(|_| ImportError::Refused(format!("the gates of `{prefix}` differ in their shapes")))?;
+        let views: Vec<_> = biases.iter().map(|bias| bias.view()).collect();
+        Ok((kernel, concatenate(Axis(0), &views).expect("vectors join")))
+    };
+    let ((weight_ih, bias_ih), (weight_hh, bias_hh)) = (side("i")?, side("h")?);
+    Ok((cell, Lane { weight_ih, weight_hh, bias_ih, bias_hh }))
+}
+
+/// `linear/w` of an LSTM, `[input + hidden, 4 · hidden]`, or of a simple layer with `linear_1` for the state.
+fn haiku_linear(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
+    let w = arrays.matrix(&format!("{prefix}linear/w"))?.reversed_axes();
+    let bias = arrays.vector(&format!("{prefix}linear/b"))?;
+    let none = Array1::zeros(w.nrows());
+    if arrays.rank(&format!("{prefix}linear_1/w")).is_some() {
+        let weight_hh = arrays.matrix(&format!("{prefix}linear_1/w"))?.reversed_axes();
+        let bias_hh = arrays.vector(&format!("{prefix}linear_1/b")).unwrap_or(none);
+        return Ok(("elman", Lane { weight_ih: w, weight_hh, bias_ih: bias, bias_hh }));
+    }
+    let hidden = w.nrows() / 4;
+    if w.nrows() != 4 * hidden || w.ncols() <= hidden {
+        let reason = format!("is {:?}, and [input + hidden, 4 · hidden] is wanted", [w.ncols(), w.nrows()]);
+        return Err(ImportError::Array { name: format!("{prefix}linear/w"), reason });
+    }
+    let input = w.ncols() - hidden;
+    let (weight_ih, weight_hh) = (w.slice(s![.., ..input]).to_owned(), w.slice(s![.., input..]).to_owned());
+    let lane = Lane { weight_ih, weight_hh, bias_ih: bias, bias_hh: none };
+    let mut lane = reordered(&lane, &[0, 2, 1, 3]);
+    // What Haiku adds when it computes.
+    lane.bias_ih.slice_mut(s![hidden..2 * hidden]).mapv_inplace(|b| b + 1.0);
+    Ok(("lstm", lane))
+}
+
+/// `w_i`, `w_h`, `b` of a GRU. Its `z` is `1 − z` here: `σ(−a) = 1 − σ(a)`.
+fn haiku_gru(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
+    let weight_ih = arrays.matrix(&format!("{prefix}w_i"))?.reversed_axes();
+    let weight_hh = arrays.matrix(&format!("{prefix}w_h"))?.reversed_axes();
+    let bias_ih = arrays.vector(&format!("{prefix}b"))?;
+    let bias_hh = Array1::zeros(weight_hh.nrows());
+    let hidden = weight_hh.ncols();
+    let mut lane = reordered(&Lane { weight_ih, weight_hh, bias_ih, bias_hh }, &[1, 0, 2]);
+    lane.weight_ih.slice_mut(s![hidden..2 * hidden, ..]).mapv_inplace(|w| -w);
+    lane.weight_hh.slice_mut(s![hidden..2 * hidden, ..]).mapv_inplace(|w| -w);
+    lane.bias_ih.slice_mut(s![hidden..2 * hidden]).mapv_inplace(|b| -b);
+    Ok(("gru-reset-before", lane))
+}
+
+/// `weight_ih`, `weight_hh`, `bias`; `bias_n` of a GRU stands inside the reset.
+fn equinox(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
+    one_bias(arrays, prefix, ["weight_ih", "weight_hh", "bias", "bias_n"])
+}
+
+/// `Wx`, `Wh`, and `bias` of an LSTM, or `b` and `bhn` of a GRU.
+fn mlx(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
+    let bias = if arrays.rank(&format!("{prefix}b")).is_some() { "b" } else { "bias" };
+    one_bias(arrays, prefix, ["Wx", "Wh", bias, "bhn"])
+}
+
+fn mlx_simple(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
+    one_bias(arrays, prefix, ["Wxh", "Whh", "bias", "bhn"])
+}
+
+/// PyTorch's order of gates with one bias, and perhaps one more of the last gate at the state's product.
+fn one_bias(arrays: &mut Arrays, prefix: &str, names: [&str; 4]) -> Result<Single, ImportError> {
+    let [ih, hh, bias, last] = names.map(|name| format!("{prefix}{name}"));
+    let (weight_ih, weight_hh) = (arrays.matrix(&ih)?, arrays.matrix(&hh)?);
+    let (gates, hidden) = (weight_hh.nrows(), weight_hh.ncols());
+    let cell = by_gates(gates, hidden, &hh)?;
+    let bias_ih = if arrays.rank(&bias).is_some() { arrays.vector(&bias)? } else { Array1::zeros(gates) };
+    let mut bias_hh = Array1::zeros(gates);
+    if arrays.rank(&last).is_some() {
+        bias_hh.slice_mut(s![gates - hidden..]).assign(&arrays.vector(&last)?);
+    }
+    Ok((cell, Lane { weight_ih, weight_hh, bias_ih, bias_hh }))
+}

@@ -1,0 +1,183 @@
+//! Recurrent layers from other frameworks' files.
+//!
+//! A safetensors file has names and shapes, and nothing that says what they mean: the order of gates, the side that
+//! matrices are multiplied from, where a bias stands. Each framework has its own, which [`frameworks`] says in one place.
+//! What is read becomes weights in the order and under the names of the cells here, which are PyTorch's.
+
+mod frameworks;
+
+pub use frameworks::Framework;
+
+use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2};
+use rnn::Parameters;
+use safetensors::{Dtype, SafeTensors};
+use std::collections::BTreeMap;
+
+/// One layer in one direction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lane {
+    /// What the input is multiplied by, `[gates · hidden, input]`.
+    pub weight_ih: Array2<f32>,
+    /// What the state is multiplied by, `[gates · hidden, hidden]`.
+    pub weight_hh: Array2<f32>,
+    /// `[gates · hidden]`
+    pub bias_ih: Array1<f32>,
+    /// `[gates · hidden]`
+    pub bias_hh: Array1<f32>,
+}
+
+/// A stack of layers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// Where the file is from.
+    pub framework: Framework,
+    /// The cell that computes the same.
+    pub cell: &'static str,
+    /// Features of an input.
+    pub input: usize,
+    /// The size of the states.
+    pub hidden: usize,
+    /// The number of layers.
+    pub layers: usize,
+    /// Whether each layer runs in both directions.
+    pub bidirectional: bool,
+    /// The weights under the names of the cell: `weight_ih_l0`.
+    pub weights: Parameters,
+    /// The arrays of the file that are of no recurrent layer.
+    pub left_out: Vec<String>,
+}
+
+/// Why a file cannot be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// It is no safetensors file.
+    #[error("it is not a safetensors file: {0}")]
+    Safetensors(#[from] safetensors::SafeTensorError),
+    /// No names of a recurrent layer are in it.
+    #[error(
+        "no recurrent layer was found: its arrays are {0}; the names of PyTorch, Keras, Flax, Haiku, Equinox and MLX are known"
+    )]
+    NoLayer(String),
+    /// An array of another kind of element.
+    #[error("the array `{name}` is of {dtype}: convert it to F32 first")]
+    Element {
+        /// The array.
+        name: String,
+        /// Its elements.
+        dtype: String,
+    },
+    /// An array is missing, or has a shape that does not fit the others.
+    #[error("the array `{name}` {reason}")]
+    Array {
+        /// The array.
+        name: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// Something that no cell here computes.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Arrays by name.
+pub(crate) struct Arrays(BTreeMap<String, ArrayD<f32>>);
+
+impl Arrays {
+    /// All arrays of a safetensors file, in single precision.
+    #[allow(clippy::cast_possible_truncation)] // weights are kept in single precision
+    fn of(bytes: &[u8]) -> Result<Self, ImportError> {
+        let file = SafeTensors::deserialize(bytes)?;
+        let mut arrays = BTreeMap::new();
+        for (name, view) in file.tensors() {
+            let numbers: Vec<f32> = match view.dtype() {
+                Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
+                Dtype::F64 => {
+                    view.data().as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect()
+                }
+                // Counters and the like are no weights.
+                Dtype::I64 | Dtype::I32 | Dtype::U64 | Dtype::U32 | Dtype::BOOL => continue,
+                other => return Err(ImportError::Element { name, dtype: format!("{other:?}") }),
+            };
+            let array = ArrayD::from_shape_vec(view.shape(), numbers);
+            let array = array
+                .map_err(|error| ImportError::Array { name: name.clone(), reason: error.to_string() })?;
+            arrays.insert(name, array);
+        }
+        Ok(Self(arrays))
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// An array with so many axes, taken out.
+    fn take(&mut self, name: &str, rank: usize) -> Result<ArrayD<f32>, ImportError> {
+        let error = |reason: String| ImportError::Array { name: name.into(), reason };
+        let array = self.0.remove(name).ok_or_else(|| error("is missing".into()))?;
+        if array.ndim() == rank {
+            return Ok(array);
+        }
+        Err(error(format!("has {} axes, and {rank} are wanted", array.ndim())))
+    }
+
+    pub fn matrix(&mut self, name: &str) -> Result<Array2<f32>, ImportError> {
+        Ok(self.take(name, 2)?.into_dimensionality::<Ix2>().expect("it has two axes"))
+    }
+
+    pub fn vector(&mut self, name: &str) -> Result<Array1<f32>, ImportError> {
+        Ok(self.take(name, 1)?.into_dimensionality::<Ix1>().expect("it has one axis"))
+    }
+
+    /// How many axes an array has, if it is there.
+    pub fn rank(&self, name: &str) -> Option<usize> {
+        self.0.get(name).map(ArrayD::ndim)
+    }
+}
+
+/// The layers of a safetensors file. The framework is found by the names unless it is given; `relu` says that a simple
+/// recurrent layer has the function `relu` instead of `tanh`, which no file tells.
+///
+/// # Errors
+/// If it is no such file, has no layer that is known, or one that no cell here computes.
+pub fn read(bytes: &[u8], framework: Option<Framework>, relu: bool) -> Result<Imported, ImportError> {
+    let mut arrays = Arrays::of(bytes)?;
+    let names = || arrays.names().collect::<Vec<_>>().join(", ");
+    let Some(framework) = framework.or_else(|| Framework::of(&arrays)) else {
+        return Err(ImportError::NoLayer(names()));
+    };
+    let all = names();
+    let (kind, bidirectional, lanes) = framework.lanes(&mut arrays)?;
+    let Some(first) = lanes.first() else { return Err(ImportError::NoLayer(all)) };
+    let cell = match kind {
+        "elman" if relu || framework == Framework::Haiku => "elman-relu",
+        kind => kind,
+    };
+    let (input, hidden) = (first.weight_ih.ncols(), first.weight_hh.ncols());
+    let directions = 1 + usize::from(bidirectional);
+    let mut weights = Parameters::new();
+    for (k, lane) in lanes.iter().enumerate() {
+        let (layer, suffix) = (k / directions, if k % directions == 1 { "_reverse" } else { "" });
+        let reads = if layer == 0 { input } else { hidden * directions };
+        let wanted = [first.weight_hh.nrows(), reads];
+        if lane.weight_ih.shape() != wanted || lane.weight_hh.shape() != first.weight_hh.shape() {
+            return Err(ImportError::Refused(format!(
+                "layer {} reads {} features into {} units, and {reads} into {hidden} are wanted: only layers of one size \
+                 that read each other are imported",
+                layer + 1,
+                lane.weight_ih.ncols(),
+                lane.weight_hh.ncols()
+            )));
+        }
+        let all = [
+            ("weight_ih", lane.weight_ih.clone().into_dyn()),
+            ("weight_hh", lane.weight_hh.clone().into_dyn()),
+            ("bias_ih", lane.bias_ih.clone().into_dyn()),
+            ("bias_hh", lane.bias_hh.clone().into_dyn()),
+        ];
+        all.into_iter().for_each(|(name, array)| {
+            weights.insert(format!("{name}_l{layer}{suffix}"), array);
+        });
+    }
+    let (layers, left_out) = (lanes.len() / directions, arrays.names().map(String::from).collect());
+    Ok(Imported { framework, cell, input, hidden, layers, bidirectional, weights, left_out })
+}

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Layers of other frameworks, with random weights, as safetensors files in each one's own names and order; and beside each
+what it computes: y from x, and the derivative of sum(v * y) by x.
+
+    python make.py        needs flax, dm-haiku, equinox, keras (with KERAS_BACKEND=jax), or mlx: makes the files of those it finds
+
+Made with jax 0.10.2, flax 0.12.8, dm-haiku 0.0.17, equinox 0.13.8, keras 3.15.1, mlx 0.32.4. All arrays of values are
+[time, batch, feature].
+"""
+import json, os, pathlib
+import numpy as np
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+HERE = pathlib.Path(__file__).parent
+T, B, D, H = 5, 2, 3, 4
+rng = np.random.default_rng(1)
+draw = lambda *shape: rng.normal(size=shape).astype(np.float32)
+x, v = draw(T, B, D), draw(T, B, H)
+
+
+def save(name, weights, y, dx):
+    """safetensors by hand: NumPy's writer of 0.8 stores transposed arrays in the order of memory."""
+    header, data = {}, b""
+    for key, a in weights.items():
+        a = np.array(a, np.float32, order="C")
+        header[key] = {"dtype": "F32", "shape": a.shape, "data_offsets": [len(data), len(data) + a.nbytes]}
+        data += a.tobytes()
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    (HERE / f"{name}.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
+    flat = lambda a: [float(z) for z in np.asarray(a).ravel()]
+    values = {"time": T, "batch": B, "input": D, "hidden": H, "x": flat(x), "v": flat(v), "y": flat(y), "dx": flat(dx)}
+    (HERE / f"{name}.json").write_text(json.dumps(values) + "\n")
+
+
+def with_gradient(name, weights, run):
+    import jax, jax.numpy as jnp
+    y, dx = run(x), jax.grad(lambda x: jnp.sum(v * run(x)))(jnp.asarray(x))
+    save(name, weights, y, dx)
+
+
+def flax():
+    import jax
+    from flax import linen, traverse_util
+    for name, cell in [("lstm", linen.LSTMCell), ("lstm-optimized", linen.OptimizedLSTMCell), ("gru", linen.GRUCell), ("rnn", linen.SimpleCell)]:
+        net = linen.RNN(cell(H), time_major=True)
+        tree = jax.tree.map(lambda a: draw(*a.shape), net.init(jax.random.key(0), x))
+        flat = {"/".join(k): a for k, a in traverse_util.flatten_dict(tree).items()}
+        with_gradient(f"flax-{name}", flat, lambda x: net.apply(tree, x))
+
+
+def haiku():
+    import jax, haiku as hk
+    for name, cell in [("lstm", hk.LSTM), ("gru", hk.GRU), ("rnn", hk.VanillaRNN)]:
+        def run(x):
+            core = cell(H)
+            return hk.dynamic_unroll(core, x, core.initial_state(B))[0]
+        net = hk.without_apply_rng(hk.transform(run))
+        tree = jax.tree.map(lambda a: draw(*a.shape), net.init(jax.random.key(0), x))
+        flat = {f"{module}/{k}": a for module, part in tree.items() for k, a in part.items()}
+        with_gradient(f"haiku-{name}", flat, lambda x: net.apply(tree, x))
+
+
+def equinox():
+    import jax, jax.numpy as jnp, equinox as eqx
+    for name, cell in [("lstm", eqx.nn.LSTMCell), ("gru", eqx.nn.GRUCell)]:
+        net = cell(D, H, key=jax.random.key(0))
+        names = ["weight_ih", "weight_hh", "bias"] + (["bias_n"] if name == "gru" else [])
+        net = eqx.tree_at(lambda n: [getattr(n, k) for k in names], net, [jnp.asarray(draw(*getattr(net, k).shape)) for k in names])
+        def run(x):
+            h = jnp.zeros((B, H))
+            def step(s, x):
+                s = jax.vmap(net)(x, s)
+                return s, s[0] if name == "lstm" else s
+            return jax.lax.scan(step, (h, h) if name == "lstm" else h, jnp.asarray(x))[1]
+        with_gradient(f"equinox-{name}", {k: getattr(net, k) for k in names}, run)
+
+
+def keras():
+    import jax, keras as k
+    layers = {"lstm": k.layers.LSTM(H, return_sequences=True), "gru": k.layers.GRU(H, return_sequences=True),
+              "gru-before": k.layers.GRU(H, return_sequences=True, reset_after=False), "rnn": k.layers.SimpleRNN(H, return_sequences=True)}
+    for name, layer in layers.items():
+        layer.build((B, T, D))
+        layer.set_weights([draw(*w.shape) for w in layer.get_weights()])
+        flat = {w.path: np.asarray(w) for w in layer.weights}
+        swap = lambda a: a.swapaxes(0, 1)
+        with_gradient(f"keras-{name}", flat, lambda x: swap(layer(swap(jax.numpy.asarray(x)))))
+
+
+def mlx():
+    import mlx.core as mx, mlx.nn as nn
+    from mlx.utils import tree_flatten
+    swap = lambda a: mx.swapaxes(a, 0, 1)
+    for name, net in [("lstm", nn.LSTM(D, H)), ("gru", nn.GRU(D, H)), ("rnn", nn.RNN(D, H))]:
+        net.update({k: mx.array(draw(*a.shape)) for k, a in tree_flatten(net.parameters())})
+        first = lambda y: y[0] if isinstance(y, tuple) else y
+        run = lambda x: swap(first(net(swap(x))))
+        y, dx = run(mx.array(x)), mx.grad(lambda x: mx.sum(mx.array(v) * run(x)))(mx.array(x))
+        save(f"mlx-{name}", {k: np.array(a) for k, a in tree_flatten(net.parameters())}, np.array(y), np.array(dx))
+
+
+for make in [flax, haiku, equinox, keras, mlx]:
+    try:
+        make()
+        print(make.__name__, "made")
+    except ImportError as missing:
+        print(make.__name__, "left out:", missing)
