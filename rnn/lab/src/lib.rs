@@ -12,3 +12,8 @@ pub mod survey;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// So is the cell in Rust.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/cells-in-rust.md")]
+struct CellsInRust;
