@@ -1,7 +1,7 @@
 //! Recurrent layers from other frameworks' files.
 //!
 //! A safetensors file has names and shapes, and nothing that says what they mean: the order of gates, the side that
-//! matrices are multiplied from, where a bias stands. Each framework has its own, which [`frameworks`] says in one place.
+//! matrices are multiplied from, where a bias stands. Each framework has its own, which `frameworks` says in one place.
 //! What is read becomes weights in the order and under the names of the cells here, which are PyTorch's.
 
 mod frameworks;
