@@ -159,8 +159,12 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
             return Ok(false);
         }
         let largest = self.largest() * length;
-        let far = (self.outputs)(largest)?;
-        let moved = self.difference(base, &far).abs();
+        // Beside a kink it may be flat towards one side.
+        let mut moved = 0.0_f64;
+        for t in [largest, -largest] {
+            let far = (self.outputs)(t)?;
+            moved = moved.max(self.difference(base, &far).abs());
+        }
         Ok(moved.is_finite() && !small(moved))
     }
 
