@@ -259,7 +259,7 @@ impl Checkpoint {
     }
 }
 
-/// The digest of a checkpoint: a change of any one byte changes it for certain, any other change but by a chance of 2⁻⁶⁴.
+/// The digest of a checkpoint: a change stays unseen by a chance of 2⁻⁶⁴.
 /// The order of the arrays does not count, since other programs sort them.
 fn digest(config: &str, progress: &str, mut arrays: Vec<String>) -> String {
     arrays.sort_unstable();

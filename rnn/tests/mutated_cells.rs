@@ -103,6 +103,7 @@ fn deep_and_long_expressions() {
     refused(&h("concat(".to_owned() + &"x[t], ".repeat(1100) + "x[t])"), "at most 1000 factors");
     refused(&h("-".repeat(N)), "expected an expression");
     refused(&h("[".repeat(N)), "expected an expression");
+    refused(&h(format!("W[1{}] x[t]", "+1".repeat(N))), "at most 1000 factors");
     assert!(is_cell(&h("-".repeat(N) + "W x[t]")));
     assert!(is_cell(&h("W ".repeat(999) + "h[t-1]")));
     assert!(is_cell(&h("b + ".repeat(999) + "b")));
@@ -124,6 +125,12 @@ fn numbers_beyond_all_bounds() {
     let wide = EquationCell::read("cell a\n size m = hidden * 1000000\n state h: m\n h[t] = W x[t]", "wide")
         .unwrap();
     assert!(rnn::Cell::fits(&wide, 3, 4).unwrap_err().contains("from 1 to a million"));
+}
+
+#[test]
+fn loops_of_nothing() {
+    let loops: String = ('a'..='h').map(|j| format!(" for {j} = 1..1000\n")).collect::<Vec<_>>().concat();
+    refused(&format!("cell a\n{loops}{} h[t] = W x[t]", " end\n".repeat(8)), "repeats nothing");
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl Check<'_> {
             single: self.single,
         };
         let mut rules = locate::rules(&scene, &wrt, &adjoint, &mut sampler)?;
-        // Of claims, the adjoints that nobody claims are helpers, and are not shown.
+        // Of claims, the adjoints that nobody claims serve others, and are not shown.
         let shown = if claims.is_empty() { swept } else { graph };
         rules.retain(|rule| rule.adjoint.index() < shown.len());
         Ok(Survey { report, graph: shown, point, rules })

@@ -110,8 +110,8 @@ impl<'g> Update<'g> {
     }
 
     fn adam(&self, rule: Adam, theta: Expr<'g>, g: Expr<'g>, kept: &[Expr<'g>]) -> (Expr<'g>, Vec<Expr<'g>>) {
-        // βᵗ = e^(t ln β); for β = 0 it is 0, as the power is.
-        let correction = |beta: f64| 1.0 - (self.count * beta.max(f64::MIN_POSITIVE).ln()).exp();
+        // 1 − βᵗ = −(e^(t ln β) − 1), which keeps its precision for β next to 1; for β = 0 it is 1.
+        let correction = |beta: f64| -(self.count * beta.max(f64::MIN_POSITIVE).ln()).expm1();
         let m = kept[0] + (1.0 - rule.beta1) * (g - kept[0]);
         let v = rule.beta2 * kept[1] + (1.0 - rule.beta2) * (g * g);
         let mean = m / correction(rule.beta1);

@@ -67,12 +67,15 @@ pub fn guard(command: &Command, matches: &ArgMatches) -> Result<Guard, Box<dyn E
         }
     }
     let is_set = |id| matches.try_get_one::<bool>(id).ok().flatten().copied().unwrap_or(false);
-    // A run that goes on reads its own files, and says what is wrong with them.
-    let force = is_set(FORCE) || is_set("resume");
+    let force = is_set(FORCE);
     let files: Vec<(&str, PathBuf, Vec<Kind>)> = outputs
         .iter()
         .flat_map(|(flag, file)| file.files().into_iter().map(move |(path, kinds)| (&**flag, path, kinds)))
         .collect();
+    // A run that goes on reads its own checkpoint, and says what is wrong with it.
+    let is_state =
+        |(_, path, kinds): &(_, PathBuf, Vec<Kind>)| kinds[..] == [Kind::LastState] && path.exists();
+    let goes_on = is_set("resume") && files.iter().any(is_state);
     for (place, (flag, path, kinds)) in files.iter().enumerate() {
         if let Some((other, _, _)) = files[..place].iter().find(|(_, other, _)| is_one(other, path)) {
             let path = path.display();
@@ -91,7 +94,8 @@ pub fn guard(command: &Command, matches: &ArgMatches) -> Result<Guard, Box<dyn E
         if folder_is_there || !outputs.iter().any(|(_, file)| file.is_folder()) {
             check_writable(path).map_err(|error| format!("{flag}: {error}"))?;
         }
-        if !force && is_foreign(path, kinds) {
+        let is_checkpoint = matches!(kinds[..], [Kind::Checkpoint | Kind::LastState]);
+        if !(force || goes_on && is_checkpoint) && is_foreign(path, kinds) {
             let kind = kinds.first().map_or_else(String::new, ToString::to_string);
             let what = match Kind::ALL.into_iter().find(|kind| kind.is_of(path).unwrap_or(false)) {
                 Some(other) => format!("is {other}, not {kind}"),

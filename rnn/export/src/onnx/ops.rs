@@ -38,8 +38,8 @@ pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<Str
             let (sine, cosine) = (w.node("Sin", &names, &[]), w.node("Cos", &names, &[]));
             w.node("Div", &[&sine, &cosine], &[])
         }
-        Op::Sinh(_) => half_of_both_ways(w, "Sub", names[0]),
-        Op::Cosh(_) => half_of_both_ways(w, "Add", names[0]),
+        Op::Sinh(_) => half_of_both_ways(w, "Sub", names[0], expm1),
+        Op::Cosh(_) => half_of_both_ways(w, "Add", names[0], |w, x| w.node("Exp", &[x], &[])),
         Op::Log1p(_) => log1p(w, names[0]),
         Op::Expm1(_) => expm1(w, names[0]),
         Op::Reciprocal(_) => w.node("Reciprocal", &names, &[]),
@@ -151,17 +151,16 @@ fn softplus(w: &mut Writer, x: &str) -> String {
     if w.real == DataType::Float {
         return w.node("Softplus", &[x], &[]);
     }
-    let one = w.number(1.0);
     let positive = w.node("Relu", &[x], &[]);
     let size = w.node("Abs", &[x], &[]);
     let opposite = w.node("Neg", &[&size], &[]);
     let small = w.node("Exp", &[&opposite], &[]);
-    let sum = w.node("Add", &[&one, &small], &[]);
-    let rest = w.node("Log", &[&sum], &[]);
+    let rest = log1p(w, &small);
     w.node("Add", &[&positive, &rest], &[])
 }
 
 /// `ln(1 + x) = x · ln u / (u − 1)` with `u = 1 + x` as it is rounded, and `x` where `u` is 1 (Goldberg 1991, theorem 4).
+/// Where `u` is `x`, 1 counts for nothing, also at infinity.
 fn log1p(w: &mut Writer, x: &str) -> String {
     let one = w.number(1.0);
     let sum = w.node("Add", &[&one, x], &[]);
@@ -170,7 +169,9 @@ fn log1p(w: &mut Writer, x: &str) -> String {
     let ratio = w.node("Div", &[&log, &rounded], &[]);
     let far = w.node("Mul", &[x, &ratio], &[]);
     let is_one = w.node("Equal", &[&sum, &one], &[]);
-    w.node("Where", &[&is_one, x, &far], &[])
+    let near = w.node("Where", &[&is_one, x, &far], &[]);
+    let is_large = w.node("Equal", &[&sum, x], &[]);
+    w.node("Where", &[&is_large, &log, &near], &[])
 }
 
 /// `eˣ − 1 = tanh(x / 2) · (eˣ + 1)`, which keeps its precision next to 0.
@@ -183,27 +184,32 @@ fn expm1(w: &mut Writer, x: &str) -> String {
     w.node("Mul", &[&tanh, &sum], &[])
 }
 
-/// `½ (eˣ ± e⁻ˣ)`
-fn half_of_both_ways(w: &mut Writer, joined: &str, x: &str) -> String {
+/// `½ (f(x) ± f(−x))`: of `eˣ` the hyperbolic cosine, of `eˣ − 1` the sine, which keeps its precision next to 0.
+fn half_of_both_ways(w: &mut Writer, joined: &str, x: &str, f: fn(&mut Writer, &str) -> String) -> String {
     let opposite = w.node("Neg", &[x], &[]);
-    let (there, back) = (w.node("Exp", &[x], &[]), w.node("Exp", &[&opposite], &[]));
+    let (there, back) = (f(w, x), f(w, &opposite));
     let (double, half) = (w.node(joined, &[&there, &back], &[]), w.number(0.5));
     w.node("Mul", &[&double, &half], &[])
 }
 
-/// `y = arctan x`: onnxruntime has it in single precision alone, from which a step of Newton's method, `y + (x cos y −
-/// sin y) cos y`, leads to double precision.
+/// `arctan x`: onnxruntime has it in single precision alone, `y`, from which `arctan x − y ≈ tan(arctan x − y) = (x cos y −
+/// sin y) / (cos y + x sin y)` leads to double precision. Beyond 10³⁰ nothing changes any more.
 fn arctangent(w: &mut Writer, x: &str) -> String {
     if w.real == DataType::Float {
         return w.node("Atan", &[x], &[]);
     }
+    let (least, most) = (w.number(-1e30), w.number(1e30));
+    let x = w.node("Max", &[x, &least], &[]);
+    let x = &*w.node("Min", &[&x, &most], &[]);
     let near = cast(w, x, DataType::Float);
     let near = w.node("Atan", &[&near], &[]);
     let y = cast(w, &near, w.real);
     let (sine, cosine) = (w.node("Sin", &[&y], &[]), w.node("Cos", &[&y], &[]));
     let product = w.node("Mul", &[x, &cosine], &[]);
     let rest = w.node("Sub", &[&product, &sine], &[]);
-    let step = w.node("Mul", &[&rest, &cosine], &[]);
+    let product = w.node("Mul", &[x, &sine], &[]);
+    let sum = w.node("Add", &[&cosine, &product], &[]);
+    let step = w.node("Div", &[&rest, &sum], &[]);
     w.node("Add", &[&y, &step], &[])
 }
 

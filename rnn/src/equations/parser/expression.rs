@@ -125,8 +125,8 @@ impl Parser<'_> {
         Some(Box::new(fault.help(help))).filter(|_| !is_use)
     }
 
-    /// A number, a name, a sequence, a call or parentheses, and its power.
-    fn factor(&mut self) -> Parsed<At<Expr>> {
+    /// One more factor, of an equation or of an index.
+    fn count(&mut self) -> Parsed<()> {
         self.factors += 1;
         self.all_factors += 1;
         let limits = [(self.factors, LARGEST, "an equation"), (self.all_factors, LARGEST_OF_ALL, "a cell")];
@@ -135,6 +135,12 @@ impl Parser<'_> {
             let fault = Diagnostic::new(message, self.span(), "one too many");
             return Err(Box::new(fault.help("give a part of it a name in an equation of its own")));
         }
+        Ok(())
+    }
+
+    /// A number, a name, a sequence, a call or parentheses, and its power.
+    fn factor(&mut self) -> Parsed<At<Expr>> {
+        self.count()?;
         let mut base = self.primary()?;
         while self.accept("ᵀ") {
             let span = base.span.start..self.before();
@@ -329,18 +335,18 @@ impl Parser<'_> {
             let right = self.index(binding + 1)?;
             let span = left.span.start..right.span.end;
             let (a, b) = (Box::new(left), Box::new(right));
-            left = At::new(
-                operation.map_or(Expr::Raised(a.clone(), b.clone()), |o| Expr::Binary(o, a, b)),
-                span,
-            );
+            let value = match operation {
+                Some(operation) => Expr::Binary(operation, a, b),
+                None => Expr::Raised(a, b),
+            };
+            left = At::new(value, span);
         }
     }
 
     /// A number, a name or parentheses in an index.
     fn step(&mut self) -> Parsed<At<Expr>> {
         let span = self.span();
-        self.factors += 1;
-        self.all_factors += 1;
+        self.count()?;
         match self.token().cloned() {
             Some(Token::Number(number)) if number.fract() == 0.0 && (0.0..=FARTHEST).contains(&number) => {
                 self.at += 1;
