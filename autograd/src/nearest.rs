@@ -1,29 +1,33 @@
 //! The name that a mistyped one was meant to be.
 
-/// The candidate with the smallest edit distance (Levenshtein 1966) to `name`, if it is near enough to be
-/// what was meant: at most a third of the letters changed.
+/// The candidate with the smallest edit distance to `name`, two neighbours exchanged being one edit (Damerau 1964), if it is
+/// near enough to be what was meant: at most a third of the letters changed. Of two the one of the same length.
 pub fn nearest(name: &str, candidates: impl IntoIterator<Item = String>) -> Option<String> {
     let limit = name.chars().count().div_ceil(3);
     candidates
         .into_iter()
         .map(|candidate| (distance(name, &candidate), candidate))
         .filter(|(d, _)| *d <= limit)
-        .min_by_key(|(d, _)| *d)
+        .min_by_key(|(d, candidate)| (*d, candidate.chars().count().abs_diff(name.chars().count())))
         .map(|(_, candidate)| candidate)
 }
 
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, &y) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(x != y)).min(row[j] + 1).min(above + 1);
-            diagonal = above;
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    // The row of the letter before the last, of the last, and of this one.
+    let (mut before, mut above): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=b.len()).collect());
+    for (i, x) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let mut least = (above[j] + usize::from(x != y)).min(row[j] + 1).min(above[j + 1] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                least = least.min(before[j - 1] + 1);
+            }
+            row.push(least);
         }
+        (before, above) = (above, row);
     }
-    row[b.len()]
+    above[b.len()]
 }
 
 #[cfg(test)]
@@ -35,6 +39,8 @@ mod tests {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("saturday", "sunday"), 3);
         assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("tahn", "tanh"), 1);
+        assert_eq!(distance("ca", "abc"), 3);
     }
 
     #[test]
@@ -42,5 +48,7 @@ mod tests {
         let names = || ["lstm", "gru", "elman"].map(String::from);
         assert_eq!(nearest("lstn", names()).as_deref(), Some("lstm"));
         assert_eq!(nearest("transformer", names()), None);
+        let names = || ["tan", "tanh"].map(String::from);
+        assert_eq!(nearest("tahn", names()).as_deref(), Some("tanh"));
     }
 }

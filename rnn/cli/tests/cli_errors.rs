@@ -477,14 +477,14 @@ fn messages() {
         let run = folder.run(command);
         let mut error = String::new();
         for line in run.err.lines().skip_while(|line| !line.starts_with("error")) {
-            // What another machine would say otherwise.
-            let free =
-                line.split(" GB are free").next().and_then(|l| l.rsplit(' ').next()).unwrap_or_default();
-            let line = if line.contains(" GB are free") {
-                line.replace(&format!("{free} GB are"), "… GB are")
-            } else {
-                line.into()
-            };
+            // Numbers that depend on the machine, and on how pictures are laid out.
+            let mut line = line.to_string();
+            for unit in [" GB are free", " pixels wide"] {
+                if let Some(end) = line.find(unit) {
+                    let start = line[..end].rfind(' ').map_or(0, |space| space + 1);
+                    line.replace_range(start..end, "…");
+                }
+            }
             error.extend(["    ", &line, "\n"]);
         }
         said.extend(["rnn ", command, "\n", &error, "\n"]);
