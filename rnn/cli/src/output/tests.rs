@@ -26,11 +26,12 @@ const fn row(line: &'static str, flag: &'static str, name: &'static str, wrong: 
 }
 
 /// A new flag of the type [`OutFile`] needs a line here.
-const TABLE: [Row; 32] = [
+const TABLE: [Row; 33] = [
     row("graph --cell IN", "--output", "a.svg", "tsv"),
     row("diff lstm IN", "--output", "a.svg", "html"),
     row("explain --cell IN", "--output", "a.tex", "svg"),
     row("study --sentence hello --cell IN", "--output", "a.html", "svg"),
+    row("import IN", "--output", "a.safetensors", "onnx"),
     row("bptt --data IN", "--output", "a.json", "html"),
     row("gradflow --cells lstm,IN", "--output", "a.csv", "html"),
     row("gradcheck --cell IN", "--html", "a.html", "svg"),
