@@ -101,6 +101,9 @@ fn a_series_is_read_in_its_own_unit() {
     let said: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
     let flags = "--checkpoint p.safetensors --data sine.csv --from 3";
     let Some(mut page) = study(&folder, flags) else { return };
+    // All six steps in the window.
+    page.press("0");
+    page.wait("document.querySelectorAll('#world .reads').length === 6");
     let reads: Vec<f64> =
         texts(&mut page, "#world .reads").iter().map(|text| text.parse().unwrap()).collect();
     assert!(reads.len() == 6 && (reads[0] - program::value(3)).abs() < 0.06, "{reads:?}");
