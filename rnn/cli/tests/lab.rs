@@ -151,3 +151,33 @@ fn what_cannot_be_drawn_or_written_is_said_before_and_nothing_is_left() {
     assert_eq!(rnn("gradcheck --taylor --precision").status.code(), Some(2));
     assert_eq!(rnn("gradcheck --csv a.csv").status.code(), Some(2));
 }
+
+/// What `rnn gradcheck --program` says of a program, and with which code it ends.
+fn checked(program: &str) -> (i32, String) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rnn"));
+    let output = command.current_dir(root).args(["gradcheck", "--program", program]).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn programs_in_other_languages_are_checked() {
+    let plain = "python3 examples/gradcheck/plain.py";
+    assert_eq!(checked(plain).0, 0);
+    for (fault, said) in [
+        ("--forget", "FAIL 2 of 2 gradients are wrong"),
+        ("--element", "this one is wrong of 36: without it, it passes"),
+        ("--keep", "it remembers what was asked before"),
+    ] {
+        let (code, report) = checked(&format!("{plain} {fault}"));
+        assert!(code == 1 && report.contains(said), "{fault}\n{report}");
+    }
+    assert_eq!(checked("false").0, 1);
+
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("rnn");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/gradcheck/rnn.cpp");
+    let built = Command::new("c++").args(["-O1", "-o"]).arg(&program).arg(source).status();
+    assert!(built.is_ok_and(|status| status.success()), "a C++ compiler, `c++`, is needed");
+    assert_eq!(checked(program.to_str().unwrap()).0, 0);
+}
