@@ -1,7 +1,7 @@
 //! What a net takes, told from its configuration before any of it is made.
 //!
-//! Nothing here knows a cell: the net of one and of two layers is unrolled over one and over two steps, without numbers, and
-//! counted. A net is linear in its layers beyond the first and in its steps, so these four tell all others.
+//! Nothing here knows a cell: the net of one and of two layers is unrolled over two and over three steps, without numbers, and
+//! counted. A net is linear in its layers and steps beyond the first, so these four tell all others.
 
 use super::{Mode, Model, ModelError, Network};
 use std::fs;
@@ -49,8 +49,10 @@ impl Model {
             let two = if self.layers > 1 { count(2, steps)? } else { one };
             Ok([0, 1].map(|i| one[i] + more * (two[i] - one[i])))
         };
-        let (one, two) = (whole(1)?, whole(2)?);
-        let [nodes, values] = [0, 1].map(|i| one[i] + (steps as f64 - 1.0) * (two[i] - one[i]));
+        // The first step has no state before it: from the second on, all are alike.
+        let few = steps.min(2);
+        let (first, next) = (whole(few)?, whole(few + 1)?);
+        let [nodes, values] = [0, 1].map(|i| first[i] + (steps - few) as f64 * (next[i] - first[i]));
         let parameters = self.weights()?;
         let bytes = parameters * NUMBER * COPIES + values * NUMBER + nodes * NODE;
         Ok(Estimate { parameters, nodes, values, bytes })
