@@ -81,6 +81,8 @@ impl Level {
 #[derive(Debug)]
 pub struct Text {
     model: Model,
+    /// Whether the cell's clock goes on from window to window.
+    clock: bool,
     level: Level,
     steps: usize,
     train: Streams,
@@ -120,7 +122,8 @@ impl Text {
         let train = streams("the training part, nine tenths of the text,", train, batch)?;
         let validation = streams("the validation part, a tenth of the text,", validation, few)?;
         let _ = train.windows(steps)?;
-        Ok(Self { model, level, steps, train, validation, unigram, unknown })
+        let clock = model.cell.cell().is_ok_and(|cell| cell.clock() == Clock::GoesOn);
+        Ok(Self { model, clock, level, steps, train, validation, unigram, unknown })
     }
 
     /// The share of unknown symbols in the training part and in the validation part.
@@ -143,8 +146,7 @@ impl Task for Text {
     }
 
     fn mode(&self) -> Mode {
-        let clock = self.model.cell.cell().is_ok_and(|cell| cell.clock() == Clock::GoesOn);
-        Mode { carry: true, clock, ..Mode::default() }
+        Mode { carry: true, clock: self.clock, ..Mode::default() }
     }
 
     fn batches(&self) -> usize {
