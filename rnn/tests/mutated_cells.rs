@@ -95,6 +95,7 @@ fn deep_and_long_expressions() {
     const N: usize = 100_000;
     let h = |value: String| format!("cell a\n h[t] = {value}");
     refused(&h("(".repeat(N)), "more than 64 deep");
+    assert!(is_cell(&h("(".repeat(64) + "W x[t]" + &")".repeat(64))));
     refused(&h("(".repeat(N) + "h[t-1]" + &")".repeat(N)), "more than 64 deep");
     refused(&h("tanh(".repeat(N)), "more than 64 deep");
     refused(&h("U V W ".repeat(N) + "x[t]"), "at most 1000 factors");
