@@ -23,7 +23,8 @@ impl Parser<'_> {
     /// An expression of operations that bind at least as tightly as `least`.
     pub(super) fn expression(&mut self, least: u8) -> Parsed<At<Expr>> {
         self.depth += 1;
-        if self.depth > DEEPEST {
+        // The expression of the line itself lies in no parentheses.
+        if self.depth > DEEPEST + 1 {
             return Err(Box::new(
                 Diagnostic::new(
                     format!("parentheses lie more than {DEEPEST} deep"),
