@@ -47,6 +47,26 @@ function aroundAxis(shape, axis) {
 
 const sigmoid = (x) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));
 
+/**
+ * The error function: 2/√π Σ (−1)ⁿ x²ⁿ⁺¹ / (n! (2n + 1)) near 0 (Abramowitz & Stegun 7.1.5); elsewhere 1 − erfc x, with the
+ * continued fraction of erfc (7.1.14).
+ */
+function erf(x) {
+  const size = Math.abs(x);
+  if (!(size < 6)) return Number.isNaN(x) ? x : Math.sign(x);
+  if (size < 2.5) {
+    let [term, sum] = [x, x];
+    for (let n = 1; Math.abs(term) > 1e-18 * Math.abs(sum); n += 1) {
+      term *= (-x * x) / n;
+      sum += term / (2 * n + 1);
+    }
+    return (2 / Math.sqrt(Math.PI)) * sum;
+  }
+  let fraction = size;
+  for (let n = 120; n > 0; n -= 1) fraction = size + n / 2 / fraction;
+  return Math.sign(x) * (1 - Math.exp(-x * x) / (Math.sqrt(Math.PI) * fraction));
+}
+
 /** Functions of one number, with their derivatives by x and y. */
 const UNARY = {
   neg: [(x) => -x, () => -1],
@@ -60,6 +80,13 @@ const UNARY = {
   abs: [Math.abs, Math.sign],
   sin: [Math.sin, Math.cos],
   cos: [Math.cos, (x) => -Math.sin(x)],
+  tan: [Math.tan, (x, y) => 1 + y * y],
+  atan: [Math.atan, (x) => 1 / (1 + x * x)],
+  sinh: [Math.sinh, Math.cosh],
+  cosh: [Math.cosh, Math.sinh],
+  log1p: [Math.log1p, (x) => 1 / (1 + x)],
+  expm1: [Math.expm1, (x, y) => 1 + y],
+  erf: [erf, (x) => (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x)],
   reciprocal: [(x) => 1 / x, (x, y) => -y * y],
   stop_gradient: [(x) => x, () => 0],
 };

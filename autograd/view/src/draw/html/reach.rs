@@ -190,7 +190,10 @@ fn is_own(graph: &Graph, states: &HashMap<usize, usize>, learned: &[bool], loss:
             Some(other) if *other != step => return false,
             Some(_) => found = true,
             // What depends on no weight, as the number of all targets, leads to no state.
-            None => open.extend(graph.operands_at(i).filter(|&x| learned[x] && seen.insert(x))),
+            None => {
+                let leads = |x: &usize| learned[*x] || states.contains_key(x);
+                open.extend(graph.operands_at(i).filter(leads).filter(|&x| seen.insert(x)));
+            }
         }
     }
     found
