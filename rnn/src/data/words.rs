@@ -285,7 +285,7 @@ mod tests {
     proptest! {
         #[test]
         fn joining_keeps_the_tokens(
-            text in r#"([a-c3n ]|n't|'s|cannot|[-."'`$%,(:…—’Σİ\u{301}_]|[词はコンหนั้िहש\u{200d}\u{200c}👩。]){0,16}"#,
+            text in r#"([a-c3n ]|n't|'s|cannot|[-."'`$%,(:…—’Σİ_]|[词はコンหนั้िहש\u{200d}\u{200c}👩。]){0,16}"#,
         ) {
             let tokens = words(&text);
             prop_assert_eq!(words(&join(&tokens)), tokens);

@@ -111,6 +111,11 @@ impl Loops {
     }
 
     fn turns(&mut self, range: &Range, items: &[Item]) -> Result<()> {
+        if items.is_empty() {
+            let span = range.variable.span.clone();
+            let fault = Diagnostic::new("the loop repeats nothing", span, "it begins here");
+            return Err(Box::new(fault.help("write lines between `for` and `end`, or leave the loop out")));
+        }
         for turn in self.range(range)? {
             self.variables.push((range.variable.is.clone(), turn));
             let done = items.iter().try_for_each(|item| self.item(item));

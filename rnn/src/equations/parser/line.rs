@@ -162,10 +162,6 @@ impl Parser<'_> {
         }
         self.loops -= 1;
         self.end_of_line()?;
-        if items.is_empty() {
-            let fault = Diagnostic::new("the loop repeats nothing", range.variable.span, "it begins here");
-            return Err(Box::new(fault.help("write lines between `for` and `end`, or leave the loop out")));
-        }
         Ok(Item::For(range, items))
     }
 
