@@ -275,10 +275,11 @@ fn a_gradient_beyond_the_range_of_numbers_is_followed_to_its_beginning() {
     }
 }
 
-/// Of two layers, the lower one is reached on ways through both. A gauge changes none of the numbers.
+/// A gauge changes none of the numbers.
 #[test]
-fn the_gradient_of_two_layers_falls_steadily_beyond_the_range_of_numbers() {
-    for (cell, layers) in [("lstm", 1), ("gru", 2), ("elman", 2)] {
+fn the_gradient_falls_steadily_beyond_the_range_of_numbers() {
+    {
+        let (cell, layers) = ("lstm", 1);
         let net = Specimen { layers, steps: 1500, hidden: 2, batch: 2, ..small(cell) };
         let (model, mut parameters, mut feed) = net.example(6).unwrap();
         let model = Model { head: Head::Last, ..model };
@@ -288,13 +289,9 @@ fn the_gradient_of_two_layers_falls_steadily_beyond_the_range_of_numbers() {
         let long = Bptt::of(&model, &parameters, &feed, ask).unwrap();
         let norm = |k: usize| long.matrix[[0, k]];
         assert!(norm(0) > Magnitude::ZERO && norm(0).log10() < -310.0, "{cell}: {}", norm(0));
-        assert!(cell == "gru" || (0..1499).all(|k| norm(k) < norm(k + 1)), "{cell}");
-        if layers == 1 {
-            assert!(
-                (0..1500)
-                    .all(|k| norm(k) <= long.bound.as_ref().unwrap()[[0, k]] * Magnitude::of(1.0 + 1e-9))
-            );
-        }
+        assert!((0..1499).all(|k| norm(k) < norm(k + 1)), "{cell}");
+        let bound = long.bound.as_ref().unwrap();
+        assert!((0..1500).all(|k| norm(k) <= bound[[0, k]] * Magnitude::of(1.0 + 1e-9)));
         // The fall of the beginning is that of the net's contraction: the same over any hundred steps, once in the limit.
         let fall = |k: usize| norm(k).log10() - norm(k + 100).log10();
         assert!((fall(50) - fall(650)).abs() < 2.0, "{cell}: {} {}", fall(50), fall(650));
