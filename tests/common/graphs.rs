@@ -54,7 +54,7 @@ impl<'g> Making<'g, '_> {
     }
 
     fn smooth(&mut self, x: Expr<'g>) -> Expr<'g> {
-        match self.s.below(0..9) {
+        match self.s.below(0..16) {
             0 => x.tanh(),
             1 => x.sigmoid(),
             2 => x.softplus(),
@@ -63,6 +63,13 @@ impl<'g> Making<'g, '_> {
             5 => (x.tanh() * 0.5).exp(),
             6 => (1.5 + x.sin()).ln(),
             7 => (x * x + 0.5).sqrt(),
+            8 => x.erf(),
+            9 => x.tanh().tan(),
+            10 => x.atan(),
+            11 => (x * x).log1p(),
+            12 => x.tanh().expm1(),
+            13 => x.tanh().sinh(),
+            14 => x.tanh().cosh(),
             _ => -x.tanh().powi(2),
         }
     }

@@ -132,7 +132,12 @@ impl<'g> Level<'_, 'g> {
                 equations,
                 rounding: comparison.difference() <= floor,
             };
-            let equations = proof.of(side.node);
+            // In single precision the equations hold to its rounding. That proves no digits of a smooth gradient, but it is
+            // what a kink asks: every node follows its own convention.
+            let equations = match proof.of(side.node) {
+                Equations::Unknown if tensor.comparison.sides.is_some() => Equations::HoldOnKinks,
+                equations => equations,
+            };
             let all = Evidence {
                 finite: side.is_finite(),
                 ..evidence(&tensor.comparison, forward.word(i, &tensor.comparison), equations)

@@ -322,8 +322,6 @@ pub(super) fn decide(evidence: &Evidence) -> (Verdict, Decider) {
         (Eq::Unknown, Seen::Nothing) => (V::Pass, By::Differences),
         (Eq::Unknown, Seen::Open) => (V::Inconclusive, By::Nobody),
         (Eq::Unknown, Seen::Different) if forward == Some(true) => (V::Inconclusive, By::Nobody),
-        // On a kink, and both modes follow the same convention.
-        (Eq::Unknown, Seen::Outside) if forward == Some(true) => (V::Convention, By::Differences),
         (Eq::Unknown, Seen::Different | Seen::Outside) => (V::Fail, By::Differences),
     }
 }

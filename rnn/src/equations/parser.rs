@@ -35,8 +35,18 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
     }
     let Tokens { description, list: tokens, faults: mut wrong } = tokens(text);
     let functions = defined(&tokens);
-    let mut parser =
-        Parser { text, tokens, functions, at: 0, depth: 0, loops: 0, left: 0, factors: 0, all_factors: 0 };
+    let mut parser = Parser {
+        text,
+        tokens,
+        functions,
+        at: 0,
+        depth: 0,
+        loops: 0,
+        left: 0,
+        factors: 0,
+        terms: 0,
+        all_factors: 0,
+    };
     let name = parser.heading().map_err(|d| wrong.push(*d)).ok();
     let mut items = Vec::new();
     if name.is_none() {
@@ -54,7 +64,7 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
             parser.left -= 1;
             continue;
         }
-        (parser.depth, parser.loops, parser.factors) = (0, 0, 0);
+        (parser.depth, parser.loops, parser.factors, parser.terms) = (0, 0, 0, 0);
         let start = parser.span();
         match parser.item() {
             Ok(_) if items.len() == MOST => {
@@ -94,6 +104,7 @@ pub(super) fn brackets(name: &str) -> Option<(&str, Vec<Expr>)> {
         loops: 0,
         left: 0,
         factors: 0,
+        terms: 0,
         all_factors: 0,
     };
     let mut indices = Vec::new();
@@ -129,6 +140,8 @@ struct Parser<'a> {
     left: usize,
     /// How many factors the line has so far.
     factors: usize,
+    /// How many terms its indices have.
+    terms: usize,
     /// How many all lines have so far.
     all_factors: usize,
 }

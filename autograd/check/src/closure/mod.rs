@@ -17,7 +17,7 @@ use along::Subject;
 use autograd::Shape;
 use autograd::ops::Sampler;
 use autograd::{Error, Place, norm};
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Zip};
 use std::sync::Arc;
 
 /// Checks the gradient that somebody claims for a function: `claimed` has an array for each of `at`, of its shape.
@@ -274,7 +274,12 @@ impl FnCheck {
         let check = Self { claimed: gradient(&self.at), ..self.clone() };
         check.fits(place)?;
         // Elsewhere, in the order of one who trains: the function, then the gradient.
-        let elsewhere: Vec<ArrayD<f64>> = self.at.iter().map(|x| x * (1.0 + 1e-3)).collect();
+        let mut elsewhere: Vec<ArrayD<f64>> = self.at.iter().map(|x| x * (1.0 + 1e-3)).collect();
+        if let Some([lower, upper]) = &self.bounds {
+            for ((x, lower), upper) in elsewhere.iter_mut().zip(lower).zip(upper) {
+                Zip::from(x).and(lower).and(upper).for_each(|x, &lower, &upper| *x = x.max(lower).min(upper));
+            }
+        }
         f(&elsewhere);
         gradient(&elsewhere);
         let again = gradient(&self.at);

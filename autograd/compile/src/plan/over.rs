@@ -9,6 +9,9 @@ use super::place::{Place, Places, Role};
 use autograd::ops::{Broadcast, Concat, Op, Slice};
 use std::collections::{HashMap, HashSet};
 
+/// What a value is computed from is looked for among so many nodes: a chain over all steps of a net is long.
+const FARTHEST: usize = 64;
+
 /// Who reads and who lies where.
 struct Tenancy<'a> {
     p: &'a Program,
@@ -101,8 +104,11 @@ impl<'a> Tenancy<'a> {
 
     /// A value from memory that is read for the sake of the elementwise node `v` alone.
     fn used_up_by(&self, v: usize) -> Option<usize> {
-        let mut within = vec![v];
-        while let Some(u) = within.pop() {
+        let (mut within, mut seen) = (vec![v], 0);
+        while let Some(u) = within.pop()
+            && seen < FARTHEST
+        {
+            seen += 1;
             for x in self.p.graph.operands_at(u) {
                 if self.p.shape(x) != self.p.shape(v) || self.is_output[x] || self.read_by.of(x).len() > 1 {
                     continue;

@@ -126,13 +126,16 @@ impl Parser<'_> {
         Some(Box::new(fault.help(help))).filter(|_| !is_use)
     }
 
-    /// One more factor, of an equation or of an index.
+    /// Refuses a line or a file that has grown too large.
     fn count(&mut self) -> Parsed<()> {
-        self.factors += 1;
         self.all_factors += 1;
-        let limits = [(self.factors, LARGEST, "an equation"), (self.all_factors, LARGEST_OF_ALL, "a cell")];
-        if let Some((_, most, what)) = limits.into_iter().find(|(found, most, _)| found > most) {
-            let message = format!("{what} has at most {most} factors");
+        let limits = [
+            (self.factors, LARGEST, "an equation", "factors"),
+            (self.terms, LARGEST, "an equation", "terms in its indices"),
+            (self.all_factors, LARGEST_OF_ALL, "a cell", "factors"),
+        ];
+        if let Some((_, most, what, of)) = limits.into_iter().find(|(found, most, ..)| found > most) {
+            let message = format!("{what} has at most {most} {of}");
             let fault = Diagnostic::new(message, self.span(), "one too many");
             return Err(Box::new(fault.help("give a part of it a name in an equation of its own")));
         }
@@ -141,6 +144,7 @@ impl Parser<'_> {
 
     /// A number, a name, a sequence, a call or parentheses, and its power.
     fn factor(&mut self) -> Parsed<At<Expr>> {
+        self.factors += 1;
         self.count()?;
         let mut base = self.primary()?;
         while self.accept("ᵀ") {
@@ -347,6 +351,7 @@ impl Parser<'_> {
     /// A number, a name or parentheses in an index.
     fn step(&mut self) -> Parsed<At<Expr>> {
         let span = self.span();
+        self.terms += 1;
         self.count()?;
         match self.token().cloned() {
             Some(Token::Number(number)) if number.fract() == 0.0 && (0.0..=FARTHEST).contains(&number) => {

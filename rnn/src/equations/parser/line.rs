@@ -157,7 +157,7 @@ impl Parser<'_> {
                 let fault = Diagnostic::new("the loop is not closed", range.variable.span, "it begins here");
                 return Err(Box::new(fault.help("write `end` on a line of its own below what is repeated")));
             }
-            (self.depth, self.factors) = (0, 0);
+            (self.depth, self.factors, self.terms) = (0, 0, 0);
             items.push(self.item()?);
         }
         self.loops -= 1;
