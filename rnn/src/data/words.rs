@@ -38,7 +38,9 @@ pub fn words(text: &str) -> Vec<String> {
         // The first word, sign or run of white space, as Unicode divides.
         let segment = rest.split_word_bounds().next().unwrap_or(rest);
         let length = if is_letter(first) {
-            let cluster = rest.graphemes(true).next().map_or(0, str::len);
+            // Some signs stand before what they belong to, be it a space.
+            let cluster = rest.graphemes(true).next().unwrap_or_default();
+            let cluster = cluster.find(char::is_whitespace).unwrap_or(cluster.len());
             let length = word_length(segment).max(cluster);
             push_word(&rest[..length], &mut tokens);
             length
@@ -47,7 +49,7 @@ pub fn words(text: &str) -> Vec<String> {
             clitic.len()
         } else if first == '-' {
             let run = rest.len() - rest.trim_start_matches('-').len();
-            let is_hyphen = run == 1 && is_letter(before) && rest[run..].starts_with(is_letter);
+            let is_hyphen = run == 1 && is_letter(before) && rest[run..].starts_with(begins_word);
             tokens.push(if is_hyphen { "-" } else { "--" }.to_owned());
             run
         } else if rest.starts_with("..") {
@@ -94,15 +96,14 @@ pub fn join<T: AsRef<str>>(tokens: impl IntoIterator<Item = T>) -> String {
                 (!quote_is_open, quote_is_open)
             }
             "-" => {
-                let is_hyphen = before.ends_with(is_letter) && after.starts_with(is_letter);
+                let is_hyphen = before.ends_with(is_letter) && after.starts_with(begins_word);
                 (is_hyphen, is_hyphen)
             }
             _ if token == NOT || CLITICS.contains(&token) => (before.starts_with(is_letter), false),
             _ => (is_run_on(before, token), false),
         };
         // A mark that stands alone would join whatever stands before it.
-        let is_mark = token.starts_with(is_combining_mark);
-        if is_mark && !text.is_empty() || !glued && !glued_before {
+        if token.starts_with(is_mark) && !text.is_empty() || !glued && !glued_before {
             text.push(' ');
         }
         text.push_str(token);
@@ -138,7 +139,16 @@ fn plain(text: &str) -> String {
 
 /// Letters, digits, and what belongs to them: marks of every script, and the joiners of Persian and of Indic scripts.
 fn is_letter(c: char) -> bool {
-    c.is_alphanumeric() || is_combining_mark(c) || matches!(c, '\u{200c}' | '\u{200d}')
+    c.is_alphanumeric() || is_mark(c)
+}
+
+fn begins_word(c: char) -> bool {
+    is_letter(c) && !is_mark(c)
+}
+
+/// Combining marks, and the joiners.
+fn is_mark(c: char) -> bool {
+    is_combining_mark(c) || matches!(c, '\u{200c}' | '\u{200d}')
 }
 
 /// Whether no space stands between two tokens, since their script has none and they stay two without.
@@ -162,10 +172,11 @@ fn word_length(text: &str) -> usize {
     while let Some((at, c)) = characters.next() {
         let next = characters.peek().map_or(' ', |&(_, c)| c);
         let belongs = match c {
-            '\'' => is_letter(next),
+            '\'' => begins_word(next),
             '.' | ',' => last.is_ascii_digit() && next.is_ascii_digit(),
             '"' => is_hebrew(last) && is_hebrew(next),
-            c => is_letter(c) || (!c.is_ascii() && at > 0 && is_letter(next)),
+            // Unicode lets a narrow no-break space tie numbers together; here it is a space.
+            c => is_letter(c) || (!c.is_ascii() && !c.is_whitespace() && at > 0 && is_letter(next)),
         };
         if !belongs {
             return at;
@@ -298,7 +309,8 @@ mod tests {
             let tokens = words(&text);
             prop_assert!(tokens.iter().all(|token| !token.is_empty() && !token.contains(char::is_whitespace)));
             let letters = |text: &str| text.nfd().filter(|&c| c.is_alphanumeric()).collect::<String>();
-            prop_assert_eq!(letters(&tokens.concat()), letters(&text.to_lowercase()));
+            // With spaces: marks of two tokens beside each other would change places.
+            prop_assert_eq!(letters(&tokens.join(" ")), letters(&text.to_lowercase()));
         }
     }
 }
