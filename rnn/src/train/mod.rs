@@ -4,6 +4,7 @@
 //! ([`schedule`]), validation, early stop, checkpoints. What is learned comes as a [`Task`].
 
 pub mod clip;
+mod difference;
 mod history;
 pub mod optim;
 mod progress;
@@ -11,7 +12,8 @@ pub mod schedule;
 mod task;
 mod trainer;
 
+pub use difference::Difference;
 pub use history::{Curve, History};
 pub use progress::{Best, Progress};
 pub use task::{Baseline, Figure, Part, Task};
-pub use trainer::{Clip, Difference, Event, Finish, Options, Save, TrainError, Trainer};
+pub use trainer::{Clip, Event, Finish, Options, Save, TrainError, Trainer};

@@ -1,6 +1,7 @@
 //! The loop.
 
 use super::clip;
+use super::difference::{Difference, difference};
 use super::history::History;
 use super::optim::{Method, OptimError, Optimiser};
 use super::progress::{Best, Progress};
@@ -133,17 +134,6 @@ impl TrainError {
         };
         Self::Step { step, source }
     }
-}
-
-/// An entry in which two configurations differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// Where it stands, such as `options.learning_rate`.
-    pub entry: String,
-    /// Its value in the checkpoint.
-    pub was: String,
-    /// Its value now.
-    pub now: String,
 }
 
 /// What a run tells of itself while it goes.
@@ -452,52 +442,6 @@ impl Save {
 #[allow(clippy::cast_possible_truncation)] // the lower bits are as good as all
 fn mask_seed(seed: u64, step: u64) -> usize {
     seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step) as usize
-}
-
-/// What may change when a run goes on.
-const MAY_CHANGE: [&str; 3] = ["options.epochs", "options.patience", "data.path"];
-
-/// The first entry in which two configurations differ, unless it is one that may change when a run goes on.
-fn difference(saved: &serde_json::Value, now: &serde_json::Value) -> Option<Difference> {
-    fn walk(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<Difference> {
-        match (a, b) {
-            (serde_json::Value::Object(a), serde_json::Value::Object(b)) => {
-                a.keys().chain(b.keys()).find_map(|key| {
-                    let null = serde_json::Value::Null;
-                    let at = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                    walk(&at, a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null))
-                })
-            }
-            _ if a == b || MAY_CHANGE.contains(&path) => None,
-            _ => Some(Difference::of(path, a, b)),
-        }
-    }
-    walk("", saved, now)
-}
-
-impl Difference {
-    /// Two values of an entry. Of long texts what differs is shown, and not their beginnings.
-    fn of(entry: &str, was: &serde_json::Value, now: &serde_json::Value) -> Self {
-        let (was, now) = match (was.as_str(), now.as_str()) {
-            (Some(was), Some(now)) => {
-                let alike = was.chars().zip(now.chars()).take_while(|(a, b)| a == b).count();
-                let around = |text: &str| {
-                    brief(&text.chars().skip(alike.saturating_sub(8)).collect::<String>().into())
-                };
-                (around(was), around(now))
-            }
-            _ => (brief(was), brief(now)),
-        };
-        Self { entry: entry.into(), was, now }
-    }
-}
-
-fn brief(value: &serde_json::Value) -> String {
-    let text = match value {
-        serde_json::Value::Null => return "not given".into(),
-        value => value.to_string(),
-    };
-    if text.chars().count() > 40 { text.chars().take(39).chain(['…']).collect() } else { text }
 }
 
 #[cfg(test)]
