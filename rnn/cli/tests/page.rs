@@ -243,6 +243,33 @@ fn a_path_has_the_norm_of_its_jacobians() {
     }
 }
 
+/// Of both states together, ways begin at c as well as at h: each row of the table lights a way in the picture, which ends
+/// at the loss and passes the state that the row begins with.
+#[test]
+fn each_row_of_the_ways_lights_its_way() {
+    let shown = Shown::new("lstm", 4);
+    let Some(mut page) = shown.open("") else { return };
+    page.press("p");
+    let rows = page.count("table.ways tr");
+    assert!(rows > 2, "{rows}");
+    let mut begun = String::new();
+    for row in 0..rows {
+        let words = page.ask(&format!(
+            "(() => {{ const r = document.querySelectorAll('table.ways tr')[{row}]; r.click(); return r.cells[0].textContent }})()"
+        ));
+        let lit = |page: &mut Browser, name: &str| {
+            page.count(&format!(".box.way[data-node='{}']", shown.find(name).index())) == 1
+        };
+        assert!(lit(&mut page, "L[4]"), "{words}");
+        if let Some(first @ ('h' | 'c')) = words.as_str().unwrap().chars().next() {
+            // One box stands for both states of a step.
+            assert!(lit(&mut page, "l0/h[1]"), "{words}");
+            begun.push(first);
+        }
+    }
+    assert!(begun.contains('h') && begun.contains('c'), "{begun}");
+}
+
 /// A number is changed in the page, and forward and backward follow as in the engine; a step of gradient descent moves the
 /// weights against their gradient.
 #[test]

@@ -28,6 +28,8 @@ const measured = (step) => {
 /** log₁₀ ‖∂L/∂s[k]‖ from the loss's own step back, of all states together or of one. */
 const rowOf = (loss) =>
   owed(lane(), loss)?.map(({ step, log, parts }) => ({ step, log: chosen.state === JOINT ? log : parts[chosen.state] })) ?? null;
+/** The states that the ways begin at. */
+const beginnings = () => (chosen.state === JOINT ? lane().states.map((_, k) => k) : [chosen.state]);
 const stepsOf = (s) => Object.keys(s.nodes).map(Number);
 const stepOfLoss = () => {
   const c = column[losses[chosen.loss]];
@@ -61,8 +63,9 @@ function ends(step) {
 
 /** Marks the chosen way in the picture. */
 function showOn(along, through) {
-  const node = stateNow().nodes[along[0]];
-  showWay(active ? nodesOn(lane(), losses[chosen.loss], node, along, through) : []);
+  const from = through ? [through[0]] : beginnings();
+  const on = (k) => [...nodesOn(lane(), losses[chosen.loss], lane().states[k].nodes[along[0]], along, through)];
+  showWay(active ? new Set(from.flatMap(on)) : []);
 }
 
 const note = (text) => el("p", { class: "note" }, text);
@@ -146,7 +149,7 @@ function draw() {
     children.push(el("p", {}, `${loss} is computed before ${wanted}: no way leads there.`));
     showWay([]);
   } else {
-    children.push(...result(along, node, loss, wanted));
+    children.push(...result(along, loss, wanted));
     if (active) reveal(node);
   }
   const rows = losses.length > 1 ? losses.map((_, l) => rowOf(l)) : [];
@@ -175,11 +178,13 @@ function draw() {
   panel.replaceChildren(...children);
 }
 
-function result(along, node, loss, wanted) {
+function result(along, loss, wanted) {
   const to = ends(along.at(-1));
-  const from = chosen.state === JOINT ? lane().states.map((_, k) => k) : [chosen.state];
+  const from = beginnings();
   const found = along.length > 1 ? ways(lane(), from, along, to) : { found: [], complete: true };
-  const total = countWays(losses[chosen.loss], node);
+  // The states of a step are held apart: no way begins at one and goes through another.
+  const ports = lane().states.map((s) => s.nodes[along[0]]);
+  const total = from.reduce((sum, k) => sum + countWays(losses[chosen.loss], ports[k], ports), 0);
   const row = rowOf(chosen.loss);
   const children =
     exact() === null
@@ -226,7 +231,7 @@ function result(along, node, loss, wanted) {
     const names = lane().states.map((s) => s.name);
     if (lane().states.length > 1)
       children.push(
-        el("h3", {}, `Products of Jacobians, ${name(lane().states[to[0] ?? 0].nodes[along.at(-1)])} by ${wanted}`),
+        el("h3", {}, `Products of Jacobians, ${name(lane().states[to[0] ?? 0].nodes[along.at(-1)])} by ${jointly() ? measured(chosen.step) : wanted}`),
         el(
           "table",
           { class: "ways" },

@@ -2,12 +2,12 @@
 
 import { column, count, kind, of, operands } from "./data.js";
 
-/** How many ways there are from the loss to the state, op by op. */
-export function countWays(loss, node) {
+/** How many ways there are from the loss to the node, op by op, that go through none of the nodes held. */
+export function countWays(loss, node, held = []) {
   const ways = new Map([[loss, 1]]);
   for (let i = loss; i > node; i--) {
     const mine = ways.get(i);
-    if (!mine || kind(i).part !== "forward") continue;
+    if (!mine || kind(i).part !== "forward" || held.includes(i)) continue;
     for (const x of operands(i)) if (x >= node) ways.set(x, (ways.get(x) ?? 0) + mine);
   }
   return ways.get(node) ?? 0;
