@@ -2,6 +2,7 @@
 //! the gradients of batches of any size.
 
 mod config;
+mod engine;
 pub mod estimate;
 mod initial;
 mod loss;
@@ -17,4 +18,5 @@ pub use network::lengths_fit;
 
 pub use metrics::Metrics;
 pub use network::{Feed, Lane, Mode, Network};
+pub use engine::{Engine, evaluate};
 pub use networks::{Cause, Compiled, Networks, Outcome, StepError};
