@@ -28,7 +28,11 @@ enum Which {
 
 impl OnEngine {
     /// Starts it, unless it is this program's own.
-    pub fn start(&self, task: &dyn Task, batch_size: usize) -> Result<Option<Box<dyn Engine>>, Box<dyn std::error::Error>> {
+    pub fn start(
+        &self,
+        task: &dyn Task,
+        batch_size: usize,
+    ) -> Result<Option<Box<dyn Engine>>, Box<dyn std::error::Error>> {
         if self.engine == Which::Own {
             return if self.devices == 1 {
                 Ok(None)

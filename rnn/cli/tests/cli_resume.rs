@@ -255,10 +255,14 @@ fn an_engine_that_is_missing_is_told_how_to_be_had() {
     };
     let (code, said) = run("no-such-python", "");
     assert_eq!(code, Some(1));
-    assert!(said.contains("error: --engine xla needs a Python with JAX: `no-such-python` does not start"), "{said}");
+    assert!(
+        said.contains("error: --engine xla needs a Python with JAX: `no-such-python` does not start"),
+        "{said}"
+    );
     assert!(said.contains("python -m pip install jax"), "{said}");
     folder.write("no-jax", "#!/bin/sh\necho \"No module named 'jax': pip install jax\"\nexit 3\n");
-    std::fs::set_permissions(folder.path("no-jax"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(folder.path("no-jax"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
     let (code, said) = run(folder.path("no-jax").to_str().unwrap(), "");
     assert_eq!(code, Some(1));
     assert!(said.contains("has no JAX: No module named 'jax'"), "{said}");

@@ -11,8 +11,8 @@ use crate::values::element;
 use crate::{DRIVER, manifest};
 use autograd::{Builder, Expr, Point, Value};
 use ndarray::{ArrayD, Axis};
-use rnn::model::{Engine, Feed, Mode, Model, Network, Outcome, StepError};
 use rnn::Parameters;
+use rnn::model::{Engine, Feed, Mode, Model, Network, Outcome, StepError};
 use safetensors::Dtype;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
@@ -111,12 +111,14 @@ impl Engine for Xla {
         let seed = seed % usize::MAX;
         let point = network.point(parameters, feed, &network.start_from(start)?, seed)?;
         let mut found = self.driver.run(name, program, &point)?.into_iter();
-        let mut next = || found.next().ok_or_else(|| StepError::Engine("the driver sent too few results".into()));
+        let mut next =
+            || found.next().ok_or_else(|| StepError::Engine("the driver sent too few results".into()));
         let number = |array: ArrayD<f32>| array.first().copied().map_or(f64::NAN, f64::from);
         outcome.loss = number(next()?);
         outcome.count = number(next()?);
         let names = network.parameters.iter().map(|(name, _)| name.clone()).take(network.gradients.len());
-        outcome.gradients = names.map(|name| Ok((name, next()?))).collect::<Result<Parameters, StepError>>()?;
+        outcome.gradients =
+            names.map(|name| Ok((name, next()?))).collect::<Result<Parameters, StepError>>()?;
         let all = next()?;
         outcome.outputs = match outputs {
             Some(_) => all.axis_iter(Axis(0)).map(|step| step.to_owned()).collect(),
@@ -219,7 +221,12 @@ impl Driver {
     }
 
     /// The results of a program at a point.
-    fn run(&mut self, name: &str, program: &Program, point: &Point<f32>) -> Result<Vec<ArrayD<f32>>, StepError> {
+    fn run(
+        &mut self,
+        name: &str,
+        program: &Program,
+        point: &Point<f32>,
+    ) -> Result<Vec<ArrayD<f32>>, StepError> {
         let sent = self.send(name, program, point);
         // If it has ended, it has said why.
         self.answer()?;
@@ -239,9 +246,9 @@ impl Driver {
     fn send(&mut self, name: &str, program: &Program, point: &Point<f32>) -> std::io::Result<()> {
         writeln!(self.to, "run {}", self.folder.path().join(name).display())?;
         for argument in &program.arguments {
-            let value = point.get(argument.id).ok_or_else(|| {
-                std::io::Error::other(format!("`{}` has no value", argument.name))
-            })?;
+            let value = point
+                .get(argument.id)
+                .ok_or_else(|| std::io::Error::other(format!("`{}` has no value", argument.name)))?;
             let wide = element(argument.ty.kind, Real::F32).0 == Dtype::U64;
             write_value(&mut self.to, value, wide)?;
         }

@@ -20,7 +20,8 @@ fn each_gradient_is_summed_over_the_devices_once() {
             let size = |id| network.graph.node(id).unwrap().ty.shape.count();
             let parameters: usize = network.gradients.iter().map(|&id| size(id)).sum();
             // Some weights of a clockwork net are never used.
-            let fits = if cell.name == "clockwork" { reduced <= parameters + 2 } else { reduced == parameters + 2 };
+            let fits =
+                if cell.name == "clockwork" { reduced <= parameters + 2 } else { reduced == parameters + 2 };
             assert!(fits, "{name}: {reduced} numbers for {parameters} parameters");
         }
     }
@@ -57,7 +58,8 @@ fn rules() -> (Program, Point<f64>) {
     let x = g.batch_input("x", Type::float([4, 3]), 0);
     let z = g.batch_input("z", Type::float([2, 4, 3]), 1);
     let number = g.batch_input("number", Type::index([4], 6), 0);
-    let (w, table, rows) = (g.parameter("w", [3, 3]), g.parameter("table", [6, 3]), g.parameter("rows", [4, 3]));
+    let (w, table, rows) =
+        (g.parameter("w", [3, 3]), g.parameter("table", [6, 3]), g.parameter("rows", [4, 3]));
     let deep = g.parameter("deep", [2, 3, 5]);
     let ones = g.scalar(1.0).broadcast_to([4, 3]);
     let read = table.gather(number);
@@ -169,9 +171,15 @@ fn what_forbids_to_share_is_named() {
         Shared::new(&program, devices).unwrap_err().to_string()
     };
     let largest = share(x.max_over([0]).named("top"), 2);
-    assert_eq!(largest, "devices cannot share the batch at `top` (reduce_max): it needs all rows of the batch at once");
+    assert_eq!(
+        largest,
+        "devices cannot share the batch at `top` (reduce_max): it needs all rows of the batch at once"
+    );
     let joined = share(x.reshape([12]).named("row"), 2);
-    assert_eq!(joined, "devices cannot share the batch at `row` (reshape): it joins the batch with another axis");
+    assert_eq!(
+        joined,
+        "devices cannot share the batch at `row` (reshape): it joins the batch with another axis"
+    );
     let some = share(x.slice(0, 1..3).named("middle"), 2);
     assert_eq!(
         some,

@@ -16,7 +16,7 @@ pub(crate) use metrics::Tally;
 #[doc(hidden)]
 pub use network::lengths_fit;
 
+pub use engine::{Engine, evaluate};
 pub use metrics::Metrics;
 pub use network::{Feed, Lane, Mode, Network};
-pub use engine::{Engine, evaluate};
 pub use networks::{Cause, Compiled, Networks, Outcome, StepError};

@@ -8,9 +8,7 @@ use super::progress::{Best, Progress};
 use super::schedule::Schedule;
 use super::task::Task;
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::model::{
-    Cause, Engine, Feed, Metrics, ModelError, Networks, Outcome, StepError, Tally, evaluate,
-};
+use crate::model::{Cause, Engine, Feed, Metrics, ModelError, Networks, Outcome, StepError, Tally, evaluate};
 use crate::parameters::Parameters;
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};

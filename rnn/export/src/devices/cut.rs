@@ -113,7 +113,8 @@ impl Cut<'_> {
                 let sum = self.add(v, ReduceSum(axes.clone()).into(), &operands);
                 let by = Value::Float(ndarray::arr0(1.0 / count as f64).into_dyn());
                 let origin = self.origin(v);
-                let by = self.graph.push(Op::Leaf(Leaf::Constant(Arc::new(by))), Type::float([]), origin, &[]);
+                let by =
+                    self.graph.push(Op::Leaf(Leaf::Constant(Arc::new(by))), Type::float([]), origin, &[]);
                 return self.add(v, Mul.into(), &[sum, by]);
             }
             op => op.clone(),

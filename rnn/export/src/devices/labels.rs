@@ -198,7 +198,11 @@ impl<'a> Node<'a> {
             self.cut(1, Some(inner_b));
             let fits =
                 |share: Share, axis: usize| matches!(share, Share::Whole) || share == Share::Rows(axis);
-            return if fits(share_a, inner_a) && fits(share_b, inner_b) { Ok(Share::Part) } else { Err(APART) };
+            return if fits(share_a, inner_a) && fits(share_b, inner_b) {
+                Ok(Share::Part)
+            } else {
+                Err(APART)
+            };
         }
         match (share_a, share_b) {
             (Share::Rows(axis), Share::Whole) if axis == row => return Ok(Share::Rows(rank - 2)),
@@ -251,7 +255,9 @@ impl<'a> Node<'a> {
                 Ok(Share::Rows(axis - axes.iter().filter(|&a| a < axis).count()))
             }
             (_, Class::Lines(over)) if over == axis => Err("it needs all rows of the batch at once"),
-            (_, Class::Movement(Some(over))) if over == axis => Err("it takes some rows of the batch and leaves others"),
+            (_, Class::Movement(Some(over))) if over == axis => {
+                Err("it takes some rows of the batch and leaves others")
+            }
             (_, Class::Lines(_) | Class::Movement(Some(_))) | (Op::OneHot(_), _) => Ok(Share::Rows(axis)),
             (Op::Broadcast(_), _) => Ok(Share::Rows(axis + to.len() - from.len())),
             (Op::Transpose(Transpose { order }), _) => {

@@ -63,7 +63,8 @@ impl Shared {
 
     /// How many numbers the devices add up together in a call.
     pub fn reduced(&self) -> usize {
-        let sums = self.program.collectives.iter().filter(|(_, op)| matches!(op, Collective::AllReduce { .. }));
+        let sums =
+            self.program.collectives.iter().filter(|(_, op)| matches!(op, Collective::AllReduce { .. }));
         let live = sums.filter(|(id, _)| self.program.live[id.index()]);
         live.map(|(id, _)| self.program.graph.node(*id).map_or(0, |node| node.ty.shape.count())).sum()
     }

@@ -21,7 +21,8 @@ pub fn module_for(program: &Program, shared: &Shared, real: Real, form: Form) ->
     let (devices, own) = (shared.devices, &shared.program);
     let plan = Plan::new(own, form == Form::Rolled, |id| own.collectives.get(&id).copied());
     let mut emitter = Emitter::new(own, plan, real);
-    let values: Vec<Val> = own.arguments.iter().enumerate().map(|(k, a)| argument_value(k, a, real)).collect();
+    let values: Vec<Val> =
+        own.arguments.iter().enumerate().map(|(k, a)| argument_value(k, a, real)).collect();
     let results = emitter.run(values.clone())?;
 
     let of_argument = |a: &Argument| sharding(a.ty.shape.len(), a.batch_axis);
@@ -35,16 +36,18 @@ pub fn module_for(program: &Program, shared: &Shared, real: Real, form: Form) ->
         .iter()
         .zip(&shared.results)
         .map(|(value, &axis)| {
-            let shape = axis.map_or(value.shape.clone(), |axis| {
-                value.shape.resized(axis, value.shape[axis] * devices)
-            });
+            let shape = axis
+                .map_or(value.shape.clone(), |axis| value.shape.resized(axis, value.shape[axis] * devices));
             (tensor(&shape, value.element), sharding(shape.len(), axis))
         })
         .collect();
     let joined = |all: &mut dyn Iterator<Item = String>| all.collect::<Vec<_>>().join(", ");
-    let back = joined(&mut whole.iter().map(|(ty, axes)| format!("{ty} {{sdy.sharding = #sdy.sharding{axes}}}")));
-    let (tys, out) =
-        (joined(&mut whole.iter().map(|(ty, _)| ty.clone())), joined(&mut whole.iter().map(|(_, axes)| axes.clone())));
+    let back =
+        joined(&mut whole.iter().map(|(ty, axes)| format!("{ty} {{sdy.sharding = #sdy.sharding{axes}}}")));
+    let (tys, out) = (
+        joined(&mut whole.iter().map(|(ty, _)| ty.clone())),
+        joined(&mut whole.iter().map(|(_, axes)| axes.clone())),
+    );
     let given_names = joined(&mut (0..given.len()).map(|k| format!("%given{k}")));
     let returned = match results.len() {
         1 => "%whole".into(),
@@ -52,7 +55,10 @@ pub fn module_for(program: &Program, shared: &Shared, real: Real, form: Form) ->
     };
     let many = if results.len() == 1 { String::new() } else { format!(":{}", results.len()) };
 
-    let mut text = format!("module @{} attributes {{mhlo.num_partitions = {devices} : i32, mhlo.num_replicas = 1 : i32}} {{\n", symbol(&program.name));
+    let mut text = format!(
+        "module @{} attributes {{mhlo.num_partitions = {devices} : i32, mhlo.num_replicas = 1 : i32}} {{\n",
+        symbol(&program.name)
+    );
     // Writing to a string cannot fail.
     let _ = writeln!(text, "  sdy.mesh @mesh = <[\"data\"={devices}]>");
     let _ = writeln!(text, "  func.func public @main({}) -> ({back}) {{", joined(&mut { outer }));
