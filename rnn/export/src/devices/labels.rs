@@ -205,10 +205,10 @@ impl<'a> Node<'a> {
             };
         }
         match (share_a, share_b) {
-            (Share::Rows(axis), Share::Whole) if axis == row => return Ok(Share::Rows(rank - 2)),
-            (Share::Whole, Share::Rows(axis)) if axis == column => return Ok(Share::Rows(rank - 1)),
-            (Share::Rows(axis), _) if axis >= a => return Err(APART),
-            (_, Share::Rows(axis)) if axis >= b => return Err(APART),
+            (Share::Rows(axis), Share::Whole) if axis == row => Ok(Share::Rows(rank - 2)),
+            (Share::Whole, Share::Rows(axis)) if axis == column => Ok(Share::Rows(rank - 1)),
+            (Share::Rows(axis), _) if axis >= a => Err(APART),
+            (_, Share::Rows(axis)) if axis >= b => Err(APART),
             _ => self.aligned(),
         }
     }
