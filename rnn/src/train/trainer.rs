@@ -8,7 +8,7 @@ use super::progress::{Best, Progress};
 use super::schedule::Schedule;
 use super::task::Task;
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::model::{Cause, Feed, Metrics, ModelError, Networks, Outcome, StepError, Tally};
+use crate::model::{Cause, Feed, Metrics, Mode, ModelError, Networks, Outcome, StepError, Tally};
 use crate::parameters::Parameters;
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
@@ -214,7 +214,7 @@ impl<'a> Trainer<'a> {
         }
         let model = task.model();
         let parameters = model.first_parameters(options.seed)?;
-        let networks = Networks::new(model, task.mode(), options.threads);
+        let networks = Networks::new(model, Mode { noise: true, ..task.mode() }, options.threads);
         let optimiser = options.method.optimiser(&parameters);
         let best = parameters.clone();
         Ok(Self {
