@@ -56,7 +56,15 @@ impl Blocks {
             (_, _, Column::End) => Some(self.number("end", name(), 0)),
             (_, _, Column::Step(_)) => match scene.band_name(band) {
                 Some(layer) => Some(self.number("cell", layer.into(), band)),
-                None => Some(self.number("value", name(), band)),
+                // Each layer has its own place where its directions are joined.
+                None => {
+                    let layer = node.origin.layer.iter().map(|layer| format!("{layer}/"));
+                    Some(self.number(
+                        "value",
+                        layer.chain([name().to_string()]).collect::<String>().into(),
+                        band,
+                    ))
+                }
             },
         }
     }
