@@ -59,7 +59,7 @@ fn boxed(graph: &Graph, backward: bool) -> Vec<NodeId> {
         let node = graph.node(*id).unwrap();
         node.op.name() == "constant" && !matches!(node.origin.role, autograd::graph::Role::Adjoint { .. })
     };
-    let is_shown = |id: &NodeId| backward || graph.node(*id).unwrap().origin.role.of().is_none();
+    let is_shown = |id: &NodeId| backward || graph[*id].origin.role.of().is_none();
     graph.ids().filter(is_shown).filter(|id| !is_number(id)).collect()
 }
 
@@ -195,7 +195,7 @@ fn every_line_ends_in_a_piece_that_has_a_direction() {
 /// A node's step and its name without the step.
 fn step_and_name(graph: &Graph, node: usize) -> Option<(u32, String)> {
     let id = graph.ids().nth(node).unwrap();
-    let step = graph.node(id).unwrap().origin.step?;
+    let step = graph[id].origin.step?;
     Some((step, graph.name(id).unwrap().replace(&format!("[{step}]"), "[t]")))
 }
 

@@ -21,11 +21,8 @@ fn small(cell: &str) -> Specimen {
 fn frozen(model: &Model, parameters: &Parameters, feed: &Feed) -> (Network, Point<f64>) {
     let network = model.network(feed.steps(), feed.batch(), Mode::default()).unwrap();
     let mut point = network.point(parameters, feed, &[], 0).unwrap().cast::<f64>();
-    let stops: Vec<NodeId> = network
-        .graph
-        .ids()
-        .filter(|&id| matches!(network.graph.node(id).unwrap().op, Op::StopGradient(_)))
-        .collect();
+    let stops: Vec<NodeId> =
+        network.graph.ids().filter(|&id| matches!(network.graph[id].op, Op::StopGradient(_))).collect();
     let values = eval(&network.graph, &point, &stops).unwrap();
     stops.iter().zip(values).for_each(|(&id, value)| point.set(id, value));
     (network, point)
