@@ -300,8 +300,7 @@ fn the_products_of_an_lstm_are_those_of_a_fused_one() {
     let steps = 20;
     let (graph, outputs) = lstm(steps, 3, 6);
     let optimised = Compiler::new().optimise(&graph, &outputs).unwrap();
-    let products =
-        optimised.graph.ids().filter(|&id| optimised.graph.node(id).unwrap().op.name() == "matmul").count();
+    let products = optimised.graph.ids().filter(|&id| optimised.graph[id].op.name() == "matmul").count();
     // Forward: inputs, head, and `steps` of the recurrence. Backward: through the head, the recurrence from step 2 on,
     // and the gradients of the head, the input weights and the recurrent weights.
     assert_eq!(products, 2 + steps + 1 + (steps - 1) + 3);

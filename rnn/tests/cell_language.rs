@@ -284,7 +284,7 @@ fn states_start_where_the_file_says() {
         let point = Point::<f64>::new().with(x, ArrayD::zeros(IxDyn(&[2, 1, 3])));
         let graph = g.graph().unwrap();
         let point = graph.parameters().fold(point, |point, w| {
-            let shape = graph.node(w).unwrap().ty.shape.to_vec();
+            let shape = graph[w].ty.shape.to_vec();
             point.with(g.expr(w), ArrayD::zeros(IxDyn(&shape)))
         });
         let output = eval(&graph, &point, &[output.id()]).unwrap().remove(0).into_float();

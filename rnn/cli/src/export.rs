@@ -1,6 +1,6 @@
 //! `rnn export`: a net for another engine.
 
-use crate::flags::positive;
+use crate::flags::{at_least_one, positive};
 use crate::output::{OutFile, folder};
 use crate::subject::{Subject, Which};
 use autograd::Point;
@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use rnn::model::Mode;
 use rnn::train::optim::Method;
 use rnn_export::stablehlo::{self, Form};
-use rnn_export::{DRIVER, Program, Real, manifest, net, onnx, optimiser, values};
+use rnn_export::{DRIVER, Program, Real, Shared, manifest, net, onnx, optimiser, values};
 use std::process::ExitCode;
 
 /// A net for another engine: StableHLO, which XLA compiles for CPU, GPU and TPU, or ONNX
@@ -18,9 +18,11 @@ Three files are written. NAME.mlir or NAME.onnx is the program; NAME.json names 
 NAME.safetensors has a value for each argument. Beside StableHLO stands run_step.py, which runs it. There steps that are alike are one loop, so that the program is as \
 long for 1,000 steps as for 10. docs/export.md tells how to run it.
 
-Examples: a step of training of an LSTM over 100 steps, and 50 of them by XLA; what a trained net says of a sentence
+Examples: a step of training of an LSTM over 100 steps, and 50 of them by XLA; the same over 8 devices; what a trained net \
+says of a sentence
   rnn export --cell lstm --steps 100 --hidden 128 --batch 32 --what step -o lstm
   python lstm/run_step.py lstm/step 50
+  rnn export --cell lstm --steps 100 --batch 64 --what step --devices 8 -o lstm8
   rnn export --checkpoint model.safetensors --sentence 'a lovely film' --what forward -o film")]
 pub struct Args {
     #[command(flatten)]
@@ -49,6 +51,9 @@ pub struct Args {
     /// The learning rate that stands beside the program, which takes it as an argument; the method's own if not given
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = positive, help_heading = "Training")]
     lr: Option<f64>,
+    /// For so many devices, each with its rows of the batch
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = at_least_one::<usize>, help_heading = "Output")]
+    devices: usize,
     /// Every step for itself, instead of loops
     #[arg(long, help_heading = "Output")]
     unrolled: bool,
@@ -130,17 +135,24 @@ impl Args {
             Width::F64 => Real::F64,
         };
         let form = if self.unrolled { Form::Unrolled } else { Form::Rolled };
+        if self.devices > 1 && self.format == Format::Onnx {
+            return Err("--devices is for StableHLO: ONNX has no word for what devices do together; leave out one of the two".into());
+        }
+        let shared = (self.devices > 1).then(|| Shared::new(&program, self.devices)).transpose()?;
         std::fs::create_dir_all(self.output.path())
             .map_err(|error| format!("cannot make the folder `{}`: {error}", self.output))?;
         let write = |extension: &str, bytes: &[u8]| {
             self.output.write_in(&format!("{}.{extension}", program.name), bytes)
         };
         write("safetensors", &values::of_arguments(&program, real, &point)?)?;
-        write("json", format!("{:#}\n", manifest(&program, real)).as_bytes())?;
+        write("json", format!("{:#}\n", manifest(&program, shared.as_ref(), real)).as_bytes())?;
         let file = self.output.path().join(&program.name);
         match self.format {
             Format::Stablehlo => {
-                let text = stablehlo::module(&program, real, form)?;
+                let text = match &shared {
+                    Some(shared) => stablehlo::module_for(&program, shared, real, form)?,
+                    None => stablehlo::module(&program, real, form)?,
+                };
                 write("mlir", text.as_bytes())?;
                 // Whoever has changed it keeps it.
                 let driver = self.output.path().join("run_step.py");
@@ -150,7 +162,15 @@ impl Args {
                 }
                 let (size, loops) =
                     (text.matches(" = stablehlo.").count(), text.matches("stablehlo.while").count());
-                println!("{title}: {}.mlir, {size} operations and {loops} loops", file.display());
+                let on = match &shared {
+                    Some(shared) => format!(
+                        ", for {} devices that share {} numbers in a call",
+                        shared.devices,
+                        shared.reduced()
+                    ),
+                    None => String::new(),
+                };
+                println!("{title}: {}.mlir, {size} operations and {loops} loops{on}", file.display());
             }
             Format::Onnx => {
                 // What is deployed has its weights in it; what is trained is given them.

@@ -22,6 +22,8 @@
 
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
+mod devices;
+pub mod engine;
 pub mod import;
 mod manifest;
 pub mod net;
@@ -31,6 +33,7 @@ mod program;
 pub mod stablehlo;
 pub mod values;
 
+pub use devices::Shared;
 pub use manifest::manifest;
 
 /// A program in Python that runs what was exported for XLA, on documented JAX alone.

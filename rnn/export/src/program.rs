@@ -1,7 +1,9 @@
 //! What is exported: a graph as a function, with an order of what goes in and what comes out.
 
+use crate::devices::Collective;
 use autograd::ops::{Leaf, Op};
 use autograd::{Graph, NodeId, Type};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -97,6 +99,8 @@ pub struct Program {
     pub results: Vec<Output>,
     /// By node: whether a result depends on it.
     pub(crate) live: Vec<bool>,
+    /// What devices do together, in the program of one of them.
+    pub(crate) collectives: HashMap<NodeId, Collective>,
 }
 
 /// Why a graph cannot be exported.
@@ -118,6 +122,19 @@ pub enum ExportError {
     /// There is nothing to compute.
     #[error("a function has at least one result, and none was asked for")]
     NoResults,
+    /// Devices that cannot share the program.
+    #[error("{0}")]
+    Devices(String),
+    /// A node that does not let the batch be cut.
+    #[error("devices cannot share the batch at `{node}` ({op}): {reason}")]
+    Unshared {
+        /// The node.
+        node: String,
+        /// The op.
+        op: String,
+        /// Why not.
+        reason: String,
+    },
     /// Values that do not fit the function.
     #[error("`{name}`: {reason}")]
     Value {
@@ -162,7 +179,7 @@ impl Program {
         };
         let leaves = graph.parameters().chain(graph.inputs()).filter(|id| live[id.index()]);
         let arguments = leaves.map(argument).collect::<Result<_, autograd::Error>>()?;
-        Ok(Self { name: name.into(), graph, arguments, results, live })
+        Ok(Self { name: name.into(), graph, arguments, results, live, collectives: HashMap::new() })
     }
 
     /// The nodes that the results depend on, operands before users.

@@ -169,7 +169,7 @@ fn driven(program: &Program, point: &Point<f64>) -> Option<HashMap<String, Vec<f
         std::fs::write(folder.path().join(format!("step.{extension}")), bytes).unwrap();
     };
     write("mlir", &rolled(program, Real::F32));
-    write("json", rnn_export::manifest(program, Real::F32).to_string().as_bytes());
+    write("json", rnn_export::manifest(program, None, Real::F32).to_string().as_bytes());
     write("safetensors", &values::of_arguments(program, Real::F32, point).unwrap());
     let stem = folder.path().join("step");
     if common::python("../../src/run_step.py", &[stem.to_str().unwrap(), "20"]).is_empty() {

@@ -402,6 +402,15 @@ impl Network {
         self.start.iter().zip(&self.first).map(state).collect()
     }
 
+    /// The states before the first step: those that are given, and for the rest where the cell lets them start.
+    ///
+    /// # Errors
+    /// As [`Network::first_states`].
+    pub fn start_from(&self, given: &[ArrayD<f32>]) -> Result<Vec<ArrayD<f32>>, autograd::Error> {
+        let rest = self.first_states()?.into_iter().skip(given.len());
+        Ok(given.iter().take(self.start.len()).cloned().chain(rest).collect())
+    }
+
     /// The first node that is not finite, by its name and op, for a message: where a NaN arose.
     pub fn culprit<S: Scalar>(&self, point: &Point<S>) -> Option<String> {
         let outputs: Vec<NodeId> = [self.loss].into_iter().chain(self.gradients.iter().copied()).collect();
