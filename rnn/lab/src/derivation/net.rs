@@ -18,10 +18,18 @@ pub(super) struct Sizes {
 impl Sizes {
     /// Sizes that the cell can have, its smallest vectors of two features if possible.
     pub fn of(cell: &EquationCell) -> Option<Self> {
+        Self::all(cell).next()
+    }
+
+    /// Others that the cell can have, if there are any: what a formula says holds there too.
+    pub fn others(self, cell: &EquationCell) -> Option<Self> {
+        Self::all(cell).find(|other| other.hidden != self.hidden)
+    }
+
+    fn all(cell: &EquationCell) -> impl Iterator<Item = Self> {
         let hidden = [8, 12, 24, 16, 36, 60, 64, 128, 9, 10, 7, 5, 3, 2, 1];
-        let mut all =
-            hidden.into_iter().flat_map(|hidden| [3, 4, 6, hidden].map(|input| Self { input, hidden }));
-        all.find(|s| cell.fits(s.input, s.hidden).is_ok())
+        let all = hidden.into_iter().flat_map(|hidden| [3, 4, 6, hidden].map(|input| Self { input, hidden }));
+        all.filter(|s| cell.fits(s.input, s.hidden).is_ok())
     }
 }
 
