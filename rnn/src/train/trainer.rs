@@ -49,6 +49,7 @@ pub enum Clip {
 
 /// Why training ended early.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// The model cannot be built.
     #[error(transparent)]
