@@ -131,6 +131,7 @@ impl Engine for Xla {
 
 /// Why the driver does not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EngineError {
     /// There is no such Python.
     #[error("`{python}` does not start: {error}")]

@@ -105,6 +105,7 @@ pub struct Program {
 
 /// Why a graph cannot be exported.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExportError {
     /// An op from outside the library: no other engine knows it.
     #[error(

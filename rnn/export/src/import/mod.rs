@@ -39,6 +39,7 @@ pub struct Imported {
 
 /// Why a file cannot be imported.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImportError {
     /// It is no safetensors file.
     #[error("it is not a safetensors file: {0}")]

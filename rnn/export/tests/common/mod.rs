@@ -48,7 +48,7 @@ impl Cases {
         };
         let ids: Vec<_> = program.results.iter().map(|r| r.id).collect();
         let results = eval(&program.graph, &point, &ids).unwrap();
-        let ty = |id| program.graph.node(id).unwrap().ty.clone();
+        let ty = |id| program.graph[id].ty.clone();
         let given = program.arguments.iter().enumerate();
         let given = given.map(|(k, a)| (format!("argument {k}"), a.ty.clone(), point.get(a.id).unwrap()));
         let wanted = program.results.iter().zip(&results).enumerate();
