@@ -205,8 +205,11 @@ impl EquationCell {
             let (formula, _) = self.names.fixed.get(name)?;
             let shape = self.parameter_shape(name, input, hidden);
             let mut rng = init::rng(seed, &format!("{name}_{lane}"));
-            let value = self.formula(formula, input, hidden).draw(&shape, &mut rng);
-            Some((name.clone(), g.constant(value).named(name)))
+            let node = match self.formula(formula, input, hidden).draw(&shape, &mut rng) {
+                Ok(value) => g.constant(value).named(name),
+                Err(error) => g.refuse(format!("the fixed parameter `{name}`: {error}")),
+            };
+            Some((name.clone(), node))
         };
         self.names.parameters.iter().filter_map(|name| value(&name.is)).collect()
     }
@@ -313,7 +316,9 @@ impl EquationCell {
         if let Some((_, value)) = self.names.equations.iter().find(|(name, _)| name.is == "f") {
             added(value, &mut biases);
         }
-        biases.retain(|b| matches!(self.shapes.parameters.get(*b), Some(Shape::Vector(_))));
+        biases.retain(|b| {
+            self.is_learned(b) && matches!(self.shapes.parameters.get(*b), Some(Shape::Vector(_)))
+        });
         biases
     }
 }
