@@ -16,14 +16,16 @@ fn derive(text: &str) -> Derivation {
 fn cells() -> Vec<(String, String)> {
     let mut cells: Vec<(String, String)> =
         SHIPPED.iter().map(|cell| (cell.name.into(), cell.text.into())).collect();
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/cells");
-    for file in std::fs::read_dir(examples).unwrap() {
-        let path = file.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "cell") {
-            cells.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+    for folder in ["cells", "literature"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(folder);
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "cell") {
+                cells.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+            }
         }
     }
-    assert!(cells.len() > 30);
+    assert!(cells.len() > 50);
     cells
 }
 
