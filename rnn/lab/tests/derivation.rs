@@ -118,7 +118,9 @@ fn pages_are_well_formed() {
         let text = derivation.write(Form::Unicode);
         let width = |line: &str| line.chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).count();
         let longest = text.lines().map(width).max().unwrap();
-        assert!(name.contains("odd") || longest <= 104, "{name}: {longest}\n{text}");
+        // A matrix memory is four columns wide.
+        let is_wide = name.contains("odd") || name.contains("literature");
+        assert!(is_wide || longest <= 104, "{name}: {longest}\n{text}");
     }
 }
 
