@@ -78,8 +78,7 @@ fn sequence(words: &mut &[&str]) -> Form {
 
 const NAMES: &[&str] = &["W", "U_f", "h", "c", "b1", "ε"];
 const NUMBERS: &[&str] = &["2", "0.5", "1e-3"];
-const FUNCTIONS: &[&str] =
-    &["tanh", "σ", "where", "concat", "sum", "mean", "min", "max", "transpose", "expm", "cayley"];
+const FUNCTIONS: &[&str] = &["tanh", "σ", "where", "concat", "sum", "mean", "min", "max", "transpose"];
 
 /// A random sentence, as words.
 fn draw(grammar: &Grammar, form: &Form, depth: usize, rng: &mut Rng, to: &mut Vec<String>) {

@@ -94,9 +94,7 @@ impl Parser<'_> {
                 Expr::Sequence(ref name, _) | Expr::Lagged(ref name, _) if name != "x" => {
                     Ok(At::new(Expr::Times(Box::new(left), Box::new(right)), span))
                 }
-                Expr::Call(Function::Transpose | Function::Expm | Function::Cayley, ref one)
-                    if one.len() == 1 =>
-                {
+                Expr::Call(Function::Transpose, ref one) if one.len() == 1 => {
                     Ok(At::new(Expr::Times(Box::new(left), Box::new(right)), span))
                 }
                 _ => {
