@@ -237,6 +237,15 @@ fn a_node_may_have_a_second_name_and_keeps_the_first() {
     assert_eq!(graph.name(y.id()).unwrap(), "y");
 }
 
+/// Reverse mode knows of ops what their trait says.
+#[test]
+fn grad_names_no_op() {
+    let files = [include_str!("../autograd/src/grad/mod.rs"), include_str!("../autograd/src/grad/parts.rs")];
+    let code = files.iter().flat_map(|file| file.lines()).filter(|line| !line.trim_start().starts_with("//"));
+    let named: Vec<_> = code.filter(|line| line.contains("Op::")).collect();
+    assert!(named.is_empty(), "{named:?}");
+}
+
 #[test]
 fn scopes_end_where_they_are_dropped_and_nest() {
     let g = Builder::new();

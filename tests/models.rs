@@ -66,7 +66,7 @@ fn feed(model: &Model, seed: u64) -> Feed {
     Feed { x, y, lengths: Some(LENGTHS.into()) }
 }
 
-const RAGGED: Mode = Mode { train: true, lengths: true, carry: false, clock: false };
+const RAGGED: Mode = Mode { train: true, noise: false, lengths: true, carry: false, clock: false };
 
 /// The network of a model with first parameters at a batch, in f64.
 fn network(model: &Model, feed: &Feed) -> (Network, Point<f64>) {

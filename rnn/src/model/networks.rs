@@ -131,6 +131,7 @@ impl Outcome {
 
 /// Why a batch gave no gradient.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StepError {
     /// Another system that was to run it did not.
     #[error("{0}")]

@@ -93,6 +93,7 @@ impl Shares {
 
 /// Why a net cannot be taken apart.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BpttError {
     /// The model cannot be built or evaluated.
     #[error(transparent)]
