@@ -5,8 +5,8 @@
 //! hundred multiplications costs little more than these. The limit is B in the second cache.
 
 use super::machine::{self, Level, Machine, Tile, vectorised};
-use super::panels::{self, by_rows};
 use super::math;
+use super::panels::{self, by_rows};
 use super::product::{Layout, Product};
 use super::real::Real;
 

@@ -187,16 +187,7 @@ impl<S: Real> Planner<'_, S> {
         }
         constants.iter_mut().for_each(|(_, buffer)| *buffer = at[*buffer]);
         let size = scratch + self.strips * STRIP;
-        Plan {
-            given,
-            constants,
-            index_constants,
-            indices,
-            steps: self.steps,
-            of: self.of,
-            outputs,
-            size,
-        }
+        Plan { given, constants, index_constants, indices, steps: self.steps, of: self.of, outputs, size }
     }
 
     /// A buffer is alive at a step, counted from 1.
