@@ -56,9 +56,9 @@ fn table(seeds: std::ops::Range<u64>, precision: Precision, misses: bool) {
     let mut table = table.into_inner().unwrap();
     println!("{table}");
     if misses {
-        table.wrong.sort_by_key(|o| (o.mutant.fault, o.subject.clone()));
+        table.wrong.sort_by_key(|o| (o.mutant.kind(), o.subject.clone()));
         for o in &table.wrong {
-            let (fault, named) = (o.mutant.fault.name(), o.named.as_ref().map_or("nobody", |(name, _)| name));
+            let (fault, named) = (o.mutant.kind(), o.named.as_ref().map_or("nobody", |(name, _)| name));
             println!(
                 "{} {fault} at {} ({}) change {:.1e}: {}, named {named} {}",
                 o.subject, o.place, o.op, o.change, o.verdict, o.hint

@@ -4,6 +4,7 @@ use super::sweep::{Term, Use, Visit};
 use autograd::ops::Sampler;
 use autograd::{Expr, Graph, NodeId, Value};
 use ndarray::ArrayD;
+use std::collections::BTreeMap;
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,10 +41,26 @@ pub enum Fault {
     NotSummed,
 }
 
+/// A fault, and how far it reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Kind {
+    /// Whether the rule is wrong at every step, as a line of code that is wrong is.
+    pub everywhere: bool,
+    pub fault: Fault,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{}{}", self.fault.name(), if self.everywhere { ", at every step" } else { "" })
+    }
+}
+
 /// A fault in its place.
 #[derive(Clone, Debug)]
 pub struct Mutant {
     pub fault: Fault,
+    /// Whether `uses` are all steps of one rule.
+    pub everywhere: bool,
     /// The uses whose rules are wrong.
     pub uses: Vec<Use>,
     /// For [`Fault::ForwardOrder`], the sum of the first and the last step.
@@ -57,6 +74,12 @@ pub enum Wrong<'g> {
     Nothing,
     /// There is nothing here that it could spoil.
     Impossible,
+}
+
+impl Mutant {
+    pub fn kind(&self) -> Kind {
+        Kind { everywhere: self.everywhere, fault: self.fault }
+    }
 }
 
 impl Fault {
@@ -112,7 +135,7 @@ impl Fault {
 
     /// Where it could be planted.
     pub fn places(self, graph: &Graph, uses: &[Use], of: &impl Fn(NodeId) -> bool) -> Vec<Mutant> {
-        let place = |uses, mirror| Mutant { fault: self, uses, mirror, seed: 0 };
+        let place = |uses, mirror| Mutant { fault: self, everywhere: false, uses, mirror, seed: 0 };
         let single = || uses.iter().filter(|(u, _)| of(*u)).map(|&u| place(vec![u], 0)).collect();
         let operand = |&(u, k): &Use| graph.operands(u).unwrap().nth(k).unwrap();
         match self {
@@ -129,14 +152,14 @@ impl Fault {
                 operands.iter().filter_map(rest).collect()
             }
             Self::ForwardOrder => {
-                let step = |id: NodeId| graph.node(id).unwrap().origin.step.map(i64::from);
+                let step = |id: NodeId| graph[id].origin.step.map(i64::from);
                 let last = uses.iter().filter_map(|(u, _)| step(*u)).max().unwrap_or(0);
                 let between = |first: i64, last: i64| {
                     // What leads from state to state: its operand is computed, in this step or the one before.
                     let recurrent = |u: &&Use| {
                         of(u.0)
                             && step(u.0).is_some_and(|t| t >= first && t <= last && 2 * t != first + last)
-                            && graph.node(operand(u)).unwrap().op.operator().is_some()
+                            && graph[operand(u)].op.operator().is_some()
                             && step(operand(u)).is_some()
                     };
                     let all: Vec<Use> = uses.iter().filter(recurrent).copied().collect();
@@ -147,6 +170,25 @@ impl Fault {
             }
             _ => single(),
         }
+    }
+
+    /// Rules that could be wrong in all their steps alike: the uses of one operand by the nodes of one line. What is
+    /// wrong in several places already, or is another thing at each, has none.
+    pub fn rules(self, graph: &Graph, uses: &[Use], of: &impl Fn(NodeId) -> bool) -> Vec<Mutant> {
+        if matches!(self, Self::Overwritten | Self::ForwardOrder | Self::ShiftedStep) {
+            return Vec::new();
+        }
+        let mut rules: BTreeMap<_, Vec<Use>> = BTreeMap::new();
+        for &(u, k) in uses.iter().filter(|(u, _)| of(*u)) {
+            let node = graph.node(u).unwrap();
+            let origin = &node.origin;
+            if origin.step.is_some() {
+                let line = (origin.layer.clone(), origin.name.clone(), origin.ordinal, node.op.name(), k);
+                rules.entry(line).or_default().push((u, k));
+            }
+        }
+        let whole = |uses: Vec<Use>| Mutant { fault: self, everywhere: true, uses, mirror: 0, seed: 0 };
+        rules.into_values().filter(|uses| uses.len() > 1).map(whole).collect()
     }
 
     /// Spoils a term.

@@ -1,6 +1,6 @@
 //! The power of the gradient check: faults planted in right gradients, and what is said of them.
 //!
-//! A mutant is a graph with its gradient, in which the rule of one use of a value (`sweep.rs`) has a fault (`fault.rs`). It
+//! A mutant is a graph with its gradient, in which the rule of one use of a value (`sweep.rs`), or of all its steps, has a fault (`fault.rs`). It
 //! counts if it changes the gradient of a leaf by more than a bound, relative to the norm of that tensor. It is caught if
 //! the verdict is [`Verdict::Fail`], and named rightly if the node that is called guilty is the one whose rule is wrong.
 #![allow(dead_code)] // the table and its test use a part each
@@ -78,7 +78,7 @@ impl Outcome {
 #[derive(Clone, Debug, Default)]
 pub struct Harvest {
     /// All that were planted, by fault and op.
-    pub planted: Vec<(fault::Fault, String)>,
+    pub planted: Vec<(fault::Kind, String)>,
     /// Those that count.
     pub outcomes: Vec<Outcome>,
 }
@@ -98,8 +98,8 @@ impl Subject {
         for mutant in mutants(&self.graph, &self.uses(), of, per, sampler) {
             let wrong = self.gradients(Some(&mutant));
             let (Some(right), Some(wrong)) = (&right, wrong) else { continue };
-            let op = self.graph.node(mutant.uses[0].0).unwrap().op.name().to_string();
-            harvest.planted.push((mutant.fault, op.clone()));
+            let op = self.graph[mutant.uses[0].0].op.name().to_string();
+            harvest.planted.push((mutant.kind(), op.clone()));
             let change = self.change(right, &wrong);
             if change > precision.bound() {
                 harvest.outcomes.push(self.outcome(mutant, op, change, precision));

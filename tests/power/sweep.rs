@@ -101,7 +101,7 @@ pub fn sweep<'g>(
     let mut depends: HashMap<NodeId, bool> = HashMap::new();
     for id in graph.ids() {
         let flows = graph.operands(id).unwrap().any(|x| depends[&x]);
-        let float = graph.node(id).unwrap().ty.kind == Kind::Float;
+        let float = graph[id].ty.kind == Kind::Float;
         depends.insert(id, float && (flows || wrt.contains(&id)));
     }
     let mut terms: HashMap<NodeId, Vec<Term>> = HashMap::new();
@@ -157,7 +157,8 @@ fn total<'g>(g: &'g Builder, x: Expr<'g>, terms: Vec<Term<'g>>) -> Expr<'g> {
     }
 }
 
-/// Random places for faults, by kind of fault: `per` for each, among uses of the nodes that `of` takes.
+/// Random places for faults, by kind of fault: `per` for each, among uses of the nodes that `of` takes, and among the rules that
+/// are wrong at every step.
 pub fn mutants(
     graph: &Graph,
     uses: &[Use],
@@ -167,11 +168,12 @@ pub fn mutants(
 ) -> Vec<Mutant> {
     let mut mutants = Vec::new();
     for fault in Fault::ALL {
-        let places = fault.places(graph, uses, &of);
-        let order = sampler.permutation(places.len());
-        for (place, at) in order.into_iter().take(fault.share(per)).zip(0_u64..) {
-            let seed = sampler.below(0..1 << 30) as u64 + at;
-            mutants.push(Mutant { fault, seed, ..places[place].clone() });
+        for places in [fault.places(graph, uses, &of), fault.rules(graph, uses, &of)] {
+            let order = sampler.permutation(places.len());
+            for (place, at) in order.into_iter().take(fault.share(per)).zip(0_u64..) {
+                let seed = sampler.below(0..1 << 30) as u64 + at;
+                mutants.push(Mutant { fault, seed, ..places[place].clone() });
+            }
         }
     }
     mutants

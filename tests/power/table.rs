@@ -35,7 +35,7 @@ impl Count {
 /// All of them.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
-    pub by_fault: BTreeMap<super::fault::Fault, Count>,
+    pub by_fault: BTreeMap<super::fault::Kind, Count>,
     pub by_op: BTreeMap<String, Count>,
     pub all: Count,
     /// Those that were not caught, or not named rightly.
@@ -44,13 +44,13 @@ pub struct Table {
 
 impl Table {
     pub fn add(&mut self, harvest: Harvest) {
-        for (fault, op) in harvest.planted {
-            self.by_fault.entry(fault).or_default().planted += 1;
+        for (kind, op) in harvest.planted {
+            self.by_fault.entry(kind).or_default().planted += 1;
             self.by_op.entry(op).or_default().planted += 1;
             self.all.planted += 1;
         }
         for outcome in harvest.outcomes {
-            self.by_fault.entry(outcome.mutant.fault).or_default().add(&outcome);
+            self.by_fault.entry(outcome.mutant.kind()).or_default().add(&outcome);
             self.by_op.entry(outcome.op.clone()).or_default().add(&outcome);
             self.all.add(&outcome);
             if !outcome.is_named() {
@@ -81,9 +81,7 @@ impl fmt::Display for Table {
             writeln!(f, "|---|--:|--:|--:|--:|--:|--:|--:|")
         };
         head(f, "fault")?;
-        for (fault, count) in &self.by_fault {
-            writeln!(f, "| {} | {count}", fault.name())?;
-        }
+        self.by_fault.iter().try_for_each(|(kind, count)| writeln!(f, "| {kind} | {count}"))?;
         writeln!(f, "| **all** | {}\n", self.all)?;
         head(f, "op")?;
         self.by_op.iter().try_for_each(|(op, count)| writeln!(f, "| `{op}` | {count}"))

@@ -18,6 +18,7 @@
 mod fit;
 
 pub use fit::Order;
+use fit::scatter;
 
 use super::{Verdict, leaves};
 use autograd::graph::{Builder, Expr, Graph, NodeId};
@@ -91,12 +92,12 @@ pub fn taylor(y: Expr, point: Point<f64>, seed: u64) -> Result<Taylor, Error> {
         let of = [change, rest, rest - 0.5 * step * step * curvature].map(f64::abs);
         rows.push(Residuals { step, of, smooth: ray.branches(step)? == here });
     }
-    let orders = [1, 2, 3].map(|order| Order::fit(order, &rows, floor));
+    let orders = [1, 2, 3].map(|order| Order::fit(order, &rows, floor)).to_vec();
     Ok(Taylor { subject, seed, value, slope, curvature, floor, rows, orders })
 }
 
 /// ε from 1 to 10⁻⁹, four to the decade.
-fn steps() -> impl Iterator<Item = f64> {
+pub(super) fn steps() -> impl Iterator<Item = f64> {
     (0..=36).map(|k| 10f64.powf(-f64::from(k) / 4.0))
 }
 
@@ -111,14 +112,14 @@ pub struct Taylor {
     pub value: f64,
     /// ⟨g, u⟩
     pub slope: f64,
-    /// ⟨u, Hu⟩
+    /// ⟨u, Hu⟩; NaN of a function whose Hessian nobody claims.
     pub curvature: f64,
     /// The rounding floor: residuals near it are noise.
     pub floor: f64,
     /// The residuals, ε falling.
     pub rows: Vec<Residuals>,
-    /// The orders of the three residuals.
-    pub orders: [Order; 3],
+    /// The orders of the three residuals; of two, if nobody claims a Hessian.
+    pub orders: Vec<Order>,
 }
 
 /// The residuals at one ε.
@@ -142,13 +143,17 @@ impl Taylor {
 impl fmt::Display for Taylor {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "Taylor test of {}, seed {}: {}", self.subject, self.seed, self.verdict())?;
-        write!(f, "\n  φ {:.6e}  ⟨g, u⟩ {:.6e}  ⟨u, Hu⟩ {:.6e}", self.value, self.slope, self.curvature)?;
-        write!(f, "\n  rounding floor {:.1e}\n", self.floor)?;
-        write!(f, "\n  {:>8}  {:>8}  {:>8}  {:>8}", "ε", "r₁", "r₂", "r₃")?;
+        let residuals = self.orders.len();
+        write!(f, "\n  φ {:.6e}  ⟨g, u⟩ {:.6e}", self.value, self.slope)?;
+        if residuals > 2 {
+            write!(f, "  ⟨u, Hu⟩ {:.6e}", self.curvature)?;
+        }
+        write!(f, "\n  rounding floor {:.1e}\n\n  {:>8}", self.floor, "ε")?;
+        ["r₁", "r₂", "r₃"].iter().take(residuals).try_for_each(|r| write!(f, "  {r:>8}"))?;
         // Two lines a decade are enough to read.
         for row in self.rows.iter().step_by(2) {
             write!(f, "\n  {:>8.1e}", row.step)?;
-            row.of.iter().try_for_each(|r| write!(f, "  {r:>8.1e}"))?;
+            row.of.iter().take(residuals).try_for_each(|r| write!(f, "  {r:>8.1e}"))?;
             f.write_str(if row.smooth { "" } else { "  beyond a kink" })?;
         }
         writeln!(f)?;
@@ -207,7 +212,7 @@ impl Ray<'_> {
         let points = (1..=32).map(|i| 1e-10 * (2.0 * (f64::from(i * i) * golden).fract() - 1.0));
         // Differences of numbers this near are exact.
         let points = points.map(|t| Ok([t, self.value(t)? - value])).collect::<Result<Vec<_>, Error>>()?;
-        Ok(fit::scatter(&points).max(0.5 * f64::EPSILON * value.abs()))
+        Ok(scatter(&points).max(0.5 * f64::EPSILON * value.abs()))
     }
 }
 
@@ -294,7 +299,7 @@ mod tests {
         let g = Builder::new();
         let report = taylor((g.parameter("w", [3]) * 2.0).sum(), Point::new(), 0).unwrap();
         assert_eq!(
-            report.orders.each_ref().map(|order| order.measured.is_some()),
+            report.orders.iter().map(|order| order.measured.is_some()).collect::<Vec<_>>(),
             [true, false, false],
             "{report}"
         );

@@ -6,8 +6,9 @@ use crate::numeric::{Curve, Derivative, FIRST, Look, Nearby, Noise, Scale};
 use crate::report::{Element, Report};
 use crate::verdict::{Comparison, Verdict, corroborated};
 use autograd::ops::Sampler;
-use autograd::{Error, norm};
+use autograd::{Error, Value, norm};
 use ndarray::{ArrayD, Zip};
+use std::collections::HashMap;
 
 /// What rounding may cost a claimed gradient, in units of the precision.
 const ROUNDING: f64 = 16.0;
@@ -18,10 +19,14 @@ const ON_A_KINK: usize = 8;
 /// The largest steps of the attempts after the first.
 const AGAIN: [f64; 3] = [0.06, 0.023, 0.17];
 
-/// A function that is checked, one array of it at a time.
+/// A function that is checked, one array of it at a time. It is seen through a cotangent: as ⟨v, f⟩.
 pub(super) struct Subject<'a, F> {
     pub check: &'a FnCheck,
     pub f: &'a mut F,
+    /// v, of the shape of what the function returns.
+    pub cotangent: ArrayD<f64>,
+    /// What the function gave along one direction, while several cotangents are asked about it.
+    pub kept: Option<HashMap<u64, ArrayD<f64>>>,
     /// How often it was called.
     pub calls: usize,
     /// The relative precision of its values.
@@ -35,11 +40,13 @@ pub(super) struct Subject<'a, F> {
     pub noise: Option<Noise>,
 }
 
-impl<'a, F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'a, F> {
-    pub fn new(check: &'a FnCheck, f: &'a mut F) -> Self {
+impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
+    pub fn new(check: &'a FnCheck, f: &'a mut F, cotangent: ArrayD<f64>) -> Self {
         Self {
             check,
             f,
+            cotangent,
+            kept: None,
             calls: 0,
             precision: check.precision.unwrap_or(f64::EPSILON),
             rounding: check.rounding.unwrap_or(f64::EPSILON),
@@ -50,7 +57,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'a, F> {
     }
 
     /// Turns to another array.
-    pub fn begin(&mut self, i: usize) {
+    pub fn turn(&mut self, i: usize) {
         (self.i, self.scale, self.noise) = (i, self.check.scale(i), None);
     }
 
@@ -61,13 +68,14 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'a, F> {
 
     pub fn tell(&self, report: &mut Report) {
         report.calls = self.calls;
-        if !self.may_ask() {
-            report.notes.push(format!("no more than {} calls were allowed", self.check.budget));
+        let note = format!("no more than {} calls were allowed", self.check.budget);
+        if !self.may_ask() && !report.notes.contains(&note) {
+            report.notes.push(note);
         }
     }
 
     /// The function where it is defined, while calls are left.
-    pub fn value(&mut self, x: &[ArrayD<f64>]) -> f64 {
+    pub fn value(&mut self, x: &[ArrayD<f64>]) -> ArrayD<f64> {
         let inside = self.check.bounds.as_ref().is_none_or(|[lower, upper]| {
             let within = |((x, l), u): ((&ArrayD<f64>, &ArrayD<f64>), &ArrayD<f64>)| {
                 Zip::from(x).and(l).and(u).all(|x, l, u| l <= x && x <= u)
@@ -75,15 +83,17 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'a, F> {
             x.iter().zip(lower).zip(upper).all(within)
         });
         if !inside || !self.may_ask() {
-            return f64::NAN;
+            return ArrayD::from_elem(self.cotangent.raw_dim(), f64::NAN);
         }
         self.calls += 1;
-        (self.f)(x)
+        let y = (self.f)(x);
+        // What has another shape elsewhere is not one function.
+        if y.shape() == self.cotangent.shape() { y } else { &self.cotangent * f64::NAN }
     }
 
     /// Array i after it moved along a direction.
-    fn moved(&self, direction: &ArrayD<f64>, t: f64) -> ArrayD<f64> {
-        let x = &self.check.at[self.i];
+    pub fn moved(&self, i: usize, direction: &ArrayD<f64>, t: f64) -> ArrayD<f64> {
+        let x = &self.check.at[i];
         match &self.check.motion {
             Some(motion) if t != 0.0 => (motion.0)(x, direction, t),
             _ => Zip::from(x).and(direction).map_collect(|&x, &u| x + t * u),
@@ -91,7 +101,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'a, F> {
     }
 
     /// The direction with every element that is on a bound turned inwards, and whether there is one.
-    fn inwards(&self, direction: &ArrayD<f64>) -> (ArrayD<f64>, bool) {
+    pub fn inwards(&self, direction: &ArrayD<f64>) -> (ArrayD<f64>, bool) {
         let mut turned = direction.clone();
         let Some([lower, upper]) = &self.check.bounds else { return (turned, false) };
         let mut any = false;
@@ -119,19 +129,29 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'a, F> {
         first: f64,
         known: Option<Noise>,
     ) -> Result<Comparison, Error> {
+        self.measure_beside(direction, None, length, first, known)
+    }
+
+    /// The same beside the sum of some products; without them, of those of the claimed gradient and the direction.
+    fn measure_beside(
+        &mut self,
+        direction: &ArrayD<f64>,
+        products: Option<&ArrayD<f64>>,
+        length: f64,
+        first: f64,
+        known: Option<Noise>,
+    ) -> Result<Comparison, Error> {
         let (direction, bounded) = self.inwards(direction);
-        let product = &self.check.claimed[self.i] * &direction;
+        let product = products.map_or_else(|| &self.check.claimed[self.i] * &direction, Clone::clone);
         let rounding = ROUNDING * self.rounding * product.iter().map(|p| p.abs()).sum::<f64>();
         let size = norm(&product);
         let compare = |derivative: &Derivative| Comparison::new(product.sum(), derivative, rounding, size);
         let (method, precision) = (self.check.method, self.precision);
+        let cotangent: [Value<f64>; 1] = [self.cotangent.clone().into()];
         let mut x = self.check.at.clone();
-        let outputs = |t: f64| {
-            x[self.i] = self.moved(&direction, t);
-            Ok(Look { values: vec![ndarray::arr0(self.value(&x)).into()], sides: Vec::new() })
-        };
-        let one = [ndarray::arr0(1.0).into()];
-        let mut curve = Curve { outputs, cotangents: &one, method, first, precision };
+        let outputs =
+            |t: f64| Ok(Look { values: vec![self.along(&mut x, &direction, t).into()], sides: Vec::new() });
+        let mut curve = Curve { outputs, cotangents: &cotangent, method, first, precision };
         let nearby = Nearby::new(16, precision);
         let noise = match known {
             Some(noise) => noise,
@@ -148,25 +168,47 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'a, F> {
         Ok(comparison)
     }
 
+    /// The function after the array that was turned to moved along a direction.
+    pub fn along(&mut self, x: &mut [ArrayD<f64>], direction: &ArrayD<f64>, t: f64) -> ArrayD<f64> {
+        if let Some(y) = self.kept.as_ref().and_then(|kept| kept.get(&t.to_bits())) {
+            return y.clone();
+        }
+        x[self.i] = self.moved(self.i, direction, t);
+        let y = self.value(x);
+        if let Some(kept) = &mut self.kept {
+            kept.insert(t.to_bits(), y.clone());
+        }
+        y
+    }
+
     /// A measurement that is repeated at other steps if it does not agree.
     pub fn confirmed(&mut self, direction: &ArrayD<f64>) -> Result<Comparison, Error> {
+        self.confirmed_beside(direction, None)
+    }
+
+    /// The same beside the sum of some products.
+    pub fn confirmed_beside(
+        &mut self,
+        direction: &ArrayD<f64>,
+        products: Option<&ArrayD<f64>>,
+    ) -> Result<Comparison, Error> {
         let length = self.scale.length;
-        self.repeated(direction, length, None)
+        self.repeated(direction, products, length)
     }
 
     fn repeated(
         &mut self,
         direction: &ArrayD<f64>,
+        products: Option<&ArrayD<f64>>,
         length: f64,
-        known: Option<Noise>,
     ) -> Result<Comparison, Error> {
-        let mut attempts = vec![self.measure(direction, length, FIRST, known)?];
+        let mut attempts = vec![self.measure_beside(direction, products, length, FIRST, None)?];
         if attempts[0].verdict.is_good() || !attempts[0].analytic.is_finite() {
             return Ok(attempts[0]);
         }
         if attempts[0].verdict == Verdict::Fail {
             for first in AGAIN {
-                attempts.push(self.measure(direction, length, first, known)?);
+                attempts.push(self.measure_beside(direction, products, length, first, None)?);
                 let so_far = corroborated(&attempts);
                 if so_far.verdict == Verdict::Fail {
                     return Ok(so_far);
@@ -180,9 +222,9 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'a, F> {
             if so_far.verdict != Verdict::Inconclusive {
                 return Ok(so_far);
             }
-            attempts.push(self.measure(direction, other, FIRST, None)?);
+            attempts.push(self.measure_beside(direction, products, other, FIRST, None)?);
             if attempts.last().is_some_and(|c| c.verdict == Verdict::Fail) {
-                attempts.push(self.measure(direction, other, AGAIN[0], None)?);
+                attempts.push(self.measure_beside(direction, products, other, AGAIN[0], None)?);
             }
         }
         Ok(corroborated(&attempts))
@@ -222,8 +264,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'a, F> {
         *one = 1.0;
         let index = ndarray::Dimension::slice(&index).to_vec();
         let length = self.scale.of_element(place, x[&*index]);
-        let comparison = self.repeated(&direction, length, None)?;
-        // Inwards from an upper bound the element falls.
+        let comparison = self.repeated(&direction, None, length)?;
         Ok(Element { index, comparison })
     }
 }

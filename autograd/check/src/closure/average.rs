@@ -18,7 +18,7 @@ const AVERAGED: usize = 8;
 /// square is hardly ever twice what it should be, and estimates can be half of it.
 const SAFETY: f64 = 4.0;
 
-impl<F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'_, F> {
+impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
     /// Whether function or gradient are known to few digits.
     pub fn is_coarse(&self) -> bool {
         self.precision.max(self.rounding) > 1e-12

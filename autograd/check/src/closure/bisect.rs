@@ -13,7 +13,7 @@ use ndarray::ArrayD;
 /// Differences of halves at most, besides four for each halving.
 const MOST: usize = 48;
 
-impl<F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'_, F> {
+impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
     /// Adds wrong elements to a tensor that fails, and says whether they are all there are, and whether they lie in one slice.
     pub fn find_wrong(&mut self, tensor: &mut Tensor, sampler: &mut Sampler) -> Result<(), Error> {
         let count = tensor.shape.count();
@@ -88,7 +88,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'_, F> {
 }
 
 /// The index at a row-major place.
-fn index(shape: &[usize], mut place: usize) -> Vec<usize> {
+pub(super) fn index(shape: &[usize], mut place: usize) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for (i, &n) in index.iter_mut().zip(shape).rev() {
         *i = place % n.max(1);

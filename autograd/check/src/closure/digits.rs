@@ -6,11 +6,14 @@ use ndarray::ArrayD;
 /// Values that are looked at.
 const PROBES: i32 = 6;
 
+/// Outputs that are looked at.
+const OUTPUTS: usize = 32;
+
 /// Types by the bits of their significand that `f64` has beyond theirs, and their precision.
 const TYPES: [(&str, u32, f64); 3] =
     [("bf16", 45, 7.8125e-3), ("f16", 42, 9.765_625e-4), ("f32", 29, 1.192_092_895_507_812_5e-7)];
 
-impl<F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'_, F> {
+impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
     /// If nobody said how precise the function is, and all of some values at places without a pattern end in as many zeros as
     /// numbers of a smaller type do, it is taken to be computed in that type.
     pub fn find_precision(&mut self, notes: &mut Vec<String>) {
@@ -36,9 +39,10 @@ impl<F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'_, F> {
                     moved
                 })
                 .collect();
-            let value = self.value(&x);
-            if value.is_finite() && value != 0.0 && !values.contains(&value) {
-                values.push(value);
+            for &value in self.value(&x).iter().take(OUTPUTS) {
+                if value.is_finite() && value != 0.0 && !values.contains(&value) {
+                    values.push(value);
+                }
             }
         }
         if values.len() < 3 {

@@ -1,13 +1,19 @@
-//! A function that is not ours: values and a claimed gradient in, verdict out.
+//! A function that is not ours: values and a claim in, verdict out.
 //!
 //! There are no nodes to ask, so differences alone decide. A direction at a time is looked at in `along.rs`, several of a
 //! function that is known to few digits in `average.rs`; which elements are wrong is found by halves in `bisect.rs`; and
-//! how many digits a function has, in `digits.rs`.
+//! how many digits a function has, in `digits.rs`. Claims of functions that return arrays are in `vector.rs`, of second
+//! derivatives in `hessian.rs`, and the Taylor test is in `taylor.rs`.
 
 mod along;
 mod average;
 mod bisect;
 mod digits;
+mod fits;
+mod halves;
+mod hessian;
+mod taylor;
+mod vector;
 
 use super::Tier;
 use super::numeric::{Method, Scale};
@@ -112,6 +118,12 @@ impl FnCheck {
             tier: Tier::default(),
             method: Method::default(),
         }
+    }
+
+    /// Of claims that are told later: [a Jacobian](Self::jacobian), its products ([`Self::vjp`], [`Self::jvp`]), second derivatives
+    /// ([`Self::hessian`], [`Self::hvp`]), or a gradient that is [asked](Self::run_with).
+    pub fn at(at: &[ArrayD<f64>]) -> Self {
+        Self::new(at, &[])
     }
 
     /// With names for the arrays; `x0`, `x1`, … without.
@@ -227,14 +239,12 @@ impl FnCheck {
     /// As [`check_fn`].
     #[track_caller]
     pub fn run(&self, mut f: impl FnMut(&[ArrayD<f64>]) -> f64) -> Result<Report, Error> {
-        self.fits(Place::caller())?;
-        if !f(&self.at).is_finite() {
-            return Err(Error::NotFinite { node: "the function".into() });
-        }
-        let mut sampler = Sampler::new(self.seed);
-        let mut report = Report::new("a function".into(), self.seed, 1);
-        let mut subject = Subject::new(self, &mut f);
-        subject.calls += 1;
+        let place = Place::caller();
+        self.fits(place)?;
+        let mut f = |x: &[ArrayD<f64>]| ndarray::arr0(f(x)).into_dyn();
+        let (mut report, mut sampler, _) = self.begin(&mut f, place)?;
+        let mut subject = Subject::new(self, &mut f, ndarray::arr0(1.0).into_dyn());
+        subject.calls = report.calls;
         subject.find_precision(&mut report.notes);
         for i in 0..self.at.len() {
             report.tensors.push(subject.tensor(i, &mut sampler)?);
@@ -271,7 +281,7 @@ impl FnCheck {
         mut gradient: impl FnMut(&[ArrayD<f64>]) -> Vec<ArrayD<f64>>,
     ) -> Result<Report, Error> {
         let place = Place::caller();
-        let check = Self { claimed: gradient(&self.at), ..self.clone() };
+        let check = self.claiming(gradient(&self.at));
         check.fits(place)?;
         // Elsewhere, in the order of one who trains: the function, then the gradient.
         let mut elsewhere: Vec<ArrayD<f64>> = self.at.iter().map(|x| x * (1.0 + 1e-3)).collect();
@@ -283,7 +293,7 @@ impl FnCheck {
         f(&elsewhere);
         gradient(&elsewhere);
         let again = gradient(&self.at);
-        Self { claimed: again.clone(), ..check.clone() }.fits(place)?;
+        check.claiming(again.clone()).fits(place)?;
         let mut report = check.run(f)?;
         for ((tensor, first), second) in report.tensors.iter_mut().zip(&check.claimed).zip(&again) {
             let unit = 16.0 * check.rounding.unwrap_or(f64::EPSILON);
@@ -304,60 +314,28 @@ impl FnCheck {
         Ok(report)
     }
 
-    fn fits(&self, place: Place) -> Result<(), Error> {
-        let shape = |a: &ArrayD<f64>| Shape::from(a.shape());
-        let refuse = |reason| Err(Error::Build { reason, place });
-        let n = self.at.len();
-        let counted = |arrays: &[ArrayD<f64>], what: &str| {
-            (arrays.len() != n).then(|| format!("{} {what} for {n} arrays: give one for each", arrays.len()))
-        };
-        let mut like = vec![(&self.claimed, "gradients", "the gradient")];
-        like.extend(self.typical.iter().map(|sizes| (sizes, "arrays of typical sizes", "the typical size")));
-        if let Some([lower, upper]) = &self.bounds {
-            like.extend([
-                (lower, "lower bounds", "the lower bound"),
-                (upper, "upper bounds", "the upper bound"),
-            ]);
-        }
-        for (arrays, many, one) in like {
-            if let Some(reason) = counted(arrays, many) {
-                return refuse(reason);
-            }
-            for ((name, x), a) in self.names.iter().zip(&self.at).zip(arrays) {
-                if x.shape() != a.shape() {
-                    return refuse(format!(
-                        "{one} of `{name}` {} has its shape, and {} has not",
-                        shape(x),
-                        shape(a)
-                    ));
-                }
-            }
-        }
-        if let Some([lower, upper]) = &self.bounds {
-            for (i, x) in self.at.iter().enumerate() {
-                if x.iter().zip(&lower[i]).zip(&upper[i]).any(|((x, l), u)| !(l <= x && x <= u)) {
-                    return refuse(format!("`{}` lies outside its bounds", self.names[i]));
-                }
-            }
-        }
-        for (i, u) in &self.directions {
-            let Some(x) = self.at.get(*i) else {
-                return refuse(format!("a direction is given for array {i}, and there are {n}"));
-            };
-            if x.shape() != u.shape() {
-                let name = &self.names[*i];
-                return refuse(format!(
-                    "a direction of `{name}` {} has its shape, and {} has not",
-                    shape(x),
-                    shape(u)
-                ));
-            }
-        }
-        Ok(())
-    }
-
     fn scale(&self, i: usize) -> Scale {
         self.typical.as_ref().map_or_else(|| Scale::of(&self.at[i]), |sizes| Scale::typical(&sizes[i]))
+    }
+}
+
+impl Tensor {
+    /// Of a function that is no graph, before it was looked at.
+    fn of_function(shape: Shape, norm: f64) -> Self {
+        Self {
+            name: String::new(),
+            shape,
+            order: 1,
+            connected: true,
+            norm,
+            comparison: Comparison::NOTHING,
+            decided_by: Decider::Differences,
+            forward: None,
+            kinks: Vec::new(),
+            elements: Vec::new(),
+            all_wrong_told: false,
+            slice: None,
+        }
     }
 }
 
@@ -376,24 +354,12 @@ fn not_finite(claimed: &ArrayD<f64>) -> Option<Element> {
     Some(Element { index: ndarray::Dimension::slice(&index).to_vec(), comparison })
 }
 
-impl<F: FnMut(&[ArrayD<f64>]) -> f64> Subject<'_, F> {
+impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
     fn tensor(&mut self, i: usize, sampler: &mut Sampler) -> Result<Tensor, Error> {
         let (x, gradient) = (&self.check.at[i], &self.check.claimed[i]);
-        self.begin(i);
-        let mut tensor = Tensor {
-            name: self.check.names[i].clone(),
-            shape: x.shape().into(),
-            order: 1,
-            connected: true,
-            norm: norm(gradient),
-            comparison: Comparison::NOTHING,
-            decided_by: Decider::Differences,
-            forward: None,
-            kinks: Vec::new(),
-            elements: Vec::new(),
-            all_wrong_told: false,
-            slice: None,
-        };
+        self.turn(i);
+        let mut tensor = Tensor::of_function(x.shape().into(), norm(gradient));
+        tensor.name.clone_from(&self.check.names[i]);
         if let Some(element) = not_finite(gradient) {
             (tensor.comparison, tensor.decided_by) = (element.comparison, Decider::Gradient);
             tensor.elements.push(element);

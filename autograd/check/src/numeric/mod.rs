@@ -17,6 +17,7 @@ mod sides;
 mod stencil;
 
 pub(super) use noise::{Nearby, Noise};
+pub(super) use richardson::Table;
 pub(super) use scale::Scale;
 
 use super::verdict::{Comparison, Verdict};

@@ -26,7 +26,7 @@ const SETTLED: f64 = 1e-10;
 const NOTHING: f64 = 100.0;
 
 /// Neville's table, of which only the last row is kept.
-pub(super) struct Table {
+pub(crate) struct Table {
     /// Value and rounding error, for 1, 2, 3… steps extrapolated.
     row: Vec<(f64, f64)>,
     /// The factor between the weights of two columns: the ratio of steps to the power that errors fall by.

@@ -31,7 +31,7 @@ pub struct Order {
 
 impl Order {
     /// Fits the smallest steps whose residuals are well above the floor: there the first terms that are left rule.
-    pub(super) fn fit(expected: u32, rows: &[Residuals], floor: f64) -> Self {
+    pub(crate) fn fit(expected: u32, rows: &[Residuals], floor: f64) -> Self {
         let place = expected as usize - 1;
         let above = |row: &&Residuals| row.smooth && row.of[place] > ABOVE * floor;
         let mut points: Vec<[f64; 2]> =

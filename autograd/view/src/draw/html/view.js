@@ -23,7 +23,9 @@ let p = places();
 const drawn = new Map();
 let touched = false;
 
-const windowSize = () => ({ width: window_.clientWidth, height: window_.clientHeight });
+/** Asked for once, and when it has changed: asking makes the browser lay everything out. */
+let measuredSize = null;
+const windowSize = () => (measuredSize ??= { width: window_.clientWidth, height: window_.clientHeight });
 
 /** Draws everything anew. */
 function redraw() {
@@ -321,13 +323,26 @@ const sameBox = (a, b) =>
   column[a] === column[b] && kind(a).block === kind(b).block && kind(a).part === kind(b).part && kind(a).block !== null;
 
 /** Whether something is on the way that was chosen: set by the panel of paths. */
-let way = new Set();
+let chosenWay = new Set();
+/** What is looked at for a moment instead, or null. */
+let glimpse = null;
 export function showWay(nodes) {
-  way = new Set(nodes);
-  world.classList.toggle("has-way", way.size > 0);
+  chosenWay = new Set(nodes);
+  relight();
+}
+/** Lights some nodes while the pointer is on what stands for them; null ends it. */
+export function seeWay(nodes) {
+  if (nodes === null && glimpse === null) return;
+  glimpse = nodes === null ? null : new Set(nodes);
+  relight();
+}
+const shownWay = () => glimpse ?? chosenWay;
+function relight() {
+  world.classList.toggle("has-way", shownWay().size > 0);
   light();
 }
 function onWay(from, to, i, isBox) {
+  const way = shownWay();
   if (way.size === 0) return false;
   if (from >= 0) return way.has(from) && way.has(to);
   const nodes = isBox ? box(column[i], kind(i).block, kind(i).part) : null;
@@ -423,7 +438,11 @@ export function startView() {
     if ("node" in what || "position" in what) light();
   });
   // Until the reader has moved the picture, it fits its window.
-  new ResizeObserver(() => (touched ? refresh() : fit())).observe(window_);
+  new ResizeObserver(() => {
+    measuredSize = null;
+    if (touched) refresh();
+    else fit();
+  }).observe(window_);
   let held = null;
   window_.addEventListener("pointerdown", (e) => {
     if (e.button === 0) held = { x: e.clientX, y: e.clientY, camera: { ...camera }, far: false };
@@ -478,6 +497,7 @@ export function startView() {
 function printing() {
   const picture = $("picture");
   addEventListener("beforeprint", () => {
+    measuredSize = null;
     const most = p.steps.length > 40 ? p.left(p.steps[40]) : p.right;
     Object.assign(camera, { x: -24, y: p.top - 12, scale: windowSize().width / (most + 60) });
     refresh();
@@ -486,6 +506,7 @@ function printing() {
   });
   addEventListener("afterprint", () => {
     picture.removeAttribute("viewBox");
+    measuredSize = null;
     fit();
   });
 }
