@@ -114,7 +114,7 @@ impl Product {
         let fits = !self.swapped && panels::exist() && self.c.strides[1] == 1 && self.a.strides[1] == 1;
         let [a, _, c] = self.extents;
         let panels = self.b.columns.next_multiple_of(panels::width::<S>()) * self.b.rows;
-        (worth && fits).then(|| Self { by: By::Packed, extents: [a, panels, c], ..self })
+        (worth && fits).then_some(Self { by: By::Packed, extents: [a, panels, c], ..self })
     }
 
     /// Puts B into panels.
