@@ -43,7 +43,7 @@ impl Cell for Lstm {
         vec![State::new("h", hidden), State::new("c", hidden)]
     }
 
-    fn prepare<'g>(&self, w: &Weights<'g>, _: usize, n: usize) -> Weights<'g> {
+    fn prepare<'g>(&self, w: &Weights<'g>, _: usize, n: usize, _: rnn::cell::Lane<'g>) -> Weights<'g> {
         let part = |stack: &str, k: usize, name: String| {
             let rows = w[stack].slice(0, k * n..(k + 1) * n).named(&name);
             (name, rows)

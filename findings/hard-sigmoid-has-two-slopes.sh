@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# keras 3.15.1 (numpy backend), onnxruntime 1.32.0 with onnx 1.23.2, numpy 2.4.6; Python 3.11.
+# keras 3.15.1 (numpy backend, which imports jax 0.10.2 and scipy 1.17.1), onnxruntime 1.32.0 with onnx 1.23.2, numpy 2.4.6; Python 3.11.
 #
 # Believed: "hard_sigmoid" gates are one function: Keras, ONNX and old model files mean the same.
 # Happens:  Keras 3 means x/6 + 1/2, ONNX's HardSigmoid by default x/5 + 1/2 (as Keras 1 and 2 did, so
@@ -11,7 +11,7 @@
 #   LSTM: |onnx HardSigmoid - keras hard_sigmoid| = 4.5e-02; with alpha = 1/6: 2.7e-07
 set -eu
 d=$(mktemp -d); trap 'rm -rf "$d"' EXIT
-python3 -m pip install -q --no-compile --target "$d/p" keras==3.15.1 onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
+python3 -m pip install -q --no-compile --target "$d/p" keras==3.15.1 scipy==1.17.1 jax==0.10.2 jaxlib==0.10.2 onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
 KERAS_BACKEND=numpy KERAS_HOME="$d" PYTHONPATH="$d/p" python3 -W ignore - <<'PY'
 import keras, numpy as np, onnx, onnxruntime
 from onnx import TensorProto as TP, helper, numpy_helper

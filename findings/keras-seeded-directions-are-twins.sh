@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# keras 3.15.1 (numpy backend), numpy 2.4.6; Python 3.11.
+# keras 3.15.1 (numpy backend, which imports jax 0.10.2 and scipy 1.17.1), numpy 2.4.6; Python 3.11.
 #
 # Believed: a seed makes a run repeatable; the two directions of Bidirectional and two layers that are
 #   given seeded initialisers still start from different weights.
@@ -12,7 +12,7 @@
 #   set_random_seed:     forward and backward kernel equal False, recurrent kernel equal False
 set -eu
 d=$(mktemp -d); trap 'rm -rf "$d"' EXIT
-python3 -m pip install -q --no-compile --target "$d/p" keras==3.15.1 numpy==2.4.6
+python3 -m pip install -q --no-compile --target "$d/p" keras==3.15.1 scipy==1.17.1 jax==0.10.2 jaxlib==0.10.2 numpy==2.4.6
 KERAS_BACKEND=numpy KERAS_HOME="$d" PYTHONPATH="$d/p" python3 -W ignore - <<'PY'
 import keras, numpy as np
 from keras import initializers, layers

@@ -92,6 +92,41 @@ fn handles_of_other_graphs_and_builders_are_errors() {
     assert!(matches!(g.graph(), Err(Error::Foreign { .. })));
 }
 
+/// Both go on where one graph ends: what they had together both know, and neither what the other adds.
+#[test]
+fn builders_that_resume_one_graph_do_not_take_each_others_handles() {
+    let g = Builder::new();
+    let x = g.parameter("x", []).id();
+    let shared = g.graph().unwrap();
+    let (left, right) = (Builder::resume(shared.clone()), Builder::resume(shared.clone()));
+    let (of_left, of_right) = (left.expr(x).exp().id(), right.expr(x).sin().id());
+    let of_first = g.expr(x).tanh().id();
+    assert!([of_left, of_right, of_first].iter().all(|id| id.index() == 1));
+    let graphs = [left.graph().unwrap(), right.graph().unwrap(), g.graph().unwrap()];
+    for (graph, own) in graphs.iter().zip([of_left, of_right, of_first]) {
+        assert_eq!(graph[x].op, shared[x].op);
+        assert_eq!(graph.ids().collect::<Vec<_>>(), [x, own]);
+        for id in [of_left, of_right, of_first] {
+            assert_eq!(graph.node(id).is_ok(), id == own);
+        }
+    }
+    assert!(left.expr(of_right).is_poisoned() && left.graph().is_err());
+    // A branch of a branch knows all that came before it.
+    let further = Builder::resume(graphs[1].clone());
+    let of_further = further.expr(of_right).exp().id();
+    assert_eq!(further.graph().unwrap().ids().collect::<Vec<_>>(), [x, of_right, of_further]);
+    assert!(graphs[1].node(of_further).is_err());
+}
+
+#[test]
+#[should_panic(expected = "belongs to another graph")]
+fn a_foreign_handle_indexes_nothing() {
+    let (g, other) = (Builder::new(), Builder::new());
+    let y = other.parameter("y", []).id();
+    g.parameter("x", []);
+    let _ = &g.graph().unwrap()[y];
+}
+
 #[test]
 fn an_expression_of_another_builder_is_refused() {
     let (g, other) = (Builder::new(), Builder::new());
@@ -143,7 +178,7 @@ fn recurrence() -> Arc<Graph> {
 #[test]
 fn names_say_layer_variable_step_and_part() {
     let graph = recurrence();
-    let op = |name: &str| graph.node(graph.find(name).unwrap()).unwrap().op.name();
+    let op = |name: &str| graph[graph.find(name).unwrap()].op.name();
     assert_eq!(op("l0/h[1]"), "tanh");
     assert_eq!(op("l0/h[2]"), "tanh");
     assert_eq!(op("l0/h[2]#1"), "mul");
@@ -165,7 +200,7 @@ fn adjoints_are_named_by_their_node_and_their_sweep() {
         let adjoint = graph.adjoint(h, sweep).unwrap().unwrap();
         assert_eq!(graph.find(name).unwrap(), adjoint);
         assert_eq!(graph.name(adjoint).unwrap(), name);
-        let origin = &graph.node(adjoint).unwrap().origin;
+        let origin = &graph[adjoint].origin;
         assert_eq!(
             origin.role,
             Role::Adjoint { of: u32::try_from(h.index()).unwrap(), sweep: u32::try_from(sweep).unwrap() }
@@ -202,6 +237,15 @@ fn a_node_may_have_a_second_name_and_keeps_the_first() {
     assert_eq!(graph.name(y.id()).unwrap(), "y");
 }
 
+/// Reverse mode knows of ops what their trait says.
+#[test]
+fn grad_names_no_op() {
+    let files = [include_str!("../autograd/src/grad/mod.rs"), include_str!("../autograd/src/grad/parts.rs")];
+    let code = files.iter().flat_map(|file| file.lines()).filter(|line| !line.trim_start().starts_with("//"));
+    let named: Vec<_> = code.filter(|line| line.contains("Op::")).collect();
+    assert!(named.is_empty(), "{named:?}");
+}
+
 #[test]
 fn scopes_end_where_they_are_dropped_and_nest() {
     let g = Builder::new();
@@ -230,7 +274,7 @@ fn a_snapshot_does_not_change_and_costs_no_copy_until_building_goes_on() {
     let after = g.graph().unwrap();
     assert_eq!(after.len(), 3);
     // Handles of the earlier graph hold in the later one; a later handle is unknown to the earlier.
-    assert_eq!(after.node(y.id()).unwrap().op, before.node(y.id()).unwrap().op);
+    assert_eq!(after[y.id()].op, before[y.id()].op);
     assert!(before.node(z.id()).is_err());
 }
 

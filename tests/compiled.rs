@@ -300,11 +300,47 @@ fn the_products_of_an_lstm_are_those_of_a_fused_one() {
     let steps = 20;
     let (graph, outputs) = lstm(steps, 3, 6);
     let optimised = Compiler::new().optimise(&graph, &outputs).unwrap();
-    let products =
-        optimised.graph.ids().filter(|&id| optimised.graph.node(id).unwrap().op.name() == "matmul").count();
+    let products = optimised.graph.ids().filter(|&id| optimised.graph[id].op.name() == "matmul").count();
     // Forward: inputs, head, and `steps` of the recurrence. Backward: through the head, the recurrence from step 2 on,
     // and the gradients of the head, the input weights and the recurrent weights.
     assert_eq!(products, 2 + steps + 1 + (steps - 1) + 3);
+}
+
+/// A product that an author has written twice costs what it costs once, forwards and backwards: its two adjoints are
+/// added up before they are multiplied by the weight.
+#[test]
+fn a_product_that_is_written_twice_is_made_once() {
+    let cost = |equations: &str| {
+        let g = Builder::new();
+        let cell = rnn::equations::EquationCell::read(equations, "twice.cell").unwrap();
+        let net = rnn::Layers::new(cell, 5, 6);
+        let run = net.unroll(&g, &net.declare(&g, ""), g.input("x", [4, 3, 5]), None, &rnn::Start::Zero);
+        let loss = (run.output() * run.output()).sum();
+        let wrt: Vec<Expr> = g.graph().unwrap().parameters().map(|id| g.expr(id)).collect();
+        let outputs: Vec<NodeId> = [loss].into_iter().chain(grad(loss, &wrt)).map(NodeId::from).collect();
+        let graph = Compiler::new().optimise(&g.graph().unwrap(), &outputs).unwrap().graph;
+        let shape = |id: NodeId| graph.node(id).unwrap().ty.shape.clone();
+        let products = graph.ids().filter(|&id| graph.node(id).unwrap().op.name() == "matmul");
+        let multiplications = products.map(|id| {
+            let rows: usize = shape(id).iter().product();
+            let of = graph.operands(id).unwrap().next().unwrap();
+            // m n k of [m, k] times [k, n]: (m n) (m k) (k n) is its square.
+            let all =
+                graph.operands(id).unwrap().map(|x| shape(x).iter().product::<usize>()).product::<usize>();
+            assert!(shape(of).len() == 2);
+            (all * rows).isqrt()
+        });
+        multiplications.sum::<usize>()
+    };
+    let once = cost(
+        "cell a\n f[t] = sigmoid(W x[t] + U h[t-1])\n g[t] = sigmoid(W x[t] + U f[t])
+           h[t] = (f[t] + g[t] * a) / (1 + g[t])",
+    );
+    let twice = cost(
+        "cell a\n f[t] = sigmoid(W x[t] + U h[t-1])
+           h[t] = (f[t] + sigmoid(W x[t] + U f[t]) * a) / (1 + sigmoid(W x[t] + U f[t]))",
+    );
+    assert_eq!(once, twice);
 }
 
 #[test]

@@ -300,10 +300,7 @@ fn model_explorer_s_declarations_hold() {
                 assert!(ids.contains(&text(&edge["sourceNodeId"])));
                 read.push((number(&text(&edge["sourceNodeId"])), id.index()));
             }
-            assert_eq!(
-                text(&node["outputsMetadata"][0]["attrs"][0]["value"]),
-                graph.node(id).unwrap().ty.to_string()
-            );
+            assert_eq!(text(&node["outputsMetadata"][0]["attrs"][0]["value"]), graph[id].ty.to_string());
             // No part of a namespace is empty, and names have no slash of their own.
             let namespace = text(&node["namespace"]);
             assert!(namespace.is_empty() || namespace.split('/').all(|part| !part.is_empty()), "{namespace}");
@@ -389,8 +386,8 @@ fn a_rolled_net_has_its_first_step_its_last_and_one_between() {
     let json: Value =
         serde_json::from_str(&draw::json(View::new(&long).rolled(), &Options::default())).unwrap();
     assert_eq!(json["graph"]["rolled"][0].as_array().unwrap().len(), 58);
-    let in_two = long.ids().filter(|&id| long.node(id).unwrap().origin.step == Some(2)).count();
-    let rest = long.ids().filter(|&id| matches!(long.node(id).unwrap().origin.step, Some(3..=59))).count();
+    let in_two = long.ids().filter(|&id| long[id].origin.step == Some(2)).count();
+    let rest = long.ids().filter(|&id| matches!(long[id].origin.step, Some(3..=59))).count();
     assert_eq!(View::new(&long).len() - View::new(&long).rolled().len(), rest);
     assert_eq!(rest, 57 * in_two);
 }
@@ -414,7 +411,7 @@ fn truncation_shows_in_a_rolled_net() {
     nets::elman(&g, 20, true);
     let graph = g.graph().unwrap();
     let view = View::new(&graph).rolled();
-    let cuts = view.ids().filter(|&id| graph.node(id).unwrap().op.name() == "stop_gradient").count();
+    let cuts = view.ids().filter(|&id| graph[id].op.name() == "stop_gradient").count();
     assert_eq!(cuts, 2); // one for all between, one in the last step
     assert!(draw::svg(&view, &Options::default()).contains("×9"));
 }

@@ -7,6 +7,7 @@ mod nets;
 use autograd::{Builder, Graph, NodeId, grad};
 use autograd_view::draw;
 use expect_test::expect;
+use rnn_lab::study::Specimen;
 use roxmltree::{Document, Node};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -58,7 +59,7 @@ fn boxed(graph: &Graph, backward: bool) -> Vec<NodeId> {
         let node = graph.node(*id).unwrap();
         node.op.name() == "constant" && !matches!(node.origin.role, autograd::graph::Role::Adjoint { .. })
     };
-    let is_shown = |id: &NodeId| backward || graph.node(*id).unwrap().origin.role.of().is_none();
+    let is_shown = |id: &NodeId| backward || graph[*id].origin.role.of().is_none();
     graph.ids().filter(is_shown).filter(|id| !is_number(id)).collect()
 }
 
@@ -194,7 +195,7 @@ fn every_line_ends_in_a_piece_that_has_a_direction() {
 /// A node's step and its name without the step.
 fn step_and_name(graph: &Graph, node: usize) -> Option<(u32, String)> {
     let id = graph.ids().nth(node).unwrap();
-    let step = graph.node(id).unwrap().origin.step?;
+    let step = graph[id].origin.step?;
     Some((step, graph.name(id).unwrap().replace(&format!("[{step}]"), "[t]")))
 }
 
@@ -462,4 +463,36 @@ fn a_long_chain_is_drawn() {
         let _ = y.named("y");
     });
     assert!(draw::svg(&chain, &draw::Options::default()).matches("<title>").count() > 10_000);
+}
+
+/// What is read at a step stands below what reads it, also where a layer has two directions and sequences end early; in
+/// the derivative it is the other way round.
+#[test]
+fn rows_follow_the_data() {
+    let net = Specimen {
+        cell: "gru".into(),
+        steps: 4,
+        layers: 2,
+        batch: 3,
+        bidirectional: true,
+        lengths: Some(vec![4, 3, 1]),
+        ..Specimen::default()
+    };
+    let graph = net.network(true).unwrap().graph;
+    for detail in [draw::Detail::Named, draw::Detail::Ops] {
+        let text = draw::svg(&graph, &draw::Options { detail, ..draw::Options::default() });
+        let svg = Document::parse(&text).unwrap();
+        let at: HashMap<usize, [f64; 4]> =
+            boxes(&svg).into_iter().filter_map(|(i, b)| Some((i?, b))).collect();
+        for (from, to) in classed(&svg, "edge").map(|e| (index(e, "data-from"), index(e, "data-to"))) {
+            let [a, b] = [from, to].map(|i| &graph.node(graph.id(i)).unwrap().origin);
+            let in_step =
+                a.step.is_some() && a.step == b.step && a.role.of().is_some() == b.role.of().is_some();
+            assert!(!in_step || at[&from][1] > at[&to][1], "{detail:?}: {from} is not below {to}");
+        }
+    }
+    // Two directions of two layers, and nothing else, are layers.
+    let text = draw::svg(&graph, &draw::Options::default());
+    let svg = Document::parse(&text).unwrap();
+    assert_eq!(classed(&svg, "band").count(), 8);
 }

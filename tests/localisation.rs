@@ -149,7 +149,7 @@ fn the_right_gradient_passes_when_claimed() {
 fn a_missing_accumulation_is_named() {
     let (guilty, report) = planted("∂l0/h[2]", |g, sum| {
         let graph = g.graph().unwrap();
-        assert_eq!(graph.node(sum.id()).unwrap().op.name(), "add");
+        assert_eq!(graph[sum.id()].op.name(), "add");
         let first = graph.operands(sum.id()).unwrap().next().unwrap();
         g.expr(first)
     });
@@ -205,7 +205,7 @@ fn a_shift_in_time_is_named() {
         // The same product, with the adjoint of the step before.
         let operands: Vec<NodeId> = graph.operands(terms[2].id()).unwrap().collect();
         let earlier: Vec<NodeId> = graph.operands(terms[1].id()).unwrap().collect();
-        let op = graph.node(terms[2].id()).unwrap().op.clone();
+        let op = graph[terms[2].id()].op.clone();
         terms[2] = g.apply(op, &[g.expr(earlier[0]), g.expr(operands[1])]);
         g.sum(&terms)
     });

@@ -66,7 +66,7 @@ fn feed(model: &Model, seed: u64) -> Feed {
     Feed { x, y, lengths: Some(LENGTHS.into()) }
 }
 
-const RAGGED: Mode = Mode { train: true, lengths: true, carry: false, clock: false };
+const RAGGED: Mode = Mode { train: true, noise: false, lengths: true, carry: false, clock: false };
 
 /// The network of a model with first parameters at a batch, in f64.
 fn network(model: &Model, feed: &Feed) -> (Network, Point<f64>) {
@@ -276,7 +276,7 @@ fn binary_cross_entropy_does_not_overflow() {
 
 /// The nodes of a network that draw masks, with their streams.
 fn masks(network: &Network) -> Vec<(NodeId, u64)> {
-    let stream = |id: NodeId| match &network.graph.node(id).unwrap().op {
+    let stream = |id: NodeId| match &network.graph[id].op {
         Op::DropoutMask(mask) => Some((id, mask.stream)),
         _ => None,
     };
@@ -372,7 +372,7 @@ fn parameters_have_pytorchs_names_and_shapes() {
         |(name, shape): (String, Vec<usize>)| format!("{name} {shape:?}").trim_end_matches(']').to_string();
     assert_eq!(model.parameter_shapes().unwrap().into_iter().map(text).collect::<Vec<_>>(), expected);
     let network = model.network(2, 2, RAGGED).unwrap();
-    let shape = |id: NodeId| network.graph.node(id).unwrap().ty.shape.to_vec();
+    let shape = |id: NodeId| network.graph[id].ty.shape.to_vec();
     let declared: HashSet<_> =
         network.parameters.iter().map(|(name, id)| (name.clone(), shape(*id))).collect();
     assert_eq!(declared, model.parameter_shapes().unwrap().into_iter().collect());

@@ -78,7 +78,7 @@ fn random_graphs_have_every_op() {
     let mut names = std::collections::HashSet::new();
     for seed in 0..300 {
         let graph = graph(seed);
-        names.extend(graph.ids().map(|id| graph.node(id).unwrap().op.name()));
+        names.extend(graph.ids().map(|id| graph[id].op.name()));
     }
     let relations = ["less_equal", "equal", "greater_equal", "not_equal"];
     for sample in Op::samples(&mut Sampler::new(0)) {

@@ -46,6 +46,8 @@ faults=0
 fault() { echo "FAULT  $*"; faults=$((faults + 1)); cat err; }
 started=$(date +%s)
 for stop in $(seq "$STOPS"); do
+    # What an earlier run said must not be read as said by one that a signal ends before it could say anything.
+    : > err
     ( train parts "$epochs" --resume >/dev/null 2>err; echo $? > code ) & run=$!
     pause "$(random "$BUSY")"
     child=$(pgrep -P "$run" | head -n 1)

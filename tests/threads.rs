@@ -41,7 +41,7 @@ fn agrees(model: &Model, mode: Mode, what: &str) {
     let network = model.network(STEPS, BATCH, mode).unwrap();
     let mut feed = feed(model, 3);
     feed.lengths = mode.lengths.then(|| vec![4, 1, 3, 4, 2, 4, 1, 3]);
-    let zeros = |&id: &NodeId| ArrayD::from_elem(&*network.graph.node(id).unwrap().ty.shape, 0.25);
+    let zeros = |&id: &NodeId| ArrayD::from_elem(&*network.graph[id].ty.shape, 0.25);
     let start: Vec<ArrayD<f32>> = network.start.iter().map(zeros).collect();
     let point = network.point(&model.first_parameters(1).unwrap(), &feed, &start, 5).unwrap();
     let point: Point<f64> = point.cast();
@@ -154,7 +154,7 @@ fn splits(build: impl for<'g> Fn(&'g Builder, Expr<'g>) -> Vec<Expr<'g>>) -> usi
     };
     let mut point = Point::new().with(x, fill(&[4, 3]));
     for id in graph.parameters() {
-        point.set(id, fill(&graph.node(id).unwrap().ty.shape));
+        point.set(id, fill(&graph[id].ty.shape));
     }
     let want = eval(&graph, &point, &ids).unwrap();
     let executable = Compiler::new().threads(2).compile::<f64>(&graph, &ids).unwrap();

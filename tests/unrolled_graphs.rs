@@ -60,7 +60,7 @@ fn unrolling_again_gives_the_same_text() {
 
 /// The op behind a name.
 fn op(graph: &Graph, name: &str) -> &'static str {
-    graph.node(graph.find(name).unwrap()).unwrap().op.name()
+    graph[graph.find(name).unwrap()].op.name()
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn states_gates_and_adjoints_are_found_by_name() {
             for (gate, word) in table {
                 assert_eq!(op(&graph, &format!("{lane}/{gate}[{step}]")), word);
                 let (of, adjoint) = (format!("{lane}/{gate}[{step}]"), format!("∂{lane}/{gate}[{step}]"));
-                let shape = |name: &str| graph.node(graph.find(name).unwrap()).unwrap().ty.clone();
+                let shape = |name: &str| graph[graph.find(name).unwrap()].ty.clone();
                 assert_eq!(shape(&of), shape(&adjoint));
             }
         }
@@ -106,7 +106,7 @@ fn the_second_direction_reads_the_later_step() {
         while let Some(id) = stack.pop() {
             for x in graph.operands(id).unwrap() {
                 direct |= x == of;
-                let origin = &graph.node(x).unwrap().origin;
+                let origin = &graph[x].origin;
                 if !(origin.ordinal == 0 && origin.name.as_deref() == Some("h")) {
                     stack.push(x);
                 }
@@ -168,7 +168,7 @@ fn size(problem: &Problem, gradients: bool) -> [usize; 3] {
     }
     let graph = g.graph().unwrap();
     let edges = graph.ids().map(|id| graph.operands(id).unwrap().len()).sum();
-    let elements = graph.ids().map(|id| graph.node(id).unwrap().ty.shape.count()).sum();
+    let elements = graph.ids().map(|id| graph[id].ty.shape.count()).sum();
     [graph.len(), edges, elements]
 }
 
@@ -323,7 +323,7 @@ fn an_unknown_cell_is_answered_with_the_nearest() {
 fn nothing_is_cut_without_a_window() {
     for subject in cells::ALL.iter().filter(|subject| !subject.stops) {
         let graph = subject.problem(&SMALL).graph();
-        assert!(graph.ids().all(|id| !matches!(graph.node(id).unwrap().op, Op::StopGradient(_))));
+        assert!(graph.ids().all(|id| !matches!(graph[id].op, Op::StopGradient(_))));
     }
 }
 

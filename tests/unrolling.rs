@@ -256,7 +256,7 @@ fn a_cut_stops_every_gradient_and_is_seen_in_the_graph() {
             assert!(last_block == 0 || gradients[name].iter().all(|&d| d == 0.0), "∂{name}");
         }
         let graph = problem.graph();
-        let stops = graph.ids().filter(|&id| matches!(graph.node(id).unwrap().op, Op::StopGradient(_)));
+        let stops = graph.ids().filter(|&id| matches!(graph[id].op, Op::StopGradient(_)));
         let mut names: Vec<String> = stops.map(|id| graph.name(id).unwrap()).collect();
         // A cell that stops gradients of its own accord adds nodes of other names.
         names.retain(|name| !subject.stops || name.contains(".cut["));

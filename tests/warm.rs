@@ -18,7 +18,7 @@ fn a_warm_run_allocates_nothing() {
             let Prepared { network, executable, point, .. } = prepared(cell, 4, threads);
             let inputs: Vec<_> = point.iter().map(|(id, value)| (id, value.into())).collect();
             let ids = [network.loss].into_iter().chain(network.gradients.iter().copied());
-            let shape = |id| network.graph.node(id).unwrap().ty.shape.to_vec();
+            let shape = |id| network.graph[id].ty.shape.to_vec();
             let mut arrays: Vec<ArrayD<f32>> = ids.map(|id| ArrayD::zeros(shape(id))).collect();
             let mut views: Vec<_> = arrays.iter_mut().map(|array| array.view_mut()).collect();
             // Twice: the first run makes the memory, the second may still grow what keeps it.

@@ -64,6 +64,7 @@ pub struct Checkpoint {
 
 /// Why a checkpoint cannot be saved, loaded or used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CheckpointError {
     /// The file cannot be read or written.
     #[error(transparent)]

@@ -10,6 +10,7 @@ pub use generator::{Generator, draw};
 
 /// Why a model cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InferError {
     /// The network cannot be built or evaluated, or its result is not finite.
     #[error(transparent)]

@@ -4,9 +4,13 @@
 //! distributions are drawn for each block of rows by itself: an orthogonal `[4·H, H]` is four orthogonal
 //! `[H, H]`, and Xavier counts the fans of one gate.
 
+use fnv::FnvHasher;
 use std::fmt;
+use std::hash::Hasher;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use crate::equations::Formula;
 use ndarray::{Array2, ArrayD, ArrayViewMut2, Axis};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_distr::StandardNormal;
@@ -81,6 +85,7 @@ pub enum Init {
 
 /// Why an initialiser cannot be read or drawn.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InitError {
     /// The string names no initialiser, or its number is missing or not allowed.
     #[error("`{0}` is no initialiser: write one of {FORMS}")]
@@ -118,7 +123,10 @@ pub(crate) const FORMS: &str = "`uniform:BOUND` (BOUND > 0), `uniform:LOW:HIGH`,
 /// The state is Xoshiro256++ seeded with the 64-bit FNV-1a hash of the seed's eight bytes (little-endian)
 /// followed by the name in UTF-8.
 pub fn rng(seed: u64, name: &str) -> Xoshiro256PlusPlus {
-    Xoshiro256PlusPlus::seed_from_u64(fnv1a(seed.to_le_bytes().into_iter().chain(name.bytes())))
+    let mut hash = FnvHasher::default();
+    hash.write(&seed.to_le_bytes());
+    hash.write(name.as_bytes());
+    Xoshiro256PlusPlus::seed_from_u64(hash.finish())
 }
 
 impl Init {
@@ -139,8 +147,18 @@ impl Init {
     /// [`InitError::NotMatrix`] if a matrix distribution (Xavier, orthogonal, identity) meets another rank;
     /// [`InitError::Blocks`] if `blocks` does not divide the rows.
     pub fn draw(self, shape: &[usize], blocks: usize, rng: &mut impl Rng) -> Result<ArrayD<f32>, InitError> {
-        let constant = |value: f64| Ok(ArrayD::from_elem(shape, single(value)));
-        let each = |draw: &mut dyn FnMut() -> f64| Ok(ArrayD::from_shape_simple_fn(shape, || single(draw())));
+        Ok(self.exact(shape, blocks, rng)?.mapv(single))
+    }
+
+    /// The same before it is rounded to single precision.
+    pub(crate) fn exact(
+        self,
+        shape: &[usize],
+        blocks: usize,
+        rng: &mut impl Rng,
+    ) -> Result<ArrayD<f64>, InitError> {
+        let constant = |value: f64| Ok(ArrayD::from_elem(shape, value));
+        let each = |draw: &mut dyn FnMut() -> f64| Ok(ArrayD::from_shape_simple_fn(shape, draw));
         match self {
             Self::Zeros => constant(0.0),
             Self::Constant { value } => constant(value),
@@ -151,16 +169,16 @@ impl Init {
             Self::Xavier { gain } => self.draw_blocks(shape, blocks, |mut block| {
                 let (fan_out, fan_in) = block.dim();
                 let bound = gain * (6.0 / (fan_in + fan_out) as f64).sqrt();
-                block.map_inplace(|x| *x = single(between(-bound, bound, rng)));
+                block.map_inplace(|x| *x = between(-bound, bound, rng));
             }),
             Self::Orthogonal { gain } => self.draw_blocks(shape, blocks, |mut block| {
                 let (rows, columns) = block.dim();
                 let frame = orthonormal_rows(rows.min(columns), rows.max(columns), rng);
                 let frame = if rows <= columns { frame } else { frame.reversed_axes() };
-                block.zip_mut_with(&frame, |x, &q| *x = single(gain * q));
+                block.zip_mut_with(&frame, |x, &q| *x = gain * q);
             }),
             Self::Identity { scale } => {
-                self.draw_blocks(shape, blocks, |mut block| block.diag_mut().fill(single(scale)))
+                self.draw_blocks(shape, blocks, |mut block| block.diag_mut().fill(scale))
             }
         }
     }
@@ -170,8 +188,8 @@ impl Init {
         self,
         shape: &[usize],
         blocks: usize,
-        fill: impl FnMut(ArrayViewMut2<f32>),
-    ) -> Result<ArrayD<f32>, InitError> {
+        fill: impl FnMut(ArrayViewMut2<f64>),
+    ) -> Result<ArrayD<f64>, InitError> {
         let &[rows, columns] = shape else {
             return Err(InitError::NotMatrix { init: self, shape: shape.to_vec() });
         };
@@ -217,9 +235,26 @@ fn single(x: f64) -> f32 {
     x as f32
 }
 
-/// The 64-bit FNV-1a hash. Fowler, Noll & Vo; RFC 9923.
-fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+/// How a part of a weight begins, if its cell says so.
+#[derive(Clone, Debug, PartialEq)]
+pub enum First {
+    /// By an initialiser.
+    Init(Init),
+    /// By a formula of the cell's file.
+    Formula(Arc<Formula>),
+}
+
+impl First {
+    /// An array of that shape.
+    ///
+    /// # Errors
+    /// If a matrix distribution meets another rank.
+    pub fn draw(&self, shape: &[usize], rng: &mut impl Rng) -> Result<ArrayD<f32>, InitError> {
+        match self {
+            Self::Init(init) => init.draw(shape, 1, rng),
+            Self::Formula(formula) => Ok(formula.draw(shape, rng).mapv(single)),
+        }
+    }
 }
 
 impl FromStr for Init {
@@ -393,16 +428,6 @@ mod tests {
         assert_eq!(draw(1, "a"), draw(1, "a"));
         assert_ne!(draw(1, "a"), draw(1, "b"));
         assert_ne!(draw(1, "a"), draw(2, "a"));
-    }
-
-    /// Test vectors of Noll's test suite; the hash is RFC 9923's.
-    #[test]
-    fn fnv1a_gives_the_published_hashes() {
-        for (text, hash) in
-            [("", 0xcbf2_9ce4_8422_2325), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8)]
-        {
-            assert_eq!(fnv1a(text.bytes()), hash, "{text}");
-        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A recurrent net: layers of one cell, stacked, in one direction or both, unrolled over time.
 
-use crate::cell::{Cell, State, Weight, Weights};
+use crate::cell::{Cell, Lane, Noise, State, Weight, Weights};
 use crate::lengths::Lengths;
 use crate::unroll::{Run, Unroll};
 use autograd::{Builder, Expr};
@@ -84,19 +84,24 @@ impl<'g> Start<'g> {
     }
 }
 
-/// Dropout between layers.
+/// Dropout between layers, and what cells drop.
 #[derive(Clone, Copy, Debug)]
 pub struct Dropout<'g> {
     /// The seed of the masks: one whole number.
     pub seed: Expr<'g>,
-    /// The probability of dropping an element.
+    /// The probability of dropping an element between layers.
     pub rate: f64,
+    /// Whether cells drop what their equations say.
+    pub cells: bool,
 }
 
 impl<'g> Dropout<'g> {
     /// `x` with elements dropped, the others scaled up. Masks of different streams are independent.
     #[track_caller]
     pub fn apply(&self, x: Expr<'g>, stream: usize) -> Expr<'g> {
+        if self.rate == 0.0 {
+            return x;
+        }
         x * self.seed.dropout_mask(x.shape(), self.rate, stream as u64)
     }
 }
@@ -247,7 +252,7 @@ impl Layers {
         let batch = inputs[0].shape().first().copied().unwrap_or(1);
         let (mut inputs, mut runs) = (inputs.to_vec(), Vec::with_capacity(self.depth));
         for layer in 0..self.depth {
-            if let (Some(dropout), 1..) = (dropout, layer) {
+            if let (Some(dropout), 1..) = (dropout.filter(|dropout| dropout.rate > 0.0), layer) {
                 let _layer = g.layer(&format!("l{layer}"));
                 inputs = inputs
                     .iter()
@@ -280,8 +285,16 @@ impl Layers {
                     Start::After { elapsed, .. } => Some(*elapsed),
                     Start::Zero | Start::From(_) => None,
                 };
-                let unroll = Unroll { reverse, lengths: lengths.as_ref(), window: self.window, elapsed };
-                let w = self.cell.prepare(&weights[lane], self.input_of(lane), self.hidden);
+                let seed = dropout.filter(|dropout| dropout.cells && self.cell.drops());
+                let noise = seed.map(|dropout| Noise { seed: dropout.seed, lane });
+                let unroll =
+                    Unroll { reverse, lengths: lengths.as_ref(), window: self.window, elapsed, noise };
+                let w = self.cell.prepare(
+                    &weights[lane],
+                    self.input_of(lane),
+                    self.hidden,
+                    Lane { number: lane, noise },
+                );
                 directions.push(unroll.run(&*self.cell, &w, &inputs, &initial));
             }
             inputs = match &directions[..] {

@@ -1,6 +1,6 @@
 //! One layer over time: the loop that names nodes.
 
-use crate::cell::{Cell, Next, Step, Weights};
+use crate::cell::{Cell, Next, Noise, Step, Weights};
 use crate::lengths::Lengths;
 use autograd::Expr;
 
@@ -19,6 +19,8 @@ pub struct Unroll<'a, 'g> {
     pub window: Option<usize>,
     /// The number of steps that were read before these, `[batch, 1]`, where a sequence goes on; none at its beginning.
     pub elapsed: Option<Expr<'g>>,
+    /// What the cell's masks are drawn by; none where nothing is dropped.
+    pub noise: Option<Noise<'g>>,
 }
 
 /// A layer that has been unrolled. Steps are in the order of the input, also if time ran backwards.
@@ -64,6 +66,7 @@ impl<'g> Unroll<'_, 'g> {
             (_, Some(elapsed)) if !self.reverse => Step::after(elapsed),
             _ => Step::new(1),
         };
+        step.set_noise(self.noise);
         let (mut states, mut last_output) = (initial.to_vec(), None);
         let mut done = Vec::with_capacity(steps);
         for (k, &t) in order.iter().enumerate() {

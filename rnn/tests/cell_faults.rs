@@ -760,3 +760,63 @@ fn printed_times_are_read() {
     let typed = read("cell a\n h[t] = tanh(W x[t] + U h[t-1] - h[t-12])");
     assert_eq!(read("cell a\n hₜ = tanh(W xₜ + U hₜ₋₁ − hₜ₋₁₂)"), typed);
 }
+
+/// What formulas, functions with values, cells within cells, functions of parameters and masks refuse: the message, and
+/// what it stands under.
+#[test]
+fn what_other_lines_do_not_know() {
+    let refused = [
+        ("fixed A = x[t]\n h[t] = A h[t-1] + W x[t]", "a formula reads no sequence, and `x` is one", "x[t]"),
+        ("init W = gain * row\n h[t] = W x[t]", "a formula knows no `gain`", "gain"),
+        ("init W = sum(row)\n h[t] = W x[t]", "`sum` stands in no formula", "sum(row)"),
+        ("init W = uniform(1, 2, 3)\n h[t] = W x[t]", "`uniform` takes 1 to 2 arguments", "uniform(1, 2, 3)"),
+        (
+            "fixed b = orthogonal\n h[t] = W x[t] + b",
+            "`b` is no matrix and cannot begin as `orthogonal`",
+            "orthogonal",
+        ),
+        ("fixed b = 1\n init b = 2\n h[t] = W x[t] + b", "`b` is not learned", "b"),
+        ("fixed W b = 1\n h[t] = W x[t]", "nothing reads the parameter `b`", "b"),
+        ("fixed b = 1\n fixed b = 2\n h[t] = W x[t] + b", "`b` is fixed twice", "b"),
+        (
+            "h[t] = W x[t] + uniform(0, 1)",
+            "`uniform` is drawn once, and an equation is of every step",
+            "uniform(0, 1)",
+        ),
+        ("h[t] = W x[t] + dropout(h[t-1], 2)", "`dropout` needs a probability from 0 to below 1", "2"),
+        ("h[t] = expm(W) x[t]", "only a matrix stands before what it is multiplied by", "expm(W)"),
+        ("h[t] = expm(h[t-1]) + W x[t]", "`expm` is of parameters alone", "expm(h[t-1])"),
+        ("let A = W * h[t]\n h[t] = A x[t]", "`h` has a time, and parameters have none", "h[t]"),
+        ("let A = B\n let B = W\n h[t] = A x[t] + B x[t]", "`B` is not made yet", "B"),
+        ("let A = W\n h[t] = V x[t]", "nothing reads the parameter `A`", "A"),
+        ("use lsmt\n h[t] = W x[t]", "there is no cell `lsmt`", "lsmt"),
+        ("use mgu\n use mgu\n h[t] = mgu(x[t], h[t-1])", "`mgu` is used already", "mgu"),
+        ("use mgu\n h[t] = mgu(x[t])", "`mgu` takes 2 arguments", "mgu(x[t])"),
+        (
+            "use lstm\n h[t] = lstm(x[t], h[t-1], h[t-2])",
+            "`lstm` has 2 results",
+            "lstm(x[t], h[t-1], h[t-2])",
+        ),
+        ("fn f(a)\n b = a\n return a\n h[t] = f(W x[t])", "nothing below reads `b` in `f`", "b"),
+        ("fn f(a)\n a = 2 * a\n return a\n h[t] = f(W x[t])", "`f` has `a` twice", "a"),
+        ("fn f(a)\n b[t] = a\n return b\n h[t] = f(W x[t])", "`b` has a time in a function", "b"),
+        ("h[t] = W x[t]\n return h", "`return` ends no function", "return"),
+        ("fn f(a)\n b = 2 * a", "the function returns nothing", "f"),
+        (
+            "h[t], c[t] = tanh(W x[t])",
+            "`tanh` stands where `split` or a function of several results was expected",
+            "tanh",
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (lines, message, place) in refused {
+        let text = format!("cell a\n {lines}");
+        let faults = EquationCell::read(&text, "my.cell").expect_err(lines);
+        let found: Vec<_> =
+            faults.diagnostics.iter().map(|d| (d.message.as_str(), &text[d.labels[0].0.clone()])).collect();
+        if !found.contains(&(message, place)) {
+            wrong.push(format!("{lines}\n{found:?}\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.concat());
+}

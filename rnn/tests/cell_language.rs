@@ -4,9 +4,10 @@ use autograd::{Builder, Point, eval};
 use ndarray::{ArrayD, IxDyn, arr2};
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus as Rng;
+use rnn::cell::{Lane, Weights};
 use rnn::equations::EquationCell;
-use rnn::init::Init;
-use rnn::{Cell, Layers, Start};
+use rnn::init::{First, Init};
+use rnn::{Cell, Dropout, Layers, Start};
 
 const SIZES: (usize, usize) = (3, 4);
 
@@ -109,7 +110,7 @@ fn several_parameters_and_packs_begin_alike() {
         } else {
             Init::Orthogonal { gain: 2.0 }
         };
-        assert_eq!(init, Some(expected), "{name}");
+        assert_eq!(init, Some(First::Init(expected)), "{name}");
     }
 }
 
@@ -283,7 +284,7 @@ fn states_start_where_the_file_says() {
         let point = Point::<f64>::new().with(x, ArrayD::zeros(IxDyn(&[2, 1, 3])));
         let graph = g.graph().unwrap();
         let point = graph.parameters().fold(point, |point, w| {
-            let shape = graph.node(w).unwrap().ty.shape.to_vec();
+            let shape = graph[w].ty.shape.to_vec();
             point.with(g.expr(w), ArrayD::zeros(IxDyn(&shape)))
         });
         let output = eval(&graph, &point, &[output.id()]).unwrap().remove(0).into_float();
@@ -349,5 +350,233 @@ fn every_function_of_one_number_is_in_the_language() {
         let read = run(&format!("cell a\n h[t] = {function}(0 * (W x[t]) + 0.25)"));
         assert!((known[[0, 0, 0]] - of(0.25)).abs() < 1e-15, "{function}");
         assert!((read[[0, 0, 0]] - of(0.25)).abs() < 1e-15, "{function}");
+    }
+}
+
+/// Values by formula, against the matrices of the papers written out: the one of Gu et al. 2020, eq. 4, with the sign of
+/// `x' = A x + B u`, and alternating signs.
+#[test]
+fn a_fixed_parameter_is_its_formula() {
+    let fixed = |text: &str| {
+        let cell = read(text);
+        assert!(cell.weights(3, 3).iter().all(|w| w.name != "A"), "it is learned");
+        let g = Builder::new();
+        let w = Weights::new(&g, Vec::new());
+        let a = cell.prepare(&w, 3, 3, Lane::default())["A"];
+        let graph = g.graph().unwrap();
+        eval(&graph, &Point::<f64>::new(), &[a.id()]).unwrap().remove(0).into_float()
+    };
+    let hippo = fixed(
+        "cell a\n size k = 3\n fixed A: [k, k] = where(row > column, -sqrt((2 * row - 1) * (2 * column - 1)), where(row == column, -row, 0))
+           state m: k\n m[t] = m[t-1] + A m[t-1] + B x[t]\n h[t] = C m[t]\n param C: [hidden, k]",
+    );
+    let (r3, r5, r15) = (3_f64.sqrt(), 5_f64.sqrt(), 15_f64.sqrt());
+    let expected = arr2(&[[-1.0, 0.0, 0.0], [-r3, -2.0, 0.0], [-r5, -r15, -3.0]]).into_dyn();
+    assert!((hippo - expected).iter().all(|e: &f64| e.abs() < 1e-15));
+    let signs = fixed(
+        "cell a\n const c = 2\n fixed A = c * (-1)^(row + column) / hidden\n h[t] = A h[t-1] + x[t]\n require input = hidden",
+    );
+    assert!(
+        signs
+            .indexed_iter()
+            .all(|(i, &a)| (a - if (i[0] + i[1]) % 2 == 0 { 2.0 } else { -2.0 } / 3.0).abs() < 1e-15)
+    );
+}
+
+/// What is drawn is drawn once: the same at every unrolling, another for another lane, name or seed.
+#[test]
+fn a_fixed_draw_follows_from_lane_name_and_seed() {
+    let text =
+        "cell a\n const seed = 1\n fixed U V = orthogonal * 0.5\n h[t] = tanh(W x[t] + U h[t-1] + V h[t-2])";
+    let drawn = |seed: f64, lane: usize, name: &str| {
+        let mut cell = read(text);
+        cell.set("seed", seed).unwrap();
+        let g = Builder::new();
+        let u = cell.prepare(&Weights::new(&g, Vec::new()), 3, 4, Lane { number: lane, noise: None })[name];
+        let graph = g.graph().unwrap();
+        eval(&graph, &Point::<f64>::new(), &[u.id()]).unwrap().remove(0).into_float()
+    };
+    let u = drawn(1.0, 0, "U");
+    assert_eq!(u, drawn(1.0, 0, "U"));
+    for other in [drawn(2.0, 0, "U"), drawn(1.0, 1, "U"), drawn(1.0, 0, "V")] {
+        assert_ne!(u, other);
+    }
+    let u = u.into_dimensionality::<ndarray::Ix2>().unwrap();
+    let error = u.dot(&u.t()) - 0.25 * ndarray::Array2::<f64>::eye(4);
+    assert!(error.iter().all(|e| e.abs() < 1e-14), "{error}");
+}
+
+/// A formula for first values: its numbers, and the bounds of what it draws.
+#[test]
+fn a_parameter_begins_by_its_formula() {
+    let cell = read(
+        "cell a\n size k = 4\n h[t] = tanh(A x[t] + b) * softplus(c) * sum(D x[t])\n param D: [k, input]
+           init A = 10 * row + column\n init b = where(row > 2, -row, hidden)\n init c = softplus_inverse(log_uniform(0.001, 0.1))
+           init D = k * orthogonal",
+    );
+    let first = |name: &str, shape: &[usize]| {
+        let weights = cell.weights(3, 4);
+        let part = &weights.iter().find(|w| w.name == name).unwrap().parts[0];
+        part.init.as_ref().unwrap().draw(shape, &mut rnn::init::rng(1, name)).unwrap()
+    };
+    let a = first("A", &[4, 3]);
+    assert_eq!(
+        a.as_slice().unwrap(),
+        [11.0, 12.0, 13.0, 21.0, 22.0, 23.0, 31.0, 32.0, 33.0, 41.0, 42.0, 43.0]
+    );
+    assert_eq!(first("b", &[4]).as_slice().unwrap(), [4.0, 4.0, -3.0, -4.0]);
+    let c = first("c", &[10_000]).mapv(|c| f64::from(c).exp().ln_1p());
+    assert!(c.iter().all(|c| (0.000_999..0.100_001).contains(c)));
+    let below = c.iter().filter(|c| **c < 0.01).count();
+    assert!((4750..5250).contains(&below), "half lie below the geometric mean: {below}");
+    let d = first("D", &[4, 3]).mapv(f64::from).into_dimensionality::<ndarray::Ix2>().unwrap();
+    assert!((d.t().dot(&d) - 16.0 * ndarray::Array2::<f64>::eye(3)).iter().all(|e: &f64| e.abs() < 1e-4));
+}
+
+/// A size that is a number is one in an equation.
+#[test]
+fn sizes_that_are_numbers_are_values() {
+    same(
+        "cell a\n size n = 6\n h[t] = tanh(W x[t]) / n + n * h[t-1]",
+        "cell a\n h[t] = tanh(W x[t]) / 6 + 6 * h[t-1]",
+    );
+}
+
+/// A value of a function is made once, and the results of one call share it.
+#[test]
+fn a_function_has_values_and_results_of_its_own() {
+    same(
+        "cell a\n fn unit(a)\n   n = sqrt(sum(a^2) + 0.01)\n   return a / n\n h[t] = unit(W x[t]) + unit(U h[t-1])",
+        "cell a\n fn unit(a) = a / sqrt(sum(a^2) + 0.01)\n h[t] = unit(W x[t]) + unit(U h[t-1])",
+    );
+    same(
+        "cell a\n fn memory(f, old, new)\n   g = sigmoid(f)\n   kept = g * old\n   return kept + (1 - g) * new, kept
+           c[t], k[t] = memory(W_f x[t] + U h[t-1], c[t-1], W x[t])\n h[t] = tanh(c[t]) - k[t]",
+        "cell a\n g[t] = sigmoid(W_f x[t] + U h[t-1])\n k[t] = g[t] * c[t-1]\n c[t] = k[t] + (1 - g[t]) * (W x[t])
+           h[t] = tanh(c[t]) - k[t]",
+    );
+    let g = Builder::new();
+    let cell = read(
+        "cell a\n fn two(a)\n   s = sigmoid(a)\n   return s, 1 - s\n p[t], q[t] = two(W x[t])\n h[t] = p[t] * q[t]",
+    );
+    let net = Layers::new(cell, 3, 4);
+    net.unroll(&g, &net.declare(&g, ""), g.input("x", [1, 1, 3]), None, &Start::Zero).output();
+    let graph = g.graph().unwrap();
+    let sigmoids = graph.ids().filter(|&id| graph.node(id).unwrap().op.name() == "sigmoid").count();
+    assert_eq!(sigmoids, 1);
+}
+
+/// A cell that is used is that cell.
+#[test]
+fn a_cell_within_a_cell() {
+    let mgu = rnn::cell::SHIPPED.iter().find(|cell| cell.name == "mgu").unwrap().text;
+    let mgu = ["W_f", "W_n", "U_f", "U_n", "b_f", "b_n"]
+        .iter()
+        .fold(mgu.to_string(), |text, name| text.replace(name, &format!("mgu_{name}")));
+    same("cell a\n use mgu\n h[t] = mgu(x[t], h[t-1])", &mgu);
+    let lstm = read("cell a\n use lstm\n h[t], c[t] = lstm(x[t], h[t-1], c[t-1])");
+    let names: Vec<String> = lstm.weights(3, 4).into_iter().map(|w| w.name).collect();
+    assert!(names.contains(&"lstm_W_ii".into()) && names.len() == 16, "{names:?}");
+    assert_eq!(lstm.states(3, 4).iter().map(|s| s.name.clone()).collect::<Vec<_>>(), ["h", "c"]);
+}
+
+/// Functions of parameters, against what is known of them: the exponential of a turn is a rotation, and the Cayley transform
+/// of `[0 -a; a 0]` the rotation by 2 atan a.
+#[test]
+fn functions_of_parameters() {
+    let made = |text: &str, w: ArrayD<f64>| {
+        let g = Builder::new();
+        let leaf = g.parameter("W", w.shape());
+        let a = read(text).prepare(&Weights::new(&g, vec![("W".into(), leaf)]), 2, 2, Lane::default())["A"];
+        let point = Point::new().with(leaf, w);
+        eval(&g.graph().unwrap(), &point, &[a.id()]).unwrap().remove(0).into_float()
+    };
+    let cell = |value: &str| {
+        format!("cell a\n let A = {value}\n h[t] = A h[t-1] + V x[t]\n param W: [hidden, hidden]")
+    };
+    let near = |a: &ArrayD<f64>, b: ndarray::Array2<f64>| (a - b.into_dyn()).iter().all(|e| e.abs() < 1e-12);
+    let w = arr2(&[[0.3, -1.2], [0.5, 0.1]]);
+    let rotation = |angle: f64| arr2(&[[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]]);
+    let turn = |a: f64| arr2(&[[0.0, -a], [a, 0.0]]).into_dyn();
+    assert!(near(&made(&cell("W - Wᵀ"), w.clone().into_dyn()), &w - &w.t()));
+    assert!(near(
+        &made(&cell("W W - 2 * transpose(W) W"), w.clone().into_dyn()),
+        w.dot(&w) - 2.0 * w.t().dot(&w)
+    ));
+    assert!(near(
+        &made(&cell("W / sqrt(sum(W^2))"), w.clone().into_dyn()),
+        &w / w.iter().map(|a| a * a).sum::<f64>().sqrt()
+    ));
+    for angle in [0.1, 2.0, 40.0] {
+        assert!(near(&made(&cell("expm(W)"), turn(angle)), rotation(angle)), "{angle}");
+        let a = angle / 2.0;
+        assert!(near(&made(&cell("cayley(W)"), turn(a)), rotation(-2.0 * a.atan())), "{angle}");
+    }
+    let e = 1_f64.exp();
+    assert!(near(
+        &made(&cell("expm(W)"), arr2(&[[1.0, 1.0], [0.0, 1.0]]).into_dyn()),
+        arr2(&[[e, e], [0.0, e]])
+    ));
+}
+
+/// In training a cell drops elements: a share of p, at each step anew or at all steps the same; otherwise nothing.
+#[test]
+fn what_a_cell_drops() {
+    let masks = |call: &str, noisy: bool| {
+        let g = Builder::new();
+        let text = format!("cell a\n const p = 0.25\n h[t] = {call}(x[t], p)\n require input = hidden");
+        let net = Layers::new(read(&text), 50, 50);
+        let seed = g.index_input("seed", [], usize::MAX);
+        let dropout = noisy.then_some(Dropout { seed, rate: 0.0, cells: true });
+        let inputs: Vec<_> =
+            (0..4).map(|_| g.constant(ndarray::Array2::<f64>::ones((20, 50)).into_dyn())).collect();
+        let run = net.unroll_steps(&g, &net.declare(&g, ""), &inputs, None, &Start::Zero, dropout);
+        let point = Point::<f64>::new().with(seed, autograd::Value::Index(ndarray::arr0(7).into_dyn()));
+        let outputs: Vec<_> = run.outputs.iter().map(|h| h.id()).collect();
+        let values = eval(&g.graph().unwrap(), &point, &outputs).unwrap();
+        values.into_iter().map(autograd::Value::into_float).collect::<Vec<_>>()
+    };
+    for call in ["dropout", "locked_dropout"] {
+        assert!(
+            masks(call, false).iter().flatten().all(|&h| (h - 1.0).abs() < 1e-15),
+            "{call} in evaluation"
+        );
+        let steps = masks(call, true);
+        for h in &steps {
+            assert!(h.iter().all(|&h| h == 0.0 || (h - 4.0 / 3.0).abs() < 1e-15));
+            let zeros = h.iter().filter(|&&h| h == 0.0).count();
+            // 250 of 1000, and five standard deviations.
+            assert!((182..=318).contains(&zeros), "{call}: {zeros}");
+        }
+        assert_eq!(steps[0] == steps[1], call == "locked_dropout");
+    }
+}
+
+/// Every file of the cookbook is a cell, its output has values, and each of its parameters has a gradient.
+#[test]
+fn the_files_of_the_cookbook_are_cells() {
+    let page = include_str!("../../docs/cells-cookbook.md");
+    let files: Vec<&str> =
+        page.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(files.len(), 10);
+    for file in files {
+        assert!(run(file).iter().all(|h| h.is_finite()), "{file}");
+        let g = Builder::new();
+        let net = Layers::new(read(file), 3, 4);
+        let weights = net.declare(&g, "");
+        let x = g.constant(3.0 * random(&[6, 2, 3], &mut Rng::seed_from_u64(2)));
+        let loss = net.unroll(&g, &weights, x, None, &Start::Zero).output().powi(2).sum();
+        let wrt: Vec<_> = weights[0].iter().map(|(_, w)| w).collect();
+        let mut point = Point::new();
+        let mut rng = Rng::seed_from_u64(3);
+        wrt.iter().for_each(|w| point.set(*w, random(&w.shape(), &mut rng)));
+        let gradients: Vec<_> = autograd::grad(loss, &wrt).into_iter().map(autograd::NodeId::from).collect();
+        for (gradient, w) in eval(&g.graph().unwrap(), &point, &gradients).unwrap().into_iter().zip(&wrt) {
+            assert!(
+                gradient.float().iter().any(|&d: &f64| d != 0.0 && d.is_finite()),
+                "{} of {file}",
+                w.name()
+            );
+        }
     }
 }

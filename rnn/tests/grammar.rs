@@ -92,7 +92,8 @@ fn draw(grammar: &Grammar, form: &Form, depth: usize, rng: &mut Rng, to: &mut Ve
                 "NUMBER" => NUMBERS,
                 "INTEGER" => &["1", "2", "17"][..],
                 "FUNCTION" => FUNCTIONS,
-                "WORD" => &["log", "uniform", "zeros"],
+                "RESULTS" => &["f_0"],
+                "WORD" => &["xavier", "orthogonal", "zeros"],
                 "NAME" | "TITLE" => NAMES,
                 other => panic!("the reference has a class {other}"),
             };
@@ -134,7 +135,8 @@ struct Recogniser<'a> {
 
 impl<'a> Recogniser<'a> {
     fn accepts(grammar: &'a Grammar, words: &'a [String]) -> bool {
-        let defined = words.windows(2).filter(|pair| pair[0] == "fn").map(|pair| pair[1].as_str());
+        let defined =
+            words.windows(2).filter(|pair| pair[0] == "fn" || pair[0] == "use").map(|pair| pair[1].as_str());
         let functions = FUNCTIONS.iter().copied().chain(defined).collect();
         let mut recogniser = Recogniser { grammar, words, functions, known: HashMap::new() };
         let ends = recogniser.ends(&grammar["file"], 0);
@@ -186,7 +188,7 @@ impl<'a> Recogniser<'a> {
 fn is_of(class: &str, word: &str, functions: &[&str]) -> bool {
     const TAKEN: &[&str] = &[
         "x", "t", "input", "hidden", "cell", "size", "param", "state", "require", "init", "const", "output",
-        "pack", "fn", "clock", "start", "for", "end",
+        "pack", "fn", "clock", "start", "for", "end", "fixed", "return", "use", "let",
     ];
     let is_word = word.starts_with(|c: char| c.is_alphabetic() || c == '_');
     match class {
@@ -194,6 +196,7 @@ fn is_of(class: &str, word: &str, functions: &[&str]) -> bool {
         "NUMBER" => word.starts_with(|c: char| c.is_ascii_digit()),
         "INTEGER" => word.parse().is_ok_and(|n: usize| (1..=1000).contains(&n)),
         "FUNCTION" => functions.contains(&word),
+        "RESULTS" => functions.contains(&word) && !FUNCTIONS.contains(&word),
         "WORD" | "TITLE" => is_word,
         _ => is_word && !TAKEN.contains(&word) && !FUNCTIONS.contains(&word),
     }
@@ -205,6 +208,12 @@ fn sentence(grammar: &Grammar, rng: &mut Rng) -> Vec<String> {
     draw(grammar, &grammar["file"], 0, rng, &mut words);
     let defined: Vec<usize> = (1..words.len()).filter(|&i| words[i - 1] == "fn").collect();
     defined.into_iter().for_each(|i| words[i] = format!("f{i}"));
+    let used: Vec<usize> = (1..words.len()).filter(|&i| words[i - 1] == "use").collect();
+    used.into_iter().for_each(|i| words[i] = format!("f{i}"));
+    // Results are those of a function that the file has.
+    if words.iter().any(|word| word == "f_0") {
+        words.extend(["\n", "use", "f_0"].map(String::from));
+    }
     words
 }
 
@@ -227,7 +236,7 @@ fn sentences_of_the_grammar_are_read() {
 #[test]
 fn what_the_grammar_rejects_is_not_read() {
     let (grammar, mut rng) = (grammar(), Rng::seed_from_u64(2));
-    let signs = "cell fn size param state require init const output pack clock restarts start for end split .. scalar input hidden x t tanh W h 2 0.5 \
+    let signs = "cell fn size param state require init const output pack clock restarts start for end fixed return use let split .. scalar input hidden x t tanh W h 2 0.5 \
                  [ ] ( ) , : = + - * / ^ < <= == ⊙ ⊗";
     let signs: Vec<&str> = signs.split_whitespace().collect();
     let (mut rejected, mut accepted) = (0, 0);

@@ -20,7 +20,7 @@ pub fn plant<'g>(g: &'g Builder, at: NodeId, fault: impl FnOnce(Expr<'g>) -> Exp
         if operands.iter().any(|x| new.contains_key(x)) {
             let operands: Vec<Expr> =
                 operands.iter().map(|x| new.get(x).copied().unwrap_or_else(|| g.expr(*x))).collect();
-            new.insert(id, g.apply(graph.node(id).unwrap().op.clone(), &operands));
+            new.insert(id, g.apply(graph[id].op.clone(), &operands));
         }
     }
     let sweep = graph.sweeps().len() - 1;
@@ -33,8 +33,6 @@ pub fn plant<'g>(g: &'g Builder, at: NodeId, fault: impl FnOnce(Expr<'g>) -> Exp
 
 /// The parameters and inputs among them, for whoever claims no more.
 pub fn leaves<'g>(claims: &[(Expr<'g>, Expr<'g>)], graph: &Graph) -> Vec<(Expr<'g>, Expr<'g>)> {
-    let leaf = |x: &Expr| {
-        matches!(&graph.node(x.id()).unwrap().op, Op::Leaf(Leaf::Input { .. } | Leaf::Parameter { .. }))
-    };
+    let leaf = |x: &Expr| matches!(&graph[x.id()].op, Op::Leaf(Leaf::Input { .. } | Leaf::Parameter { .. }));
     claims.iter().copied().filter(|(x, _)| leaf(x)).collect()
 }

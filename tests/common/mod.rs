@@ -105,6 +105,6 @@ pub fn weighted<'g>(gradients: &[Expr<'g>], sampler: &mut Sampler) -> Expr<'g> {
 /// How many nodes of the graph are applications of the op of that name.
 pub fn count(g: &Builder, op: &str) -> usize {
     let graph = g.graph().unwrap();
-    let is = |id: &NodeId| graph.node(*id).unwrap().op.name() == op;
+    let is = |id: &NodeId| graph[*id].op.name() == op;
     graph.ids().filter(is).count()
 }

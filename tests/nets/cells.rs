@@ -98,13 +98,23 @@ impl Subject {
         let read = EquationCell::read(&text, &path.display().to_string());
         let cell = Arc::new(read.unwrap_or_else(|faults| panic!("{faults}")));
         let mut subject = Self::outside(cell.name(), cell.clone());
-        for item in &cell.file().items {
-            if let ast::Item::Equation(_, value) | ast::Item::Function(.., value) = item {
-                subject.look(&value.is);
-            }
-        }
+        subject.look_through(&cell.file().items);
         subject.keeps_inputs = cell.states(4, 4).iter().any(|state| state.of_input);
         Self { file: Some(cell), ..subject }
+    }
+
+    fn look_through(&mut self, items: &[ast::Item]) {
+        use ast::Item;
+        for item in items {
+            match item {
+                Item::Equation(_, value) | Item::Split(_, value) | Item::Results(_, value) => {
+                    self.look(&value.is);
+                }
+                Item::Function(.., body) => body.expressions().for_each(|value| self.look(&value.is)),
+                Item::For(_, items) => self.look_through(items),
+                _ => {}
+            }
+        }
     }
 
     fn look(&mut self, expr: &ast::Expr) {
@@ -119,7 +129,12 @@ impl Subject {
                 self.look(&a.is);
             }
             Expr::Element(a, ..) | Expr::Portion(a, ..) | Expr::Over(_, a, _) => self.look(&a.is),
-            Expr::Binary(_, a, b) | Expr::Times(a, b) | Expr::Part(a, b) | Expr::Raised(a, b) => {
+            Expr::Times(a, b) => {
+                // Rows and columns are added up.
+                self.sums = true;
+                [a, b].into_iter().for_each(|a| self.look(&a.is));
+            }
+            Expr::Binary(_, a, b) | Expr::Part(a, b) | Expr::Raised(a, b) => {
                 [a, b].into_iter().for_each(|a| self.look(&a.is));
             }
             Expr::Call(function, arguments) => {

@@ -35,11 +35,11 @@ pub fn nearest(problem: &Problem) -> f64 {
     let built = problem.build(&g);
     let graph = g.graph().unwrap();
     let moving = moving(&graph, &built.leaves.iter().map(|leaf| leaf.1.id()).collect::<Vec<_>>());
-    let real = |id: NodeId| matches!(graph.node(id).unwrap().ty, Type { kind: autograd::Kind::Float, .. });
+    let real = |id: NodeId| matches!(graph[id].ty, Type { kind: autograd::Kind::Float, .. });
     let sharp = |id: &NodeId| {
         let compares = ["relu", "abs", "min", "max", "modulo", "less", "less_equal", "greater"];
         let rest = ["greater_equal", "equal", "not_equal"];
-        let op = graph.node(*id).unwrap().op.name();
+        let op = graph[*id].op.name();
         (compares.contains(&op) || rest.contains(&op)) && graph.operands(*id).unwrap().all(real)
     };
     let sharp: Vec<NodeId> = graph.ids().filter(|id| moving.contains(id)).filter(sharp).collect();
@@ -48,7 +48,7 @@ pub fn nearest(problem: &Problem) -> f64 {
     let mut values = eval(&graph, &built.point, &all).unwrap().into_iter().map(Value::into_float);
     let gaps = sharp.iter().map(|&id| {
         let x: Vec<_> = values.by_ref().take(operands(&graph, id).len()).collect();
-        gap(graph.node(id).unwrap().op.name(), &x)
+        gap(graph[id].op.name(), &x)
     });
     gaps.fold(f64::INFINITY, f64::min)
 }

@@ -21,7 +21,7 @@ pub fn agrees_with_duals(problem: &Problem, what: &str) {
     let (wrt, mut s) = (built.wrt(), Sampler::new(1));
     let stops = || {
         let graph = g.graph().unwrap();
-        graph.ids().filter(|&id| matches!(graph.node(id).unwrap().op, Op::StopGradient(_))).count()
+        graph.ids().filter(|&id| matches!(graph[id].op, Op::StopGradient(_))).count()
     };
     let of_the_net = stops();
     let first = grad(built.loss, &wrt);

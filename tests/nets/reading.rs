@@ -58,7 +58,7 @@ impl<'a> Reading<'a> {
         };
         let constants = cell.file().items.iter().filter_map(constant).collect();
         let function = |item: &'a Item| match item {
-            Item::Function(name, arguments, body) => Some((&*name.is, (&arguments[..], body))),
+            Item::Function(name, arguments, body) => Some((&*name.is, (&arguments[..], &body.results[0]))),
             _ => None,
         };
         let functions = cell.file().items.iter().filter_map(function).collect();
@@ -208,7 +208,10 @@ fn call(function: Function, arguments: &[Vector]) -> Vector {
         }
         Function::Sum => Vector::from_elem(1, a.sum()),
         Function::Mean => Vector::from_elem(1, a.sum() / a.len() as f64),
-        Function::Stop | Function::Backward => a.clone(),
+        Function::Stop | Function::Backward | Function::Dropout | Function::LockedDropout => a.clone(),
+        Function::SoftplusInverse => a.mapv(|a| (a.exp() - 1.0).ln()),
+        Function::Uniform | Function::LogUniform | Function::Normal => panic!("drawn in formulas alone"),
+        Function::Expm | Function::Cayley => panic!("of parameters alone"),
         Function::Outer | Function::Transpose => panic!("no file that is read here has matrix states"),
     }
 }

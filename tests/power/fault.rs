@@ -152,14 +152,14 @@ impl Fault {
                 operands.iter().filter_map(rest).collect()
             }
             Self::ForwardOrder => {
-                let step = |id: NodeId| graph.node(id).unwrap().origin.step.map(i64::from);
+                let step = |id: NodeId| graph[id].origin.step.map(i64::from);
                 let last = uses.iter().filter_map(|(u, _)| step(*u)).max().unwrap_or(0);
                 let between = |first: i64, last: i64| {
                     // What leads from state to state: its operand is computed, in this step or the one before.
                     let recurrent = |u: &&Use| {
                         of(u.0)
                             && step(u.0).is_some_and(|t| t >= first && t <= last && 2 * t != first + last)
-                            && graph.node(operand(u)).unwrap().op.operator().is_some()
+                            && graph[operand(u)].op.operator().is_some()
                             && step(operand(u)).is_some()
                     };
                     let all: Vec<Use> = uses.iter().filter(recurrent).copied().collect();

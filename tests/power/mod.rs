@@ -98,7 +98,7 @@ impl Subject {
         for mutant in mutants(&self.graph, &self.uses(), of, per, sampler) {
             let wrong = self.gradients(Some(&mutant));
             let (Some(right), Some(wrong)) = (&right, wrong) else { continue };
-            let op = self.graph.node(mutant.uses[0].0).unwrap().op.name().to_string();
+            let op = self.graph[mutant.uses[0].0].op.name().to_string();
             harvest.planted.push((mutant.kind(), op.clone()));
             let change = self.change(right, &wrong);
             if change > precision.bound() {

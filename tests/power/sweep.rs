@@ -101,7 +101,7 @@ pub fn sweep<'g>(
     let mut depends: HashMap<NodeId, bool> = HashMap::new();
     for id in graph.ids() {
         let flows = graph.operands(id).unwrap().any(|x| depends[&x]);
-        let float = graph.node(id).unwrap().ty.kind == Kind::Float;
+        let float = graph[id].ty.kind == Kind::Float;
         depends.insert(id, float && (flows || wrt.contains(&id)));
     }
     let mut terms: HashMap<NodeId, Vec<Term>> = HashMap::new();

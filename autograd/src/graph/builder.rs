@@ -44,6 +44,8 @@ type Unnamed = (Option<Arc<str>>, Option<u32>, &'static str);
 struct State {
     /// Copied on writing only while a snapshot of it is alive.
     graph: Arc<Graph>,
+    /// Whether it was resumed, and nothing was written since.
+    resumed: bool,
     error: Option<Error>,
     layer: Option<Arc<str>>,
     step: Option<u32>,
@@ -60,6 +62,7 @@ impl Default for State {
     fn default() -> Self {
         Self {
             graph: Arc::new(Graph::new()),
+            resumed: false,
             error: None,
             layer: None,
             step: None,
@@ -73,7 +76,11 @@ impl Default for State {
 
 impl State {
     fn graph_mut(&mut self) -> &mut Graph {
-        Arc::make_mut(&mut self.graph)
+        let graph = Arc::make_mut(&mut self.graph);
+        if std::mem::take(&mut self.resumed) {
+            graph.branch_off();
+        }
+        graph
     }
 
     fn fail(&mut self, error: Error) -> u32 {
@@ -113,7 +120,7 @@ impl Builder {
         state.error.clone().map_or_else(|| Ok(state.graph.clone()), Err)
     }
 
-    /// Goes on writing where `graph` ends. Handles of `graph` stay good.
+    /// Goes on writing where `graph` ends. Handles of `graph` stay good; those of what another builder adds to it are foreign.
     pub fn resume(graph: Arc<Graph>) -> Self {
         let mut unnamed = HashMap::new();
         for id in graph.ids() {
@@ -125,7 +132,7 @@ impl Builder {
             }
         }
         let unclaimed = super::narrow(graph.len());
-        Self { state: RefCell::new(State { graph, unnamed, unclaimed, ..State::default() }) }
+        Self { state: RefCell::new(State { graph, resumed: true, unnamed, unclaimed, ..State::default() }) }
     }
 
     /// An input of real numbers.

@@ -70,7 +70,7 @@ impl<'g> Expr<'g> {
 
     /// The handle of the node, for use with the finished graph.
     pub fn id(self) -> NodeId {
-        NodeId { graph: self.builder.read(|g| g.tag), index: self.index }
+        self.builder.read(|graph| graph.id(self.index as usize))
     }
 
     /// The name of the node, as [`Graph::name`](super::Graph::name) gives it.

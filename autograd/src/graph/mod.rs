@@ -23,7 +23,9 @@ use crate::error::Error;
 use crate::ops::{Leaf, Op};
 use crate::shape::Type;
 use petgraph::graph::{DiGraph, NodeIndex};
+use smallvec::{SmallVec, smallvec};
 use std::collections::{HashMap, HashSet};
+use std::ops::Index;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -42,10 +44,12 @@ pub struct Node {
     arity: u32,
 }
 
-/// A handle to a node of one graph. It stays good for every later version of that graph.
+/// A handle to a node of one graph. It stays good for every later version of that graph: also for each of the graphs that two
+/// builders make when both resume it, while of what they add neither takes the other's handles.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct NodeId {
-    graph: u32,
+    /// The branch in which the node was added.
+    branch: u32,
     index: u32,
 }
 
@@ -67,8 +71,9 @@ pub struct Sweep {
 #[derive(Clone, Debug)]
 pub struct Graph {
     dag: DiGraph<Node, (), u32>,
-    /// A number of its own, by which handles of other graphs are recognised.
-    tag: u32,
+    /// The branches that its nodes were added in, ascending: it began in the first, and went on in another wherever a builder
+    /// resumed it.
+    branches: SmallVec<[Branch; 1]>,
     /// Inputs and parameters by name.
     leaves: HashMap<Arc<str>, u32>,
     /// Named forward nodes.
@@ -76,6 +81,27 @@ pub struct Graph {
     sweeps: Vec<Sweep>,
     /// The adjoint of a node in a sweep.
     adjoints: HashMap<(u32, u32), u32>,
+}
+
+/// A stretch of the nodes of a graph, with a number that no other has: by it handles of other graphs are recognised.
+#[derive(Clone, Copy, Debug)]
+struct Branch {
+    number: u32,
+    /// The position of its first node.
+    first: u32,
+}
+
+impl Branch {
+    fn new(first: usize) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        Self { number: NEXT.fetch_add(1, Ordering::Relaxed), first: narrow(first) }
+    }
+}
+
+/// The branch that the node of an index belongs to.
+fn branch_of(branches: &[Branch], index: u32) -> u32 {
+    let after = branches.partition_point(|branch| branch.first <= index);
+    branches[after - 1].number
 }
 
 impl Graph {
@@ -87,10 +113,9 @@ impl Graph {
     /// With room for so many nodes and operands of nodes.
     #[doc(hidden)]
     pub fn with_capacity(nodes: usize, links: usize) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
         Self {
             dag: DiGraph::with_capacity(nodes, links),
-            tag: NEXT.fetch_add(1, Ordering::Relaxed),
+            branches: smallvec![Branch::new(0)],
             leaves: HashMap::new(),
             names: HashMap::new(),
             sweeps: Vec::new(),
@@ -116,8 +141,8 @@ impl Graph {
 
     /// All nodes, operands before users.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
-        let graph = self.tag;
-        (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).map(move |index| NodeId { graph, index })
+        let branches = self.branches.clone();
+        (0..narrow(self.len())).map(move |index| NodeId { branch: branch_of(&branches, index), index })
     }
 
     /// The node that a handle stands for.
@@ -247,17 +272,24 @@ impl Graph {
     /// The position of a node of this graph.
     #[doc(hidden)]
     pub fn index(&self, id: NodeId) -> Result<usize, Error> {
-        if id.graph == self.tag && id.index() < self.len() {
+        let ours = branch_of(&self.branches, id.index);
+        if id.branch == ours && id.index() < self.len() {
             Ok(id.index())
         } else {
-            Err(Error::Foreign { index: id.index(), theirs: id.graph, ours: self.tag })
+            Err(Error::Foreign { index: id.index(), theirs: id.branch, ours })
         }
+    }
+
+    /// What is added from here on is told apart from what any other builder adds to the same graph.
+    fn branch_off(&mut self) {
+        self.branches.push(Branch::new(self.len()));
     }
 
     /// The handle of the node at a position.
     #[doc(hidden)]
     pub fn id(&self, index: usize) -> NodeId {
-        NodeId { graph: self.tag, index: narrow(index) }
+        let index = narrow(index);
+        NodeId { branch: branch_of(&self.branches, index), index }
     }
 
     /// The node at a position below `len`.
@@ -293,6 +325,27 @@ impl Graph {
             self.dag.add_edge(NodeIndex::new(operand as usize), node, ());
         }
         narrow(node.index())
+    }
+}
+
+/// The node that a handle stands for.
+///
+/// ```
+/// # let g = autograd::Builder::new();
+/// let y = g.input("x", [2, 3]).exp();
+/// let graph = g.graph()?;
+/// assert_eq!((graph[y.id()].op.name(), &*graph[y.id()].ty.shape), ("exp", &[2, 3][..]));
+/// # Ok::<(), autograd::Error>(())
+/// ```
+///
+/// # Panics
+/// If the handle belongs to another graph: [`Graph::node`] says so without.
+impl Index<NodeId> for Graph {
+    type Output = Node;
+
+    #[track_caller]
+    fn index(&self, id: NodeId) -> &Node {
+        self.node(id).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 

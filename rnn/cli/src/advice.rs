@@ -79,7 +79,7 @@ fn of_step(error: &StepError) -> Option<&'static str> {
     match error {
         StepError::NotFinite { cause: Cause::Steps, .. } => Some("--lr, --clip"),
         StepError::NotFinite { cause: Cause::Start, .. } => Some("--init, --init-input"),
-        StepError::NotFinite { .. } | StepError::Graph(_) => None,
         StepError::Model(error) => of_model(error),
+        _ => None,
     }
 }

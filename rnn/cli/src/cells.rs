@@ -117,7 +117,8 @@ fn show(name: &str) -> super::Result {
     writeln!(out, "\n{f}# shapes of one sample:{f:#}")?;
     let width = cell.shapes().iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, shape) in cell.shapes() {
-        writeln!(out, "{f}#   {name:width$}  {shape}{f:#}")?;
+        let what = cell.unlearned(name).map_or(String::new(), |what| format!(", {what}"));
+        writeln!(out, "{f}#   {name:width$}  {shape}{what}{f:#}")?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! A training run from the command line: checkpoints, reports, stops.
 
 use super::confusion::Confusion;
+use super::engine::OnEngine;
 use super::flags::{Net, Output, Training};
 use super::progress::Reporter;
 use super::resume::resume;
@@ -21,6 +22,8 @@ pub struct Common {
     pub net: Net,
     #[command(flatten)]
     pub training: Training,
+    #[command(flatten)]
+    pub engine: OnEngine,
     #[command(flatten)]
     pub output: Output,
 }
@@ -49,6 +52,9 @@ impl Common {
         };
         let save = self.save();
         let mut trainer = Trainer::new(task, saved.options.clone(), serde_json::to_value(&saved)?)?;
+        if let Some(engine) = self.engine.start(task, saved.batch_size)? {
+            trainer = trainer.on(engine);
+        }
         match &save {
             Some(save) if self.output.resume => trainer = resume(trainer, &saved, save)?,
             Some(Save { best, last, .. }) if best.exists() || last.exists() => {

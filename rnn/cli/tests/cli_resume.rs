@@ -188,3 +188,85 @@ fn a_full_disk_leaves_the_old_checkpoint() {
     let parts = std::fs::read_dir(folder.path("")).unwrap();
     assert!(parts.flatten().all(|e| !e.file_name().to_string_lossy().ends_with(".part")));
 }
+
+/// The losses of the updates in a log, by their number.
+fn losses(folder: &Folder, log: &str) -> Vec<f64> {
+    let text = String::from_utf8(folder.read(log)).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines.filter(|line| line["event"] == "step").map(|line| line["loss"].as_f64().unwrap()).collect()
+}
+
+#[track_caller]
+fn assert_follows(found: &[f64], wanted: &[f64], updates: usize) {
+    assert!(found.len() >= updates && wanted.len() >= updates, "{} {}", found.len(), wanted.len());
+    for (k, (a, b)) in found.iter().zip(wanted).enumerate() {
+        assert!((a - b).abs() < 1e-4 * b, "update {}: {a}, not {b}", k + 1);
+    }
+}
+
+/// 200 updates and more on XLA follow our own; what is killed on one engine goes on on the other.
+#[test]
+fn a_run_goes_on_on_another_engine() {
+    let folder = folder();
+    let run = |name: &str| {
+        arguments(name)
+            .replace("--epochs 12", "--epochs 8")
+            .replace("warmup:10+cosine", "warmup:10+constant")
+            .replace("--dropout 0.2", "--dropout 0.2 --cell lstm")
+    };
+    let on_xla = |arguments: &str| format!("{arguments} --engine xla");
+    folder.good(&run("own"));
+    let own = losses(&folder, "own.jsonl");
+    let xla = folder.run(&on_xla(&run("xla")));
+    if xla.err.contains("needs a Python with JAX") {
+        return testing::missing("JAX", "install it where RNN_PYTHON is, as .ci/run does");
+    }
+    assert_eq!(xla.code, Some(0), "{}", xla.err);
+    assert!(xla.err.contains("gradients by XLA on"), "{}", xla.err);
+    assert_follows(&losses(&folder, "xla.jsonl"), &own, 200);
+
+    // Begun here, killed, gone on with there, killed, and brought to its end here.
+    for (command, updates) in [(run("both"), 60), (on_xla(&run("both")), 140)] {
+        let mut child = folder.command(&command).stderr(Stdio::null()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_mins(2);
+        let log = folder.path("both.jsonl");
+        let written = || std::fs::read_to_string(&log).map_or(0, |text| text.lines().count());
+        while written() < updates && Instant::now() < deadline && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let end = folder.good(&run("both"));
+    assert!(end.err.contains("going on after update"), "{}", end.err);
+    assert_follows(&losses(&folder, "both.jsonl"), &own, 200);
+    // Over two devices.
+    folder.good(&on_xla(&format!("{} --devices 2", run("two").replace("--epochs 8", "--epochs 1"))));
+    assert_follows(&losses(&folder, "two.jsonl"), &own[..losses(&folder, "two.jsonl").len()], 20);
+}
+
+#[test]
+fn an_engine_that_is_missing_is_told_how_to_be_had() {
+    let folder = folder();
+    let run = |python: &str, more: &str| {
+        let mut command = folder.command(&format!("{} --engine xla {more}", arguments("a")));
+        let output = command.env("RNN_PYTHON", python).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = run("no-such-python", "");
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains("error: --engine xla needs a Python with JAX: `no-such-python` does not start"),
+        "{said}"
+    );
+    assert!(said.contains("python -m pip install jax"), "{said}");
+    folder.write("no-jax", "#!/bin/sh\necho \"No module named 'jax': pip install jax\"\nexit 3\n");
+    std::fs::set_permissions(folder.path("no-jax"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    let (code, said) = run(folder.path("no-jax").to_str().unwrap(), "");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("has no JAX: No module named 'jax'"), "{said}");
+    let (_, said) = run("python3", "--devices 3");
+    assert!(said.contains("--batch-size 4 cannot be shared evenly over --devices 3"), "{said}");
+    folder.bad(&format!("{} --devices 2", arguments("a")), 1, &["--devices is for --engine xla"]);
+}

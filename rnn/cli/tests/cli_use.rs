@@ -118,6 +118,65 @@ fn sentences_are_classified_from_arguments_and_from_lines() {
     );
 }
 
+/// What is said of things in a language; the last thing is only asked about.
+struct Language {
+    name: &'static str,
+    things: [&'static str; 5],
+    good: [&'static str; 2],
+    bad: [&'static str; 2],
+}
+
+const LANGUAGES: [Language; 4] = [
+    Language {
+        name: "हिन्दी",
+        things: ["यह फिल्म", "यह कहानी", "यह गीत", "यह खेल", "यह किताब"],
+        good: [" बहुत अच्छी है।", " अच्छी लगी।"],
+        bad: [" बहुत बुरी है।", " बुरी लगी।"],
+    },
+    Language {
+        name: "ไทย",
+        things: ["หนังเรื่องนี้", "เพลงนี้", "เกมนี้", "นิยายเรื่องนี้", "ละครนี้"],
+        good: ["ดีมาก", "สนุก"],
+        bad: ["แย่มาก", "น่าเบื่อ"],
+    },
+    Language {
+        name: "فارسی",
+        things: ["این فیلم را", "این داستان را", "این آهنگ را", "این بازی را", "این کتاب را"],
+        good: [" می\u{200c}پسندم.", " دوست دارم."],
+        bad: [" نمی\u{200c}پسندم.", " دوست ندارم."],
+    },
+    Language {
+        name: "中文",
+        things: ["这部电影", "这个故事", "这首歌", "这个游戏", "这本书"],
+        good: ["很好看。", "真好。"],
+        bad: ["很难看。", "真坏。"],
+    },
+];
+
+#[test]
+fn sentences_of_every_script_are_learned() {
+    for Language { name, things: [known @ .., asked], good, bad } in LANGUAGES {
+        let folder = Folder::new();
+        let said = [good.map(|said| ("1", said)), bad.map(|said| ("0", said))].concat();
+        let mut table = "sentence\tlabel\n".to_owned();
+        for thing in known.repeat(4) {
+            for (label, said) in &said {
+                table += &[thing, said, "\t", label, "\n"].concat();
+            }
+        }
+        folder.write("s.tsv", table);
+        folder.good(
+            "train sentiment --data s.tsv --cell gru --hidden 12 --embedding 8 --min-count 1 --lr 0.02 --epochs 15 \
+             --checkpoint c.safetensors",
+        );
+        let lines = said.iter().map(|(_, said)| [asked, said].concat()).collect::<Vec<_>>().join("\n");
+        let run = with_input(&folder, "predict --checkpoint c.safetensors", lines.as_bytes());
+        let classes: Vec<_> = run.out.lines().filter_map(|line| line.split(' ').next()).collect();
+        let right = ["positive", "positive", "negative", "negative"];
+        assert_eq!((run.code, classes), (Some(0), right.to_vec()), "{name}: {}{}", run.out, run.err);
+    }
+}
+
 #[test]
 fn a_trace_says_what_the_net_would_say_of_each_beginning() {
     // True of every net: also of one that reads backwards, and of one that takes the mean.

@@ -115,6 +115,29 @@ fn holds(page: &str) {
     }
 }
 
+/// Where ARCHITECTURE.md says `` `file.rs`: `name` `` there is that file, with a function of that name.
+#[test]
+fn the_architecture_names_what_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let mut named = 0;
+    for line in page.lines().filter(|line| line.contains(".rs`: `")) {
+        let mut file = String::new();
+        // What stands between ticks, and whether a colon follows.
+        let spans: Vec<&str> = line.split('`').collect();
+        for (span, after) in spans.iter().skip(1).step_by(2).zip(spans.iter().skip(2).step_by(2)) {
+            if after.starts_with(": ") {
+                file = std::fs::read_to_string(root.join(span))
+                    .unwrap_or_else(|error| panic!("{span}: {error}"));
+            } else if !file.is_empty() {
+                assert!(file.contains(&format!("fn {span}")), "{line}: there is no `{span}`");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 30, "{named}");
+}
+
 #[test]
 fn gradient_checking() {
     holds("gradient-checking.md");

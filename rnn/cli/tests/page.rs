@@ -404,6 +404,25 @@ fn a_thousand_steps_open() {
     page.ask("graph.choose(graph.find('l0/c[777]'))");
     assert_eq!(page.text("#node-name"), "l0/c[777]");
     assert!(page.count(".column[data-column='779']") == 1);
+    // What a frame costs, in what must be painted: few elements, few of them new, no dashed line far beyond the window, and
+    // the line of time is not drawn anew.
+    let cost = "(async () => {
+      const [picture, view] = [document.getElementById('picture'), document.getElementById('window')];
+      let [changed, bars, longest] = [0, 0, 0];
+      const fill = CanvasRenderingContext2D.prototype.fillRect;
+      CanvasRenderingContext2D.prototype.fillRect = function (...a) { bars++; return fill.apply(this, a); };
+      new MutationObserver((all) => all.forEach((m) => (changed += m.addedNodes.length + m.removedNodes.length)))
+        .observe(picture, { childList: true, subtree: true });
+      for (let frame = 0; frame < 60; frame++) {
+        view.dispatchEvent(new WheelEvent('wheel', { deltaX: 40, bubbles: true, cancelable: true }));
+        await new Promise(requestAnimationFrame);
+      }
+      for (const e of picture.querySelectorAll('path'))
+        if (getComputedStyle(e).strokeDasharray !== 'none') longest = Math.max(longest, e.getBoundingClientRect().width);
+      return [picture.querySelectorAll('*').length, changed / 60, bars / 60, longest / view.clientWidth];
+    })()";
+    let cost: Vec<f64> = serde_json::from_value(page.ask(cost)).unwrap();
+    assert!(cost[0] < 1200.0 && cost[1] < 10.0 && cost[2] < 10.0 && cost[3] < 1.5, "{cost:?}");
     assert_eq!(page.complaints(), Vec::<String>::new());
 }
 

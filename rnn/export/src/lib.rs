@@ -22,15 +22,19 @@
 
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
+mod devices;
+pub mod engine;
 pub mod import;
 mod manifest;
 pub mod net;
 pub mod onnx;
 pub mod optimiser;
 mod program;
+pub mod recurrent;
 pub mod stablehlo;
 pub mod values;
 
+pub use devices::Shared;
 pub use manifest::manifest;
 
 /// A program in Python that runs what was exported for XLA, on documented JAX alone.

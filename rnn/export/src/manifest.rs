@@ -1,5 +1,6 @@
 //! What stands beside a module: the arguments and results of its function in order, for whoever calls it.
 
+use crate::devices::Shared;
 use crate::program::{Program, Real, Role};
 use crate::values::element;
 use autograd::Type;
@@ -9,8 +10,9 @@ use serde_json::{Value, json};
 ///
 /// Each argument has a `name`, a `shape`, a `dtype` as NumPy calls it, a `kind` (`parameter` or `input`) and the
 /// `batch_axis` along which samples lie, or null. Each result has a name, shape and dtype, a `role` (`loss`, `gradient`,
-/// `next`, `output`), and for a gradient and for a next value, `of`: the argument it belongs to.
-pub fn manifest(program: &Program, real: Real) -> Value {
+/// `next`, `output`), for a gradient and for a next value, `of`: the argument it belongs to, and the `batch_axis` along
+/// which it is cut if the program is one for several devices. `devices` is how many there are.
+pub fn manifest(program: &Program, shared: Option<&Shared>, real: Real) -> Value {
     let array = |name: &str, ty: &Type| json!({ "name": name, "shape": ty.shape.to_vec(), "dtype": element(ty.kind, real).1 });
     let with = |mut array: Value, more: Value| {
         if let (Some(fields), Value::Object(more)) = (array.as_object_mut(), more) {
@@ -22,7 +24,8 @@ pub fn manifest(program: &Program, real: Real) -> Value {
         let kind = if a.parameter { "parameter" } else { "input" };
         with(array(&a.name, &a.ty), json!({ "kind": kind, "batch_axis": a.batch_axis }))
     });
-    let results = program.results.iter().filter_map(|r| {
+    let cut = |k: usize| shared.and_then(|shared| shared.results[k]);
+    let results = program.results.iter().enumerate().filter_map(|(k, r)| {
         let (role, of) = match &r.role {
             Role::Loss => ("loss", None),
             Role::Gradient(of) => ("gradient", Some(of)),
@@ -30,11 +33,12 @@ pub fn manifest(program: &Program, real: Real) -> Value {
             Role::Output => ("output", None),
         };
         let ty = &program.graph.node(r.id).ok()?.ty;
-        Some(with(array(&r.name, ty), json!({ "role": role, "of": of })))
+        Some(with(array(&r.name, ty), json!({ "role": role, "of": of, "batch_axis": cut(k) })))
     });
     json!({
         "name": program.name,
         "real": real.to_string(),
+        "devices": shared.map_or(1, |shared| shared.devices),
         "arguments": arguments.collect::<Vec<_>>(),
         "results": results.collect::<Vec<_>>(),
     })

@@ -1,7 +1,9 @@
 //! What is exported: a graph as a function, with an order of what goes in and what comes out.
 
+use crate::devices::Collective;
 use autograd::ops::{Leaf, Op};
 use autograd::{Graph, NodeId, Type};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -97,10 +99,13 @@ pub struct Program {
     pub results: Vec<Output>,
     /// By node: whether a result depends on it.
     pub(crate) live: Vec<bool>,
+    /// What devices do together, in the program of one of them.
+    pub(crate) collectives: HashMap<NodeId, Collective>,
 }
 
 /// Why a graph cannot be exported.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExportError {
     /// An op from outside the library: no other engine knows it.
     #[error(
@@ -118,6 +123,27 @@ pub enum ExportError {
     /// There is nothing to compute.
     #[error("a function has at least one result, and none was asked for")]
     NoResults,
+    /// A cell that other systems have no layer of.
+    #[error(
+        "other systems have no layer of the cell `{0}`: they have those of elman, elman-relu, lstm, gru and gru-reset-before"
+    )]
+    Layer(String),
+    /// A framework without such a layer.
+    #[error("{0}: export it for another framework")]
+    Framework(String),
+    /// Devices that cannot share the program.
+    #[error("{0}")]
+    Devices(String),
+    /// A node that does not let the batch be cut.
+    #[error("devices cannot share the batch at `{node}` ({op}): {reason}")]
+    Unshared {
+        /// The node.
+        node: String,
+        /// The op.
+        op: String,
+        /// Why not.
+        reason: String,
+    },
     /// Values that do not fit the function.
     #[error("`{name}`: {reason}")]
     Value {
@@ -162,7 +188,7 @@ impl Program {
         };
         let leaves = graph.parameters().chain(graph.inputs()).filter(|id| live[id.index()]);
         let arguments = leaves.map(argument).collect::<Result<_, autograd::Error>>()?;
-        Ok(Self { name: name.into(), graph, arguments, results, live })
+        Ok(Self { name: name.into(), graph, arguments, results, live, collectives: HashMap::new() })
     }
 
     /// The nodes that the results depend on, operands before users.

@@ -21,11 +21,8 @@ fn small(cell: &str) -> Specimen {
 fn frozen(model: &Model, parameters: &Parameters, feed: &Feed) -> (Network, Point<f64>) {
     let network = model.network(feed.steps(), feed.batch(), Mode::default()).unwrap();
     let mut point = network.point(parameters, feed, &[], 0).unwrap().cast::<f64>();
-    let stops: Vec<NodeId> = network
-        .graph
-        .ids()
-        .filter(|&id| matches!(network.graph.node(id).unwrap().op, Op::StopGradient(_)))
-        .collect();
+    let stops: Vec<NodeId> =
+        network.graph.ids().filter(|&id| matches!(network.graph[id].op, Op::StopGradient(_))).collect();
     let values = eval(&network.graph, &point, &stops).unwrap();
     stops.iter().zip(values).for_each(|(&id, value)| point.set(id, value));
     (network, point)
@@ -312,6 +309,16 @@ fn a_window_as_long_as_the_sequence_has_no_bias_and_short_ones_have() {
     assert!(found[0].cut.angle > 1.0 && found[0].cut.angle > found[1].cut.angle);
     // With one step both ways of cutting leave the same.
     assert!((found[0].cut.angle - found[0].sliding.angle).abs() < 1e-6);
+    // Of each parameter alone that is the part of lag 0 beside the sum of all.
+    for alone in &found[0].parameters {
+        let share = full.shares.iter().find(|share| share.name == alone.name).unwrap();
+        let (part, whole) = (&share.by_lag[&0], share.total());
+        let norm = |a: &ndarray::ArrayD<f64>| (a * a).sum().sqrt();
+        let (cosine, ratio) = ((part * &whole).sum() / norm(part) / norm(&whole), norm(part) / norm(&whole));
+        assert!((alone.cut.angle.to_radians().cos() - cosine).abs() < 1e-12, "{}", alone.name);
+        assert!((alone.cut.ratio - ratio).abs() < 1e-12 && (alone.sliding.ratio - ratio).abs() < 1e-12);
+    }
+    assert!(found[0].parameters.iter().any(|alone| alone.cut.angle > found[0].cut.angle));
 }
 
 /// Begun with a forget bias of 1, at which it keeps nothing, an LSTM that has learned to add over 50 steps keeps the

@@ -173,3 +173,15 @@ fn many_lags_are_derived() {
     let derivation = Derivation::of(EquationCell::read(&text, "a.cell").unwrap()).unwrap();
     assert!(derivation.check(1).unwrap() < 1e-10);
 }
+
+/// A size that stands in a formula as a number is wrong at every other size; the check computes at two.
+#[test]
+fn no_formula_knows_the_size_it_was_read_at() {
+    let normed = "cell normed
+  a[t] = W x[t] + U h[t-1] + b
+  d[t] = a[t] - mean(a[t])
+  h[t] = tanh(d[t] / sqrt(mean(d[t] * d[t]) + 0.00001))";
+    let derivation = derive(normed);
+    assert!(derivation.check(1).unwrap() < 1e-10, "{}", derivation.write(Form::Unicode));
+    assert!(derivation.over(3).unwrap().check(1).unwrap() < 1e-10);
+}

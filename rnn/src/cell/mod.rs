@@ -8,7 +8,7 @@ mod step;
 mod weights;
 
 pub use shipped::{CellError, CellRef, SHIPPED, Shipped, by_name};
-pub use step::{Clock, Step};
+pub use step::{Clock, Noise, Step};
 pub use weights::{Part, Role, Weight, Weights};
 
 use autograd::Expr;
@@ -70,14 +70,29 @@ pub trait Cell: Debug + Send + Sync + 'static {
         Clock::GoesOn
     }
 
-    /// What steps read, made of the declared weights once for a layer: slices of stacked weights, for one.
-    fn prepare<'g>(&self, w: &Weights<'g>, _input: usize, _hidden: usize) -> Weights<'g> {
+    /// Whether a step or what is prepared for it drops anything in training.
+    fn drops(&self) -> bool {
+        false
+    }
+
+    /// What steps read, made of the declared weights once for a lane, that is for a layer in one direction: slices of
+    /// stacked weights, for one.
+    fn prepare<'g>(&self, w: &Weights<'g>, _input: usize, _hidden: usize, _lane: Lane<'g>) -> Weights<'g> {
         w.clone()
     }
 
     /// Step `t`: from the input `[batch, input]` and the states `[batch, size]`
     /// to the output and the next states. Gates that are [named](Expr::named) can be seen in every dump.
     fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], t: &Step<'g>) -> Next<'g>;
+}
+
+/// A layer in one direction.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lane<'g> {
+    /// Its number, from 0: layer by layer, in both directions one after the other.
+    pub number: usize,
+    /// What its masks are drawn by; none where nothing is dropped.
+    pub noise: Option<Noise<'g>>,
 }
 
 /// A state that a cell carries.

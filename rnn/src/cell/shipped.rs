@@ -34,6 +34,7 @@ pub const SHIPPED: &[Shipped] = include!(concat!(env!("OUT_DIR"), "/shipped.rs")
 
 /// Why there is no such cell.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CellError {
     /// There is no cell of that name.
     #[error("there is no cell called `{name}`{}`rnn cells` lists them", match nearest {

@@ -1,7 +1,7 @@
 //! Which step a cell takes.
 
 use crate::lengths::real;
-use autograd::{Builder, Expr};
+use autograd::{Builder, Expr, Shape};
 use std::cell::OnceCell;
 
 /// What becomes of the number of a step where a sequence is read in parts, each beginning with the states that the part
@@ -16,6 +16,26 @@ pub enum Clock {
     Restarts,
 }
 
+/// What a cell draws its dropout masks by, in one lane: they are functions of a seed and of their place.
+#[derive(Clone, Copy, Debug)]
+pub struct Noise<'g> {
+    /// The seed of a batch's masks: one whole number.
+    pub seed: Expr<'g>,
+    /// The lane, from 0.
+    pub lane: usize,
+}
+
+impl<'g> Noise<'g> {
+    /// 0 with the probability `rate`, otherwise 1 / (1 - rate): the cell's mask of that number at a step, or at step 0 the
+    /// one of all steps.
+    #[track_caller]
+    pub fn mask(&self, shape: impl Into<Shape>, rate: f64, step: usize, number: usize) -> Expr<'g> {
+        // Far from the masks between layers, which are counted from 0.
+        let stream = ((self.lane as u64 + 1) << 48) + ((step as u64) << 16) + number as u64;
+        self.seed.dropout_mask(shape, rate, stream)
+    }
+}
+
 /// The number of a step, from 1 in the order in which a sequence is read.
 ///
 /// Mostly it is one number for the whole batch. Backwards through sequences of different lengths each begins at its own
@@ -25,6 +45,7 @@ pub struct Step<'g> {
     /// The place in the input, from 1.
     place: usize,
     number: Number<'g>,
+    noise: Option<Noise<'g>>,
     /// Made when it is first asked for: most cells never do.
     value: OnceCell<Expr<'g>>,
 }
@@ -40,24 +61,24 @@ enum Number<'g> {
 impl<'g> Step<'g> {
     /// A step of that number in every sequence.
     pub fn new(number: usize) -> Self {
-        Self { place: number, number: Number::Known(number), value: OnceCell::new() }
+        Self { place: number, number: Number::Known(number), noise: None, value: OnceCell::new() }
     }
 
     /// A step whose number is a value of the graph, a real scalar: it is t itself, and nothing that is decided by it is
     /// decided when the graph is built.
     pub fn given(place: usize, number: Expr<'g>) -> Self {
-        Self { place, number: Number::Given(number), value: OnceCell::new() }
+        Self { place, number: Number::Given(number), noise: None, value: OnceCell::new() }
     }
 
     /// A step of sequences that go on: `elapsed` steps, `[batch, 1]`, were read before this network's first.
     pub(crate) fn after(elapsed: Expr<'g>) -> Self {
-        Self { place: 1, number: Number::After { elapsed, steps: 1 }, value: OnceCell::new() }
+        Self { place: 1, number: Number::After { elapsed, steps: 1 }, noise: None, value: OnceCell::new() }
     }
 
     /// Backwards from the end of each sequence: `lengths` are whole numbers `[batch, 1]` of at most `steps`.
     pub(crate) fn from_end(lengths: Expr<'g>, steps: usize) -> Self {
         let number = Number::FromEnd { lengths, steps, real: OnceCell::new() };
-        Self { place: steps, number, value: OnceCell::new() }
+        Self { place: steps, number, noise: None, value: OnceCell::new() }
     }
 
     /// The step that reads the input at `place`, the one that is processed as number `number` of the batch.
@@ -68,6 +89,20 @@ impl<'g> Step<'g> {
             Number::Known(steps) | Number::After { steps, .. } => *steps = number,
             Number::Given(_) | Number::FromEnd { .. } => {}
         }
+    }
+
+    /// What the cell's masks are drawn by; none where nothing is dropped: in evaluation.
+    pub fn noise(&self) -> Option<Noise<'g>> {
+        self.noise
+    }
+
+    /// Where the step stands in the input, from 1.
+    pub fn place(&self) -> usize {
+        self.place
+    }
+
+    pub(crate) fn set_noise(&mut self, noise: Option<Noise<'g>>) {
+        self.noise = noise;
     }
 
     /// The number, if all sequences of the batch have the same.

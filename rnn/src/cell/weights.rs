@@ -1,6 +1,6 @@
 //! The weights of a cell: what it declares, and what a step reads.
 
-use crate::init::Init;
+use crate::init::First;
 use autograd::{Builder, Expr, Shape, nearest};
 use std::ops::Index;
 
@@ -36,7 +36,7 @@ pub struct Part {
     /// Its number of rows.
     pub rows: usize,
     /// How it begins, if the cell says so.
-    pub init: Option<Init>,
+    pub init: Option<First>,
     /// Whether it is a bias of a forget gate: of several that are added, `Some(true)` for the first.
     pub forget_bias: Option<bool>,
 }

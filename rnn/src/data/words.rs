@@ -277,6 +277,34 @@ mod tests {
         assert_eq!(words("\u{1112}\u{1161}\u{11ab}"), ["한"]);
     }
 
+    /// The test file of Unicode itself: no token goes across an end of a word, and letters with their marks are one.
+    #[test]
+    fn words_end_where_unicode_says() {
+        let code = |hex| char::from_u32(u32::from_str_radix(hex, 16).unwrap()).unwrap();
+        let file = include_str!("../../tests/data/WordBreakTest.txt");
+        let rows: Vec<Vec<String>> = file
+            .lines()
+            .filter(|row| row.starts_with('÷'))
+            .map(|row| {
+                let segments = row.trim_matches(['÷', ' ']).split(" ÷ ");
+                segments.map(|segment| segment.split(" × ").map(code).collect()).collect()
+            })
+            .collect();
+        assert_eq!(rows.len(), 1944);
+        for segments in rows {
+            let whole = words(&segments.concat());
+            let apart: Vec<String> = segments.iter().flat_map(|segment| words(segment)).collect();
+            // Dots in a row, and a quotation mark made of two apostrophes, are one token here.
+            let is_ours = whole.iter().any(|token| token == "..." || token == "\"");
+            assert!(whole == apart || is_ours, "{segments:?}: {whole:?}, {apart:?}");
+            for segment in &segments {
+                if segment.starts_with(begins_word) && segment.chars().all(is_letter) {
+                    assert_eq!(words(segment), [plain(segment)]);
+                }
+            }
+        }
+    }
+
     #[test]
     fn scripts_without_spaces_are_joined_without() {
         for text in ["这部电影很好。", "映画はスーパーだ", "หนังเรื่องนี้", "यह फिल्म है।", "hello 世界"]

@@ -54,7 +54,9 @@ pub enum Item {
     /// `require input = hidden`
     Require(At<Expr>, At<Expr>),
     /// `init U_f U_i = orthogonal`
-    Init(Vec<Name>, At<String>),
+    Init(Vec<Name>, Beginning),
+    /// `fixed A: [k, k] = where(row > column, 1, 0)`
+    Fixed(Vec<Name>, Option<Form>, At<Expr>),
     /// `const beta = 1 / 6`
     Const(Name, At<Expr>),
     /// `start m = -1e30`
@@ -69,8 +71,14 @@ pub enum Item {
     Pack(Name, Vec<Name>),
     /// `clock restarts`
     Restarts(At<()>),
-    /// `fn norm(a, b) = expression`
-    Function(Name, Vec<Name>, At<Expr>),
+    /// `fn norm(a, b) = expression`, or with values of its own and several results
+    Function(Name, Vec<Name>, Body),
+    /// `c[t], h[t] = memory(a)`: the results of a function
+    Results(Vec<Name>, At<Expr>),
+    /// `let A = W - transpose(W)`: a function of parameters
+    Let(Name, At<Expr>),
+    /// `use lstm`: a cell as a function
+    Use(Name),
 }
 
 /// `j = 1..4`, what a loop runs over.
@@ -82,6 +90,31 @@ pub struct Range {
     pub from: At<Expr>,
     /// Its last value.
     pub to: At<Expr>,
+}
+
+/// What a function is equal to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Body {
+    /// Values that it gives names to, in order.
+    pub values: Vec<(Name, At<Expr>)>,
+    /// Its results; mostly one.
+    pub results: Vec<At<Expr>>,
+}
+
+impl Body {
+    /// All expressions of the body, in order.
+    pub fn expressions(&self) -> impl Iterator<Item = &At<Expr>> {
+        self.values.iter().map(|(_, value)| value).chain(&self.results)
+    }
+}
+
+/// How parameters begin.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Beginning {
+    /// `orthogonal`, `uniform:0.1`, `1`
+    Named(At<String>),
+    /// `log(column)`
+    Formula(At<Expr>),
 }
 
 /// A declared form.
@@ -242,12 +275,35 @@ functions! {
     Backward "backward" 2..=2;
     Outer "outer" 2..=2;
     Transpose "transpose" 1..=1;
+    SoftplusInverse "softplus_inverse" 1..=1;
+    Uniform "uniform" 1..=2;
+    LogUniform "log_uniform" 2..=2;
+    Normal "normal" 1..=1;
+    Dropout "dropout" 2..=2;
+    LockedDropout "locked_dropout" 2..=2;
+    Expm "expm" 1..=1;
+    Cayley "cayley" 1..=1;
 }
 
 impl Function {
     /// Whether its value is made of all features of an argument.
     pub fn joins_features(self) -> bool {
         matches!(self, Self::Softmax | Self::Concat | Self::Sum | Self::Mean | Self::Outer | Self::Transpose)
+    }
+
+    /// Whether its values are drawn: it stands in `init` and `fixed` alone.
+    pub fn draws(self) -> bool {
+        matches!(self, Self::Uniform | Self::LogUniform | Self::Normal)
+    }
+
+    /// Whether it sets elements to zero in training.
+    pub fn drops(self) -> bool {
+        matches!(self, Self::Dropout | Self::LockedDropout)
+    }
+
+    /// Whether it is of a square matrix of parameters: it stands in `let` alone.
+    pub fn is_of_parameters(self) -> bool {
+        matches!(self, Self::Expm | Self::Cayley)
     }
 
     /// Whether it joins what a loop makes: `sum(a for j = 1..4)`.
@@ -271,7 +327,7 @@ impl Function {
 /// The words that begin a declaration.
 pub const KEYWORDS: &[&str] = &[
     "cell", "size", "param", "state", "require", "init", "const", "output", "pack", "fn", "clock", "start",
-    "for", "end",
+    "for", "end", "fixed", "return", "use", "let",
 ];
 
 /// Names that no file can give to something of its own, with what they are.

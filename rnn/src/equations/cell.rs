@@ -1,14 +1,17 @@
 //! A file as a cell: its weights, its states, and its step in the graph.
 
-use super::ast::{At, Expr, Function, Operation};
+use super::ast::{At, Expr, Operation};
 use super::expand::reads_step;
-use super::names::{Names, walk};
+use super::formula::Formula;
+use super::names::{Beginning, Names, walk};
+use super::once::Once;
 use super::shape::Shape;
 use super::shapes::Shapes;
-use crate::cell::{Cell, Clock, Next, Part, Role, State, Step, Weight, Weights};
-use autograd::ops::Op;
-use autograd::{Builder, Expr as Node, IntoExpr};
-use ndarray::arr0;
+use super::size::Size;
+use super::step::Equations;
+use crate::cell::{Cell, Clock, Lane, Next, Noise, Part, Role, State, Step, Weight, Weights};
+use crate::init::{self, First};
+use autograd::{Builder, Expr as Node};
 use std::collections::HashMap;
 
 /// A cell that was read from equations.
@@ -31,7 +34,12 @@ impl Cell for EquationCell {
             let members: Vec<&str> = parts.iter().map(|p| p.is.as_str()).collect();
             self.weight(&pack.is, &members, input, hidden)
         });
-        let others = self.names.parameters.iter().map(|p| p.is.as_str()).filter(|name| !packed(name));
+        let others = self
+            .names
+            .parameters
+            .iter()
+            .map(|p| p.is.as_str())
+            .filter(|name| !packed(name) && self.is_learned(name));
         packs.chain(others.map(|name| self.weight(name, &[name], input, hidden))).collect()
     }
 
@@ -83,8 +91,16 @@ impl Cell for EquationCell {
         self.features(&self.names.output, hidden, hidden)
     }
 
-    fn prepare<'g>(&self, w: &Weights<'g>, input: usize, hidden: usize) -> Weights<'g> {
-        let mut named = Vec::new();
+    fn drops(&self) -> bool {
+        let mut drops = false;
+        for (_, value) in self.names.equations.iter().chain(&self.names.lets) {
+            walk(value, &mut |e| drops |= matches!(e.is, Expr::Call(function, _) if function.drops()));
+        }
+        drops
+    }
+
+    fn prepare<'g>(&self, w: &Weights<'g>, input: usize, hidden: usize, lane: Lane<'g>) -> Weights<'g> {
+        let mut named = self.fixed(w.builder(), input, hidden, lane.number);
         for (name, weight) in w.iter() {
             let Some((_, parts)) = self.names.packs.iter().find(|(pack, _)| pack.is == name) else {
                 named.push((name.to_string(), weight));
@@ -101,7 +117,7 @@ impl Cell for EquationCell {
                 start = end;
             }
         }
-        Weights::new(w.builder(), named)
+        self.with_functions(Weights::new(w.builder(), named), lane.noise)
     }
 
     fn step<'g>(&self, w: &Weights<'g>, x: Node<'g>, state: &[Node<'g>], t: &Step<'g>) -> Next<'g> {
@@ -112,6 +128,7 @@ impl Cell for EquationCell {
             past: state,
             x,
             t,
+            drawn: std::cell::Cell::new(0),
             made: Vec::with_capacity(self.names.equations.len()),
             arguments: HashMap::new(),
         };
@@ -165,7 +182,10 @@ impl EquationCell {
         let part = |member: &&str| Part {
             name: (*member).into(),
             rows: self.rows(member, input, hidden),
-            init: self.names.inits.get(*member).map(|(init, _)| *init),
+            init: self.names.inits.get(*member).map(|(beginning, _)| match beginning {
+                Beginning::Init(init) => First::Init(*init),
+                Beginning::Formula(formula) => First::Formula(self.formula(formula, input, hidden).into()),
+            }),
             forget_bias: self.forget_biases().iter().position(|b| b == member).map(|place| place == 0),
         };
         Weight {
@@ -174,6 +194,84 @@ impl EquationCell {
             role: if columns.is_none() { Role::Bias } else { self.role(members[0]) },
             parts: members.iter().map(part).collect(),
         }
+    }
+
+    /// The fixed parameters of a lane, each with its values. What is drawn follows from the constant `seed`, the lane and
+    /// the name.
+    fn fixed<'g>(&self, g: &'g Builder, input: usize, hidden: usize, lane: usize) -> Vec<(String, Node<'g>)> {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a negative seed is 0
+        let seed = self.constants.get("seed").map_or(0, |seed| *seed as u64);
+        let value = |name: &String| {
+            let (formula, _) = self.names.fixed.get(name)?;
+            let shape = self.parameter_shape(name, input, hidden);
+            let mut rng = init::rng(seed, &format!("{name}_{lane}"));
+            let value = self.formula(formula, input, hidden).draw(&shape, &mut rng);
+            Some((name.clone(), g.constant(value).named(name)))
+        };
+        self.names.parameters.iter().filter_map(|name| value(&name.is)).collect()
+    }
+
+    /// The same weights and what the file's lines `let` make of them.
+    #[must_use]
+    pub fn with_functions<'g>(&self, w: Weights<'g>, noise: Option<Noise<'g>>) -> Weights<'g> {
+        if self.names.lets.is_empty() {
+            return w;
+        }
+        let g = w.builder();
+        let mut named: Vec<_> = w.iter().map(|(name, node)| (name.to_string(), node)).collect();
+        let mut drawn = 0;
+        for (name, value) in &self.names.lets {
+            let once = Once { g, named: &named, constants: &self.constants, noise, drawn: drawn.into() };
+            let value = once.value(value);
+            drawn = once.drawn.get();
+            named.push((name.is.clone(), value.named(&name.is)));
+        }
+        Weights::new(g, named)
+    }
+
+    /// What a parameter is, if it is not learned.
+    pub fn unlearned(&self, name: &str) -> Option<&'static str> {
+        match self.names.fixed.contains_key(name) {
+            true => Some("fixed"),
+            false if self.names.lets.iter().any(|(made, _)| made.is == name) => Some("of parameters"),
+            false => None,
+        }
+    }
+
+    fn is_learned(&self, name: &str) -> bool {
+        self.unlearned(name).is_none()
+    }
+
+    /// The names of the fixed parameters, with their shapes for these sizes.
+    pub fn fixed_shapes(&self, input: usize, hidden: usize) -> Vec<(&str, Vec<usize>)> {
+        let names = self.names.parameters.iter().map(|name| name.is.as_str());
+        let fixed = names.filter(|name| self.names.fixed.contains_key(*name));
+        fixed.map(|name| (name, self.parameter_shape(name, input, hidden))).collect()
+    }
+
+    /// The names of what lines `let` make of parameters, with their shapes for these sizes.
+    pub fn made_shapes(&self, input: usize, hidden: usize) -> Vec<(&str, Vec<usize>)> {
+        let names = self.names.lets.iter().map(|(name, _)| name.is.as_str());
+        names.map(|name| (name, self.parameter_shape(name, input, hidden))).collect()
+    }
+
+    fn parameter_shape(&self, name: &str, input: usize, hidden: usize) -> Vec<usize> {
+        let features = |size: &Size| size.features(input, hidden).unwrap_or(1);
+        match self.shapes.parameters.get(name) {
+            Some(Shape::Matrix(rows, columns)) => vec![features(rows), features(columns)],
+            _ => vec![self.rows(name, input, hidden)],
+        }
+    }
+
+    /// A formula with the numbers that its names are.
+    fn formula(&self, formula: &At<Expr>, input: usize, hidden: usize) -> Formula {
+        let sizes = self.names.sizes.iter().map(|(name, size)| (name.as_str(), *size));
+        let sizes = sizes.chain([("input", Size::INPUT), ("hidden", Size::HIDDEN)]);
+        let number = |size: Size| size.features(input, hidden).map_or(f64::NAN, |n| n as f64);
+        let sizes = sizes.map(|(name, size)| (name.to_string(), number(size)));
+        let mut names: Vec<_> = self.constants.iter().map(|(n, c)| (n.clone(), *c)).chain(sizes).collect();
+        names.sort_by(|a, b| a.0.cmp(&b.0));
+        Formula { formula: formula.clone(), names }
     }
 
     /// A matrix whose operand reads the input and no past is one of the input.
@@ -217,208 +315,5 @@ impl EquationCell {
         }
         biases.retain(|b| matches!(self.shapes.parameters.get(*b), Some(Shape::Vector(_))));
         biases
-    }
-}
-
-/// A value on the way: a number or truth that is known when the graph is built, or a node.
-#[derive(Clone, Copy)]
-enum Value<'g> {
-    Number(f64),
-    Truth(bool),
-    Node(Node<'g>),
-}
-
-/// The equations of one step.
-struct Equations<'a, 'g> {
-    cell: &'a EquationCell,
-    g: &'g Builder,
-    w: &'a Weights<'g>,
-    /// What [`EquationCell::kept`] names.
-    past: &'a [Node<'g>],
-    x: Node<'g>,
-    t: &'a Step<'g>,
-    /// The sequences of this step so far. They are few: a walk finds a name sooner than a hash does.
-    made: Vec<(&'a str, Node<'g>)>,
-    /// Arguments of functions: each is made once.
-    arguments: HashMap<usize, Value<'g>>,
-}
-
-impl<'a, 'g> Equations<'a, 'g> {
-    fn value(&mut self, expr: &'a At<Expr>) -> Value<'g> {
-        match &expr.is {
-            Expr::Number(number) => Value::Number(*number),
-            Expr::Step => match self.t.known() {
-                Some(number) => Value::Number(number as f64),
-                None => Value::Node(self.t.value(self.g)),
-            },
-            Expr::Name(name) => match self.cell.constants.get(name) {
-                Some(&number) => Value::Number(number),
-                None => Value::Node(self.w[name.as_str()]),
-            },
-            Expr::Sequence(name, lag) => Value::Node(self.sequence(name, *lag)),
-            Expr::Product(matrix, right) => {
-                let right = self.value(right);
-                Value::Node(self.sample(right).linear(self.w[matrix.is.as_str()]))
-            }
-            Expr::Negative(a) => match self.value(a) {
-                Value::Number(a) => Value::Number(-a),
-                a => Value::Node(-self.node(a)),
-            },
-            Expr::Power(a, n) => match self.value(a) {
-                Value::Number(a) => Value::Number(a.powi(*n)),
-                a => Value::Node(self.node(a).powi(*n)),
-            },
-            Expr::Binary(operation, a, b) => {
-                let (a, b) = (self.value(a), self.value(b));
-                self.binary(*operation, a, b)
-            }
-            Expr::Call(function, arguments) => {
-                let arguments: Vec<Value> = arguments.iter().map(|a| self.value(a)).collect();
-                self.call(*function, &arguments)
-            }
-            Expr::Body(a) => self.value(a),
-            Expr::Argument(number, a) => {
-                let known = self.arguments.get(number).copied();
-                let value = known.unwrap_or_else(|| self.value(a));
-                self.arguments.insert(*number, value);
-                value
-            }
-            Expr::Element(a, place, _) => {
-                let whole = self.value(a);
-                Value::Node(self.sample(whole).slice(1, place - 1..*place))
-            }
-            Expr::Portion(a, part, parts) => {
-                let whole = self.value(a);
-                let whole = self.sample(whole);
-                let size = whole.shape().get(1).map_or(1, |features| features / parts);
-                Value::Node(whole.slice(1, part * size..(part + 1) * size))
-            }
-            // Calls are expanded, loops written out and columns put for matrices when the file is read.
-            _ => Value::Node(self.g.poison()),
-        }
-    }
-
-    /// A sequence some steps back.
-    fn sequence(&self, name: &str, lag: usize) -> Node<'g> {
-        let found = match lag {
-            0 if name == "x" => Some(self.x),
-            0 => self.made.iter().find(|(made, _)| *made == name).map(|(_, node)| *node),
-            _ => {
-                let place = self.cell.kept.iter().position(|(kept, l)| *l == lag && kept == name);
-                place.and_then(|place| self.past.get(place).copied())
-            }
-        };
-        // A file whose names were found reads nothing that is not there.
-        found.unwrap_or_else(|| self.g.poison())
-    }
-
-    fn node(&self, value: Value<'g>) -> Node<'g> {
-        match value {
-            Value::Number(number) => number.into_expr(self.g),
-            Value::Truth(truth) => self.g.scalar(f64::from(truth)),
-            Value::Node(node) => node,
-        }
-    }
-
-    /// A value with an axis for the batch and one for features: `[batch, features]`.
-    fn sample(&self, value: Value<'g>) -> Node<'g> {
-        let node = self.node(value);
-        let batch = self.x.shape().first().copied().unwrap_or(1);
-        match node.shape()[..] {
-            [] => node.broadcast_to([batch, 1]),
-            [n] => node.broadcast_to([batch, n]),
-            _ => node,
-        }
-    }
-
-    fn binary(&self, operation: Operation, a: Value<'g>, b: Value<'g>) -> Value<'g> {
-        use Operation::{
-            Add, Divide, Equal, Greater, GreaterEqual, Less, LessEqual, Multiply, NotEqual, Subtract,
-        };
-        if let (Value::Number(a), Value::Number(b)) = (a, b) {
-            #[allow(clippy::float_cmp)] // the file says `==`
-            return match operation {
-                Add => Value::Number(a + b),
-                Subtract => Value::Number(a - b),
-                Multiply => Value::Number(a * b),
-                Divide => Value::Number(a / b),
-                Less => Value::Truth(a < b),
-                LessEqual => Value::Truth(a <= b),
-                Greater => Value::Truth(a > b),
-                GreaterEqual => Value::Truth(a >= b),
-                Equal => Value::Truth(a == b),
-                NotEqual => Value::Truth(a != b),
-            };
-        }
-        let (a, b) = (self.node(a), self.node(b));
-        Value::Node(match operation {
-            Add => a + b,
-            Subtract => a - b,
-            Multiply => a * b,
-            Divide => a / b,
-            Less => a.less(b),
-            LessEqual => a.less_equal(b),
-            Greater => a.greater(b),
-            GreaterEqual => a.greater_equal(b),
-            Equal => a.equals(b),
-            NotEqual => a.not_equals(b),
-        })
-    }
-
-    fn call(&self, function: Function, arguments: &[Value<'g>]) -> Value<'g> {
-        if let Some(known) = known(function, arguments) {
-            return known;
-        }
-        let nodes: Vec<Node> = arguments.iter().map(|&a| self.node(a)).collect();
-        let a = nodes[0];
-        Value::Node(match function {
-            Function::Silu => a.silu(),
-            Function::Gelu => a.gelu(),
-            Function::Min => a.min(nodes[1]),
-            Function::Max => a.max(nodes[1]),
-            Function::Mod => a.modulo(nodes[1]),
-            Function::Where => match arguments[0] {
-                Value::Truth(true) => nodes[1],
-                Value::Truth(false) => nodes[2],
-                _ => a.select(nodes[1], nodes[2]),
-            },
-            Function::Softmax => self.sample(arguments[0]).softmax(1),
-            Function::Concat => {
-                let parts: Vec<Node> = arguments.iter().map(|&a| self.sample(a)).collect();
-                self.g.concat(1, &parts)
-            }
-            Function::Sum => self.sample(arguments[0]).sum_over([1]).insert_axis(1),
-            Function::Mean => self.sample(arguments[0]).mean_over([1]).insert_axis(1),
-            Function::Stop => a.stop_gradient(),
-            // The value of the one with the derivative of the other.
-            Function::Backward => a.stop_gradient() + (nodes[1] - nodes[1].stop_gradient()),
-            // Columns are put for matrices when the file is read.
-            Function::Outer | Function::Transpose => self.g.poison(),
-            other => a.apply(other.op().expect("every other function is an op of the engine").clone()),
-        })
-    }
-}
-
-/// A function of numbers that are known when the graph is built.
-fn known<'g>(function: Function, arguments: &[Value<'g>]) -> Option<Value<'g>> {
-    let number = |value: &Value<'g>| if let Value::Number(number) = value { Some(*number) } else { None };
-    let numbers = arguments.iter().map(number).collect::<Option<Vec<f64>>>()?;
-    function.of_numbers(&numbers).map(Value::Number)
-}
-
-impl Function {
-    /// Its value for numbers, if it has one.
-    pub(super) fn of_numbers(self, numbers: &[f64]) -> Option<f64> {
-        let number = |i: usize| numbers.get(i).copied();
-        if let Some(op) = self.op().and_then(Op::operator) {
-            let y = op.eval_f64(&[&arr0(number(0)?).into_dyn().into()]);
-            return y.float().first().copied();
-        }
-        Some(match self {
-            Self::Min => number(0)?.min(number(1)?),
-            Self::Max => number(0)?.max(number(1)?),
-            Self::Mod => number(0)? - number(1)? * (number(0)? / number(1)?).floor(),
-            _ => return None,
-        })
     }
 }

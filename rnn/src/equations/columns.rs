@@ -116,6 +116,7 @@ impl Columns {
         match &expr.is {
             Expr::Sequence(name, _) => self.matrices.contains_key(name),
             Expr::Call(Function::Outer, _) => true,
+            Expr::Call(function, arguments) if function.drops() => self.is_matrix(&arguments[0]),
             Expr::Call(function, arguments) => {
                 !function.joins_features() && arguments.iter().any(|a| self.is_matrix(a))
             }

@@ -4,7 +4,7 @@
 //! argument is one value of the graph however often the body reads it. A function calls only functions above it, so
 //! that nothing calls itself.
 
-use super::ast::{At, Expr, Function, Name};
+use super::ast::{At, Body, Expr, Function, Name};
 use super::diagnostic::{Diagnostic, Span};
 use super::loops::chain;
 use super::names::{counted, walk};
@@ -20,7 +20,7 @@ const LARGEST: usize = 20_000;
 struct Defined {
     name: Name,
     arguments: Vec<Name>,
-    body: At<Expr>,
+    body: Body,
     is_called: bool,
 }
 
@@ -48,19 +48,32 @@ type Expanded = Result<At<Expr>, Box<Diagnostic>>;
 
 impl Functions {
     /// Takes in a function, and what is wrong with it.
-    pub fn define(&mut self, name: &Name, arguments: &[Name], body: &At<Expr>) -> Vec<Diagnostic> {
+    pub fn define(&mut self, name: &Name, arguments: &[Name], body: &Body) -> Vec<Diagnostic> {
         let mut faults = Vec::new();
         for (i, argument) in arguments.iter().enumerate() {
             if let Some(first) = arguments[..i].iter().find(|a| a.is == argument.is) {
                 let message = format!("`{}` has two arguments `{}`", name.is, argument.is);
                 let fault = Diagnostic::new(message, argument.span.clone(), "here again");
                 faults.push(fault.and(first.span.clone(), "first here"));
-            } else if !reads(body, &argument.is) {
+            } else if !body.expressions().any(|value| reads(value, &argument.is)) {
                 let message = format!("nothing reads the argument `{}` of `{}`", argument.is, name.is);
                 faults.push(
                     Diagnostic::new(message, argument.span.clone(), "not in the function")
                         .help("take it out, here and where the function is called"),
                 );
+            }
+        }
+        for (i, (value, _)) in body.values.iter().enumerate() {
+            let earlier = arguments.iter().chain(body.values[..i].iter().map(|(name, _)| name));
+            if let Some(first) = earlier.into_iter().find(|known| known.is == value.is) {
+                let message = format!("`{}` has `{}` twice", name.is, value.is);
+                let fault = Diagnostic::new(message, value.span.clone(), "here again");
+                faults
+                    .push(fault.and(first.span.clone(), "first here").help("give one of them another name"));
+            } else if !body.expressions().skip(i + 1).any(|later| reads(later, &value.is)) {
+                let message = format!("nothing below reads `{}` in `{}`", value.is, name.is);
+                faults
+                    .push(Diagnostic::new(message, value.span.clone(), "not read").help("take the line out"));
             }
         }
         let (arguments, body) = (arguments.to_vec(), body.clone());
@@ -128,14 +141,41 @@ impl Functions {
             }
             Expr::Apply(name, arguments) => {
                 let arguments = arguments.iter().map(of).collect::<Result<_, _>>()?;
-                self.call(name, arguments, &expr.span, above, depth)?
+                let mut results = self.call(name, arguments, &expr.span, above, depth)?;
+                if results.len() > 1 {
+                    let message = format!("`{}` has {} results", name.is, results.len());
+                    let fault = Diagnostic::new(message, expr.span.clone(), "one value is wanted");
+                    let names =
+                        (1..=results.len()).map(|i| format!("a_{i}[t]")).collect::<Vec<_>>().join(", ");
+                    let help =
+                        format!("give them names in an equation of their own: `{names} = {}(…)`", name.is);
+                    return Err(Box::new(fault.help(help)));
+                }
+                results.remove(0)
             }
             other => other.clone(),
         };
         Ok(At::new(is, expr.span.clone()))
     }
 
-    /// The body of a function with its arguments.
+    /// The results of a call that stands alone, as many as names are there for them.
+    ///
+    /// # Errors
+    /// As [`Functions::expand`], and if the function has another number of results.
+    pub fn results(&mut self, call: &At<Expr>, wanted: usize) -> Result<Vec<At<Expr>>, Box<Diagnostic>> {
+        let Expr::Apply(name, arguments) = &call.is else { return Ok(Vec::new()) };
+        let arguments = arguments.iter().map(|a| self.expand(a)).collect::<Result<_, _>>()?;
+        let results = self.call(name, arguments, &call.span, self.list.len(), 0)?;
+        if results.len() != wanted {
+            let message = format!("`{}` has {}", name.is, counted(results.len(), "result"));
+            let fault =
+                Diagnostic::new(message, call.span.clone(), format!("given to {}", counted(wanted, "name")));
+            return Err(Box::new(fault.help("write one name for each result: `c[t], h[t] = …`")));
+        }
+        Ok(results.into_iter().map(|result| At::new(result, call.span.clone())).collect())
+    }
+
+    /// The results of a function with its arguments.
     fn call(
         &mut self,
         name: &Name,
@@ -143,7 +183,7 @@ impl Functions {
         call: &Span,
         above: usize,
         depth: usize,
-    ) -> Result<Expr, Box<Diagnostic>> {
+    ) -> Result<Vec<Expr>, Box<Diagnostic>> {
         let Some(i) = self.list.iter().position(|f| f.name.is == name.is) else {
             let fault =
                 Diagnostic::new(format!("there is no function `{}`", name.is), name.span.clone(), "unknown");
@@ -172,19 +212,27 @@ impl Functions {
         let (names, body) = (function.arguments.clone(), function.body.clone());
         let mut scope = Scope::new();
         for (name, argument) in names.iter().zip(arguments) {
-            let (terms, depth) = extent(&argument);
-            let is = match argument.is {
-                Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) | Expr::Step | Expr::Argument(..) => {
-                    argument
-                }
-                _ => {
-                    self.given += 1;
-                    At::new(Expr::Argument(self.given, Box::new(argument.clone())), argument.span)
-                }
-            };
-            scope.insert(&name.is, Given { is, terms, depth });
+            scope.insert(&name.is, self.given(argument));
         }
-        Ok(Expr::Body(Box::new(self.within(&body, &scope, i, depth + 1)?)))
+        for (name, value) in &body.values {
+            let value = self.within(value, &scope, i, depth + 1)?;
+            scope.insert(&name.is, self.given(value));
+        }
+        let results = body.results.iter().map(|result| self.within(result, &scope, i, depth + 1));
+        results.map(|result| Ok(Expr::Body(Box::new(result?)))).collect()
+    }
+
+    /// A value that a body reads by a name: it is made once.
+    fn given(&mut self, value: At<Expr>) -> Given {
+        let (terms, depth) = extent(&value);
+        let is = match value.is {
+            Expr::Number(_) | Expr::Name(_) | Expr::Sequence(..) | Expr::Step | Expr::Argument(..) => value,
+            _ => {
+                self.given += 1;
+                At::new(Expr::Argument(self.given, Box::new(value.clone())), value.span)
+            }
+        };
+        Given { is, terms, depth }
     }
 }
 

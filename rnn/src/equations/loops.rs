@@ -3,7 +3,7 @@
 //! What follows knows neither loops nor indices. A name with indices is kept as it is written until here, so that a file
 //! prints as it was read. The places of all that is made are those of the lines in the file.
 
-use super::ast::{At, Expr, Function, Item, Name, Operation, Range};
+use super::ast::{At, Beginning, Body, Expr, Function, Item, Name, Operation, Range};
 use super::diagnostic::{Diagnostic, Span};
 use super::names::walk;
 use super::parser::brackets;
@@ -37,6 +37,10 @@ struct Loops {
     /// The sequences of the file, as they are written.
     made: Vec<String>,
     terms: usize,
+    /// What a function calls its own: neither a size nor a loop's variable.
+    own: Vec<String>,
+    /// Whether the value at hand is a formula: its powers may depend on the place.
+    in_formula: bool,
     out: Vec<Item>,
     faults: Vec<Diagnostic>,
 }
@@ -51,12 +55,16 @@ fn place(item: &Item) -> Span {
         | Item::Const(name, _)
         | Item::Output(name)
         | Item::Pack(name, _)
+        | Item::Let(name, _)
         | Item::Function(name, ..) => name.span.clone(),
         Item::Require(a, _) | Item::Start(_, a) => a.span.clone(),
-        Item::Init(_, init) => init.span.clone(),
+        Item::Init(names, _) | Item::Fixed(names, ..) => names.first().map_or(0..0, |name| name.span.clone()),
         Item::Restarts(line) => line.span.clone(),
+        Item::Use(cell) => cell.span.clone(),
         Item::For(range, _) => range.variable.span.clone(),
-        Item::Split(names, value) => names.first().map_or(value.span.clone(), |name| name.span.clone()),
+        Item::Split(names, value) | Item::Results(names, value) => {
+            names.first().map_or(value.span.clone(), |name| name.span.clone())
+        }
     }
 }
 
@@ -64,7 +72,7 @@ fn place(item: &Item) -> Span {
 fn names(items: &[Item]) -> Vec<String> {
     let name = |item: &Item| match item {
         Item::Equation(name, _) => vec![name.is.clone()],
-        Item::Split(names, _) => names.iter().map(|name| name.is.clone()).collect(),
+        Item::Split(names, _) | Item::Results(names, _) => names.iter().map(|name| name.is.clone()).collect(),
         Item::For(_, items) => names(items),
         _ => Vec::new(),
     };
@@ -95,16 +103,38 @@ impl Loops {
                 Item::Size(name, size)
             }
             Item::Const(name, value) => Item::Const(self.name(name)?, self.value(value)?),
+            Item::Let(name, value) => Item::Let(self.name(name)?, self.value(value)?),
             Item::Param(name, form) => Item::Param(self.name(name)?, form.clone()),
             Item::State(name, form) => Item::State(self.name(name)?, form.clone()),
-            Item::Init(names, init) => Item::Init(self.names(names)?, init.clone()),
+            Item::Init(names, Beginning::Named(init)) => {
+                Item::Init(self.names(names)?, Beginning::Named(init.clone()))
+            }
+            Item::Init(names, Beginning::Formula(formula)) => {
+                Item::Init(self.names(names)?, Beginning::Formula(self.formula(formula)?))
+            }
+            Item::Fixed(names, form, formula) => {
+                Item::Fixed(self.names(names)?, form.clone(), self.formula(formula)?)
+            }
             Item::Start(names, value) => Item::Start(self.names(names)?, self.value(value)?),
             Item::Output(name) => Item::Output(self.name(name)?),
             Item::Pack(name, parts) => Item::Pack(self.name(name)?, self.names(parts)?),
             Item::Function(name, arguments, body) => {
-                Item::Function(name.clone(), arguments.clone(), self.value(body)?)
+                self.own = arguments
+                    .iter()
+                    .chain(body.values.iter().map(|(name, _)| name))
+                    .map(|a| a.is.clone())
+                    .collect();
+                let values = body.values.iter().map(|(name, value)| Ok((name.clone(), self.value(value)?)));
+                let values = values.collect::<Result<_>>()?;
+                let results = body.results.iter().map(|result| self.value(result)).collect::<Result<_>>()?;
+                self.own.clear();
+                Item::Function(name.clone(), arguments.clone(), Body { values, results })
             }
-            Item::Require(..) | Item::Restarts(_) => item.clone(),
+            Item::Results(names, call) => {
+                let names = names.iter().map(|name| self.made(name)).collect::<Result<_>>()?;
+                Item::Results(names, self.value(call)?)
+            }
+            Item::Require(..) | Item::Restarts(_) | Item::Use(_) => item.clone(),
         };
         self.out.push(made);
         Ok(())
@@ -230,7 +260,7 @@ impl Loops {
     #[allow(clippy::cast_precision_loss)] // below 10⁹
     fn value(&mut self, expr: &At<Expr>) -> Result<At<Expr>> {
         self.terms += 1;
-        if self.variables.is_empty() && is_plain(expr) {
+        if self.variables.is_empty() && self.is_plain(expr) {
             return Ok(expr.clone());
         }
         if let Expr::Binary(..) = expr.is {
@@ -239,13 +269,10 @@ impl Loops {
         let of = |loops: &mut Self, a: &At<Expr>| loops.value(a).map(Box::new);
         let is = match &expr.is {
             Expr::Number(_) | Expr::Step => expr.is.clone(),
-            Expr::Name(name) => {
-                let variable = self.variables.iter().rev().find(|(known, _)| known == name);
-                match variable {
-                    Some((_, value)) => Expr::Number(*value as f64),
-                    None => Expr::Name(self.parameter(name, &expr.span)?),
-                }
-            }
+            Expr::Name(name) => match self.known(name).filter(|_| !self.own.contains(name)) {
+                Some(value) => Expr::Number(value as f64),
+                None => Expr::Name(self.parameter(name, &expr.span)?),
+            },
             Expr::Sequence(name, lag) => Expr::Sequence(self.indexed(name, &expr.span)?, *lag),
             Expr::Lagged(name, lag) => {
                 let steps = self.number(lag)?;
@@ -260,6 +287,7 @@ impl Loops {
             Expr::Times(left, right) => Expr::Times(of(self, left)?, of(self, right)?),
             Expr::Negative(a) => Expr::Negative(of(self, a)?),
             Expr::Power(a, n) => Expr::Power(of(self, a)?, *n),
+            Expr::Raised(a, n) if self.in_formula => Expr::Raised(of(self, a)?, of(self, n)?),
             Expr::Raised(a, n) => {
                 let power = self.number(n)?;
                 let fits = i32::try_from(power).ok().filter(|n| n.abs() <= 1000);
@@ -293,6 +321,28 @@ impl Loops {
             }
         };
         Ok(At::new(is, expr.span.clone()))
+    }
+
+    fn formula(&mut self, formula: &At<Expr>) -> Result<At<Expr>> {
+        self.in_formula = true;
+        let value = self.value(formula);
+        self.in_formula = false;
+        value
+    }
+
+    /// Whether an expression has neither loops, indices nor sizes.
+    fn is_plain(&self, expr: &At<Expr>) -> bool {
+        let mut plain = true;
+        walk(expr, &mut |e| {
+            plain &= match &e.is {
+                Expr::Lagged(..) | Expr::Part(..) | Expr::Raised(..) | Expr::Over(..) => false,
+                Expr::Name(name) => !name.contains('[') && !self.sizes.contains_key(name),
+                Expr::Sequence(name, _) => !name.contains('['),
+                Expr::Product(matrix, _) => !matrix.is.contains('['),
+                _ => true,
+            };
+        });
+        plain
     }
 
     /// A bare name; the index of a sequence stands behind its time.
@@ -346,20 +396,6 @@ impl Loops {
             other => balanced(parts, span, &|a, b| Expr::Call(other, vec![a, b])),
         })
     }
-}
-
-/// Whether an expression has neither loops nor indices.
-fn is_plain(expr: &At<Expr>) -> bool {
-    let mut plain = true;
-    walk(expr, &mut |e| {
-        plain &= match &e.is {
-            Expr::Lagged(..) | Expr::Part(..) | Expr::Raised(..) | Expr::Over(..) => false,
-            Expr::Name(name) | Expr::Sequence(name, _) => !name.contains('['),
-            Expr::Product(matrix, _) => !matrix.is.contains('['),
-            _ => true,
-        };
-    });
-    plain
 }
 
 /// A chain of operations, `a + b + …`, from its first operand on: as long as a line is, it takes no deep recursion.

@@ -17,7 +17,7 @@
 //! ```
 //!
 //! `docs/cells.md` is the language's reference. The text goes through `token.rs` and `parser.rs` to a tree (`ast.rs`);
-//! `loops.rs` writes loops out, `expand.rs` puts bodies for calls, `columns.rs` puts columns for matrix states, `names.rs` finds what names mean, `shapes.rs` infers sizes, and `cell.rs` is the [`Cell`](crate::Cell). What is
+//! `loops.rs` writes loops out, `expand.rs` puts bodies for calls, `used.rs` makes functions of other cells, `formula.rs` has values by row and column, `once.rs` functions of parameters, `columns.rs` puts columns for matrix states, `names.rs` finds what names mean, `shapes.rs` infers sizes, and `cell.rs` is the [`Cell`](crate::Cell), `step.rs` its step. What is
 //! wrong is shown where it stands (`diagnostic.rs`).
 
 pub mod ast;
@@ -25,24 +25,30 @@ mod cell;
 mod columns;
 mod diagnostic;
 mod expand;
+mod formula;
 mod hints;
 mod loops;
 mod names;
 mod notation;
+mod once;
 mod parser;
 mod print;
 mod shape;
 mod shapes;
 mod size;
+mod step;
 mod token;
+mod used;
 
 pub use cell::EquationCell;
 pub use diagnostic::{Diagnostic, Faults, Span};
+pub use formula::Formula;
 pub use parser::parse;
 pub use shape::Shape;
 pub use size::Size;
 
-use names::Names;
+use formula::of_matrices;
+use names::{Beginning, Names};
 
 impl EquationCell {
     /// Reads a cell from the text of a file; `path` is for messages.
@@ -189,15 +195,24 @@ impl EquationCell {
 
     /// A vector does not begin as a matrix does.
     fn check_inits(&self) -> Vec<Diagnostic> {
+        let is_matrix = |name: &str| matches!(self.shapes.parameters.get(name), Some(Shape::Matrix(..)));
         let mut wrong = Vec::new();
-        for name in &self.names.parameters {
-            if let Some((init, span)) = self.names.inits.get(&name.is)
-                && init.is_of_matrices()
-                && !matches!(self.shapes.parameters.get(&name.is), Some(Shape::Matrix(..)))
-            {
-                let message = format!("`{}` is no matrix and cannot begin as `{init}`", name.is);
+        for name in self.names.parameters.iter().filter(|name| !is_matrix(&name.is)) {
+            let begins = match self.names.inits.get(&name.is) {
+                Some((Beginning::Init(init), span)) if init.is_of_matrices() => {
+                    Some((init.to_string(), span.clone()))
+                }
+                Some((Beginning::Formula(formula), _)) => {
+                    of_matrices(formula).map(|e| (e.is.to_string(), e.span.clone()))
+                }
+                _ => None,
+            };
+            let fixed = self.names.fixed.get(&name.is).and_then(|(formula, _)| of_matrices(formula));
+            let fixed = fixed.map(|e| (e.is.to_string(), e.span.clone()));
+            if let Some((what, span)) = begins.or(fixed) {
+                let message = format!("`{}` is no matrix and cannot begin as `{what}`", name.is);
                 wrong.push(
-                    Diagnostic::new(message, span.clone(), "begins as a matrix")
+                    Diagnostic::new(message, span, "begins as a matrix")
                         .and(name.span.clone(), "read as a vector")
                         .help("write a number, or `uniform:…` or `normal:…`"),
                 );

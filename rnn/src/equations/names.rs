@@ -1,6 +1,8 @@
 //! What the names of a file mean: sequences, parameters, constants, sizes; and what is wrong with them.
 
+mod begin;
 mod declared;
+mod unread;
 
 use super::ast::{At, Expr, File, Form, Function, Item, Name, Operation};
 use super::diagnostic::{Diagnostic, Span};
@@ -12,6 +14,13 @@ use std::collections::HashMap;
 
 /// The most parameters and the most steps of memory that a cell has.
 const MOST: usize = 1000;
+
+/// How a parameter begins.
+#[derive(Clone, Debug)]
+pub(super) enum Beginning {
+    Init(Init),
+    Formula(At<Expr>),
+}
 
 /// The names of a file, each with its meaning.
 #[derive(Debug, Default)]
@@ -25,7 +34,11 @@ pub(super) struct Names {
     pub constants: HashMap<String, At<f64>>,
     pub sizes: HashMap<String, Size>,
     pub declared: HashMap<String, (Form, Span)>,
-    pub inits: HashMap<String, (Init, Span)>,
+    pub inits: HashMap<String, (Beginning, Span)>,
+    /// What fixed parameters are.
+    pub fixed: HashMap<String, (At<Expr>, Span)>,
+    /// Functions of parameters, in order.
+    pub lets: Vec<(Name, At<Expr>)>,
     pub packs: Vec<(Name, Vec<Name>)>,
     pub output: String,
     /// Where the file says that its clock restarts with each part of a sequence.
@@ -75,6 +88,17 @@ impl Names {
 
     /// Every read of a name, in order.
     fn reads(&mut self, text: &str) {
+        let lets = std::mem::take(&mut self.lets);
+        for (_, value) in &lets {
+            walk(value, &mut |e| {
+                if let Expr::Name(read) | Expr::Product(At { is: read, .. }, _) = &e.is
+                    && !self.constants.contains_key(read)
+                {
+                    self.parameter(&At::new(read.clone(), e.span.start..e.span.start + read.len()));
+                }
+            });
+        }
+        self.lets = lets;
         let equations = std::mem::take(&mut self.equations);
         let made: HashMap<&str, usize> =
             equations.iter().enumerate().map(|(i, (name, _))| (name.is.as_str(), i)).collect();
@@ -92,7 +116,7 @@ impl Names {
                     let called = !plain || rest.trim_start().starts_with('(');
                     self.matrix(matrix, called, &made);
                 }
-                Expr::Call(function, arguments) => self.arity(*function, arguments.len(), &expr.span),
+                Expr::Call(function, arguments) => self.arity(*function, arguments, &expr.span),
                 _ => {}
             });
         }
@@ -179,7 +203,39 @@ impl Names {
         self.parameter(&At::new(read.into(), span.clone()));
     }
 
-    fn arity(&mut self, function: Function, found: usize, call: &Span) {
+    /// Whether a value is a number from 0 to below 1.
+    pub(super) fn is_rate(&self, value: &At<Expr>) -> bool {
+        let number = match &value.is {
+            Expr::Number(number) => Some(*number),
+            Expr::Name(name) => self.constants.get(name).map(|number| number.is),
+            _ => None,
+        };
+        number.is_some_and(|number| (0.0..1.0).contains(&number))
+    }
+
+    fn arity(&mut self, function: Function, arguments: &[At<Expr>], call: &Span) {
+        let found = arguments.len();
+        if function.drops()
+            && let [_, rate] = arguments
+            && !self.is_rate(rate)
+        {
+            let message = format!("`{}` needs a probability from 0 to below 1", function.name());
+            let fault = Diagnostic::new(message, rate.span.clone(), "not one");
+            return self.fault(fault.help("write a number or a constant, as in `dropout(h[t-1], 0.1)`"));
+        }
+        if function.is_of_parameters() {
+            let name = function.name();
+            let fault =
+                Diagnostic::new(format!("`{name}` is of parameters alone"), call.clone(), "in an equation");
+            return self.fault(fault.help(format!("write `let A = {name}(W)`, and read `A` here")));
+        }
+        if function.draws() {
+            let message = format!("`{}` is drawn once, and an equation is of every step", function.name());
+            let fault = Diagnostic::new(message, call.clone(), "in an equation");
+            let help =
+                format!("write `fixed A = {0}(…)` or `init A = {0}(…)`, and read `A` here", function.name());
+            return self.fault(fault.help(help));
+        }
         let (least, most) = function.arity();
         if (least..=most).contains(&found) {
             return;

@@ -1,7 +1,7 @@
 //! The equations of a cell as formulas.
 
 use super::EquationCell;
-use super::ast::{At, Expr, Function, Item, Operation};
+use super::ast::{At, Expr, Function, Item, Name, Operation};
 use super::shape::Shape;
 use autograd_view::math::{Form, Line, Math, Sign, Symbol};
 
@@ -17,25 +17,43 @@ impl EquationCell {
     /// # Ok::<(), rnn::equations::Faults>(())
     /// ```
     pub fn typeset(&self, form: Form) -> String {
-        let line = |item: &Item| match item {
+        let parts = |names: &[Name]| {
+            Math::Stack(names.iter().map(|name| Symbol::of(&name.is).at(0).into()).collect())
+        };
+        let lines = |item: &Item| match item {
             Item::Equation(name, value) => {
-                Some(Line { left: Symbol::of(&name.is).at(0).into(), right: self.math(value) })
+                vec![Line { left: Symbol::of(&name.is).at(0).into(), right: self.math(value) }]
             }
-            Item::Split(names, value) => {
-                let parts = names.iter().map(|name| Symbol::of(&name.is).at(0).into()).collect();
-                Some(Line { left: Math::Stack(parts), right: self.math(value) })
+            Item::Split(names, value) | Item::Results(names, value) => {
+                vec![Line { left: parts(names), right: self.math(value) }]
             }
+            // A cell that is used has a file of its own.
+            Item::Function(_, arguments, _) if arguments.iter().any(|a| a.is.contains('@')) => Vec::new(),
             Item::Function(name, arguments, body) => {
                 let arguments = arguments.iter().map(|a| Symbol::of(&a.is).into()).collect();
-                Some(Line { left: Math::Call(name.is.clone(), arguments), right: self.math(body) })
+                let value = |(name, value): &(Name, At<Expr>)| Line {
+                    left: Symbol::of(&name.is).into(),
+                    right: self.math(value),
+                };
+                let result = match &body.results[..] {
+                    [one] => self.math(one),
+                    all => Math::Stack(all.iter().map(|result| self.math(result)).collect()),
+                };
+                let left = Math::Call(name.is.clone(), arguments);
+                body.values.iter().map(value).chain([Line { left, right: result }]).collect()
             }
-            Item::Const(name, _) => {
-                let value = self.constants.get(&name.is).copied()?;
-                Some(Line { left: Symbol::of(&name.is).into(), right: Math::Number(value) })
+            Item::Let(name, value) => {
+                vec![Line { left: Symbol::of(&name.is).into(), right: self.math(value) }]
             }
-            _ => None,
+            Item::Const(name, _) => match self.constants.get(&name.is) {
+                Some(value) => {
+                    vec![Line { left: Symbol::of(&name.is).into(), right: Math::Number(*value) }]
+                }
+                None => Vec::new(),
+            },
+            _ => Vec::new(),
         };
-        form.write(&self.names.items.iter().filter_map(line).collect::<Vec<_>>())
+        form.write(&self.names.items.iter().flat_map(lines).collect::<Vec<_>>())
     }
 
     fn math(&self, expr: &At<Expr>) -> Math {
@@ -110,6 +128,7 @@ impl EquationCell {
             Expr::Negative(a) | Expr::Power(a, _) | Expr::Body(a) | Expr::Argument(_, a) => self.is_scalar(a),
             Expr::Binary(_, a, b) => self.is_scalar(a) && self.is_scalar(b),
             Expr::Call(function, _) if function.joins_features() => false,
+            Expr::Call(function, arguments) if function.drops() => self.is_scalar(&arguments[0]),
             Expr::Call(_, arguments) => arguments.iter().all(|a| self.is_scalar(a)),
             _ => false,
         }

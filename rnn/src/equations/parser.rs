@@ -123,7 +123,25 @@ fn defined(tokens: &[(Token, Span)]) -> HashSet<String> {
         }
         _ => None,
     };
-    tokens.windows(3).filter_map(name).collect()
+    let used = tokens.iter().enumerate().filter(|(_, (token, _))| *token == Token::Name("use".into()));
+    let used = used.filter_map(|(i, _)| Some(title(tokens, i + 1)?.0.replace('-', "_")));
+    tokens.windows(3).filter_map(name).chain(used).collect()
+}
+
+/// The name of a cell that begins at a token, `min-gru`, and where it ends.
+fn title(tokens: &[(Token, Span)], at: usize) -> Option<(String, usize)> {
+    let word = |i: usize| match tokens.get(i) {
+        Some((Token::Name(word), _)) => Some(word.clone()),
+        Some((Token::Number(number), _)) => Some(number.to_string()),
+        _ => None,
+    };
+    let (mut name, mut end) = (word(at)?, at + 1);
+    while matches!(tokens.get(end), Some((Token::Sign("-"), _))) {
+        let Some(more) = word(end + 1) else { break };
+        name = format!("{name}-{more}");
+        end += 2;
+    }
+    Some((name, end))
 }
 
 struct Parser<'a> {

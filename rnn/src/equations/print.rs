@@ -1,6 +1,6 @@
 //! A tree as text again.
 
-use super::ast::{At, Expr, File, Form, Item, Range};
+use super::ast::{At, Beginning, Expr, File, Form, Item, Range};
 use std::fmt::{self, Display, Formatter};
 
 impl Display for File {
@@ -24,7 +24,16 @@ impl Display for Item {
             Self::Init(names, init) => {
                 f.write_str("init")?;
                 names.iter().try_for_each(|name| write!(f, " {}", name.is))?;
-                write!(f, " = {}", init.is)
+                match init {
+                    Beginning::Named(init) => write!(f, " = {}", init.is),
+                    Beginning::Formula(formula) => write!(f, " = {}", formula.is),
+                }
+            }
+            Self::Fixed(names, form, formula) => {
+                f.write_str("fixed")?;
+                names.iter().try_for_each(|name| write!(f, " {}", name.is))?;
+                form.iter().try_for_each(|form| write!(f, ": {form}"))?;
+                write!(f, " = {}", formula.is)
             }
             Self::Const(name, value) => write!(f, "const {} = {}", name.is, value.is),
             Self::Start(names, value) => {
@@ -49,8 +58,23 @@ impl Display for Item {
             }
             Self::Function(name, arguments, value) => {
                 let arguments: Vec<&str> = arguments.iter().map(|a| a.is.as_str()).collect();
-                write!(f, "fn {}({}) = {}", name.is, arguments.join(", "), value.is)
+                write!(f, "fn {}({})", name.is, arguments.join(", "))?;
+                if let ([], [result]) = (&value.values[..], &value.results[..]) {
+                    return write!(f, " = {}", result.is);
+                }
+                value
+                    .values
+                    .iter()
+                    .try_for_each(|(name, value)| write!(f, "\n  {} = {}", name.is, value.is))?;
+                let results: Vec<String> = value.results.iter().map(|result| result.is.to_string()).collect();
+                write!(f, "\n  return {}", results.join(", "))
             }
+            Self::Results(names, call) => {
+                let names: Vec<String> = names.iter().map(|name| format!("{}[t]", name.is)).collect();
+                write!(f, "{} = {}", names.join(", "), call.is)
+            }
+            Self::Let(name, value) => write!(f, "let {} = {}", name.is, value.is),
+            Self::Use(cell) => write!(f, "use {}", cell.is),
         }
     }
 }

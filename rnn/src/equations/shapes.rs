@@ -4,6 +4,7 @@
 //! features). The equations are gone through until nothing changes; then the first sequence that nothing fixes gets
 //! the size `hidden`, and so on. What is then still open is an error.
 
+mod once;
 mod unknowns;
 mod values;
 
@@ -68,6 +69,8 @@ struct Solver<'a> {
     changed: bool,
     /// The size of the parts of each vector that is split.
     parts: HashMap<String, Unknown>,
+    /// Open sizes of values in functions of parameters, by where these stand in the tree.
+    places: HashMap<(usize, usize), Unknown>,
     /// The calls of functions that lie around the expression.
     calls: Vec<Span>,
     /// Faults are taken from the last time through, when most is known.
@@ -88,6 +91,7 @@ pub(super) fn infer(names: &mut Names) -> Result<Shapes, Vec<Diagnostic>> {
         parameters: HashMap::new(),
         changed: false,
         parts: HashMap::new(),
+        places: HashMap::new(),
         calls: Vec::new(),
         faults: Vec::new(),
     };
@@ -154,6 +158,7 @@ impl<'a> Solver<'a> {
             loop {
                 self.changed = false;
                 self.faults.clear();
+                names.lets.iter().for_each(|(name, value)| self.once(name, value));
                 for (name, value) in &names.equations {
                     let faults = self.faults.len();
                     let made = self.value(value);
@@ -239,6 +244,7 @@ impl<'a> Solver<'a> {
             Expr::Negative(a) | Expr::Power(a, _) | Expr::Body(a) | Expr::Argument(_, a) => is(a),
             Expr::Binary(_, a, b) => is(a) && is(b),
             Expr::Call(function, _) if function.joins_features() => false,
+            Expr::Call(function, arguments) if function.drops() => is(&arguments[0]),
             Expr::Call(_, arguments) => arguments.iter().all(is),
             _ => false,
         }

@@ -28,6 +28,7 @@ fn held() -> MutexGuard<'static, Vec<PathBuf>> {
 
 /// Why a file cannot be had.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LockError {
     /// Another process has it.
     #[error("`{}` is being written by another run{}: wait for its end or choose another place", path.display(), .process)]

@@ -104,6 +104,7 @@ pub struct Inits {
 
 /// Why a model cannot be built.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// There is no such cell.
     #[error(transparent)]

@@ -2,7 +2,7 @@
 
 use super::{Input, Model, ModelError, Start};
 use crate::cell::{Part, Role, Weight};
-use crate::init::{self, Init};
+use crate::init::{self, First, Init};
 use crate::parameters::Parameters;
 use ndarray::{ArrayD, Axis, Slice};
 
@@ -43,11 +43,11 @@ impl Model {
             let mut shape = spec.shape.clone();
             shape[0] = part.rows;
             let init = match (self.init.forget_bias, part.forget_bias) {
-                (Some(value), Some(true)) => Init::Constant { value },
-                (Some(_), Some(false)) => Init::Zeros,
-                _ => part.init.unwrap_or(spec.init),
+                (Some(value), Some(true)) => First::Init(Init::Constant { value }),
+                (Some(_), Some(false)) => First::Init(Init::Zeros),
+                _ => part.init.clone().unwrap_or(First::Init(spec.init)),
             };
-            let drawn = init.draw(&shape, 1, &mut init::rng(seed, &name));
+            let drawn = init.draw(&shape, &mut init::rng(seed, &name));
             let drawn = drawn.map_err(|source| ModelError::Init { weight: name, source })?;
             value.slice_axis_mut(Axis(0), Slice::from(start..start + part.rows)).assign(&drawn);
             start += part.rows;

@@ -2,6 +2,7 @@
 //! the gradients of batches of any size.
 
 mod config;
+mod engine;
 pub mod estimate;
 mod initial;
 mod loss;
@@ -15,6 +16,7 @@ pub(crate) use metrics::Tally;
 #[doc(hidden)]
 pub use network::lengths_fit;
 
+pub use engine::{Engine, evaluate};
 pub use metrics::Metrics;
 pub use network::{Feed, Lane, Mode, Network};
 pub use networks::{Cause, Compiled, Networks, Outcome, StepError};

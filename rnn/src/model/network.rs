@@ -13,8 +13,10 @@ use std::sync::Arc;
 #[allow(clippy::struct_excessive_bools)] // each is a question of its own
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Mode {
-    /// With dropout and with gradients.
+    /// With dropout between layers and with gradients.
     pub train: bool,
+    /// With what the cell's equations drop, if it is for training: without, the net is as it is used.
+    pub noise: bool,
     /// With lengths: the sequences of a batch may differ.
     pub lengths: bool,
     /// With initial states that are given, so that a state can be carried from one batch to the next.
@@ -128,6 +130,7 @@ impl Model {
         self.unrolled(steps, batch, mode)
     }
 
+    #[allow(clippy::too_many_lines)] // the graph from input to loss, in order
     pub(super) fn unrolled(&self, steps: usize, batch: usize, mode: Mode) -> Result<Network, ModelError> {
         for (what, found) in [("the number of steps", steps), ("the batch size", batch)] {
             if found == 0 {
@@ -142,8 +145,13 @@ impl Model {
 
         let (x, mut inputs) = self.inputs(&g, steps, batch);
         let lengths = mode.lengths.then(|| g.batch_input("lengths", Type::index([batch, 1], steps + 1), 0));
-        let dropout = (mode.train && self.dropout > 0.0)
-            .then(|| Dropout { seed: g.index_input("seed", [], usize::MAX), rate: self.dropout });
+        let cells = mode.noise && net.cell().drops();
+        let dropout = (mode.train && (self.dropout > 0.0 || cells)).then(|| Dropout {
+            seed: g.index_input("seed", [], usize::MAX),
+            rate: self.dropout,
+            cells,
+        });
+        let between = dropout.filter(|dropout| dropout.rate > 0.0);
         let weights = net.declare(&g, "rnn.");
         let states = net.states();
         let given = |state: &NetState| {
@@ -167,7 +175,7 @@ impl Model {
 
         // Streams of masks: one for each layer and step; the embedding's come after them, the head's last.
         let streams = self.layers * steps;
-        if let (Some(dropout), Input::Embedding { .. }) = (dropout, self.input) {
+        if let (Some(dropout), Input::Embedding { .. }) = (between, self.input) {
             for (t, x) in inputs.iter_mut().enumerate() {
                 let _step = g.step(t + 1);
                 *x = dropout.apply(*x, streams + t).named("x.dropped");
@@ -192,7 +200,7 @@ impl Model {
         for (t, &top) in tops.iter().enumerate() {
             let _step = each.then(|| g.step(t + 1));
             let top =
-                dropout.map_or(top, |dropout| dropout.apply(top, streams + steps + t).named("top.dropped"));
+                between.map_or(top, |dropout| dropout.apply(top, streams + steps + t).named("top.dropped"));
             let name = if self.loss.is_of_classes() { "logits" } else { "output" };
             let output = (top.linear(head.0) + head.1).named(name);
             let terms = masked(self.loss.terms(output, targets[t]), live[t]);
@@ -392,6 +400,15 @@ impl Network {
             Ok(ArrayD::from_elem(&*self.graph.node(id)?.ty.shape, first as f32))
         };
         self.start.iter().zip(&self.first).map(state).collect()
+    }
+
+    /// The states before the first step: those that are given, and for the rest where the cell lets them start.
+    ///
+    /// # Errors
+    /// As [`Network::first_states`].
+    pub fn start_from(&self, given: &[ArrayD<f32>]) -> Result<Vec<ArrayD<f32>>, autograd::Error> {
+        let rest = self.first_states()?.into_iter().skip(given.len());
+        Ok(given.iter().take(self.start.len()).cloned().chain(rest).collect())
     }
 
     /// The first node that is not finite, by its name and op, for a message: where a NaN arose.

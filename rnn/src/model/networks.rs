@@ -1,6 +1,7 @@
 //! Gradients of a batch: networks of the sizes that come, compiled.
 
-use super::{Feed, Metrics, Mode, Model, ModelError, Network, Tally};
+use super::engine::{Engine, evaluate};
+use super::{Feed, Metrics, Mode, Model, ModelError, Network};
 use crate::parameters::Parameters;
 use autograd::{NodeId, Value};
 use autograd_compile::{Compiler, Executable, View};
@@ -101,9 +102,40 @@ pub struct Outcome {
     pub last: Vec<ArrayD<f32>>,
 }
 
+impl Outcome {
+    /// Counts what is right, once all numbers are there.
+    ///
+    /// # Errors
+    /// If the loss or a gradient is not finite: the node where that arose.
+    pub fn check(
+        &mut self,
+        model: &Model,
+        network: &Network,
+        parameters: &Parameters,
+        feed: &Feed,
+        start: &[ArrayD<f32>],
+        seed: usize,
+    ) -> Result<(), StepError> {
+        let finite = |a: &ArrayD<f32>| a.iter().all(|x| x.is_finite());
+        if !self.loss.is_finite() || !self.gradients.iter().all(|(_, g)| finite(g)) {
+            let point = network.point(parameters, feed, &network.start_from(start)?, seed)?;
+            let culprit =
+                network.culprit(&point).unwrap_or_else(|| "a node that is finite on its own".into());
+            let cause = cause(feed, parameters);
+            return Err(StepError::NotFinite { culprit, cause });
+        }
+        self.right = if model.loss.is_of_classes() { score(&self.outputs, &feed.y) } else { (0, 0) };
+        Ok(())
+    }
+}
+
 /// Why a batch gave no gradient.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StepError {
+    /// Another system that was to run it did not.
+    #[error("{0}")]
+    Engine(String),
     /// The network cannot be built.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -146,6 +178,20 @@ impl fmt::Display for Cause {
             }
             Self::Size => "the numbers grow beyond single precision at these weights and inputs",
         })
+    }
+}
+
+impl Engine for Networks {
+    fn run_into(
+        &mut self,
+        parameters: &Parameters,
+        feed: &Feed,
+        start: &[ArrayD<f32>],
+        seed: usize,
+        train: bool,
+        outcome: &mut Outcome,
+    ) -> Result<(), StepError> {
+        Self::run_into(self, parameters, feed, start, seed, train, outcome)
     }
 }
 
@@ -234,19 +280,7 @@ impl Networks {
         outcome.outputs.iter_mut().for_each(&mut read);
         outcome.last.resize_with(network.last.len(), nothing);
         outcome.last.iter_mut().for_each(&mut read);
-        let finite = |a: &ArrayD<f32>| a.iter().all(|x| x.is_finite());
-        if !outcome.loss.is_finite() || !outcome.gradients.iter().all(|(_, g)| finite(g)) {
-            let missing = network.start.len().min(start.len());
-            let start: Vec<ArrayD<f32>> = start.iter().chain(&compiled.first[missing..]).cloned().collect();
-            let point = network.point(parameters, feed, &start, seed)?;
-            let culprit =
-                network.culprit(&point).unwrap_or_else(|| "a node that is finite on its own".into());
-            let cause = cause(feed, parameters);
-            return Err(StepError::NotFinite { culprit, cause });
-        }
-        outcome.right =
-            if self.model.loss.is_of_classes() { score(&outcome.outputs, &feed.y) } else { (0, 0) };
-        Ok(())
+        outcome.check(&self.model, network, parameters, feed, start, seed)
     }
 
     /// Means over batches that training does not see, states carried from each to the next.
@@ -257,17 +291,9 @@ impl Networks {
         &mut self,
         parameters: &Parameters,
         feeds: impl Iterator<Item = Feed>,
-        mut observe: impl FnMut(&Feed, &Outcome),
+        observe: impl FnMut(&Feed, &Outcome),
     ) -> Result<Metrics, StepError> {
-        let mut tally = Tally::default();
-        let (mut carry, mut outcome) = (Vec::new(), Outcome::default());
-        for feed in feeds {
-            self.run_into(parameters, &feed, &carry, 0, false, &mut outcome)?;
-            observe(&feed, &outcome);
-            tally.add(&outcome);
-            std::mem::swap(&mut carry, &mut outcome.last);
-        }
-        Ok(tally.metrics())
+        evaluate(self, parameters, feeds, observe)
     }
 }
 

@@ -107,6 +107,7 @@ impl Described {
 
 /// Why a checkpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SavedError {
     /// The file is no checkpoint, or its parameters do not fit.
     #[error(transparent)]

@@ -8,7 +8,9 @@ use super::progress::{Best, Progress};
 use super::schedule::Schedule;
 use super::task::Task;
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::model::{Cause, Feed, Metrics, ModelError, Networks, Outcome, StepError, Tally};
+use crate::model::{
+    Cause, Engine, Feed, Metrics, Mode, ModelError, Networks, Outcome, StepError, Tally, evaluate,
+};
 use crate::parameters::Parameters;
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
@@ -47,6 +49,7 @@ pub enum Clip {
 
 /// Why training ended early.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// The model cannot be built.
     #[error(transparent)]
@@ -182,7 +185,7 @@ pub enum Finish {
 pub struct Trainer<'a> {
     task: &'a dyn Task,
     options: Options,
-    networks: Networks,
+    engine: Box<dyn Engine + 'a>,
     parameters: Parameters,
     best: Parameters,
     optimiser: Box<dyn Optimiser>,
@@ -214,13 +217,13 @@ impl<'a> Trainer<'a> {
         }
         let model = task.model();
         let parameters = model.first_parameters(options.seed)?;
-        let networks = Networks::new(model, task.mode(), options.threads);
+        let engine = Box::new(Networks::new(model, Mode { noise: true, ..task.mode() }, options.threads));
         let optimiser = options.method.optimiser(&parameters);
         let best = parameters.clone();
         Ok(Self {
             task,
             options,
-            networks,
+            engine,
             parameters,
             best,
             optimiser,
@@ -230,6 +233,14 @@ impl<'a> Trainer<'a> {
             history: History::default(),
             config,
         })
+    }
+
+    /// Lets another engine run the batches. What it computes differs in the last bits; all else is the same, so that a run
+    /// can begin on one engine and go on on another.
+    #[must_use]
+    pub fn on(mut self, engine: Box<dyn Engine + 'a>) -> Self {
+        self.engine = engine;
+        self
     }
 
     /// Goes on from the last checkpoint of a run, `last`, with the best parameters from `best` if there are any. What may
@@ -338,7 +349,7 @@ impl<'a> Trainer<'a> {
         let step = self.progress.step;
         let seed = mask_seed(self.options.seed, step);
         let outcome = &mut self.outcome;
-        self.networks
+        self.engine
             .run_into(&self.parameters, feed, &self.carry, seed, true, outcome)
             .map_err(|source| TrainError::at(step + 1, step, source))?;
         let norm = match self.options.clip {
@@ -366,9 +377,7 @@ impl<'a> Trainer<'a> {
     fn validate(&mut self, save: Option<&Save>, tell: &mut impl FnMut(Event)) -> Result<(), TrainError> {
         let step = self.progress.step;
         let train = self.progress.sums.metrics();
-        let validation = self
-            .networks
-            .evaluate(&self.parameters, self.task.validation(), |_, _| ())
+        let validation = evaluate(&mut *self.engine, &self.parameters, self.task.validation(), |_, _| ())
             .map_err(|source| TrainError::at(step, step, source))?;
         let score = self.task.score(&validation);
         self.progress.epoch += 1;

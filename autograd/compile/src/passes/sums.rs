@@ -1,4 +1,4 @@
-//! A sum of products is a product of stacks: `A₁B₁ + A₂B₂ = [A₁ A₂] [B₁; B₂]`.
+//! A sum of products is a product of stacks: `A₁B₁ + A₂B₂ = [A₁ A₂] [B₁; B₂]`; of one matrix, of a sum: `A₁B + A₂B = (A₁ + A₂) B`.
 //!
 //! Of a weight's gradient, `Σₜ aₜᵀ bₜ`, it makes one product over all of time; of a state's adjoint, to which each gate
 //! adds its own product, one product of all gates. Likewise sums over rows, as of a bias' gradient, are one sum over
@@ -112,8 +112,12 @@ impl Rewrite for Sums {
             group.iter().for_each(|&x| out.of_also(&p.of[x]));
             terms.push(match kind {
                 Kind::ByWeight(op, _) | Kind::Free(op) => {
+                    let (a, b) = together(&operands(0, out), &operands(1, out), out);
+                    if let ([a], [b]) = (&a[..], &b[..]) {
+                        terms.push(out.add(*op, &[*a, *b]));
+                        continue;
+                    }
                     out.count("a b + c d → [a c] [b; d]");
-                    let (a, b) = (operands(0, out), operands(1, out));
                     let a = out.add(Concat { axis: usize::from(!op.a_transposed) }, &a);
                     let b = out.add(Concat { axis: usize::from(op.b_transposed) }, &b);
                     out.add(*op, &[a, b])
@@ -130,4 +134,25 @@ impl Rewrite for Sums {
         terms.extend(plan.others.iter().map(|&x| out.at(x)));
         out.add(Add, &terms)
     }
+}
+
+/// Left operands of the same right one, added up: what an author has written twice has two adjoints and one operand.
+fn together(a: &[u32], b: &[u32], out: &mut Writer) -> (Vec<u32>, Vec<u32>) {
+    let mut of: Vec<(u32, Vec<u32>)> = Vec::with_capacity(b.len());
+    let mut known: HashMap<u32, usize> = HashMap::new();
+    for (&a, &b) in a.iter().zip(b) {
+        let next = of.len();
+        match known.entry(b).or_insert(next) {
+            &mut i if i < next => of[i].1.push(a),
+            _ => of.push((b, vec![a])),
+        }
+    }
+    let mut sum = |terms: &[u32]| match terms {
+        [one] => *one,
+        all => {
+            out.count("a c + b c → (a + b) c");
+            out.add(Add, all)
+        }
+    };
+    (of.iter().map(|(_, terms)| sum(terms)).collect(), of.iter().map(|(b, _)| *b).collect())
 }

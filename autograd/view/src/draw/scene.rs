@@ -12,7 +12,7 @@ use super::label::{self, Class};
 use crate::diff::{Change, Diff};
 use autograd::graph::{Graph, Role};
 use autograd::ops::{Leaf, Op};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Where a node stands from left to right.
@@ -237,7 +237,7 @@ impl<'a> Scene<'a> {
     /// written is the one that fits them all.
     fn say_once(&mut self) {
         let by_name = |l: &Link| self.items[l.from].part != self.items[l.to].part;
-        let others: std::collections::HashSet<(usize, usize)> = self
+        let others: HashSet<(usize, usize)> = self
             .links
             .iter()
             .filter(|l| by_name(l) && l.is_loop(&self.items))
@@ -262,8 +262,7 @@ impl<'a> Scene<'a> {
         for link in &mut self.links {
             link.change = changes.get(&(link.operand, link.user)).copied().unwrap_or(Change::Same);
         }
-        let drawn: std::collections::HashSet<(usize, usize)> =
-            self.links.iter().map(|l| (l.operand, l.user)).collect();
+        let drawn: HashSet<(usize, usize)> = self.links.iter().map(|l| (l.operand, l.user)).collect();
         for &(operand, user, change) in
             diff.links().iter().filter(|&&(from, to, _)| !drawn.contains(&(from, to)))
         {
@@ -393,15 +392,18 @@ pub(super) fn columns(graph: &Graph, steps: &[u32]) -> Vec<Column> {
 /// The layers, and for each node its band.
 ///
 /// What has no layer lies above the highest layer that it reads at its own step. If it reads none, it lies
-/// below the lowest that reads it.
+/// below the lowest that reads it. Where a layer has directions, which are layers of their own, what joins or feeds them lies
+/// between layers too.
 fn bands(graph: &Graph, columns: &[Column]) -> (Vec<Arc<str>>, Vec<usize>) {
     let mut number: HashMap<Arc<str>, usize> = HashMap::new();
     let (mut layers, mut bands) = (Vec::new(), vec![0; graph.len()]);
     let in_step = |i: usize| matches!(columns[i], Column::Step(_));
     let is_forward = |i: &usize| graph.at(*i).origin.role == Role::Forward;
+    let split = directed(graph);
+    let layer_of = |i: usize| graph.at(i).origin.layer.as_ref().filter(|layer| !split.contains(*layer));
     for i in (0..graph.len()).filter(is_forward).filter(|&i| in_step(i)) {
         let same_step = |&x: &usize| columns[x] == columns[i];
-        bands[i] = match &graph.at(i).origin.layer {
+        bands[i] = match layer_of(i) {
             Some(layer) => {
                 let k = *number.entry(layer.clone()).or_insert_with(|| {
                     layers.push(layer.clone());
@@ -414,7 +416,7 @@ fn bands(graph: &Graph, columns: &[Column]) -> (Vec<Arc<str>>, Vec<usize>) {
     }
     let mut lowest = vec![usize::MAX; graph.len()];
     for i in (0..graph.len()).rev().filter(is_forward) {
-        if graph.at(i).origin.layer.is_none() && bands[i] == 0 && lowest[i] != usize::MAX {
+        if layer_of(i).is_none() && bands[i] == 0 && lowest[i] != usize::MAX {
             bands[i] = lowest[i];
         }
         for x in graph.operands_at(i).filter(|&x| in_step(x) && columns[x] == columns[i]) {
@@ -427,6 +429,14 @@ fn bands(graph: &Graph, columns: &[Column]) -> (Vec<Arc<str>>, Vec<usize>) {
         }
     }
     (layers, bands)
+}
+
+/// The layers that have layers within them, as `l0` has `l0/forward` and `l0/reverse`.
+pub(super) fn directed(graph: &Graph) -> HashSet<Arc<str>> {
+    let layers: HashSet<&Arc<str>> =
+        graph.ids().filter_map(|id| graph.at(id.index()).origin.layer.as_ref()).collect();
+    let whole = layers.iter().filter_map(|layer| Some(layer.rsplit_once('/')?.0));
+    whole.filter_map(|name| layers.get(&Arc::from(name)).map(|layer| Arc::clone(layer))).collect()
 }
 
 fn numbered_parameters(graph: &Graph) -> Vec<usize> {

@@ -56,17 +56,13 @@ pub fn csv(found: &Found, only: Option<Part>) -> String {
             }
         }
         Part::Windows => {
-            rows.push("window,cut_angle,cut_ratio,sliding_angle,sliding_ratio".into());
+            rows.push("window,parameter,cut_angle,cut_ratio,sliding_angle,sliding_ratio".into());
             for t in &found.truncations {
-                let (c, s) = (t.cut, t.sliding);
-                rows.push(format!(
-                    "{},{},{},{},{}",
-                    t.window,
-                    field(c.angle),
-                    field(c.ratio),
-                    field(s.angle),
-                    field(s.ratio)
-                ));
+                let each = t.parameters.iter().map(|p| (&*p.name, p.cut, p.sliding));
+                for (name, cut, sliding) in std::iter::once(("all", t.cut, t.sliding)).chain(each) {
+                    let [a, b, c, d] = [cut.angle, cut.ratio, sliding.angle, sliding.ratio].map(field);
+                    rows.push(format!("{},{name},{a},{b},{c},{d}", t.window));
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use super::{Found, Part};
 use crate::plot::{Chart, HeatMap, Look, Scale, Series, panels};
 use autograd::Magnitude;
 use ndarray::ArrayD;
-use rnn_lab::study::Shares;
+use rnn_lab::study::{Bias, Shares, Truncation};
 
 /// One figure, or all that there is to show side by side.
 pub fn svg(found: &Found, only: Option<Part>) -> String {
@@ -14,7 +14,8 @@ pub fn svg(found: &Found, only: Option<Part>) -> String {
         (Part::Lags, lags(found)),
         (Part::Steps, steps(found)),
         (Part::Stretch, stretch(found)),
-        (Part::Windows, windows(found)),
+        (Part::Windows, windows(found, "angle in degrees", |bias| bias.angle)),
+        (Part::Windows, windows(found, "norm over that of the full gradient", |bias| bias.ratio)),
     ];
     let chosen = |(part, svg): (Part, Option<String>)| svg.filter(|_| only.is_none_or(|only| only == part));
     let pictures: Vec<String> = all.into_iter().filter_map(chosen).collect();
@@ -153,14 +154,30 @@ fn stretch(found: &Found) -> Option<String> {
     (!stretch.is_empty()).then(|| chart.svg())
 }
 
-fn windows(found: &Found) -> Option<String> {
+/// What truncation does to the gradient of all recurrent parameters together, and of each alone.
+fn windows(found: &Found, what: &str, of: impl Fn(&Bias) -> f64) -> Option<String> {
     let all = &found.truncations;
     let mut chart =
-        Chart::new("Truncated BPTT: how far off the full gradient", "window in steps", "angle in degrees")
-            .x_scale(Scale::Log);
-    let cut = all.iter().map(|t| (t.window as f64, t.cut.angle));
-    let sliding = all.iter().map(|t| (t.window as f64, t.sliding.angle));
-    chart.push(Series::new("states cut every so many steps", Look::Nth(0), cut));
-    chart.push(Series::new("each loss sent back so many steps", Look::Nth(1), sliding));
+        Chart::new(&format!("Truncated BPTT: {what}"), "window in steps", what).x_scale(Scale::Log);
+    let cut = all.iter().map(|t| (t.window as f64, of(&t.cut)));
+    let sliding = all.iter().map(|t| (t.window as f64, of(&t.sliding)));
+    chart.push(Series::new("all, states cut every so many steps", Look::Nth(0), cut));
+    chart.push(Series::new("all, each loss sent back so many steps", Look::Bound(1), sliding));
+    let mut curves: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
+    for share in shown(found) {
+        let alone = |t: &Truncation| {
+            let one = t.parameters.iter().find(|p| p.name == share.name)?;
+            Some((t.window as f64, of(&one.cut)))
+        };
+        let (name, points) = (short(&share.name), all.iter().filter_map(alone).collect::<Vec<_>>());
+        match curves.iter_mut().find(|(_, known)| *known == points) {
+            Some((names, _)) => names.extend([" = ", name]),
+            None if !points.is_empty() => curves.push((name.into(), points)),
+            None => {}
+        }
+    }
+    for (i, (name, points)) in curves.into_iter().enumerate() {
+        chart.push(Series::new(&format!("{name}, cut"), Look::Nth(i + 2), points));
+    }
     (!all.is_empty()).then(|| chart.svg())
 }

@@ -133,15 +133,20 @@ fn windows(found: &Found) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "  {FAINT}{:>8}{:>28}{:>28}\n  {:>8}{:>16}{:>12}{:>16}{:>12}{FAINT:#}",
+        "  {FAINT}{:>8}{:>28}{:>28}   worst parameter, cut\n  {:>8}{:>16}{:>12}{:>16}{:>12}{FAINT:#}",
         "", "states cut every K", "each loss sent back K", "window", "angle", "norm", "angle", "norm"
     );
     for t in &found.truncations {
-        let _ = writeln!(
+        let _ = write!(
             out,
             "  {:>8}{:>15.2}°{:>12.4}{:>15.2}°{:>12.4}",
             t.window, t.cut.angle, t.cut.ratio, t.sliding.angle, t.sliding.ratio
         );
+        let known = t.parameters.iter().filter(|p| p.cut.angle.is_finite());
+        if let Some(worst) = known.max_by(|a, b| a.cut.angle.total_cmp(&b.cut.angle)) {
+            let _ = write!(out, "   {} {:.2}°", short(&worst.name), worst.cut.angle);
+        }
+        out.push('\n');
     }
     let _ = writeln!(out, "  {FAINT}norm: over that of the full gradient{FAINT:#}");
     out

@@ -121,7 +121,7 @@ impl Kind {
                     || first().starts_with("{\"") && first().contains("\"event\":")
             }
             Self::Svg => begins(&["<svg xmlns=\"http://www.w3.org/2000/svg\" "]) && text.contains(FONTS),
-            Self::Png => head.starts_with(b"\x89PNG\r\n\x1a\n"),
+            Self::Png => crate::plot::is_our_png(&head),
             Self::Html => {
                 begins(&[PAGE]) && text.contains("/* One look for screen, projector and paper.")
                     || text.contains("<title>Gradient check: ")

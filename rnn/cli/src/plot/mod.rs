@@ -27,7 +27,7 @@ pub use chart::Chart;
 pub use colour::viridis;
 pub use heat::HeatMap;
 pub use panels::panels;
-pub use png::{PngError, png, png_fits};
+pub use png::{PngError, is_our_png, png, png_fits};
 pub use scale::Scale;
 pub use series::{Look, Series};
 pub use smooth::smoothed;

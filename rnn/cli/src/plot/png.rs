@@ -4,6 +4,9 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb::Database};
 use std::sync::{Arc, LazyLock};
 
+/// The program that made a picture, as PNG says it in its first text chunk: so its own files are known.
+const SOFTWARE: (&str, &str) = ("Software", "rnn");
+
 /// Pixels for one unit of the picture.
 const SCALE: f32 = 2.0;
 
@@ -72,7 +75,25 @@ pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     let pixels = |length: f32| (length * scale).ceil().max(1.0) as u32;
     let mut pixmap = Pixmap::new(pixels(width), pixels(height)).ok_or_else(too_large)?;
     resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixmap.as_mut());
-    pixmap.encode_png().map_err(|error| PngError::Pack(error.to_string()))
+    packed(pixmap).map_err(|error| PngError::Pack(error.to_string()))
+}
+
+fn packed(pixmap: Pixmap) -> Result<Vec<u8>, png::EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, pixmap.width(), pixmap.height());
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.add_text_chunk(SOFTWARE.0.into(), SOFTWARE.1.into())?;
+    encoder.write_header()?.write_image_data(&pixmap.take_demultiplied())?;
+    Ok(bytes)
+}
+
+/// Whether bytes begin as a picture that this program made: the mark of PNG, the header's chunk, and the program's.
+pub fn is_our_png(head: &[u8]) -> bool {
+    const HEADER: usize = 8 + 25;
+    let chunk = [b"tEXt", SOFTWARE.0.as_bytes(), b"\0", SOFTWARE.1.as_bytes()].concat();
+    head.starts_with(b"\x89PNG\r\n\x1a\n")
+        && head.get(HEADER + 4..).is_some_and(|text| text.starts_with(&chunk))
 }
 
 /// The width and height that a picture begins with.
@@ -119,6 +140,19 @@ mod tests {
         for text in ["h", "∂", "‖", "⊙", "h̄", "σ", "−", "⁻⁵", "Σ", "→", "₀"] {
             assert!(ink(text) > 10 && ink(text) != missing, "{text}");
         }
+    }
+
+    #[test]
+    fn a_picture_of_another_program_is_not_ours() {
+        let ours = png(&picture("width=\"9\" height=\"9\"", "<rect width=\"5\" height=\"9\"/>")).unwrap();
+        assert!(is_our_png(&ours));
+        let pixmap = Pixmap::decode_png(&ours).unwrap();
+        assert!(
+            pixmap.pixels().iter().any(|p| p.alpha() == 255)
+                && pixmap.pixels().iter().any(|p| p.alpha() == 0)
+        );
+        assert!(!is_our_png(&pixmap.encode_png().unwrap()));
+        assert!(!is_our_png(&ours[..30]) && !is_our_png(b""));
     }
 
     #[test]

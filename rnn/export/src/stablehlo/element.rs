@@ -10,6 +10,7 @@ pub(crate) enum Element {
     F32,
     F64,
     I32,
+    U32,
     U64,
     Bool,
 }
@@ -31,7 +32,7 @@ impl Element {
         match self {
             Self::F32 | Self::F64 => "FLOAT",
             Self::I32 => "SIGNED",
-            Self::U64 | Self::Bool => "UNSIGNED",
+            Self::U32 | Self::U64 | Self::Bool => "UNSIGNED",
         }
     }
 
@@ -55,6 +56,7 @@ impl fmt::Display for Element {
             Self::F32 => "f32",
             Self::F64 => "f64",
             Self::I32 => "i32",
+            Self::U32 => "ui32",
             Self::U64 => "ui64",
             Self::Bool => "i1",
         })

@@ -187,6 +187,9 @@ impl<'p> Emitter<'p> {
 
     /// Writes an op.
     pub fn op(&mut self, id: NodeId, op: &Op, operands: &[Val]) -> Result<Val, ExportError> {
+        if let Some(&collective) = self.program.collectives.get(&id) {
+            return Ok(self.collective(collective, &operands[0]));
+        }
         let shape = &self.program.graph.node(id)?.ty.shape;
         ops::write(&mut self.w, op, shape, operands).ok_or_else(|| ExportError::Custom {
             node: self.program.graph.name(id).unwrap_or_default(),

@@ -7,6 +7,7 @@
 
 mod body;
 mod columns;
+mod devices;
 mod dropout;
 mod element;
 mod emitter;
@@ -14,6 +15,8 @@ pub(crate) mod erf;
 mod loops;
 mod ops;
 mod writer;
+
+pub use devices::module_for;
 
 use crate::program::{Argument, ExportError, Program, Real};
 use element::{Element, quoted, tensor};

@@ -39,6 +39,7 @@ pub(crate) struct Writer {
     pub real: Element,
     text: String,
     count: usize,
+    channels: usize,
     /// The name of the node that is being written, for XLA's dumps and profiles.
     location: String,
     /// Constants that are in sight, so that each is written once.
@@ -59,6 +60,7 @@ impl Writer {
             real,
             text: String::new(),
             count: 0,
+            channels: 0,
             location: quoted(""),
             constants: HashMap::new(),
             indent: 2,
@@ -91,6 +93,12 @@ impl Writer {
     pub fn fresh(&mut self) -> String {
         self.count += 1;
         format!("%{}", self.count)
+    }
+
+    /// A channel between devices that no operation has yet.
+    pub fn channel(&mut self) -> usize {
+        self.channels += 1;
+        self.channels
     }
 
     /// Lines that are finished.

@@ -2,10 +2,10 @@
 #![allow(dead_code)] // each test file uses its part
 
 use autograd::ops::{Op, Sample, Sampler};
-use autograd::{Builder, Graph, Kind, Point, Value, eval, grad};
+use autograd::{Builder, Graph, Kind, Point, Type, Value, eval, grad};
 use ndarray::ArrayD;
 use rnn::model::{Mode, Model, Network};
-use rnn_export::{Output, Program, Real, values};
+use rnn_export::{Output, Program, Real, Shared, values};
 use rnn_lab::study::Specimen;
 use std::path::Path;
 use std::process::Command;
@@ -29,13 +29,26 @@ impl Cases {
     /// Adds a program, as `text` in a file of that extension. What is expected is computed in double precision, from the
     /// arguments as the other engine sees them.
     pub fn add(&self, name: &str, extension: &str, program: &Program, point: &Point<f64>, text: &[u8]) {
+        self.add_for(name, extension, program, None, point, text);
+    }
+
+    /// Adds one for several devices.
+    pub fn add_for(
+        &self,
+        name: &str,
+        extension: &str,
+        program: &Program,
+        shared: Option<&Shared>,
+        point: &Point<f64>,
+        text: &[u8],
+    ) {
         let point = match self.real {
             Real::F32 => point.cast::<f32>().cast::<f64>(),
             Real::F64 => point.clone(),
         };
         let ids: Vec<_> = program.results.iter().map(|r| r.id).collect();
         let results = eval(&program.graph, &point, &ids).unwrap();
-        let ty = |id| program.graph.node(id).unwrap().ty.clone();
+        let ty = |id| program.graph[id].ty.clone();
         let given = program.arguments.iter().enumerate();
         let given = given.map(|(k, a)| (format!("argument {k}"), a.ty.clone(), point.get(a.id).unwrap()));
         let wanted = program.results.iter().zip(&results).enumerate();
@@ -45,7 +58,28 @@ impl Cases {
             std::fs::write(self.folder().join(format!("{name}.{extension}")), bytes).unwrap();
         };
         write("safetensors", &values::file(&arrays, self.real));
-        write("json", rnn_export::manifest(program, self.real).to_string().as_bytes());
+        write("json", rnn_export::manifest(program, shared, self.real).to_string().as_bytes());
+        write(extension, text);
+    }
+
+    /// Adds a file of a system that takes and gives these arrays.
+    pub fn add_arrays(
+        &self,
+        name: &str,
+        extension: &str,
+        given: &[(Type, Value<f64>)],
+        wanted: &(Type, Value<f64>),
+        text: &[u8],
+    ) {
+        let given = given.iter().enumerate();
+        let given = given.map(|(k, (ty, value))| (format!("argument {k}"), ty.clone(), value));
+        let wanted = [("result 0".into(), wanted.0.clone(), &wanted.1)];
+        let arrays: Vec<_> = given.chain(wanted).collect();
+        let write = |extension: &str, bytes: &[u8]| {
+            std::fs::write(self.folder().join(format!("{name}.{extension}")), bytes).unwrap();
+        };
+        write("safetensors", &values::file(&arrays, self.real));
+        write("json", br#"{"results": [{"name": "outputs"}]}"#);
         write(extension, text);
     }
 
@@ -56,7 +90,8 @@ impl Cases {
     }
 }
 
-/// Runs a script of `tests/engines/`, with the Python that `RNN_PYTHON` names.
+/// Runs the driver of the programs, or a script of `tests/engines/`, with the Python that `RNN_PYTHON` names; empty where
+/// a package is missing and may be.
 #[track_caller]
 pub fn python(script: &str, arguments: &[&str]) -> String {
     let python = std::env::var("RNN_PYTHON").unwrap_or_else(|_| "python3".into());
@@ -174,18 +209,23 @@ pub fn nets(steps: usize) -> Vec<(String, Network)> {
 
 /// A cell in two layers and both directions, with sequences of different lengths, with cuts, with dropout.
 pub fn arrangements(cell: &str, steps: usize) -> Vec<(String, Network)> {
+    arrangements_of(cell, steps, 2)
+}
+
+/// The same with a size of the batch.
+pub fn arrangements_of(cell: &str, steps: usize, batch: usize) -> Vec<(String, Network)> {
     // A cell whose input and states have one size is not stacked in both directions.
     let wide = rnn::Cell::fits(&*rnn::cell::by_name(cell).unwrap(), 8, 4).is_ok();
     let input = if wide { 3 } else { 4 };
-    let plain = Specimen { cell: cell.into(), steps, input, hidden: 4, batch: 2, ..Specimen::default() };
+    let plain = Specimen { cell: cell.into(), steps, input, hidden: 4, batch, ..Specimen::default() };
     let model = Model { dropout: 0.3, layers: 2, ..plain.model() };
     let mode = Mode { train: true, ..Mode::default() };
-    let lengths = Some(vec![steps - 1, steps]);
+    let lengths = Some((0..batch).map(|row| steps - (row + 1) % 2).collect());
     [
         ("two-layers", Specimen { layers: 2, bidirectional: wide, ..plain.clone() }.network(true)),
         ("ragged", Specimen { lengths, bidirectional: true, ..plain.clone() }.network(true)),
         ("cut", Specimen { window: Some(2), ..plain }.network(true)),
-        ("dropout", model.network(steps, 2, mode)),
+        ("dropout", model.network(steps, batch, mode)),
     ]
     .map(|(arrangement, network)| (format!("{cell}-{arrangement}"), network.unwrap()))
     .into()

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a reference cannot be compared.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CompareError {
     /// The file cannot be read.
     #[error(transparent)]

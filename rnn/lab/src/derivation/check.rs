@@ -4,11 +4,11 @@ use super::net::{Net, count};
 use super::{Derivation, DerivationError, arguments};
 use autograd::ops::{Leaf, Op};
 use autograd::{NodeId, Point, eval};
-use autograd_view::math::{Math, Reader, Symbol, Time, Values, evaluate};
+use autograd_view::math::{Form, Line, Math, Reader, Symbol, Time, Values, evaluate};
 use ndarray::{Array2, ArrayD};
 use rand::RngExt;
 use rnn::init;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Steps enough for every module of a clockwork net to move.
 const STEPS: usize = 17;
@@ -44,8 +44,28 @@ impl Values for Table {
     }
 }
 
+/// At the sizes at which the derivation was read, and at others, at which every line must be written alike: no formula may
+/// know a size.
 pub(super) fn worst(derivation: &Derivation, seed: u64) -> Result<f64, DerivationError> {
-    let net = derivation.net(derivation.steps.unwrap_or(STEPS.max(2 * derivation.memory() + 1)))?;
+    let here = worst_at(derivation, seed)?;
+    let Some(sizes) = derivation.sizes.others(&derivation.cell) else { return Ok(here) };
+    let there = derivation.at(sizes)?;
+    let known: HashSet<String> = there.lines().map(written).collect();
+    if let Some(entry) = derivation.entries().find(|entry| !known.contains(&written(&entry.line))) {
+        let (a, b) = (derivation.sizes.hidden, sizes.hidden);
+        let reason = format!("it is written in one way for {a} units and in another for {b}");
+        return Err(DerivationError::Check { name: entry.name.clone(), reason });
+    }
+    Ok(here.max(worst_at(&there, seed)?))
+}
+
+fn written(line: &Line) -> String {
+    Form::Unicode.write(std::slice::from_ref(line))
+}
+
+fn worst_at(derivation: &Derivation, seed: u64) -> Result<f64, DerivationError> {
+    let steps = derivation.steps.unwrap_or(STEPS.max(2 * derivation.memory() + 1));
+    let net = derivation.net(steps)?;
     let reader = Reader::new(&net.graph).naming(arguments::names(&derivation.arguments, &net)?);
     let table = table(derivation, &net, &reader, seed)?;
     let mut worst = 0.0_f64;

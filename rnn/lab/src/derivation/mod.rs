@@ -32,6 +32,7 @@ use autograd_view::math::{Form, Line, Math, Reader, Symbol};
 use net::{Head, Net, Sizes, count};
 use rnn::cell::Cell;
 use rnn::equations::EquationCell;
+use std::rc::Rc;
 use view::View;
 use words::Piece;
 
@@ -69,7 +70,7 @@ pub enum DerivationError {
 /// A derivation: sections of sentences and equations.
 #[derive(Debug)]
 pub struct Derivation {
-    cell: EquationCell,
+    cell: Rc<EquationCell>,
     constants: Vec<(String, f64)>,
     head: Head,
     sizes: Sizes,
@@ -109,6 +110,24 @@ impl Derivation {
         let sizes = Sizes::of(&cell)
             .ok_or_else(|| DerivationError::Sizes(cell.fits(4, 8).err().unwrap_or_default()))?;
         let head = Head::of(&cell, &constants);
+        Self::read(cell.into(), constants, head, sizes)
+    }
+
+    /// The same derivation, read from a net of other sizes.
+    fn at(&self, sizes: Sizes) -> Result<Self, DerivationError> {
+        let read = Self::read(Rc::clone(&self.cell), self.constants.clone(), self.head.clone(), sizes)?;
+        match self.steps {
+            Some(steps) => read.over(steps),
+            None => Ok(read),
+        }
+    }
+
+    fn read(
+        cell: Rc<EquationCell>,
+        constants: Vec<(String, f64)>,
+        head: Head,
+        sizes: Sizes,
+    ) -> Result<Self, DerivationError> {
         let mut derivation =
             Self { cell, constants, head, sizes, steps: None, arguments: Vec::new(), sections: Vec::new() };
         let now = derivation.memory() + 1;
@@ -165,8 +184,8 @@ impl Derivation {
         self.entries().map(|entry| &entry.line)
     }
 
-    /// Computes every line at every step of a net with random values, and returns the largest difference from the values of
-    /// the graph's own nodes, relative to these where they exceed 1.
+    /// Computes every line at every step of two nets of different sizes with random values, and returns the largest
+    /// difference from the values of the graphs' own nodes, relative to these where they exceed 1.
     ///
     /// # Errors
     /// If the cell's values are not finite there, or a formula cannot be computed.
@@ -204,11 +223,34 @@ impl Derivation {
         backward.into_iter().any(|entry| Form::Unicode.formula(&entry.line.right).chars().count() > LONGEST)
     }
 
-    /// The graph as seen from a step.
-    fn view<'a>(&self, net: &'a Net, t: usize, any: bool) -> Result<View<'a>, DerivationError> {
-        let reader = Reader::new(&net.graph).whole();
-        let reader = if any { reader.from_step(count(t)) } else { reader };
-        // A state with two names is read in later steps by the one that the next step reads.
+    /// The graph as seen from a step that is called t.
+    fn view<'a>(&self, net: &'a Net, t: usize) -> Result<View<'a>, DerivationError> {
+        let reader = Reader::new(&net.graph).whole().from_step(count(t)).naming(self.renamed(net, t)?);
+        let backward = self.reading_backward(net, reader.clone())?;
+        Ok(View { net, t, any: true, forward: reader.into(), backward: backward.into() })
+    }
+
+    /// The graph as seen from each step, which is called by its number.
+    fn views<'a>(
+        &'a self,
+        net: &'a Net,
+    ) -> Result<impl Fn(usize) -> Result<View<'a>, DerivationError>, DerivationError> {
+        let plain = Reader::new(&net.graph).whole();
+        let backward = Rc::new(self.reading_backward(net, plain.clone())?);
+        let forward = Rc::new(plain);
+        Ok(move |t| {
+            let renamed = self.renamed(net, t)?;
+            if renamed.is_empty() {
+                return Ok(View { net, t, any: false, forward: forward.clone(), backward: backward.clone() });
+            }
+            let forward = Reader::clone(&forward).naming(renamed);
+            let backward = self.reading_backward(net, forward.clone())?;
+            Ok(View { net, t, any: false, forward: forward.into(), backward: backward.into() })
+        })
+    }
+
+    /// A state with two names is read in later steps by the one that the next step reads.
+    fn renamed(&self, net: &Net, t: usize) -> Result<Vec<(NodeId, Math)>, DerivationError> {
         let mut states = Vec::new();
         for (name, lag) in self.cell.memory() {
             let before = t.checked_sub(*lag).filter(|&step| step > 0 && name != "x");
@@ -218,13 +260,15 @@ impl Derivation {
                 states.push((net.at(name, step)?, Math::from(Symbol::of(name).at_step(count(step)))));
             }
         }
-        let reader = reader.naming(states);
-        let backward = reader.clone().naming(arguments::names(&self.arguments, net)?).with_cuts(false);
-        Ok(View { net, t, any, forward: reader, backward })
+        Ok(states)
+    }
+
+    fn reading_backward<'a>(&self, net: &'a Net, reader: Reader<'a>) -> Result<Reader<'a>, DerivationError> {
+        Ok(reader.naming(arguments::names(&self.arguments, net)?).with_cuts(false))
     }
 
     fn at_any_step(&self, net: &Net, now: usize) -> Result<Vec<Section>, DerivationError> {
-        let view = self.view(net, now, true)?;
+        let view = self.view(net, now)?;
         let cell = self.cell.sequences().map(|name| view.value(name)).collect::<Result<Vec<_>, _>>()?;
         let head = [&self.head.output, &self.head.loss].map(|name| view.value(name));
         let mut head = head.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -268,8 +312,9 @@ impl Derivation {
 
     fn at_each_step(&self, net: &Net) -> Result<Vec<Section>, DerivationError> {
         let (mut forward, mut backward) = (Vec::new(), Vec::new());
+        let views = self.views(net)?;
         for t in 1..=net.steps {
-            let view = self.view(net, t, false)?;
+            let view = views(t)?;
             let names = self.cell.sequences().chain([&*self.head.output, &*self.head.loss]);
             let lines = names.map(|name| view.value(name)).collect::<Result<Vec<_>, _>>()?;
             forward.push(Passage { words: words::number(t), lines });
@@ -279,9 +324,10 @@ impl Derivation {
                 lines.extend(argument.value_line(&view).ok().filter(|_| !argument.direct));
                 lines.extend(argument.adjoint_line(&view));
             }
-            backward.insert(0, Passage { words: words::number(t), lines });
+            backward.push(Passage { words: words::number(t), lines });
         }
-        let view = self.view(net, net.steps, false)?;
+        backward.reverse();
+        let view = views(net.steps)?;
         let all = Line { left: Symbol::of(&self.head.loss).into(), right: view.forward.formula(net.loss)? };
         let all = vec![Entry { name: self.head.loss.clone(), line: all }];
         forward.push(Passage { words: words::sum_of_losses(), lines: all });

@@ -18,10 +18,18 @@ pub(super) struct Sizes {
 impl Sizes {
     /// Sizes that the cell can have, its smallest vectors of two features if possible.
     pub fn of(cell: &EquationCell) -> Option<Self> {
+        Self::all(cell).next()
+    }
+
+    /// Others that the cell can have, if there are any: what a formula says holds there too.
+    pub fn others(self, cell: &EquationCell) -> Option<Self> {
+        Self::all(cell).find(|other| other.hidden != self.hidden)
+    }
+
+    fn all(cell: &EquationCell) -> impl Iterator<Item = Self> {
         let hidden = [8, 12, 24, 16, 36, 60, 64, 128, 9, 10, 7, 5, 3, 2, 1];
-        let mut all =
-            hidden.into_iter().flat_map(|hidden| [3, 4, 6, hidden].map(|input| Self { input, hidden }));
-        all.find(|s| cell.fits(s.input, s.hidden).is_ok())
+        let all = hidden.into_iter().flat_map(|hidden| [3, 4, 6, hidden].map(|input| Self { input, hidden }));
+        all.filter(|s| cell.fits(s.input, s.hidden).is_ok())
     }
 }
 
@@ -93,9 +101,14 @@ impl Net {
         let batch = |name: String, size: usize| g.batch_input(&name, Type::float([1, size]), 0);
         let weights = cell.weights(sizes.input, sizes.hidden);
         let weights = weights.into_iter().map(|w| (w.name.clone(), g.parameter(&w.name, w.shape)));
-        let weights: Vec<(String, Expr)> = weights.collect();
+        // What is made of parameters once for a run is one here: its adjoint is passed on when all steps are done.
+        let made = cell.made_shapes(sizes.input, sizes.hidden).into_iter();
+        let made = made.map(|(name, shape)| (name.to_string(), g.parameter(name, &shape[..])));
+        let weights: Vec<(String, Expr)> = weights.chain(made).collect();
         let constants = constants.iter().map(|(name, _)| (name.clone(), g.input(name, [])));
-        let w = Weights::new(&g, weights.iter().cloned().chain(constants).collect());
+        let fixed = cell.fixed_shapes(sizes.input, sizes.hidden);
+        let fixed = fixed.into_iter().map(|(name, shape)| (name.to_string(), g.input(name, &shape[..])));
+        let w = Weights::new(&g, weights.iter().cloned().chain(constants).chain(fixed).collect());
         let starts = cell.memory().iter().zip(cell.states(sizes.input, sizes.hidden));
         // What is read one step back at step 1 is h[0]; two steps back, h[-1].
         let start = |((name, lag), state): (&(String, usize), rnn::cell::State)| {

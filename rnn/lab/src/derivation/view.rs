@@ -4,6 +4,7 @@ use super::net::{Net, count};
 use super::{DerivationError, Entry};
 use autograd::NodeId;
 use autograd_view::math::{Line, Math, Reader, Symbol};
+use std::rc::Rc;
 
 #[derive(Clone, Debug)]
 pub(super) struct View<'a> {
@@ -12,9 +13,9 @@ pub(super) struct View<'a> {
     pub t: usize,
     /// Whether it is called t.
     pub any: bool,
-    pub forward: Reader<'a>,
+    pub forward: Rc<Reader<'a>>,
     /// With names for arguments, and without cuts: where they stand only values matter.
-    pub backward: Reader<'a>,
+    pub backward: Rc<Reader<'a>>,
 }
 
 impl View<'_> {

@@ -44,6 +44,15 @@ pub(super) fn step(cell: &EquationCell, constants: &[(String, f64)], lines: &[En
         words.extend(list(from));
     }
     words.push(say("."));
+    let made: Vec<Math> =
+        cell.made_shapes(1, 1).into_iter().map(|(name, _)| Symbol::of(name).into()).collect();
+    if !made.is_empty() {
+        let be = if made.len() > 1 { " are made of parameters" } else { " is made of parameters" };
+        words.push(say(" "));
+        words.extend(list(made));
+        words.push(say(be));
+        words.push(say(" once, before the first step."));
+    }
     if !constants.is_empty() {
         words.push(say(if constants.len() > 1 { " The constants are " } else { " The constant is " }));
         words.extend(list(constants.iter().map(|(name, value)| {

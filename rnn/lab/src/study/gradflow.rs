@@ -76,6 +76,7 @@ pub struct Update {
 
 /// Why gradients cannot be followed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FlowError {
     /// The net cannot be taken apart.
     #[error(transparent)]

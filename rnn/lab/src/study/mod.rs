@@ -25,7 +25,9 @@ mod trial;
 mod witnesses;
 mod workload;
 
-pub use bptt::{Ask, Bptt, BpttError, Decay, Shares, Truncation, spectral_norm, truncations};
+pub use bptt::{
+    Ask, Bias, Bptt, BpttError, Decay, ParameterBias, Shares, Truncation, spectral_norm, truncations,
+};
 pub use fade::fade;
 pub use gradflow::{Course, Flow, FlowError, Update, Way};
 pub use learns::{Lesson, learns};

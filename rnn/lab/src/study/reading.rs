@@ -35,6 +35,7 @@ pub struct Study {
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StudyError {
     /// The model cannot be built or evaluated.
     #[error(transparent)]

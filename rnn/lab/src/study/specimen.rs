@@ -271,7 +271,7 @@ mod tests {
                 let (model, mode) = (net.model(), Mode { train: true, ..Mode::default() });
                 let told = model.estimate(steps, 2, mode).unwrap();
                 let graph = model.network(steps, 2, mode).unwrap().graph;
-                let of = |id| graph.node(id).unwrap().ty.shape.iter().product::<usize>();
+                let of = |id| graph[id].ty.shape.iter().product::<usize>();
                 let values: usize = graph.ids().map(of).sum();
                 let weights = model.first_parameters(1).unwrap().elements();
                 let found = [graph.len(), values, weights];

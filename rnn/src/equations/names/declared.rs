@@ -1,11 +1,11 @@
 //! What a file declares, and what is wrong with it.
 
-use super::super::ast::{At, Expr, File, Item, Name};
+use super::super::ast::{At, Beginning as Written, Expr, File, Item, Name};
 use super::super::diagnostic::{Diagnostic, Span};
-use super::super::expand::{Functions, reads, reads_step};
+use super::super::expand::Functions;
 use super::super::loops::unrolled;
 use super::super::size::Size;
-use super::{Names, near};
+use super::{Beginning, Names};
 use crate::init::{self, Init, InitError};
 use autograd::nearest;
 use std::collections::HashMap;
@@ -18,10 +18,15 @@ impl Names {
         let mut given: HashMap<String, Span> = HashMap::new();
         let mut functions = Functions::default();
         let mut inits = Vec::new();
+        let mut calls = HashMap::new();
         let (items, faults) = unrolled(&file.items);
         if !faults.is_empty() {
             return self.faults = faults;
         }
+        let items = match super::super::used::written_out(items) {
+            Ok(items) => items,
+            Err(faults) => return self.faults = faults,
+        };
         self.items.clone_from(&items);
         for item in &items {
             let own = match item {
@@ -29,6 +34,7 @@ impl Names {
                 | Item::Size(name, _)
                 | Item::Const(name, _)
                 | Item::Pack(name, _)
+                | Item::Let(name, _)
                 | Item::Function(name, ..) => Some(name),
                 _ => None,
             };
@@ -66,6 +72,13 @@ impl Names {
                     }
                 }
                 Item::Split(names, value) => self.split(names, value),
+                Item::Results(names, call) => {
+                    for name in names {
+                        calls.insert(name.is.clone(), (call.clone(), names.len()));
+                        self.equations.push((name.clone(), call.clone()));
+                    }
+                }
+                Item::Let(name, value) => self.lets.push((name.clone(), value.clone())),
                 Item::Pack(name, parts) => self.packs.push((name.clone(), parts.clone())),
                 Item::Size(name, size) => {
                     if let Some(size) = self.size(size) {
@@ -85,8 +98,24 @@ impl Names {
                         );
                     }
                 }
-                Item::Init(names, text) => match beginning(&text.is) {
-                    Ok(init) => inits.extend(names.iter().map(|name| (name.clone(), init))),
+                Item::Init(names, Written::Formula(formula)) => {
+                    let beginning = Beginning::Formula(formula.clone());
+                    inits.extend(names.iter().map(|name| (name.clone(), beginning.clone())));
+                }
+                Item::Fixed(names, form, formula) => {
+                    for name in names {
+                        self.fix(name, form.as_ref(), formula);
+                    }
+                }
+                Item::Init(names, Written::Named(text)) => match beginning(&text.is) {
+                    Ok(init) => {
+                        inits.extend(names.iter().map(|name| (name.clone(), Beginning::Init(init))));
+                    }
+                    Err(_) if self.is_of_formulas(&text.is) => {
+                        let formula = At::new(Expr::Name(text.is.clone()), text.span.clone());
+                        let beginning = Beginning::Formula(formula);
+                        inits.extend(names.iter().map(|name| (name.clone(), beginning.clone())));
+                    }
                     Err(_) => self.fault(
                         Diagnostic::new(
                             format!("there is no initialiser `{}`", text.is),
@@ -112,12 +141,13 @@ impl Names {
                         self.fault(fault.and(first, "first here"));
                     }
                 }
-                // Loops are written out, and the output is found when all sequences are known.
-                Item::For(..) | Item::Output(_) => {}
+                // Loops and cells are written out, and the output is found when all sequences are known.
+                Item::For(..) | Item::Use(_) | Item::Output(_) => {}
             }
         }
         self.beginnings(inits);
-        self.expand(functions);
+        self.formulas();
+        self.expand(functions, &calls);
         self.lower_matrices();
         self.packs_of_parameters();
         if self.equations.is_empty() {
@@ -171,28 +201,36 @@ impl Names {
         self.fault(Diagnostic::new(message, span, "not these two").help("write `require input = hidden`"));
     }
 
-    /// How parameters begin; what is said of a pack holds for all of it.
-    fn beginnings(&mut self, inits: Vec<(Name, Init)>) {
-        for (name, init) in inits {
-            let pack = self.packs.iter().find(|(pack, _)| pack.is == name.is);
-            let members =
-                pack.map_or(vec![name.is.clone()], |(_, parts)| parts.iter().map(|p| p.is.clone()).collect());
-            for member in members {
-                if let Some((_, first)) = self.inits.insert(member.clone(), (init, name.span.clone())) {
-                    let message = format!("`{member}` begins in two ways");
-                    self.fault(
-                        Diagnostic::new(message, name.span.clone(), "here again").and(first, "first here"),
-                    );
+    /// Equations with every call of the file's functions expanded.
+    fn expand(&mut self, mut functions: Functions, calls: &HashMap<String, (At<Expr>, usize)>) {
+        let mut all = true;
+        for (name, value) in std::mem::take(&mut self.lets) {
+            match functions.expand(&value) {
+                Ok(value) => self.lets.push((name, value)),
+                Err(fault) => {
+                    self.fault(*fault);
+                    all = false;
                 }
             }
         }
-    }
-
-    /// Equations with every call of the file's functions expanded.
-    fn expand(&mut self, mut functions: Functions) {
-        let mut all = true;
+        for i in 0..self.lets.len() {
+            if let Some(fault) = self.not_of_parameters(&self.lets[i].1, i) {
+                self.fault(fault);
+            }
+        }
+        let mut results = std::collections::VecDeque::new();
         for (name, value) in std::mem::take(&mut self.equations) {
-            match functions.expand(&value) {
+            let of_several = calls.get(&name.is).filter(|(call, _)| *call == value);
+            let expanded = match of_several {
+                // The results of one call follow each other, and share what they have in common.
+                Some((call, wanted)) if results.is_empty() => functions.results(call, *wanted).map(|all| {
+                    results.extend(all);
+                    results.pop_front().unwrap_or(value.clone())
+                }),
+                Some(_) => Ok(results.pop_front().unwrap_or(value.clone())),
+                None => functions.expand(&value),
+            };
+            match expanded {
                 Ok(value) => self.equations.push((name, value)),
                 Err(fault) => {
                     self.fault(*fault);
@@ -271,119 +309,6 @@ impl Names {
             self.fault(Diagnostic::new("this is not a size", expr.span.clone(), "cannot be one").help(help));
         }
         size
-    }
-}
-
-/// Declarations that nothing reads, and the output.
-impl Names {
-    /// Declarations that speak of parameters nobody reads.
-    pub(super) fn unread(&mut self) {
-        let known = |names: &Self, name: &str| names.parameters.iter().any(|p| p.is == name);
-        let sequence = |names: &Self, name: &str| {
-            let column = format!("{name}_1");
-            names.equations.iter().any(|(n, _)| n.is == name || n.is == column)
-        };
-        let is_state = |names: &Self, name: &str| {
-            names.lags.get(name).is_some_and(|lag| *lag > 0)
-                || names.lags.get(&format!("{name}_1")).is_some_and(|lag| *lag > 0)
-        };
-        for item in &self.items.clone() {
-            let (what, name) = match item {
-                Item::Restarts(line) if !self.equations.iter().any(|(_, value)| reads_step(value)) => {
-                    let fault = Diagnostic::new(
-                        "no equation reads the clock",
-                        line.span.clone(),
-                        "`t` stands in none",
-                    );
-                    self.fault(fault.help("take the line out"));
-                    continue;
-                }
-                Item::Param(name, _) => ("parameter", name),
-                Item::Const(name, _) => ("constant", name),
-                Item::State(name, _) => ("sequence", name),
-                Item::Start(names, _) => {
-                    let unknown: Vec<Name> =
-                        names.iter().filter(|n| !is_state(self, &n.is)).cloned().collect();
-                    unknown.iter().for_each(|name| self.no_state(name));
-                    continue;
-                }
-                Item::Pack(_, names) | Item::Init(names, _) => {
-                    let is_pack = |name: &str| {
-                        matches!(item, Item::Init(..)) && self.packs.iter().any(|(pack, _)| pack.is == name)
-                    };
-                    let unknown: Vec<Name> =
-                        names.iter().filter(|n| !known(self, &n.is) && !is_pack(&n.is)).cloned().collect();
-                    unknown.iter().for_each(|name| self.nothing_reads("parameter", name));
-                    continue;
-                }
-                _ => continue,
-            };
-            let fine = match item {
-                Item::Const(..) => self.equations.iter().any(|(_, value)| reads(value, &name.is)),
-                Item::State(..) => sequence(self, &name.is),
-                _ => known(self, &name.is),
-            };
-            if !fine {
-                let name = name.clone();
-                self.nothing_reads(what, &name);
-            }
-        }
-    }
-
-    fn no_state(&mut self, name: &Name) {
-        let states = self.lags.iter().filter(|(_, lag)| **lag > 0).map(|(name, _)| name.clone());
-        let near = near(&name.is, states);
-        let help = near
-            .map_or("a state is what is read of earlier steps".into(), |n| format!("did you mean `{n}`?"));
-        let message = format!("nothing reads `{}` of an earlier step", name.is);
-        self.fault(Diagnostic::new(message, name.span.clone(), "no state").help(help));
-    }
-
-    fn nothing_reads(&mut self, what: &str, name: &Name) {
-        let sequences = self.equations.iter().map(|(name, _)| name.is.clone());
-        let parameters = self.parameters.iter().map(|p| p.is.clone());
-        let near = if what == "sequence" { near(&name.is, sequences) } else { near(&name.is, parameters) };
-        let help = near.map_or("take the line out, or use the name in an equation".into(), |n| {
-            format!("did you mean `{n}`?")
-        });
-        let message = match what {
-            "sequence" => format!("no equation makes `{}`", name.is),
-            what => format!("nothing reads the {what} `{}`", name.is),
-        };
-        self.fault(Diagnostic::new(message, name.span.clone(), "not in any equation").help(help));
-    }
-
-    pub(super) fn output(&mut self, file: &File) {
-        let items = self.items.clone();
-        let named: Vec<&Name> =
-            items.iter().filter_map(|i| if let Item::Output(name) = i { Some(name) } else { None }).collect();
-        let made = |names: &Self, name: &str| names.equations.iter().any(|(n, _)| n.is == name);
-        match named[..] {
-            [] => {
-                self.output = "h".into();
-                if !made(self, "h") && !self.equations.is_empty() {
-                    let last = &self.equations[self.equations.len() - 1].0;
-                    let fault = Diagnostic::new(
-                        "no equation makes the output `h`",
-                        file.name.span.clone(),
-                        "in this cell",
-                    )
-                    .help(format!("name another output, as in `output {}`", last.is));
-                    self.fault(fault);
-                }
-            }
-            [name] => {
-                self.output.clone_from(&name.is);
-                if !made(self, &name.is) {
-                    self.nothing_reads("sequence", &name.clone());
-                }
-            }
-            [first, second, ..] => {
-                let fault = Diagnostic::new("a cell has one output", second.span.clone(), "a second one")
-                    .and(first.span.clone(), "the first");
-                self.fault(fault);
-            }
-        }
     }
 }
 

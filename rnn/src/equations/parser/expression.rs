@@ -94,7 +94,7 @@ impl Parser<'_> {
                 Expr::Sequence(ref name, _) | Expr::Lagged(ref name, _) if name != "x" => {
                     Ok(At::new(Expr::Times(Box::new(left), Box::new(right)), span))
                 }
-                Expr::Call(Function::Transpose, _) => {
+                Expr::Call(Function::Transpose, ref one) if one.len() == 1 => {
                     Ok(At::new(Expr::Times(Box::new(left), Box::new(right)), span))
                 }
                 _ => {
@@ -180,7 +180,7 @@ impl Parser<'_> {
         Ok(At::new(Expr::Power(Box::new(base), power), span))
     }
 
-    fn primary(&mut self) -> Parsed<At<Expr>> {
+    pub(super) fn primary(&mut self) -> Parsed<At<Expr>> {
         let span = self.span();
         match self.token().cloned() {
             Some(Token::Number(number)) => {

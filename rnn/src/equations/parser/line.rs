@@ -1,10 +1,10 @@
 //! Lines: the heading, equations, declarations.
 
-use super::super::ast::{At, Form, Item, KEYWORDS, Name, Range, reserved};
+use super::super::ast::{At, Beginning, Body, Expr, Form, Item, KEYWORDS, Name, Range, reserved};
 use super::super::diagnostic::Diagnostic;
 use super::super::token::Token;
 use super::expression::Time;
-use super::{Parsed, Parser};
+use super::{Parsed, Parser, title};
 
 /// A word at the beginning of a line that is none of the language.
 #[allow(clippy::unnecessary_box_returns)] // every error of the parser is boxed
@@ -87,7 +87,13 @@ impl Parser<'_> {
             "init" => {
                 let names = self.names("the name of a parameter")?;
                 self.expect("=", "and how the parameters begin")?;
-                Item::Init(names, self.init()?)
+                Item::Init(names, self.beginning()?)
+            }
+            "fixed" => {
+                let names = self.names("the name of a fixed parameter")?;
+                let form = if self.accept(":") { Some(self.form()?) } else { None };
+                self.expect("=", "and what the parameter is, as in `fixed A = where(row > column, 1, 0)`")?;
+                Item::Fixed(names, form, self.expression(1)?)
             }
             "const" => {
                 let name = self.own_name("the name of a constant")?;
@@ -117,7 +123,27 @@ impl Parser<'_> {
                 }
                 Item::Restarts(At::new((), start.start..self.before()))
             }
-            "fn" => self.function()?,
+            "fn" => return self.function(),
+            "return" => {
+                let fault = Diagnostic::new("`return` ends no function", start, "no `fn` above is open");
+                return Err(Box::new(
+                    fault
+                        .help("a function is `fn name(a) = …`, or lines between `fn name(a)` and `return …`"),
+                ));
+            }
+            "let" => {
+                let name = self.own_name("the name of what is made of parameters")?;
+                self.expect("=", "and what it is made of, as in `let A = W - transpose(W)`")?;
+                Item::Let(name, self.expression(1)?)
+            }
+            "use" => {
+                let start = self.span();
+                let Some((name, end)) = title(&self.tokens, self.at) else {
+                    return Err(self.unexpected("the name of a cell"));
+                };
+                self.at = end;
+                Item::Use(At::new(name, start.start..self.before()))
+            }
             _ => {
                 return Err(Box::new(
                     Diagnostic::new("a file has one cell", start, "a second one begins here")
@@ -215,21 +241,31 @@ impl Parser<'_> {
         }
         self.expect("=", "and what it is equal to")?;
         if names.len() > 1 {
-            if !self.accept_name("split") {
-                let fault = self.unexpected("`split`");
-                return Err(Box::new(
-                    fault.help("several names share the equal parts of one vector: `r[t], z[t] = split(a)`"),
-                ));
-            }
+            return self.several(names);
+        }
+        let value = self.expression(0)?;
+        self.end_of_line()?;
+        Ok(Item::Equation(names.remove(0), value))
+    }
+
+    /// What several names are equal to: `split(a)`, or the results of a function.
+    fn several(&mut self, names: Vec<Name>) -> Parsed<Item> {
+        if self.accept_name("split") {
             self.expect("(", "and the vector that is split")?;
             let value = self.expression(0)?;
             self.expect(")", "to close `split(`")?;
             self.end_of_line()?;
             return Ok(Item::Split(names, value));
         }
-        let value = self.expression(0)?;
+        let is_call = matches!(self.token(), Some(Token::Name(name)) if self.functions.contains(name));
+        if !is_call {
+            let help = "several names share the equal parts of one vector, `r[t], z[t] = split(a)`, or are the results of a \
+                        function, `c[t], h[t] = memory(a)`";
+            return Err(Box::new(self.unexpected("`split` or a function of several results").help(help)));
+        }
+        let call = self.primary()?;
         self.end_of_line()?;
-        Ok(Item::Equation(names.remove(0), value))
+        Ok(Item::Results(names, call))
     }
 
     /// `t]`
@@ -279,8 +315,50 @@ impl Parser<'_> {
             return Err(Box::new(fault.help("give one of them another name")));
         }
         self.expect(")", "behind the arguments")?;
-        self.expect("=", "and what the function is equal to")?;
-        Ok(Item::Function(name, arguments, self.expression(0)?))
+        if self.accept("=") {
+            let result = self.expression(0)?;
+            self.end_of_line()?;
+            return Ok(Item::Function(name, arguments, Body { values: Vec::new(), results: vec![result] }));
+        }
+        if !matches!(self.token(), None | Some(Token::End)) {
+            return Err(self.unexpected("`=` and what the function is equal to, or the end of the line"));
+        }
+        let body = self.body(&name)?;
+        Ok(Item::Function(name, arguments, body))
+    }
+
+    /// The lines of a function to its `return`.
+    fn body(&mut self, function: &Name) -> Parsed<Body> {
+        let mut values = Vec::new();
+        loop {
+            while self.token() == Some(&Token::End) {
+                self.at += 1;
+            }
+            if self.accept_name("return") {
+                break;
+            }
+            if self.token().is_none() {
+                let fault =
+                    Diagnostic::new("the function returns nothing", function.span.clone(), "it begins here");
+                return Err(Box::new(fault.help("its last line is `return` and its result")));
+            }
+            (self.depth, self.factors, self.terms) = (0, 0, 0);
+            let name = self.plain_name("a value of the function, `name = …`, or `return`")?;
+            if self.sign() == Some("[") {
+                let message = format!("`{}` has a time in a function", name.is);
+                let fault = Diagnostic::new(message, name.span, "a value of the call");
+                return Err(Box::new(fault.help("values of a function have no time: `name = …`")));
+            }
+            self.expect("=", "and what the value is equal to")?;
+            values.push((name, self.expression(0)?));
+            self.end_of_line()?;
+        }
+        let mut results = vec![self.expression(0)?];
+        while self.accept(",") {
+            results.push(self.expression(0)?);
+        }
+        self.end_of_line()?;
+        Ok(Body { values, results })
     }
 
     /// One name or more.
@@ -292,13 +370,44 @@ impl Parser<'_> {
         Ok(names)
     }
 
-    /// `orthogonal`, `uniform:-0.1:0.1`, `1`.
+    /// `orthogonal`, `uniform:-0.1:0.1`, `1`, or a formula such as `log(column)`.
+    fn beginning(&mut self) -> Parsed<Beginning> {
+        let token = |k: usize| self.tokens.get(self.at + k).map(|(token, _)| token);
+        let ends = |token: Option<&Token>| matches!(token, None | Some(Token::End | Token::Sign(":")));
+        let named = match (token(0), token(1)) {
+            (Some(Token::Name(word)), Some(Token::Sign("-"))) => word == "log",
+            (Some(Token::Name(_) | Token::Number(_)), next) => ends(next),
+            (Some(Token::Sign("-")), Some(Token::Number(_))) => ends(token(2)),
+            _ => false,
+        };
+        if named {
+            return Ok(Beginning::Named(self.init()?));
+        }
+        if !matches!(token(0), Some(Token::Name(_) | Token::Number(_) | Token::Sign("-" | "("))) {
+            return Err(self
+                .unexpected("a number, a formula, or an initialiser such as `orthogonal` or `uniform:0.1`"));
+        }
+        let formula = self.expression(1)?;
+        // `(1)` is 1: what prints alike is alike.
+        let text = match &formula.is {
+            Expr::Number(_) => Some(formula.is.to_string()),
+            Expr::Negative(a) if matches!(a.is, Expr::Number(_)) => Some(formula.is.to_string()),
+            Expr::Name(name) if !name.contains('[') => Some(name.clone()),
+            _ => None,
+        };
+        Ok(match text {
+            Some(text) => Beginning::Named(At::new(text, formula.span)),
+            None => Beginning::Formula(formula),
+        })
+    }
+
+    /// An initialiser by its name, or a number.
     fn init(&mut self) -> Parsed<At<String>> {
         let start = self.span().start;
         let mut text = String::new();
         if matches!(self.token(), Some(Token::Name(_))) {
             text += self.text_of_token();
-            while self.accept("-") {
+            if self.accept("-") {
                 if !matches!(self.token(), Some(Token::Name(_))) {
                     return Err(self.unexpected("the rest of the initialiser's name"));
                 }
@@ -308,10 +417,8 @@ impl Parser<'_> {
                 text += ":";
                 text += &self.signed()?;
             }
-        } else if matches!(self.token(), Some(Token::Number(_) | Token::Sign("-"))) {
-            text = self.signed()?;
         } else {
-            return Err(self.unexpected("a number, or an initialiser such as `orthogonal` or `uniform:0.1`"));
+            text = self.signed()?;
         }
         Ok(At::new(text, start..self.before()))
     }

@@ -265,7 +265,7 @@ impl<'a> Solver<'a> {
                 dim => dim,
             },
             (Function::Concat, parts) => self.concat(parts),
-            (_, [a]) => self.number(a),
+            (Function::Dropout | Function::LockedDropout, [a, _]) | (_, [a]) => self.number(a),
             // The parser has counted the arguments.
             _ => Dim::Open,
         }

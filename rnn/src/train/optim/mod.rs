@@ -70,6 +70,7 @@ pub trait Optimiser {
 
 /// Arrays that do not belong to the optimiser that was given them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OptimError {
     /// A parameter or its gradient is missing or of another shape.
     #[error(

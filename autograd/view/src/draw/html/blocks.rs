@@ -54,10 +54,14 @@ impl Blocks {
             (_, Op::Leaf(leaf), Column::Side) => leaf.name().map(|name| self.number("side", name.clone(), 0)),
             (_, _, Column::Side) => graph.operands_at(i).find_map(|x| self.of[x]),
             (_, _, Column::End) => Some(self.number("end", name(), 0)),
-            (_, _, Column::Step(_)) => match scene.band_name(band) {
-                Some(layer) => Some(self.number("cell", layer.into(), band)),
-                None => Some(self.number("value", name(), band)),
-            },
+            (_, _, Column::Step(_)) => {
+                // Each layer has its own place where its directions are joined.
+                let between =
+                    || node.origin.layer.as_ref().map_or_else(name, |l| format!("{l}/{}", name()).into());
+                let cell = scene.band_name(band).map(Arc::from);
+                let kind = if cell.is_some() { "cell" } else { "value" };
+                Some(self.number(kind, cell.unwrap_or_else(between), band))
+            }
         }
     }
 

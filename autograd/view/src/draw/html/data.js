@@ -131,12 +131,6 @@ export const box = (c, block, part) => boxes.get(key(c, block, part)) ?? null;
 /** States of layers, by the layer's name. */
 export const lanes = new Map(data.reach.layers.map((lane) => [lane.name, lane]));
 
-// Where two directions of a layer are joined there is no state: that is a value between cells.
-for (const block of data.blocks) {
-  const directions = [...lanes.keys()].some((lane) => lane.startsWith(`${block.name}/`));
-  if (block.kind === "cell" && !lanes.has(block.name) && directions) block.kind = "value";
-}
-
 /** The node that stands for a box: its state, its named value, or the last one. */
 export function face(nodes) {
   const { part, block } = kind(nodes[0]);

@@ -1,6 +1,6 @@
 //! The states of a graph: named nodes that their own layer reads at another step.
 
-use super::super::scene::Column;
+use super::super::scene::{Column, directed};
 use autograd::graph::{Graph, Role};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -41,12 +41,14 @@ pub(super) struct State {
 pub(super) fn lanes(graph: &Graph, columns: &[Column]) -> Vec<Lane> {
     let mut lanes: BTreeMap<Arc<str>, Lane> = BTreeMap::new();
     let users = graph.users();
+    // What is carried along before a layer's directions divide is no state of it.
+    let directed = directed(graph);
     for i in 0..graph.len() {
         let origin = &graph.at(i).origin;
         let (Some(layer), Some(name), Column::Step(s)) = (&origin.layer, &origin.name, columns[i]) else {
             continue;
         };
-        if origin.role != Role::Forward || origin.ordinal > 0 {
+        if origin.role != Role::Forward || origin.ordinal > 0 || directed.contains(layer) {
             continue;
         }
         let reader = |u: &u32| {

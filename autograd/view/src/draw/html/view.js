@@ -23,7 +23,9 @@ let p = places();
 const drawn = new Map();
 let touched = false;
 
-const windowSize = () => ({ width: window_.clientWidth, height: window_.clientHeight });
+/** Asked for once, and when it has changed: asking makes the browser lay everything out. */
+let measuredSize = null;
+const windowSize = () => (measuredSize ??= { width: window_.clientWidth, height: window_.clientHeight });
 
 /** Draws everything anew. */
 function redraw() {
@@ -423,7 +425,11 @@ export function startView() {
     if ("node" in what || "position" in what) light();
   });
   // Until the reader has moved the picture, it fits its window.
-  new ResizeObserver(() => (touched ? refresh() : fit())).observe(window_);
+  new ResizeObserver(() => {
+    measuredSize = null;
+    if (touched) refresh();
+    else fit();
+  }).observe(window_);
   let held = null;
   window_.addEventListener("pointerdown", (e) => {
     if (e.button === 0) held = { x: e.clientX, y: e.clientY, camera: { ...camera }, far: false };
@@ -478,6 +484,7 @@ export function startView() {
 function printing() {
   const picture = $("picture");
   addEventListener("beforeprint", () => {
+    measuredSize = null;
     const most = p.steps.length > 40 ? p.left(p.steps[40]) : p.right;
     Object.assign(camera, { x: -24, y: p.top - 12, scale: windowSize().width / (most + 60) });
     refresh();
@@ -486,6 +493,7 @@ function printing() {
   });
   addEventListener("afterprint", () => {
     picture.removeAttribute("viewBox");
+    measuredSize = null;
     fit();
   });
 }

@@ -1,7 +1,7 @@
 // The walk through the computation, in order of execution, and the line of time.
 
 import { adjoint, column, count, data, isStep, kind, name, shown, stepCount, value } from "./data.js";
-import { $ } from "./dom.js";
+import { $, el } from "./dom.js";
 import { recomputed } from "./live.js";
 import { change, onChange, state } from "./state.js";
 import { goTo, inView, moved, reveal } from "./view.js";
@@ -105,44 +105,60 @@ function sizes() {
 }
 
 let known = null;
+/** The bars of all steps and the colours of the theme, drawn anew when one of them has changed: not when the window moves. */
+let bars = null;
 
-function drawTimeline() {
-  const canvas = $("timeline");
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  const ratio = globalThis.devicePixelRatio || 1;
-  if (width === 0) return;
-  canvas.width = width * ratio;
-  canvas.height = height * ratio;
+function drawBars(width, height, ratio) {
+  const canvas = el("canvas", { width: width * ratio, height: height * ratio });
   const brush = canvas.getContext("2d");
   brush.scale(ratio, ratio);
   const style = getComputedStyle(document.documentElement);
-  const colour = (name) => style.getPropertyValue(name).trim();
+  const colours = {};
+  for (const name of ["forward", "backward", "faint", "veil", "line"]) colours[name] = style.getPropertyValue(`--${name}`).trim();
   known ??= sizes();
   const one = width / stepCount;
   const middle = height / 2;
-  if (known) {
-    for (const part of ["forward", "backward"]) {
-      const logs = known
-        .map((k) => k[part])
-        .filter((x) => x > 0)
-        .map(Math.log10);
-      const [low, high] = [Math.min(...logs), Math.max(...logs)];
-      const share = (x) => 0.12 + 0.88 * ((Math.log10(x) - low) / Math.max(1e-9, high - low));
-      known.forEach((k, s) => {
-        if (!(k[part] > 0)) return;
-        const i = part === "forward" ? k.last : adjoint(k.last);
-        brush.fillStyle = i < state.position ? colour(`--${part}`) : colour("--faint");
-        const h = share(k[part]) * (middle - 3);
-        const w = Math.min(26, Math.max(one - (one > 4 ? 2 : 0), 0.7));
-        brush.fillRect(s * one + (one - w) / 2, part === "forward" ? middle - 1 - h : middle + 1, w, h);
-      });
-    }
+  for (const part of known ? ["forward", "backward"] : []) {
+    const logs = known
+      .map((k) => k[part])
+      .filter((x) => x > 0)
+      .map(Math.log10);
+    const [low, high] = [Math.min(...logs), Math.max(...logs)];
+    const share = (x) => 0.12 + 0.88 * ((Math.log10(x) - low) / Math.max(1e-9, high - low));
+    known.forEach((k, s) => {
+      if (!(k[part] > 0)) return;
+      const i = part === "forward" ? k.last : adjoint(k.last);
+      brush.fillStyle = i < state.position ? colours[part] : colours.faint;
+      const h = share(k[part]) * (middle - 3);
+      const w = Math.min(26, Math.max(one - (one > 4 ? 2 : 0), 0.7));
+      brush.fillRect(s * one + (one - w) / 2, part === "forward" ? middle - 1 - h : middle + 1, w, h);
+    });
   }
+  return { canvas, colours };
+}
+
+let timelineSize = { width: 0, height: 0 };
+
+function drawTimeline() {
+  const canvas = $("timeline");
+  const { width, height } = timelineSize;
+  const ratio = globalThis.devicePixelRatio || 1;
+  if (width === 0) return;
+  if (!bars) {
+    bars = drawBars(width, height, ratio);
+    canvas.width = width * ratio;
+    canvas.height = height * ratio;
+  }
+  const brush = canvas.getContext("2d");
+  brush.setTransform(1, 0, 0, 1, 0, 0);
+  brush.clearRect(0, 0, canvas.width, canvas.height);
+  brush.drawImage(bars.canvas, 0, 0);
+  brush.scale(ratio, ratio);
   const [a, b] = inView();
-  brush.fillStyle = colour("--veil");
+  brush.fillStyle = bars.colours.veil;
   brush.fillRect(0, 0, a * width, height);
   brush.fillRect(b * width, 0, width - b * width, height);
-  brush.strokeStyle = colour("--line");
+  brush.strokeStyle = bars.colours.line;
   brush.strokeRect(a * width + 0.5, 0.5, Math.max(2, (b - a) * width - 1), height - 1);
 }
 
@@ -158,17 +174,22 @@ export function startWalk() {
       });
     waiting = true;
   };
+  const anew = () => {
+    bars = null;
+    soon();
+  };
   onChange((what) => {
     if ("open" in what || "rolled" in what) findStops();
     if ("position" in what || "open" in what) tell();
-    soon();
+    if ("position" in what) anew();
+    else soon();
   });
   moved.push(soon);
   recomputed.push(() => {
     known = null;
-    soon();
+    anew();
   });
-  document.addEventListener("themechange", soon);
+  document.addEventListener("themechange", anew);
   $("play").addEventListener("click", play);
   $("forth").addEventListener("click", () => step(1));
   $("back").addEventListener("click", () => step(-1));
@@ -191,5 +212,8 @@ export function startWalk() {
     jump(e);
   });
   timeline.addEventListener("pointermove", (e) => e.buttons && jump(e));
-  new ResizeObserver(soon).observe(timeline);
+  new ResizeObserver(() => {
+    timelineSize = { width: timeline.clientWidth, height: timeline.clientHeight };
+    anew();
+  }).observe(timeline);
 }

@@ -11,7 +11,7 @@ mod windows;
 
 pub use decay::Decay;
 pub use spectral::spectral_norm;
-pub use windows::{Truncation, truncations};
+pub use windows::{Bias, ParameterBias, Truncation, truncations};
 
 use autograd::{Magnitude, Point};
 use ndarray::{Array2, ArrayD};
@@ -93,6 +93,7 @@ impl Shares {
 
 /// Why a net cannot be taken apart.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BpttError {
     /// The model cannot be built or evaluated.
     #[error(transparent)]

@@ -16,6 +16,19 @@ pub struct Truncation {
     pub cut: Bias,
     /// With each loss sent back over the last `window` steps.
     pub sliding: Bias,
+    /// The same for each parameter alone: the whole hides what is worst.
+    pub parameters: Vec<ParameterBias>,
+}
+
+/// How the truncated gradient of one parameter differs from the full one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ParameterBias {
+    /// The parameter's name.
+    pub name: String,
+    /// With the states cut every `window` steps.
+    pub cut: Bias,
+    /// With each loss sent back over the last `window` steps.
+    pub sliding: Bias,
 }
 
 /// How a gradient differs from the full one.
@@ -51,13 +64,21 @@ pub fn truncations(
         let network = cut.network(feed.steps(), feed.batch(), Mode { train: true, ..Mode::default() })?;
         let feed = Feed { lengths: None, ..feed.clone() };
         let point = network.point(parameters, &feed, &[], 0)?.cast::<f64>();
-        let wanted: Vec<NodeId> = (network.parameters.iter().zip(&network.gradients))
-            .filter(|((name, _), _)| recurrent.iter().any(|share| share.name == *name))
-            .map(|(_, id)| *id)
-            .collect();
+        let gradient = |name: &str| {
+            let place = network.parameters.iter().position(|(own, _)| own == name)?;
+            network.gradients.get(place).copied()
+        };
+        let wanted: Vec<NodeId> = recurrent.iter().filter_map(|share| gradient(&share.name)).collect();
         let cut: Vec<ArrayD<f64>> =
             eval(&network.graph, &point, &wanted)?.into_iter().map(autograd::Value::into_float).collect();
-        Ok(Truncation { window, cut: Bias::of(&cut, &whole), sliding: Bias::of(&sliding, &whole) })
+        let alone = |k: usize| ParameterBias {
+            name: recurrent[k].name.clone(),
+            cut: Bias::of(&cut[k..=k], &whole[k..=k]),
+            sliding: Bias::of(&sliding[k..=k], &whole[k..=k]),
+        };
+        let parameters = (0..recurrent.len()).map(alone).collect();
+        let (cut, sliding) = (Bias::of(&cut, &whole), Bias::of(&sliding, &whole));
+        Ok(Truncation { window, cut, sliding, parameters })
     };
     windows.iter().map(one).collect()
 }

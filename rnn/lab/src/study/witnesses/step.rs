@@ -3,7 +3,7 @@
 use super::Trial;
 use autograd::{Builder, Expr, Gradient, Graph, NodeId, Point, Type, Value, vjp};
 use ndarray::{ArrayD, Axis};
-use rnn::cell::Step;
+use rnn::cell::{Lane, Step};
 use rnn::model::ModelError;
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl OneStep {
         for (l, declared) in weights.iter().enumerate() {
             let _layer = g.layer(&format!("l{l}"));
             let input = if l == 0 { net.input } else { layers.output_size() };
-            let w = layers.cell().prepare(declared, input, net.hidden);
+            let w = layers.cell().prepare(declared, input, net.hidden, Lane { number: l, noise: None });
             let before: Vec<Expr> = layers
                 .cell()
                 .states(input, net.hidden)

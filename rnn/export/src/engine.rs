@@ -1,0 +1,269 @@
+//! Training on XLA: an engine that hands each batch to a driver in Python.
+//!
+//! The graph of each size of batch is written once as StableHLO, and compiled by XLA; from then on parameters and batches
+//! go over as bytes, and the loss and its gradient come back. The updates are the trainer's: so a checkpoint is the same
+//! on both engines, and a run begins on one and goes on on the other.
+
+use crate::devices::Shared;
+use crate::program::{ExportError, Output, Program, Real};
+use crate::stablehlo::{self, Form};
+use crate::values::element;
+use crate::{DRIVER, manifest};
+use autograd::{Builder, Expr, Point, Value};
+use ndarray::{ArrayD, Axis};
+use rnn::Parameters;
+use rnn::model::{Engine, Feed, Mode, Model, Network, Outcome, StepError};
+use safetensors::Dtype;
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use tempfile::TempDir;
+
+/// XLA, in a process of its own.
+#[derive(Debug)]
+pub struct Xla {
+    model: Model,
+    mode: Mode,
+    devices: usize,
+    driver: Driver,
+    /// By steps, sequences, and whether they train.
+    made: HashMap<(usize, usize, bool), Batch>,
+}
+
+/// A network of one size.
+#[derive(Debug)]
+struct Batch {
+    network: Network,
+    program: Program,
+    /// What its files are called.
+    name: String,
+    /// The number of steps whose outputs come as one array; none if there is a single output.
+    outputs: Option<usize>,
+}
+
+impl Xla {
+    /// Starts the driver, by a Python that has JAX. Batches are shared out over so many devices.
+    ///
+    /// # Errors
+    /// If it does not start: what is missing.
+    pub fn start(python: &str, model: &Model, mode: Mode, devices: usize) -> Result<Self, EngineError> {
+        let driver = Driver::start(python, devices)?;
+        Ok(Self { model: model.clone(), mode, devices, driver, made: HashMap::new() })
+    }
+
+    /// What XLA runs on, in its own words: `cpu`, `gpu`, `tpu`.
+    pub fn platform(&self) -> &str {
+        &self.driver.platform
+    }
+
+    fn make(&mut self, steps: usize, batch: usize, train: bool) -> Result<(), StepError> {
+        let failed = |error: ExportError| StepError::Engine(error.to_string());
+        let network = self.model.network(steps, batch, Mode { train, ..self.mode })?;
+        let (program, outputs) = program(&network).map_err(failed)?;
+        let name = format!("batch-{steps}-{batch}-{train}");
+        // A batch that cannot be shared evenly, such as the rest at the end of the data, is for one device.
+        let shares = self.devices > 1 && batch.is_multiple_of(self.devices);
+        let shared = shares.then(|| Shared::new(&program, self.devices)).transpose().map_err(failed)?;
+        let text = match &shared {
+            Some(shared) => stablehlo::module_for(&program, shared, Real::F32, Form::Rolled),
+            None => stablehlo::module(&program, Real::F32, Form::Rolled),
+        };
+        let text = text.map_err(failed)?;
+        let about = manifest(&program, shared.as_ref(), Real::F32).to_string();
+        self.driver.load(&name, &text, &about)?;
+        self.made.insert((steps, batch, train), Batch { network, program, name, outputs });
+        Ok(())
+    }
+}
+
+/// Loss, count, gradients, outputs and last states of a network.
+fn program(network: &Network) -> Result<(Program, Option<usize>), ExportError> {
+    let g = Builder::resume(network.graph.clone());
+    let outputs: Vec<Expr> = network.outputs.iter().map(|&id| g.expr(id)).collect();
+    let (outputs, steps) = match outputs[..] {
+        [one] => (one, None),
+        _ => (g.stack(0, &outputs).named("outputs"), Some(outputs.len())),
+    };
+    let mut results = vec![Output::loss(network.loss), Output::plain(network.count, "count")];
+    let gradients = network.parameters.iter().zip(&network.gradients);
+    results.extend(gradients.map(|((name, _), &id)| Output::gradient(id, name)));
+    results.push(Output::plain(outputs.id(), "outputs"));
+    let last = network.last.iter().enumerate();
+    results.extend(last.map(|(k, &id)| Output::plain(id, format!("last {k}"))));
+    Ok((Program::new("batch", g.graph()?, results)?, steps))
+}
+
+impl Engine for Xla {
+    fn run_into(
+        &mut self,
+        parameters: &Parameters,
+        feed: &Feed,
+        start: &[ArrayD<f32>],
+        seed: usize,
+        train: bool,
+        outcome: &mut Outcome,
+    ) -> Result<(), StepError> {
+        let size = (feed.steps(), feed.batch(), train);
+        if !self.made.contains_key(&size) {
+            self.make(size.0, size.1, train)?;
+        }
+        let Batch { network, program, name, outputs } = &self.made[&size];
+        let seed = seed % usize::MAX;
+        let point = network.point(parameters, feed, &network.start_from(start)?, seed)?;
+        let mut found = self.driver.run(name, program, &point)?.into_iter();
+        let mut next =
+            || found.next().ok_or_else(|| StepError::Engine("the driver sent too few results".into()));
+        let number = |array: ArrayD<f32>| array.first().copied().map_or(f64::NAN, f64::from);
+        outcome.loss = number(next()?);
+        outcome.count = number(next()?);
+        let names = network.parameters.iter().map(|(name, _)| name.clone()).take(network.gradients.len());
+        outcome.gradients =
+            names.map(|name| Ok((name, next()?))).collect::<Result<Parameters, StepError>>()?;
+        let all = next()?;
+        outcome.outputs = match outputs {
+            Some(_) => all.axis_iter(Axis(0)).map(|step| step.to_owned()).collect(),
+            None => vec![all],
+        };
+        outcome.last = network.last.iter().map(|_| next()).collect::<Result<_, _>>()?;
+        outcome.check(&self.model, network, parameters, feed, start, seed)
+    }
+}
+
+/// Why the driver does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// There is no such Python.
+    #[error("`{python}` does not start: {error}")]
+    Python {
+        /// The program.
+        python: String,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// A package is missing there.
+    #[error("`{python}` has no JAX: {said}")]
+    Jax {
+        /// The program.
+        python: String,
+        /// What it said.
+        said: String,
+    },
+    /// It ended, or could not be given its files.
+    #[error("{0}")]
+    Driver(String),
+}
+
+/// The driver in Python.
+#[derive(Debug)]
+struct Driver {
+    child: Child,
+    to: BufWriter<ChildStdin>,
+    from: BufReader<ChildStdout>,
+    platform: String,
+    folder: TempDir,
+}
+
+impl Driver {
+    fn start(python: &str, devices: usize) -> Result<Self, EngineError> {
+        let other = |error: std::io::Error| EngineError::Driver(error.to_string());
+        let folder = tempfile::tempdir().map_err(other)?;
+        let script = folder.path().join("run_step.py");
+        std::fs::write(&script, DRIVER).map_err(other)?;
+        let mut command = Command::new(python);
+        command.arg(&script).arg("--serve").arg(devices.to_string());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        // Ctrl-C is for the run, which saves and stops, and ends the driver by closing its input.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child =
+            command.spawn().map_err(|error| EngineError::Python { python: python.into(), error })?;
+        let to = BufWriter::new(child.stdin.take().expect("it is piped"));
+        let from = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut driver = Self { child, to, from, platform: String::new(), folder };
+        let said = driver.line().map_err(EngineError::Driver)?;
+        match said.strip_prefix("ready ") {
+            Some(platform) => driver.platform = platform.into(),
+            None => return Err(EngineError::Jax { python: python.into(), said }),
+        }
+        Ok(driver)
+    }
+
+    /// A line of the driver.
+    fn line(&mut self) -> Result<String, String> {
+        let mut line = String::new();
+        match self.from.read_line(&mut line) {
+            Ok(0) => Err(format!("the driver of XLA has ended{}", self.how_it_ended())),
+            Ok(_) => Ok(line.trim_end().into()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn how_it_ended(&mut self) -> String {
+        self.child.wait().map_or_else(|_| String::new(), |status| format!(", with {status}"))
+    }
+
+    /// Has it answered that all is well?
+    fn answer(&mut self) -> Result<(), StepError> {
+        match self.line().map_err(StepError::Engine)?.as_str() {
+            "ok" => Ok(()),
+            said => Err(StepError::Engine(format!("XLA: {said}"))),
+        }
+    }
+
+    fn load(&mut self, name: &str, text: &str, about: &str) -> Result<(), StepError> {
+        let failed = |error: std::io::Error| StepError::Engine(error.to_string());
+        for (extension, text) in [("mlir", text), ("json", about)] {
+            std::fs::write(self.folder.path().join(format!("{name}.{extension}")), text).map_err(failed)?;
+        }
+        let stem = self.folder.path().join(name);
+        writeln!(self.to, "load {}", stem.display()).and_then(|()| self.to.flush()).map_err(failed)?;
+        self.answer()
+    }
+
+    /// The results of a program at a point.
+    fn run(
+        &mut self,
+        name: &str,
+        program: &Program,
+        point: &Point<f32>,
+    ) -> Result<Vec<ArrayD<f32>>, StepError> {
+        let sent = self.send(name, program, point);
+        // If it has ended, it has said why.
+        self.answer()?;
+        sent.map_err(|error| StepError::Engine(error.to_string()))?;
+        let mut all = Vec::with_capacity(program.results.len());
+        for result in &program.results {
+            let shape = &program.graph.node(result.id)?.ty.shape;
+            let mut bytes = vec![0; 4 * shape.count()];
+            self.from.read_exact(&mut bytes).map_err(|error| StepError::Engine(error.to_string()))?;
+            let numbers = bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
+            let array = ArrayD::from_shape_vec(shape.to_vec(), numbers);
+            all.push(array.expect("as many bytes were read as it has"));
+        }
+        Ok(all)
+    }
+
+    fn send(&mut self, name: &str, program: &Program, point: &Point<f32>) -> std::io::Result<()> {
+        writeln!(self.to, "run {}", self.folder.path().join(name).display())?;
+        for argument in &program.arguments {
+            let value = point
+                .get(argument.id)
+                .ok_or_else(|| std::io::Error::other(format!("`{}` has no value", argument.name)))?;
+            let wide = element(argument.ty.kind, Real::F32).0 == Dtype::U64;
+            write_value(&mut self.to, value, wide)?;
+        }
+        self.to.flush()
+    }
+}
+
+/// The elements of a value as bytes; whole numbers in 64 bits, or in 32.
+#[allow(clippy::cast_possible_truncation)] // they are below their bound
+fn write_value(to: &mut impl Write, value: &Value<f32>, wide: bool) -> std::io::Result<()> {
+    match value {
+        Value::Float(a) => a.iter().try_for_each(|x| to.write_all(&x.to_le_bytes())),
+        Value::Index(a) if wide => a.iter().try_for_each(|&i| to.write_all(&(i as u64).to_le_bytes())),
+        Value::Index(a) => a.iter().try_for_each(|&i| to.write_all(&(i as u32).to_le_bytes())),
+        Value::Bool(a) => a.iter().try_for_each(|&b| to.write_all(&[u8::from(b)])),
+    }
+}
