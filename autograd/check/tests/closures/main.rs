@@ -302,7 +302,7 @@ fn a_certificate_holds() {
         assert_eq!((certificate.seed, certificate.tensors), (seed, [1, 1]));
         // One element: never.
         let mut one = right.clone();
-        one[seed as usize % 6] += 1.001 * certificate.never_missed();
+        one[usize::try_from(seed % 6).unwrap()] += 1.001 * certificate.never_missed();
         assert_eq!(check(&one, seed).verdict(), Verdict::Fail, "seed {seed}");
         // Several, which can cancel: the error of the largest is so many tolerances.
         for (count, times) in counts.iter_mut().zip([4.0, 10.0, 40.0]) {
