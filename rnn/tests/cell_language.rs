@@ -509,7 +509,7 @@ fn functions_of_parameters() {
     let made = |text: &str, w: ArrayD<f64>| {
         let g = Builder::new();
         let leaf = g.parameter("W", w.shape());
-        let (n, weights) = (w.nrows(), Weights::new(&g, vec![("W".into(), leaf)]));
+        let (n, weights) = (w.shape()[0], Weights::new(&g, vec![("W".into(), leaf)]));
         let a = read(text).prepare(&weights, n, n, Lane::default())["A"];
         let point = Point::new().with(leaf, w);
         eval(&g.graph().unwrap(), &point, &[a.id()]).unwrap().remove(0).into_float()
