@@ -97,7 +97,7 @@ proptest! {
         let want = eval(&graph, &point, &outputs).unwrap();
         for (i, (got, want)) in got.iter().zip(&want).enumerate() {
             let d = distance(got, want);
-            prop_assert!(d <= 1e-11, "{} shares, output {i} differs by {d}\n{}", executable.shares(), graph.text());
+            prop_assert!(d <= 1e-11, "{} shares, output {i} differs by {d}\n{}", executable.shards(), graph.text());
         }
     }
 
@@ -117,7 +117,7 @@ proptest! {
 fn many_random_graphs_are_cut_by_rows() {
     let cut = (0..200).filter(|&seed| {
         let (graph, outputs, _) = random_graph(seed, false);
-        Compiler::new().threads(2).compile::<f64>(&graph, &outputs).unwrap().shares() == 2
+        Compiler::new().threads(2).compile::<f64>(&graph, &outputs).unwrap().shards() == 2
     });
     let cut = cut.count();
     assert!(cut > 10, "{cut} of 200");

@@ -49,7 +49,7 @@ fn agrees(model: &Model, mode: Mode, what: &str) {
     let want = eval(&network.graph, &point, &outputs).unwrap();
     for threads in [1, 2, 3, 8] {
         let executable = Compiler::new().threads(threads).compile::<f64>(&network.graph, &outputs).unwrap();
-        assert_eq!(executable.shares(), threads.min(BATCH), "{what}: {:?}", executable.why_whole());
+        assert_eq!(executable.shards(), threads.min(BATCH), "{what}: {:?}", executable.why_whole());
         let got = executable.run(&point).unwrap();
         for ((got, want), id) in got.iter().zip(&want).zip(&outputs) {
             let (a, b) = (got.float(), want.float());
@@ -162,7 +162,7 @@ fn splits(build: impl for<'g> Fn(&'g Builder, Expr<'g>) -> Vec<Expr<'g>>) -> usi
         let far = (got.float() - want.float()).iter().fold(0.0, |m: f64, x| m.max(x.abs()));
         assert!(far < 1e-12, "{got:?} {want:?}");
     }
-    executable.shares()
+    executable.shards()
 }
 
 /// A sum over the batch that one user takes as it is and another through a function: the whole sum for both.

@@ -15,7 +15,7 @@ pub(super) struct Memory<S> {
     /// Where the slots of a region are.
     slots: Vec<usize>,
     workspace: Workspace<S>,
-    /// The first row of the share of the batch that the plan is for.
+    /// The first row of the shard of the batch that the plan is for.
     first_row: usize,
 }
 
@@ -45,9 +45,9 @@ impl<S: Real> Memory<S> {
         this
     }
 
-    /// A value for a leaf, of which `rows` of `axis` are for this share.
+    /// A value for a leaf, of which `rows` of `axis` are for this shard.
     pub fn put_view(&mut self, at: usize, value: &View<S>, rows: Option<(usize, &Range<usize>)>) {
-        fn share<'a, T>(x: &ArrayViewD<'a, T>, rows: Option<(usize, &Range<usize>)>) -> ArrayViewD<'a, T> {
+        fn shard<'a, T>(x: &ArrayViewD<'a, T>, rows: Option<(usize, &Range<usize>)>) -> ArrayViewD<'a, T> {
             match rows {
                 Some((axis, rows)) => {
                     let mut x = x.clone();
@@ -66,9 +66,9 @@ impl<S: Real> Memory<S> {
             to.expect("as many elements as its shape").zip_mut_with(x, |y, x| *y = of(x));
         }
         match value {
-            View::Float(x) => fill(&mut self.arena[at..], &share(x, rows), |&x| x),
-            View::Bool(x) => fill(&mut self.arena[at..], &share(x, rows), |&x| truth(x)),
-            View::Index(x) => fill(&mut self.indices[at], &share(x, rows), |&i| i),
+            View::Float(x) => fill(&mut self.arena[at..], &shard(x, rows), |&x| x),
+            View::Bool(x) => fill(&mut self.arena[at..], &shard(x, rows), |&x| truth(x)),
+            View::Index(x) => fill(&mut self.indices[at], &shard(x, rows), |&i| i),
         }
     }
 

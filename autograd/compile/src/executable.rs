@@ -4,9 +4,9 @@ use super::PassReport;
 use super::exec::Memory;
 use super::plan::{Given, Plan, Step};
 use super::pool::{Signal, Task, give};
+use super::provenance::Provenance;
 use super::results::Results;
-use super::sources::Sources;
-use super::split::Label;
+use super::split::Sharding;
 use crate::kernels::Real;
 use autograd::graph::{Graph, NodeId};
 use autograd::ops::{Leaf, Op};
@@ -89,11 +89,11 @@ pub struct StepTime {
 /// bit. It can be shared by threads; each run that is under way at the same time has memory of its own.
 pub struct Executable<S> {
     source: Arc<Graph>,
-    /// The rows of the batch, cut; a single share without rows if they are not.
-    shares: Vec<Share<S>>,
-    pub(super) outputs: Vec<(Type, Label)>,
-    /// What the shares need of the whole batch.
-    met: Option<(Box<Executable<S>>, Vec<u32>)>,
+    /// The rows of the batch, cut; a single shard without rows if they are not.
+    shards: Vec<Shard<S>>,
+    pub(super) outputs: Vec<(Type, Sharding)>,
+    /// What the shards need of the whole batch.
+    global: Option<(Box<Executable<S>>, Vec<u32>)>,
     sets: Mutex<Vec<Set<S>>>,
     passes: Vec<PassReport>,
     why_whole: Option<String>,
@@ -101,13 +101,13 @@ pub struct Executable<S> {
 
 impl<S> fmt::Debug for Executable<S> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let steps: usize = self.shares.iter().map(|share| share.plan.steps.len()).sum();
-        write!(f, "{} steps in {} shares for {} outputs", steps, self.shares.len(), self.outputs.len())
+        let steps: usize = self.shards.iter().map(|shard| shard.plan.steps.len()).sum();
+        write!(f, "{} steps in {} shards for {} outputs", steps, self.shards.len(), self.outputs.len())
     }
 }
 
 /// A plan and the rows it is for.
-pub(super) struct Share<S> {
+pub(super) struct Shard<S> {
     pub plan: Arc<Plan<S>>,
     pub rows: Option<Range<usize>>,
 }
@@ -115,10 +115,10 @@ pub(super) struct Share<S> {
 /// Memory for one run.
 pub(super) struct Set<S> {
     works: Vec<Arc<Work<S>>>,
-    met: Vec<ArrayD<S>>,
+    global: Vec<ArrayD<S>>,
 }
 
-/// The run of a share.
+/// The run of a shard.
 struct Work<S> {
     plan: Arc<Plan<S>>,
     memory: Mutex<Memory<S>>,
@@ -149,20 +149,20 @@ impl<S: Real> Task for Work<S> {
 impl<S: Real> Executable<S> {
     pub(super) fn new(
         source: Arc<Graph>,
-        shares: Vec<Share<S>>,
-        outputs: Vec<(Type, Label)>,
-        met: Option<(Executable<S>, Vec<u32>)>,
+        shards: Vec<Shard<S>>,
+        outputs: Vec<(Type, Sharding)>,
+        global: Option<(Executable<S>, Vec<u32>)>,
         passes: Vec<PassReport>,
     ) -> Self {
-        let met = met.map(|(executable, of)| (Box::new(executable), of));
-        Self { source, shares, outputs, met, sets: Mutex::new(Vec::new()), passes, why_whole: None }
+        let global = global.map(|(executable, of)| (Box::new(executable), of));
+        Self { source, shards, outputs, global, sets: Mutex::new(Vec::new()), passes, why_whole: None }
     }
 
     pub(super) fn whole(self, why: String) -> Self {
         Self { why_whole: Some(why), ..self }
     }
 
-    /// Why the batch is not cut into shares, if it is not.
+    /// Why the batch is not cut into shards, if it is not.
     pub fn why_whole(&self) -> Option<&str> {
         self.why_whole.as_deref()
     }
@@ -221,31 +221,31 @@ impl<S: Real> Executable<S> {
         Ok(())
     }
 
-    /// What each pass did; where the batch is cut, of its first share.
+    /// What each pass did; where the batch is cut, of its first shard.
     pub fn passes(&self) -> &[PassReport] {
         &self.passes
     }
 
-    /// The bytes of memory that one run needs, all shares together.
+    /// The bytes of memory that one run needs, all shards together.
     pub fn bytes(&self) -> usize {
-        self.shares.iter().map(|share| share.plan.size * size_of::<S>()).sum()
+        self.shards.iter().map(|shard| shard.plan.size * size_of::<S>()).sum()
     }
 
-    /// How many shares the batch is cut into.
-    pub fn shares(&self) -> usize {
-        self.shares.len()
+    /// How many shards the batch is cut into.
+    pub fn shards(&self) -> usize {
+        self.shards.len()
     }
 
-    /// Where the time of a run goes: that of the first share, each step at the best of `runs` runs.
+    /// Where the time of a run goes: that of the first shard, each step at the best of `runs` runs.
     ///
     /// # Errors
     /// As [`Executable::run`].
     pub fn profile(&self, point: &Point<S>, runs: usize) -> Result<Vec<StepTime>, Error> {
         let value = |id: NodeId| point.get(id).map(View::from);
         let set = self.execute(&value)?;
-        let (share, mut memory) = (&self.shares[0], set.works[0].memory());
-        let plan = &share.plan;
-        let time = |(step, of): (&Step<S>, &Sources)| StepTime {
+        let (shard, mut memory) = (&self.shards[0], set.works[0].memory());
+        let plan = &shard.plan;
+        let time = |(step, of): (&Step<S>, &Provenance)| StepTime {
             of: of.iter().map(|&v| self.source.id(v as usize)).collect(),
             what: step.what(),
             multiplications: step.multiplications(),
@@ -255,7 +255,7 @@ impl<S: Real> Executable<S> {
         for _ in 0..runs.max(1) {
             // Later values lie where the leaves did.
             for leaf in &plan.given {
-                self.put(&mut memory, leaf, share.rows.as_ref(), false, &set.met, &value)?;
+                self.put(&mut memory, leaf, shard.rows.as_ref(), false, &set.global, &value)?;
             }
             for (step, time) in plan.steps.iter().zip(&mut times) {
                 let start = Instant::now();
@@ -282,20 +282,21 @@ impl<S: Real> Executable<S> {
 
     fn execute<'v>(&self, value: &dyn Fn(NodeId) -> Option<View<'v, S>>) -> Result<Set<S>, Error> {
         let mut set = self.set();
-        if let Some((before, _)) = &self.met {
+        if let Some((before, _)) = &self.global {
             let done = before.execute(value)?;
-            for (i, to) in set.met.iter_mut().enumerate() {
+            for (i, to) in set.global.iter_mut().enumerate() {
                 before.read(&done, i, to.view_mut());
             }
             before.give_back(done);
         }
-        for (number, (share, work)) in self.shares.iter().zip(&set.works).enumerate() {
+        for (number, (shard, work)) in self.shards.iter().zip(&set.works).enumerate() {
             let mut memory = work.memory();
-            for leaf in &share.plan.given {
-                self.put(&mut memory, leaf, share.rows.as_ref(), number == 0, &set.met, value)?;
+            for leaf in &shard.plan.given {
+                self.put(&mut memory, leaf, shard.rows.as_ref(), number == 0, &set.global, value)?;
             }
         }
-        // Whoever finds no free thread is done here.
+        // Shards 1.. run on idle threads of the pool, at most 63, one bit each in `away`. This thread runs shard 0 and all
+        // that found no idle thread.
         let mut away = 0u64;
         for (i, work) in set.works.iter().enumerate().skip(1).take(63) {
             let task: Arc<dyn Task> = work.clone();
@@ -311,7 +312,7 @@ impl<S: Real> Executable<S> {
         for (i, work) in set.works.iter().enumerate().take(64) {
             if away & 1 << i != 0 {
                 work.done.wait();
-                // What panicked there panics here, for whoever called.
+                // A panic in the pool is resumed on the calling thread.
                 if let Some(panic) = work.panic.lock().unwrap_or_else(PoisonError::into_inner).take() {
                     std::panic::resume_unwind(panic);
                 }
@@ -320,20 +321,20 @@ impl<S: Real> Executable<S> {
         Ok(set)
     }
 
-    /// The value of a leaf, into the memory of a share. Types are checked once, with the first.
+    /// The value of a leaf, into the memory of a shard. Types are checked once, with the first.
     fn put<'v>(
         &self,
         memory: &mut Memory<S>,
         leaf: &Given,
         rows: Option<&Range<usize>>,
         check: bool,
-        met: &[ArrayD<S>],
+        global: &[ArrayD<S>],
         value: &dyn Fn(NodeId) -> Option<View<'v, S>>,
     ) -> Result<(), Error> {
-        if let Some((_, of)) = &self.met
+        if let Some((_, of)) = &self.global
             && let Some(i) = of.iter().position(|&v| v == leaf.source)
         {
-            memory.put_view(leaf.at, &View::Float(met[i].view()), None);
+            memory.put_view(leaf.at, &View::Float(global[i].view()), None);
             return Ok(());
         }
         let node = self.source.at(leaf.source as usize);
@@ -352,7 +353,7 @@ impl<S: Real> Executable<S> {
         Ok(())
     }
 
-    /// An output, put together from the shares.
+    /// An output, put together from the shards.
     pub(super) fn value(&self, set: &Set<S>, i: usize) -> Value<S> {
         let (ty, _) = &self.outputs[i];
         let (own, of) = &set.works[0].plan.outputs[i];
@@ -365,12 +366,12 @@ impl<S: Real> Executable<S> {
     }
 
     pub(super) fn read(&self, set: &Set<S>, i: usize, mut to: ArrayViewMutD<S>) {
-        let (_, label) = &self.outputs[i];
-        for (number, (work, share)) in set.works.iter().zip(&self.shares).enumerate() {
+        let (_, sharding) = &self.outputs[i];
+        for (number, (work, shard)) in set.works.iter().zip(&self.shards).enumerate() {
             let memory = work.memory();
             let (own, of) = &work.plan.outputs[i];
-            let is_part = matches!((label, &share.rows), (Label::Part, Some(_)));
-            let is_whole = !matches!((label, &share.rows), (Label::Rows { .. }, Some(_)));
+            let is_part = matches!((sharding, &shard.rows), (Sharding::PartialSum, Some(_)));
+            let is_whole = !matches!((sharding, &shard.rows), (Sharding::Sharded { .. }, Some(_)));
             if let (true, Some(from), Some(to)) = (is_whole, memory.slice(own, of), to.as_slice_mut()) {
                 if number == 0 {
                     to.copy_from_slice(from);
@@ -380,12 +381,12 @@ impl<S: Real> Executable<S> {
                 continue;
             }
             let Some(from) = memory.view(own, of) else { return };
-            match (label, &share.rows) {
-                (Label::Rows { axis, .. }, Some(rows)) => {
+            match (sharding, &shard.rows) {
+                (Sharding::Sharded { axis, .. }, Some(rows)) => {
                     to.slice_axis_mut(Axis(*axis), Slice::from(rows.clone())).assign(&from);
                 }
-                // Always in the order of the shares: sums are rounded the same in every run.
-                (Label::Part, Some(_)) if number > 0 => to.zip_mut_with(&from, |y, &x| *y += x),
+                // Always in the order of the shards: sums are rounded the same in every run.
+                (Sharding::PartialSum, Some(_)) if number > 0 => to.zip_mut_with(&from, |y, &x| *y += x),
                 _ if number == 0 => to.assign(&from),
                 _ => return,
             }
@@ -397,22 +398,22 @@ impl<S: Real> Executable<S> {
         let kept = self.sets.lock().unwrap_or_else(PoisonError::into_inner).pop();
         kept.unwrap_or_else(|| Set {
             works: self
-                .shares
+                .shards
                 .iter()
-                .map(|share| {
+                .map(|shard| {
                     Arc::new(Work {
-                        plan: share.plan.clone(),
+                        plan: shard.plan.clone(),
                         memory: Mutex::new(Memory::new(
-                            &share.plan,
-                            share.rows.as_ref().map_or(0, |rows| rows.start),
+                            &shard.plan,
+                            shard.rows.as_ref().map_or(0, |rows| rows.start),
                         )),
                         panic: Mutex::new(None),
                         done: Signal::default(),
                     })
                 })
                 .collect(),
-            met: self
-                .met
+            global: self
+                .global
                 .iter()
                 .flat_map(|(before, _)| before.outputs.iter())
                 .map(|(ty, _)| ArrayD::from_elem(&*ty.shape, S::ZERO))

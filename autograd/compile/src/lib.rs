@@ -36,9 +36,9 @@ mod passes;
 mod plan;
 mod pool;
 mod program;
+mod provenance;
 mod results;
 mod rules;
-mod sources;
 mod split;
 mod writer;
 
@@ -50,13 +50,13 @@ pub use results::Results;
 use autograd::graph::{Graph, NodeId};
 use autograd::ops::Op;
 use autograd::{Error, Kind};
-use executable::Share;
+use executable::Shard;
 use passes::{PASSES, Pass};
 use plan::Plan;
 use program::{Program, live};
-use split::Label;
+use split::Sharding;
 use std::sync::Arc;
-use writer::Tidy;
+use writer::Canonicalize;
 
 /// Positions are 32 bits wide, as in the graph.
 fn narrow(index: usize) -> u32 {
@@ -67,7 +67,7 @@ fn narrow(index: usize) -> u32 {
 #[derive(Clone, Debug)]
 pub struct Compiler {
     passes: Vec<&'static Pass>,
-    tidy: Tidy,
+    canonicalize: Canonicalize,
     threads: usize,
 }
 
@@ -91,7 +91,7 @@ pub struct Optimised {
 impl Compiler {
     /// With all passes.
     pub fn new() -> Self {
-        Self { passes: PASSES.iter().collect(), tidy: Tidy::ALL, threads: 1 }
+        Self { passes: PASSES.iter().collect(), canonicalize: Canonicalize::ALL, threads: 1 }
     }
 
     /// With the passes of these names alone.
@@ -101,8 +101,8 @@ impl Compiler {
     pub fn with(names: &[&str]) -> Self {
         names.iter().for_each(|name| known(name));
         let passes: Vec<_> = PASSES.iter().filter(|pass| names.contains(&pass.name)).collect();
-        let tidy = if passes.is_empty() { Tidy::default() } else { Tidy::ALL };
-        Self { passes, tidy, threads: 1 }
+        let canonicalize = if passes.is_empty() { Canonicalize::default() } else { Canonicalize::ALL };
+        Self { passes, canonicalize, threads: 1 }
     }
 
     /// Without the pass of this name.
@@ -151,15 +151,15 @@ impl Compiler {
             Ok(split) => split,
             Err(why) => {
                 let (program, passes) = self.run(Program::new(graph, &outputs));
-                let share = Share { plan: Arc::new(Plan::new(&program)), rows: None };
-                let outputs = types.map(|ty| (ty, Label::Same)).collect();
-                let whole = Executable::new(graph.clone(), vec![share], outputs, None, passes);
+                let shard = Shard { plan: Arc::new(Plan::new(&program)), rows: None };
+                let outputs = types.map(|ty| (ty, Sharding::Replicated)).collect();
+                let whole = Executable::new(graph.clone(), vec![shard], outputs, None, passes);
                 return Ok(whole.whole(why));
             }
         };
         let mut plans: Vec<(*const Program, Arc<Plan<S>>)> = Vec::new();
         let mut passes = Vec::new();
-        let mut shares = Vec::with_capacity(split.rows.len());
+        let mut shards = Vec::with_capacity(split.rows.len());
         for (program, rows) in split.programs.into_iter().zip(split.rows) {
             let key = Arc::as_ptr(&program);
             let known = plans.iter().find(|(known, _)| *known == key).map(|(_, plan)| plan.clone());
@@ -172,17 +172,17 @@ impl Compiler {
                 plans.push((key, plan.clone()));
                 plan
             });
-            shares.push(Share { plan, rows: Some(rows) });
+            shards.push(Shard { plan, rows: Some(rows) });
         }
         let outputs = types.zip(split.outputs).collect();
-        let met = if split.met.is_empty() {
+        let global = if split.global.is_empty() {
             None
         } else {
-            let ids: Vec<NodeId> = split.met.iter().map(|&v| graph.id(v)).collect();
+            let ids: Vec<NodeId> = split.global.iter().map(|&v| graph.id(v)).collect();
             let before = Self { threads: 1, ..self.clone() }.compile(graph, &ids)?;
-            Some((before, split.met.into_iter().map(narrow).collect()))
+            Some((before, split.global.into_iter().map(narrow).collect()))
         };
-        Ok(Executable::new(graph.clone(), shares, outputs, met, passes))
+        Ok(Executable::new(graph.clone(), shards, outputs, global, passes))
     }
 
     /// Over so many threads: each has rows of the batch, which inputs declare
@@ -195,7 +195,7 @@ impl Compiler {
     fn run(&self, mut program: Program) -> (Program, Vec<PassReport>) {
         let mut reports = Vec::with_capacity(self.passes.len());
         for pass in &self.passes {
-            let (next, report) = pass.apply(program, self.tidy);
+            let (next, report) = pass.apply(program, self.canonicalize);
             program = next;
             reports.push(report);
         }

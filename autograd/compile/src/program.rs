@@ -4,7 +4,7 @@
 //! each after what its rewrite needs: so a group of nodes that becomes one node may pull forward whatever any of its
 //! members reads. The walk keeps its own stack: a graph of a million nodes is as deep as it is long.
 
-use super::sources::Sources;
+use super::provenance::Provenance;
 use super::writer::Writer;
 use autograd::Place;
 use autograd::graph::{Graph, NodeId, Origin, Role};
@@ -25,7 +25,7 @@ pub(super) struct Program {
     /// The nodes whose values are asked for.
     pub outputs: Vec<u32>,
     /// For each node, what it stands for.
-    pub of: Vec<Sources>,
+    pub of: Vec<Provenance>,
 }
 
 /// What a pass does to a graph, node by node.
@@ -36,12 +36,12 @@ pub(super) trait Rewrite {
     }
 
     /// The nodes that must be written before `v` is. Mostly its operands.
-    fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
+    fn dependencies(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         needs.extend(p.graph.operands_at(v));
     }
 
     /// Whether `v` is written only if another node needs it: its value has become part of another's.
-    fn is_absorbed(&self, _v: usize) -> bool {
+    fn is_fused_away(&self, _v: usize) -> bool {
         false
     }
 
@@ -65,7 +65,7 @@ impl Program {
     /// The part of `source` that `outputs` depend on, as it is.
     pub fn new(source: &Arc<Graph>, outputs: &[usize]) -> Self {
         let (graph, outputs, kept) = part(source, outputs);
-        let of = kept.into_iter().map(|i| Sources::One(super::narrow(i))).collect();
+        let of = kept.into_iter().map(|i| Provenance::One(super::narrow(i))).collect();
         Self { source: source.clone(), graph, outputs, of }
     }
 
@@ -89,7 +89,7 @@ impl Program {
         let mut open = vec![false; self.graph.len()];
         let (mut stack, mut needs) = (Vec::new(), Vec::new());
         for root in 0..self.graph.len() {
-            if !rewrite.is_absorbed(root) {
+            if !rewrite.is_fused_away(root) {
                 stack.push(root);
             }
             while let Some(&v) = stack.last() {
@@ -100,7 +100,7 @@ impl Program {
                 if !open[v] {
                     open[v] = true;
                     needs.clear();
-                    rewrite.needs(self, v, &mut needs);
+                    rewrite.dependencies(self, v, &mut needs);
                     let before = stack.len();
                     stack.extend(needs.iter().rev().copied().filter(|&u| !out.has(u)));
                     // An open node that is not written is one that waits for this one.

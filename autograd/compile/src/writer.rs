@@ -1,8 +1,9 @@
-//! Where the passes write: every node goes through here, is simplified, folded and shared on its way into the graph.
+//! The rebuilt graph that a pass writes: every node is canonicalised on its way into it, by algebraic simplification, constant
+//! folding and common subexpression elimination (CSE).
 
 use super::program::{NONE, Program, anonymous};
+use super::provenance::{Provenance, Union};
 use super::rules;
-use super::sources::{Sources, Union};
 use autograd::graph::Graph;
 use autograd::ops::{Concat, Leaf, Op};
 use autograd::{Kind, Type, Value};
@@ -12,20 +13,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-/// What is done to a node on its way.
+/// How a node is canonicalised on its way into the graph.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tidy {
-    /// The rules of `rules.rs`.
+pub(super) struct Canonicalize {
+    /// Algebraic simplification, by the rules of `rules.rs`.
     pub simplify: bool,
-    /// What depends on small constants alone becomes a constant.
+    /// Constant folding: what depends on small constants alone becomes a constant.
     pub fold: bool,
-    /// Two nodes of one op and the same operands are one.
-    pub share: bool,
+    /// Common subexpression elimination: two nodes of one op and the same operands are one.
+    pub cse: bool,
 }
 
-impl Tidy {
+impl Canonicalize {
     /// All of it.
-    pub const ALL: Self = Self { simplify: true, fold: true, share: true };
+    pub const ALL: Self = Self { simplify: true, fold: true, cse: true };
 }
 
 /// A constant of at most so many elements is computed when the graph is compiled.
@@ -34,7 +35,7 @@ const SMALL: usize = 64;
 /// A graph being written by a pass.
 pub(super) struct Writer {
     pub graph: Graph,
-    tidy: Tidy,
+    canonicalize: Canonicalize,
     /// Whether a product with a transposed matrix stays one: they have been laid out on purpose.
     pub keeps_transposes: bool,
     /// Nodes by op and operands, with the hash of these.
@@ -45,7 +46,7 @@ pub(super) struct Writer {
     of: Vec<Union>,
     current: Union,
     /// What `current` comes to, once a node has asked.
-    whole: Option<Sources>,
+    whole: Option<Provenance>,
     /// For each concatenation that was asked for it, where its operands begin.
     borders: HashMap<u32, Vec<usize>>,
     /// How often each rule was applied.
@@ -53,10 +54,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub fn new(tidy: Tidy) -> Self {
+    pub fn new(canonicalize: Canonicalize) -> Self {
         Self {
             graph: Graph::new(),
-            tidy,
+            canonicalize,
             keeps_transposes: false,
             known: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
@@ -95,7 +96,7 @@ impl Writer {
     }
 
     /// What is written from here on stands for these nodes.
-    pub fn of(&mut self, sources: &Sources) {
+    pub fn of(&mut self, sources: &Provenance) {
         self.of_none();
         self.of_also(sources);
     }
@@ -107,13 +108,13 @@ impl Writer {
     }
 
     /// What is written from here on stands for these nodes too.
-    pub fn of_also(&mut self, sources: &Sources) {
+    pub fn of_also(&mut self, sources: &Provenance) {
         self.current.add(sources);
         self.whole = None;
     }
 
     /// The graph, and what its nodes stand for.
-    pub fn take(&mut self) -> (Graph, Vec<Sources>) {
+    pub fn take(&mut self) -> (Graph, Vec<Provenance>) {
         let of = std::mem::take(&mut self.of).into_iter().map(Union::sources).collect();
         (std::mem::replace(&mut self.graph, Graph::new()), of)
     }
@@ -148,12 +149,12 @@ impl Writer {
 
     /// As [`Writer::add`], of a value whose type may be known.
     fn add_typed(&mut self, op: Op, operands: &[u32], ty: Option<&Type>) -> u32 {
-        if self.tidy.simplify
+        if self.canonicalize.simplify
             && let Some(simple) = rules::simplify(self, &op, operands)
         {
             return simple;
         }
-        if self.tidy.fold
+        if self.canonicalize.fold
             && let Some(value) = self.fold(&op, operands)
         {
             self.count("fold");
@@ -189,7 +190,7 @@ impl Writer {
     /// The node that is already there, or a new one. A leaf brings its type; that of another node may be known.
     fn insert(&mut self, op: Op, operands: &[u32], ty: Option<&Type>) -> u32 {
         let hash = self.hasher.hash_one((&op, operands));
-        if self.tidy.share || matches!(op, Op::Leaf(_)) {
+        if self.canonicalize.cse || matches!(op, Op::Leaf(_)) {
             let graph = &self.graph;
             let same = |&(known, i): &(u64, u32)| {
                 known == hash

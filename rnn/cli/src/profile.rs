@@ -101,7 +101,7 @@ impl Args {
         writeln!(
             out,
             "{TITLE}{cell}{TITLE:#}, {batch} sequences of {steps} steps, {input} → {hidden} → {classes}, {} of rows",
-            match ready.executable.shares() {
+            match ready.executable.shards() {
                 1 => "one share".into(),
                 n => format!("{n} shares"),
             }

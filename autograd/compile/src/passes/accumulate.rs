@@ -1,4 +1,4 @@
-//! The products of a sum are added first, one onto the other: `a + x W + b → (a + x W) + b`, where a is a product too.
+//! Accumulation in place (the β of a BLAS gemm): the products of a sum are added first, one onto the other: `a + x W + b → (a + x W) + b`, where a is a product too.
 //! The plan then lets the matrix library add, instead of writing a product to be read again.
 
 use super::super::program::{Program, Rewrite};

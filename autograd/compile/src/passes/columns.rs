@@ -55,7 +55,7 @@ impl Rewrite for Columns {
         self.found.is_empty()
     }
 
-    fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
+    fn dependencies(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         match self.found.get(&v) {
             Some(&(whole, ..)) => needs.push(whole),
             None => needs.extend(p.graph.operands_at(v)),

@@ -49,7 +49,7 @@ impl Flatten {
 }
 
 impl Rewrite for Flatten {
-    fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
+    fn dependencies(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         if self.is_top(p, v) {
             needs.extend(self.terms(p, v).0);
         } else {
@@ -57,7 +57,7 @@ impl Rewrite for Flatten {
         }
     }
 
-    fn is_absorbed(&self, v: usize) -> bool {
+    fn is_fused_away(&self, v: usize) -> bool {
         self.absorbed[v]
     }
 

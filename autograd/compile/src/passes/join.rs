@@ -106,7 +106,7 @@ impl Rewrite for Join {
         self.groups.is_empty()
     }
 
-    fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
+    fn dependencies(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         match self.group_of.get(&v) {
             None => needs.extend(p.graph.operands_at(v)),
             Some(&i) => self.groups[i].iter().for_each(|&v| needs.extend(p.graph.operands_at(v))),

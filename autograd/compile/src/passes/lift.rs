@@ -1,4 +1,4 @@
-//! What is done alike to every step is done to all steps at once: `f(x[0..b]), f(x[b..2b]), … → f(x)`, in blocks of rows.
+//! Batching over time: what is done alike to every step is done to all steps at once: `f(x[0..b]), f(x[b..2b]), … → f(x)`, in blocks of rows.
 //!
 //! Once the logits of all steps are one product, their softmax, their loss and its derivative follow here; of a cell
 //! whose gates do not read the state, the gates. A recurrence is left alone: its blocks come from no whole.
@@ -187,7 +187,7 @@ impl Rewrite for Lift {
         self.group_of.is_empty()
     }
 
-    fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
+    fn dependencies(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         let Some(&i) = self.group_of.get(&v) else { return needs.extend(p.graph.operands_at(v)) };
         needs.extend(self.groups[i].parts.iter().map(|part| match *part {
             Part::Same(x) | Part::Rows(Whole::Node(x), _) => x,

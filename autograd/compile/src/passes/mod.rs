@@ -1,4 +1,4 @@
-//! The passes: each reads a graph and writes the next one. One file a pass, in the order in which they run.
+//! The passes of the compiler, graph to graph: each reads a graph and writes the next one. One file a pass, in the order in which they run.
 
 mod accumulate;
 mod columns;
@@ -14,7 +14,7 @@ mod sums;
 mod transposes;
 
 use super::program::{Program, Rewrite, Rewritten};
-use super::writer::{Tidy, Writer};
+use super::writer::{Canonicalize, Writer};
 use std::collections::BTreeMap;
 
 /// What a pass did.
@@ -72,9 +72,9 @@ pub(super) static PASSES: &[Pass] = passes! {
 impl Pass {
     /// The program after this pass, and what it did. A pass whose groups would have to come before themselves is left
     /// out.
-    pub fn apply(&self, p: Program, tidy: Tidy) -> (Program, PassReport) {
+    pub fn apply(&self, p: Program, canonicalize: Canonicalize) -> (Program, PassReport) {
         let before = p.graph.len();
-        let (p, rules, left_out) = match (self.run)(&p, Writer::new(tidy)) {
+        let (p, rules, left_out) = match (self.run)(&p, Writer::new(canonicalize)) {
             Rewritten::New(new) => (new.0, new.1.counts, false),
             Rewritten::Same => (p, BTreeMap::new(), false),
             Rewritten::Circular => (p, BTreeMap::new(), true),

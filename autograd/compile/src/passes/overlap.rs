@@ -86,7 +86,7 @@ impl Rewrite for Overlap {
         self.parts.is_empty()
     }
 
-    fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
+    fn dependencies(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         match self.parts.get(&v) {
             Some(&(chain, _)) => needs.extend(&self.chains[chain]),
             None => needs.extend(p.graph.operands_at(v)),

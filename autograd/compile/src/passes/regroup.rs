@@ -62,12 +62,12 @@ impl Rewrite for Regroup {
         self.sums.is_empty()
     }
 
-    fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
+    fn dependencies(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         needs.extend(p.graph.operands_at(v).filter(|&x| !self.absorbed[x]));
         needs.extend(self.sums.get(&v).into_iter().flat_map(|(of, _)| of));
     }
 
-    fn is_absorbed(&self, v: usize) -> bool {
+    fn is_fused_away(&self, v: usize) -> bool {
         self.absorbed[v]
     }
 

@@ -93,7 +93,7 @@ impl Rewrite for Sums {
         self.plans.is_empty()
     }
 
-    fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
+    fn dependencies(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         let Some(plan) = self.plans.get(&v) else { return needs.extend(p.graph.operands_at(v)) };
         needs.extend(&plan.others);
         for &x in plan.groups.iter().flat_map(|(_, group)| group) {
@@ -101,7 +101,7 @@ impl Rewrite for Sums {
         }
     }
 
-    fn is_absorbed(&self, v: usize) -> bool {
+    fn is_fused_away(&self, v: usize) -> bool {
         self.absorbed[v]
     }
 

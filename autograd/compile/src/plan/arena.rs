@@ -1,10 +1,11 @@
-//! One block of memory for all buffers: those that are alive at the same time lie beside each other.
+//! Memory allocation: one block for all buffers, by their live ranges. Buffers that are live at the same time lie beside each
+//! other; the others may share memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// When a buffer is alive, in steps, both ends included, and how many numbers it holds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Life {
+pub(super) struct LiveRange {
     pub from: usize,
     pub to: usize,
     pub size: usize,
@@ -14,43 +15,43 @@ pub(super) struct Life {
 const LINE: usize = 16;
 
 /// The place of each buffer, and how many numbers they take together. First fit, in the order of their births.
-pub(super) fn arrange(lives: &[Life]) -> (Vec<usize>, usize) {
-    let mut order: Vec<usize> = (0..lives.len()).collect();
+pub(super) fn allocate(ranges: &[LiveRange]) -> (Vec<usize>, usize) {
+    let mut order: Vec<usize> = (0..ranges.len()).collect();
     // Of those born together the largest comes first.
-    order.sort_by_key(|&i| (lives[i].from, std::cmp::Reverse(lives[i].size), i));
+    order.sort_by_key(|&i| (ranges[i].from, std::cmp::Reverse(ranges[i].size), i));
     let mut ends: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    let mut free = Gaps::default();
-    let (mut places, mut total) = (vec![0; lives.len()], 0);
+    let mut free = FreeList::default();
+    let (mut places, mut total) = (vec![0; ranges.len()], 0);
     for i in order {
-        let life = lives[i];
-        let size = life.size.next_multiple_of(LINE);
-        while let Some(entry) = ends.first_entry().filter(|entry| *entry.key() < life.from) {
+        let range = ranges[i];
+        let size = range.size.next_multiple_of(LINE);
+        while let Some(entry) = ends.first_entry().filter(|entry| *entry.key() < range.from) {
             for j in entry.remove() {
-                free.give(places[j], lives[j].size.next_multiple_of(LINE));
+                free.free(places[j], ranges[j].size.next_multiple_of(LINE));
             }
         }
         if size == 0 {
             continue;
         }
-        places[i] = free.take(size).unwrap_or_else(|| {
+        places[i] = free.alloc(size).unwrap_or_else(|| {
             total += size;
             total - size
         });
-        ends.entry(life.to).or_default().push(i);
+        ends.entry(range.to).or_default().push(i);
     }
     (places, total)
 }
 
 /// Free ranges, by place and by size.
 #[derive(Default)]
-struct Gaps {
+struct FreeList {
     sizes: BTreeMap<usize, usize>,
     by_size: BTreeSet<(usize, usize)>,
 }
 
-impl Gaps {
+impl FreeList {
     /// Takes the beginning of the smallest gap that is large enough.
-    fn take(&mut self, size: usize) -> Option<usize> {
+    fn alloc(&mut self, size: usize) -> Option<usize> {
         let &(gap, at) = self.by_size.range((size, 0)..).next()?;
         self.remove(at, gap);
         self.insert(at + size, gap - size);
@@ -58,7 +59,7 @@ impl Gaps {
     }
 
     /// Gives a range back, joined with free neighbours.
-    fn give(&mut self, mut at: usize, mut size: usize) {
+    fn free(&mut self, mut at: usize, mut size: usize) {
         if let Some(&after) = self.sizes.get(&(at + size)) {
             self.remove(at + size, after);
             size += after;
@@ -94,15 +95,15 @@ mod tests {
     fn what_lives_together_does_not_overlap() {
         for seed in 0..500 {
             let s = &mut Sampler::new(seed);
-            let mut life = || {
+            let mut range = || {
                 let (a, b, size) = (s.below(0..20), s.below(0..20), s.below(0..100));
-                Life { from: a.min(b), to: a.max(b), size }
+                LiveRange { from: a.min(b), to: a.max(b), size }
             };
-            let lives: Vec<Life> = (0..30).map(|_| life()).collect();
-            let (places, total) = arrange(&lives);
-            for (i, x) in lives.iter().enumerate() {
+            let ranges: Vec<LiveRange> = (0..30).map(|_| range()).collect();
+            let (places, total) = allocate(&ranges);
+            for (i, x) in ranges.iter().enumerate() {
                 assert!(places[i] + x.size <= total);
-                for (j, y) in lives.iter().enumerate().take(i) {
+                for (j, y) in ranges.iter().enumerate().take(i) {
                     let together = x.from <= y.to && y.from <= x.to && x.size > 0 && y.size > 0;
                     let apart = places[i] + x.size <= places[j] || places[j] + y.size <= places[i];
                     assert!(!together || apart, "seed {seed}: {i} and {j}");
@@ -114,7 +115,7 @@ mod tests {
     /// Three buffers of one size of which two never meet take the room of two.
     #[test]
     fn room_is_used_again() {
-        let life = |from, to| Life { from, to, size: 64 };
-        assert_eq!(arrange(&[life(0, 1), life(1, 2), life(2, 3)]).1, 128);
+        let range = |from, to| LiveRange { from, to, size: 64 };
+        assert_eq!(allocate(&[range(0, 1), range(1, 2), range(2, 3)]).1, 128);
     }
 }

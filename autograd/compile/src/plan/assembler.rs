@@ -1,4 +1,4 @@
-//! Writes a region as a program over strips.
+//! Code generation: writes a fused region as bytecode over strips.
 
 use super::place::{Place, Places};
 use super::strip::{STRIP, Slot, Strips};
@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 
 /// How a block of a value lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
+enum Contiguity {
     /// Without gaps.
     Whole,
     /// With gaps between rows, or one row for all.
@@ -113,11 +113,11 @@ impl<'a, S: Real> Assembler<'a, S> {
         }
         let reach =
             |slot: &Slot| match (slot.column == 1 || columns == 1, block_rows == 1 || slot.row == columns) {
-                (true, true) => Reach::Whole,
-                (true, false) => Reach::Rows,
-                _ => Reach::Scattered,
+                (true, true) => Contiguity::Whole,
+                (true, false) => Contiguity::Rows,
+                _ => Contiguity::Scattered,
             };
-        let reach: Vec<Reach> = self.slots.iter().map(reach).collect();
+        let reach: Vec<Contiguity> = self.slots.iter().map(reach).collect();
         let free = self.read_last(members, &fused);
         // What waits in a strip until what lies at its place has been read: by whom, the slot, and the strip.
         let mut waiting: Vec<(usize, u16, u16)> = Vec::new();
@@ -125,7 +125,9 @@ impl<'a, S: Real> Assembler<'a, S> {
             let slot = self.slot_of.get(&v).copied();
             let free = slot.and_then(|slot| free.get(&self.slots[slot as usize].place).copied());
             let out = match slot {
-                Some(slot) if reach[slot as usize] != Reach::Scattered && free.is_none_or(|u| u <= v) => {
+                Some(slot)
+                    if reach[slot as usize] != Contiguity::Scattered && free.is_none_or(|u| u <= v) =>
+                {
                     Hand::Slot(slot)
                 }
                 _ => self.strip(),
@@ -144,7 +146,7 @@ impl<'a, S: Real> Assembler<'a, S> {
         }
         let scratch = self.allocate();
         for instruction in &mut self.code {
-            let by_rows = |&slot: &u16| reach.get(slot as usize) == Some(&Reach::Rows);
+            let by_rows = |&slot: &u16| reach.get(slot as usize) == Some(&Contiguity::Rows);
             let moves = matches!(instruction.code, Code::Load | Code::Store);
             let operands = &instruction.args[..instruction.arity.into()];
             instruction.by_rows = !moves && operands.iter().chain([&instruction.out]).any(by_rows);
@@ -275,12 +277,12 @@ impl<'a, S: Real> Assembler<'a, S> {
     }
 
     /// A value as the operand of an instruction: loaded if it does not lie without gaps.
-    fn operand(&mut self, x: usize, reach: &[Reach]) -> u16 {
+    fn operand(&mut self, x: usize, reach: &[Contiguity]) -> u16 {
         if let Some(&hand) = self.at.get(&x) {
             return self.code_of(hand);
         }
         let slot = self.slot_of[&x];
-        if reach[slot as usize] != Reach::Scattered {
+        if reach[slot as usize] != Contiguity::Scattered {
             return slot;
         }
         let strip = self.strip();
@@ -291,7 +293,7 @@ impl<'a, S: Real> Assembler<'a, S> {
     }
 
     /// The instructions of one member.
-    fn node(&mut self, v: usize, out: Hand, reach: &[Reach], fused: &HashMap<usize, bool>) {
+    fn node(&mut self, v: usize, out: Hand, reach: &[Contiguity], fused: &HashMap<usize, bool>) {
         let out = self.code_of(out);
         let zero = [S::ZERO; 2];
         let operands: SmallVec<[usize; 4]> = self.p.graph.operands_at(v).collect();
@@ -330,7 +332,7 @@ impl<'a, S: Real> Assembler<'a, S> {
     }
 
     /// A sum: products are multiplied and added in one.
-    fn sum(&mut self, terms: &[usize], out: u16, reach: &[Reach], fused: &HashMap<usize, bool>) {
+    fn sum(&mut self, terms: &[usize], out: u16, reach: &[Contiguity], fused: &HashMap<usize, bool>) {
         let zero = [S::ZERO; 2];
         let mut shift = 0.0;
         let (mut plain, mut products) = (SmallVec::<[usize; 4]>::new(), SmallVec::<[usize; 4]>::new());

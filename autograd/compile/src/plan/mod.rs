@@ -1,7 +1,8 @@
-//! A plan: a program as steps over one block of memory.
+//! Lowering: a program becomes a plan, steps over one block of memory.
 //!
-//! Places first (`place.rs`), then regions (`regions.rs`, `strip.rs`); then an order of the units, the lives of the
-//! buffers, and their arrangement (`arena.rs`).
+//! First each value gets a place in a buffer, or is a view of another (`place.rs`); elementwise ops are fused into regions
+//! (`regions.rs`, `strip.rs`). Then the units are scheduled (`order.rs`), and the live ranges of the buffers are allocated
+//! (`arena.rs`).
 
 mod arena;
 mod assembler;
@@ -18,9 +19,9 @@ pub(super) use steps::{ByRow, Interpreted, Operand, Step};
 pub(super) use strip::STRIP;
 
 use super::program::Program;
-use super::sources::Sources;
+use super::provenance::Provenance;
 use crate::kernels::Real;
-use arena::{Life, arrange};
+use arena::{LiveRange, allocate};
 use autograd::ops::{Leaf, Op};
 use autograd::{Kind, Type};
 use place::{Places, Role, dense};
@@ -49,7 +50,7 @@ pub(super) struct Plan<S> {
     pub indices: Vec<usize>,
     pub steps: Vec<Step<S>>,
     /// For each step, what it stands for in the source graph.
-    pub of: Vec<Sources>,
+    pub of: Vec<Provenance>,
     /// Where each output lies, with its type; whole numbers by their number among the index leaves.
     pub outputs: Vec<(Type, Operand)>,
     /// Numbers in the arena, strips included.
@@ -64,8 +65,8 @@ struct Planner<'a, S> {
     /// For each node of whole numbers, its number among them.
     index_of: HashMap<usize, usize>,
     steps: Vec<Step<S>>,
-    of: Vec<Sources>,
-    lives: Vec<Life>,
+    of: Vec<Provenance>,
+    lives: Vec<LiveRange>,
     strips: usize,
     outside: Vec<bool>,
     /// Products that a sum accumulates.
@@ -82,7 +83,7 @@ impl<S: Real> Plan<S> {
         let mut places = Places::new(p);
         let region = regions::regions(p, &places.roles);
         over::write_over(p, &region, &mut places);
-        let lives = places.buffers.iter().map(|&size| Life { from: usize::MAX, to: 0, size }).collect();
+        let lives = places.buffers.iter().map(|&size| LiveRange { from: usize::MAX, to: 0, size }).collect();
         let n = p.graph.len();
         let mut outside = vec![false; n];
         p.outputs.iter().for_each(|&y| outside[y as usize] = true);
@@ -171,7 +172,7 @@ impl<S: Real> Planner<'_, S> {
         }
         // Nothing is alive that was never touched.
         self.lives.iter_mut().filter(|life| life.from == usize::MAX).for_each(|life| life.size = 0);
-        let (at, scratch) = arrange(&self.lives);
+        let (at, scratch) = allocate(&self.lives);
         let mut settle = |buffer: u32, offset: &mut usize| *offset += at[buffer as usize];
         for step in &mut self.steps {
             step.visit(&mut settle);
@@ -207,7 +208,7 @@ impl<S: Real> Planner<'_, S> {
     /// A new buffer without gaps for an array of this shape.
     fn buffer(&mut self, shape: &[usize]) -> Place {
         let size = shape.iter().product();
-        self.lives.push(Life { from: usize::MAX, to: 0, size });
+        self.lives.push(LiveRange { from: usize::MAX, to: 0, size });
         Place { buffer: super::narrow(self.lives.len() - 1), offset: 0, strides: dense(shape) }
     }
 

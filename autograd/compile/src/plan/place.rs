@@ -1,5 +1,5 @@
-//! Where values lie: each in a buffer, with strides. A slice, a reshape and a repetition lie in what they are of, and
-//! what is put together lies, from its birth, in its place of the whole.
+//! Where values lie: each in a buffer, with strides. A slice, a reshape and a broadcast are views of their operand, and the
+//! operands of a concatenation are computed in their places in the result (concatenation in place).
 
 use super::super::program::Program;
 use autograd::Kind;

@@ -1,4 +1,4 @@
-//! Which elementwise nodes are computed together, strip by strip, so that what is between them never reaches memory.
+//! Fusion: which elementwise nodes are computed together, strip by strip, so that what is between them never reaches memory.
 //!
 //! A region is a connected set of elementwise nodes of one shape, from which no path leaves and comes back. Each node has
 //! a stage: elementwise nodes stay in the stage of their elementwise operands, everything else begins a new one. Within

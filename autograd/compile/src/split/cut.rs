@@ -1,10 +1,10 @@
-//! The graph of a share of the rows.
+//! The program of a shard: the graph with its share of the batch.
 
-use super::Label;
-use super::labels::Labels;
+use super::Sharding;
+use super::shardings::Shardings;
 use crate::narrow;
 use crate::program::{NONE, Program};
-use crate::sources::Sources;
+use crate::provenance::Provenance;
 use autograd::graph::{Graph, Origin, Role};
 use autograd::ops::{Broadcast, DropoutMask, Leaf, Mul, Op, ReduceMean, ReduceSum, Reshape, Stack};
 use autograd::{Shape, Type, Value};
@@ -12,17 +12,17 @@ use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Writes the program of a share.
+/// Writes the program of a shard.
 pub(super) struct Cut<'a> {
     source: &'a Arc<Graph>,
-    labels: &'a Labels,
+    shardings: &'a Shardings,
     batch: usize,
-    /// How many rows the share has.
+    /// How many rows the shard has.
     rows: usize,
     graph: Graph,
-    of: Vec<Sources>,
+    of: Vec<Provenance>,
     place: Vec<u32>,
-    /// Values that are the same for all rows, for this share of them along an axis.
+    /// Values that are the same for all rows, for this shard of them along an axis.
     made: HashMap<(usize, usize), u32>,
 }
 
@@ -30,13 +30,13 @@ impl<'a> Cut<'a> {
     pub fn program(
         source: &'a Arc<Graph>,
         outputs: &[usize],
-        labels: &'a Labels,
+        shardings: &'a Shardings,
         batch: usize,
         rows: usize,
     ) -> Program {
         let mut this = Self {
             source,
-            labels,
+            shardings,
             batch,
             rows,
             graph: Graph::new(),
@@ -44,7 +44,7 @@ impl<'a> Cut<'a> {
             place: vec![NONE; source.len()],
             made: HashMap::new(),
         };
-        for v in (0..source.len()).filter(|&v| labels.live[v]) {
+        for v in (0..source.len()).filter(|&v| shardings.live[v]) {
             this.place[v] = this.node(v);
         }
         let outputs = outputs.iter().map(|&y| this.place[y]).collect();
@@ -59,7 +59,7 @@ impl<'a> Cut<'a> {
     fn push(&mut self, v: usize, op: Op, ty: Type, operands: &[u32]) -> u32 {
         let place = self.source.at(v).origin.place;
         let origin = Origin { layer: None, name: None, step: None, ordinal: 0, role: Role::Forward, place };
-        self.of.push(Sources::One(narrow(v)));
+        self.of.push(Provenance::One(narrow(v)));
         self.graph.push(op, ty, origin, operands)
     }
 
@@ -67,21 +67,21 @@ impl<'a> Cut<'a> {
         let types: SmallVec<[Type; 4]> =
             operands.iter().map(|&x| self.graph.at(x as usize).ty.clone()).collect();
         let operator = op.operator().expect("leaves are written apart");
-        // The labels say that the op goes on shares of its operands.
-        let ty = operator.infer(&types).unwrap_or_else(|why| panic!("a share of {}: {why}", op.name()));
+        // The shardings say that the op goes on shards of its operands.
+        let ty = operator.infer(&types).unwrap_or_else(|why| panic!("a shard of {}: {why}", op.name()));
         self.push(v, op, ty, operands)
     }
 
     fn node(&mut self, v: usize) -> u32 {
         let node = self.source.at(v);
-        if self.labels.met[v] {
+        if self.shardings.global[v] {
             let leaf = Leaf::Input { name: format!("\0met {v}").into(), batch_axis: None };
             return self.push(v, Op::Leaf(leaf), node.ty.clone(), &[]);
         }
-        let label = self.labels.of[v];
+        let sharding = self.shardings.of[v];
         if let Op::Leaf(_) = &node.op {
-            let shape = match label {
-                Label::Rows { axis, .. } => node.ty.shape.resized(axis, self.rows),
+            let shape = match sharding {
+                Sharding::Sharded { axis, .. } => node.ty.shape.resized(axis, self.rows),
                 _ => node.ty.shape.clone(),
             };
             return self.push(v, node.op.clone(), Type { shape, kind: node.ty.kind }, &[]);
@@ -90,8 +90,8 @@ impl<'a> Cut<'a> {
         let rank = node.ty.shape.len();
         let operands: SmallVec<[u32; 8]> = x
             .iter()
-            .map(|&x| match (label, self.labels.of[x], &node.op) {
-                (Label::Rows { axis, .. }, Label::Same, op)
+            .map(|&x| match (sharding, self.shardings.of[x], &node.op) {
+                (Sharding::Sharded { axis, .. }, Sharding::Replicated, op)
                     if op.class().is_elementwise() || matches!(op, Op::Concat(_) | Op::Stack(_)) =>
                 {
                     let theirs = self.source.at(x).ty.shape.len();
@@ -101,31 +101,31 @@ impl<'a> Cut<'a> {
                     };
                     let rank = if matches!(op, Op::Stack(_)) { rank - 1 } else { rank };
                     match (axis + theirs).checked_sub(rank) {
-                        Some(own) => self.share(x, own),
+                        Some(own) => self.shard(x, own),
                         None => self.place[x],
                     }
                 }
                 _ => self.place[x],
             })
             .collect();
-        let rows = |shape: &Shape, this: &Self| match label {
-            Label::Rows { axis, .. } => shape.resized(axis, this.size(shape[axis])),
+        let rows = |shape: &Shape, this: &Self| match sharding {
+            Sharding::Sharded { axis, .. } => shape.resized(axis, this.size(shape[axis])),
             _ => shape.clone(),
         };
         let op = match &node.op {
             Op::Broadcast(Broadcast { shape }) => Broadcast { shape: rows(shape, self) }.into(),
             Op::Reshape(Reshape { shape }) => Reshape { shape: rows(shape, self) }.into(),
-            Op::DropoutMask(mask) => match label {
-                Label::Rows { axis, .. } => {
-                    // Each share adds where its rows begin.
+            Op::DropoutMask(mask) => match sharding {
+                Sharding::Sharded { axis, .. } => {
+                    // Each shard adds where its rows begin.
                     let part = Some((axis, 0, mask.shape[axis]));
                     DropoutMask { shape: rows(&mask.shape, self), part, ..mask.clone() }.into()
                 }
                 _ => mask.clone().into(),
             },
-            // The mean of a share is not a part of the whole's: its sum over the whole's count is.
+            // The mean of a shard is not a part of the whole's: its sum over the whole's count is.
             Op::ReduceMean(ReduceMean(axes))
-                if label == Label::Part && self.labels.of[x[0]] != Label::Part =>
+                if sharding == Sharding::PartialSum && self.shardings.of[x[0]] != Sharding::PartialSum =>
             {
                 let count: usize = axes.iter().map(|axis| self.source.at(x[0]).ty.shape[axis]).product();
                 let sum = self.add(v, ReduceSum(axes.clone()).into(), &operands);
@@ -139,9 +139,9 @@ impl<'a> Cut<'a> {
         self.add(v, op, &operands)
     }
 
-    /// A value that is the same for all rows, for this share of them along an axis. What it is made of is made first, by a
+    /// A value that is the same for all rows, for this shard of them along an axis. What it is made of is made first, by a
     /// stack: it may be as deep as a sequence is long.
-    fn share(&mut self, x: usize, axis: usize) -> u32 {
+    fn shard(&mut self, x: usize, axis: usize) -> u32 {
         let mut stack = vec![(x, axis)];
         while let Some(&(x, axis)) = stack.last() {
             if self.shared(x, axis).is_none() {
@@ -161,7 +161,7 @@ impl<'a> Cut<'a> {
 
     /// Such a value, if it is there: one that does not change along the axis always is.
     fn shared(&self, x: usize, axis: usize) -> Option<u32> {
-        let same = self.source.at(x).ty.shape[axis] == 1 || self.labels.met[x];
+        let same = self.source.at(x).ty.shape[axis] == 1 || self.shardings.global[x];
         if same { Some(self.place[x]) } else { self.made.get(&(x, axis)).copied() }
     }
 

@@ -1,43 +1,43 @@
-//! The rows of a batch over threads, as a propagation of labels.
+//! Data parallelism over the batch, by propagation of shardings (Xu et al. 2021, GSPMD).
 //!
-//! Every value is the same for all rows of the batch, or has a share of them along an axis, or is a part of a sum over
-//! the batch. Inputs say along which axis their samples lie; everything else follows from the ops. What uses such a
-//! part otherwise than linearly, as the count of live positions under a mean, is a meeting point: it is computed before,
-//! for the whole batch. Where a label does not follow, the graph is left whole.
+//! Each value is replicated, sharded along one axis, or a partial sum over the batch. The inputs say along which axis their
+//! samples lie; the shardings of all other values follow from the ops. A partial sum that is used other than linearly, for
+//! example the number of positions under a mean, is computed once for the whole batch, before the shards run (`global`). If a
+//! sharding cannot be derived, the graph is compiled for one thread, and `Executable::why_whole` says why.
 
 mod cut;
-mod labels;
+mod shardings;
 
 use super::program::{Program, live};
 use autograd::graph::Graph;
 use autograd::ops::{Leaf, Op};
 use cut::Cut;
-use labels::Labels;
+use shardings::Shardings;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// What a value is to the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Label {
-    /// The same for every row.
-    Same,
-    /// A share of the rows along an axis, which may hold `outer` batches one after the other.
-    Rows { axis: usize, outer: usize },
-    /// A part of a sum.
-    Part,
+pub(super) enum Sharding {
+    /// The same for every row of the batch.
+    Replicated,
+    /// A shard of the rows along an axis, which may hold `outer` batches one after the other.
+    Sharded { axis: usize, outer: usize },
+    /// A part of a sum over the batch: the shards' values add up to it.
+    PartialSum,
 }
 
-/// A graph cut into shares of rows.
+/// A graph cut into shards of rows.
 pub(super) struct Split {
-    /// The rows of each share.
+    /// The rows of each shard.
     pub rows: Vec<Range<usize>>,
-    /// The program of each share; equal ones are one.
+    /// The program of each shard; equal ones are one.
     pub programs: Vec<Arc<Program>>,
     /// What each output is.
-    pub outputs: Vec<Label>,
+    pub outputs: Vec<Sharding>,
     /// The nodes that are computed before, for the whole batch.
-    pub met: Vec<usize>,
+    pub global: Vec<usize>,
 }
 
 /// The graph for `threads` threads; the reason if it is left whole.
@@ -46,12 +46,12 @@ pub(super) fn split(source: &Arc<Graph>, outputs: &[usize], threads: usize) -> R
         return Err("one thread was asked for".into());
     }
     let batch = batch(source, outputs).ok_or("no inputs agree on a batch")?;
-    let shares = threads.min(batch);
-    if shares < 2 {
+    let shards = threads.min(batch);
+    if shards < 2 {
         return Err("the batch has one row".into());
     }
-    let labels = Labels::new(source, outputs, batch)?;
-    let rows: Vec<Range<usize>> = (0..shares).map(|i| i * batch / shares..(i + 1) * batch / shares).collect();
+    let shardings = Shardings::new(source, outputs, batch)?;
+    let rows: Vec<Range<usize>> = (0..shards).map(|i| i * batch / shards..(i + 1) * batch / shards).collect();
     // What a program is depends on how many rows it is for, and not on which.
     let mut made: HashMap<usize, Arc<Program>> = HashMap::new();
     let programs = rows
@@ -59,13 +59,13 @@ pub(super) fn split(source: &Arc<Graph>, outputs: &[usize], threads: usize) -> R
         .map(|rows| {
             let program = made
                 .entry(rows.len())
-                .or_insert_with(|| Arc::new(Cut::program(source, outputs, &labels, batch, rows.len())));
+                .or_insert_with(|| Arc::new(Cut::program(source, outputs, &shardings, batch, rows.len())));
             program.clone()
         })
         .collect();
-    let of = outputs.iter().map(|&y| labels.of[y]).collect();
-    let met = (0..source.len()).filter(|&v| labels.met[v]).collect();
-    Ok(Split { rows, programs, outputs: of, met })
+    let of = outputs.iter().map(|&y| shardings.of[y]).collect();
+    let global = (0..source.len()).filter(|&v| shardings.global[v]).collect();
+    Ok(Split { rows, programs, outputs: of, global })
 }
 
 /// The size of the batch that all inputs agree on.

@@ -1,7 +1,7 @@
-//! What every value is to the batch.
+//! Sharding propagation: whether a value is replicated, sharded or a partial sum, from those of its operands.
 
 use super::super::program::live;
-use super::Label;
+use super::Sharding;
 use autograd::graph::Graph;
 use autograd::ops::{Axes, Class, Concat, Gather, Leaf, MatMul, Op, ReduceMean, ReduceSum, Stack, Transpose};
 use autograd::{Kind, Value};
@@ -11,52 +11,54 @@ use std::collections::HashSet;
 /// Sums over the batch build on one another so often at most, before a graph is left whole.
 const ROUNDS: usize = 16;
 
-/// The labels of the nodes that outputs depend on.
-pub(super) struct Labels {
-    pub of: Vec<Label>,
+/// The shardings of the nodes that outputs depend on.
+pub(super) struct Shardings {
+    pub of: Vec<Sharding>,
     pub live: Vec<bool>,
     /// Which parts are computed before, for the whole batch.
-    pub met: Vec<bool>,
+    pub global: Vec<bool>,
 }
 
-impl Labels {
-    /// Follows the labels from the inputs to the outputs.
+impl Shardings {
+    /// Follows the shardings from the inputs to the outputs.
     ///
     /// # Errors
-    /// The first node whose label does not follow.
+    /// The first node whose sharding does not follow.
     pub fn new(source: &Graph, outputs: &[usize], batch: usize) -> Result<Self, String> {
         let live = live(source, outputs);
-        let mut met = vec![false; source.len()];
+        let mut global = vec![false; source.len()];
         // What meets is the same for all rows from then on, also for those who could have used the parts.
         for _ in 0..ROUNDS {
-            let of = vec![Label::Same; source.len()];
-            let mut this = Self { of, live: live.clone(), met: met.clone() };
+            let of = vec![Sharding::Replicated; source.len()];
+            let mut this = Self { of, live: live.clone(), global: global.clone() };
             let found = this.follow(source, batch)?;
             if found.is_empty() {
                 return this.fit_outputs(source, outputs);
             }
-            found.into_iter().for_each(|x| met[x] = true);
+            found.into_iter().for_each(|x| global[x] = true);
         }
         Err(format!("more than {ROUNDS} sums over the whole batch build on one another"))
     }
 
-    /// Labels every node; or stops where parts must meet, and returns them.
+    /// Shardings every node; or stops where parts must meet, and returns them.
     fn follow(&mut self, source: &Graph, batch: usize) -> Result<Vec<usize>, String> {
-        // Whether a product of rows has gone into a value: then it is too dear to be computed twice.
-        let mut dear = vec![false; source.len()];
+        // Whether a product of rows has gone into a value: then it is too expensive to be computed twice.
+        let mut expensive = vec![false; source.len()];
         for v in 0..source.len() {
-            if !self.live[v] || self.met[v] {
+            if !self.live[v] || self.global[v] {
                 continue;
             }
-            let rows = |x: usize| self.of[x] != Label::Same;
-            dear[v] = source.operands_at(v).any(|x| dear[x])
+            let rows = |x: usize| self.of[x] != Sharding::Replicated;
+            expensive[v] = source.operands_at(v).any(|x| expensive[x])
                 || matches!(source.at(v).op, Op::MatMul(_)) && source.operands_at(v).any(rows);
-            if let Some(label) = self.label(source, v, batch) {
-                self.of[v] = label;
+            if let Some(sharding) = self.sharding(source, v, batch) {
+                self.of[v] = sharding;
                 continue;
             }
-            let (cheap, needed): (Vec<usize>, Vec<usize>) =
-                source.operands_at(v).filter(|&x| self.of[x] == Label::Part).partition(|&x| !dear[x]);
+            let (cheap, needed): (Vec<usize>, Vec<usize>) = source
+                .operands_at(v)
+                .filter(|&x| self.of[x] == Sharding::PartialSum)
+                .partition(|&x| !expensive[x]);
             let (name, op) = (|v| source.name_at(v), source.at(v).op.name());
             return match needed.first() {
                 _ if !cheap.is_empty() => Ok(cheap.into_iter().map(|x| unrepeated(source, x)).collect()),
@@ -67,42 +69,42 @@ impl Labels {
         Ok(Vec::new())
     }
 
-    /// Whether outputs can be put together from shares.
+    /// Whether outputs can be put together from shards.
     fn fit_outputs(self, source: &Graph, outputs: &[usize]) -> Result<Self, String> {
         for &y in outputs {
             let number = !matches!(source.at(y).ty.kind, Kind::Index { .. });
-            if matches!(self.of[y], Label::Rows { outer, .. } if outer > 1 || !number) {
+            if matches!(self.of[y], Sharding::Sharded { outer, .. } if outer > 1 || !number) {
                 return Err(format!("the rows of the output `{}` cannot be put together", source.name_at(y)));
             }
         }
         Ok(self)
     }
 
-    fn label(&self, source: &Graph, v: usize, batch: usize) -> Option<Label> {
+    fn sharding(&self, source: &Graph, v: usize, batch: usize) -> Option<Sharding> {
         let node = source.at(v);
         let x: SmallVec<[usize; 4]> = source.operands_at(v).collect();
         if let Op::Leaf(leaf) = &node.op {
             return Some(match leaf {
-                Leaf::Input { batch_axis: Some(axis), .. } => Label::Rows { axis: *axis, outer: 1 },
-                _ => Label::Same,
+                Leaf::Input { batch_axis: Some(axis), .. } => Sharding::Sharded { axis: *axis, outer: 1 },
+                _ => Sharding::Replicated,
             });
         }
-        if x.iter().all(|&x| self.of[x] == Label::Same) {
-            // What is repeated, or drawn, for as many rows as the batch has is so for a share of them. It would be right
+        if x.iter().all(|&x| self.of[x] == Sharding::Replicated) {
+            // What is repeated, or drawn, for as many rows as the batch has is so for a shard of them. It would be right
             // of any axis; of the batch's own it fits what else there is.
             let shape = &node.ty.shape;
             let axis = (0..shape.len()).find(|&axis| shape[axis] == batch && repeats(source, v, axis));
-            return Some(axis.map_or(Label::Same, |axis| Label::Rows { axis, outer: 1 }));
+            return Some(axis.map_or(Sharding::Replicated, |axis| Sharding::Sharded { axis, outer: 1 }));
         }
         if self.is_linear(source, &node.op, &x) {
-            return Some(Label::Part);
+            return Some(Sharding::PartialSum);
         }
         match &node.op {
             op if op.class().is_elementwise() => self.pointwise(source, v, &x),
             Op::MatMul(op) => self.product(source, *op, x[0], x[1], node.ty.shape.len()),
             Op::Concat(_) | Op::Stack(_) => self.beside(source, &node.op, &x),
-            // A table of all rows, read by the numbers of a share.
-            Op::Gather(Gather) if self.of[x[0]] == Label::Same => Some(self.of[x[1]]),
+            // A table of all rows, read by the numbers of a shard.
+            Op::Gather(Gather) if self.of[x[0]] == Sharding::Replicated => Some(self.of[x[1]]),
             _ => self.of_one(source, v, &x, batch),
         }
     }
@@ -112,9 +114,9 @@ impl Labels {
     /// A zero is a part of any sum, if it is one of the whole size.
     fn is_linear(&self, source: &Graph, op: &Op, x: &[usize]) -> bool {
         let Some(operator) = op.operator() else { return false };
-        let part = |x: usize| self.of[x] == Label::Part;
-        let zero = |x: usize| self.of[x] == Label::Same && is_zero(source, x);
-        let whole = |x: usize| self.of[x] == Label::Same;
+        let part = |x: usize| self.of[x] == Sharding::PartialSum;
+        let zero = |x: usize| self.of[x] == Sharding::Replicated && is_zero(source, x);
+        let whole = |x: usize| self.of[x] == Sharding::Replicated;
         let linear_in = |varies: &dyn Fn(usize) -> bool| {
             let varying: SmallVec<[bool; 4]> = x.iter().map(|&x| varies(x)).collect();
             x.iter().all(|&x| varies(x) || whole(x)) && operator.is_linear(&varying)
@@ -123,74 +125,78 @@ impl Labels {
     }
 
     /// Of an elementwise op: all that is cut is cut along one axis of the result.
-    fn pointwise(&self, source: &Graph, v: usize, x: &[usize]) -> Option<Label> {
+    fn pointwise(&self, source: &Graph, v: usize, x: &[usize]) -> Option<Sharding> {
         let rank = source.at(v).ty.shape.len();
         let theirs = |x: usize| source.at(x).ty.shape.len();
-        let mut label = None;
+        let mut sharding = None;
         for &x in x {
             match self.of[x] {
-                Label::Part => return None,
-                Label::Rows { axis, outer } => {
-                    let own = Label::Rows { axis: axis + rank - theirs(x), outer };
-                    if *label.get_or_insert(own) != own {
+                Sharding::PartialSum => return None,
+                Sharding::Sharded { axis, outer } => {
+                    let own = Sharding::Sharded { axis: axis + rank - theirs(x), outer };
+                    if *sharding.get_or_insert(own) != own {
                         return None;
                     }
                 }
-                Label::Same => {}
+                Sharding::Replicated => {}
             }
         }
-        let Some(Label::Rows { axis, outer }) = label else { return None };
+        let Some(Sharding::Sharded { axis, outer }) = sharding else { return None };
         let fits =
             |x: usize| (axis + theirs(x)).checked_sub(rank).is_none_or(|own| self.can_cut(source, x, own));
-        let mut same = x.iter().copied().filter(|&x| self.of[x] == Label::Same);
-        same.all(fits).then_some(Label::Rows { axis, outer })
+        let mut same = x.iter().copied().filter(|&x| self.of[x] == Sharding::Replicated);
+        same.all(fits).then_some(Sharding::Sharded { axis, outer })
     }
 
     /// Of a product: rows of A are rows of the result, columns of B its columns; what is cut along the inner axis gives a
     /// part of a sum.
-    fn product(&self, source: &Graph, op: MatMul, a: usize, b: usize, rank: usize) -> Option<Label> {
+    fn product(&self, source: &Graph, op: MatMul, a: usize, b: usize, rank: usize) -> Option<Sharding> {
         let MatMul { a_transposed: ta, b_transposed: tb } = op;
         let (rank_a, rank_b) = (source.at(a).ty.shape.len(), source.at(b).ty.shape.len());
         let (m, k) = if ta { (rank_a - 1, rank_a - 2) } else { (rank_a - 2, rank_a - 1) };
         let (k_b, n) = if tb { (rank_b - 1, rank_b - 2) } else { (rank_b - 2, rank_b - 1) };
         match (self.of[a], self.of[b]) {
-            (Label::Rows { axis, outer }, Label::Same) if axis == m => {
-                Some(Label::Rows { axis: rank - 2, outer })
+            (Sharding::Sharded { axis, outer }, Sharding::Replicated) if axis == m => {
+                Some(Sharding::Sharded { axis: rank - 2, outer })
             }
-            (Label::Same, Label::Rows { axis, outer }) if axis == n => {
-                Some(Label::Rows { axis: rank - 1, outer })
+            (Sharding::Replicated, Sharding::Sharded { axis, outer }) if axis == n => {
+                Some(Sharding::Sharded { axis: rank - 1, outer })
             }
-            (Label::Rows { axis: i, outer: p }, Label::Rows { axis: j, outer: q }) => {
-                (i == k && j == k_b && p == q && rank == 2).then_some(Label::Part)
+            (Sharding::Sharded { axis: i, outer: p }, Sharding::Sharded { axis: j, outer: q }) => {
+                (i == k && j == k_b && p == q && rank == 2).then_some(Sharding::PartialSum)
             }
-            (Label::Rows { axis, outer: 1 }, Label::Same) => {
-                (axis + 2 < rank_a && rank_b == 2).then_some(Label::Rows { axis, outer: 1 })
+            (Sharding::Sharded { axis, outer: 1 }, Sharding::Replicated) => {
+                (axis + 2 < rank_a && rank_b == 2).then_some(Sharding::Sharded { axis, outer: 1 })
             }
             _ => None,
         }
     }
 
     /// Of operands beside each other: all are cut alike, along another axis.
-    fn beside(&self, source: &Graph, op: &Op, x: &[usize]) -> Option<Label> {
-        let rows = x.iter().map(|&x| self.of[x]).find(|label| matches!(label, Label::Rows { .. }))?;
-        let Label::Rows { axis, outer } = rows else { return None };
-        let alike =
-            |&x: &usize| self.of[x] == rows || self.of[x] == Label::Same && self.can_cut(source, x, axis);
+    fn beside(&self, source: &Graph, op: &Op, x: &[usize]) -> Option<Sharding> {
+        let rows =
+            x.iter().map(|&x| self.of[x]).find(|sharding| matches!(sharding, Sharding::Sharded { .. }))?;
+        let Sharding::Sharded { axis, outer } = rows else { return None };
+        let alike = |&x: &usize| {
+            self.of[x] == rows || self.of[x] == Sharding::Replicated && self.can_cut(source, x, axis)
+        };
         if !x.iter().all(alike) {
             return None;
         }
         match op {
             Op::Concat(Concat { axis: over }) => (*over != axis).then_some(rows),
-            Op::Stack(Stack { axis: new }) if *new <= axis => Some(Label::Rows { axis: axis + 1, outer }),
+            Op::Stack(Stack { axis: new }) if *new <= axis => {
+                Some(Sharding::Sharded { axis: axis + 1, outer })
+            }
             _ => Some(rows),
         }
     }
 
     /// Of an op whose first operand is cut: where its rows go.
-    fn of_one(&self, source: &Graph, v: usize, x: &[usize], batch: usize) -> Option<Label> {
-        let Label::Rows { axis, outer } = self.of[x[0]] else { return None };
+    fn of_one(&self, source: &Graph, v: usize, x: &[usize], batch: usize) -> Option<Sharding> {
+        let Sharding::Sharded { axis, outer } = self.of[x[0]] else { return None };
         let (theirs, shape) = (&source.at(x[0]).ty.shape, &source.at(v).ty.shape);
-        let at = |axis: usize| Some(Label::Rows { axis, outer });
+        let at = |axis: usize| Some(Sharding::Sharded { axis, outer });
         // Where the axis is after others have gone.
         let without = |gone: &Axes| {
             let before = gone.iter().filter(|&a| a < axis).count();
@@ -198,11 +204,11 @@ impl Labels {
         };
         let op = &source.at(v).op;
         match (op, op.class()) {
-            // The sum of a share is a part of the whole's.
+            // The sum of a shard is a part of the whole's.
             (Op::ReduceSum(ReduceSum(axes)) | Op::ReduceMean(ReduceMean(axes)), _)
                 if axes.iter().any(|a| a == axis) =>
             {
-                Some(Label::Part)
+                Some(Sharding::PartialSum)
             }
             (_, Class::Reduction(axes)) => without(&axes),
             (_, Class::Lines(over) | Class::Movement(Some(over))) => (over != axis).then(|| at(axis))?,
@@ -212,13 +218,13 @@ impl Labels {
             (Op::OneHot(_), _) => at(axis),
             (Op::ScatterAdd(_), _) => {
                 let numbers = source.at(x[1]).ty.shape.len();
-                (self.of[x[0]] == self.of[x[1]] && axis < numbers).then_some(Label::Part)
+                (self.of[x[0]] == self.of[x[1]] && axis < numbers).then_some(Sharding::PartialSum)
             }
             _ => None,
         }
     }
 
-    /// Whether a value that is the same for all rows can be had for a share of them along an axis: whether all that it is
+    /// Whether a value that is the same for all rows can be had for a shard of them along an axis: whether all that it is
     /// made of, as far as it has that axis, is elementwise.
     fn can_cut(&self, source: &Graph, x: usize, axis: usize) -> bool {
         let (mut seen, mut stack) = (HashSet::new(), vec![(x, axis)]);
@@ -228,7 +234,7 @@ impl Labels {
                 continue;
             }
             let op = &source.at(x).op;
-            if self.met[x] || !(op.class().is_elementwise() || matches!(op, Op::Broadcast(_))) {
+            if self.global[x] || !(op.class().is_elementwise() || matches!(op, Op::Broadcast(_))) {
                 return false;
             }
             let own = |y: usize| (axis + source.at(y).ty.shape.len()).checked_sub(shape.len());
@@ -238,7 +244,7 @@ impl Labels {
     }
 }
 
-/// What a value repeats: each share can repeat it for itself.
+/// What a value repeats: each shard can repeat it for itself.
 fn unrepeated(source: &Graph, mut x: usize) -> usize {
     while let (Op::Broadcast(_), Some(of)) = (&source.at(x).op, source.operands_at(x).next()) {
         x = of;
@@ -267,8 +273,8 @@ fn is_zero(source: &Graph, x: usize) -> bool {
     }
 }
 
-/// The label of a reshape: the rows' axis stays whole, or is joined with the axes before it.
-fn reshaped(from: &[usize], to: &[usize], axis: usize, outer: usize, batch: usize) -> Option<Label> {
+/// The sharding of a reshape: the rows' axis stays whole, or is joined with the axes before it.
+fn reshaped(from: &[usize], to: &[usize], axis: usize, outer: usize, batch: usize) -> Option<Sharding> {
     let before: usize = from[..axis].iter().product();
     let (want, mut seen) = (before * outer, 1);
     // `want` batches lie before any row is repeated: the axis where they are all passed holds the rows.
@@ -276,7 +282,7 @@ fn reshaped(from: &[usize], to: &[usize], axis: usize, outer: usize, batch: usiz
         if seen <= want && want.is_multiple_of(seen) && n == want / seen * batch {
             let tail: usize = to[i + 1..].iter().product();
             let own: usize = from[axis + 1..].iter().product();
-            return (tail == own).then_some(Label::Rows { axis: i, outer: want / seen });
+            return (tail == own).then_some(Sharding::Sharded { axis: i, outer: want / seen });
         }
         seen *= n;
     }

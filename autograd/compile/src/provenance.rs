@@ -1,4 +1,4 @@
-//! What a node stands for: the nodes of the graph that was given to the compiler.
+//! Provenance: the nodes of the graph that was given to the compiler which a node stands for.
 //!
 //! A stack over time and all that is made with it stand for every step. So lists are shared, not copied: a graph of T
 //! steps has lists of T nodes at some of its nodes, and copies would cost T².
@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 /// Positions of nodes, ascending and each once.
 #[derive(Clone, Debug)]
-pub(super) enum Sources {
+pub(super) enum Provenance {
     /// A single node.
     One(u32),
     /// None, or several.
     Many(Arc<[u32]>),
 }
 
-impl Deref for Sources {
+impl Deref for Provenance {
     type Target = [u32];
 
     fn deref(&self) -> &[u32] {
@@ -27,7 +27,7 @@ impl Deref for Sources {
     }
 }
 
-impl FromIterator<u32> for Sources {
+impl FromIterator<u32> for Provenance {
     fn from_iter<I: IntoIterator<Item = u32>>(nodes: I) -> Self {
         let mut nodes: Vec<u32> = nodes.into_iter().collect();
         nodes.sort_unstable();
@@ -36,7 +36,7 @@ impl FromIterator<u32> for Sources {
     }
 }
 
-impl Sources {
+impl Provenance {
     /// Whether it is the very list that `other` is.
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
@@ -49,11 +49,11 @@ impl Sources {
 
 /// Lists that are to become one, once all of them are known.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Union(SmallVec<[Sources; 1]>);
+pub(super) struct Union(SmallVec<[Provenance; 1]>);
 
 impl Union {
     /// Takes these nodes in.
-    pub fn add(&mut self, sources: &Sources) {
+    pub fn add(&mut self, sources: &Provenance) {
         // One after the other the same list comes in, mostly.
         if !self.0.last().is_some_and(|last| last.is(sources)) {
             self.0.push(sources.clone());
@@ -66,10 +66,10 @@ impl Union {
     }
 
     /// All of them.
-    pub fn sources(self) -> Sources {
+    pub fn sources(self) -> Provenance {
         // A step's node that a stack of all steps has made again: the longest list has them all.
         let longest = self.0.iter().max_by_key(|list| list.len());
-        let all = |whole: &&Sources| {
+        let all = |whole: &&Provenance| {
             let others = self.0.iter().filter(|list| !list.is(whole));
             others.flat_map(|list| list.iter()).all(|node| whole.binary_search(node).is_ok())
         };
@@ -86,13 +86,13 @@ mod tests {
 
     #[test]
     fn a_union_has_each_node_once_and_shares_what_it_can() {
-        let (a, b): (Sources, Sources) = (Sources::One(7), [9, 3, 7].into_iter().collect());
-        let union = |lists: &[&Sources]| {
+        let (a, b): (Provenance, Provenance) = (Provenance::One(7), [9, 3, 7].into_iter().collect());
+        let union = |lists: &[&Provenance]| {
             let mut union = Union::default();
             lists.iter().for_each(|list| union.add(list));
             union.sources()
         };
-        assert_eq!(*union(&[&a, &b, &Sources::One(8)]), [3, 7, 8, 9]);
+        assert_eq!(*union(&[&a, &b, &Provenance::One(8)]), [3, 7, 8, 9]);
         assert!(union(&[&b, &b]).is(&b) && union(&[&a, &b]).is(&b));
         assert!(union(&[]).is_empty());
     }
