@@ -85,8 +85,8 @@ fn alarms(seeds: std::ops::Range<u64>, single: bool, misses: bool) {
 
 fn line(a: &Alarms) -> String {
     format!(
-        "{} checks of right gradients: {} pass, {} kink, {} undecided, {} false alarms",
-        a.checks, a.passed, a.kinks, a.undecided, a.failed
+        "{} checks of right gradients: {} pass, {} kink, {} convention, {} undecided, {} false alarms",
+        a.checks, a.passed, a.kinks, a.conventions, a.undecided, a.failed
     )
 }
 

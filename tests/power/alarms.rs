@@ -14,6 +14,8 @@ pub struct Alarms {
     /// Passed on a kink.
     pub kinks: usize,
     pub undecided: usize,
+    /// On several kinks at once, where the whole is the slope to no side and no rule is wrong.
+    pub conventions: usize,
     pub failed: usize,
 }
 
@@ -24,6 +26,7 @@ impl Alarms {
             Verdict::Pass => &mut self.passed,
             Verdict::Kink => &mut self.kinks,
             Verdict::Inconclusive => &mut self.undecided,
+            Verdict::Convention => &mut self.conventions,
             _ => &mut self.failed,
         } += 1;
     }
@@ -33,6 +36,7 @@ impl Alarms {
         self.passed += other.passed;
         self.kinks += other.kinks;
         self.undecided += other.undecided;
+        self.conventions += other.conventions;
         self.failed += other.failed;
     }
 }
