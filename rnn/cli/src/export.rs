@@ -1,14 +1,17 @@
 //! `rnn export`: a net for another engine.
 
 use crate::flags::{at_least_one, positive};
+use crate::import::Named;
 use crate::output::{OutFile, folder};
 use crate::subject::{Subject, Which};
 use autograd::Point;
 use clap::ValueEnum;
-use rnn::model::Mode;
+use rnn::model::{Head, Input, Mode};
 use rnn::train::optim::Method;
+use rnn_export::recurrent::{self, Recurrent};
 use rnn_export::stablehlo::{self, Form};
 use rnn_export::{DRIVER, Program, Real, Shared, manifest, net, onnx, optimiser, values};
+use rnn_lab::study::Study;
 use std::process::ExitCode;
 
 /// A net for another engine: StableHLO, which XLA compiles for CPU, GPU and TPU, or ONNX
@@ -23,7 +26,9 @@ says of a sentence
   rnn export --cell lstm --steps 100 --hidden 128 --batch 32 --what step -o lstm
   python lstm/run_step.py lstm/step 50
   rnn export --cell lstm --steps 100 --batch 64 --what step --devices 8 -o lstm8
-  rnn export --checkpoint model.safetensors --sentence 'a lovely film' --what forward -o film")]
+  rnn export --checkpoint model.safetensors --sentence 'a lovely film' --what forward -o film
+  rnn export --checkpoint model.safetensors --sentence 'a lovely film' --what forward --format onnx-layers -o film
+  rnn export --cell gru --hidden 64 --format safetensors --for torch -o gru")]
 pub struct Args {
     #[command(flatten)]
     net: Which,
@@ -42,6 +47,9 @@ pub struct Args {
     /// Which part of the net
     #[arg(long, value_enum, default_value_t = What::Gradient, help_heading = "Output")]
     what: What,
+    /// With --format safetensors: the framework that loads it
+    #[arg(long = "for", value_enum, value_name = "FRAMEWORK", help_heading = "Output")]
+    framework: Option<Named>,
     /// How wide real numbers are
     #[arg(long, value_enum, default_value_t = Width::F32, help_heading = "Output")]
     real: Width,
@@ -62,8 +70,9 @@ pub struct Args {
     output: OutFile,
 }
 
-/// The files that may be written, three programs with what stands beside them.
-const FILES: [&str; 12] = [
+/// The files that may be written: layers, and three programs with what stands beside them.
+const FILES: [&str; 13] = [
+    "layers.safetensors",
     "forward.mlir",
     "forward.onnx",
     "forward.json",
@@ -84,6 +93,10 @@ enum Format {
     Stablehlo,
     /// A file for onnxruntime and Netron, with every step for itself
     Onnx,
+    /// A file with one node for each layer, RNN, LSTM or GRU, for any number of steps; --what forward
+    OnnxLayers,
+    /// The weights of the layers in the names of another framework, --for
+    Safetensors,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -105,6 +118,45 @@ enum Width {
 }
 
 impl Args {
+    /// The layers alone, for systems that have them.
+    fn layers(&self, study: &Study, title: &str) -> super::Result {
+        let wrong = |what: &str| Err(format!("{what}: leave it out").into());
+        if self.real == Width::F64 {
+            return wrong("--real f64 is for programs; layers are written in single precision");
+        }
+        if self.unrolled || self.devices > 1 {
+            return wrong("--unrolled and --devices are for --format stablehlo");
+        }
+        let (name, bytes) = if self.format == Format::Safetensors {
+            let framework = self.framework.ok_or(
+                "--format safetensors is written for a framework: name it with --for, as in --for torch",
+            )?;
+            let recurrent = Recurrent::of(&study.model, &study.parameters)?;
+            ("layers.safetensors", recurrent::safetensors(&recurrent, framework.framework())?)
+        } else {
+            if self.what != What::Forward {
+                return Err(
+                    "--format onnx-layers has no backward pass: give --what forward, or --format onnx".into(),
+                );
+            }
+            // Sentences differ in length, also where the one at hand is alone.
+            let model = &study.model;
+            let sentences = model.head != Head::EachStep && !matches!(model.input, Input::Reals { .. });
+            let lengths = sentences || study.feed.lengths.is_some();
+            ("forward.onnx", onnx::layers(model, &study.parameters, lengths)?)
+        };
+        self.make_folder()?;
+        self.output.write_in(name, &bytes)?;
+        println!("{title}: {}", self.output.path().join(name).display());
+        Ok(ExitCode::SUCCESS)
+    }
+
+    #[allow(clippy::disallowed_methods)] // a folder is no file
+    fn make_folder(&self) -> Result<(), String> {
+        std::fs::create_dir_all(self.output.path())
+            .map_err(|error| format!("cannot make the folder `{}`: {error}", self.output))
+    }
+
     /// Runs the command.
     #[allow(clippy::disallowed_methods)] // the driver is written where there is none
     pub fn run(mut self) -> super::Result {
@@ -112,9 +164,12 @@ impl Args {
             self.net.batch = lengths.len();
         }
         let Subject { mut study, title, .. } = self.net.subject()?;
-        if let Some(lengths) = self.lengths {
+        if let Some(lengths) = self.lengths.take() {
             study.feed.lengths = Some(lengths);
             study.feed.check_lengths()?;
+        }
+        if let Format::OnnxLayers | Format::Safetensors = self.format {
+            return self.layers(&study, &title);
         }
         let (feed, lengths) = (&study.feed, study.feed.lengths.is_some());
         let mode = Mode { train: self.what != What::Forward, lengths, ..Mode::default() };
@@ -135,12 +190,14 @@ impl Args {
             Width::F64 => Real::F64,
         };
         let form = if self.unrolled { Form::Unrolled } else { Form::Rolled };
+        if self.framework.is_some() {
+            return Err("--for is for --format safetensors: leave it out".into());
+        }
         if self.devices > 1 && self.format == Format::Onnx {
             return Err("--devices is for StableHLO: ONNX has no word for what devices do together; leave out one of the two".into());
         }
         let shared = (self.devices > 1).then(|| Shared::new(&program, self.devices)).transpose()?;
-        std::fs::create_dir_all(self.output.path())
-            .map_err(|error| format!("cannot make the folder `{}`: {error}", self.output))?;
+        self.make_folder()?;
         let write = |extension: &str, bytes: &[u8]| {
             self.output.write_in(&format!("{}.{extension}", program.name), bytes)
         };
@@ -148,6 +205,7 @@ impl Args {
         write("json", format!("{:#}\n", manifest(&program, shared.as_ref(), real)).as_bytes())?;
         let file = self.output.path().join(&program.name);
         match self.format {
+            Format::OnnxLayers | Format::Safetensors => {}
             Format::Stablehlo => {
                 let text = match &shared {
                     Some(shared) => stablehlo::module_for(&program, shared, real, form)?,

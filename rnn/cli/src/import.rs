@@ -13,10 +13,10 @@ use rnn_export::import::{self, Framework};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Recurrent layers of PyTorch, Keras, Flax, Haiku, Equinox or MLX as a checkpoint
+/// Recurrent layers of PyTorch, Keras, Flax, Haiku, Equinox, MLX or an ONNX file as a checkpoint
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-The file is safetensors, with each array under the framework's own name and in its own order. The layers become a checkpoint \
+The file is safetensors, with each array under the framework's own name and in its own order; or NAME.onnx, with nodes RNN, LSTM or GRU. The layers become a checkpoint \
 whose outputs are their outputs, and which rnn study, rnn bptt, rnn export and others read with --checkpoint; they look at \
 it on random inputs. Arrays of other layers are named and left out.
 
@@ -30,7 +30,7 @@ pub struct Args {
     file: PathBuf,
     /// Where it is from; found by its names if not given
     #[arg(long, value_enum)]
-    from: Option<From>,
+    from: Option<Named>,
     /// A simple recurrent layer has relu instead of tanh, which no file tells
     #[arg(long)]
     relu: bool,
@@ -40,9 +40,11 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum From {
-    /// PyTorch, and what has its names and orders: Paddle, candle
+pub enum Named {
+    /// PyTorch, and what has its names and orders: candle
     Torch,
+    /// Paddle, whose names and orders are PyTorch's
+    Paddle,
     /// Keras
     Keras,
     /// Flax linen
@@ -55,6 +57,20 @@ enum From {
     Mlx,
 }
 
+impl Named {
+    /// The framework.
+    pub fn framework(self) -> Framework {
+        match self {
+            Self::Torch | Self::Paddle => Framework::Torch,
+            Self::Keras => Framework::Keras,
+            Self::Flax => Framework::Flax,
+            Self::Haiku => Framework::Haiku,
+            Self::Equinox => Framework::Equinox,
+            Self::Mlx => Framework::Mlx,
+        }
+    }
+}
+
 /// What the task of an imported net is called in its checkpoint.
 pub const IMPORTED: &str = "imported";
 
@@ -62,17 +78,18 @@ impl Args {
     /// Runs the command.
     #[allow(clippy::disallowed_methods)] // a checkpoint writes itself whole
     pub fn run(self) -> super::Result {
-        let from = self.from.map(|from| match from {
-            From::Torch => Framework::Torch,
-            From::Keras => Framework::Keras,
-            From::Flax => Framework::Flax,
-            From::Haiku => Framework::Haiku,
-            From::Equinox => Framework::Equinox,
-            From::Mlx => Framework::Mlx,
-        });
+        let from = self.from.map(Named::framework);
         let bytes = files::read(&self.file)?;
-        let net = import::read(&bytes, from, self.relu)
-            .map_err(|error| format!("`{}`: {error}", self.file.display()))?;
+        let is_onnx = self.file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"));
+        let net = if is_onnx {
+            if from.is_some() || self.relu {
+                return Err("an ONNX file says what its layers compute: leave out --from and --relu".into());
+            }
+            import::onnx(&bytes, self.file.parent().unwrap_or(std::path::Path::new("")))
+        } else {
+            import::read(&bytes, from, self.relu)
+        };
+        let net = net.map_err(|error| format!("`{}`: {error}", self.file.display()))?;
         let outputs = net.hidden * (1 + usize::from(net.bidirectional));
         let model = Model {
             cell: net.cell.into(),
@@ -118,8 +135,8 @@ impl Args {
             if net.bidirectional { " in both directions" } else { "" },
         );
         println!(
-            "{}: {} layer{many} of {}{both}, {} features to {} units, from {:?}",
-            self.output, net.layers, net.cell, net.input, net.hidden, net.framework
+            "{}: {} layer{many} of {}{both}, {} features to {} units, from {}",
+            self.output, net.layers, net.cell, net.input, net.hidden, net.from
         );
         if !net.left_out.is_empty() {
             println!("left out: {}", net.left_out.join(", "));

@@ -30,6 +30,7 @@ pub mod net;
 pub mod onnx;
 pub mod optimiser;
 mod program;
+pub mod recurrent;
 pub mod stablehlo;
 pub mod values;
 

@@ -123,6 +123,14 @@ pub enum ExportError {
     /// There is nothing to compute.
     #[error("a function has at least one result, and none was asked for")]
     NoResults,
+    /// A cell that other systems have no layer of.
+    #[error(
+        "other systems have no layer of the cell `{0}`: they have those of elman, elman-relu, lstm, gru and gru-reset-before"
+    )]
+    Layer(String),
+    /// A framework without such a layer.
+    #[error("{0}: export it for another framework")]
+    Framework(String),
     /// Devices that cannot share the program.
     #[error("{0}")]
     Devices(String),

@@ -2,13 +2,12 @@
 
 mod common;
 
-use autograd::{Builder, Point, Value, eval, grad};
+use autograd::{Point, Value, eval};
 use common::{Cases, arrangements, gradient, nets, samples, special};
-use ndarray::ArrayD;
 use rnn::Parameters;
 use rnn::train::optim::Method;
 use rnn_export::stablehlo::{self, Form};
-use rnn_export::{Program, Real, Role, import, onnx, optimiser, values};
+use rnn_export::{Program, Real, Role, onnx, optimiser, values};
 use std::collections::HashMap;
 
 /// Writes a program for an engine.
@@ -81,9 +80,10 @@ fn onnx_of_every_cell_agrees() {
 /// Twice as many steps are as many operations, and time is in loops.
 #[test]
 fn rolled_modules_do_not_grow_with_the_steps() {
-    // The units of a clockwork net have periods of their own, and what reads across them grows a little.
-    for cell in rnn::cell::SHIPPED.iter().filter(|cell| cell.name != "clockwork") {
-        let pairs = arrangements(cell.name, 12).into_iter().zip(arrangements(cell.name, 24));
+    for cell in rnn::cell::SHIPPED {
+        // The units of a clockwork net have periods of their own, of which 8 steps are a multiple.
+        let (few, many) = if cell.name == "clockwork" { (40, 80) } else { (12, 24) };
+        let pairs = arrangements(cell.name, few).into_iter().zip(arrangements(cell.name, many));
         for ((name, few), (_, many)) in pairs {
             let [few, many] = [few, many].map(|network| {
                 let text = rolled(&gradient(&network, 1).0, Real::F32);
@@ -180,49 +180,4 @@ fn driven(program: &Program, point: &Point<f64>) -> Option<HashMap<String, Vec<f
     let numbers =
         |bytes: &[u8]| bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
     Some(file.tensors().into_iter().map(|(name, view)| (name, numbers(view.data()))).collect())
-}
-
-/// Every file that a framework made gives the framework's own outputs and derivatives.
-#[test]
-fn layers_of_other_frameworks_compute_the_same() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/import");
-    let mut seen = Vec::new();
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "safetensors") {
-            continue;
-        }
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let imported = import::read(&std::fs::read(&path).unwrap(), None, false).unwrap();
-        let text = std::fs::read_to_string(path.with_extension("json")).unwrap();
-        let values: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let array = |key: &str, shape: [usize; 3]| {
-            let numbers = values[key].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
-            ArrayD::from_shape_vec(shape.to_vec(), numbers).unwrap()
-        };
-        assert_eq!((imported.input, imported.hidden, imported.layers), (3, 4, 1), "{name}");
-        assert!(imported.left_out.is_empty(), "{name}: {:?}", imported.left_out);
-
-        let net = rnn::Layers::of(rnn::cell::by_name(imported.cell).unwrap(), 3, 4);
-        let g = Builder::new();
-        let (x, v) = (g.input("x", [5, 2, 3]), g.input("v", [5, 2, 4]));
-        let run = net.unroll(&g, &net.declare(&g, ""), x, None, &rnn::Start::Zero);
-        let y = run.output();
-        let dx = grad((y * v).sum(), &[x])[0];
-        let graph = g.graph().unwrap();
-        let mut point = Point::new().with(x, array("x", [5, 2, 3])).with(v, array("v", [5, 2, 4]));
-        for id in graph.parameters() {
-            let name = graph.name(id).unwrap();
-            point.set(id, imported.weights[name.as_str()].mapv(f64::from));
-        }
-        let found = eval(&graph, &point, &[y.id(), dx.id()]).unwrap();
-        for (key, shape, found) in [("y", [5, 2, 4], &found[0]), ("dx", [5, 2, 3], &found[1])] {
-            for (a, b) in array(key, shape).iter().zip(found.float()) {
-                // They computed in single precision.
-                assert!((a - b).abs() < 5e-6 * a.abs().max(1.0), "{name} {key}: {a} {b}");
-            }
-        }
-        seen.push(name);
-    }
-    assert_eq!(seen.len(), 16, "{seen:?}");
 }

@@ -193,7 +193,8 @@ impl FnCheck {
             if !told {
                 let mut draw = || leaves::weights(&self.at[i].shape().into(), &mut sampler);
                 directions.extend([(); ON_A_KINK].map(|()| subject.scale.stretch(draw())));
-                directions[ROUNDS] = directions[0].mapv(f64::abs);
+                // What ties stays tied.
+                directions[ROUNDS] = subject.scale.stretch(ArrayD::ones(self.at[i].raw_dim()));
             }
             for (number, direction) in directions.into_iter().enumerate() {
                 let on_kink = report.tensors.get(i).is_some_and(|t| t.verdict() == Verdict::Kink);

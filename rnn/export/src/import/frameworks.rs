@@ -12,6 +12,7 @@
 //! The files in `tests/data/import/` were made by the frameworks; the script stands beside them.
 
 use super::{Arrays, ImportError, Lane};
+use crate::recurrent::reordered;
 use ndarray::{Array1, Array2, Axis, concatenate, s};
 
 /// Where a file is from.
@@ -47,6 +48,18 @@ impl Framework {
         ("equinox", Self::Equinox),
         ("mlx", Self::Mlx),
     ];
+
+    /// Its name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Torch => "PyTorch",
+            Self::Keras => "Keras",
+            Self::Flax => "Flax",
+            Self::Haiku => "Haiku",
+            Self::Equinox => "Equinox",
+            Self::Mlx => "MLX",
+        }
+    }
 
     /// The framework whose names these are.
     pub(super) fn of(arrays: &Arrays) -> Option<Self> {
@@ -140,29 +153,6 @@ fn by_gates(rows: usize, hidden: usize, name: &str) -> Result<&'static str, Impo
             name: name.into(),
             reason: format!("has {rows} gates for {hidden} units: 1, 3 or 4 times as many are wanted"),
         }),
-    }
-}
-
-/// Blocks of `hidden` rows in another order.
-fn blocks(matrix: &Array2<f32>, order: &[usize]) -> Array2<f32> {
-    let hidden = matrix.nrows() / order.len();
-    let block = |&k: &usize| matrix.slice(s![k * hidden..(k + 1) * hidden, ..]);
-    let all: Vec<_> = order.iter().map(block).collect();
-    concatenate(Axis(0), &all).expect("they have one width")
-}
-
-fn blocks_of(vector: &Array1<f32>, order: &[usize]) -> Array1<f32> {
-    let column = vector.clone().insert_axis(Axis(1));
-    blocks(&column, order).remove_axis(Axis(1))
-}
-
-/// The same layer with its gates, as rows, in another order.
-fn reordered(lane: &Lane, order: &[usize]) -> Lane {
-    Lane {
-        weight_ih: blocks(&lane.weight_ih, order),
-        weight_hh: blocks(&lane.weight_hh, order),
-        bias_ih: blocks_of(&lane.bias_ih, order),
-        bias_hh: blocks_of(&lane.bias_hh, order),
     }
 }
 

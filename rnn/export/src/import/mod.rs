@@ -1,36 +1,26 @@
 //! Recurrent layers from other frameworks' files.
 //!
-//! A safetensors file has names and shapes, and nothing that says what they mean: the order of gates, the side that
+//! An ONNX file says what its nodes compute ([`onnx()`]). A safetensors file has names and shapes, and nothing that says what they mean: the order of gates, the side that
 //! matrices are multiplied from, where a bias stands. Each framework has its own, which `frameworks` says in one place.
 //! What is read becomes weights in the order and under the names of the cells here, which are PyTorch's.
 
 mod frameworks;
+mod onnx;
 
+pub use crate::recurrent::Lane;
 pub use frameworks::Framework;
+pub use onnx::onnx;
 
 use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2};
 use rnn::Parameters;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 
-/// One layer in one direction.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Lane {
-    /// What the input is multiplied by, `[gates · hidden, input]`.
-    pub weight_ih: Array2<f32>,
-    /// What the state is multiplied by, `[gates · hidden, hidden]`.
-    pub weight_hh: Array2<f32>,
-    /// `[gates · hidden]`
-    pub bias_ih: Array1<f32>,
-    /// `[gates · hidden]`
-    pub bias_hh: Array1<f32>,
-}
-
 /// A stack of layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
     /// Where the file is from.
-    pub framework: Framework,
+    pub from: &'static str,
     /// The cell that computes the same.
     pub cell: &'static str,
     /// Features of an input.
@@ -54,6 +44,9 @@ pub enum ImportError {
     /// It is no safetensors file.
     #[error("it is not a safetensors file: {0}")]
     Safetensors(#[from] safetensors::SafeTensorError),
+    /// It is no ONNX file, or has no layer.
+    #[error("it is not an ONNX file with recurrent layers: {0}")]
+    Onnx(String),
     /// No names of a recurrent layer are in it.
     #[error(
         "no recurrent layer was found: its arrays are {0}; the names of PyTorch, Keras, Flax, Haiku, Equinox and MLX are known"
@@ -148,11 +141,26 @@ pub fn read(bytes: &[u8], framework: Option<Framework>, relu: bool) -> Result<Im
     };
     let all = names();
     let (kind, bidirectional, lanes) = framework.lanes(&mut arrays)?;
-    let Some(first) = lanes.first() else { return Err(ImportError::NoLayer(all)) };
+    if lanes.is_empty() {
+        return Err(ImportError::NoLayer(all));
+    }
     let cell = match kind {
         "elman" if relu || framework == Framework::Haiku => "elman-relu",
         kind => kind,
     };
+    let left_out = arrays.names().map(String::from).collect();
+    assemble(framework.title(), cell, bidirectional, &lanes, left_out)
+}
+
+/// Lanes as one stack of layers under the names of the cell.
+fn assemble(
+    from: &'static str,
+    cell: &'static str,
+    bidirectional: bool,
+    lanes: &[Lane],
+    left_out: Vec<String>,
+) -> Result<Imported, ImportError> {
+    let first = &lanes[0];
     let (input, hidden) = (first.weight_ih.ncols(), first.weight_hh.ncols());
     let directions = 1 + usize::from(bidirectional);
     let mut weights = Parameters::new();
@@ -179,6 +187,6 @@ pub fn read(bytes: &[u8], framework: Option<Framework>, relu: bool) -> Result<Im
             weights.insert(format!("{name}_l{layer}{suffix}"), array);
         });
     }
-    let (layers, left_out) = (lanes.len() / directions, arrays.names().map(String::from).collect());
-    Ok(Imported { framework, cell, input, hidden, layers, bidirectional, weights, left_out })
+    let layers = lanes.len() / directions;
+    Ok(Imported { from, cell, input, hidden, layers, bidirectional, weights, left_out })
 }

@@ -4,9 +4,12 @@
 //! Specification: <https://onnx.ai/onnx/operators/>, version 21 of the set of operators.
 
 mod dropout;
+mod layers;
 mod ops;
 pub mod proto;
 mod writer;
+
+pub use layers::layers;
 
 use crate::program::{ExportError, Program, Real};
 use autograd::ops::{Leaf, Op};

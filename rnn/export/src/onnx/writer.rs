@@ -9,6 +9,7 @@ pub(crate) enum Value<'v> {
     Int(i64),
     Ints(Vec<i64>),
     Text(&'v str),
+    Texts(Vec<&'v str>),
 }
 
 impl Value<'_> {
@@ -26,6 +27,10 @@ impl Value<'_> {
             Self::Text(text) => {
                 attribute.s = Some(text.into());
                 AttributeType::String
+            }
+            Self::Texts(texts) => {
+                attribute.strings = texts.into_iter().map(Into::into).collect();
+                AttributeType::Strings
             }
         };
         attribute.set_type(of);
@@ -113,6 +118,14 @@ impl Writer {
             _ => x.into_iter().flat_map(f64::to_le_bytes).collect(),
         };
         self.constant(bytes, dims, of)
+    }
+
+    /// An array that is learned, under its own name.
+    pub fn weight(&mut self, name: &str, array: &ndarray::ArrayD<f32>) -> String {
+        let name = self.fresh(name);
+        let bytes = array.iter().flat_map(|x| x.to_le_bytes()).collect();
+        self.initializers.push(tensor(&name, bytes, array.shape(), DataType::Float));
+        name
     }
 
     /// A real number.

@@ -4,6 +4,7 @@
 //! another loop, the steps of an input) it costs a slice.
 
 use super::emitter::Emitter;
+use super::loops::PERIODS;
 use super::writer::Val;
 use crate::program::ExportError;
 use autograd::ops::{Leaf, Op};
@@ -69,40 +70,85 @@ impl Emitter<'_> {
     /// The nodes in pieces that can be had together: the same node again and again, constants, or places that lie equally
     /// far apart.
     pub fn pieces(&self, all: &[NodeId]) -> Vec<Vec<NodeId>> {
-        let mut pieces = Vec::new();
-        let mut k = 0;
+        let (mut pieces, mut k) = (Vec::new(), 0);
         while k < all.len() {
-            let sources: Vec<Source> = all[k..]
-                .iter()
-                .map_while(|&x| {
-                    let (first, source) = (self.source(all[k]), self.source(x));
-                    (x == all[k] || first.goes_with(source)).then_some(source)
-                })
-                .collect();
-            let places: Vec<Option<usize>> = sources.iter().map(|s| s.place()).collect();
-            let apart = |i: usize| Some(places[i]?.abs_diff(0).cast_signed() - places[i - 1]?.cast_signed());
-            let same = all[k..].iter().take_while(|&&x| x == all[k]).count();
-            let even = match sources[0] {
-                Source::Constant => sources.len(),
-                Source::Alone => same,
-                _ if sources.len() > 1 && apart(1) != Some(0) => {
-                    1 + (1..sources.len()).take_while(|&i| apart(i) == apart(1)).count()
-                }
-                _ => same,
-            };
-            pieces.push(all[k..k + even].to_vec());
-            k += even;
+            let length = self.first_piece(&all[k..]);
+            pieces.push(all[k..k + length].to_vec());
+            k += length;
         }
         pieces
     }
 
+    /// How many of the first nodes are such a piece.
+    fn first_piece(&self, all: &[NodeId]) -> usize {
+        let first = self.source(all[0]);
+        let goes_on = |&x: &NodeId| {
+            let source = self.source(x);
+            (x == all[0] || first.goes_with(source)).then_some(source)
+        };
+        let sources: Vec<Source> = all.iter().map_while(goes_on).collect();
+        let places: Vec<Option<usize>> = sources.iter().map(|s| s.place()).collect();
+        let apart = |i: usize| Some(places[i]?.cast_signed() - places[i - 1]?.cast_signed());
+        let same = all.iter().take_while(|&&x| x == all[0]).count();
+        match first {
+            Source::Constant => sources.len(),
+            Source::Alone => same,
+            _ if sources.len() > 1 && apart(1) != Some(0) => {
+                1 + (1..sources.len()).take_while(|&i| apart(i) == apart(1)).count()
+            }
+            _ => same,
+        }
+    }
+
     /// The nodes as one array `[nodes, ..]`.
     pub fn column(&mut self, all: &[NodeId]) -> Result<Val, ExportError> {
-        let mut parts = Vec::new();
-        for piece in self.pieces(all) {
-            parts.push(self.piece(&piece)?);
+        let (mut parts, mut k) = (Vec::new(), 0);
+        while k < all.len() {
+            let length = self.first_piece(&all[k..]);
+            let turns = if length < 3 { self.turns(&all[k..]) } else { None };
+            let (part, taken) = match turns {
+                Some((sources, rounds)) => {
+                    (self.by_turns(&all[k..k + sources * rounds], sources)?, sources * rounds)
+                }
+                None => (self.piece(&all[k..k + length])?, length),
+            };
+            parts.push(part);
+            k += taken;
         }
         Ok(self.w.concatenate(&parts, 0))
+    }
+
+    /// How many sources the first nodes are taken from in turn, and how often: as the steps of a loop whose row has
+    /// several.
+    fn turns(&self, all: &[NodeId]) -> Option<(usize, usize)> {
+        let sources: Vec<Source> = all.iter().map(|&x| self.source(x)).collect();
+        let apart = |j: usize, n: usize| {
+            let (a, b) = (sources[j].place()?, sources[j + n].place()?);
+            Some(b.cast_signed() - a.cast_signed())
+        };
+        (2..=PERIODS.min(all.len() / 3)).find_map(|n| {
+            let follows = |&j: &usize| {
+                all[j] == all[j + n]
+                    || sources[j].goes_with(sources[j + n])
+                        && (sources[j] == Source::Constant
+                            || apart(j, n) != Some(0) && apart(j, n) == apart(j % n, n))
+            };
+            let rounds = 1 + (0..all.len() - n).take_while(follows).count() / n;
+            (rounds >= 3).then_some((n, rounds))
+        })
+    }
+
+    /// Nodes that are taken from several sources in turn.
+    fn by_turns(&mut self, all: &[NodeId], sources: usize) -> Result<Val, ExportError> {
+        let mut beside = Vec::with_capacity(sources);
+        for first in 0..sources {
+            let own: Vec<NodeId> = all[first..].iter().step_by(sources).copied().collect();
+            let own = self.piece(&own)?;
+            beside.push(self.w.reshape(&own, &own.shape.with_axis(1, 1)));
+        }
+        let beside = self.w.concatenate(&beside, 1);
+        let shape = beside.shape.without(1).resized(0, all.len());
+        Ok(self.w.reshape(&beside, &shape))
     }
 
     fn piece(&mut self, piece: &[NodeId]) -> Result<Val, ExportError> {

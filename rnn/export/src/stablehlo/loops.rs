@@ -61,7 +61,7 @@ pub(super) struct Home {
 }
 
 /// So many recurrences of a node are tried as a period.
-const PERIODS: usize = 64;
+pub(super) const PERIODS: usize = 64;
 
 /// A loop saves at least so many nodes: else it is not worth its variables.
 const WORTH: usize = 8;

@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test file uses its part
 
 use autograd::ops::{Op, Sample, Sampler};
-use autograd::{Builder, Graph, Kind, Point, Value, eval, grad};
+use autograd::{Builder, Graph, Kind, Point, Type, Value, eval, grad};
 use ndarray::ArrayD;
 use rnn::model::{Mode, Model, Network};
 use rnn_export::{Output, Program, Real, Shared, values};
@@ -59,6 +59,27 @@ impl Cases {
         };
         write("safetensors", &values::file(&arrays, self.real));
         write("json", rnn_export::manifest(program, shared, self.real).to_string().as_bytes());
+        write(extension, text);
+    }
+
+    /// Adds a file of a system that takes and gives these arrays.
+    pub fn add_arrays(
+        &self,
+        name: &str,
+        extension: &str,
+        given: &[(Type, Value<f64>)],
+        wanted: &(Type, Value<f64>),
+        text: &[u8],
+    ) {
+        let given = given.iter().enumerate();
+        let given = given.map(|(k, (ty, value))| (format!("argument {k}"), ty.clone(), value));
+        let wanted = [("result 0".into(), wanted.0.clone(), &wanted.1)];
+        let arrays: Vec<_> = given.chain(wanted).collect();
+        let write = |extension: &str, bytes: &[u8]| {
+            std::fs::write(self.folder().join(format!("{name}.{extension}")), bytes).unwrap();
+        };
+        write("safetensors", &values::file(&arrays, self.real));
+        write("json", br#"{"results": [{"name": "outputs"}]}"#);
         write(extension, text);
     }
 

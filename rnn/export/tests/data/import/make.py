@@ -2,10 +2,14 @@
 """Layers of other frameworks, with random weights, as safetensors files in each one's own names and order; and beside each
 what it computes: y from x, and the derivative of sum(v * y) by x.
 
-    python make.py        needs flax, dm-haiku, equinox, keras (with KERAS_BACKEND=jax), or mlx: makes the files of those it finds
+    python make.py        needs flax, dm-haiku, equinox, keras (with KERAS_BACKEND=jax), mlx, or torch with onnx and
+                          onnxscript: makes the files of those it finds
 
-Made with jax 0.10.2, flax 0.12.8, dm-haiku 0.0.17, equinox 0.13.8, keras 3.15.1, mlx 0.32.4. All arrays of values are
-[time, batch, feature].
+Made with jax 0.10.2, flax 0.12.8, dm-haiku 0.0.17, equinox 0.13.8, keras 3.15.1, mlx 0.32.4, torch 2.15.0 with onnx 1.23.2
+and onnxscript 0.7.2. All arrays of values are [time, batch, feature].
+
+PyTorch's files are safetensors, and ONNX by both of its exporters: `new` (dynamo=True, which writes larger weights into a
+file of their own, and an nn.RNN step by step) and `old`.
 """
 import json, os, pathlib
 import numpy as np
@@ -18,7 +22,7 @@ draw = lambda *shape: rng.normal(size=shape).astype(np.float32)
 x, v = draw(T, B, D), draw(T, B, H)
 
 
-def save(name, weights, y, dx):
+def save(name, weights, y, dx, v=v, **more):
     """safetensors by hand: NumPy's writer of 0.8 stores transposed arrays in the order of memory."""
     header, data = {}, b""
     for key, a in weights.items():
@@ -27,9 +31,10 @@ def save(name, weights, y, dx):
         data += a.tobytes()
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    (HERE / f"{name}.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
+    if weights:
+        (HERE / f"{name}.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
     flat = lambda a: [float(z) for z in np.asarray(a).ravel()]
-    values = {"time": T, "batch": B, "input": D, "hidden": H, "x": flat(x), "v": flat(v), "y": flat(y), "dx": flat(dx)}
+    values = {"time": T, "batch": B, "input": D, "hidden": H, "x": flat(x), "v": flat(v), "y": flat(y), "dx": flat(dx)} | more
     (HERE / f"{name}.json").write_text(json.dumps(values) + "\n")
 
 
@@ -100,7 +105,33 @@ def mlx():
         save(f"mlx-{name}", {k: np.array(a) for k, a in tree_flatten(net.parameters())}, np.array(y), np.array(dx))
 
 
-for make in [flax, haiku, equinox, keras, mlx]:
+def torch():
+    import torch as th, warnings
+    warnings.filterwarnings("ignore")
+    wide = draw(T, B, 2 * H)
+    for name, kind, many in [("lstm", th.nn.LSTM, {}), ("gru", th.nn.GRU, {}), ("rnn", th.nn.RNN, {}),
+                             ("relu", th.nn.RNN, {"nonlinearity": "relu"}),
+                             ("lstm-deep", th.nn.LSTM, {"num_layers": 2, "bidirectional": True}),
+                             ("gru-deep", th.nn.GRU, {"num_layers": 2, "bidirectional": True})]:
+        net, deep = kind(D, H, **many).eval(), "num_layers" in many
+        with th.no_grad():
+            for w in net.parameters():
+                w.copy_(th.tensor(draw(*w.shape)))
+        at, weight = th.tensor(x, requires_grad=True), wide if deep else v
+        y = net(at)[0]
+        (th.tensor(weight) * y).sum().backward()
+        values = (y.detach().numpy(), at.grad.numpy(), weight)
+        more = {"layers": 2, "directions": 2} if deep else {}
+        if name != "relu":  # a file of weights does not tell
+            save(f"torch-{name}", {k: w.detach().numpy() for k, w in net.state_dict().items()}, *values, **more)
+        for word, how in [("new", {"dynamo": True}), ("old", {"dynamo": False, "opset_version": 17})]:
+            if word == "new" and kind is th.nn.RNN:
+                continue
+            th.onnx.export(net, (th.tensor(x),), HERE / f"torch-{name}-{word}.onnx", verbose=False, **how)
+            save(f"torch-{name}-{word}", {}, *values, **more)
+
+
+for make in [flax, haiku, equinox, keras, mlx, torch]:
     try:
         make()
         print(make.__name__, "made")

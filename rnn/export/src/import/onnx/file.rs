@@ -1,0 +1,175 @@
+//! The arrays of an ONNX file: constants, however they are laid, and wherever they are stored.
+
+use super::{GLUE, attribute, refused, whole};
+use crate::import::ImportError;
+use crate::onnx::proto::{DataType, Node, Tensor};
+use ndarray::{ArrayD, Axis};
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// A graph by the names in it.
+pub(super) struct File<'a> {
+    pub tensors: HashMap<&'a str, &'a Tensor>,
+    /// By value: the node that makes it.
+    pub makers: HashMap<&'a str, &'a Node>,
+    pub inputs: HashSet<&'a str>,
+    pub folder: &'a Path,
+    /// Arrays that belong to the layers.
+    pub used: HashSet<String>,
+}
+
+impl File<'_> {
+    /// An array of the file: an initialiser, a constant, or one that is laid otherwise.
+    pub fn array(&mut self, node: &Node, name: &str) -> Result<ArrayD<f32>, ImportError> {
+        if let Some(tensor) = self.tensors.get(name) {
+            self.used.insert(name.into());
+            return self.elements(tensor);
+        }
+        let Some(maker) = self.makers.get(name).copied() else {
+            return Err(refused(
+                node,
+                &format!("takes `{name}` as an input: only weights that are in the file are imported"),
+            ));
+        };
+        let constant =
+            (maker.op_type == "Constant").then(|| attribute(maker, "value").and_then(|a| a.t.as_ref()));
+        if let Some(Some(tensor)) = constant {
+            return self.elements(tensor);
+        }
+        let all = |file: &mut Self| {
+            let names: Vec<&String> = maker.input.iter().collect();
+            let arrays: Result<Vec<_>, _> = names.into_iter().map(|name| file.array(node, name)).collect();
+            arrays
+        };
+        match &*maker.op_type {
+            "Identity" => self.array(node, &maker.input[0]),
+            "Transpose" if attribute(maker, "perm").is_some() => {
+                let order: Vec<usize> = attribute(maker, "perm")
+                    .map_or(&[][..], |a| &a.ints)
+                    .iter()
+                    .map(|&i| usize::try_from(i).unwrap_or(0))
+                    .collect();
+                let array = self.array(node, &maker.input[0])?;
+                if order.len() == array.ndim() {
+                    Ok(array.permuted_axes(order))
+                } else {
+                    Err(refused(maker, "has another number of axes than its operand"))
+                }
+            }
+            "Concat" => {
+                let arrays = all(self)?;
+                let views: Vec<_> = arrays.iter().map(|a| a.view()).collect();
+                let axis = usize::try_from(whole(maker, "axis").unwrap_or(0)).unwrap_or(0);
+                ndarray::concatenate(Axis(axis), &views).map_err(|error| refused(maker, &error.to_string()))
+            }
+            "Unsqueeze" => {
+                let array = self.array(node, &maker.input[0])?;
+                let axes = self.axes(maker)?;
+                Ok(axes.into_iter().fold(array, |array, axis| array.insert_axis(Axis(axis))))
+            }
+            other => Err(refused(
+                node,
+                &format!("has weights that are computed by `{other}`: fold constants when exporting"),
+            )),
+        }
+    }
+
+    /// The axes of an `Unsqueeze`: an attribute in older files, an operand in newer ones.
+    fn axes(&self, node: &Node) -> Result<Vec<usize>, ImportError> {
+        let mut axes = match (attribute(node, "axes"), node.input.get(1)) {
+            (Some(attribute), _) => attribute.ints.clone(),
+            (None, Some(name)) => {
+                let tensor = self.tensors.get(name.as_str()).copied();
+                let made = || attribute(self.makers.get(name.as_str())?, "value")?.t.as_ref();
+                tensor.or_else(made).map(|t| self.integers(t)).unwrap_or_default()
+            }
+            (None, None) => Vec::new(),
+        };
+        axes.sort_unstable();
+        axes.into_iter()
+            .map(|axis| usize::try_from(axis).map_err(|_| refused(node, "counts axes from the end")))
+            .collect()
+    }
+
+    fn integers(&self, tensor: &Tensor) -> Vec<i64> {
+        match &tensor.raw_data {
+            Some(raw) if !raw.is_empty() => {
+                raw.as_chunks::<8>().0.iter().map(|&b| i64::from_le_bytes(b)).collect()
+            }
+            _ => tensor.int64_data.clone(),
+        }
+    }
+
+    /// The elements of an array in single precision.
+    #[allow(clippy::cast_possible_truncation)] // weights are kept in single precision
+    fn elements(&self, tensor: &Tensor) -> Result<ArrayD<f32>, ImportError> {
+        let shape: Vec<usize> = tensor.dims.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect();
+        let raw = match &tensor.raw_data {
+            _ if tensor.data_location == Some(1) => Some(self.external(tensor)?),
+            Some(raw) if !raw.is_empty() => Some(raw.clone()),
+            _ => None,
+        };
+        let numbers: Vec<f32> = match (tensor.data_type(), raw) {
+            (DataType::Float, Some(raw)) => {
+                raw.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
+            }
+            (DataType::Float, None) => tensor.float_data.clone(),
+            (DataType::Double, Some(raw)) => {
+                raw.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect()
+            }
+            (DataType::Double, None) => tensor.double_data.iter().map(|&x| x as f32).collect(),
+            (other, _) => {
+                return Err(ImportError::Element { name: tensor.name.clone(), dtype: format!("{other:?}") });
+            }
+        };
+        ArrayD::from_shape_vec(shape, numbers)
+            .map_err(|error| ImportError::Array { name: tensor.name.clone(), reason: error.to_string() })
+    }
+
+    /// The bytes of an array that is in another file.
+    fn external(&self, tensor: &Tensor) -> Result<Vec<u8>, ImportError> {
+        let error = |reason: String| ImportError::Array { name: tensor.name.clone(), reason };
+        let entry = |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
+        let location =
+            entry("location").ok_or_else(|| error("is in another file, which is not named".into()))?;
+        let path = Path::new(location);
+        // A file may not name what lies elsewhere.
+        if path
+            .components()
+            .any(|part| !matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir))
+        {
+            return Err(error(format!("is in `{location}`, which is not beside the file")));
+        }
+        let bytes = std::fs::read(self.folder.join(path))
+            .map_err(|why| error(format!("is in `{location}`, which cannot be read: {why}")))?;
+        let number = |key: &str| entry(key).and_then(|value| value.parse::<usize>().ok());
+        let start = number("offset").unwrap_or(0);
+        let end = number("length").map_or(Some(bytes.len()), |length| start.checked_add(length));
+        let part = end.and_then(|end| bytes.get(start..end));
+        Ok(part
+            .ok_or_else(|| error(format!("is not in `{location}` whole: that file is cut short")))?
+            .to_vec())
+    }
+
+    /// Whether first states are zero: left out, a zero of the file however it is spread, or an input of the graph.
+    pub fn is_zero(&mut self, name: &str) -> bool {
+        if let Some(tensor) = self.tensors.get(name) {
+            self.used.insert(name.into());
+            return self.elements(tensor).is_ok_and(|array| array.iter().all(|&x| x == 0.0));
+        }
+        if self.inputs.contains(name) {
+            return true;
+        }
+        let Some(maker) = self.makers.get(name).copied() else { return false };
+        match &*maker.op_type {
+            "Constant" | "ConstantOfShape" => {
+                let value = attribute(maker, "value").and_then(|a| a.t.as_ref());
+                value.is_none_or(|t| self.elements(t).is_ok_and(|array| array.iter().all(|&x| x == 0.0)))
+            }
+            "Concat" => maker.input.iter().all(|name| self.is_zero(name)),
+            "Expand" | "Slice" | "Tile" => maker.input.first().is_some_and(|name| self.is_zero(name)),
+            op if GLUE.contains(&op) => maker.input.first().is_some_and(|name| self.is_zero(name)),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Recurrent layers of ONNX files: nodes `RNN`, `LSTM` and `GRU`, as PyTorch's two exporters, tf2onnx and others write them.
+//!
+//! Gates stand in ONNX's order there: i o f c, and z r h. Between two layers there is what turns the outputs of one into
+//! the input of the next: `Squeeze`, or `Transpose` and `Reshape`.
+
+mod file;
+
+use super::{ImportError, Imported, assemble};
+use crate::onnx::proto::{self, DataType, Model, Node};
+use crate::recurrent::{Lane, reordered};
+use file::File;
+use ndarray::{Array1, ArrayD, Axis, Ix1, Ix2, s};
+use prost::Message;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// What does nothing to the numbers but to lay them otherwise.
+const GLUE: [&str; 8] =
+    ["Squeeze", "Unsqueeze", "Transpose", "Reshape", "Identity", "Dropout", "Cast", "Flatten"];
+
+/// The layers of an ONNX file; `folder` is where it stands, for arrays that are in files beside it.
+///
+/// # Errors
+/// If it is no such file, has no layer, or one that no cell here computes.
+pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
+    let model = Model::decode(bytes).map_err(|error| ImportError::Onnx(error.to_string()))?;
+    let graph = model.graph.ok_or_else(|| ImportError::Onnx("it has no graph".into()))?;
+    let mut file = File {
+        tensors: graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect(),
+        makers: HashMap::new(),
+        inputs: graph.input.iter().map(|input| input.name.as_str()).collect(),
+        folder,
+        used: HashSet::new(),
+    };
+    for node in &graph.node {
+        file.makers
+            .extend(node.output.iter().filter(|name| !name.is_empty()).map(|name| (name.as_str(), node)));
+    }
+    let layers: Vec<&Node> =
+        graph.node.iter().filter(|node| matches!(&*node.op_type, "RNN" | "LSTM" | "GRU")).collect();
+    let Some(first) = layers.first() else {
+        let mut ops: Vec<&str> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
+        ops.sort_unstable();
+        ops.dedup();
+        return Err(ImportError::Onnx(format!(
+            "no node RNN, LSTM or GRU was found; its operators are {}. PyTorch's newer exporter writes an nn.RNN step by \
+             step: export it with dynamo=False",
+            ops.join(", ")
+        )));
+    };
+    let bidirectional = text(first, "direction").is_some_and(|direction| direction == "bidirectional");
+    let (mut cell, mut lanes) = (None, Vec::new());
+    for (k, node) in layers.iter().enumerate() {
+        if k > 0 {
+            file.reads(node, layers[k - 1])?;
+        }
+        let (kind, own) = file.layer(node)?;
+        if *cell.get_or_insert(kind) != kind || (own.len() == 2) != bidirectional {
+            return Err(ImportError::Refused(
+                "its layers are of different cells or directions: give one kind of them".into(),
+            ));
+        }
+        lanes.extend(own);
+    }
+    let left_out: Vec<String> = graph
+        .initializer
+        .iter()
+        .filter(|tensor| !file.used.contains(tensor.name.as_str()) && !tensor.dims.is_empty())
+        .filter(|tensor| matches!(tensor.data_type(), DataType::Float | DataType::Double))
+        .map(|tensor| tensor.name.clone())
+        .collect();
+    assemble("ONNX", cell.unwrap_or("elman"), bidirectional, &lanes, left_out)
+}
+
+fn attribute<'n>(node: &'n Node, name: &str) -> Option<&'n proto::Attribute> {
+    node.attribute.iter().find(|attribute| attribute.name == name)
+}
+
+fn whole(node: &Node, name: &str) -> Option<i64> {
+    attribute(node, name).and_then(|attribute| attribute.i)
+}
+
+fn text(node: &Node, name: &str) -> Option<String> {
+    let bytes = attribute(node, name)?.s.clone()?;
+    Some(String::from_utf8_lossy(&bytes).to_lowercase())
+}
+
+fn refused(node: &Node, why: &str) -> ImportError {
+    let name = if node.name.is_empty() { node.output.concat() } else { node.name.clone() };
+    ImportError::Refused(format!("the node `{name}` ({}) {why}", node.op_type))
+}
+
+impl File<'_> {
+    /// Whether a layer reads the outputs of another.
+    fn reads(&self, node: &Node, before: &Node) -> Result<(), ImportError> {
+        let mut name = node.input.first().map_or("", String::as_str);
+        loop {
+            if before.output.first().is_some_and(|y| y == name) {
+                return Ok(());
+            }
+            match self.makers.get(name) {
+                Some(glue) if GLUE.contains(&&*glue.op_type) => {
+                    name = glue.input.first().map_or("", String::as_str);
+                }
+                Some(other) => {
+                    let why = format!(
+                        "does not read the layer before it alone: `{}` stands between; only layers that read each other are \
+                         imported",
+                        other.op_type
+                    );
+                    return Err(refused(node, &why));
+                }
+                None => {
+                    return Err(refused(
+                        node,
+                        "does not read the layer before it: only a stack of layers is imported",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// A layer: its cell, and one lane for each direction.
+    fn layer(&mut self, node: &Node) -> Result<(&'static str, Vec<Lane>), ImportError> {
+        if let Some(clip) = attribute(node, "clip").and_then(|attribute| attribute.f) {
+            return Err(refused(
+                node,
+                &format!("cuts off its sums at {clip} (clip), which no cell here does"),
+            ));
+        }
+        if whole(node, "input_forget").unwrap_or(0) != 0 {
+            return Err(refused(
+                node,
+                "couples its input and forget gates (input_forget), which is another cell",
+            ));
+        }
+        let input = |k: usize| node.input.get(k).map(String::as_str).filter(|name| !name.is_empty());
+        if input(7).is_some() {
+            return Err(refused(
+                node,
+                "has peepholes: the cell `lstm-peephole` has them in another form, and is not imported",
+            ));
+        }
+        let directions = match text(node, "direction").as_deref() {
+            None | Some("forward") => 1,
+            Some("bidirectional") => 2,
+            Some(other) => {
+                return Err(refused(
+                    node,
+                    &format!("has the direction {other}: forward and bidirectional are imported"),
+                ));
+            }
+        };
+        let cell = cell(node, directions)?;
+        for (k, what) in [(5, "h"), (6, "c")] {
+            if let Some(name) = input(k).filter(|name| !self.is_zero(name)) {
+                return Err(refused(
+                    node,
+                    &format!("starts from a state {what} that is not zero, `{name}`: it is not imported"),
+                ));
+            }
+        }
+        let missing = |what: &str| refused(node, &format!("has no {what}"));
+        let w = self.array(node, input(1).ok_or_else(|| missing("W"))?)?;
+        let r = self.array(node, input(2).ok_or_else(|| missing("R"))?)?;
+        let b = input(3).map(|name| self.array(node, name)).transpose()?;
+        let order: &[usize] = match &*node.op_type {
+            "LSTM" => &[0, 2, 3, 1],
+            "GRU" => &[1, 0, 2],
+            _ => &[0],
+        };
+        let unfit = || refused(node, "has weights whose shapes do not fit each other");
+        let mut lanes = Vec::new();
+        for d in 0..directions {
+            let matrix = |array: &ArrayD<f32>| {
+                let own = (array.ndim() == 3 && array.shape()[0] == directions)
+                    .then(|| array.index_axis(Axis(0), d).to_owned());
+                own.and_then(|own| own.into_dimensionality::<Ix2>().ok()).ok_or_else(unfit)
+            };
+            let (weight_ih, weight_hh) = (matrix(&w)?, matrix(&r)?);
+            let rows = order.len() * weight_hh.ncols();
+            let bias = match &b {
+                None => Array1::zeros(2 * rows),
+                Some(b) if b.ndim() == 2 && b.shape()[0] == directions => {
+                    b.index_axis(Axis(0), d).to_owned().into_dimensionality::<Ix1>().map_err(|_| unfit())?
+                }
+                Some(_) => return Err(unfit()),
+            };
+            if weight_ih.nrows() != rows || weight_hh.nrows() != rows || bias.len() != 2 * rows {
+                return Err(unfit());
+            }
+            let (bias_ih, bias_hh) = (bias.slice(s![..rows]).to_owned(), bias.slice(s![rows..]).to_owned());
+            lanes.push(reordered(&Lane { weight_ih, weight_hh, bias_ih, bias_hh }, order));
+        }
+        Ok((cell, lanes))
+    }
+}
+
+/// The cell of a node, by its functions.
+///
+/// Many exporters write `activation_alpha` and `activation_beta` always; the functions of the cells here have neither.
+fn cell(node: &Node, directions: usize) -> Result<&'static str, ImportError> {
+    let given: Vec<String> = attribute(node, "activations")
+        .map_or(&[][..], |a| &a.strings)
+        .iter()
+        .map(|name| String::from_utf8_lossy(name).into_owned())
+        .collect();
+    let usual: &[&str] = match &*node.op_type {
+        "LSTM" => &["sigmoid", "tanh", "tanh"],
+        "GRU" => &["sigmoid", "tanh"],
+        _ => &["tanh"],
+    };
+    let relu = node.op_type == "RNN"
+        && !given.is_empty()
+        && given.iter().all(|name| name.eq_ignore_ascii_case("relu"));
+    let usual_everywhere = given.is_empty() || given.len() == directions * usual.len();
+    let odd = given.iter().zip(usual.iter().cycle()).find(|(name, usual)| !name.eq_ignore_ascii_case(usual));
+    match odd {
+        _ if relu => return Ok("elman-relu"),
+        Some((odd, usual)) => {
+            return Err(refused(node, &format!("has the function {odd} where the cell here has {usual}")));
+        }
+        None if !usual_everywhere => return Err(refused(node, "does not name as many functions as it has")),
+        None => {}
+    }
+    Ok(match &*node.op_type {
+        "LSTM" => "lstm",
+        "GRU" if whole(node, "linear_before_reset").unwrap_or(0) != 0 => "gru",
+        "GRU" => "gru-reset-before",
+        _ => "elman",
+    })
+}

@@ -1,0 +1,44 @@
+//! One layer in one direction.
+
+use ndarray::{Array1, Array2, Axis, concatenate, s};
+
+/// One layer in one direction, with its gates in the order of the cells here, which is PyTorch's: i f g o, and r z n.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lane {
+    /// What the input is multiplied by, `[gates · hidden, input]`.
+    pub weight_ih: Array2<f32>,
+    /// What the state is multiplied by, `[gates · hidden, hidden]`.
+    pub weight_hh: Array2<f32>,
+    /// `[gates · hidden]`
+    pub bias_ih: Array1<f32>,
+    /// `[gates · hidden]`
+    pub bias_hh: Array1<f32>,
+}
+
+/// Blocks of `hidden` rows in another order.
+fn blocks(matrix: &Array2<f32>, order: &[usize]) -> Array2<f32> {
+    let hidden = matrix.nrows() / order.len();
+    let block = |&k: &usize| matrix.slice(s![k * hidden..(k + 1) * hidden, ..]);
+    let all: Vec<_> = order.iter().map(block).collect();
+    concatenate(Axis(0), &all).expect("they have one width")
+}
+
+fn blocks_of(vector: &Array1<f32>, order: &[usize]) -> Array1<f32> {
+    let column = vector.clone().insert_axis(Axis(1));
+    blocks(&column, order).remove_axis(Axis(1))
+}
+
+/// The same layer with its gates, as rows, in another order: gate i of the result is gate `order[i]`.
+pub(crate) fn reordered(lane: &Lane, order: &[usize]) -> Lane {
+    Lane {
+        weight_ih: blocks(&lane.weight_ih, order),
+        weight_hh: blocks(&lane.weight_hh, order),
+        bias_ih: blocks_of(&lane.bias_ih, order),
+        bias_hh: blocks_of(&lane.bias_hh, order),
+    }
+}
+
+/// The rows of one gate.
+pub(crate) fn gate(hidden: usize, k: usize) -> ndarray::Slice {
+    (k * hidden..(k + 1) * hidden).into()
+}

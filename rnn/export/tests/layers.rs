@@ -1,0 +1,345 @@
+//! Recurrent layers from other systems and for them, beside what those systems compute.
+
+mod common;
+
+use autograd::{Builder, Kind, Point, Type, Value, eval, grad};
+use common::Cases;
+use ndarray::{Array2, ArrayD, arr1};
+use prost::Message;
+use rnn::Parameters;
+use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
+use rnn_export::import::{self, Framework, Imported};
+use rnn_export::onnx::proto::{self, AttributeType};
+use rnn_export::recurrent::{self, Recurrent};
+use rnn_export::{Real, onnx};
+use std::path::{Path, PathBuf};
+
+/// The files that frameworks made, with that ending.
+fn files(ending: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/import");
+    let all = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<PathBuf> =
+        all.filter(|path| path.extension().is_some_and(|found| found == ending)).collect();
+    all.sort();
+    all
+}
+
+fn stem(path: &Path) -> &str {
+    path.file_stem().unwrap().to_str().unwrap()
+}
+
+fn read(path: &Path) -> Imported {
+    let bytes = std::fs::read(path).unwrap();
+    let found = match path.extension().unwrap().to_str().unwrap() {
+        "onnx" => import::onnx(&bytes, path.parent().unwrap()),
+        _ => import::read(&bytes, None, false),
+    };
+    found.unwrap_or_else(|error| panic!("{}: {error}", stem(path)))
+}
+
+/// Every file that a framework made gives the framework's own outputs and derivatives.
+#[test]
+fn layers_of_other_frameworks_compute_the_same() {
+    let all = [files("safetensors"), files("onnx")].concat();
+    for path in &all {
+        let (name, imported) = (stem(path), read(path));
+        let text = std::fs::read_to_string(path.with_extension("json")).unwrap();
+        let values: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let array = |key: &str, shape: [usize; 3]| {
+            let numbers = values[key].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+            ArrayD::from_shape_vec(shape.to_vec(), numbers).unwrap()
+        };
+        let many = |key: &str| values[key].as_u64().map_or(1, |n| usize::try_from(n).unwrap());
+        let (layers, directions) = (many("layers"), many("directions"));
+        assert_eq!((imported.input, imported.hidden, imported.layers), (3, 4, layers), "{name}");
+        assert_eq!(imported.bidirectional, directions == 2, "{name}");
+        assert!(imported.left_out.is_empty(), "{name}: {:?}", imported.left_out);
+
+        let net = rnn::Layers::of(rnn::cell::by_name(imported.cell).unwrap(), 3, 4);
+        let net = net.depth(layers).bidirectional(directions == 2);
+        let g = Builder::new();
+        let wide = [5, 2, 4 * directions];
+        let (x, v) = (g.input("x", [5, 2, 3]), g.input("v", wide));
+        let run = net.unroll(&g, &net.declare(&g, ""), x, None, &rnn::Start::Zero);
+        let y = run.output();
+        let dx = grad((y * v).sum(), &[x])[0];
+        let graph = g.graph().unwrap();
+        let mut point = Point::new().with(x, array("x", [5, 2, 3])).with(v, array("v", wide));
+        for id in graph.parameters() {
+            let name = graph.name(id).unwrap();
+            point.set(id, imported.weights[name.as_str()].mapv(f64::from));
+        }
+        let found = eval(&graph, &point, &[y.id(), dx.id()]).unwrap();
+        for (key, shape, found) in [("y", wide, &found[0]), ("dx", [5, 2, 3], &found[1])] {
+            for (a, b) in array(key, shape).iter().zip(found.float()) {
+                // They computed in single precision.
+                assert!((a - b).abs() < 1e-5 * a.abs().max(1.0), "{name} {key}: {a} {b}");
+            }
+        }
+    }
+    assert_eq!((files("safetensors").len(), files("onnx").len()), (21, 10));
+}
+
+/// A model that is nothing but layers.
+fn model(cell: &str, layers: usize, bidirectional: bool) -> Model {
+    Model {
+        cell: cell.into(),
+        input: Input::Reals { size: 3 },
+        hidden: 4,
+        layers,
+        bidirectional,
+        dropout: 0.0,
+        start: Start::Zero,
+        window: None,
+        head: Head::EachStep,
+        outputs: 2,
+        loss: Loss::CrossEntropy,
+        init: Inits::default(),
+    }
+}
+
+fn layers_of(imported: &Imported) -> Recurrent {
+    let named = imported.weights.iter().map(|(name, array)| (format!("rnn.{name}"), array.clone()));
+    let parameters: Parameters = named.collect();
+    Recurrent::of(&model(imported.cell, imported.layers, imported.bidirectional), &parameters).unwrap()
+}
+
+/// What a framework made, imported and written for the framework again, is its own file: names, shapes and numbers.
+#[test]
+fn layers_go_back_as_they_came() {
+    for path in files("safetensors") {
+        let (name, imported) = (stem(&path), read(&path));
+        let (word, _) = name.split_once('-').unwrap();
+        let (_, framework) = Framework::ALL.into_iter().find(|(known, _)| *known == word).unwrap();
+        let back = recurrent::safetensors(&layers_of(&imported), framework).unwrap();
+        let (theirs, back) = (arrays(&std::fs::read(&path).unwrap()), arrays(&back));
+        assert_eq!(theirs.len(), back.len(), "{name}");
+        for ((a_name, a_shape, a), (b_name, b_shape, b)) in theirs.iter().zip(&back) {
+            // Keras counts the layers of a session.
+            assert_eq!(a_name.replace("gru_1", "gru"), *b_name, "{name}");
+            assert_eq!(a_shape, b_shape, "{name} {a_name}");
+            assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6), "{name} {a_name}");
+        }
+    }
+}
+
+/// Names, shapes and numbers, by name.
+fn arrays(bytes: &[u8]) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+    let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
+    let numbers = |bytes: &[u8]| bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
+    let all = file.tensors().into_iter();
+    let mut all: Vec<_> =
+        all.map(|(name, view)| (name, view.shape().to_vec(), numbers(view.data()))).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all
+}
+
+/// Several layers come back too, and what a framework has no layer of is refused.
+#[test]
+fn stacks_are_written_for_every_framework_that_has_them() {
+    let mut written = 0;
+    for cell in ["elman", "elman-relu", "lstm", "gru", "gru-reset-before"] {
+        let model = model(cell, 2, false);
+        let parameters = model.first_parameters(7).unwrap();
+        let layers = Recurrent::of(&model, &parameters).unwrap();
+        for (word, framework) in Framework::ALL {
+            match recurrent::safetensors(&layers, framework) {
+                Ok(bytes) => {
+                    let relu = cell == "elman-relu" && framework != Framework::Haiku;
+                    let back =
+                        import::read(&bytes, None, relu).unwrap_or_else(|e| panic!("{cell} {word}: {e}"));
+                    assert_eq!((back.cell, back.layers, back.from), (cell, 2, framework.title()), "{word}");
+                    // Two biases may come back as their sum: what counts is what is computed.
+                    let (a, b) = (sums(&layers), sums(&layers_of(&back)));
+                    assert!(
+                        a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-6) && a.len() == b.len(),
+                        "{cell} {word}"
+                    );
+                    written += 1;
+                }
+                Err(error) => assert!(error.to_string().contains(framework.title()), "{error}"),
+            }
+        }
+    }
+    assert_eq!(written, 5 + 4 + 3 + 3 + 2 + 4);
+    let odd = model("mgu", 1, false);
+    let error = Recurrent::of(&odd, &odd.first_parameters(1).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("no layer of the cell `mgu`"), "{error}");
+}
+
+/// The numbers of layers, with biases as far as they count: of the last gate of a GRU two, else their sum.
+fn sums(layers: &Recurrent) -> Vec<f32> {
+    let lane = |lane: &recurrent::Lane| {
+        let two = if layers.cell == "gru" { 2 * layers.hidden } else { lane.bias_ih.len() };
+        let sum = |k: usize| {
+            if k < two {
+                vec![lane.bias_ih[k] + lane.bias_hh[k]]
+            } else {
+                vec![lane.bias_ih[k], lane.bias_hh[k]]
+            }
+        };
+        let weights = lane.weight_ih.iter().chain(&lane.weight_hh).copied();
+        weights.chain((0..lane.bias_ih.len()).flat_map(sum)).collect::<Vec<f32>>()
+    };
+    layers.lanes.iter().flat_map(lane).collect()
+}
+
+/// A model in onnxruntime with a node for each layer, beside our own.
+fn add_layers(cases: &Cases, name: &str, model: &Model, feed: &Feed) {
+    let mut parameters = model.first_parameters(3).unwrap();
+    // First biases and states may be zero, and would hide where they stand.
+    for (k, (_, array)) in parameters.iter_mut().enumerate() {
+        array.iter_mut().enumerate().for_each(|(i, x)| *x += 0.2 * ((7 * k + i) as f32).sin());
+    }
+    let lengths = feed.lengths.is_some();
+    let mut networks = Networks::new(model, Mode { lengths, ..Mode::default() }, 1);
+    let outcome = networks.run(&parameters, feed, &[], 0, false).unwrap();
+    let outputs: Vec<_> = outcome.outputs.iter().map(|output| output.mapv(f64::from)).collect();
+    let outputs = match &outputs[..] {
+        [one] if model.head != Head::EachStep => one.clone(),
+        all => ndarray::stack(ndarray::Axis(0), &all.iter().map(|a| a.view()).collect::<Vec<_>>()).unwrap(),
+    };
+    let x = match &feed.x {
+        Value::Float(x) => Value::Float(x.mapv(f64::from)),
+        Value::Index(x) => Value::Index(x.clone()),
+        Value::Bool(_) => unreachable!("no net reads truth values"),
+    };
+    let kind =
+        if let Input::Reals { .. } = model.input { Kind::Float } else { Kind::Index { below: 1 << 20 } };
+    let mut given = vec![(Type { shape: (&x.shape()[..]).into(), kind }, x)];
+    if let Some(lengths) = &feed.lengths {
+        given.push((Type::index([lengths.len()], 1 << 20), Value::Index(arr1(lengths).into_dyn())));
+    }
+    let wanted = (Type::float(outputs.shape()), Value::Float(outputs));
+    let file = onnx::layers(model, &parameters, lengths).unwrap();
+    cases.add_arrays(name, "onnx", &given, &wanted, &file);
+
+    // Whatever is made is read: nothing dangles where people look at the net.
+    let graph = proto::Model::decode(&file[..]).unwrap().graph.unwrap();
+    let read: Vec<&String> = graph.node.iter().flat_map(|node| &node.input).collect();
+    for node in &graph.node {
+        let used = node.output.iter().any(|name| name == "outputs" || read.contains(&name));
+        assert!(used, "{name}: nobody reads {:?}", node.output);
+    }
+    assert!(graph.initializer.iter().all(|tensor| read.contains(&&tensor.name)), "{name}");
+
+    // What was written is read back as it was, but that layers there start from zero.
+    match import::onnx(&file, Path::new("")) {
+        Ok(back) => {
+            assert_eq!(layers_of(&back).lanes, Recurrent::of(model, &parameters).unwrap().lanes, "{name}");
+        }
+        Err(error) => {
+            assert!(
+                model.start == Start::Learned && error.to_string().contains("not zero"),
+                "{name}: {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn layers_as_nodes_compute_the_same_in_onnxruntime() {
+    let cases = Cases::new(Real::F32);
+    let reals = |steps: usize, batch: usize| {
+        let numbers = (0..steps * batch * 3).map(|i| (i as f32 * 0.37).sin()).collect();
+        Value::Float(ArrayD::from_shape_vec(vec![steps, batch, 3], numbers).unwrap())
+    };
+    let targets = |shape: &[usize]| Value::Index(ArrayD::zeros(shape.to_vec()));
+    for cell in ["elman", "elman-relu", "lstm", "gru", "gru-reset-before"] {
+        let each = Feed { x: reals(6, 3), y: targets(&[6, 3]), lengths: None };
+        add_layers(&cases, &format!("{cell}-each"), &model(cell, 2, false), &each);
+        let learned = Model { start: Start::Learned, head: Head::Last, ..model(cell, 2, true) };
+        let ragged = Feed { x: reals(6, 3), y: targets(&[3]), lengths: Some(vec![6, 1, 4]) };
+        add_layers(&cases, &format!("{cell}-last"), &learned, &ragged);
+        let mean = Model { head: Head::Mean, ..model(cell, 1, true) };
+        add_layers(&cases, &format!("{cell}-mean"), &mean, &ragged);
+        let even = Feed { lengths: None, ..ragged.clone() };
+        add_layers(&cases, &format!("{cell}-even"), &mean, &even);
+        add_layers(
+            &cases,
+            &format!("{cell}-one"),
+            &Model { head: Head::Last, ..model(cell, 1, false) },
+            &even,
+        );
+    }
+    // A classifier of sentences of words, on 1,000 of them; and characters as unit vectors.
+    let lengths: Vec<usize> = (0..1000).map(|i| 1 + i * 7 % 12).collect();
+    let words = |of: usize| Array2::from_shape_fn((12, 1000), |(t, i)| (31 * t + 17 * i) % of).into_dyn();
+    let sentences =
+        |of: usize| Feed { x: Value::Index(words(of)), y: targets(&[1000]), lengths: Some(lengths.clone()) };
+    let classifier = Model { head: Head::Last, outputs: 3, ..model("lstm", 2, true) };
+    let embedded = Model { input: Input::Embedding { symbols: 50, size: 5 }, ..classifier.clone() };
+    add_layers(&cases, "sentences", &embedded, &sentences(50));
+    let hot = Model { input: Input::OneHot { symbols: 9 }, ..classifier };
+    add_layers(&cases, "characters", &hot, &sentences(9));
+    cases.agree("onnx_runtime.py", &["1e-5"]);
+}
+
+/// An ONNX file of an LSTM whose first node has been changed.
+fn changed(cell: &str, change: impl FnOnce(&mut proto::Node)) -> Result<Imported, String> {
+    let model = model(cell, 1, false);
+    let file = onnx::layers(&model, &model.first_parameters(1).unwrap(), false).unwrap();
+    let mut file = proto::Model::decode(&file[..]).unwrap();
+    change(&mut file.graph.as_mut().unwrap().node[0]);
+    import::onnx(&file.encode_to_vec(), Path::new("")).map_err(|error| error.to_string())
+}
+
+fn attribute(name: &str, of: AttributeType) -> proto::Attribute {
+    let mut attribute = proto::Attribute { name: name.into(), ..proto::Attribute::default() };
+    attribute.set_type(of);
+    attribute
+}
+
+#[test]
+fn what_no_cell_computes_is_refused_by_its_name() {
+    let refused = |change: fn(&mut proto::Node)| changed("lstm", change).unwrap_err();
+    let clip = refused(|node| {
+        node.attribute.push(proto::Attribute { f: Some(3.0), ..attribute("clip", AttributeType::Float) });
+    });
+    assert!(clip.contains("`l0/Y` (LSTM) cuts off its sums at 3 (clip)"), "{clip}");
+    let coupled = refused(|node| {
+        node.attribute.push(proto::Attribute { i: Some(1), ..attribute("input_forget", AttributeType::Int) });
+    });
+    assert!(coupled.contains("input_forget"), "{coupled}");
+    let peepholes = refused(|node| {
+        node.input = ["x", "l0/W", "l0/R", "l0/B", "", "", "", "l0/B"].map(String::from).into();
+    });
+    assert!(peepholes.contains("peepholes"), "{peepholes}");
+    let reverse = refused(|node| {
+        node.attribute.retain(|a| a.name != "direction");
+        node.attribute.push(proto::Attribute {
+            s: Some("reverse".into()),
+            ..attribute("direction", AttributeType::String)
+        });
+    });
+    assert!(reverse.contains("the direction reverse"), "{reverse}");
+    let with = |functions: &[&str]| {
+        let strings = functions.iter().map(|&name| name.into()).collect();
+        proto::Attribute { strings, ..attribute("activations", AttributeType::Strings) }
+    };
+    let hard =
+        changed("lstm", |node| node.attribute.push(with(&["HardSigmoid", "Tanh", "Tanh"]))).unwrap_err();
+    assert!(hard.contains("the function HardSigmoid where the cell here has sigmoid"), "{hard}");
+    let few = changed("lstm", |node| node.attribute.push(with(&["Sigmoid"]))).unwrap_err();
+    assert!(few.contains("as many functions"), "{few}");
+    let started =
+        refused(|node| node.input = ["x", "l0/W", "l0/R", "l0/B", "", "l0/R"].map(String::from).into());
+    assert!(started.contains("starts from a state h that is not zero"), "{started}");
+    let given = refused(|node| node.input[1] = "x".into());
+    assert!(given.contains("only weights that are in the file"), "{given}");
+
+    // What says only what is so anyway is no reason: parameters of functions that have none, and their usual names.
+    let same = changed("lstm", |node| {
+        node.attribute.push(with(&["SIGMOID", "tanh", "Tanh"]));
+        let zeros =
+            proto::Attribute { floats: vec![0.0; 3], ..attribute("activation_alpha", AttributeType::Floats) };
+        node.attribute.push(zeros);
+        node.attribute.push(proto::Attribute { i: Some(0), ..attribute("input_forget", AttributeType::Int) });
+    });
+    assert_eq!(same.unwrap().cell, "lstm");
+    assert_eq!(changed("gru", |_| ()).unwrap().cell, "gru");
+    let before = changed("gru", |node| node.attribute.retain(|a| a.name != "linear_before_reset"));
+    assert_eq!(before.unwrap().cell, "gru-reset-before");
+    let error = import::onnx(b"no such thing", Path::new("")).unwrap_err().to_string();
+    assert!(error.contains("not an ONNX file"), "{error}");
+}
