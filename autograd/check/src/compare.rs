@@ -132,11 +132,10 @@ impl<'g> Level<'_, 'g> {
                 equations,
                 rounding: comparison.difference() <= floor,
             };
-            // In single precision the equations hold to its rounding. That proves no digits of a smooth gradient, but it is
-            // what a kink asks: every node follows its own convention.
-            let equations = match proof.of(side.node) {
-                Equations::Unknown if tensor.comparison.sides.is_some() => Equations::HoldOnKinks,
-                equations => equations,
+            let equations = proof.of(side.node);
+            let equations = match tensor.comparison.sides {
+                Some(_) => equations.on_two_sides(forward.agrees[i]),
+                None => equations,
             };
             let all = Evidence {
                 finite: side.is_finite(),

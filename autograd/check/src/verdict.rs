@@ -170,6 +170,14 @@ impl Comparison {
         }
     }
 
+    /// The same in another unit.
+    pub(super) fn over(self, unit: f64) -> Self {
+        let [analytic, numeric, error, tolerance] =
+            [self.analytic, self.numeric, self.error, self.tolerance].map(|x| x / unit);
+        let sides = self.sides.map(|sides| sides.map(|x| x / unit));
+        Self { analytic, numeric, error, tolerance, sides, ..self }
+    }
+
     /// |analytic − numeric|
     pub fn difference(&self) -> f64 {
         (self.analytic - self.numeric).abs()
@@ -289,6 +297,14 @@ pub(super) struct Evidence {
     pub rounding: bool,
 }
 
+impl Equations {
+    /// Of a function that has a slope to each side. In single precision the equations hold to its rounding: that proves no digits of a
+    /// smooth gradient, but beside a kink it says that every node follows its own convention, unless forward mode says otherwise.
+    pub fn on_two_sides(self, forward: Option<bool>) -> Self {
+        if self == Self::Unknown && forward != Some(false) { Self::HoldInSingle } else { self }
+    }
+}
+
 /// The last word on a gradient.
 ///
 /// Differences of the whole and the equations of the nodes are independent. Where they contradict each other, both a proof and
@@ -316,7 +332,11 @@ pub(super) fn decide(evidence: &Evidence) -> (Verdict, Decider) {
 
         (Eq::Hold, Seen::Nothing | Seen::Open) => (V::Pass, By::Equations),
         (Eq::HoldOnKinks, Seen::Nothing | Seen::Open) => (V::Kink, By::Equations),
-        (Eq::HoldOnKinks, Seen::Different | Seen::Outside) => (V::Convention, By::Differences),
+        (Eq::HoldInSingle, Seen::Nothing) => (V::Kink, By::Equations),
+        (Eq::HoldInSingle, Seen::Open) => (V::Inconclusive, By::Nobody),
+        (Eq::HoldOnKinks | Eq::HoldInSingle, Seen::Different | Seen::Outside) => {
+            (V::Convention, By::Differences)
+        }
         (Eq::Hold, Seen::Different | Seen::Outside) => (V::Inconclusive, By::Nobody),
 
         (Eq::Unknown, Seen::Nothing) => (V::Pass, By::Differences),
@@ -380,7 +400,7 @@ mod tests {
     /// A proof decides what differences do not see, and is never overruled in silence.
     #[test]
     fn of_all_witnesses() {
-        use Equations::{Broken, Hold, HoldOnKinks, Unknown};
+        use Equations::{Broken, Hold, HoldInSingle, HoldOnKinks, Unknown};
         use Verdict::{Convention, Fail, Inconclusive, Kink, Pass};
         let verdict = |equations, differences| {
             let evidence = Evidence { finite: true, differences, forward: None, equations, rounding: false };
@@ -390,6 +410,10 @@ mod tests {
         for (equations, verdicts) in [
             (Hold, [Pass, Pass, Kink, Inconclusive, Inconclusive, Pass]),
             (HoldOnKinks, [Pass, Kink, Kink, Convention, Convention, Kink]),
+            // In single precision, on two sides: if forward mode does not disagree, and if it does.
+            (Unknown.on_two_sides(None), [Pass, Kink, Kink, Convention, Convention, Inconclusive]),
+            (Unknown.on_two_sides(Some(true)), [Pass, Kink, Kink, Convention, Convention, Inconclusive]),
+            (Unknown.on_two_sides(Some(false)), [Pass, Pass, Kink, Fail, Fail, Inconclusive]),
             (Unknown, [Pass, Pass, Kink, Fail, Fail, Inconclusive]),
             (Broken, [Pass, Fail, Fail, Fail, Fail, Fail]),
         ] {
@@ -403,6 +427,8 @@ mod tests {
             };
             assert_eq!(decide(&nothing).0, Fail);
         }
+        assert_eq!(Broken.on_two_sides(None), Broken);
+        assert_eq!(Unknown.on_two_sides(None), HoldInSingle);
     }
 
     #[test]

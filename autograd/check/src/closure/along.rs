@@ -6,15 +6,15 @@ use crate::numeric::{Curve, Derivative, FIRST, Look, Nearby, Noise, Scale};
 use crate::report::{Element, Report};
 use crate::verdict::{Comparison, Verdict, corroborated};
 use autograd::ops::Sampler;
-use autograd::{Error, Value, norm};
+use autograd::{Error, Shape, Value, norm};
 use ndarray::{ArrayD, Zip};
 use std::collections::HashMap;
 
 /// What rounding may cost a claimed gradient, in units of the precision.
 const ROUNDING: f64 = 16.0;
 
-/// Directions besides the first where the function has a kink.
-const ON_A_KINK: usize = 8;
+/// Directions where the function has a kink: what is wrong can lie between the slopes along one of them.
+pub(super) const ON_A_KINK: usize = 8;
 
 /// The largest steps of the attempts after the first.
 const AGAIN: [f64; 3] = [0.06, 0.023, 0.17];
@@ -38,6 +38,8 @@ pub(super) struct Subject<'a, F> {
     pub scale: Scale,
     /// Its noise along the first direction.
     pub noise: Option<Noise>,
+    /// Another shape than at the point, that the function had elsewhere.
+    reshaped: Option<Shape>,
 }
 
 impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
@@ -53,6 +55,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
             i: 0,
             scale: Scale::typical(&ArrayD::zeros(vec![0])),
             noise: None,
+            reshaped: None,
         }
     }
 
@@ -68,9 +71,19 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
 
     pub fn tell(&self, report: &mut Report) {
         report.calls = self.calls;
-        let note = format!("no more than {} calls were allowed", self.check.budget);
-        if !self.may_ask() && !report.notes.contains(&note) {
-            report.notes.push(note);
+        let budget =
+            (!self.may_ask()).then(|| format!("no more than {} calls were allowed", self.check.budget));
+        let shape = self.reshaped.as_ref().map(|other| {
+            let here = Shape::from(self.cotangent.shape());
+            format!(
+                "the function has shape {here} at the point, and {other} at one that it was moved to: \
+                 what it was there is not looked at"
+            )
+        });
+        for note in budget.into_iter().chain(shape) {
+            if !report.notes.contains(&note) {
+                report.notes.push(note);
+            }
         }
     }
 
@@ -87,8 +100,12 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         }
         self.calls += 1;
         let y = (self.f)(x);
+        if y.shape() == self.cotangent.shape() {
+            return y;
+        }
         // What has another shape elsewhere is not one function.
-        if y.shape() == self.cotangent.shape() { y } else { &self.cotangent * f64::NAN }
+        self.reshaped.get_or_insert_with(|| y.shape().into());
+        &self.cotangent * f64::NAN
     }
 
     /// Array i after it moved along a direction.

@@ -1,17 +1,14 @@
-//! Which elements are wrong, found by halves: of n elements, k wrong ones in about 2 k log₂ n differences.
+//! Which elements of a gradient are wrong, found [by halves](Subject::by_halves), and whether they lie in one slice.
 
 use super::along::Subject;
 use crate::ELEMENTS_OF_A_FAILURE;
 use crate::leaves;
 use crate::numeric::FIRST;
-use crate::report::Tensor;
+use crate::report::{Element, Tensor};
 use crate::verdict::{Comparison, Verdict};
 use autograd::Error;
 use autograd::ops::Sampler;
 use ndarray::ArrayD;
-
-/// Differences of halves at most, besides four for each halving.
-const MOST: usize = 48;
 
 impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
     /// Adds wrong elements to a tensor that fails, and says whether they are all there are, and whether they lie in one slice.
@@ -28,41 +25,22 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
             return Ok(());
         }
         let direction = self.scale.stretch(leaves::weights(&tensor.shape, sampler));
-        let most = MOST + 4 * count.ilog2() as usize;
-        let mut asked = 0;
-        let mut open = vec![(f64::INFINITY, 0..count)];
-        let mut wrong: Vec<usize> = Vec::new();
-        while let Some(at) = (0..open.len()).max_by(|&a, &b| open[a].0.total_cmp(&open[b].0)) {
-            if asked >= most || wrong.len() >= ELEMENTS_OF_A_FAILURE || !self.may_ask() {
-                break;
-            }
-            let (_, range) = open.swap_remove(at);
-            if range.len() == 1 {
-                let element = self.element(range.start)?;
-                asked += 1;
-                if element.verdict == Verdict::Fail {
-                    wrong.push(range.start);
-                    if !tensor.elements.iter().any(|known| known.index == element.index) {
-                        tensor.elements.push(element);
-                    }
-                }
-                continue;
-            }
-            let middle = range.start + range.len() / 2;
-            for half in [range.start..middle, middle..range.end] {
-                let comparison = self.part(&direction, |place| half.contains(&place))?;
-                asked += 1;
-                if comparison.verdict == Verdict::Fail {
-                    open.push((comparison.difference(), half));
-                }
+        let (found, all) = self.by_halves(count, |subject, range| match range.len() {
+            1 => Ok(subject.element(range.start)?.comparison),
+            _ => subject.part(&direction, |place| range.contains(&place)),
+        })?;
+        let wrong: Vec<usize> = found.iter().map(|(place, _)| *place).collect();
+        for (place, comparison) in found {
+            let index = index(&tensor.shape, place);
+            if !tensor.elements.iter().any(|known| known.index == index) {
+                tensor.elements.push(Element { index, comparison });
             }
         }
         if wrong.is_empty() || !self.may_ask() {
             return Ok(());
         }
-        tensor.all_wrong_told = open.is_empty()
-            && wrong.len() < ELEMENTS_OF_A_FAILURE
-            && self.part(&direction, |place| !wrong.contains(&place))?.verdict == Verdict::Pass;
+        tensor.all_wrong_told =
+            all && self.part(&direction, |place| !wrong.contains(&place))?.verdict == Verdict::Pass;
         let first = index(&tensor.shape, wrong[0]);
         for (axis, &k) in first.iter().enumerate() {
             let shape = tensor.shape.clone();

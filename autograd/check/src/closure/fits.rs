@@ -1,39 +1,28 @@
 //! What is told of a function must fit it.
 
-use super::FnCheck;
+use super::{FnCheck, Method, Tier};
 use autograd::{Error, Place, Shape};
 use ndarray::ArrayD;
 
 impl FnCheck {
+    /// `claim` is what the arrays that are claimed are called, one of them.
+    ///
     /// # Errors
     /// What does not fit, by name, if something does not.
-    pub(super) fn fits(&self, place: Place) -> Result<(), Error> {
-        let shape = |a: &ArrayD<f64>| Shape::from(a.shape());
+    pub(super) fn fits(&self, claim: &str, place: Place) -> Result<(), Error> {
         let refuse = |reason| Err(Error::Build { reason, place });
         let n = self.at.len();
-        let counted = |arrays: &[ArrayD<f64>], what: &str| {
-            (arrays.len() != n).then(|| format!("{} {what} for {n} arrays: give one for each", arrays.len()))
-        };
-        let mut like = vec![(&self.claimed, "gradients", "the gradient")];
-        like.extend(self.typical.iter().map(|sizes| (sizes, "arrays of typical sizes", "the typical size")));
-        if let Some([lower, upper]) = &self.bounds {
-            like.extend([
-                (lower, "lower bounds", "the lower bound"),
-                (upper, "upper bounds", "the upper bound"),
-            ]);
-        }
-        for (arrays, many, one) in like {
-            if let Some(reason) = counted(arrays, many) {
-                return refuse(reason);
+        let mut like = vec![(claim, &self.claimed)];
+        like.extend(self.typical.iter().map(|sizes| ("typical size", sizes)));
+        like.extend(
+            self.bounds.iter().flat_map(|[lower, upper]| [("lower bound", lower), ("upper bound", upper)]),
+        );
+        for (what, arrays) in like {
+            if arrays.len() != n {
+                return refuse(format!("{} {what}s for {n} arrays: give one for each", arrays.len()));
             }
-            for ((name, x), a) in self.names.iter().zip(&self.at).zip(arrays) {
-                if x.shape() != a.shape() {
-                    return refuse(format!(
-                        "{one} of `{name}` {} has its shape, and {} has not",
-                        shape(x),
-                        shape(a)
-                    ));
-                }
+            for (i, a) in arrays.iter().enumerate() {
+                self.is_like(i, what, a, place)?;
             }
         }
         if let Some([lower, upper]) = &self.bounds {
@@ -44,18 +33,42 @@ impl FnCheck {
             }
         }
         for (i, u) in &self.directions {
-            let Some(x) = self.at.get(*i) else {
+            if *i >= n {
                 return refuse(format!("a direction is given for array {i}, and there are {n}"));
-            };
-            if x.shape() != u.shape() {
-                let name = &self.names[*i];
-                return refuse(format!(
-                    "a direction of `{name}` {} has its shape, and {} has not",
-                    shape(x),
-                    shape(u)
-                ));
             }
+            self.is_like(*i, "direction", u, place)?;
         }
         Ok(())
+    }
+
+    /// Whether something has the shape of array i.
+    fn is_like(&self, i: usize, what: &str, a: &ArrayD<f64>, place: Place) -> Result<(), Error> {
+        let (x, name) = (&self.at[i], &self.names[i]);
+        if x.shape() == a.shape() {
+            return Ok(());
+        }
+        let [own, given] = [x, a].map(|a| Shape::from(a.shape()));
+        let reason = format!("the {what} for `{name}` has shape {given}; `{name}` has shape {own}");
+        Err(Error::Build { reason, place })
+    }
+
+    /// # Errors
+    /// If elements are wanted one by one of a claim that is asked along directions alone.
+    pub(super) fn takes_no_tier(&self, claim: &str, place: Place) -> Result<(), Error> {
+        if self.tier == Tier::default() {
+            return Ok(());
+        }
+        let reason = format!("{claim} is asked along directions, not element by element: leave `tier` out");
+        Err(Error::Build { reason, place })
+    }
+
+    /// # Errors
+    /// If other differences are wanted of a claim that has its own.
+    pub(super) fn takes_no_method(&self, claim: &str, place: Place) -> Result<(), Error> {
+        if self.method == Method::default() {
+            return Ok(());
+        }
+        let reason = format!("{claim} has differences of its own: leave `method` out");
+        Err(Error::Build { reason, place })
     }
 }

@@ -3,11 +3,12 @@
 //! There are no nodes to ask, so differences alone decide. A direction at a time is looked at in `along.rs`, several of a
 //! function that is known to few digits in `average.rs`; which elements are wrong is found by halves in `bisect.rs`; and
 //! how many digits a function has, in `digits.rs`. Claims of functions that return arrays are in `vector.rs`, of second
-//! derivatives in `hessian.rs`, and the Taylor test is in `taylor.rs`.
+//! derivatives in `hessian.rs` and `block.rs`, and the Taylor test is in `taylor.rs`.
 
 mod along;
 mod average;
 mod bisect;
+mod block;
 mod digits;
 mod fits;
 mod halves;
@@ -16,6 +17,7 @@ mod taylor;
 mod vector;
 
 use super::Tier;
+use super::leaves;
 use super::numeric::{Method, Scale};
 use super::report::{Element, Report, Tensor};
 use super::verdict::{Comparison, Decider, Verdict};
@@ -174,7 +176,7 @@ impl FnCheck {
     }
 
     /// Along this direction of array `i`, and no others of it but those that are told so too: of a gradient that is right on a
-    /// surface alone.
+    /// surface alone. What takes several at once, as a second derivative does, takes sums of those that are told.
     pub fn direction(mut self, i: usize, direction: ArrayD<f64>) -> Self {
         self.directions.push((i, direction));
         self
@@ -222,12 +224,13 @@ impl FnCheck {
     }
 
     /// How many elements are looked at one by one. Of an array that fails, wrong elements are looked for by halves in any case.
+    /// JVPs, second derivatives and the Taylor test are asked along directions alone, and refuse another tier than the first.
     pub fn tier(mut self, tier: Tier) -> Self {
         self.tier = tier;
         self
     }
 
-    /// With another kind of differences.
+    /// With another kind of differences. Second derivatives and the Taylor test have differences of their own, and refuse it.
     pub fn method(mut self, method: Method) -> Self {
         self.method = method;
         self
@@ -240,7 +243,7 @@ impl FnCheck {
     #[track_caller]
     pub fn run(&self, mut f: impl FnMut(&[ArrayD<f64>]) -> f64) -> Result<Report, Error> {
         let place = Place::caller();
-        self.fits(place)?;
+        self.fits("gradient", place)?;
         let mut f = |x: &[ArrayD<f64>]| ndarray::arr0(f(x)).into_dyn();
         let (mut report, mut sampler, _) = self.begin(&mut f, place)?;
         let mut subject = Subject::new(self, &mut f, ndarray::arr0(1.0).into_dyn());
@@ -282,7 +285,7 @@ impl FnCheck {
     ) -> Result<Report, Error> {
         let place = Place::caller();
         let check = self.claiming(gradient(&self.at));
-        check.fits(place)?;
+        check.fits("gradient", place)?;
         // Elsewhere, in the order of one who trains: the function, then the gradient.
         let mut elsewhere: Vec<ArrayD<f64>> = self.at.iter().map(|x| x * (1.0 + 1e-3)).collect();
         if let Some([lower, upper]) = &self.bounds {
@@ -293,7 +296,7 @@ impl FnCheck {
         f(&elsewhere);
         gradient(&elsewhere);
         let again = gradient(&self.at);
-        check.claiming(again.clone()).fits(place)?;
+        check.claiming(again.clone()).fits("gradient", place)?;
         let mut report = check.run(f)?;
         for ((tensor, first), second) in report.tensors.iter_mut().zip(&check.claimed).zip(&again) {
             let unit = 16.0 * check.rounding.unwrap_or(f64::EPSILON);
@@ -312,6 +315,25 @@ impl FnCheck {
             }
         }
         Ok(report)
+    }
+
+    /// The directions of an array that are told.
+    fn told(&self, i: usize) -> impl Iterator<Item = &ArrayD<f64>> {
+        self.directions.iter().filter(move |(j, _)| *j == i).map(|(_, u)| u)
+    }
+
+    /// A random direction of the space of those that are told of an array, if any are.
+    fn among_told(&self, i: usize, sampler: &mut Sampler) -> Option<ArrayD<f64>> {
+        let mut weighed = |u: &ArrayD<f64>| u * leaves::weights(&Shape::scalar(), sampler).sum();
+        self.told(i).map(&mut weighed).reduce(|a, b| a + b)
+    }
+
+    /// A random direction of all arrays.
+    fn any_direction(&self, sampler: &mut Sampler) -> Vec<ArrayD<f64>> {
+        let one = |(i, x): (usize, &ArrayD<f64>)| {
+            self.among_told(i, sampler).unwrap_or_else(|| leaves::weights(&x.shape().into(), sampler))
+        };
+        self.at.iter().enumerate().map(one).collect()
     }
 
     fn scale(&self, i: usize) -> Scale {
@@ -365,10 +387,8 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
             tensor.elements.push(element);
             return Ok(tensor);
         }
-        let told: Vec<&ArrayD<f64>> =
-            self.check.directions.iter().filter(|(j, _)| *j == i).map(|(_, u)| u).collect();
-        if !told.is_empty() {
-            for u in told {
+        if self.check.told(i).next().is_some() {
+            for u in self.check.told(i) {
                 let comparison = self.confirmed(u)?;
                 tensor.comparison = tensor.comparison.worse(comparison);
             }

@@ -65,7 +65,9 @@ impl FnCheck {
         mut hvp: impl FnMut(&[ArrayD<f64>]) -> Option<Vec<ArrayD<f64>>>,
         place: Place,
     ) -> Result<Taylor, Error> {
-        self.fits(place)?;
+        self.fits("gradient", place)?;
+        self.takes_no_tier("the Taylor test", place)?;
+        self.takes_no_method("the Taylor test", place)?;
         let mut f = |x: &[ArrayD<f64>]| ndarray::arr0(f(x)).into_dyn();
         let (_, mut sampler, value) = self.begin(&mut f, place)?;
         let value = value.sum();
@@ -74,8 +76,8 @@ impl FnCheck {
         subject.find_precision(&mut Vec::new());
         for (i, x) in self.at.iter().enumerate() {
             subject.turn(i);
-            let told = self.directions.iter().find(|(j, _)| *j == i).map(|(_, u)| u.clone());
-            let u = told
+            let u = self
+                .among_told(i, &mut sampler)
                 .unwrap_or_else(|| subject.scale.stretch(leaves::weights(&x.shape().into(), &mut sampler)));
             direction.push(subject.inwards(&(subject.scale.length * u)).0);
         }
@@ -86,7 +88,7 @@ impl FnCheck {
         let slope = inner(&self.claimed);
         let second = hvp(&direction);
         if let Some(second) = &second {
-            self.claiming(second.clone()).fits(place)?;
+            self.claiming(second.clone()).fits("Hessian-vector product", place)?;
         }
         let curvature = second.as_deref().map_or(f64::NAN, inner);
         let orders: &[u32] = if second.is_some() { &[1, 2, 3] } else { &[1, 2] };

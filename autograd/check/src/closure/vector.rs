@@ -5,11 +5,11 @@
 //! it is asked with two v all the same, and which entry it is is found by halves, along columns and then down the rows: what the
 //! function gave along one column serves all its rows.
 
-use super::along::Subject;
-use super::{FnCheck, halves};
+use super::FnCheck;
+use super::along::{ON_A_KINK, Subject};
 use crate::leaves;
 use crate::report::{Element, Report, Tensor};
-use crate::verdict::{Comparison, Decider, Verdict};
+use crate::verdict::{Decider, Verdict};
 use crate::witness::Witness;
 use autograd::ops::Sampler;
 use autograd::{Error, Place, Shape, norm};
@@ -124,7 +124,7 @@ impl FnCheck {
         let mut precision = f64::EPSILON;
         let mut asked = |v: &ArrayD<f64>| {
             let claimed = vjp(v);
-            self.claiming(claimed.clone()).fits(place).map(|()| claimed)
+            self.claiming(claimed.clone()).fits("VJP", place).map(|()| claimed)
         };
         let mut parts = Vec::new();
         for v in &cotangents {
@@ -169,6 +169,7 @@ impl FnCheck {
         mut jvp: impl FnMut(&[ArrayD<f64>]) -> ArrayD<f64>,
     ) -> Result<Report, Error> {
         let place = Place::caller();
+        self.takes_no_tier("a JVP", place)?;
         let (mut report, mut sampler, y) = self.begin(&mut f, place)?;
         let zeros = || self.at.iter().map(|x| ArrayD::zeros(x.raw_dim())).collect::<Vec<_>>();
         let mut asked = |u: &[ArrayD<f64>]| {
@@ -187,15 +188,14 @@ impl FnCheck {
         subject.find_precision(&mut report.notes);
         for i in 0..self.at.len() {
             subject.turn(i);
-            let told = self.directions.iter().filter(|(j, _)| *j == i).map(|(_, u)| u.clone());
-            let mut directions: Vec<ArrayD<f64>> = told.collect();
-            if directions.is_empty() {
+            let mut directions: Vec<ArrayD<f64>> = self.told(i).cloned().collect();
+            let told = !directions.is_empty();
+            if !told {
                 let mut draw = || leaves::weights(&self.at[i].shape().into(), &mut sampler);
                 directions.extend([(); ON_A_KINK].map(|()| subject.scale.stretch(draw())));
                 // What ties stays tied.
                 directions[ROUNDS] = subject.scale.stretch(ArrayD::ones(self.at[i].raw_dim()));
             }
-            let told = self.directions.iter().any(|(j, _)| *j == i);
             for (number, direction) in directions.into_iter().enumerate() {
                 let on_kink = report.tensors.get(i).is_some_and(|t| t.verdict() == Verdict::Kink);
                 if number >= ROUNDS && !told && !on_kink {
@@ -211,10 +211,7 @@ impl FnCheck {
         subject.tell(&mut report);
         let precision = subject.rounding;
         if report.tensors.iter().all(|t| t.verdict() == Verdict::Pass) {
-            let mut draw = || {
-                self.at.iter().map(|x| leaves::weights(&x.shape().into(), &mut sampler)).collect::<Vec<_>>()
-            };
-            let (u, w) = (draw(), draw());
+            let [u, w] = [(); 2].map(|()| self.any_direction(&mut sampler));
             let both: Vec<ArrayD<f64>> = u.iter().zip(&w).map(|(u, w)| u - &(2.0 * w)).collect();
             let parts = [&u, &w, &both]
                 .map(|u| asked(u).map(|t| vec![t]))
@@ -231,7 +228,7 @@ impl FnCheck {
         f: &mut impl FnMut(&[ArrayD<f64>]) -> ArrayD<f64>,
         place: Place,
     ) -> Result<(Report, Sampler, ArrayD<f64>), Error> {
-        self.claiming(self.at.clone()).fits(place)?;
+        self.claiming(self.at.clone()).fits("gradient", place)?;
         let y = f(&self.at);
         if y.iter().any(|y| !y.is_finite()) {
             return Err(Error::NotFinite { node: "the function".into() });
@@ -249,9 +246,6 @@ impl FnCheck {
 
 /// Cotangents, or directions of each array.
 const ROUNDS: usize = 2;
-
-/// Directions where the function has a kink: a wrong product can lie between the slopes along one of them.
-const ON_A_KINK: usize = 8;
 
 /// Takes the worse of two reports on one array.
 fn merge(report: &mut Report, tensor: Tensor) {
@@ -329,18 +323,18 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
     ) -> Result<(Vec<Element>, bool), Error> {
         let whole = self.cotangent.clone();
         self.kept = Some(HashMap::new());
-        let ask = |range: std::ops::Range<usize>| -> Result<Comparison, Error> {
+        let ask = |subject: &mut Self, range: std::ops::Range<usize>| {
             let one = range.len() == 1;
             let part = whole.iter().enumerate().map(|(i, v)| match range.contains(&i) {
                 false => 0.0,
                 true if one => 1.0,
                 true => *v,
             });
-            self.cotangent = ArrayD::from_shape_vec(whole.raw_dim(), part.collect()).expect("as many");
-            let products = &self.cotangent * claimed;
-            self.confirmed_beside(direction, Some(&products))
+            subject.cotangent = ArrayD::from_shape_vec(whole.raw_dim(), part.collect()).expect("as many");
+            let products = &subject.cotangent * claimed;
+            subject.confirmed_beside(direction, Some(&products))
         };
-        let found = halves::wrong(whole.len(), ask);
+        let found = self.by_halves(whole.len(), ask);
         (self.cotangent, self.kept) = (whole, None);
         let (found, all) = found?;
         let shape = claimed.shape();

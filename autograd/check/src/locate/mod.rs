@@ -150,7 +150,9 @@ pub(super) enum Equations {
     Hold,
     /// All hold, some of them between the slopes of an op on a kink.
     HoldOnKinks,
-    /// They were not asked.
+    /// All hold to the rounding of single precision, and the function has a slope to each side.
+    HoldInSingle,
+    /// All hold to the rounding of single precision, which proves nothing.
     Unknown,
     /// One of them does not hold.
     Broken,

@@ -64,7 +64,7 @@ fn right_products_pass_and_wrong_ones_do_not() {
         let (w, at) = (weights(m, n), place(m, n));
         let right = jacobians(&w, &at);
         let middle = [m / 2, n / 2];
-        for seed in 0..1 {
+        for seed in 0..3 {
             for report in three(&w, &at, &right, seed) {
                 assert_eq!(report.verdict(), Verdict::Pass, "{m} × {n}: {report}");
             }
@@ -218,13 +218,27 @@ fn along_a_manifold() {
     let rows = [[0.8, 0.6], [0.6_f64.exp(), 0.0]];
     let along = rows.map(|r| r[0] * u[[0]] + r[1] * u[[1]]);
     let j = Array2::from_shape_fn((2, 2), |(i, k)| along[i] * u[[k]]).into_dyn();
-    let check = FnCheck::at(&at).direction(0, u).motion(step);
+    let check = FnCheck::at(&at).direction(0, u.clone()).motion(step);
     for (sign, verdict) in [(1.0, Verdict::Pass), (-1.0, Verdict::Fail)] {
         let j = sign * &j;
         let told = [
             check.jacobian(f, std::slice::from_ref(&j)).unwrap(),
             check.vjp(f, |v| vec![back(&j, v)]).unwrap(),
             check.jvp(f, |u| forth(&j, &u[0])).unwrap(),
+        ];
+        for report in told {
+            assert_eq!(report.verdict(), verdict, "{report}");
+        }
+    }
+    // x y is ½ sin 2θ on it, and its second derivative −4 x y. Of what leads away from it nothing is asked.
+    let f = |x: &[ArrayD<f64>]| x[0][[0]] * x[0][[1]];
+    for (second, verdict) in [(-4.0 * 0.48, Verdict::Pass), (4.0 * 0.48, Verdict::Fail)] {
+        let h =
+            Array2::from_shape_fn((2, 2), |(i, k)| second * u[[i]] * u[[k]] + 5.0 * at[0][[i]] * at[0][[k]]);
+        let h = h.into_dyn();
+        let told = [
+            check.hessian(f, std::slice::from_ref(&h)).unwrap(),
+            check.hvp(f, |w| vec![forth(&h, &w[0])]).unwrap(),
         ];
         for report in told {
             assert_eq!(report.verdict(), verdict, "{report}");
@@ -274,7 +288,19 @@ fn what_has_another_shape_is_told() {
     let told = error(check.jacobian(f, &[]));
     assert!(told.contains("0 Jacobians for 1 arrays"), "{told}");
     let told = error(check.vjp(f, |_| vec![ArrayD::zeros(IxDyn(&[3]))]));
-    assert!(told.contains("the gradient of `speed` [2] has its shape, and [3] has not"), "{told}");
+    assert!(told.contains("the VJP for `speed` has shape [3]; `speed` has shape [2]"), "{told}");
+    let told = error(check.vjp(f, |_| vec![]));
+    assert!(told.contains("0 VJPs for 1 arrays"), "{told}");
+    let sum = |x: &[ArrayD<f64>]| x[0].sum();
+    let told = error(check.hvp(sum, |_| vec![ArrayD::zeros(IxDyn(&[3]))]));
+    assert!(
+        told.contains("the Hessian-vector product for `speed` has shape [3]; `speed` has shape [2]"),
+        "{told}"
+    );
+    let told = error(FnCheck::new(&at, &[row(&[0.0; 3])]).names(["speed"]).run(sum));
+    assert!(told.contains("the gradient for `speed` has shape [3]; `speed` has shape [2]"), "{told}");
+    let told = error(check.clone().direction(0, row(&[1.0])).vjp(f, |v| vec![v.clone()]));
+    assert!(told.contains("the direction for `speed` has shape [1]; `speed` has shape [2]"), "{told}");
     let told = error(check.jvp(f, |_| ArrayD::zeros(IxDyn(&[3]))));
     assert!(told.contains("the function returns [2], and its JVP [3]"), "{told}");
     let told = error(check.jvp(|x: &[ArrayD<f64>]| &x[0] / 0.0, |u| u[0].clone()));
@@ -284,4 +310,39 @@ fn what_has_another_shape_is_told() {
         told.contains("the second derivatives by `speed` and `speed` are [2, 2], and [2, 3] was given"),
         "{told}"
     );
+}
+
+/// A function that returns another shape elsewhere says so in no difference.
+#[test]
+fn another_shape_at_a_moved_point_is_told() {
+    let f = |x: &[ArrayD<f64>]| {
+        if x[0][[0]].to_bits() == 0.1_f64.to_bits() { x[0].clone() } else { row(&[x[0][[0]]; 3]) }
+    };
+    let j = Array2::eye(2).into_dyn();
+    let check = FnCheck::at(&[row(&[0.1, 0.2])]);
+    let told = [
+        check.jacobian(f, std::slice::from_ref(&j)).unwrap(),
+        check.vjp(f, |v| vec![v.clone()]).unwrap(),
+        check.jvp(f, |u| u[0].clone()).unwrap(),
+    ];
+    for report in told {
+        assert_eq!(report.verdict(), Verdict::Inconclusive, "{report}");
+        let note = "the function has shape [2] at the point, and [3] at one that it was moved to";
+        assert_eq!(report.notes.iter().filter(|n| n.contains(note)).count(), 1, "{report}");
+    }
+}
+
+/// Within a budget that ends in the middle of a search, nobody says that all wrong entries are told.
+#[test]
+fn a_search_that_was_cut_short_is_not_complete() {
+    let (w, at) = (weights(20, 20), place(20, 20));
+    let mut wrong = jacobians(&w, &at);
+    for place in [[2, 0], [11, 0], [17, 12]] {
+        wrong[0][place] += 1.0;
+    }
+    for calls in (100..1500).step_by(20) {
+        let report = FnCheck::at(&at).budget(calls).jacobian(map(&w), &wrong).unwrap();
+        let tensor = &report.tensors[0];
+        assert!(!tensor.all_wrong_told || tensor.elements.len() == 3, "{calls} calls: {report}");
+    }
 }

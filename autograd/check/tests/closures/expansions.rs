@@ -67,10 +67,11 @@ fn right_hessians_pass_and_wrong_ones_do_not() {
                 assert_eq!(report.verdict(), Verdict::Pass, "{n}: {report}");
                 assert_eq!(report.tensors.len(), 3);
             }
-            for (number, block) in [(0, 0), (1, 0), (2, 1), (3, 3), (4, 0), (5, 0)] {
+            for (number, block) in [(0, 0), (1, 0), (2, 1), (3, 3), (4, 0), (5, 0), (6, 2)] {
                 let mut wrong = right.clone();
                 match number {
-                    0 | 2 | 3 => wrong[block] *= 1.001,
+                    // The last of these below the diagonal of blocks alone.
+                    0 | 2 | 3 | 6 => wrong[block] *= 1.001,
                     1 => wrong[block] *= -1.0,
                     // Both of a pair; one of a pair.
                     4 => {
@@ -84,6 +85,8 @@ fn right_hessians_pass_and_wrong_ones_do_not() {
                 }
                 for report in both(&x, &wrong, seed) {
                     assert_eq!(report.verdict(), Verdict::Fail, "{n}, fault {number}: {report}");
+                    let told = report.tensor("x1 and x0").is_some_and(|t| !t.elements.is_empty());
+                    assert_eq!(told, number == 6, "{n}, fault {number}: {report}");
                 }
             }
         }
@@ -158,6 +161,84 @@ fn steep_kinked_bounded_and_not_finite() {
             "{report}"
         );
     }
+}
+
+/// Where one element lies on a kink, what is wrong of the others is still wrong: an entry on the diagonal, a pair beside it, and one
+/// of two arrays.
+#[test]
+fn a_fault_beside_a_kink_is_no_kink() {
+    let matrix = |rows: &[f64], n: usize| ArrayD::from_shape_vec(IxDyn(&[n, n]), rows.to_vec()).unwrap();
+    let verdict = |f: &dyn Fn(&[ArrayD<f64>]) -> f64, at: &[ArrayD<f64>], h: &[ArrayD<f64>]| {
+        (0..10).map(|seed| FnCheck::at(at).seed(seed).hessian(f, h).unwrap()).collect::<Vec<_>>()
+    };
+    let bent = |x: f64| x.max(0.0).powi(2);
+    // The second derivatives of relu² at 0 are 0 and 2.
+    for c in [0.0, 1.0, 2.0] {
+        let f = |x: &[ArrayD<f64>]| bent(x[0][[0]]) + x[0][[1]].powi(2);
+        for (h, passes) in [(2.0, true), (2.03, false), (1.97, false)] {
+            for report in verdict(&f, &[row(&[0.0, 0.7])], &[matrix(&[c, 0.0, 0.0, h], 2)]) {
+                assert_eq!(report.passed(), passes, "{c} {h}: {report}");
+                let told: Vec<_> = report.tensors[0].elements.iter().map(|e| &e.index[..]).collect();
+                assert!(passes || told == [[1, 1]], "{report}");
+                assert!(passes || (report.tensors[0].elements[0].numeric - 2.0).abs() < 1e-6, "{report}");
+            }
+        }
+        let f = |x: &[ArrayD<f64>]| bent(x[0][[0]]) + x[0][[1]] * x[0][[2]];
+        for (h, passes) in [(1.0, true), (1.03, false)] {
+            let h = matrix(&[c, 0.0, 0.0, 0.0, 0.0, h, 0.0, h, 0.0], 3);
+            for report in verdict(&f, &[row(&[0.0, 0.7, -0.4])], &[h]) {
+                assert_eq!(report.passed(), passes, "{c}: {report}");
+            }
+        }
+        let f = |x: &[ArrayD<f64>]| bent(x[0][[0]] + x[1][[0]]) + x[0][[1]] * x[1][[1]];
+        for (h, passes) in [(1.0, true), (1.03, false)] {
+            let (same, cross) = (matrix(&[c, 0.0, 0.0, 0.0], 2), matrix(&[c, 0.0, 0.0, h], 2));
+            let h = [same.clone(), cross.clone(), cross, same];
+            for report in verdict(&f, &[row(&[0.0, 0.3]), row(&[0.0, 0.7])], &h) {
+                assert_eq!(report.passed(), passes, "{c}: {report}");
+            }
+        }
+    }
+}
+
+/// What is told of how to look is done, or refused by name.
+#[test]
+fn options_are_heard() {
+    use autograd_check::{Method, Tier};
+    let f = |x: &[ArrayD<f64>]| x[0].mapv(|x| x * x).sum();
+    let (x, h) = (row(&[0.3, 0.7]), Array2::from_diag(&arr1(&[2.0, 3.0])).into_dyn());
+    let [e0, e1] = [row(&[1.0, 0.0]), row(&[0.0, 1.0])];
+    let check = FnCheck::new(std::slice::from_ref(&x), &[row(&[0.6, 1.0])]);
+    let hvp = |w: &[ArrayD<f64>]| vec![row(&[2.0 * w[0][[0]], 3.0 * w[0][[1]]])];
+    // The second row is wrong.
+    for (told, verdict) in [
+        (check.clone().direction(0, e0.clone()), Verdict::Pass),
+        (check.clone().direction(0, e1.clone()), Verdict::Fail),
+        (check.clone().direction(0, e0).direction(0, e1), Verdict::Fail),
+    ] {
+        let report = told.hessian(f, std::slice::from_ref(&h)).unwrap();
+        assert_eq!(report.verdict(), verdict, "{report}");
+        let report = told.hvp(f, hvp).unwrap();
+        assert_eq!(report.verdict(), verdict, "{report}");
+        let report = told.taylor(f).unwrap();
+        assert_eq!(report.verdict(), verdict, "{report}");
+    }
+    let wrong = [
+        (check.clone().tier(Tier::Full), "`tier`"),
+        (check.clone().method(Method::Central { step: 1e-5 }), "`method`"),
+    ];
+    for (check, option) in wrong {
+        for error in [
+            check.hessian(f, std::slice::from_ref(&h)).unwrap_err().to_string(),
+            check.hvp(f, hvp).unwrap_err().to_string(),
+            check.taylor(f).unwrap_err().to_string(),
+        ] {
+            assert!(error.contains(option), "{error}");
+        }
+    }
+    let jvp = |u: &[ArrayD<f64>]| 2.0 * &x * &u[0];
+    let error = check.tier(Tier::Full).jvp(|x: &[ArrayD<f64>]| x[0].mapv(|x| x * x), jvp).unwrap_err();
+    assert!(error.to_string().contains("`tier`"), "{error}");
 }
 
 fn expanded(f: impl Fn(f64) -> f64, x: f64, g: f64) -> Taylor {
