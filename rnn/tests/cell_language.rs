@@ -552,14 +552,23 @@ fn what_a_cell_drops() {
     }
 }
 
-/// Every file of the cookbook is a cell, its output has values, and each of its parameters has a gradient.
+/// Every file of the cookbook and of the literature is a cell, its output has values, and each of its parameters has a
+/// gradient.
 #[test]
-fn the_files_of_the_cookbook_are_cells() {
+fn the_files_of_the_cookbook_and_of_the_literature_are_cells() {
     let page = include_str!("../../docs/cells-cookbook.md");
-    let files: Vec<&str> =
-        page.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let mut files: Vec<String> =
+        page.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap().into()).collect();
     assert_eq!(files.len(), 10);
-    for file in files {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/literature");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(Some(read(&text).name()), path.file_stem().and_then(|stem| stem.to_str()));
+        files.push(text);
+    }
+    assert!(files.len() > 30);
+    for file in &files {
         assert!(run(file).iter().all(|h| h.is_finite()), "{file}");
         let g = Builder::new();
         let net = Layers::new(read(file), 3, 4);

@@ -14,6 +14,9 @@ use crate::init::{self, First};
 use autograd::{Builder, Expr as Node};
 use std::collections::HashMap;
 
+/// Fixed parameters of more numbers are refused: they are part of the graph.
+const MOST_FIXED: usize = 1 << 24;
+
 /// A cell that was read from equations.
 #[derive(Debug)]
 pub struct EquationCell {
@@ -65,6 +68,13 @@ impl Cell for EquationCell {
             Shape::Vector(n) => Some(*n).filter(|n| n.features(input, hidden).is_none()),
             Shape::Matrix(r, c) => [*r, *c].into_iter().find(|n| n.features(input, hidden).is_none()),
         };
+        let numbers = |shape: &Vec<usize>| shape.iter().product::<usize>();
+        let fixed = self.fixed_shapes(input, hidden).into_iter();
+        if let Some((name, shape)) = fixed.into_iter().find(|(_, shape)| numbers(shape) > MOST_FIXED) {
+            return Err(format!(
+                "the fixed `{name}` of the cell `{cell}` is {shape:?} for input {input} and hidden {hidden}, which is more than {MOST_FIXED} numbers"
+            ));
+        }
         let all = self.shapes.sequences.iter().chain(&self.shapes.parameters);
         match all
             .filter_map(|(name, shape)| Some((name, open(shape)?)))

@@ -79,7 +79,11 @@ function drawMatrix() {
       for (let j = k; j < Math.min(steps, k + group); j++) if (!(log >= line[j])) log = Number.isNaN(line[j]) ? log : line[j];
       if (Number.isNaN(log)) continue;
       brush.fillStyle = log === -Infinity ? "#b9bec6" : colour(share(log));
-      brush.fillRect((k - x) * cell, (t - y) * cell, size - gap, size - gap);
+      // Small cells end at whole pixels: else their edges shine through as a grid.
+      const whole = (at) => (gap > 0 ? at : Math.floor(at * ratio) / ratio);
+      const [left, top] = [whole((k - x) * cell), whole((t - y) * cell)];
+      const [right, bottom] = [whole((k - x) * cell + size), whole((t - y) * cell + size)];
+      brush.fillRect(left, top, right - left - gap, bottom - top - gap);
     }
   }
   const mark = (t, k, ink, wide) => {
