@@ -453,3 +453,21 @@ fn an_empty_slice_can_be_an_output() {
         vec![none, none.tanh(), none.sum()]
     });
 }
+
+/// Machines differ in their vector instructions: what this one can do without is tested on it too.
+#[test]
+fn narrower_vector_instructions_agree() {
+    let tests = ["a_thousand_random_graphs_agree_in_both_precisions", "random_graphs_agree"];
+    for vectors in ["avx2", "portable"] {
+        let program = std::env::current_exe().unwrap();
+        let run = std::process::Command::new(program)
+            .arg("--exact")
+            .args(tests)
+            .env("AUTOGRAD_VECTORS", vectors)
+            .output();
+        let run = run.unwrap();
+        assert!(run.status.success(), "{vectors}:\n{}", String::from_utf8_lossy(&run.stdout));
+        let said = String::from_utf8_lossy(&run.stdout);
+        assert!(said.contains(&format!("{} passed", tests.len())), "{said}");
+    }
+}

@@ -405,6 +405,20 @@ fn the_forget_bias_is_set_in_one_block_of_one_bias() {
     }
 }
 
+/// What is no learned bias of the forget gate is none of those that share it.
+#[test]
+fn the_forget_bias_is_that_of_a_learned_bias() {
+    let text =
+        "cell a\n f[t] = sigmoid(W x[t] + d + e + b)\n h[t] = f[t] * h[t-1] + (1 - f[t]) * tanh(V x[t])
+                  let d = 2 * c\n param c: hidden\n fixed e = row";
+    let mut model = model(Head::Last, Loss::CrossEntropy);
+    model.cell.text = Some(text.into());
+    model.init.forget_bias = Some(1.5);
+    let first = model.first_parameters(3).unwrap();
+    let b = first.iter().find(|(name, _)| name.starts_with("rnn.b_")).unwrap().1;
+    assert!(b.iter().all(|&b| b == 1.5), "{b}");
+}
+
 #[test]
 fn a_cell_without_a_forget_gate_refuses_its_bias() {
     let mut model = Model { cell: "gru".into(), ..model(Head::Last, Loss::CrossEntropy) };

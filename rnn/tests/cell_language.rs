@@ -1,7 +1,7 @@
 //! What the language's forms mean: against the same cell written without them.
 
 use autograd::{Builder, Point, eval};
-use ndarray::{ArrayD, IxDyn, arr2};
+use ndarray::{ArrayD, IxDyn, arr2, s};
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus as Rng;
 use rnn::cell::{Lane, Weights};
@@ -433,6 +433,28 @@ fn a_parameter_begins_by_its_formula() {
     assert!((d.t().dot(&d) - 16.0 * ndarray::Array2::<f64>::eye(3)).iter().all(|e: &f64| e.abs() < 1e-4));
 }
 
+/// Neither `fixed` nor `init` gives a value that is no number, nor one beyond single precision.
+#[test]
+fn a_formula_without_a_value_is_refused() {
+    for (formula, value) in [
+        ("log(column - 1)", "-inf at [1, 1]"),
+        ("softplus_inverse(0) * row", "-inf at [1, 1]"),
+        ("log(-row)", "NaN at [1, 1]"),
+        ("where(row * column == 6, 1e39, 0)", "1e39 at [2, 3]"),
+    ] {
+        let cell = read(&format!("cell a\n h[t] = tanh(A h[t-1] + W x[t])\n init A = {formula}"));
+        let weights = cell.weights(3, 4);
+        let part = &weights.iter().find(|w| w.name == "A").unwrap().parts[0];
+        let error = part.init.as_ref().unwrap().draw(&[4, 4], &mut rnn::init::rng(1, "A")).unwrap_err();
+        assert!(error.to_string().contains(value), "{formula}: {error}");
+        let g = Builder::new();
+        let text = format!("cell a\n fixed A = {formula}\n h[t] = tanh(A h[t-1] + W x[t])");
+        Layers::new(read(&text), 3, 4).declare(&g, "");
+        let error = g.graph().unwrap_err().to_string();
+        assert!(error.contains("the fixed parameter `A`") && error.contains(value), "{formula}: {error}");
+    }
+}
+
 /// A size that is a number is one in an equation.
 #[test]
 fn sizes_that_are_numbers_are_values() {
@@ -487,7 +509,8 @@ fn functions_of_parameters() {
     let made = |text: &str, w: ArrayD<f64>| {
         let g = Builder::new();
         let leaf = g.parameter("W", w.shape());
-        let a = read(text).prepare(&Weights::new(&g, vec![("W".into(), leaf)]), 2, 2, Lane::default())["A"];
+        let (n, weights) = (w.shape()[0], Weights::new(&g, vec![("W".into(), leaf)]));
+        let a = read(text).prepare(&weights, n, n, Lane::default())["A"];
         let point = Point::new().with(leaf, w);
         eval(&g.graph().unwrap(), &point, &[a.id()]).unwrap().remove(0).into_float()
     };
@@ -512,6 +535,13 @@ fn functions_of_parameters() {
         let a = angle / 2.0;
         assert!(near(&made(&cell("cayley(W)"), turn(a)), rotation(-2.0 * a.atan())), "{angle}");
     }
+    // As many units as a net has, half of them turned as far as is promised.
+    let (mut w, mut turned) = (ndarray::Array2::zeros((64, 64)), ndarray::Array2::eye(64));
+    for i in (0..32).step_by(2) {
+        w.slice_mut(s![i..i + 2, i..i + 2]).assign(&arr2(&[[0.0, -30.0], [30.0, 0.0]]));
+        turned.slice_mut(s![i..i + 2, i..i + 2]).assign(&rotation(-2.0 * 30_f64.atan()));
+    }
+    assert!(near(&made(&cell("cayley(W)"), w.into_dyn()), turned));
     let e = 1_f64.exp();
     assert!(near(
         &made(&cell("expm(W)"), arr2(&[[1.0, 1.0], [0.0, 1.0]]).into_dyn()),
@@ -552,14 +582,23 @@ fn what_a_cell_drops() {
     }
 }
 
-/// Every file of the cookbook is a cell, its output has values, and each of its parameters has a gradient.
+/// Every file of the cookbook and of the literature is a cell, its output has values, and each of its parameters has a
+/// gradient.
 #[test]
-fn the_files_of_the_cookbook_are_cells() {
+fn the_files_of_the_cookbook_and_of_the_literature_are_cells() {
     let page = include_str!("../../docs/cells-cookbook.md");
-    let files: Vec<&str> =
-        page.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let mut files: Vec<String> =
+        page.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap().into()).collect();
     assert_eq!(files.len(), 10);
-    for file in files {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/literature");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(Some(read(&text).name()), path.file_stem().and_then(|stem| stem.to_str()));
+        files.push(text);
+    }
+    assert!(files.len() > 30);
+    for file in &files {
         assert!(run(file).iter().all(|h| h.is_finite()), "{file}");
         let g = Builder::new();
         let net = Layers::new(read(file), 3, 4);

@@ -126,6 +126,8 @@ fn numbers_beyond_all_bounds() {
     let wide = EquationCell::read("cell a\n size m = hidden * 1000000\n state h: m\n h[t] = W x[t]", "wide")
         .unwrap();
     assert!(rnn::Cell::fits(&wide, 3, 4).unwrap_err().contains("from 1 to a million"));
+    let fixed = EquationCell::read("cell a\n fixed A = 1\n h[t] = A h[t-1] + W x[t]", "fixed").unwrap();
+    assert!(rnn::Cell::fits(&fixed, 3, 100_000).unwrap_err().contains("numbers"));
 }
 
 #[test]

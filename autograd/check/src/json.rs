@@ -12,6 +12,9 @@
 //! | `tensors` | a list: `name`, `shape`, `order`, `verdict`, `connected`, `norm` of the gradient; along a random direction `symbolic`, `numeric`, `error` (the estimate), `tolerance`, `unseen` (both too small for differences), `decided_by` (a witness); `slice` (null, or axis and place) and `all_wrong_told` of a failure; `forward` (null if it was not asked for this one alone); `sides` on a kink (null, or from the left and from the right), `kinks` (names of nodes), `elements` |
 //! | `elements` | a list: `index`, `verdict`, `symbolic`, `numeric`, `error`, `tolerance`, `sides`, `unseen` |
 //! | `notes` | a list of sentences |
+//! | `coverage` | a list: `regime` of an op, and whether it was `visited`; of a function that is no graph empty |
+//! | `points` | at how many points |
+//! | `certificate` | null, or `tolerance`, `never_missed` (an error of one element above this), of how many `gradients`, and the `seed` |
 //! | `calls` | how often a function that is not a graph was called |
 //! | `witnesses` | a list: `name`, `order`, `verdict`, `difference` (null if it was not asked), `tolerance` |
 //!
@@ -41,6 +44,13 @@ impl Report {
             "tensors": self.tensors.iter().map(tensor).collect::<Vec<_>>(),
             "notes": self.notes,
             "calls": self.calls,
+            "coverage": self.coverage.regimes()
+                .map(|(regime, visited)| json!({ "regime": regime, "visited": visited }))
+                .collect::<Vec<_>>(),
+            "points": self.coverage.points,
+            "certificate": self.certificate().map(|c| json!({
+                "tolerance": c.tolerance, "never_missed": c.never_missed(), "gradients": c.tensors[0], "seed": c.seed,
+            })),
             "witnesses": self.witnesses.iter().map(witness).collect::<Vec<_>>(),
         })
     }

@@ -39,8 +39,10 @@
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
 mod again;
+mod certificate;
 mod closure;
 mod compare;
+mod coverage;
 mod function;
 mod json;
 mod leaves;
@@ -55,9 +57,12 @@ mod survey;
 mod taylor;
 mod text;
 mod verdict;
+mod visit;
 mod witness;
 
+pub use certificate::Certificate;
 pub use closure::{FnCheck, check_fn};
+pub use coverage::Coverage;
 pub use json::error_json;
 pub use locate::{Guilty, Hint, Part};
 pub use numeric::{Method, SAFETY};
@@ -168,6 +173,7 @@ pub struct Check<'g> {
     single: bool,
     claims: Option<Vec<(Expr<'g>, Expr<'g>)>>,
     cotangents: Option<Vec<Expr<'g>>>,
+    visit: usize,
 }
 
 impl<'g> Check<'g> {
@@ -189,6 +195,7 @@ impl<'g> Check<'g> {
             single: false,
             claims: None,
             cotangents: None,
+            visit: 1,
         }
     }
 
@@ -289,6 +296,25 @@ impl<'g> Check<'g> {
     /// What the outputs are weighed with: an expression for each, of its shape. Without, random ones are drawn.
     pub fn cotangents(mut self, cotangents: &[Expr<'g>]) -> Self {
         self.cotangents = Some(cotangents.to_vec());
+        self
+    }
+
+    /// At so many points at most, until every [regime](Report::coverage) of every op was visited: the first as without, then others, where
+    /// the leaves without a given value are large, tied, or 0. A failure at any of them is one. Points where the outputs are not
+    /// finite do not count.
+    ///
+    /// ```
+    /// use autograd::Builder;
+    /// use autograd_check::Check;
+    ///
+    /// let g = Builder::new();
+    /// let (x, w) = (g.input("x", [2, 3]), g.parameter("w", [4, 3]));
+    /// let report = Check::new(x.linear(w).relu().tanh()).visit(12).run()?;
+    /// assert!(report.passed() && report.coverage.is_complete(), "{}", report.coverage);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    pub fn visit(mut self, points: usize) -> Self {
+        self.visit = points.max(1);
         self
     }
 

@@ -84,6 +84,7 @@ pub fn check_op<O: Operator>(samples: usize, seed: u64) -> Result<Report, Error>
         let mut witnesses = Vec::new();
         if y.ty().kind == Kind::Float && !leaves.is_empty() {
             let report = tensors(y, &leaves, point, sampler.below(0..1 << 20) as u64, number)?;
+            whole.coverage.merge(&report.coverage);
             whole.tensors.extend(report.tensors);
             witnesses = report.witnesses;
             whole.guilty = whole.guilty.take().or(report.guilty);

@@ -1,5 +1,6 @@
 //! What a check found.
 
+use super::coverage::Coverage;
 use super::locate::Guilty;
 use super::verdict::{Comparison, Decider, Verdict};
 use super::witness::Witness;
@@ -106,6 +107,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// How often a function that is not ours was called.
     pub calls: usize,
+    /// Which regimes of its ops a graph was checked in.
+    pub coverage: Coverage,
 }
 
 impl Report {
@@ -119,6 +122,7 @@ impl Report {
             guilty: None,
             notes: Vec::new(),
             calls: 0,
+            coverage: Coverage::default(),
         }
     }
 

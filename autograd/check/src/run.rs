@@ -1,14 +1,55 @@
 //! A check from beginning to end: what is checked, where, and order after order.
 
 use super::compare::{Gradients, Level, freeze};
+use super::coverage::Coverage;
 use super::locate::Scene;
 use super::report::Report;
+use super::verdict::Verdict;
+use super::visit::Draw;
 use super::{Check, Tier, leaves, witness};
 use autograd::graph::{Builder, Expr, Graph, NodeId};
 use autograd::ops::Sampler;
 use autograd::{Error, Kind, Place, Point, Value, eval};
 
+/// At the first point, and at others while a regime is missing.
 pub(super) fn run(check: Check, place: Place) -> Result<Report, Error> {
+    let (seed, most) = (check.seed, check.visit);
+    let others = (most > 1).then(|| check.clone());
+    let mut report = once(check, Draw::Usual, place)?;
+    let Some(check) = others else { return Ok(report) };
+    for k in 1..most {
+        if report.coverage.is_complete() || report.verdict() == Verdict::Fail {
+            break;
+        }
+        let draw = Draw::nth(k);
+        let check = Check { seed: seed.wrapping_add(k as u64), ..check.clone() };
+        let mut next = match once(check, draw, place) {
+            Ok(next) => next,
+            Err(Error::NotFinite { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        let place =
+            format!("point {} of those that were visited, where what is drawn is {}", k + 1, draw.word());
+        match next.verdict() {
+            verdict if verdict.is_good() || verdict <= report.verdict() => {}
+            // Of the point and the random cotangents, not of the gradient.
+            Verdict::Convention => {
+                report
+                    .notes
+                    .push(format!("at {place}, the slope at several kinks together is that to no side"));
+            }
+            _ => {
+                next.notes.push(format!("this is {place}"));
+                std::mem::swap(&mut report, &mut next);
+            }
+        }
+        report.coverage.merge(&next.coverage);
+    }
+    Ok(report)
+}
+
+/// At one point.
+fn once(check: Check, draw: Draw, place: Place) -> Result<Report, Error> {
     let refuse = |reason: String| Error::Build { reason, place };
     if !(1..=2).contains(&check.order) {
         return Err(refuse(format!("a check has order 1 or 2, not {}", check.order)));
@@ -50,9 +91,11 @@ pub(super) fn run(check: Check, place: Place) -> Result<Report, Error> {
     let given: Vec<NodeId> = check.cotangents.iter().flatten().map(|v| v.id()).collect();
     let claimed = claims.iter().flatten().map(|(_, dx)| dx.id());
     let read: Vec<NodeId> = outputs.iter().chain(&wrt).chain(&given).copied().chain(claimed).collect();
-    let mut point = leaves::complete(&graph, check.point, &read, &mut sampler)?;
+    let drawn = leaves::complete(&graph, check.point.clone(), &read, &mut sampler)?;
+    let mut point = draw.apply(&graph, &check.point, drawn);
     let subject = ys.iter().map(|y| format!("{y:?}")).collect::<Vec<_>>().join(", ");
     let mut report = Report::new(subject, check.seed, check.order);
+    report.coverage = Coverage::of(&graph, &point, &outputs, &wrt)?;
 
     let cotangents = if check.cotangents.is_some() {
         handles(&given)

@@ -146,6 +146,9 @@ impl fmt::Display for Report {
         if all > shown {
             write!(f, "\n  … and {} that pass", all - shown)?;
         }
+        if self.coverage.points > 1 {
+            write!(f, "\n  {}", self.coverage)?;
+        }
         self.notes.iter().try_for_each(|note| write!(f, "\n  {note}"))?;
         for witness in self.witnesses.iter().filter(|w| bad > 0 || !w.verdict.is_good()) {
             write!(f, "\n  {witness}")?;

@@ -59,6 +59,9 @@ impl<S: Real> Memory<S> {
         }
         /// Element by element: whole runs of them where they lie side by side.
         fn fill<S, T>(to: &mut [S], x: &ArrayViewD<T>, of: impl Fn(&T) -> S) {
+            if let Some(x) = x.as_slice() {
+                return to[..x.len()].iter_mut().zip(x).for_each(|(y, x)| *y = of(x));
+            }
             let to = ArrayViewMutD::from_shape(x.raw_dim(), &mut to[..x.len()]);
             to.expect("as many elements as its shape").zip_mut_with(x, |y, x| *y = of(x));
         }
@@ -77,6 +80,16 @@ impl<S: Real> Memory<S> {
         }
     }
 
+    /// A result of real numbers or truth values, if it lies without gaps.
+    pub fn slice(&self, ty: &Type, of: &Operand) -> Option<&[S]> {
+        match of {
+            Operand::Number(_, place) if place.is_dense(&ty.shape) => {
+                Some(&self.arena[place.offset..][..ty.shape.count()])
+            }
+            _ => None,
+        }
+    }
+
     /// A result of whole numbers.
     pub fn index(&self, ty: &Type, of: &Operand) -> Option<ArrayD<usize>> {
         match of {
@@ -88,15 +101,15 @@ impl<S: Real> Memory<S> {
     /// Runs all steps.
     pub fn run(&mut self, plan: &Plan<S>) {
         for step in &plan.steps {
-            self.step(plan, step);
+            self.step(step);
         }
     }
 
     /// Runs one step.
-    pub fn step(&mut self, plan: &Plan<S>, step: &Step<S>) {
+    pub fn step(&mut self, step: &Step<S>) {
         let arena = &mut self.arena[..];
         match step {
-            Step::Region(strips) => strips.run(arena, &mut self.slots, plan.scratch),
+            Step::Region(strips) => strips.run(arena, &mut self.slots),
             Step::Product { product, a, b, c, accumulate } => {
                 let [a_len, b_len, c_len] = product.extents();
                 let (c, rest) = Rest::around(arena, c.offset, c_len);
@@ -237,15 +250,19 @@ fn copy<S: Real>(arena: &mut [S], from: &Place, to: &Place, shape: &[usize]) {
     }
 }
 
-/// A matrix by columns to one by rows, in tiles that fit the cache.
+/// A matrix by columns to one by rows, in tiles that fit the cache. The two do not overlap.
 fn transpose<S: Real>(arena: &mut [S], from: [usize; 2], to: [usize; 2], [rows, columns]: [usize; 2]) {
     const TILE: usize = 32;
+    let extent = |stride: usize, lines: usize, length: usize| (lines - 1) * stride + length;
+    let (y, rest) = Rest::around(arena, to[0], extent(to[1], rows, columns));
+    let x = rest.at(from[0], extent(from[1], columns, rows));
     for i0 in (0..rows).step_by(TILE) {
+        let height = TILE.min(rows - i0);
         for j0 in (0..columns).step_by(TILE) {
-            for i in i0..(i0 + TILE).min(rows) {
-                for j in j0..(j0 + TILE).min(columns) {
-                    arena[to[0] + i * to[1] + j] = arena[from[0] + j * from[1] + i];
-                }
+            for j in j0..(j0 + TILE).min(columns) {
+                let column = &x[j * from[1] + i0..][..height];
+                let to = y[i0 * to[1] + j..].iter_mut().step_by(to[1].max(1));
+                to.zip(column).for_each(|(y, &x)| *y = x);
             }
         }
     }

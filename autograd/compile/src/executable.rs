@@ -259,7 +259,7 @@ impl<S: Real> Executable<S> {
             }
             for (step, time) in plan.steps.iter().zip(&mut times) {
                 let start = Instant::now();
-                memory.step(plan, step);
+                memory.step(step);
                 time.seconds = time.seconds.min(start.elapsed().as_secs_f64());
             }
         }
@@ -369,6 +369,16 @@ impl<S: Real> Executable<S> {
         for (number, (work, share)) in set.works.iter().zip(&self.shares).enumerate() {
             let memory = work.memory();
             let (own, of) = &work.plan.outputs[i];
+            let is_part = matches!((label, &share.rows), (Label::Part, Some(_)));
+            let is_whole = !matches!((label, &share.rows), (Label::Rows { .. }, Some(_)));
+            if let (true, Some(from), Some(to)) = (is_whole, memory.slice(own, of), to.as_slice_mut()) {
+                if number == 0 {
+                    to.copy_from_slice(from);
+                } else if is_part {
+                    to.iter_mut().zip(from).for_each(|(y, &x)| *y += x);
+                }
+                continue;
+            }
             let Some(from) = memory.view(own, of) else { return };
             match (label, &share.rows) {
                 (Label::Rows { axis, .. }, Some(rows)) => {

@@ -6,6 +6,7 @@
 
 use super::sources::Sources;
 use super::writer::Writer;
+use autograd::Place;
 use autograd::graph::{Graph, NodeId, Origin, Role};
 use smallvec::SmallVec;
 use std::fmt::Write;
@@ -29,6 +30,11 @@ pub(super) struct Program {
 
 /// What a pass does to a graph, node by node.
 pub(super) trait Rewrite {
+    /// Whether it has found nothing to do: the program then stays as it is.
+    fn is_idle(&self) -> bool {
+        false
+    }
+
     /// The nodes that must be written before `v` is. Mostly its operands.
     fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         needs.extend(p.graph.operands_at(v));
@@ -43,6 +49,16 @@ pub(super) trait Rewrite {
     fn write(&mut self, p: &Program, v: usize, out: &mut Writer) -> u32 {
         out.copy(p, v)
     }
+}
+
+/// What a rewrite comes to.
+pub(super) enum Rewritten {
+    /// The program as it was.
+    Same,
+    /// Another one, and who has written it.
+    New(Box<(Program, Writer)>),
+    /// None: what is joined would have to come before itself.
+    Circular,
 }
 
 impl Program {
@@ -64,8 +80,11 @@ impl Program {
         Self { source: self.source, graph, outputs, of }
     }
 
-    /// The program that `rewrite` makes of this one; `None` if what it joins would have to come before itself.
-    pub fn rewrite(&self, rewrite: &mut impl Rewrite, mut out: Writer) -> Option<(Self, Writer)> {
+    /// The program that `rewrite` makes of this one.
+    pub fn rewrite(&self, rewrite: &mut impl Rewrite, mut out: Writer) -> Rewritten {
+        if rewrite.is_idle() {
+            return Rewritten::Same;
+        }
         out.begin(&self.graph);
         let mut open = vec![false; self.graph.len()];
         let (mut stack, mut needs) = (Vec::new(), Vec::new());
@@ -86,7 +105,7 @@ impl Program {
                     stack.extend(needs.iter().rev().copied().filter(|&u| !out.has(u)));
                     // An open node that is not written is one that waits for this one.
                     if stack[before..].iter().any(|&u| open[u]) {
-                        return None;
+                        return Rewritten::Circular;
                     }
                     if stack.len() > before {
                         continue;
@@ -100,7 +119,8 @@ impl Program {
         }
         let outputs = self.outputs.iter().map(|&y| out.at(y as usize)).collect();
         let (graph, of) = out.take();
-        Some((Self { source: self.source.clone(), graph, outputs, of }.without_dead(), out))
+        let program = Self { source: self.source.clone(), graph, outputs, of }.without_dead();
+        Rewritten::New(Box::new((program, out)))
     }
 
     /// The graph by itself, its nodes called by what they stand for, and the outputs' handles.
@@ -116,14 +136,7 @@ impl Program {
                         // Writing to a string cannot fail.
                         let _ = write!(name, " ×{}", others.len() + 1);
                     }
-                    Origin {
-                        layer: None,
-                        name: Some(name.into()),
-                        step: None,
-                        ordinal: 0,
-                        role: Role::Forward,
-                        place,
-                    }
+                    Origin { name: Some(name.into()), ..anonymous(place) }
                 }
             };
             self.graph.rename(v, origin);
@@ -200,6 +213,12 @@ impl ReadBy {
     }
 }
 
+/// The origin of a node that is called by what it stands for, once its graph is done. What a source's origin says of
+/// other nodes holds in the source alone.
+pub(super) fn anonymous(place: Place) -> Origin {
+    Origin { layer: None, name: None, step: None, ordinal: 0, role: Role::Forward, place }
+}
+
 /// The part of a graph that some nodes depend on: the new graph, the nodes' places in it, and which nodes it has.
 fn part(graph: &Graph, outputs: &[usize]) -> (Graph, Vec<u32>, Vec<usize>) {
     let live = live(graph, outputs);
@@ -209,7 +228,7 @@ fn part(graph: &Graph, outputs: &[usize]) -> (Graph, Vec<u32>, Vec<usize>) {
     for i in (0..graph.len()).filter(|&i| live[i]) {
         let node = graph.at(i);
         let operands: SmallVec<[u32; 8]> = graph.operands_at(i).map(|x| place[x]).collect();
-        place[i] = part.push(node.op.clone(), node.ty.clone(), node.origin.clone(), &operands);
+        place[i] = part.push(node.op.clone(), node.ty.clone(), anonymous(node.origin.place), &operands);
         kept.push(i);
     }
     (part, outputs.iter().map(|&y| place[y]).collect(), kept)

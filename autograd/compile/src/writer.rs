@@ -1,9 +1,9 @@
 //! Where the passes write: every node goes through here, is simplified, folded and shared on its way into the graph.
 
-use super::program::{NONE, Program};
+use super::program::{NONE, Program, anonymous};
 use super::rules;
 use super::sources::{Sources, Union};
-use autograd::graph::{Graph, Origin, Role};
+use autograd::graph::Graph;
 use autograd::ops::{Concat, Leaf, Op};
 use autograd::{Kind, Type, Value};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -130,7 +130,8 @@ impl Writer {
         if operands.is_empty() {
             self.insert(node.op.clone(), &[], Some(&node.ty))
         } else {
-            self.add(node.op.clone(), &operands)
+            // Operands have the values that they had, and so has the node.
+            self.add_typed(node.op.clone(), &operands, Some(&node.ty))
         }
     }
 
@@ -142,7 +143,11 @@ impl Writer {
 
     /// An op on operands: a new node, or one that has the same value.
     pub fn add(&mut self, op: impl Into<Op>, operands: &[u32]) -> u32 {
-        let op = op.into();
+        self.add_typed(op.into(), operands, None)
+    }
+
+    /// As [`Writer::add`], of a value whose type may be known.
+    fn add_typed(&mut self, op: Op, operands: &[u32], ty: Option<&Type>) -> u32 {
         if self.tidy.simplify
             && let Some(simple) = rules::simplify(self, &op, operands)
         {
@@ -154,7 +159,7 @@ impl Writer {
             self.count("fold");
             return self.constant(value);
         }
-        self.insert(op, operands, None)
+        self.insert(op, operands, ty)
     }
 
     /// As [`Writer::add`], of a node that is one of very many parts of what is being written: it stands for what its
@@ -181,7 +186,7 @@ impl Writer {
         (operator.infer(&types).ok()?.shape.count() <= SMALL).then(|| operator.eval_f64(&values))
     }
 
-    /// The node that is already there, or a new one. A leaf brings its type.
+    /// The node that is already there, or a new one. A leaf brings its type; that of another node may be known.
     fn insert(&mut self, op: Op, operands: &[u32], ty: Option<&Type>) -> u32 {
         let hash = self.hasher.hash_one((&op, operands));
         if self.tidy.share || matches!(op, Op::Leaf(_)) {
@@ -196,14 +201,7 @@ impl Writer {
                 return known;
             }
         }
-        let origin = Origin {
-            layer: None,
-            name: None,
-            step: None,
-            ordinal: 0,
-            role: Role::Forward,
-            place: autograd::Place::caller(),
-        };
+        let origin = anonymous(autograd::Place::caller());
         let ty = ty.cloned().unwrap_or_else(|| self.infer(&op, operands));
         let node = self.graph.push(op, ty, origin, operands);
         self.of.push(Union::default());

@@ -7,7 +7,7 @@ use crate::output::{OutFile, folder};
 use crate::subject::{Subject, Which};
 use autograd::Point;
 use clap::ValueEnum;
-use rnn::model::Mode;
+use rnn::model::{Head, Input, Mode};
 use rnn::train::optim::Method;
 use rnn_export::recurrent::{self, Recurrent};
 use rnn_export::stablehlo::{self, Form};
@@ -140,7 +140,11 @@ impl Args {
                     "--format onnx-layers has no backward pass: give --what forward, or --format onnx".into(),
                 );
             }
-            ("forward.onnx", onnx::layers(&study.model, &study.parameters, study.feed.lengths.is_some())?)
+            // Sentences differ in length, also where the one at hand is alone.
+            let model = &study.model;
+            let sentences = model.head != Head::EachStep && !matches!(model.input, Input::Reals { .. });
+            let lengths = sentences || study.feed.lengths.is_some();
+            ("forward.onnx", onnx::layers(model, &study.parameters, lengths)?)
         };
         self.make_folder()?;
         self.output.write_in(name, &bytes)?;

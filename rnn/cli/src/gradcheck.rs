@@ -9,9 +9,11 @@ use autograd_check::{Comparison, DETACHED, Decider, Method, Tier, Verdict, error
 use autograd_view::draw;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
-use rnn::model::ModelError;
-use rnn_lab::study::Specimen;
+use rnn::model::{Model, ModelError};
+use rnn::tasks::Saved;
+use rnn_lab::study::{Placed, Specimen};
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Compare a net's gradients with numeric ones
@@ -30,6 +32,9 @@ the slope of the loss itself would go through the cut.
 Examples: sequences of different lengths, and the gradients of the gradients too; every element of every weight
   rnn gradcheck --cell lstm --steps 5 --lengths 5,3,1 --order 2
   rnn gradcheck --cell gru --tier full
+A trained net; and at saturated gates, ties and zeros too
+  rnn gradcheck --checkpoint model.safetensors --steps 20
+  rnn gradcheck --cell mgu --visit 12
 The gradient of any program that answers lines of JSON, in any language (docs/gradient-checking-programs.md)
   rnn gradcheck --program 'python loss.py'
 
@@ -50,6 +55,19 @@ pub struct Args {
     /// Decides all that is random
     #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Check")]
     seed: u64,
+    /// Check a trained net: a checkpoint of `rnn train`, with random inputs and targets
+    #[arg(long, value_name = "FILE", help_heading = "Where", conflicts_with_all = ["cell", "set", "layers", "input", "hidden", "bidirectional", "lengths", "experiment", "program"])]
+    checkpoint: Option<PathBuf>,
+    /// Multiply the weights that are drawn by this: 10 saturates gates
+    #[arg(long, value_name = "F", help_heading = "Where", conflicts_with_all = ["experiment", "program", "checkpoint"], value_parser = super::flags::positive)]
+    scale: Option<f64>,
+    /// Values of parameters, inputs and first states: {"name": array, …}. What is not in it is drawn
+    #[arg(long, value_name = "FILE.json", help_heading = "Where", conflicts_with_all = ["experiment", "program"])]
+    at: Option<PathBuf>,
+    /// Go on at other points, at most so many in all, until every regime of every op was visited: both sides of kinks, ties,
+    /// exact zeros, saturated gates, repeated indices
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Where", conflicts_with_all = ["experiment", "program"], value_parser = super::flags::size)]
+    visit: usize,
     /// The report as one JSON object; also if there was nothing to check: `verdict` is then "error"
     #[arg(long, help_heading = "Check")]
     json: bool,
@@ -135,13 +153,36 @@ impl Args {
         if let Some(done) = self.lab.run(&net, self.seed, self.json) {
             return done;
         }
+        let mut placed = match &self.checkpoint {
+            Some(path) => trained(path, &net)?,
+            None => net.placed()?,
+        };
+        let title = match &self.checkpoint {
+            Some(path) => {
+                format!("trained {} of {}, {} steps", placed.model.cell, path.display(), placed.steps)
+            }
+            None => describe(&net),
+        };
+        // A page draws the net that is checked.
+        let Model { cell, layers, hidden, bidirectional, .. } = placed.model.clone();
+        let net = Specimen { cell, layers, hidden, bidirectional, ..net };
+        placed.scale = self.scale.unwrap_or(1.0);
+        if let Some(path) = &self.at {
+            for (name, array) in super::program::named_arrays(path)? {
+                // What is told by hand stands above what was trained.
+                placed.values.retain(|(known, _)| *known != name);
+                placed.values.push((name, array));
+            }
+        }
+        let visit = self.visit;
         let report = match &self.html {
-            None => net.check_with(self.seed, |check| check.order(order).tier(tier).method(method)),
+            None => placed
+                .check_with(self.seed, |check| check.order(order).tier(tier).method(method).visit(visit)),
             Some(file) => {
-                let survey = net
-                    .survey(self.seed, |check| check.order(order).tier(tier).method(method))
+                let survey = placed
+                    .survey(self.seed, |check| check.order(order).tier(tier).method(method).visit(visit))
                     .map_err(in_flags)?;
-                let title = format!("Gradient check: {}", describe(&net));
+                let title = format!("Gradient check: {title}");
                 let options = draw::Options { title: Some(title), ..draw::Options::default() };
                 let page = rnn_lab::survey::html(&survey, &options, net.described())?;
                 file.write(page.as_bytes()).map_err(|error| format!("--html: {error}"))?;
@@ -153,16 +194,25 @@ impl Args {
         if self.json {
             writeln!(out, "{:#}", report.to_json())?;
         } else {
-            writeln!(out, "{}; seed {}\n", describe(&net), self.seed)?;
+            writeln!(out, "{title}; seed {}\n", self.seed)?;
             headline(&mut out, &report)?;
             table(&mut out, &report)?;
-            writeln!(out)?;
+            writeln!(out, "\n{}", report.coverage)?;
+            report.certificate().map_or(Ok(()), |certificate| writeln!(out, "{certificate}"))?;
             report.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
             verdict(&mut out, &report)?;
         }
         out.flush()?;
         Ok(code(report.verdict()))
     }
+}
+
+/// A trained net, over the steps and sequences that were asked for.
+fn trained(path: &Path, net: &Specimen) -> Result<Placed, Box<dyn std::error::Error>> {
+    let (saved, parameters) = Saved::load(path)?;
+    let values = parameters.iter().map(|(name, array)| (name.to_string(), array.mapv(f64::from))).collect();
+    let model = Model { dropout: 0.0, window: net.window, ..saved.model };
+    Ok(Placed { model, steps: net.steps, batch: net.batch, lengths: None, values, scale: 1.0 })
 }
 
 /// What is not finite, with advice for the command line.

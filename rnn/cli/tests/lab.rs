@@ -181,3 +181,46 @@ fn programs_in_other_languages_are_checked() {
     assert!(built.is_ok_and(|status| status.success()), "a C++ compiler, `c++`, is needed");
     assert_eq!(checked(program.to_str().unwrap()).0, 0);
 }
+
+/// Where a gradient is checked: at larger weights, at given ones, at those of a trained net, and where gates are saturated.
+#[test]
+fn a_check_is_done_where_it_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let json = |arguments: &str| -> serde_json::Value { serde_json::from_str(&succeeds(arguments)).unwrap() };
+    let text = succeeds("gradcheck --cell gru");
+    assert!(text.contains("not: batch of several, sigmoid saturated, tanh saturated"), "{text}");
+    let visited = json("gradcheck --cell gru --batch 2 --visit 12 --json");
+    let regimes = visited["coverage"].as_array().unwrap();
+    assert!(regimes.len() == 5 && regimes.iter().all(|one| one["visited"] == true), "{visited}");
+    assert!(visited["points"].as_u64().unwrap() > 1 && visited["verdict"] == "pass", "{visited}");
+    let scaled = json("gradcheck --cell gru --scale 30 --json");
+    let saturated = serde_json::json!({ "regime": "sigmoid saturated", "visited": true });
+    assert!(scaled["coverage"].as_array().unwrap().contains(&saturated), "{scaled}");
+
+    std::fs::write(file("at.json"), r#"{"rnn.bias_ih_l0": [0, 0, 0, 0], "x": [[[0, 0, 0]]]}"#).unwrap();
+    let norm = |report: &serde_json::Value, name: &str| {
+        let tensors = report["tensors"].as_array().unwrap();
+        tensors.iter().find(|t| t["name"] == name).unwrap()["norm"].as_f64().unwrap()
+    };
+    let given = json(&format!("gradcheck --steps 1 --at {} --json", file("at.json")));
+    // An input of zeros teaches its weights nothing.
+    assert!(norm(&given, "rnn.weight_ih_l0") == 0.0 && norm(&given, "rnn.weight_hh_l0") > 0.0, "{given}");
+    std::fs::write(file("unknown.json"), r#"{"W": [1]}"#).unwrap();
+    let told = rnn(&format!("gradcheck --at {}", file("unknown.json")));
+    let message = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.status.code() == Some(1) && message.contains("rnn.weight_ih_l0"), "{message}");
+    std::fs::write(file("shape.json"), r#"{"x": [1]}"#).unwrap();
+    let told = rnn(&format!("gradcheck --at {}", file("shape.json")));
+    assert!(told.status.code() == Some(1), "{}", String::from_utf8_lossy(&told.stderr));
+
+    let quick = "--hidden 4 --epochs 1 --batch-size 2 --batches 2 --steps 6 --checkpoint";
+    succeeds(&format!("train adding {quick} {}", file("net.safetensors")));
+    let trained =
+        succeeds(&format!("gradcheck --checkpoint {} --steps 4 --batch 2", file("net.safetensors")));
+    assert!(trained.starts_with("trained ") && trained.contains("PASS"), "{trained}");
+    assert_eq!(
+        rnn(&format!("gradcheck --checkpoint {} --cell gru", file("net.safetensors"))).status.code(),
+        Some(2)
+    );
+}

@@ -336,6 +336,68 @@ fn the_page_and_bptt_have_one_definition() {
     }
 }
 
+/// What the pointer is on in one of the three views is lit in the others: a cell of the matrix lights its paths and its terms, a
+/// term its nodes and edges and its part of the matrix, a node its terms.
+#[test]
+fn graph_matrix_and_equations_are_linked() {
+    let shown = Shown::new("elman", 4);
+    let Some(mut page) = shown.open("") else { return };
+    page.press("m");
+    let point = |page: &mut Browser, selector: &str, kind: &str| {
+        page.ask(&format!("document.querySelector(`{selector}`).dispatchEvent(new PointerEvent('{kind}', {{ bubbles: true }}))"));
+    };
+    let terms = |page: &mut Browser| -> Vec<String> {
+        let lit = "Array.from(document.querySelectorAll('.term.lit'), (e) => e.textContent.replace(/\\s|[\u{2061}\u{2062}]/g, ''))";
+        page.ask(lit).as_array().unwrap().iter().map(|t| t.as_str().unwrap().into()).collect()
+    };
+    let way = |page: &mut Browser, name: &str| {
+        page.count(&format!(".box.way[data-node='{}']", shown.find(name).index()))
+    };
+    // The arrow keys move in the matrix: from L[4] by h[1] one up and one to the right, to L[3] by h[2].
+    page.ask("document.getElementById('matrix-large').focus()");
+    page.press("ArrowUp");
+    page.press("ArrowRight");
+    let told = page.text("#matrix-told");
+    let exact = page.ask("10 ** graph.owed(graph.lanes[0], 2).find((c) => graph.steps[c.step] === 2).log");
+    let number: f64 = told.split("= ").nth(1).unwrap().parse().unwrap();
+    assert!(told.starts_with("‖∂L[3]/∂h[2]‖") && close(number, exact.as_f64().unwrap(), 1e-3), "{told}");
+    assert_eq!([way(&mut page, "l0/h[2]"), way(&mut page, "L[3]"), way(&mut page, "l0/h[1]")], [1, 1, 0]);
+    let lit = terms(&mut page);
+    let has = |lit: &[String], wanted: &str| lit.iter().any(|term| term == wanted);
+    // The way through h[3], by the gradient of the next step, and the way up to the loss.
+    assert!(has(&lit, "Whht−1") && has(&lit, "Vht") && has(&lit, "Wh⊤((1−ht+12)⊙h¯t+1)"), "{lit:?}");
+    assert!(!has(&lit, "Wxxt") && !has(&lit, "bx"), "{lit:?}");
+    // A term of the backward pass: adjoints, the recurrent weights between them, and nothing of the head.
+    let mut found = 0;
+    for k in 0..page.count(".term") {
+        let term = format!(
+            "(() => {{ const e = document.querySelectorAll('.term')[{k}]; e.dispatchEvent(new PointerEvent('pointerover', {{ bubbles: true }})); return e.textContent }})()"
+        );
+        let text = page.ask(&term);
+        let text: String = text
+            .as_str()
+            .unwrap()
+            .chars()
+            .filter(|c| !c.is_whitespace() && !"\u{2061}\u{2062}".contains(*c))
+            .collect();
+        if text == "Wh⊤((1−ht+12)⊙h¯t+1)" {
+            assert_eq!(
+                [way(&mut page, "∂l0/h[2]"), way(&mut page, "∂logits[2]"), way(&mut page, "L[2]")],
+                [1, 0, 0]
+            );
+            assert!(page.count(".edge.across.backward.way") >= 3);
+            found += 1;
+        }
+    }
+    assert_eq!(found, 1);
+    point(&mut page, &format!("[data-node='{}'] rect", shown.find("∂l0/h[2]").index()), "pointerover");
+    let lit = terms(&mut page);
+    assert!(has(&lit, "V⊤o¯t") && !has(&lit, "Vht"), "{lit:?}");
+    page.press("m");
+    assert_eq!(page.count("#linked:not([hidden])"), 0);
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
 #[test]
 fn keys_and_addresses_lead_to_nodes() {
     let shown = Shown::new("gru", 5);

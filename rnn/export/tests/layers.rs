@@ -214,6 +214,15 @@ fn add_layers(cases: &Cases, name: &str, model: &Model, feed: &Feed) {
     let file = onnx::layers(model, &parameters, lengths).unwrap();
     cases.add_arrays(name, "onnx", &given, &wanted, &file);
 
+    // Whatever is made is read: nothing dangles where people look at the net.
+    let graph = proto::Model::decode(&file[..]).unwrap().graph.unwrap();
+    let read: Vec<&String> = graph.node.iter().flat_map(|node| &node.input).collect();
+    for node in &graph.node {
+        let used = node.output.iter().any(|name| name == "outputs" || read.contains(&name));
+        assert!(used, "{name}: nobody reads {:?}", node.output);
+    }
+    assert!(graph.initializer.iter().all(|tensor| read.contains(&&tensor.name)), "{name}");
+
     // What was written is read back as it was, but that layers there start from zero.
     match import::onnx(&file, Path::new("")) {
         Ok(back) => {

@@ -14,6 +14,9 @@ use crate::init::{self, First};
 use autograd::{Builder, Expr as Node};
 use std::collections::HashMap;
 
+/// Fixed parameters of more numbers are refused: they are part of the graph.
+const MOST_FIXED: usize = 1 << 24;
+
 /// A cell that was read from equations.
 #[derive(Debug)]
 pub struct EquationCell {
@@ -65,6 +68,13 @@ impl Cell for EquationCell {
             Shape::Vector(n) => Some(*n).filter(|n| n.features(input, hidden).is_none()),
             Shape::Matrix(r, c) => [*r, *c].into_iter().find(|n| n.features(input, hidden).is_none()),
         };
+        let numbers = |shape: &Vec<usize>| shape.iter().product::<usize>();
+        let fixed = self.fixed_shapes(input, hidden).into_iter();
+        if let Some((name, shape)) = fixed.into_iter().find(|(_, shape)| numbers(shape) > MOST_FIXED) {
+            return Err(format!(
+                "the fixed `{name}` of the cell `{cell}` is {shape:?} for input {input} and hidden {hidden}, which is more than {MOST_FIXED} numbers"
+            ));
+        }
         let all = self.shapes.sequences.iter().chain(&self.shapes.parameters);
         match all
             .filter_map(|(name, shape)| Some((name, open(shape)?)))
@@ -205,8 +215,11 @@ impl EquationCell {
             let (formula, _) = self.names.fixed.get(name)?;
             let shape = self.parameter_shape(name, input, hidden);
             let mut rng = init::rng(seed, &format!("{name}_{lane}"));
-            let value = self.formula(formula, input, hidden).draw(&shape, &mut rng);
-            Some((name.clone(), g.constant(value).named(name)))
+            let node = match self.formula(formula, input, hidden).draw(&shape, &mut rng) {
+                Ok(value) => g.constant(value).named(name),
+                Err(error) => g.refuse(format!("the fixed parameter `{name}`: {error}")),
+            };
+            Some((name.clone(), node))
         };
         self.names.parameters.iter().filter_map(|name| value(&name.is)).collect()
     }
@@ -313,7 +326,9 @@ impl EquationCell {
         if let Some((_, value)) = self.names.equations.iter().find(|(name, _)| name.is == "f") {
             added(value, &mut biases);
         }
-        biases.retain(|b| matches!(self.shapes.parameters.get(*b), Some(Shape::Vector(_))));
+        biases.retain(|b| {
+            self.is_learned(b) && matches!(self.shapes.parameters.get(*b), Some(Shape::Vector(_)))
+        });
         biases
     }
 }

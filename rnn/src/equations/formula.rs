@@ -6,7 +6,7 @@
 use super::ast::{At, Expr, Function, Operation};
 use super::diagnostic::Diagnostic;
 use super::names::{Names, walk};
-use crate::init::Init;
+use crate::init::{Init, InitError};
 use autograd::ops::Op;
 use ndarray::{ArrayD, Dimension, Zip};
 use rand::{Rng, RngExt};
@@ -115,8 +115,20 @@ impl Function {
 
 impl Formula {
     /// The values of a parameter of that shape. What is drawn is drawn in the order in which it is written.
-    pub fn draw(&self, shape: &[usize], rng: &mut impl Rng) -> ArrayD<f64> {
-        self.value(&self.formula, shape, rng)
+    ///
+    /// # Errors
+    /// [`InitError::NotFinite`] if an element is no finite number in single precision.
+    pub fn draw(&self, shape: &[usize], rng: &mut impl Rng) -> Result<ArrayD<f64>, InitError> {
+        let values = self.value(&self.formula, shape, rng);
+        #[allow(clippy::cast_possible_truncation)] // whether it can be is the question
+        let bad = values.indexed_iter().find(|(_, value)| !(**value as f32).is_finite());
+        match bad {
+            Some((place, &value)) => {
+                let place = place.slice().iter().map(|i| i + 1).collect();
+                Err(InitError::NotFinite { value, place })
+            }
+            None => Ok(values),
+        }
     }
 
     fn value(&self, expr: &At<Expr>, shape: &[usize], rng: &mut impl Rng) -> ArrayD<f64> {
@@ -161,7 +173,7 @@ impl Formula {
 impl Operation {
     /// Its value for two numbers; truth is 1.
     #[allow(clippy::float_cmp)] // the file says `==`
-    fn of_numbers(self, a: f64, b: f64) -> f64 {
+    pub(super) fn of_numbers(self, a: f64, b: f64) -> f64 {
         match self {
             Self::Add => a + b,
             Self::Subtract => a - b,

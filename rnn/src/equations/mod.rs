@@ -17,7 +17,9 @@
 //! ```
 //!
 //! `docs/cells.md` is the language's reference. The text goes through `token.rs` and `parser.rs` to a tree (`ast.rs`);
-//! `loops.rs` writes loops out, `expand.rs` puts bodies for calls, `used.rs` makes functions of other cells, `formula.rs` has values by row and column, `once.rs` functions of parameters, `columns.rs` puts columns for matrix states, `names.rs` finds what names mean, `shapes.rs` infers sizes, and `cell.rs` is the [`Cell`](crate::Cell), `step.rs` its step. What is
+//! `loops.rs` writes loops out, `used.rs` makes functions of other cells, `expand.rs` puts bodies for calls, `columns.rs`
+//! puts columns for matrix states, `names.rs` finds what names mean, and `shapes.rs` infers sizes. `formula.rs` has values
+//! by row and column, `once.rs` functions of parameters; `cell.rs` is the [`Cell`](crate::Cell), `step.rs` its step. What is
 //! wrong is shown where it stands (`diagnostic.rs`).
 
 pub mod ast;

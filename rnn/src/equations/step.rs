@@ -3,6 +3,7 @@
 use super::EquationCell;
 use super::ast::{At, Expr, Function, Operation};
 use super::formula::softplus_inverse;
+use super::once;
 use crate::cell::{Step, Weights};
 use autograd::ops::Op;
 use autograd::{Builder, Expr as Node, IntoExpr};
@@ -127,18 +128,10 @@ impl<'a, 'g> Equations<'a, 'g> {
             Add, Divide, Equal, Greater, GreaterEqual, Less, LessEqual, Multiply, NotEqual, Subtract,
         };
         if let (Value::Number(a), Value::Number(b)) = (a, b) {
-            #[allow(clippy::float_cmp)] // the file says `==`
+            let value = operation.of_numbers(a, b);
             return match operation {
-                Add => Value::Number(a + b),
-                Subtract => Value::Number(a - b),
-                Multiply => Value::Number(a * b),
-                Divide => Value::Number(a / b),
-                Less => Value::Truth(a < b),
-                LessEqual => Value::Truth(a <= b),
-                Greater => Value::Truth(a > b),
-                GreaterEqual => Value::Truth(a >= b),
-                Equal => Value::Truth(a == b),
-                NotEqual => Value::Truth(a != b),
+                Add | Subtract | Multiply | Divide => Value::Number(value),
+                Less | LessEqual | Greater | GreaterEqual | Equal | NotEqual => Value::Truth(value != 0.0),
             };
         }
         Value::Node(binary(operation, self.node(a), self.node(b)))
@@ -154,7 +147,7 @@ impl<'a, 'g> Equations<'a, 'g> {
         let nodes: Vec<Node> = arguments.iter().map(|&a| self.node(a)).collect();
         let a = nodes[0];
         Value::Node(match function {
-            Function::SoftplusInverse => a + (-(-a).expm1()).ln(),
+            Function::SoftplusInverse => once::softplus_inverse(a),
             Function::Silu => a.silu(),
             Function::Gelu => a.gelu(),
             Function::Min => a.min(nodes[1]),

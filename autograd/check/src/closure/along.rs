@@ -242,7 +242,9 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         }
         let gradient = &self.check.claimed[self.i];
         let aligned = Zip::from(&direction).and(gradient).map_collect(|u, g| u.abs().copysign(*g));
-        let mut others = vec![aligned, direction.mapv(f64::abs)];
+        // All elements alike: what ties stays tied, and the shares of a maximum add up to 1.
+        let alike = self.scale.stretch(ArrayD::ones(gradient.raw_dim()));
+        let mut others = vec![aligned, direction.mapv(f64::abs), alike];
         for _ in others.len()..ON_A_KINK {
             others.push(self.scale.stretch(leaves::weights(&shape, sampler)));
         }

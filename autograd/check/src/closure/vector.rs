@@ -192,7 +192,8 @@ impl FnCheck {
             if directions.is_empty() {
                 let mut draw = || leaves::weights(&self.at[i].shape().into(), &mut sampler);
                 directions.extend([(); ON_A_KINK].map(|()| subject.scale.stretch(draw())));
-                directions[ROUNDS] = directions[0].mapv(f64::abs);
+                // What ties stays tied.
+                directions[ROUNDS] = subject.scale.stretch(ArrayD::ones(self.at[i].raw_dim()));
             }
             let told = self.directions.iter().any(|(j, _)| *j == i);
             for (number, direction) in directions.into_iter().enumerate() {

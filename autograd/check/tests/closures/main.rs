@@ -134,7 +134,7 @@ fn a_failure_along_any_direction_is_one() {
     for n in [2, 3, 4, 10, 50] {
         let x = vec![0.7; n];
         assert_eq!(verdicts(&max, &x, &vec![1.0 / n as f64; n], 50, Tier::Projection), [0, 50, 0, 0], "{n}");
-        for g in [1.0, 0.0, 0.9, 2.0 / n as f64] {
+        for g in [1.0, 0.0, 0.9, 2.0 / n as f64, 1.001 / n as f64] {
             let sum = g * n as f64;
             let expected = if (sum - 1.0).abs() < 1e-9 { [0, 50, 0, 0] } else { [0, 0, 0, 50] };
             assert_eq!(verdicts(&max, &x, &vec![g; n], 50, Tier::Projection), expected, "{n} of {g}");
@@ -285,4 +285,43 @@ fn a_budget_is_kept() {
     let report = FnCheck::new(&x, &g).budget(50).run(f).unwrap();
     assert_eq!((report.calls, calls), (50, 50));
     assert!(report.notes.iter().any(|n| n.contains("50 calls")), "{report}");
+}
+
+/// What a certificate promises, by trial: errors that cancel in part, hundreds of directions.
+#[test]
+fn a_certificate_holds() {
+    let f = |x: &[f64]| x.iter().map(|x| x.sin()).sum::<f64>();
+    let x: Vec<f64> = (0..6).map(|i| 0.3 * f64::from(i) - 0.7).collect();
+    let right: Vec<f64> = x.iter().map(|x| x.cos()).collect();
+    // A precision that is told decides the tolerance, and few misses are seen of a tiny one.
+    let check = |g: &[f64], seed| report(&f, &x, g, |c| c.seed(seed).precision(1e-13));
+    let mut counts = [[0.0; 2]; 3];
+    for seed in 0..100 {
+        let certificate = check(&right, seed).certificate().expect("it passes");
+        let tolerance = certificate.tolerance;
+        assert_eq!((certificate.seed, certificate.tensors), (seed, [1, 1]));
+        // One element: never.
+        let mut one = right.clone();
+        one[usize::try_from(seed % 6).unwrap()] += 1.001 * certificate.never_missed();
+        assert_eq!(check(&one, seed).verdict(), Verdict::Fail, "seed {seed}");
+        // Several, which can cancel: the error of the largest is so many tolerances.
+        for (count, times) in counts.iter_mut().zip([4.0, 10.0, 40.0]) {
+            let error = times * tolerance;
+            let pattern = [
+                [1.0, -1.0, 0.0, 0.0, 0.0, 0.0],
+                [1.0, 1.0, -1.0, 0.5, 0.0, 0.3],
+                [1.0, -0.9, 0.2, 0.0, 1.0, 1.0],
+            ];
+            for pattern in pattern {
+                let wrong: Vec<f64> = right.iter().zip(pattern).map(|(g, p)| g + error * p).collect();
+                count[0] += f64::from(u8::from(check(&wrong, seed).verdict() != Verdict::Fail));
+                count[1] += certificate.missed(error);
+            }
+        }
+    }
+    for [missed, bound] in counts {
+        assert!(missed <= bound, "{counts:?}");
+    }
+    // The bound is no idle one: something is missed, and not a hundred times less than it says.
+    assert!(counts[0][0] > 0.05 * counts[0][1], "{counts:?}");
 }

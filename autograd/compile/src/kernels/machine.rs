@@ -52,11 +52,21 @@ pub(super) enum Level {
     Portable,
 }
 
-/// The widest instruction set of this machine; detected once.
+/// An environment variable that asks for a narrower instruction set than the machine has: `avx2`, or `portable`.
+const NARROWER: &str = "AUTOGRAD_VECTORS";
+
+/// The widest instruction set of this machine that may be used; detected once.
 #[inline]
 pub(super) fn level() -> Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();
-    *LEVEL.get_or_init(detect)
+    *LEVEL.get_or_init(|| {
+        let wanted = std::env::var(NARROWER);
+        match (detect(), wanted.as_deref()) {
+            (_, Ok("portable")) => Level::Portable,
+            (Level::Avx512, Ok("avx2")) => Level::Avx2,
+            (widest, _) => widest,
+        }
+    })
 }
 
 #[cfg(target_arch = "x86_64")]

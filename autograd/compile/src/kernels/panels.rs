@@ -125,6 +125,7 @@ impl<S: Real> Panels<'_, S> {
                             a: &[],
                             a_strides: [1, R],
                             panel,
+                            panel_stride: width,
                             c: &mut c[(first + i) * z.strides[0] + j..],
                             c_stride: z.strides[0],
                             rows: R.min(rows - i),
@@ -133,11 +134,11 @@ impl<S: Real> Panels<'_, S> {
                         };
                         i += if own_a > 0 {
                             let a = &block[i * (to - from)..];
-                            S::tile::<R>(Tile { a, ..tile });
+                            S::tile::<R, 2>(Tile { a, ..tile });
                             R
                         } else {
                             let rows_of_a = &self.a[(first + i) * a.strides[0] + from..];
-                            by_rows::<S, R>(Tile { a: rows_of_a, a_strides: a.strides, ..tile })
+                            by_rows::<S, R, 2>(Tile { a: rows_of_a, a_strides: a.strides, ..tile })
                         };
                     }
                 }
@@ -171,7 +172,7 @@ impl<S: Real> Panels<'_, S> {
 }
 
 /// A tile of as many of its rows as some tile has; says how many.
-fn by_rows<S: Real, const R: usize>(tile: Tile<S>) -> usize {
+pub(super) fn by_rows<S: Real, const R: usize, const N: usize>(tile: Tile<S>) -> usize {
     let rows = match tile.rows {
         rows if rows == R => R,
         4.. => 4,
@@ -179,10 +180,10 @@ fn by_rows<S: Real, const R: usize>(tile: Tile<S>) -> usize {
     };
     let tile = Tile { rows, ..tile };
     match rows {
-        1 => S::tile::<1>(tile),
-        2 => S::tile::<2>(tile),
-        4 => S::tile::<4>(tile),
-        _ => S::tile::<R>(tile),
+        1 => S::tile::<1, N>(tile),
+        2 => S::tile::<2, N>(tile),
+        4 => S::tile::<4, N>(tile),
+        _ => S::tile::<R, N>(tile),
     }
     rows
 }

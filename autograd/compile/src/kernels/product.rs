@@ -63,8 +63,8 @@ enum By {
     Tiles,
     /// Tiles that read B, and A if it lies by columns, from panels that are copied while they run.
     Panels,
-    /// Tiles that read B from panels that were made before, each of so many columns.
-    Packed { width: usize },
+    /// Tiles that read B from panels that were made before.
+    Packed,
     /// The matrix library.
     Library,
 }
@@ -80,6 +80,8 @@ pub struct Product {
     by: By,
     /// Whether this is `Cᵀ = Bᵀ Aᵀ`, A and B having changed places.
     swapped: bool,
+    /// How long the slices of A, B and C must be.
+    extents: [usize; 3],
 }
 
 impl Product {
@@ -100,7 +102,8 @@ impl Product {
         } else {
             By::Library
         };
-        Self { a, b, c, by, swapped }
+        let sides = if swapped { [b, a, c] } else { [a, b, c] };
+        Self { a, b, c, by, swapped, extents: sides.map(|layout| layout.extent()) }
     }
 
     /// The product from a right side that [`Product::pack`] has put into panels: for one that is used again and again.
@@ -109,7 +112,9 @@ impl Product {
     pub fn packed<S: Real>(self) -> Option<Self> {
         let worth = self.multiplications() >= 1 << 14 && self.a.rows > 1;
         let fits = !self.swapped && panels::exist() && self.c.strides[1] == 1 && self.a.strides[1] == 1;
-        (worth && fits).then(|| Self { by: By::Packed { width: panels::width::<S>() }, ..self })
+        let [a, _, c] = self.extents;
+        let panels = self.b.columns.next_multiple_of(panels::width::<S>()) * self.b.rows;
+        (worth && fits).then_some(Self { by: By::Packed, extents: [a, panels, c], ..self })
     }
 
     /// Puts B into panels.
@@ -117,7 +122,7 @@ impl Product {
     /// # Panics
     /// If the right side of this product is not packed, or a slice is shorter than it must be.
     pub fn pack<S: Real>(&self, b: &[S], to: &mut [S]) {
-        assert!(matches!(self.by, By::Packed { .. }), "the right side of this product is not packed");
+        assert!(self.by == By::Packed, "the right side of this product is not packed");
         panels::pack(self.b, b, &mut to[..self.extents()[1]]);
     }
 
@@ -128,12 +133,7 @@ impl Product {
 
     /// How long the slices of A, B and C must be.
     pub fn extents(&self) -> [usize; 3] {
-        let [a, b] = if self.swapped { [self.b, self.a] } else { [self.a, self.b] };
-        let mut extents = [a, b, self.c].map(|layout| layout.extent());
-        if let By::Packed { width } = self.by {
-            extents[1] = self.b.columns.next_multiple_of(width) * self.b.rows;
-        }
-        extents
+        self.extents
     }
 
     /// Computes `C = A B`, or `C += A B` if it accumulates. Otherwise C may hold anything, NaN too.
@@ -154,7 +154,7 @@ impl Product {
         match self.by {
             By::Tiles => tiles::multiply(self, a, b, accumulate, c),
             By::Panels => panels::multiply(self, false, a, b, accumulate, c, &mut workspace.scratch),
-            By::Packed { .. } => panels::multiply(self, true, a, b, accumulate, c, &mut workspace.scratch),
+            By::Packed => panels::multiply(self, true, a, b, accumulate, c, &mut workspace.scratch),
             By::Library => S::library(self, workspace, a, b, accumulate, c),
         }
     }

@@ -5,7 +5,7 @@
 
 use super::machine::{Machine, vectorised};
 use super::real::Real;
-use super::strips::inline;
+use super::strips::{BLOCK, numbers};
 use autograd::ops::{Function, Relation};
 
 /// What an instruction computes.
@@ -42,7 +42,8 @@ pub(crate) struct Instruction<S> {
 
 vectorised! {
     /// Runs a program on a block of `shape` rows and columns. `at` says where each operand begins, those in memory first,
-    /// whose rows and columns lie `strides` apart; the others are strips, without gaps.
+    /// whose rows and columns lie `strides` apart; the others are strips, without gaps. An instruction may write where it
+    /// reads, if both begin at one place.
     pub(crate) fn run<S, M>(
         code: &[Instruction<S>],
         arena: &mut [S],
@@ -52,23 +53,20 @@ vectorised! {
     ) {
         let [rows, columns] = shape;
         for instruction in code {
-            let Instruction { code, out, args, by_rows, .. } = instruction;
-            let places = [at[args[0] as usize], at[args[1] as usize], at[args[2] as usize]];
-            let out_at = at[*out as usize];
-            match code {
-                Code::Load => load(arena, out_at, places[0], shape, apart(strides, args[0], columns)),
-                Code::Store => store(arena, out_at, places[0], shape, apart(strides, *out, columns)),
+            let Instruction { out, args, by_rows, .. } = instruction;
+            let from = args.map(|slot| at[slot as usize]);
+            let to = at[*out as usize];
+            match instruction.code {
+                Code::Load => load(arena, to, from[0], shape, apart(strides, args[0], columns)),
+                Code::Store => store(arena, to, from[0], shape, apart(strides, *out, columns)),
+                // Without gaps, all rows are one.
+                _ if !by_rows => {
+                    compute::<S, M>(instruction, arena, &Lines { to, from, count: 1, n: rows * columns, apart: [0; 4] });
+                }
                 _ => {
-                    // Without gaps, all rows are one.
-                    let (rows, n) = if *by_rows { (rows, columns) } else { (1, rows * columns) };
-                    let y = apart(strides, *out, columns)[0];
-                    let a = apart(strides, args[0], columns)[0];
-                    let b = apart(strides, args[1], columns)[0];
-                    let c = apart(strides, args[2], columns)[0];
-                    for i in 0..rows {
-                        let places = [places[0] + i * a, places[1] + i * b, places[2] + i * c];
-                        element::<S, M>(instruction, arena, out_at + i * y, places, n);
-                    }
+                    let [a, b, c] = args.map(|slot| apart(strides, slot, columns)[0]);
+                    let apart = [apart(strides, *out, columns)[0], a, b, c];
+                    compute::<S, M>(instruction, arena, &Lines { to, from, count: rows, n: columns, apart });
                 }
             }
         }
@@ -80,66 +78,153 @@ fn apart(strides: &[[usize; 2]], slot: u16, columns: usize) -> [usize; 2] {
     strides.get(slot as usize).copied().unwrap_or([columns, 1])
 }
 
-/// Computes `n` elements without gaps.
-#[inline(always)]
-fn element<S: Real, M: Machine>(
-    it: &Instruction<S>,
-    arena: &mut [S],
-    out: usize,
-    places: [usize; 3],
+/// Elements of a cheap function that are worked on at once.
+const WIDE: usize = 4 * BLOCK;
+
+/// What an instruction reads and writes: lines of numbers without gaps.
+struct Lines {
+    to: usize,
+    from: [usize; 3],
+    /// How many lines there are.
+    count: usize,
+    /// How many numbers a line has.
     n: usize,
-) {
-    let (y, rest) = Rest::around(arena, out, n);
-    let a = rest.at(places[0], n);
-    let b = if it.arity > 1 { rest.at(places[1], n) } else { a };
-    let c = if it.arity > 2 { rest.at(places[2], n) } else { a };
+    /// How far apart the lines of the result are, and those of the operands.
+    apart: [usize; 4],
+}
+
+impl Lines {
+    /// A function of A operands, block by block of L, then of [`BLOCK`]. All of a block is read before it is written.
+    #[inline(always)]
+    fn blocks<S: Real, const A: usize, const L: usize>(
+        &self,
+        arena: &mut [S],
+        wide: impl Fn([[S; L]; A]) -> [S; L],
+        block: impl Fn([[S; BLOCK]; A]) -> [S; BLOCK],
+    ) {
+        let n = self.n;
+        for line in 0..self.count {
+            let mut y = self.to + line * self.apart[0];
+            let mut x = [0; A];
+            (0..A).for_each(|k| x[k] = self.from[k] + line * self.apart[k + 1]);
+            let mut left = n;
+            while L > BLOCK && left >= L {
+                let operands = x.map(|x| *first(&arena[x..]));
+                *arena[y..].first_chunk_mut().expect(INSIDE) = wide(operands);
+                (x, y, left) = (x.map(|x| x + L), y + L, left - L);
+            }
+            while left >= BLOCK {
+                let operands = x.map(|x| *first(&arena[x..]));
+                *arena[y..].first_chunk_mut().expect(INSIDE) = block(operands);
+                (x, y, left) = (x.map(|x| x + BLOCK), y + BLOCK, left - BLOCK);
+            }
+            if left > 0 {
+                // Ones: no function is slow there.
+                let mut operands = [[S::ONE; BLOCK]; A];
+                for (operand, x) in operands.iter_mut().zip(x) {
+                    operand[..left].copy_from_slice(&arena[x..][..left]);
+                }
+                arena[y..][..left].copy_from_slice(&block(operands)[..left]);
+            }
+        }
+    }
+
+    /// A function of numbers that takes few instructions.
+    #[inline(always)]
+    fn cheap<S: Real, const A: usize>(&self, arena: &mut [S], of: impl Fn([S; A]) -> S) {
+        self.blocks::<S, A, WIDE>(arena, |x| each(x, &of), |x| each(x, &of));
+    }
+
+    /// A function of numbers that takes many.
+    #[inline(always)]
+    fn dear<S: Real, const A: usize>(&self, arena: &mut [S], of: impl Fn([S; A]) -> S) {
+        self.blocks::<S, A, BLOCK>(arena, |x| each(x, &of), |x| each(x, &of));
+    }
+}
+
+/// Why a block is there.
+const INSIDE: &str = "what a region reads and writes lies in the arena";
+
+#[inline(always)]
+fn first<S, const L: usize>(x: &[S]) -> &[S; L] {
+    x.first_chunk().expect(INSIDE)
+}
+
+/// A function of numbers on each element.
+#[inline(always)]
+fn each<S: Real, const A: usize, const L: usize>(x: [[S; L]; A], of: &impl Fn([S; A]) -> S) -> [S; L] {
+    let mut y = [S::ZERO; L];
+    for l in 0..L {
+        let mut operands = [S::ZERO; A];
+        for k in 0..A {
+            operands[k] = x[k][l];
+        }
+        y[l] = of(operands);
+    }
+    y
+}
+
+/// Computes an instruction that is more than a move.
+#[inline(always)]
+fn compute<S: Real, M: Machine>(it: &Instruction<S>, arena: &mut [S], lines: &Lines) {
+    let [p, q] = it.numbers;
     match it.code {
-        Code::Of(function) => apply::<S, M>(function, y, [a, b, c]),
-        Code::MulAdd => inline::mul_add::<S, M>(y, a, b, c),
-        Code::SigmoidAdjoint => inline::sigmoid_adjoint::<S, M>(y, a, b),
-        Code::TanhAdjoint => inline::tanh_adjoint::<S, M>(y, a, b),
-        Code::Affine => inline::affine::<S, M>(y, a, it.numbers[0], it.numbers[1]),
+        Code::Of(function) => apply::<S, M>(function, arena, lines),
+        Code::MulAdd => lines.cheap(arena, |[a, b, c]| numbers::mul_add::<S, M>(a, b, c)),
+        Code::SigmoidAdjoint => lines.cheap(arena, |[a, d]| numbers::sigmoid_adjoint::<S, M>(a, d)),
+        Code::TanhAdjoint => lines.cheap(arena, |[a, d]| numbers::tanh_adjoint::<S, M>(a, d)),
+        Code::Affine => lines.cheap(arena, |[a]| numbers::affine::<S, M>(a, p, q)),
         // They are done by whoever runs the block.
         Code::Load | Code::Store => {}
     }
 }
 
-/// The function of an op; its operands are the first of three.
+/// The function of an op.
 #[inline(always)]
-fn apply<S: Real, M: Machine>(function: Function, y: &mut [S], [a, b, c]: [&[S]; 3]) {
+fn apply<S: Real, M: Machine>(function: Function, arena: &mut [S], lines: &Lines) {
     match function {
-        Function::Add => inline::add::<S, M>(y, a, b),
-        Function::Sub => inline::sub::<S, M>(y, a, b),
-        Function::Mul => inline::mul::<S, M>(y, a, b),
-        Function::Div => inline::div::<S, M>(y, a, b),
-        Function::Modulo => inline::modulo::<S, M>(y, a, b),
-        Function::Max => inline::max::<S, M>(y, a, b),
-        Function::Min => inline::min::<S, M>(y, a, b),
-        Function::Compare(Relation::Less) => inline::less::<S, M>(y, a, b),
-        Function::Compare(Relation::LessEqual) => inline::less_equal::<S, M>(y, a, b),
-        Function::Compare(Relation::Equal) => inline::equal::<S, M>(y, a, b),
-        Function::Compare(Relation::Greater) => inline::greater::<S, M>(y, a, b),
-        Function::Compare(Relation::GreaterEqual) => inline::greater_equal::<S, M>(y, a, b),
-        Function::Compare(Relation::NotEqual) => inline::not_equal::<S, M>(y, a, b),
-        Function::Select => inline::select::<S, M>(y, a, b, c),
-        Function::Neg => inline::neg::<S, M>(y, a),
-        Function::Exp => inline::exp::<S, M>(y, a),
-        Function::Ln => inline::ln::<S, M>(y, a),
-        Function::Sqrt => inline::sqrt::<S, M>(y, a),
-        Function::Tanh => inline::tanh::<S, M>(y, a),
-        Function::Sigmoid => inline::sigmoid::<S, M>(y, a),
-        Function::Relu => inline::relu::<S, M>(y, a),
-        Function::Softplus => inline::softplus::<S, M>(y, a),
-        Function::Abs => inline::abs::<S, M>(y, a),
-        Function::Sin => inline::sin::<S, M>(y, a),
-        Function::Cos => inline::cos::<S, M>(y, a),
-        Function::Reciprocal => inline::reciprocal::<S, M>(y, a),
-        Function::Powi(n) => inline::powi::<S, M>(y, a, n),
-        Function::Identity => inline::affine::<S, M>(y, a, S::ONE, S::ZERO),
+        Function::Add => lines.cheap(arena, |[a, b]| numbers::add::<S, M>(a, b)),
+        Function::Sub => lines.cheap(arena, |[a, b]| numbers::sub::<S, M>(a, b)),
+        Function::Mul => lines.cheap(arena, |[a, b]| numbers::mul::<S, M>(a, b)),
+        Function::Div => lines.dear(arena, |[a, b]| numbers::div::<S, M>(a, b)),
+        Function::Modulo => lines.dear(arena, |[a, b]| numbers::modulo::<S, M>(a, b)),
+        Function::Max => lines.dear(arena, |[a, b]| numbers::max::<S, M>(a, b)),
+        Function::Min => lines.dear(arena, |[a, b]| numbers::min::<S, M>(a, b)),
+        Function::Compare(relation) => compare::<S, M>(relation, arena, lines),
+        Function::Select => lines.dear(arena, |[c, a, b]| numbers::select::<S, M>(c, a, b)),
+        Function::Neg => lines.dear(arena, |[a]| numbers::neg::<S, M>(a)),
+        Function::Exp => lines.dear(arena, |[a]| numbers::exp::<S, M>(a)),
+        Function::Ln => lines.dear(arena, |[a]| numbers::ln::<S, M>(a)),
+        Function::Sqrt => lines.dear(arena, |[a]| numbers::sqrt::<S, M>(a)),
+        Function::Tanh => lines.dear(arena, |[a]| numbers::tanh::<S, M>(a)),
+        Function::Sigmoid => lines.dear(arena, |[a]| numbers::sigmoid::<S, M>(a)),
+        Function::Relu => lines.dear(arena, |[a]| numbers::relu::<S, M>(a)),
+        Function::Softplus => lines.dear(arena, |[a]| numbers::softplus::<S, M>(a)),
+        Function::Abs => lines.dear(arena, |[a]| numbers::abs::<S, M>(a)),
+        Function::Sin => lines.dear(arena, |[a]| numbers::sin::<S, M>(a)),
+        Function::Cos => lines.dear(arena, |[a]| numbers::cos::<S, M>(a)),
+        Function::Reciprocal => lines.dear(arena, |[a]| numbers::reciprocal::<S, M>(a)),
+        Function::Powi(n) => {
+            let of = |[a]: [[S; BLOCK]; 1]| numbers::powers(a, n);
+            lines.blocks::<S, 1, BLOCK>(arena, of, of);
+        }
+        Function::Identity => lines.cheap(arena, |[a]| a),
         Function::Unary(of) => {
             let of = S::function(of);
-            y.iter_mut().zip(a).for_each(|(y, &a)| *y = of(a));
+            lines.dear(arena, |[a]| of(a));
         }
+    }
+}
+
+#[inline(always)]
+fn compare<S: Real, M: Machine>(relation: Relation, arena: &mut [S], lines: &Lines) {
+    match relation {
+        Relation::Less => lines.dear(arena, |[a, b]| numbers::less::<S, M>(a, b)),
+        Relation::LessEqual => lines.dear(arena, |[a, b]| numbers::less_equal::<S, M>(a, b)),
+        Relation::Equal => lines.dear(arena, |[a, b]| numbers::equal::<S, M>(a, b)),
+        Relation::Greater => lines.dear(arena, |[a, b]| numbers::greater::<S, M>(a, b)),
+        Relation::GreaterEqual => lines.dear(arena, |[a, b]| numbers::greater_equal::<S, M>(a, b)),
+        Relation::NotEqual => lines.dear(arena, |[a, b]| numbers::not_equal::<S, M>(a, b)),
     }
 }
 

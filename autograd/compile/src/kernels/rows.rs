@@ -57,13 +57,22 @@ fn total<S: Real>(x: &[S]) -> S {
 /// `Σ eˣ⁻ᵐ`
 #[inline(always)]
 fn exp_total<S: Real, M: Machine>(x: &[S], m: S) -> S {
-    let (mut y, mut sum) = ([S::ZERO; 16 * BLOCK], S::ZERO);
-    for x in x.chunks(y.len()) {
-        let y = &mut y[..x.len()];
-        by_blocks!(&mut *y, x, math::exp::<S, M>(x - m));
-        sum += total(y);
+    let mut parts = [S::ZERO; BLOCK];
+    let (blocks, rest) = x.as_chunks::<BLOCK>();
+    for block in blocks {
+        for l in 0..BLOCK {
+            parts[l] += math::exp::<S, M>(block[l] - m);
+        }
     }
-    sum
+    if !rest.is_empty() {
+        let mut block = [m; BLOCK];
+        block[..rest.len()].copy_from_slice(rest);
+        for l in 0..BLOCK {
+            let power = math::exp::<S, M>(block[l] - m);
+            parts[l] += if l < rest.len() { power } else { S::ZERO };
+        }
+    }
+    halved(parts)
 }
 
 /// The sum of a block, by halves.

@@ -46,34 +46,7 @@ macro_rules! by_blocks {
 }
 pub(super) use by_blocks;
 
-/// `y = aⁿ`, by repeated squaring.
-macro_rules! powers {
-    () => {
-        /// `y = aⁿ`, by repeated squaring
-        #[inline(always)]
-        pub fn powi<S: Real, M: Machine>(y: &mut [S], a: &[S], n: i32) {
-            assert_eq!(a.len(), y.len(), "the strips differ in length");
-            for (y, a) in y.chunks_mut(super::BLOCK).zip(a.chunks(super::BLOCK)) {
-                let (mut square, mut power) = ([S::ONE; super::BLOCK], [S::ONE; super::BLOCK]);
-                square[..a.len()].copy_from_slice(a);
-                let mut left = n.unsigned_abs();
-                while left > 0 {
-                    for (power, square) in power.iter_mut().zip(&mut square) {
-                        *power = if left % 2 == 1 { *power * *square } else { *power };
-                        *square = *square * *square;
-                    }
-                    left /= 2;
-                }
-                if n < 0 {
-                    power.iter_mut().for_each(|y| *y = S::ONE / *y);
-                }
-                y.copy_from_slice(&power[..y.len()]);
-            }
-        }
-    };
-}
-
-/// Functions of strips and of numbers `; p`, from their formulas. What is `dear` goes [`by_blocks!`].
+/// The functions, from their formulas: of strips and, behind the semicolon, of numbers that are the same for all elements.
 macro_rules! table {
     ($emit:ident) => {
         $emit! {
@@ -145,37 +118,29 @@ macro_rules! table {
     };
 }
 
-/// Each function for whoever is compiled for an instruction set already.
-macro_rules! inline {
+/// Each function as one of numbers, for whoever is compiled for an instruction set already.
+macro_rules! of_numbers {
+    (dear $($functions:tt)*) => { of_numbers! { $($functions)* } };
     ($($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($($x:ident),+ $(; $($p:ident),+)?) = $of:expr;)*) => {$(
         $(#[$doc])*
         #[inline(always)]
-        pub fn $name<$S: Real, $M: Machine>(y: &mut [$S], $($x: &[$S],)+ $($($p: $S),+)?) {
-            let n = y.len();
-            $(assert_eq!($x.len(), n, "the strips differ in length");)+
-            for i in 0..n {
-                $(let $x = $x[i];)+
-                y[i] = $of;
-            }
-        }
-    )*};
-    (dear $($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($x:ident) = $of:expr;)*) => {$(
-        $(#[$doc])*
-        #[inline(always)]
-        pub fn $name<$S: Real, $M: Machine>(y: &mut [$S], $x: &[$S]) {
-            assert_eq!($x.len(), y.len(), "the strips differ in length");
-            by_blocks!(y, $x, $of);
+        pub fn $name<$S: Real, $M: Machine>($($x: $S,)+ $($($p: $S),+)?) -> $S {
+            $of
         }
     )*};
 }
 
-/// Each function for everybody.
-macro_rules! dispatched {
+/// Each function of strips, for everybody. What is `dear` goes [`by_blocks!`].
+macro_rules! of_strips {
     ($($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($($x:ident),+ $(; $($p:ident),+)?) = $of:expr;)*) => {
         vectorised! {$(
             $(#[$doc])*
             pub fn $name<$S, $M>(y: &mut [$S], $($x: &[$S],)+ $($($p: $S),+)?) {
-                inline::$name::<$S, $M>(y, $($x,)+ $($($p),+)?);
+                let n = y.len();
+                $(assert_eq!($x.len(), n, "the strips differ in length");)+
+                for i in 0..n {
+                    y[i] = numbers::$name::<$S, $M>($($x[i],)+ $($($p),+)?);
+                }
             }
         )*}
     };
@@ -183,26 +148,50 @@ macro_rules! dispatched {
         vectorised! {$(
             $(#[$doc])*
             pub fn $name<$S, $M>(y: &mut [$S], $x: &[$S]) {
-                inline::$name::<$S, $M>(y, $x);
+                assert_eq!($x.len(), y.len(), "the strips differ in length");
+                by_blocks!(y, $x, numbers::$name::<$S, $M>($x));
             }
         )*}
     };
 }
 
-/// The functions without a choice of instruction set.
-pub(super) mod inline {
+/// The functions as those of numbers.
+pub(super) mod numbers {
+    use super::BLOCK;
     use crate::kernels::machine::Machine;
     use crate::kernels::{Real, math};
 
-    table!(inline);
-    powers!();
+    table!(of_numbers);
+
+    /// `y = aⁿ`, by repeated squaring
+    #[inline(always)]
+    pub fn powers<S: Real>(mut square: [S; BLOCK], n: i32) -> [S; BLOCK] {
+        let mut power = [S::ONE; BLOCK];
+        let mut left = n.unsigned_abs();
+        while left > 0 {
+            for (power, square) in power.iter_mut().zip(&mut square) {
+                *power = if left % 2 == 1 { *power * *square } else { *power };
+                *square = *square * *square;
+            }
+            left /= 2;
+        }
+        if n < 0 {
+            power.iter_mut().for_each(|y| *y = S::ONE / *y);
+        }
+        power
+    }
 }
-table!(dispatched);
+table!(of_strips);
 
 vectorised! {
     /// `y = aⁿ`, by repeated squaring
     pub fn powi<S, M>(y: &mut [S], a: &[S], n: i32) {
-        inline::powi::<S, M>(y, a, n);
+        assert_eq!(a.len(), y.len(), "the strips differ in length");
+        for (y, a) in y.chunks_mut(BLOCK).zip(a.chunks(BLOCK)) {
+            let mut block = [S::ONE; BLOCK];
+            block[..a.len()].copy_from_slice(a);
+            y.copy_from_slice(&numbers::powers(block, n)[..a.len()]);
+        }
     }
 
     /// `y = p y`

@@ -51,6 +51,10 @@ impl Columns {
 }
 
 impl Rewrite for Columns {
+    fn is_idle(&self) -> bool {
+        self.found.is_empty()
+    }
+
     fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         match self.found.get(&v) {
             Some(&(whole, ..)) => needs.push(whole),

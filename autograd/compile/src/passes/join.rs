@@ -102,6 +102,10 @@ fn stacked(p: &Program, x: usize) -> impl Iterator<Item = usize> + '_ {
 }
 
 impl Rewrite for Join {
+    fn is_idle(&self) -> bool {
+        self.groups.is_empty()
+    }
+
     fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         match self.group_of.get(&v) {
             None => needs.extend(p.graph.operands_at(v)),

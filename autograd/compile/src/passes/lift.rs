@@ -183,6 +183,10 @@ fn is_by_rows(p: &Program, v: usize) -> bool {
 }
 
 impl Rewrite for Lift {
+    fn is_idle(&self) -> bool {
+        self.group_of.is_empty()
+    }
+
     fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         let Some(&i) = self.group_of.get(&v) else { return needs.extend(p.graph.operands_at(v)) };
         needs.extend(self.groups[i].parts.iter().map(|part| match *part {

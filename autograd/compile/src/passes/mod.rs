@@ -13,7 +13,7 @@ mod regroup;
 mod sums;
 mod transposes;
 
-use super::program::{Program, Rewrite};
+use super::program::{Program, Rewrite, Rewritten};
 use super::writer::{Tidy, Writer};
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub struct PassReport {
 struct Copy;
 impl Rewrite for Copy {}
 
-type Run = fn(&Program, Writer) -> Option<(Program, Writer)>;
+type Run = fn(&Program, Writer) -> Rewritten;
 
 /// A pass by its name.
 #[derive(Debug)]
@@ -75,8 +75,9 @@ impl Pass {
     pub fn apply(&self, p: Program, tidy: Tidy) -> (Program, PassReport) {
         let before = p.graph.len();
         let (p, rules, left_out) = match (self.run)(&p, Writer::new(tidy)) {
-            Some((next, out)) => (next, out.counts, false),
-            None => (p, BTreeMap::new(), true),
+            Rewritten::New(new) => (new.0, new.1.counts, false),
+            Rewritten::Same => (p, BTreeMap::new(), false),
+            Rewritten::Circular => (p, BTreeMap::new(), true),
         };
         #[cfg(debug_assertions)]
         if let Err(why) = autograd::graph::verify(&p.graph) {

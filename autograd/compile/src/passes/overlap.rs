@@ -82,6 +82,10 @@ impl Overlap {
 }
 
 impl Rewrite for Overlap {
+    fn is_idle(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         match self.parts.get(&v) {
             Some(&(chain, _)) => needs.extend(&self.chains[chain]),

@@ -58,6 +58,10 @@ fn columns(p: &Program, x: usize) -> Option<(usize, Slice)> {
 }
 
 impl Rewrite for Regroup {
+    fn is_idle(&self) -> bool {
+        self.sums.is_empty()
+    }
+
     fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         needs.extend(p.graph.operands_at(v).filter(|&x| !self.absorbed[x]));
         needs.extend(self.sums.get(&v).into_iter().flat_map(|(of, _)| of));

@@ -89,6 +89,10 @@ impl Sums {
 }
 
 impl Rewrite for Sums {
+    fn is_idle(&self) -> bool {
+        self.plans.is_empty()
+    }
+
     fn needs(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         let Some(plan) = self.plans.get(&v) else { return needs.extend(p.graph.operands_at(v)) };
         needs.extend(&plan.others);

@@ -125,7 +125,7 @@ impl<'a, S: Real> Assembler<'a, S> {
             let slot = self.slot_of.get(&v).copied();
             let free = slot.and_then(|slot| free.get(&self.slots[slot as usize].place).copied());
             let out = match slot {
-                Some(slot) if reach[slot as usize] != Reach::Scattered && free.is_none_or(|u| u < v) => {
+                Some(slot) if reach[slot as usize] != Reach::Scattered && free.is_none_or(|u| u <= v) => {
                     Hand::Slot(slot)
                 }
                 _ => self.strip(),
@@ -158,6 +158,7 @@ impl<'a, S: Real> Assembler<'a, S> {
             slots: self.slots,
             scratch,
             code: self.code,
+            at: Vec::new(),
         }
     }
 

@@ -54,8 +54,6 @@ pub(super) struct Plan<S> {
     pub outputs: Vec<(Type, Operand)>,
     /// Numbers in the arena, strips included.
     pub size: usize,
-    /// Where the strips begin.
-    pub scratch: usize,
 }
 
 struct Planner<'a, S> {
@@ -175,7 +173,12 @@ impl<S: Real> Planner<'_, S> {
         self.lives.iter_mut().filter(|life| life.from == usize::MAX).for_each(|life| life.size = 0);
         let (at, scratch) = arrange(&self.lives);
         let mut settle = |buffer: u32, offset: &mut usize| *offset += at[buffer as usize];
-        self.steps.iter_mut().for_each(|step| step.visit(&mut settle));
+        for step in &mut self.steps {
+            step.visit(&mut settle);
+            if let Step::Region(strips) = step {
+                strips.settle(scratch);
+            }
+        }
         outputs.iter_mut().for_each(|(_, operand)| operand.visit(&mut settle));
         for leaf in &mut given {
             if !matches!(leaf.ty.kind, Kind::Index { .. }) {
@@ -184,17 +187,7 @@ impl<S: Real> Planner<'_, S> {
         }
         constants.iter_mut().for_each(|(_, buffer)| *buffer = at[*buffer]);
         let size = scratch + self.strips * STRIP;
-        Plan {
-            given,
-            constants,
-            index_constants,
-            indices,
-            steps: self.steps,
-            of: self.of,
-            outputs,
-            size,
-            scratch,
-        }
+        Plan { given, constants, index_constants, indices, steps: self.steps, of: self.of, outputs, size }
     }
 
     /// A buffer is alive at a step, counted from 1.

@@ -40,20 +40,27 @@ pub(in super::super) struct Strips<S> {
     /// How many strips of scratch memory it needs.
     pub scratch: usize,
     pub code: Vec<Instruction<S>>,
+    /// Where the first block's operands begin: the slots, then the strips.
+    pub at: Vec<usize>,
 }
 
 impl<S: Real> Strips<S> {
-    /// Runs the program on an arena. `at` has room for the slots' offsets; strips lie from `scratch` on.
-    pub fn run(&self, arena: &mut [S], at: &mut Vec<usize>, scratch: usize) {
+    /// Settles where the operands begin, once buffers have places. Strips lie from `scratch` on.
+    pub fn settle(&mut self, scratch: usize) {
+        self.at = self.slots.iter().map(|slot| slot.place.offset).collect();
+        self.at.extend((0..self.scratch).map(|i| scratch + i * STRIP));
+    }
+
+    /// Runs the program on an arena. `at` has room for where the operands of a block begin.
+    pub fn run(&self, arena: &mut [S], at: &mut Vec<usize>) {
         let outer: usize = self.outer.iter().product();
         let base = self.slots.len();
-        at.clear();
-        at.extend(self.slots.iter().map(|slot| slot.place.offset));
-        at.extend((0..self.scratch).map(|i| scratch + i * STRIP));
         let [block_rows, block_columns] = self.block;
         if outer == 1 && self.rows <= block_rows && self.columns <= block_columns {
-            return program::run(&self.code, arena, at, &self.strides, [self.rows, self.columns]);
+            return program::run(&self.code, arena, &self.at, &self.strides, [self.rows, self.columns]);
         }
+        at.clear();
+        at.extend_from_slice(&self.at);
         for i in 0..outer {
             let mut row = 0;
             while row < self.rows {

@@ -202,7 +202,7 @@ const TABLES: [&str; 12] = [
     "parameter,step,norm,share",
     "parameter,lag,norm,share",
     "step,sequence,stretch",
-    "window,cut_angle,cut_ratio,sliding_angle,sliding_ratio",
+    "window,parameter,cut_angle,cut_ratio,sliding_angle,sliding_ratio",
     "net,when,step,norm,bound,stretch",
     "epsilon,r1,r2,r3,smooth",
     "node,op,size,gap,gap_of_terms,inherited,cancellation",

@@ -32,6 +32,22 @@ pub struct Program {
     record: Option<PathBuf>,
 }
 
+/// Arrays by name, as a program writes them, from a file.
+///
+/// # Errors
+/// If it cannot be read, or is something else.
+pub fn named_arrays(path: &std::path::Path) -> Result<Vec<(String, ArrayD<f64>)>, String> {
+    let told = |error: String| format!("--at: {}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| told(error.to_string()))?;
+    let object = value.as_object().ok_or_else(|| told("it is no object: {\"name\": array, …}".into()))?;
+    let array = |(name, value): (&String, &serde_json::Value)| {
+        let (array, _) = array::read(value).map_err(|reason| told(format!("`{name}` {reason}")))?;
+        Ok((name.clone(), array))
+    };
+    object.iter().map(array).collect()
+}
+
 /// What else was asked for.
 pub struct Asked<'a> {
     pub tier: Tier,
@@ -71,6 +87,7 @@ impl Program {
             table(&mut out, &report)?;
             writeln!(out)?;
             report.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
+            report.certificate().map_or(Ok(()), |certificate| writeln!(out, "{certificate}"))?;
             writeln!(out, "{} evaluations of the loss", report.calls)?;
             verdict(&mut out, &report)?;
         }

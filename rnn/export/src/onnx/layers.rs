@@ -39,8 +39,14 @@ pub fn layers(model: &Model, parameters: &Parameters, lengths: bool) -> Result<V
     }
     let mut x = net.input()?;
     let mut last = String::new();
+    let reads_all = model.head != Head::Last;
     for layer in 0..recurrent.layers() {
-        (x, last) = net.layer(&recurrent, layer, &x)?;
+        let (y, y_h) = net.layer(&recurrent, layer, &x)?;
+        last = y_h;
+        // What nobody reads is not drawn.
+        if reads_all || layer + 1 < recurrent.layers() {
+            x = net.side_by_side(&recurrent, layer, &y);
+        }
     }
     net.head(&x, &last, 1 + usize::from(model.bidirectional))?;
     let each = model.head == Head::EachStep;
@@ -94,7 +100,7 @@ impl Net<'_> {
         }
     }
 
-    /// A layer: its outputs `[time, batch, directions · hidden]`, and its last states `[directions, batch, hidden]`.
+    /// A layer: its outputs `[time, directions, batch, hidden]`, and its last states `[directions, batch, hidden]`.
     fn layer(&mut self, all: &Recurrent, layer: usize, x: &str) -> Result<(String, String), ExportError> {
         let directions = 1 + usize::from(all.bidirectional);
         let (op, order): (_, &[usize]) = match all.cell {
@@ -141,16 +147,20 @@ impl Net<'_> {
         }
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         self.w.add(op, &inputs, &[&y, &last], &attributes);
-        self.w.locate(name("h"));
-        let joined = if directions == 1 {
-            let axis = self.w.integers([1], &[1]);
-            self.w.node("Squeeze", &[&y, &axis], &[])
-        } else {
-            let beside = self.w.node("Transpose", &[&y], &[("perm", Value::Ints(vec![0, 2, 1, 3]))]);
-            let shape = self.w.integers([0, 0, 2 * hidden], &[3]);
+        Ok((y, last))
+    }
+
+    /// The outputs of a layer with both directions beside each other: `[time, batch, directions · hidden]`.
+    fn side_by_side(&mut self, all: &Recurrent, layer: usize, y: &str) -> String {
+        self.w.locate(format!("l{layer}/h"));
+        if all.bidirectional {
+            let beside = self.w.node("Transpose", &[y], &[("perm", Value::Ints(vec![0, 2, 1, 3]))]);
+            let shape = self.w.integers([0, 0, -1], &[3]);
             self.w.node("Reshape", &[&beside, &shape], &[])
-        };
-        Ok((joined, last))
+        } else {
+            let axis = self.w.integers([1], &[1]);
+            self.w.node("Squeeze", &[y, &axis], &[])
+        }
     }
 
     /// Learned first states of a layer, the same for each sequence: `[directions, batch, hidden]`.
@@ -170,7 +180,6 @@ impl Net<'_> {
     /// The head: of each step, of the last output, or of the mean.
     fn head(&mut self, x: &str, last: &str, directions: usize) -> Result<(), ExportError> {
         let (weight, bias) = (self.parameter("head.weight")?, self.parameter("head.bias")?);
-        let zero = self.w.integers([0], &[1]);
         let whole = match self.model.head {
             Head::EachStep => {
                 self.w.locate("head".into());
@@ -181,6 +190,7 @@ impl Net<'_> {
             }
             Head::Last if directions == 1 => {
                 self.w.locate("last".into());
+                let zero = self.w.integers([0], &[1]);
                 self.w.node("Squeeze", &[last, &zero], &[])
             }
             Head::Last => {
@@ -191,6 +201,7 @@ impl Net<'_> {
             }
             Head::Mean if self.lengths => {
                 self.w.locate("mean".into());
+                let zero = self.w.integers([0], &[1]);
                 let sum = self.w.node("ReduceSum", &[x, &zero], &[("keepdims", Value::Int(0))]);
                 let one = self.w.integers([1], &[1]);
                 let count = self.w.node("Cast", &["lengths"], &[("to", Value::Int(DataType::Float as i64))]);
@@ -199,6 +210,7 @@ impl Net<'_> {
             }
             Head::Mean => {
                 self.w.locate("mean".into());
+                let zero = self.w.integers([0], &[1]);
                 self.w.node("ReduceMean", &[x, &zero], &[("keepdims", Value::Int(0))])
             }
         };

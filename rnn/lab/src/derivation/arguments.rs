@@ -21,7 +21,7 @@ pub(super) struct Argument {
     /// Whether the sequence is the function of it, and nothing more.
     pub direct: bool,
     /// The place of the argument among the nodes on the way to the sequence.
-    ordinal: u32,
+    pub ordinal: u32,
     /// What it is called.
     pub name: Symbol,
 }

@@ -21,6 +21,7 @@
 mod abbreviations;
 mod arguments;
 mod check;
+mod formulas;
 mod net;
 mod page;
 mod view;

@@ -15,6 +15,7 @@ mod fade;
 mod gradflow;
 mod learns;
 mod page;
+mod placed;
 mod precision;
 mod reading;
 mod sentence;
@@ -30,6 +31,7 @@ pub use bptt::{
 pub use fade::fade;
 pub use gradflow::{Course, Flow, FlowError, Update, Way};
 pub use learns::{Lesson, learns};
+pub use placed::Placed;
 pub use precision::{LossOfPrecision, precision_by_steps, precision_of};
 pub use reading::{Reading, Study, StudyError, brief, visible};
 pub use sentence::{check_sentence, network_of};

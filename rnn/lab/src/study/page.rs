@@ -1,10 +1,11 @@
 //! What the page of a small net shows besides its graph: where its equations come from, and values.
 
 use super::Specimen;
+use crate::derivation::Derivation;
 use autograd::Point;
-use autograd_view::draw::{Page, SourceLine};
+use autograd_view::draw::{Formula, Page, SourceLine};
 use autograd_view::math::Form;
-use rnn::cell::{CellRef, SHIPPED};
+use rnn::cell::{Cell, CellRef, SHIPPED};
 use rnn::equations::EquationCell;
 use rnn::equations::ast::Item;
 use rnn::model::{Feed, ModelError, Network};
@@ -43,10 +44,23 @@ pub(super) fn of_cell(cell: &CellRef) -> Page {
             about: cell.description().into(),
             equations: Some(cell.typeset(Form::Mathml)),
             source: source(&cell),
+            formulas: formulas(&cell),
             ..Page::default()
         },
         None => Page::default(),
     }
+}
+
+/// The derivation of a cell, whose weights are parameters of the net or parts of them. What has none is shown without.
+fn formulas(cell: &EquationCell) -> Vec<Formula> {
+    let Ok(own) = EquationCell::read(cell.text(), cell.name()) else { return Vec::new() };
+    let weights = cell.weights(8, 8);
+    let alone = |name: &str| weights.iter().find(|w| w.parts.len() == 1 && w.parts[0].name == name);
+    let mut formulas = Derivation::of(own).map(|derivation| derivation.formulas()).unwrap_or_default();
+    for mention in formulas.iter_mut().flat_map(|f| f.terms.iter_mut().flatten().chain(&mut f.of)) {
+        mention.alias = alone(&mention.name).map(|weight| weight.name.clone());
+    }
+    formulas
 }
 
 /// The lines of a cell's file, with the names that its equations define.

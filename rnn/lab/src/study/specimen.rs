@@ -1,6 +1,7 @@
 //! A net small enough to be seen whole.
 
-use autograd::{Builder, Graph, NodeId, Point, Scalar, Value};
+use super::placed::Placed;
+use autograd::{Graph, NodeId, Point, Scalar, Value};
 use autograd_check::{Check, Report};
 use autograd_check::{Survey, random_point};
 use ndarray::{Array2, ArrayD};
@@ -118,7 +119,7 @@ impl Specimen {
         seed: u64,
         options: impl for<'g> FnOnce(Check<'g>) -> Check<'g>,
     ) -> Result<Report, ModelError> {
-        self.checked(seed, |check| Ok(options(check).run()?))
+        self.placed()?.check_with(seed, options)
     }
 
     /// As [`Specimen::check_with`], and the net as it was checked, for a page.
@@ -130,23 +131,21 @@ impl Specimen {
         seed: u64,
         options: impl for<'g> FnOnce(Check<'g>) -> Check<'g>,
     ) -> Result<Survey, ModelError> {
-        self.checked(seed, |check| Ok(options(check).survey()?))
+        self.placed()?.survey(seed, options)
     }
 
-    fn checked<R>(
-        &self,
-        seed: u64,
-        run: impl for<'g> FnOnce(Check<'g>) -> Result<R, ModelError>,
-    ) -> Result<R, ModelError> {
+    /// The net, where it is checked if nothing is said of that.
+    ///
+    /// # Errors
+    /// If it is larger than the memory that is free, or a length does not fit.
+    pub fn placed(&self) -> Result<Placed, ModelError> {
         // Twice what was counted, so that the rest of the machine lives on.
         estimate::fits(2.0 * self.bytes_of_a_check()?)?;
-        let network = self.unrolled(Mode { carry: true, ..Mode::default() })?;
-        let g = Builder::resume(network.graph.clone());
-        let mut point = Point::new().with(network.y, self.drawn_classes(seed));
-        if let (Some(id), Some(lengths)) = (network.lengths, &self.lengths) {
-            point.set(id, column(lengths));
+        if let Some(lengths) = &self.lengths {
+            lengths_fit(lengths, self.batch, self.steps)?;
         }
-        run(Check::new(g.expr(network.loss)).at(point).seed(seed))
+        let (model, lengths) = (self.model(), self.lengths.clone());
+        Ok(Placed { model, steps: self.steps, batch: self.batch, lengths, values: Vec::new(), scale: 1.0 })
     }
 
     /// About how many bytes a check of it takes: a score of copies of the weights, a gradient of each weight for each
@@ -204,7 +203,7 @@ impl Specimen {
 }
 
 /// Lengths as the network wants them, `[batch, 1]`.
-fn column(lengths: &[usize]) -> Value<f64> {
+pub(super) fn column(lengths: &[usize]) -> Value<f64> {
     Value::Index(Array2::from_shape_fn((lengths.len(), 1), |(b, _)| lengths[b]).into_dyn())
 }
 

@@ -1,6 +1,6 @@
 //! The innermost loop of a product, in vector registers.
 //!
-//! R rows of A times a panel of B, which is two vectors wide: 2 R sums stay in registers while k runs. The compiler does
+//! R rows of A times a panel of B, which is N vectors wide: N R sums stay in registers while k runs. The compiler does
 //! not promise to keep an array of so many sums in registers; of vectors it does. So elements are read by pointer here,
 //! once the lengths of all slices are checked.
 
@@ -25,8 +25,10 @@ pub struct Tile<'a, S> {
     pub a: &'a [S],
     /// How far apart the rows of A are, and its columns.
     pub a_strides: [usize; 2],
-    /// k rows of B, each as long as two vectors.
+    /// k rows of B, each as long as N vectors.
     pub panel: &'a [S],
+    /// How far apart the rows of B are.
+    pub panel_stride: usize,
     /// Where the tile begins in C.
     pub c: &'a mut [S],
     /// How far apart the rows of C are.
@@ -52,18 +54,19 @@ impl<S> Tile<'_, S> {
             "a tile has {r} × {lanes} elements"
         );
         assert!(k == 0 || self.a.len() >= reach([r - 1, k - 1], self.a_strides), "A is too short");
-        assert!(self.panel.len() >= k.saturating_mul(lanes), "the panel is too short");
+        let panel = [k.saturating_sub(1), lanes - 1];
+        assert!(k == 0 || self.panel.len() >= reach(panel, [self.panel_stride, 1]), "the panel is too short");
         assert!(self.c.len() >= reach([rows - 1, columns - 1], [self.c_stride, 1]), "C is too short");
     }
 }
 
 /// The tiles of a type of numbers.
 pub trait Tiles: Sized {
-    /// Computes a tile of R rows.
+    /// Computes a tile of R rows and N vectors, which are one or two.
     ///
     /// # Panics
     /// If a slice is too short, or this machine has no tiles.
-    fn tile<const R: usize>(tile: Tile<Self>);
+    fn tile<const R: usize, const N: usize>(tile: Tile<Self>);
 }
 
 /// Numbers side by side in a register.
@@ -83,25 +86,43 @@ trait Vector<S>: Copy {
 /// The tile is checked, and the machine has the instructions of V.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-unsafe fn sums<S: Real, V: Vector<S>, const R: usize, const CHAINS: usize>(t: &Tile<S>) -> [[V; 2]; R] {
+unsafe fn sums<S: Real, V: Vector<S>, const R: usize, const N: usize, const CHAINS: usize>(
+    t: &Tile<S>,
+) -> [[V; N]; R] {
     let [row, column] = t.a_strides;
     // SAFETY: `check` has found that k columns of R rows of A, and k rows of the panel, lie in their slices.
     unsafe {
-        let mut parts = [[[V::splat(S::ZERO); 2]; R]; CHAINS];
-        for p in 0..t.k {
-            let b = t.panel.as_ptr().add(p * 2 * V::LANES);
-            let b = [V::load(b), V::load(b.add(V::LANES))];
+        let mut parts = [[[V::splat(S::ZERO); N]; R]; CHAINS];
+        let mut add = |p: usize, chain: usize| {
+            let from = t.panel.as_ptr().add(p * t.panel_stride);
+            let mut b = [V::splat(S::ZERO); N];
+            for v in 0..N {
+                b[v] = V::load(from.add(v * V::LANES));
+            }
             let a = t.a.as_ptr().add(p * column);
-            let part = &mut parts[p % CHAINS];
+            let part = &mut parts[chain];
             for r in 0..R {
                 let a = V::splat(*a.add(r * row));
-                part[r] = [part[r][0].plus_product(a, b[0]), part[r][1].plus_product(a, b[1])];
+                for v in 0..N {
+                    part[r][v] = part[r][v].plus_product(a, b[v]);
+                }
             }
+        };
+        let whole = t.k / CHAINS * CHAINS;
+        for p in (0..whole).step_by(CHAINS) {
+            for chain in 0..CHAINS {
+                add(p + chain, chain);
+            }
+        }
+        for p in whole..t.k {
+            add(p, p - whole);
         }
         let mut sums = parts[0];
         for part in &parts[1..] {
             for r in 0..R {
-                sums[r] = [sums[r][0].plus(part[r][0]), sums[r][1].plus(part[r][1])];
+                for v in 0..N {
+                    sums[r][v] = sums[r][v].plus(part[r][v]);
+                }
             }
         }
         sums
@@ -109,20 +130,22 @@ unsafe fn sums<S: Real, V: Vector<S>, const R: usize, const CHAINS: usize>(t: &T
 }
 
 /// # Safety
-/// The tile is checked, the machine has the instructions of V, and L is two vectors.
+/// The tile is checked, the machine has the instructions of V, and L is the longest tile.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-unsafe fn tile<S: Real, V: Vector<S>, const R: usize, const CHAINS: usize, const L: usize>(t: Tile<S>) {
+unsafe fn tile<S: Real, V: Vector<S>, const R: usize, const N: usize, const CHAINS: usize, const L: usize>(
+    t: Tile<S>,
+) {
     // SAFETY: `check` has found that the rows and columns that are written lie in C.
     unsafe {
-        let sums = sums::<S, V, R, CHAINS>(&t);
+        let sums = sums::<S, V, R, N, CHAINS>(&t);
         let start = t.c.as_mut_ptr();
         for r in 0..R {
             if r >= t.rows {
                 break;
             }
             let c = start.add(r * t.c_stride);
-            if t.columns == L {
+            if t.columns == N * V::LANES {
                 for (v, sum) in sums[r].into_iter().enumerate() {
                     let c = c.add(v * V::LANES);
                     if t.accumulate { V::load(c).plus(sum) } else { sum }.store(c);
@@ -184,45 +207,46 @@ macro_rules! tiles {
     ($float:ident: $vector512:ident, twice $wide:literal; $vector256:ident, twice $narrow:literal) => {
         impl Tiles for $float {
             #[inline]
-            fn tile<const R: usize>(t: Tile<Self>) {
+            fn tile<const R: usize, const N: usize>(t: Tile<Self>) {
                 #[cfg(target_arch = "x86_64")]
                 #[target_feature(
                     enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt,popcnt"
                 )]
-                fn avx512<const R: usize>(t: Tile<$float>) {
+                fn avx512<const R: usize, const N: usize>(t: Tile<$float>) {
                     // SAFETY: the tile is checked for this width.
                     unsafe {
                         match R {
-                            1 => tile::<_, $vector512, 1, 4, $wide>(t),
-                            2 => tile::<_, $vector512, 2, 2, $wide>(t),
-                            _ => tile::<_, $vector512, R, 1, $wide>(t),
+                            1 => tile::<_, $vector512, 1, N, 4, $wide>(t),
+                            2 => tile::<_, $vector512, 2, N, 2, $wide>(t),
+                            _ => tile::<_, $vector512, R, N, 1, $wide>(t),
                         }
                     }
                 }
                 #[cfg(target_arch = "x86_64")]
                 #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
-                fn avx2<const R: usize>(t: Tile<$float>) {
+                fn avx2<const R: usize, const N: usize>(t: Tile<$float>) {
                     // SAFETY: the tile is checked for this width.
                     unsafe {
                         match R {
-                            1 => tile::<_, $vector256, 1, 4, $narrow>(t),
-                            2 => tile::<_, $vector256, 2, 2, $narrow>(t),
-                            _ => tile::<_, $vector256, R, 1, $narrow>(t),
+                            1 => tile::<_, $vector256, 1, N, 4, $narrow>(t),
+                            2 => tile::<_, $vector256, 2, N, 2, $narrow>(t),
+                            _ => tile::<_, $vector256, R, N, 1, $narrow>(t),
                         }
                     }
                 }
+                const { assert!(N == 1 || N == 2) }
                 match level() {
                     #[cfg(target_arch = "x86_64")]
                     Level::Avx512 => {
-                        t.check(R, $wide);
+                        t.check(R, N * $wide / 2);
                         // SAFETY: `level` has found every feature that `avx512` enables.
-                        unsafe { avx512::<R>(t) }
+                        unsafe { avx512::<R, N>(t) }
                     }
                     #[cfg(target_arch = "x86_64")]
                     Level::Avx2 => {
-                        t.check(R, $narrow);
+                        t.check(R, N * $narrow / 2);
                         // SAFETY: `level` has found every feature that `avx2` enables.
-                        unsafe { avx2::<R>(t) }
+                        unsafe { avx2::<R, N>(t) }
                     }
                     _ => unreachable!("`panels::exist` says that this machine has no tiles"),
                 }

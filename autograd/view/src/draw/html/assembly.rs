@@ -1,7 +1,7 @@
 //! One file of many: the style sheet, the modules and the data are written into the page.
 
 /// The modules, each after those that it imports from.
-const MODULES: [&str; 26] = [
+const MODULES: [&str; 28] = [
     include_str!("dom.js"),
     include_str!("data.js"),
     include_str!("ops.js"),
@@ -23,8 +23,10 @@ const MODULES: [&str; 26] = [
     include_str!("charts.js"),
     include_str!("jacobians.js"),
     include_str!("routes.js"),
+    include_str!("equations.js"),
     include_str!("change.js"),
     include_str!("paths.js"),
+    include_str!("linked.js"),
     include_str!("walk.js"),
     include_str!("save.js"),
     include_str!("main.js"),

@@ -52,11 +52,12 @@ export function curvePicture(curve, here) {
 }
 
 /** log₁₀ ‖∂L[t]/∂s[k]‖ for all losses and steps as one picture with a bar of colours; a click picks a pair. `rows` has for each
- *  loss its logarithms by step; `width` is how wide it may be. */
-export function matrix(rows, losses, steps, here, pick, width = 300) {
+ *  loss its logarithms by step. */
+export function matrix(rows, losses, steps, here, pick) {
+  const width = 300;
   const n = Math.max(steps.length, rows.length);
   const group = Math.max(1, Math.ceil(n / width));
-  const one = Math.min(width > 300 ? 60 : 24, width / Math.ceil(n / group));
+  const one = Math.min(24, width / Math.ceil(n / group));
   const place = new Map(steps.map((s, k) => [s, Math.floor(k / group)]));
   const [high, wide] = [Math.ceil(rows.length / group), Math.ceil(steps.length / group)];
   // Of a group of cells the largest is shown.
@@ -109,8 +110,8 @@ export function matrix(rows, losses, steps, here, pick, width = 300) {
 }
 
 /** Viridis, from dark violet to yellow. */
-const VIRIDIS = [[68, 1, 84], [72, 40, 120], [62, 73, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [110, 206, 88], [181, 222, 43], [253, 231, 37]];
-function colour(share) {
+export const VIRIDIS = [[68, 1, 84], [72, 40, 120], [62, 73, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [110, 206, 88], [181, 222, 43], [253, 231, 37]];
+export function colour(share) {
   const at = Math.max(0, Math.min(1, share)) * 9;
   const left = Math.min(8, Math.floor(at));
   const [a, b] = [VIRIDIS[left], VIRIDIS[left + 1]];

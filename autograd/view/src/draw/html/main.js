@@ -23,6 +23,7 @@ import { $, el } from "./dom.js";
 import { startInspector } from "./inspector.js";
 import { descend, startChange } from "./change.js";
 import { showPanel, showPaths, startPaths } from "./paths.js";
+import { showLinked, startLinked } from "./linked.js";
 import { startSaving } from "./save.js";
 import { model, starts } from "./places.js";
 import { owed } from "./jacobians.js";
@@ -173,6 +174,7 @@ const KEYS = [
   ],
   ["/", "search", (e) => (e.preventDefault(), $("search").focus())],
   ["p", "paths from a loss to a state", () => showPaths($("paths-panel").hidden)],
+  ["m", "the matrix in the large, and the equations: what the pointer is on is lit in all three", () => showLinked()],
   ["c", "change numbers, and see", () => !$("change-tab").hidden && showPanel($("change-panel").hidden ? "change" : "node")],
   ["s", "a step of gradient descent, in that panel", () => !$("change-panel").hidden && descend()],
   ["h", "hide or show the panel", () => document.body.classList.toggle("wide")],
@@ -238,6 +240,7 @@ startView();
 startInspector();
 startPaths();
 startChange();
+startLinked();
 startSaving();
 startWalk();
 startSearch();

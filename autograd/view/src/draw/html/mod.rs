@@ -45,10 +45,38 @@ pub struct Page {
     pub equations: Option<String>,
     /// The source in which a layer's step was written, line by line.
     pub source: Vec<SourceLine>,
+    /// The equations of a step, forward and backward, with what their terms speak of.
+    pub formulas: Vec<Formula>,
     /// What the steps read and say, if the net was given data that people can read.
     pub notes: Vec<Note>,
     /// What a check of the gradients found: the page then shows it, and colours adjoints by their errors.
     pub check: Option<Checked>,
+}
+
+/// An equation that the page shows beside the graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Formula {
+    /// What it says the value of, if that is a node.
+    pub of: Option<Mention>,
+    /// The equation as a MathML element, its summands in rows of the class `term` with their numbers as `data-term`.
+    pub math: String,
+    /// For each summand, what it is made of.
+    pub terms: Vec<Vec<Mention>>,
+}
+
+/// A name in an equation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Mention {
+    /// The name, without layer and step.
+    pub name: String,
+    /// Of a weight, the name of the parameter that it is.
+    pub alias: Option<String>,
+    /// How many steps later than the equation's own; nothing if it has no time.
+    pub lag: Option<i64>,
+    /// Whether its adjoint is meant.
+    pub adjoint: bool,
+    /// The place among the nodes on the way to what the name says, if one of these is meant.
+    pub part: Option<u32>,
 }
 
 /// What a check of a graph's gradients found.
@@ -75,6 +103,7 @@ struct Data<'a> {
     about: &'a str,
     equations: Option<&'a str>,
     source: &'a [SourceLine],
+    formulas: &'a [Formula],
     notes: Vec<notes::Given<'a>>,
     /// The numbers of the steps.
     steps: Vec<u32>,
@@ -135,6 +164,7 @@ pub(super) fn write(graph: &Arc<Graph>, options: &Options, page: &Page) -> Resul
         about: &page.about,
         equations: page.equations.as_deref(),
         source: &page.source,
+        formulas: &page.formulas,
         notes: page.notes.iter().map(Into::into).collect(),
         steps: scene.steps.iter().map(|step| step.number).collect(),
         sheet: &picture.sheet,

@@ -26,7 +26,7 @@ const measured = (step) => {
   return `${chosen.state === JOINT ? (names.length > 1 ? `(${names.join(", ")})` : names[0]) : names[chosen.state]}[${data.steps[step]}]`;
 };
 /** log₁₀ ‖∂L/∂s[k]‖ from the loss's own step back, of all states together or of one. */
-const rowOf = (loss) =>
+export const rowOf = (loss) =>
   owed(lane(), loss)?.map(({ step, log, parts }) => ({ step, log: chosen.state === JOINT ? log : parts[chosen.state] })) ?? null;
 /** The states that the ways begin at. */
 const beginnings = () => (chosen.state === JOINT ? lane().states.map((_, k) => k) : [chosen.state]);
@@ -70,6 +70,47 @@ function showOn(along, through) {
 
 const note = (text) => el("p", { class: "note" }, text);
 
+/** What another view of the same pair needs. */
+export const chosenLane = () => lane();
+export function chosenPair() {
+  settle();
+  return { loss: chosen.loss, step: chosen.step };
+}
+export const measuredName = (step) => measured(step);
+/** What is told when the matrix is asked for in the large. */
+export const larger = [];
+
+/** The nodes on all ways from a state to a loss, and their mirror images. */
+export function pairNodes(loss, step) {
+  const before = { ...chosen };
+  Object.assign(chosen, { loss, step });
+  const along = span();
+  const nodes = along
+    ? beginnings().flatMap((k) => [...nodesOn(lane(), losses[loss], lane().states[k].nodes[along[0]], along, null)])
+    : [];
+  Object.assign(chosen, before);
+  return new Set(nodes);
+}
+
+export function pickPair(loss, step) {
+  Object.assign(chosen, { loss, step, way: 0 });
+  showPanel("paths");
+}
+
+/** All states that can be chosen: their value, name, and whether it is chosen. */
+export const stateChoices = () =>
+  layers.flatMap((l, a) => {
+    const of = layers.length > 1 ? `${l.name}/` : "";
+    const each = l.states.map((s, k) => [a * 100 + k, `${of}${s.name}`]);
+    const all = each.length === 1 ? [[a * 100 + JOINT, each[0][1]]] : [[a * 100 + JOINT, `${of}(${l.states.map((s) => s.name).join(", ")}) together`], ...each];
+    return all.map(([value, words]) => [value, words, value === chosen.layer * 100 + chosen.state]);
+  });
+
+export function pickState(value) {
+  Object.assign(chosen, { layer: Math.floor(value / 100), state: value % 100, way: 0 });
+  draw();
+}
+
 const exact = () => rowOf(chosen.loss)?.find((c) => c.step === chosen.step)?.log ?? null;
 
 function choice(label, id, options, now, set) {
@@ -89,6 +130,13 @@ function choice(label, id, options, now, set) {
 
 let active = false;
 
+/** The steps of the chosen state, of which one is chosen. */
+function settle() {
+  const steps = stepsOf(stateNow()).sort((a, b) => a - b);
+  if (!steps.includes(chosen.step)) chosen.step = steps[Math.min(1, steps.length - 1)];
+  return steps;
+}
+
 function draw() {
   const panel = $("paths-panel");
   if (losses.length === 0 || layers.length === 0) {
@@ -98,8 +146,7 @@ function draw() {
     );
     return;
   }
-  const steps = stepsOf(stateNow()).sort((a, b) => a - b);
-  if (!steps.includes(chosen.step)) chosen.step = steps[Math.min(1, steps.length - 1)];
+  const steps = settle();
   const choices = el(
     "div",
     { class: "choices" },
@@ -113,18 +160,9 @@ function draw() {
     choice(
       "to state",
       "path-state",
-      layers.flatMap((l, a) => {
-        const of = layers.length > 1 ? `${l.name}/` : "";
-        const each = l.states.map((s, k) => [a * 100 + k, `${of}${s.name}`]);
-        if (each.length === 1) return [[a * 100 + JOINT, each[0][1]]];
-        return [[a * 100 + JOINT, `${of}(${l.states.map((s) => s.name).join(", ")}) together`], ...each];
-      }),
+      stateChoices(),
       chosen.layer * 100 + chosen.state,
-      (v) => {
-        chosen.layer = Math.floor(v / 100);
-        chosen.state = v % 100;
-        chosen.way = 0;
-      },
+      pickState,
     ),
     choice(
       "at step",
@@ -156,23 +194,13 @@ function draw() {
   if (rows.some(Boolean)) {
     const pick = (loss, step) => {
       Object.assign(chosen, { loss, step, way: 0 });
-      $("large").close();
       draw();
-    };
-    const large = () => {
-      const width = Math.max(300, Math.min(innerWidth - 120, innerHeight - 220));
-      $("large-body").replaceChildren(
-        el("h2", {}, `log ‖∂L[t]/∂${measured(0).replace(/\[.*/, "[k]")}‖`),
-        matrix(rows, losses, steps, chosen, pick, width),
-        note("Rows: t, the step of the loss, downwards; columns: k, the step of the state. Grey: exactly 0. A click chooses."),
-      );
-      $("large").showModal();
     };
     children.push(
       el("h3", {}, "All losses by all steps"),
       matrix(rows, losses, steps, chosen, pick),
       note(`Rows: t, the step of the loss; columns: k, the step of the state; colour: ‖∂L[t]/∂${measured(0).replace(/\[.*/, "[k]")}‖, grey where it is exactly 0.`),
-      el("button", { type: "button", class: "more", id: "enlarge", onclick: large }, "larger"),
+      el("button", { type: "button", class: "more", id: "enlarge", onclick: () => larger.forEach((show) => show()) }, "larger, beside the equations (m)"),
     );
   }
   panel.replaceChildren(...children);
@@ -282,7 +310,6 @@ export function showPanel(wanted) {
 
 export function startPaths() {
   for (const one of ["node", "paths", "change"]) $(`${one}-tab`).addEventListener("click", () => showPanel(one));
-  $("close-large").addEventListener("click", () => $("large").close());
   // The ways are many: while a number is dragged they follow when there is time.
   let soonest = 0;
   recomputed.push(() => {

@@ -323,13 +323,26 @@ const sameBox = (a, b) =>
   column[a] === column[b] && kind(a).block === kind(b).block && kind(a).part === kind(b).part && kind(a).block !== null;
 
 /** Whether something is on the way that was chosen: set by the panel of paths. */
-let way = new Set();
+let chosenWay = new Set();
+/** What is looked at for a moment instead, or null. */
+let glimpse = null;
 export function showWay(nodes) {
-  way = new Set(nodes);
-  world.classList.toggle("has-way", way.size > 0);
+  chosenWay = new Set(nodes);
+  relight();
+}
+/** Lights some nodes while the pointer is on what stands for them; null ends it. */
+export function seeWay(nodes) {
+  if (nodes === null && glimpse === null) return;
+  glimpse = nodes === null ? null : new Set(nodes);
+  relight();
+}
+const shownWay = () => glimpse ?? chosenWay;
+function relight() {
+  world.classList.toggle("has-way", shownWay().size > 0);
   light();
 }
 function onWay(from, to, i, isBox) {
+  const way = shownWay();
   if (way.size === 0) return false;
   if (from >= 0) return way.has(from) && way.has(to);
   const nodes = isBox ? box(column[i], kind(i).block, kind(i).part) : null;

@@ -14,7 +14,7 @@ import sys
 import torch
 
 sigmoid, tanh = torch.sigmoid, torch.tanh
-CELLS = pathlib.Path(__file__).resolve().parents[4] / "cells"
+CELLS = pathlib.Path(__file__).resolve().parents[5] / "cells"
 
 SECOND_ORDER = """# An Elman net that remembers two steps, with an output of its own size
 cell second-order
@@ -93,7 +93,8 @@ def reference(text, step, states, shapes, inputs, hidden, lengths):
     initial = {name: leaf(random(batch, size)) for name, size in states.items()}
     now, outputs = initial, []
     for t in range(time):
-        output, new = step(w, x[t], now)
+        number = [t + 1] if step.__code__.co_argcount == 4 else []
+        output, new = step(w, x[t], now, *number)
         outputs.append(torch.where(running[t], output, 0.0))
         now = {name: torch.where(running[t], new[name], now[name]) for name in states}
     output = torch.stack(outputs)

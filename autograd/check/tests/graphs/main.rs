@@ -1,5 +1,8 @@
 //! Graphs where differences of the whole say nothing, or the wrong thing: every node's own equation decides.
 
+mod chaos;
+mod regimes;
+
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
 use autograd::{Builder, Dual, Expr, Point, Scalar, Type, Value, kernels};
 use autograd_check::{Check, Report, check};
@@ -78,84 +81,6 @@ fn a_vanished_gradient_is_proved_or_refuted() {
     let h0 = right.tensor("h0").unwrap();
     assert_eq!(h0.decided_by, Decider::Equations, "{right}");
     assert!(h0.norm < 1e-20 && h0.norm > 0.0, "{right}");
-}
-
-/// A net at gain 3 has no slope that differences could find; a factor of 1 + 1e-6 at any step is found and named.
-#[test]
-fn chaos_is_proved_or_refuted() {
-    for steps in [50, 200] {
-        let right = tanh_net(steps, 3.0, 1, || Squash { vjp: 1.0, dual: 1.0 });
-        assert_eq!(right.verdict(), Verdict::Pass, "{steps}\n{right}");
-        for at in [1, steps / 2, steps] {
-            let wrong = tanh_net(steps, 3.0, at, || Squash { vjp: 1.0 + 1e-6, dual: 1.0 });
-            assert_eq!(wrong.verdict(), Verdict::Fail, "{steps}, {at}\n{wrong}");
-            assert_eq!(wrong.guilty.unwrap().node, format!("h[{at}]"));
-        }
-    }
-}
-
-/// x ↦ f(x), so many times, from 0.3; with a rule that is wrong at one step.
-fn map(steps: usize, wrong: usize, f: for<'g> fn(Expr<'g>) -> Expr<'g>) -> Report {
-    let g = Builder::new();
-    let r = g.parameter("r", []);
-    let mut x = g.parameter("x0", []);
-    for t in 1..=steps {
-        let _step = g.step(t);
-        x = (r * f(x)).named("x");
-        if t == wrong {
-            x = x.custom(Off).named("off");
-        }
-    }
-    let point =
-        Point::new().with(g.expr(g.graph().unwrap().find("x0").unwrap()), ArrayD::from_elem(vec![], 0.3));
-    Check::new(x).at(point.with(r, ArrayD::from_elem(vec![], 3.9))).run().unwrap()
-}
-
-/// `y = x`, with a rule that is off by 1e-6.
-#[derive(Debug)]
-struct Off;
-
-impl Off {
-    fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
-        x[0].clone()
-    }
-}
-
-impl Operator for Off {
-    kernels!();
-    fn name(&self) -> &'static str {
-        "off"
-    }
-    fn infer(&self, operands: &[Type]) -> Result<Type, String> {
-        Ok(operands[0].clone())
-    }
-    fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
-        (dy * (1.0 + 1e-6)).into()
-    }
-    fn notation(&self) -> Notation {
-        Notation::Function
-    }
-    fn sample(s: &mut Sampler) -> Sample<Self> {
-        Sample::new(Self, [s.float([2], Domain::reals(-2.0, 2.0))])
-    }
-}
-
-#[test]
-fn chaotic_maps_are_proved_or_refuted() {
-    let logistic: for<'g> fn(Expr<'g>) -> Expr<'g> = |x| x * (1.0 - x);
-    // The slope is 3.9, and the map stays within [0, 1] by its modulus.
-    let tent: for<'g> fn(Expr<'g>) -> Expr<'g> = |x| x.min(1.0 - x).modulo(0.25);
-    for (name, f) in [("logistic", logistic), ("tent", tent)] {
-        for steps in [50, 100, 200] {
-            let right = map(steps, 0, f);
-            assert_eq!(right.verdict(), Verdict::Pass, "{name}, {steps}\n{right}");
-            for at in [1, steps / 3, steps] {
-                let wrong = map(steps, at, f);
-                assert_eq!(wrong.verdict(), Verdict::Fail, "{name}, {steps}, {at}\n{wrong}");
-                assert_eq!(wrong.guilty.unwrap().node, format!("off[{at}]"));
-            }
-        }
-    }
 }
 
 #[test]
