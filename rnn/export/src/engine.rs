@@ -216,7 +216,7 @@ impl Driver {
     fn line(&mut self) -> Result<String, String> {
         let mut line = String::new();
         match self.from.read_line(&mut line) {
-            Ok(0) => Err(format!("the driver of XLA has ended{}", self.how_it_ended())),
+            Ok(0) => Err(format!("it has ended{}", self.how_it_ended())),
             Ok(_) => Ok(line.trim_end().into()),
             Err(error) => Err(error.to_string()),
         }

@@ -60,15 +60,14 @@ fn what_cannot_be_sent_is_told_before_the_driver_waits_for_it() {
     xla.make(2, 1, false).unwrap();
     let Xla { driver, made, .. } = &mut xla;
     let (_, Batch { network, program, name, .. }) = &made[0];
-    let (parameters, nothing) = (model().first_parameters(1).unwrap(), |id| {
-        let shape = network.graph.node(id).unwrap().ty.shape.to_vec();
-        (ArrayD::<f32>::zeros(shape.clone()), ArrayD::<usize>::zeros(shape))
-    });
-    let mut whole = Point::new().with(network.x, nothing(network.x).0).with(network.y, nothing(network.y).1);
+    let parameters = model().first_parameters(1).unwrap();
+    let shape = |id| network.graph.node(id).unwrap().ty.shape.to_vec();
+    let (x, y) = (ArrayD::<f32>::zeros(shape(network.x)), ArrayD::zeros(shape(network.y)));
+    let mut whole = Point::new().with(network.x, x).with(network.y, Value::Index(y));
     for (name, id) in &network.parameters {
         whole.set(*id, parameters[name.as_str()].clone());
     }
-    for (value, why) in [(None, "it has no value"), (Some(ArrayD::zeros(vec![2, 1, 9])), "it needs")] {
+    for (value, why) in [(None, "it has no value"), (Some(ArrayD::<f32>::zeros(vec![2, 1, 9])), "it needs")] {
         let mut point = Point::new();
         whole.iter().filter(|(id, _)| *id != network.x).for_each(|(id, value)| point.set(id, value.clone()));
         if let Some(value) = value {
