@@ -4,7 +4,7 @@ use crate::flags::at_least_one;
 use clap::{Args, ValueEnum};
 use rnn::model::Engine;
 use rnn::train::Task;
-use rnn_export::engine::Xla;
+use rnn_export::engine::{EngineError, Xla};
 
 /// What computes the gradients.
 #[derive(Args, Debug)]
@@ -32,6 +32,7 @@ impl OnEngine {
         &self,
         task: &dyn Task,
         batch_size: usize,
+        threads: usize,
     ) -> Result<Option<Box<dyn Engine>>, Box<dyn std::error::Error>> {
         if self.engine == Which::Own {
             return if self.devices == 1 {
@@ -48,17 +49,29 @@ impl OnEngine {
             .into());
         }
         let python = std::env::var("RNN_PYTHON").unwrap_or_else(|_| "python3".into());
-        let xla = Xla::start(&python, task.model(), task.mode(), self.devices).map_err(|error| {
-            format!(
-                "--engine xla needs a Python with JAX: {error}; install it there with `python -m pip install jax`, or \
-                 name another Python in RNN_PYTHON"
-            )
-        })?;
+        let xla = Xla::start(&python, task.model(), task.training_mode(), self.devices).map_err(advised)?;
+        if threads > 1 {
+            super::say(&format!(
+                "--threads {threads} is for this program's own engine; XLA takes the threads it wants"
+            ));
+        }
         let on = match self.devices {
             1 => String::new(),
             n => format!(", {n} devices"),
         };
         super::say(&format!("gradients by XLA on {}{on}", xla.platform()));
         Ok(Some(Box::new(xla)))
+    }
+}
+
+/// The error with what mends it.
+fn advised(error: EngineError) -> String {
+    match error {
+        EngineError::Python { .. } | EngineError::Jax { .. } => format!(
+            "--engine xla needs a Python with JAX: {error}; install it there with `python -m pip install jax`, or name \
+             another Python in RNN_PYTHON"
+        ),
+        EngineError::Devices { found, .. } => format!("{error}: give --devices {found}"),
+        _ => format!("--engine xla: {error}"),
     }
 }

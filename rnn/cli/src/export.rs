@@ -1,5 +1,6 @@
 //! `rnn export`: a net for another engine.
 
+use crate::driver;
 use crate::flags::{at_least_one, positive};
 use crate::import::Named;
 use crate::output::{OutFile, folder};
@@ -10,7 +11,7 @@ use rnn::model::{Head, Input, Mode};
 use rnn::train::optim::Method;
 use rnn_export::recurrent::{self, Recurrent};
 use rnn_export::stablehlo::{self, Form};
-use rnn_export::{DRIVER, Program, Real, Shared, manifest, net, onnx, optimiser, values};
+use rnn_export::{Program, Real, Shared, manifest, net, onnx, optimiser, values};
 use rnn_lab::study::Study;
 use std::process::ExitCode;
 
@@ -158,7 +159,6 @@ impl Args {
     }
 
     /// Runs the command.
-    #[allow(clippy::disallowed_methods)] // the driver is written where there is none
     pub fn run(mut self) -> super::Result {
         if let Some(lengths) = &self.lengths {
             self.net.batch = lengths.len();
@@ -172,7 +172,8 @@ impl Args {
             return self.layers(&study, &title);
         }
         let (feed, lengths) = (&study.feed, study.feed.lengths.is_some());
-        let mode = Mode { train: self.what != What::Forward, lengths, ..Mode::default() };
+        let train = self.what != What::Forward;
+        let mode = Mode { train, noise: train, lengths, ..Mode::default() };
         let network = study.model.network(feed.steps(), feed.batch(), mode)?;
         let mut point = network.point(&study.parameters, feed, &[], 0)?.cast::<f64>();
         let program = match self.what {
@@ -212,12 +213,7 @@ impl Args {
                     None => stablehlo::module(&program, real, form)?,
                 };
                 write("mlir", text.as_bytes())?;
-                // Whoever has changed it keeps it.
-                let driver = self.output.path().join("run_step.py");
-                if !driver.exists() {
-                    std::fs::write(&driver, DRIVER)
-                        .map_err(|error| format!("cannot write `{}`: {error}", driver.display()))?;
-                }
+                driver::write(self.output.path())?;
                 let (size, loops) =
                     (text.matches(" = stablehlo.").count(), text.matches("stablehlo.while").count());
                 let on = match &shared {

@@ -11,6 +11,7 @@ mod cells;
 mod compare;
 mod confusion;
 mod diff;
+mod driver;
 mod engine;
 mod explain;
 mod export;

@@ -8,10 +8,10 @@ use super::resume::resume;
 use super::say;
 use super::stop::Stop;
 use clap::Args;
-use rnn::model::Networks;
+use rnn::model::{Networks, StepError};
 use rnn::parameters::Parameters;
 use rnn::tasks::{Described, Saved, Source};
-use rnn::train::{Finish, Save, Task, Trainer};
+use rnn::train::{Finish, Save, Task, TrainError, Trainer};
 use std::cell::Cell;
 use std::process::ExitCode;
 
@@ -52,7 +52,7 @@ impl Common {
         };
         let save = self.save();
         let mut trainer = Trainer::new(task, saved.options.clone(), serde_json::to_value(&saved)?)?;
-        if let Some(engine) = self.engine.start(task, saved.batch_size)? {
+        if let Some(engine) = self.engine.start(task, saved.batch_size, self.training.threads)? {
             trainer = trainer.on(engine);
         }
         match &save {
@@ -78,7 +78,7 @@ impl Common {
         stop.done();
         // A run that fails is drawn too: its curve shows how it came to that.
         let told = reporter.finish(trainer.history());
-        let finish = outcome?;
+        let finish = outcome.map_err(|error| how_to_go_on(error, save.as_ref()))?;
         if finish == Finish::Stopped {
             let step = trainer.progress().step;
             say(&match &save {
@@ -118,5 +118,18 @@ impl Common {
     fn save(&self) -> Option<Save> {
         let file = self.output.checkpoint.as_ref()?;
         Some(Save { every: self.output.save_every, ..Save::at(file.path()) })
+    }
+}
+
+/// What failed is another system, and not the run: it goes on from its last state, on either engine.
+fn how_to_go_on(error: TrainError, save: Option<&Save>) -> Box<dyn std::error::Error> {
+    match (&error, save) {
+        (TrainError::Step { source: StepError::Engine(_), .. }, Some(Save { last, .. })) if last.exists() => format!(
+            "{error}; {} has the last state that was saved: the same command with --resume goes on from there, on \
+             either engine",
+            last.display()
+        )
+        .into(),
+        _ => error.into(),
     }
 }

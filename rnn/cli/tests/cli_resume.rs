@@ -204,15 +204,17 @@ fn assert_follows(found: &[f64], wanted: &[f64], updates: usize) {
     }
 }
 
-/// 200 updates and more on XLA follow our own; what is killed on one engine goes on on the other.
+/// 200 updates and more on XLA follow our own, with what the model and the cell drop; what is killed on one engine goes on
+/// on the other.
 #[test]
 fn a_run_goes_on_on_another_engine() {
     let folder = folder();
+    folder.write("noisy.cell", "cell noisy\n  h[t] = tanh(W x[t] + U dropout(h[t-1], 0.25) + b)\n");
     let run = |name: &str| {
         arguments(name)
             .replace("--epochs 12", "--epochs 8")
             .replace("warmup:10+cosine", "warmup:10+constant")
-            .replace("--dropout 0.2", "--dropout 0.2 --cell lstm")
+            .replace("--dropout 0.2", "--dropout 0.2 --cell noisy.cell")
     };
     let on_xla = |arguments: &str| format!("{arguments} --engine xla");
     folder.good(&run("own"));
@@ -225,17 +227,26 @@ fn a_run_goes_on_on_another_engine() {
     assert!(xla.err.contains("gradients by XLA on"), "{}", xla.err);
     assert_follows(&losses(&folder, "xla.jsonl"), &own, 200);
 
-    // Begun here, killed, gone on with there, killed, and brought to its end here.
-    for (command, updates) in [(run("both"), 60), (on_xla(&run("both")), 140)] {
-        let mut child = folder.command(&command).stderr(Stdio::null()).spawn().unwrap();
+    // Begun here, killed, gone on with there, killed, and brought to its end here. No turn ends by itself.
+    let turn = run("both").replace("--epochs 8", "--epochs 100000");
+    for (command, on_xla) in [(turn.clone(), false), (on_xla(&turn), true)] {
+        let said = std::fs::File::create(folder.path("said")).unwrap();
+        let mut child = folder.command(&command).stderr(said).spawn().unwrap();
         let deadline = Instant::now() + Duration::from_mins(2);
         let log = folder.path("both.jsonl");
-        let written = || std::fs::read_to_string(&log).map_or(0, |text| text.lines().count());
-        while written() < updates && Instant::now() < deadline && child.try_wait().unwrap().is_none() {
+        let written = || std::fs::read_to_string(&log).map_or(0, |text| text.matches('\n').count());
+        // What is gone on from is cut back to the last checkpoint first: so these are this turn's.
+        let goal = written() + 70;
+        while written() < goal && Instant::now() < deadline && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(2));
         }
+        let ended = child.try_wait().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+        let said = String::from_utf8(folder.read("said")).unwrap();
+        assert_eq!(ended, None, "it ended by itself: {said}");
+        assert!(written() >= goal, "{} of {goal} lines: {said}", written());
+        assert_eq!(said.contains("gradients by XLA on"), on_xla, "{said}");
     }
     let end = folder.good(&run("both"));
     assert!(end.err.contains("going on after update"), "{}", end.err);
@@ -269,4 +280,61 @@ fn an_engine_that_is_missing_is_told_how_to_be_had() {
     let (_, said) = run("python3", "--devices 3");
     assert!(said.contains("--batch-size 4 cannot be shared evenly over --devices 3"), "{said}");
     folder.bad(&format!("{} --devices 2", arguments("a")), 1, &["--devices is for --engine xla"]);
+}
+
+/// A script of the shell in the place of Python.
+fn stand_in(folder: &Folder, script: &str) -> String {
+    folder.write("stand-in", format!("#!/bin/sh\n{script}\n"));
+    let path = folder.path("stand-in");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    path.to_str().unwrap().into()
+}
+
+#[test]
+fn an_engine_that_fails_is_told_by_what_it_is_and_how_the_run_goes_on() {
+    let folder = folder();
+    let run = |python: &str, more: &str| {
+        let mut command = folder.command(&format!("{} --engine xla {more}", arguments("a")));
+        let output = command.env("RNN_PYTHON", python).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    // One that has JAX, and dies.
+    let dies = stand_in(&folder, "echo ready cpu; read line; exit 7");
+    let said = run(&dies, "--threads 2");
+    assert!(said.contains("--threads 2 is for this program's own engine"), "{said}");
+    assert!(said.contains("update 1: the driver of XLA: it has ended, with exit status: 7"), "{said}");
+    assert!(!said.contains("--resume") && !said.contains("pip install"), "{said}");
+    folder.good(&arguments("a").replace("--epochs 12", "--epochs 1").replace("+cosine", "+constant"));
+    let before = folder.read("a.last.safetensors");
+    let mut on = folder.command(&format!("{} --engine xla", arguments("a").replace("+cosine", "+constant")));
+    let said = String::from_utf8(on.env("RNN_PYTHON", &dies).output().unwrap().stderr).unwrap();
+    assert!(
+        said.contains("the driver of XLA: it has ended")
+            && said.contains("a.last.safetensors has the last state"),
+        "{said}"
+    );
+    assert!(said.contains("with --resume goes on from there"), "{said}");
+    assert!(folder.read("a.last.safetensors") == before);
+    // One that ends before it is ready has JAX for all that is known.
+    let said = run(&stand_in(&folder, "exit 5"), "");
+    assert!(said.contains("--engine xla: the driver of XLA: it has ended, with exit status: 5"), "{said}");
+    assert!(!said.contains("pip install"), "{said}");
+    // The driver itself, with a JAX that finds two devices.
+    std::fs::create_dir(folder.path("jax")).unwrap();
+    folder.write("numpy.py", "float32 = float64 = int32 = uint64 = bool_ = None\n");
+    folder.write("jax/sharding.py", "Mesh = NamedSharding = PartitionSpec = None\n");
+    folder.write(
+        "jax/__init__.py",
+        "export = None\ndevice_count = lambda: 2\nclass config: update = staticmethod(lambda *_: None)\n",
+    );
+    let mut many =
+        folder.command(&arguments("b").replace("--batch-size 4", "--batch-size 8 --engine xla --devices 8"));
+    let output = many.env("RNN_PYTHON", "python3").env("PYTHONPATH", folder.path("")).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    if said.contains("does not start") {
+        return testing::missing("python3", "install it");
+    }
+    assert!(said.contains("JAX finds 2 devices, and not 8: give --devices 2"), "{said}");
+    assert!(!said.contains("pip install"), "{said}");
 }

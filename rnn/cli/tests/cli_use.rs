@@ -249,7 +249,7 @@ fn layers_are_imported() {
     assert!(run.out.contains("1 layer of lstm, 3 features to 4 units, from Keras"), "{}", run.out);
     folder.good("bptt --checkpoint net.safetensors --steps 4");
     folder.good("export --checkpoint net.safetensors --steps 4 -o out");
-    assert!(folder.exists("out/gradient.mlir") && folder.exists("out/run_step.py"));
+    assert!(folder.exists("out/gradient.mlir"));
     folder.write("text.safetensors", "no such file");
     folder.bad(
         "import text.safetensors -o x.safetensors",
@@ -257,4 +257,49 @@ fn layers_are_imported() {
         &["`text.safetensors`", "not a safetensors file"],
     );
     folder.bad("import net.safetensors --from keras -o x.safetensors", 1, &["no recurrent layer was found"]);
+}
+
+/// A program that is trained with draws what the cell drops, from a seed that it is given.
+#[test]
+fn an_exported_step_drops_what_the_cell_drops() {
+    let folder = Folder::new();
+    folder.write("noisy.cell", "cell noisy\n  h[t] = tanh(W x[t] + U dropout(h[t-1], 0.25) + b)\n");
+    for (what, drops) in [("gradient", true), ("step", true), ("forward", false)] {
+        folder.good(&format!("export --cell noisy.cell --steps 4 --what {what} -o out"));
+        let about: serde_json::Value =
+            serde_json::from_slice(&folder.read(&format!("out/{what}.json"))).unwrap();
+        let has_seed = about["arguments"].as_array().unwrap().iter().any(|a| a["name"] == "seed");
+        assert_eq!(has_seed, drops, "{what}");
+        let text = String::from_utf8(folder.read(&format!("out/{what}.mlir"))).unwrap();
+        assert_eq!(text.contains("ui64"), drops, "{what}");
+    }
+}
+
+/// The driver in a folder is this version's, unless somebody has changed it.
+#[test]
+fn a_driver_of_an_older_export_is_replaced_and_one_that_was_changed_is_kept() {
+    let folder = Folder::new();
+    let export = "export --cell elman --steps 2 -o out";
+    folder.good(export);
+    let new = folder.read("out/run_step.py");
+    assert!(!folder.good(export).err.contains("is kept"));
+    // An older version's, with the digest that its export wrote: FNV-1a of the length in 64 bits and of the text.
+    let older = "print('an older one')\n";
+    let bytes = (older.len() as u64).to_le_bytes().into_iter().chain(older.bytes());
+    let digest = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    folder.write("out/run_step.py", format!("{older}# as rnn export wrote it: {digest:016x}\n"));
+    assert!(!folder.good(export).err.contains("is kept"));
+    assert!(folder.read("out/run_step.py") == new);
+    let changed = String::from_utf8(new).unwrap().replacen("np.float32", "np.float16", 1);
+    for kept in [changed.as_str(), "print('mine')\n", ""] {
+        folder.write("out/run_step.py", kept);
+        let said = folder.good(export).err;
+        assert!(
+            said.contains("`out/run_step.py` is kept as it is") && said.contains("move it away"),
+            "{said}"
+        );
+        assert!(folder.read("out/run_step.py") == kept.as_bytes());
+    }
 }

@@ -12,10 +12,11 @@ use crate::{DRIVER, manifest};
 use autograd::{Builder, Expr, Point, Value};
 use ndarray::{ArrayD, Axis};
 use rnn::Parameters;
-use rnn::model::{Engine, Feed, Mode, Model, Network, Outcome, StepError};
+use rnn::model::{Engine, Feed, Mode, Model, Network, Networks, Outcome, StepError};
 use safetensors::Dtype;
-use std::collections::HashMap;
+use std::fmt;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 
@@ -26,8 +27,8 @@ pub struct Xla {
     mode: Mode,
     devices: usize,
     driver: Driver,
-    /// By steps, sequences, and whether they train.
-    made: HashMap<(usize, usize, bool), Batch>,
+    /// By steps, sequences, and whether they train; the one used last stands last.
+    made: Vec<((usize, usize, bool), Batch)>,
 }
 
 /// A network of one size.
@@ -48,7 +49,7 @@ impl Xla {
     /// If it does not start: what is missing.
     pub fn start(python: &str, model: &Model, mode: Mode, devices: usize) -> Result<Self, EngineError> {
         let driver = Driver::start(python, devices)?;
-        Ok(Self { model: model.clone(), mode, devices, driver, made: HashMap::new() })
+        Ok(Self { model: model.clone(), mode, devices, driver, made: Vec::new() })
     }
 
     /// What XLA runs on, in its own words: `cpu`, `gpu`, `tpu`.
@@ -56,7 +57,17 @@ impl Xla {
         &self.driver.platform
     }
 
+    /// Puts the network for a size of batch last, and unloads the first if there are too many.
     fn make(&mut self, steps: usize, batch: usize, train: bool) -> Result<(), StepError> {
+        let size = (steps, batch, train);
+        if let Some(place) = self.made.iter().position(|(made, _)| *made == size) {
+            self.made[place..].rotate_left(1);
+            return Ok(());
+        }
+        while self.made.len() >= Networks::KEPT {
+            let (_, first) = self.made.remove(0);
+            self.driver.unload(&first.name)?;
+        }
         let failed = |error: ExportError| StepError::Engine(error.to_string());
         let network = self.model.network(steps, batch, Mode { train, ..self.mode })?;
         let (program, outputs) = program(&network).map_err(failed)?;
@@ -71,7 +82,7 @@ impl Xla {
         let text = text.map_err(failed)?;
         let about = manifest(&program, shared.as_ref(), Real::F32).to_string();
         self.driver.load(&name, &text, &about)?;
-        self.made.insert((steps, batch, train), Batch { network, program, name, outputs });
+        self.made.push((size, Batch { network, program, name, outputs }));
         Ok(())
     }
 }
@@ -103,16 +114,12 @@ impl Engine for Xla {
         train: bool,
         outcome: &mut Outcome,
     ) -> Result<(), StepError> {
-        let size = (feed.steps(), feed.batch(), train);
-        if !self.made.contains_key(&size) {
-            self.make(size.0, size.1, train)?;
-        }
-        let Batch { network, program, name, outputs } = &self.made[&size];
+        self.make(feed.steps(), feed.batch(), train)?;
+        let (_, Batch { network, program, name, outputs }) = self.made.last().expect("it was put there");
         let seed = seed % usize::MAX;
         let point = network.point(parameters, feed, &network.start_from(start)?, seed)?;
         let mut found = self.driver.run(name, program, &point)?.into_iter();
-        let mut next =
-            || found.next().ok_or_else(|| StepError::Engine("the driver sent too few results".into()));
+        let mut next = || found.next().ok_or_else(|| stopped("it sent too few results"));
         let number = |array: ArrayD<f32>| array.first().copied().map_or(f64::NAN, f64::from);
         outcome.loss = number(next()?);
         outcome.count = number(next()?);
@@ -149,9 +156,22 @@ pub enum EngineError {
         /// What it said.
         said: String,
     },
+    /// There are fewer devices than batches are to be shared over.
+    #[error("JAX finds {found} device{}, and not {wanted}", if *.found == 1 { "" } else { "s" })]
+    Devices {
+        /// How many there are.
+        found: usize,
+        /// How many were asked for.
+        wanted: usize,
+    },
     /// It ended, or could not be given its files.
     #[error("{0}")]
     Driver(String),
+}
+
+/// A batch that the driver did not run.
+fn stopped(why: impl fmt::Display) -> StepError {
+    StepError::Engine(format!("the driver of XLA: {why}"))
 }
 
 /// The driver in Python.
@@ -182,9 +202,12 @@ impl Driver {
         let from = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut driver = Self { child, to, from, platform: String::new(), folder };
         let said = driver.line().map_err(EngineError::Driver)?;
-        match said.strip_prefix("ready ") {
-            Some(platform) => driver.platform = platform.into(),
-            None => return Err(EngineError::Jax { python: python.into(), said }),
+        match said.split_once(' ') {
+            Some(("ready", platform)) => driver.platform = platform.into(),
+            Some(("devices", found)) if let Ok(found) = found.parse() => {
+                return Err(EngineError::Devices { found, wanted: devices });
+            }
+            _ => return Err(EngineError::Jax { python: python.into(), said }),
         }
         Ok(driver)
     }
@@ -193,7 +216,7 @@ impl Driver {
     fn line(&mut self) -> Result<String, String> {
         let mut line = String::new();
         match self.from.read_line(&mut line) {
-            Ok(0) => Err(format!("the driver of XLA has ended{}", self.how_it_ended())),
+            Ok(0) => Err(format!("it has ended{}", self.how_it_ended())),
             Ok(_) => Ok(line.trim_end().into()),
             Err(error) => Err(error.to_string()),
         }
@@ -203,22 +226,40 @@ impl Driver {
         self.child.wait().map_or_else(|_| String::new(), |status| format!(", with {status}"))
     }
 
-    /// Has it answered that all is well?
-    fn answer(&mut self) -> Result<(), StepError> {
-        match self.line().map_err(StepError::Engine)?.as_str() {
-            "ok" => Ok(()),
+    /// Has it answered that all is well? It answers whatever it was sent whole; and where it could not be sent, it has ended.
+    fn answer(&mut self, sent: std::io::Result<()>) -> Result<(), StepError> {
+        match self.line().map_err(stopped)?.as_str() {
+            "ok" => sent.map_err(stopped),
             said => Err(StepError::Engine(format!("XLA: {said}"))),
         }
     }
 
+    fn file(&self, name: &str, extension: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.{extension}"))
+    }
+
+    /// A line that asks something of a program.
+    fn ask(&mut self, word: &str, name: &str) -> std::io::Result<()> {
+        writeln!(self.to, "{word} {}", self.folder.path().join(name).display())
+    }
+
     fn load(&mut self, name: &str, text: &str, about: &str) -> Result<(), StepError> {
-        let failed = |error: std::io::Error| StepError::Engine(error.to_string());
         for (extension, text) in [("mlir", text), ("json", about)] {
-            std::fs::write(self.folder.path().join(format!("{name}.{extension}")), text).map_err(failed)?;
+            let file = self.file(name, extension);
+            std::fs::write(&file, text)
+                .map_err(|error| stopped(format!("cannot write `{}`: {error}", file.display())))?;
         }
-        let stem = self.folder.path().join(name);
-        writeln!(self.to, "load {}", stem.display()).and_then(|()| self.to.flush()).map_err(failed)?;
-        self.answer()
+        let sent = self.ask("load", name).and_then(|()| self.to.flush());
+        self.answer(sent)
+    }
+
+    fn unload(&mut self, name: &str) -> Result<(), StepError> {
+        let sent = self.ask("unload", name).and_then(|()| self.to.flush());
+        self.answer(sent)?;
+        for extension in ["mlir", "json"] {
+            let _ = std::fs::remove_file(self.file(name, extension));
+        }
+        Ok(())
     }
 
     /// The results of a program at a point.
@@ -228,15 +269,21 @@ impl Driver {
         program: &Program,
         point: &Point<f32>,
     ) -> Result<Vec<ArrayD<f32>>, StepError> {
-        let sent = self.send(name, program, point);
-        // If it has ended, it has said why.
-        self.answer()?;
-        sent.map_err(|error| StepError::Engine(error.to_string()))?;
+        // All of them before the first byte: the driver waits for as many bytes as the program takes.
+        let values = program.arguments.iter().map(|argument| {
+            let failed = |why: &str| stopped(format!("cannot be sent `{}`: {why}", argument.name));
+            let value = point.get(argument.id).ok_or_else(|| failed("it has no value"))?;
+            value.fits(&argument.ty).map_err(|why| failed(&why))?;
+            Ok((value, element(argument.ty.kind, Real::F32).0 == Dtype::U64))
+        });
+        let values = values.collect::<Result<Vec<_>, StepError>>()?;
+        let sent = self.send(name, &values);
+        self.answer(sent)?;
         let mut all = Vec::with_capacity(program.results.len());
         for result in &program.results {
             let shape = &program.graph.node(result.id)?.ty.shape;
             let mut bytes = vec![0; 4 * shape.count()];
-            self.from.read_exact(&mut bytes).map_err(|error| StepError::Engine(error.to_string()))?;
+            self.from.read_exact(&mut bytes).map_err(stopped)?;
             let numbers = bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
             let array = ArrayD::from_shape_vec(shape.to_vec(), numbers);
             all.push(array.expect("as many bytes were read as it has"));
@@ -244,14 +291,10 @@ impl Driver {
         Ok(all)
     }
 
-    fn send(&mut self, name: &str, program: &Program, point: &Point<f32>) -> std::io::Result<()> {
-        writeln!(self.to, "run {}", self.folder.path().join(name).display())?;
-        for argument in &program.arguments {
-            let value = point
-                .get(argument.id)
-                .ok_or_else(|| std::io::Error::other(format!("`{}` has no value", argument.name)))?;
-            let wide = element(argument.ty.kind, Real::F32).0 == Dtype::U64;
-            write_value(&mut self.to, value, wide)?;
+    fn send(&mut self, name: &str, values: &[(&Value<f32>, bool)]) -> std::io::Result<()> {
+        self.ask("run", name)?;
+        for (value, wide) in values {
+            write_value(&mut self.to, value, *wide)?;
         }
         self.to.flush()
     }
@@ -267,3 +310,6 @@ fn write_value(to: &mut impl Write, value: &Value<f32>, wide: bool) -> std::io::
         Value::Bool(a) => a.iter().try_for_each(|&b| to.write_all(&[u8::from(b)])),
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

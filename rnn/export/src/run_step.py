@@ -103,9 +103,11 @@ def serve(devices):
     """For `rnn train --engine xla`: loads programs and runs them, as lines on the input ask; arrays are raw bytes."""
     ask, say = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
-    mesh(devices)
-    loaded = {}
     tell = lambda text: (say.write(f"{text}\n".encode()), say.flush())
+    jax.config.update("jax_num_cpu_devices", devices)
+    if jax.device_count() < devices:
+        return tell(f"devices {jax.device_count()}")
+    loaded = {}
     tell(f"ready {jax.default_backend()}")
     for line in ask:
         word, stem = line.decode().rstrip("\n").split(" ", 1)
@@ -115,6 +117,10 @@ def serve(devices):
                 over = Mesh(np.array(jax.devices()[:said["devices"]]), ("data",))
                 into, out_of = [tuple(sharding(over, a) for a in said[key]) for key in ("arguments", "results")]
                 loaded[stem] = jax.jit(call, in_shardings=into, out_shardings=out_of), said, into
+                tell("ok")
+                continue
+            if word == "unload":
+                del loaded[stem]
                 tell("ok")
                 continue
             step, said, into = loaded[stem]

@@ -181,3 +181,16 @@ fn driven(program: &Program, point: &Point<f64>) -> Option<HashMap<String, Vec<f
         |bytes: &[u8]| bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
     Some(file.tensors().into_iter().map(|(name, view)| (name, numbers(view.data()))).collect())
 }
+
+/// As any program that a test needs: no test passes without it, unless it is asked to.
+#[test]
+fn a_python_that_is_missing_fails_a_test_unless_it_may_be() {
+    let run = std::panic::catch_unwind(|| common::run_by("no-such-python", "stablehlo.py", &[]));
+    match run {
+        Ok(said) => assert_eq!((said.as_str(), std::env::var_os("RNN_SKIP_READERS").is_some()), ("", true)),
+        Err(panic) => {
+            let message = *panic.downcast::<String>().unwrap();
+            assert!(message.starts_with("no-such-python is missing: install Python"), "{message}");
+        }
+    }
+}

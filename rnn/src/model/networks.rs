@@ -9,9 +9,6 @@ use ndarray::{ArrayD, ArrayView, aview0};
 use std::fmt;
 use std::sync::Arc;
 
-/// How many networks are kept: those used last. Lengths that are rounded up come in fewer sizes.
-const KEPT: usize = 64;
-
 /// How many bytes they work in, together, at most; the one used last is kept in any case.
 const KEPT_BYTES: usize = 2 << 30;
 
@@ -196,6 +193,9 @@ impl Engine for Networks {
 }
 
 impl Networks {
+    /// How many networks an engine keeps: those used last. Lengths that are rounded up come in fewer sizes.
+    pub const KEPT: usize = 64;
+
     /// No networks yet. A batch's rows are shared out over `threads` threads.
     pub fn new(model: &Model, mode: Mode, threads: usize) -> Self {
         Self { model: model.clone(), mode, threads: threads.max(1), made: Vec::new() }
@@ -215,7 +215,7 @@ impl Networks {
         };
         let bytes = |(_, made): &(_, Arc<Compiled>)| made.executable.bytes();
         let mut held: usize = network.executable.bytes() + self.made.iter().map(bytes).sum::<usize>();
-        while !self.made.is_empty() && (self.made.len() >= KEPT || held > KEPT_BYTES) {
+        while !self.made.is_empty() && (self.made.len() >= Self::KEPT || held > KEPT_BYTES) {
             held -= bytes(&self.made.remove(0));
         }
         self.made.push((size, network.clone()));
@@ -330,6 +330,8 @@ fn score(outputs: &[ArrayD<f32>], y: &Value<f32>) -> (usize, usize) {
 mod tests {
     use super::*;
     use crate::model::{Head, Inits, Input, Loss, Start};
+
+    const KEPT: usize = Networks::KEPT;
 
     #[test]
     fn the_networks_used_last_are_kept_and_no_more() {

@@ -11,6 +11,11 @@ pub trait Task {
     /// is for training is the trainer's.
     fn mode(&self) -> Mode;
 
+    /// The mode of the networks that train on it, on whichever engine: with what the cell's equations drop.
+    fn training_mode(&self) -> Mode {
+        Mode { noise: true, ..self.mode() }
+    }
+
     /// The number of batches of an epoch.
     fn batches(&self) -> usize;
 

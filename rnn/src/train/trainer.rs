@@ -8,9 +8,7 @@ use super::progress::{Best, Progress};
 use super::schedule::Schedule;
 use super::task::Task;
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::model::{
-    Cause, Engine, Feed, Metrics, Mode, ModelError, Networks, Outcome, StepError, Tally, evaluate,
-};
+use crate::model::{Cause, Engine, Feed, Metrics, ModelError, Networks, Outcome, StepError, Tally, evaluate};
 use crate::parameters::Parameters;
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
@@ -217,7 +215,7 @@ impl<'a> Trainer<'a> {
         }
         let model = task.model();
         let parameters = model.first_parameters(options.seed)?;
-        let engine = Box::new(Networks::new(model, Mode { noise: true, ..task.mode() }, options.threads));
+        let engine = Box::new(Networks::new(model, task.training_mode(), options.threads));
         let optimiser = options.method.optimiser(&parameters);
         let best = parameters.clone();
         Ok(Self {
