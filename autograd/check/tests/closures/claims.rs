@@ -64,7 +64,7 @@ fn right_products_pass_and_wrong_ones_do_not() {
         let (w, at) = (weights(m, n), place(m, n));
         let right = jacobians(&w, &at);
         let middle = [m / 2, n / 2];
-        for seed in 0..3 {
+        for seed in 0..2 {
             for report in three(&w, &at, &right, seed) {
                 assert_eq!(report.verdict(), Verdict::Pass, "{m} × {n}: {report}");
             }
