@@ -102,7 +102,7 @@ pub enum InitError {
     },
     /// A formula has a value that is no finite number, at a place counted from 1.
     #[error(
-        "its formula gives {value} at {place:?}, counted from 1: write one that is finite for every row and column"
+        "its formula gives {value:e} at {place:?}, counted from 1: write one that is finite for every row and column"
     )]
     NotFinite {
         /// The value.

@@ -449,7 +449,7 @@ fn a_formula_without_a_value_is_refused() {
         assert!(error.to_string().contains(value), "{formula}: {error}");
         let g = Builder::new();
         let text = format!("cell a\n fixed A = {formula}\n h[t] = tanh(A h[t-1] + W x[t])");
-        Layers::new(read(&text), 3, 4).declare(&g, "");
+        read(&text).prepare(&Weights::new(&g, Vec::new()), 3, 4, Lane::default());
         let error = g.graph().unwrap_err().to_string();
         assert!(error.contains("the fixed parameter `A`") && error.contains(value), "{formula}: {error}");
     }

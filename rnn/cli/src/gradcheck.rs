@@ -12,6 +12,7 @@ use clap::builder::PossibleValuesParser;
 use rnn::model::{Model, ModelError};
 use rnn::tasks::Saved;
 use rnn_lab::study::{Placed, Specimen};
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -197,8 +198,9 @@ impl Args {
             writeln!(out, "{title}; seed {}\n", self.seed)?;
             headline(&mut out, &report)?;
             table(&mut out, &report)?;
-            writeln!(out, "\n{}", report.coverage)?;
-            report.certificate().map_or(Ok(()), |certificate| writeln!(out, "{certificate}"))?;
+            writeln!(out)?;
+            prose(&mut out, &report.coverage)?;
+            report.certificate().map_or(Ok(()), |certificate| prose(&mut out, &certificate))?;
             report.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
             verdict(&mut out, &report)?;
         }
@@ -224,6 +226,12 @@ fn in_flags(error: ModelError) -> Box<dyn std::error::Error> {
         .into(),
         error => error.into(),
     }
+}
+
+/// Sentences, in lines of a page.
+pub fn prose(out: &mut impl Write, text: &impl Display) -> io::Result<()> {
+    let text = text.to_string();
+    text.lines().flat_map(|line| paint::wrap(line, paint::WIDTH)).try_for_each(|line| writeln!(out, "{line}"))
 }
 
 /// Who is guilty, if a gradient is wrong.

@@ -7,7 +7,7 @@ mod array;
 mod page;
 mod speaker;
 
-use super::gradcheck::{code, headline, table, verdict};
+use super::gradcheck::{code, headline, prose, table, verdict};
 use super::output::OutFile;
 use autograd_check::{FnCheck, Method, Report, Tier, error_json};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -87,7 +87,7 @@ impl Program {
             table(&mut out, &report)?;
             writeln!(out)?;
             report.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
-            report.certificate().map_or(Ok(()), |certificate| writeln!(out, "{certificate}"))?;
+            report.certificate().map_or(Ok(()), |certificate| prose(&mut out, &certificate))?;
             writeln!(out, "{} evaluations of the loss", report.calls)?;
             verdict(&mut out, &report)?;
         }
