@@ -231,7 +231,7 @@ fn in_flags(error: ModelError) -> Box<dyn std::error::Error> {
 /// Sentences, in lines of a page.
 pub fn prose(out: &mut impl Write, text: &impl Display) -> io::Result<()> {
     let text = text.to_string();
-    text.lines().flat_map(|line| paint::wrap(line, paint::WIDTH)).try_for_each(|line| writeln!(out, "{line}"))
+    text.lines().flat_map(|line| paint::wrap(line, 80)).try_for_each(|line| writeln!(out, "{line}"))
 }
 
 /// Who is guilty, if a gradient is wrong.

@@ -165,7 +165,7 @@ pub enum EngineError {
         wanted: usize,
     },
     /// It ended, or could not be given its files.
-    #[error("{0}")]
+    #[error("the driver of XLA: {0}")]
     Driver(String),
 }
 
