@@ -104,7 +104,7 @@ impl FnCheck {
     ///
     /// let f = |x: &[ArrayD<f64>]| x[0].mapv(f64::tanh);
     /// let at = [arr1(&[0.3, 0.7]).into_dyn()];
-    /// let slope = at[0].mapv(|x| 1.0 - x.tanh().powi(2));
+    /// let slope = at[0].mapv(|x: f64| 1.0 - x.tanh().powi(2));
     /// assert!(FnCheck::at(&at).vjp(f, |v| vec![v * &slope])?.passed());
     /// assert!(!FnCheck::at(&at).vjp(f, |v| vec![v.mapv(f64::abs) * &slope])?.passed());
     /// # Ok::<(), autograd::Error>(())
