@@ -263,6 +263,13 @@ impl Which {
         let need = steps * self.batch + 1;
         if ids.len() < need {
             let (found, source) = (ids.len(), self.source());
+            if self.sentence.is_some() && self.steps.is_none() {
+                return Err(format!(
+                    "{source}: {found} symbols of the sentence are left to read, and each needs one after it to be its target: give \
+                     a longer sentence"
+                )
+                .into());
+            }
             return Err(format!(
                 "{source}: {found} symbols from --from {} on, and {} sequences of {steps} steps need {need}: give fewer \
                  --steps, a smaller --batch or a longer text",
