@@ -263,10 +263,9 @@ impl Which {
         let need = steps * self.batch + 1;
         if ids.len() < need {
             let (found, source) = (ids.len(), self.source());
-            if self.sentence.is_some() && self.steps.is_none() {
+            if whole {
                 return Err(format!(
-                    "{source}: {found} symbols of the sentence are left to read, and each needs one after it to be its target: give \
-                     a longer sentence"
+                    "{source}: too short: a symbol that is read needs one after it to be its target; give a longer sentence"
                 )
                 .into());
             }
