@@ -9,6 +9,7 @@ fn measures() {
     for steps in [20, 200] {
         let shown = Shown::new("lstm", steps);
         let Some(mut page) = shown.open("") else { return };
+        page.press("c");
         // A weight is dragged: the whole graph, forward and backward, the shares and what is in view, laid out.
         let drag = "(async () => {
           const [all, parts] = [[], []];
