@@ -353,7 +353,7 @@ fn the_page_and_bptt_have_one_definition() {
             );
         }
         assert!(
-            page.count(".plane .value") == bptt.spectra[0].steps[0].eigenvalues.len(),
+            page.count(".plane .value") == bptt.spectra[0].steps[0].eigenvalues.len() as u64,
             "eigenvalues are drawn"
         );
     }
