@@ -36,8 +36,7 @@ pub fn text(found: &Found) -> String {
     };
     head(&mut out, "Jacobians", "σ");
     let _ = writeln!(out, "{:>12}{FAINT:#}", "|λ1|");
-    for share in [0.0, 0.5, 1.0] {
-        let name = ["least", "median", "largest"][(2.0 * share) as usize];
+    for (name, share) in [("least", 0.0), ("median", 0.5), ("largest", 1.0)] {
         let over = |of: &dyn Fn(usize) -> f64| quantile((0..spectrum.steps.len()).map(of).collect(), share);
         let _ = write!(out, "  {name:<16}");
         for &i in &places {
