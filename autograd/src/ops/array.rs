@@ -1,10 +1,10 @@
-//! Array helpers that kernels share.
+//! Array helpers shared by kernels.
 
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use ndarray::{ArrayD, ArrayViewD, Zip};
 
-/// `f` on pairs of elements, with broadcasting.
+/// Applies `f` to pairs of elements, with broadcasting.
 ///
 /// # Panics
 /// If the shapes do not broadcast; shape rules have checked that they do.
@@ -22,7 +22,7 @@ pub(super) fn zip<A: Copy, B: Copy, C>(a: &ArrayD<A>, b: &ArrayD<B>, f: impl Fn(
     Zip::from(spread(a, &shape)).and(spread(b, &shape)).map_collect(|&a, &b| f(a, b))
 }
 
-/// A view of `a` as an array of a larger shape, elements repeated.
+/// A broadcast view of `a`.
 ///
 /// # Panics
 /// If `a` does not broadcast to `shape`; shape rules have checked that it does.
@@ -30,7 +30,7 @@ pub(super) fn spread<'a, A>(a: &'a ArrayD<A>, shape: &Shape) -> ArrayViewD<'a, A
     a.broadcast(&**shape).expect("the shape rule has checked it")
 }
 
-/// The larger of two numbers; NaN if either is.
+/// The maximum of two numbers; NaN if either is.
 pub(super) fn larger<S: Scalar>(a: S, b: S) -> S {
     // `a != a` holds for NaN alone; a tie keeps the first, which has the same value.
     if a >= b || a.value().is_nan() { a } else { b }
