@@ -1,6 +1,6 @@
 //! A report as JSON.
 //!
-//! One object. `version` is 2; fields may be added without another number, and none is taken away.
+//! One object. `version` is 2; fields may be added without a new version, and none is removed.
 //!
 //! | field | value |
 //! |---|---|
@@ -56,7 +56,7 @@ impl Report {
     }
 }
 
-/// What a program writes in place of a report if it could not check.
+/// The object that a program writes instead of a report if it could not check.
 pub fn error_json(error: &dyn std::fmt::Display) -> Value {
     json!({ "version": VERSION, "verdict": "error", "error": error.to_string() })
 }

@@ -1,4 +1,4 @@
-//! A tensor's analytic gradient, and the differences that it is compared with.
+//! A tensor's analytic gradient, and the differences for comparison.
 
 use super::SINGLE;
 use super::function::{Function, Mover};
@@ -11,17 +11,17 @@ use autograd::ops::Sampler;
 use autograd::{Error, Point, Value, norm};
 use ndarray::ArrayD;
 
-/// One expression that moves, and its analytic gradient.
+/// One varying expression, and its analytic gradient.
 pub(super) struct Side {
     pub name: String,
     pub node: NodeId,
-    /// Whether it is computed from others.
+    /// Whether it is an interior node.
     pub interior: bool,
     /// Its value at the point.
     pub base: ArrayD<f64>,
-    /// What steps are measured in.
+    /// The scale of its steps.
     pub scale: Scale,
-    /// Where it moves, in units of that length.
+    /// Its direction, in units of that scale.
     pub direction: ArrayD<f64>,
     pub gradient: ArrayD<f64>,
     /// The standard deviation of the rounding errors of ⟨gradient, direction⟩, and of an element.
@@ -41,8 +41,8 @@ impl Side {
         Self { name: x.name(), node: x.id(), interior, base, scale, direction, gradient, noise: [0.0; 2] }
     }
 
-    /// Takes what rounding usually costs a gradient in `f32` for its noise. Its errors are of any sign along a random
-    /// direction, so that norms bound them.
+    /// Uses the typical rounding error of a gradient in `f32` as its noise. Its errors have random signs along a
+    /// random direction, so norms bound them.
     pub fn of_single(&mut self) {
         let unit = SINGLE * f64::from(f32::EPSILON) / SAFETY;
         let largest = self.gradient.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
@@ -64,11 +64,11 @@ impl Side {
     }
 }
 
-/// Nearly all that a gradient is made of moves with its leaves: only small values are worth keeping.
+/// Nearly all values behind a gradient vary with its leaves: only small ones are worth keeping.
 const KEPT: usize = 10_000;
 
-/// Measures the rounding noise of all gradients, moving all expressions at once. Where this crosses a kink it tells
-/// nothing.
+/// Measures the rounding noise of all gradients, moving all expressions at once. Across a kink the measurement is
+/// void.
 pub(super) fn measure(
     graph: &Graph,
     point: &Point<f64>,
@@ -103,17 +103,17 @@ pub(super) fn measure(
     Ok(())
 }
 
-/// The numeric side: the outputs as one expression moves and nothing else does.
+/// The numeric side: the outputs as one expression varies.
 pub(super) struct Numeric<'a> {
     pub function: &'a Function<'a>,
     pub nearby: Nearby,
     pub cotangents: &'a [Value<f64>],
-    /// What rounding costs the analytic side at least.
+    /// The minimum rounding error of the analytic side.
     pub least: f64,
     pub method: Method,
 }
 
-/// The largest steps of the attempts after the first.
+/// The largest steps of the repeated attempts.
 const AGAIN: [f64; 3] = [0.06, 0.023, 0.17];
 
 impl Numeric<'_> {
@@ -136,8 +136,8 @@ impl Numeric<'_> {
         })
     }
 
-    /// Other directions, along which an error may show: one that is small beside what `f32` loses, or, on a kink, one that lies
-    /// between the slopes along the first. On a kink the direction of the gradient itself is the sharpest.
+    /// Checks other directions, along which an error may show: one below the `f32` rounding error, or, at a kink, one
+    /// between the one-sided slopes along the first. At a kink the most sensitive direction is the gradient itself.
     pub fn more(&self, side: &Side, sampler: &mut Sampler, tensor: &mut Tensor) -> Result<(), Error> {
         for first in AGAIN {
             if tensor.comparison.verdict.is_good() {
@@ -154,8 +154,8 @@ impl Numeric<'_> {
         Ok(())
     }
 
-    /// Differences that did not agree with a gradient, at other steps. They can, very rarely, be wrong about their own error:
-    /// what stands is a slope that two of them find.
+    /// Repeats differences that disagree with a gradient, with other steps. They can, very rarely, misjudge their own
+    /// error: a slope counts if two of them find it.
     pub fn ask_again(&self, side: &Side, tensor: &mut Tensor) -> Result<(), Error> {
         if !tensor.comparison.analytic.is_finite() {
             return Ok(());
@@ -169,7 +169,7 @@ impl Numeric<'_> {
         Ok(())
     }
 
-    /// Adds as many elements to a tensor, the worst first.
+    /// Adds `count` elements to a tensor, the worst first.
     pub fn elements(
         &self,
         side: &Side,
