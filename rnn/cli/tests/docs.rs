@@ -15,6 +15,9 @@ mod handwritten_bptt;
 #[allow(dead_code)]
 #[path = "../../lab/examples/skipped_row.rs"]
 mod skipped_row;
+#[allow(dead_code)]
+#[path = "../../lab/examples/vanished_sign.rs"]
+mod vanished_sign;
 
 use std::path::Path;
 use std::process::Command;
@@ -70,6 +73,7 @@ fn run(command: &str, folder: &Path) -> String {
             "forgotten_square" => forgotten_square::story,
             "handwritten_bptt" => handwritten_bptt::story,
             "skipped_row" => skipped_row::story,
+            "vanished_sign" => vanished_sign::story,
             other => panic!("the example {other} is not known here"),
         };
         return story().unwrap();
