@@ -109,6 +109,13 @@ fn holds(page: &str) {
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(folder.path().join("docs/figures")).unwrap();
+    let examples = "examples/gradcheck";
+    std::fs::create_dir_all(folder.path().join(examples)).unwrap();
+    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(examples)).unwrap()
+    {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path().join(examples).join(file.file_name())).unwrap();
+    }
     let blocks = blocks(&text);
     assert!(!blocks.is_empty());
     for Block { line, commands, prints } in blocks {
