@@ -114,7 +114,9 @@ fn holds(page: &str) {
     for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(examples)).unwrap()
     {
         let file = file.unwrap();
-        std::fs::copy(file.path(), folder.path().join(examples).join(file.file_name())).unwrap();
+        if file.path().is_file() {
+            std::fs::copy(file.path(), folder.path().join(examples).join(file.file_name())).unwrap();
+        }
     }
     let blocks = blocks(&text);
     assert!(!blocks.is_empty());
