@@ -1,4 +1,4 @@
-//! A recurrence over 60 steps, in which the rule of the first step has the wrong sign. What comes back to it is 1e-17: no difference of
+//! A recurrence over 60 steps, in which the rule of the first step has the wrong sign. What comes back to it is below 1e-17: no difference of
 //! the loss can see that. What the checker says of it.
 //!
 //! ```text
