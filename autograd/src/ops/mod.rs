@@ -8,7 +8,7 @@
 //! outside the crate implements the same trait, [`Operator`], and enters a graph through [`Op::Custom`];
 //! nothing else knows the difference.
 
-mod array;
+pub(crate) mod array;
 mod binary;
 mod class;
 mod compare;
