@@ -1,5 +1,6 @@
 //! The value of a node: an array of one kind.
 
+use crate::ops::array::map;
 use crate::scalar::Scalar;
 use crate::shape::{Kind, Shape, Type};
 use ndarray::{ArrayBase, ArrayD, Data, Dimension};
@@ -111,13 +112,13 @@ impl<S: Scalar> Value<S> {
     /// As [`Value::float`].
     #[must_use]
     pub fn map(&self, f: impl Fn(S) -> S) -> Self {
-        Self::Float(self.float().mapv(f))
+        Self::Float(map(self.float(), f))
     }
 
     /// The same value in another scalar type.
     pub fn cast<R: Scalar>(&self) -> Value<R> {
         match self {
-            Self::Float(a) => Value::Float(a.mapv(|x| R::of(x.value()))),
+            Self::Float(a) => Value::Float(map(a, |x| R::of(x.value()))),
             Self::Index(a) => Value::Index(a.clone()),
             Self::Bool(a) => Value::Bool(a.clone()),
         }

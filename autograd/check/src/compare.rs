@@ -90,9 +90,6 @@ impl<'g> Level<'_, 'g> {
         }
         gradients.largest = sides.iter().map(Side::size).fold(self.largest, f64::max);
         let least = graph.len() as f64 * f64::EPSILON * gradients.largest;
-        let numeric =
-            Numeric { function: &function, nearby, cotangents: &cotangents, least, method: self.method };
-
         let scene = Scene {
             graph: &graph,
             point: &point,
@@ -103,6 +100,16 @@ impl<'g> Level<'_, 'g> {
         };
         // With a separate sampler, so that other random numbers do not depend on the number of nodes.
         let proof = self.prove(&scene, gradients.sweep, &mut Sampler::new(u64::from(self.order)))?;
+        let numeric = Numeric {
+            function: &function,
+            nearby,
+            cotangents: &cotangents,
+            least,
+            method: self.method,
+            all: &sides,
+            proof: &proof,
+            parts: if heavy { 4 } else { 64 },
+        };
         let mut tensors = Vec::new();
         for (side, &connected) in sides.iter().zip(&gradients.connected) {
             let mut tensor = numeric.tensor(side, self.order, connected)?;

@@ -3,7 +3,8 @@
 use super::SINGLE;
 use super::function::{Function, Mover};
 use super::leaves;
-use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby, Noise, SAFETY, Scale};
+use super::locate::{Equations, Proof};
+use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby, Noise, SAFETY, Scale, pieces};
 use super::report::{Element, Tensor};
 use super::verdict::{Comparison, Decider, Verdict, corroborated};
 use autograd::graph::{Expr, Graph, NodeId};
@@ -111,6 +112,11 @@ pub(super) struct Numeric<'a> {
     /// The minimum rounding error of the analytic side.
     pub least: f64,
     pub method: Method,
+    /// All that can move, for points near by.
+    pub all: &'a [Side],
+    pub proof: &'a Proof,
+    /// In how many parts one of them is turned at most, where several kinks meet.
+    pub parts: usize,
 }
 
 /// The largest steps of the repeated attempts.
@@ -213,6 +219,7 @@ impl Numeric<'_> {
         let compare =
             |derivative: &Derivative| Comparison::new(product.sum(), derivative, rounding, norm(&product));
         let (comparison, derivative) = curve.compared(side.scale.length, noise, &compare)?;
+        let comparison = self.among_pieces(side, direction, side.scale.length, noise, comparison)?;
         let kinks = match &derivative {
             Derivative::Smooth(_) => Vec::new(),
             Derivative::Sides { sharp, .. } => self.function.line(vec![mover(side, direction)]).names(sharp),
@@ -231,7 +238,62 @@ impl Numeric<'_> {
         let (analytic, gradient) = (side.gradient[&*index], norm(&side.gradient));
         let compare = |derivative: &Derivative| Comparison::new(analytic, derivative, rounding, gradient);
         let (comparison, _) = self.curve(side, &direction, first).compared(length, noise, &compare)?;
+        let comparison = self.among_pieces(side, &direction, length, noise, comparison)?;
         Ok(Element { index, comparison })
+    }
+
+    /// What lies beyond the slopes from both sides may lie between those of other pieces that meet there.
+    fn among_pieces(
+        &self,
+        side: &Side,
+        direction: &ArrayD<f64>,
+        length: f64,
+        noise: Noise,
+        comparison: Comparison,
+    ) -> Result<Comparison, Error> {
+        let Some(sides) = comparison.beyond() else { return Ok(comparison) };
+        // A rule that is wrong is wrong whatever the whole looks like.
+        if self.proof.of(side.node) == Equations::Broken {
+            return Ok(comparison);
+        }
+        // The same for all that is asked of one gradient.
+        let mut sampler = Sampler::new(0);
+        let mut way = |s: &Side| {
+            s.scale.length * s.scale.stretch(leaves::weights(&s.base.shape().into(), &mut sampler))
+        };
+        let ways: Vec<ArrayD<f64>> = self.all.iter().map(&mut way).collect();
+        let parts = side.base.len().clamp(1, self.parts);
+        let step = length * pieces::step(f64::EPSILON);
+        let mut slope = |factors: &[f64], away: f64| {
+            let near: Vec<ArrayD<f64>> = self
+                .all
+                .iter()
+                .zip(&ways)
+                .map(|(s, way)| {
+                    let mut v = way.clone();
+                    if s.node == side.node {
+                        v.iter_mut().enumerate().for_each(|(place, v)| *v *= factors[place % parts]);
+                    }
+                    &s.base + &(away * v)
+                })
+                .collect();
+            let still: Vec<ArrayD<f64>> = near.iter().map(|x| ArrayD::zeros(x.raw_dim())).collect();
+            let movers = self.all.iter().zip(&near).zip(&still).map(|((s, base), still)| {
+                let direction = if s.node == side.node { direction } else { still };
+                Mover { node: s.node, base, direction, length: 1.0 }
+            });
+            let mut line = self.function.line(movers.collect());
+            Curve {
+                outputs: move |t: f64| line.look(t),
+                cotangents: self.cotangents,
+                method: self.method,
+                first: FIRST,
+                precision: f64::EPSILON,
+            }
+            .inside(step, noise)
+        };
+        let found = pieces::reach(comparison.analytic, sides, f64::EPSILON, parts, &mut slope)?;
+        Ok(found.map_or(comparison, |pieces| comparison.between_pieces(pieces)))
     }
 
     /// The outputs as the expression moves along a direction.

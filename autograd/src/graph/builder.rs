@@ -215,12 +215,17 @@ impl Builder {
     /// Applies any op.
     #[track_caller]
     pub fn apply<'g>(&'g self, op: impl Into<Op>, operands: &[Expr<'g>]) -> Expr<'g> {
-        let (op, place) = (op.into(), Place::caller());
+        self.applied(op.into(), operands, Place::caller())
+    }
+
+    /// Any op, as it was asked for at a place of the source.
+    fn applied<'g>(&'g self, op: Op, operands: &[Expr<'g>], place: Place) -> Expr<'g> {
         if operands.iter().any(|x| x.is_poisoned()) {
             return self.expr_at(Expr::POISON);
         }
         if operands.iter().any(|x| !std::ptr::eq(x.builder(), self)) {
-            return self.refuse(format!("{}: an operand belongs to another builder", op.name()));
+            let reason = format!("{}: an operand belongs to another builder", op.name());
+            return self.fail(Error::Build { reason, place });
         }
         let mut state = self.state.borrow_mut();
         let index: Vec<u32> = operands.iter().map(|x| x.index).collect();

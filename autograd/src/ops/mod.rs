@@ -8,7 +8,7 @@
 //! the crate implements the same trait, [`Operator`], and enters a graph through [`Op::Custom`]; nothing else
 //! distinguishes them.
 
-mod array;
+pub(crate) mod array;
 mod binary;
 mod class;
 mod compare;

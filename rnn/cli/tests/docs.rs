@@ -15,6 +15,9 @@ mod handwritten_bptt;
 #[allow(dead_code)]
 #[path = "../../lab/examples/skipped_row.rs"]
 mod skipped_row;
+#[allow(dead_code)]
+#[path = "../../lab/examples/vanished_sign.rs"]
+mod vanished_sign;
 
 use std::path::Path;
 use std::process::Command;
@@ -70,6 +73,7 @@ fn run(command: &str, folder: &Path) -> String {
             "forgotten_square" => forgotten_square::story,
             "handwritten_bptt" => handwritten_bptt::story,
             "skipped_row" => skipped_row::story,
+            "vanished_sign" => vanished_sign::story,
             other => panic!("the example {other} is not known here"),
         };
         return story().unwrap();
@@ -105,6 +109,15 @@ fn holds(page: &str) {
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(folder.path().join("docs/figures")).unwrap();
+    let examples = "examples/gradcheck";
+    std::fs::create_dir_all(folder.path().join(examples)).unwrap();
+    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(examples)).unwrap()
+    {
+        let file = file.unwrap();
+        if file.path().is_file() {
+            std::fs::copy(file.path(), folder.path().join(examples).join(file.file_name())).unwrap();
+        }
+    }
     let blocks = blocks(&text);
     assert!(!blocks.is_empty());
     for Block { line, commands, prints } in blocks {

@@ -37,7 +37,8 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
             let direction = self.scale.stretch(leaves::weights(&shape, sampler));
             // Different steps have independent errors.
             let first = FIRST * (1.0 + number as f64 / AVERAGED as f64);
-            all.push(self.measure(&direction, length, first, None)?);
+            let comparison = self.measure(&direction, length, first, None)?;
+            all.push(self.among_pieces(&direction, length, comparison)?);
             sizes.push(norm(&(&self.check.claimed[self.i] * &direction)));
         }
         // A direction with strong curvature is the least informative.

@@ -142,6 +142,41 @@ fn a_failure_along_any_direction_is_one() {
     }
 }
 
+/// Where several kinks meet, both sides of a line are two pieces of many, and libraries hand back others: all that Clarke's generalised
+/// gradient holds is right, and nothing else.
+#[test]
+fn where_several_kinks_meet_every_convention_is_right() {
+    const A: [f64; 6] = [1.0, -2.0, 0.5, 3.0, -0.25, 1.5];
+    let sum = |f: fn(f64) -> f64| move |x: &[f64]| A.iter().zip(x).map(|(a, x)| a * f(*x)).sum::<f64>();
+    let times = |shares: [f64; 6]| A.iter().zip(shares).map(|(a, s)| a * s).collect::<Vec<_>>();
+    let (relu, abs) = (sum(|x| x.max(0.0)), sum(f64::abs));
+    let all = |f: &F, g: &[f64], at: usize| {
+        for tier in [Tier::Projection, Tier::Full] {
+            let mut expected = [0; 4];
+            expected[at] = 4;
+            assert_eq!(verdicts(f, &[0.0; 6], g, 4, tier), expected, "{g:?} {tier:?}");
+        }
+    };
+    for shares in [[0.0; 6], [1.0; 6], [0.5; 6], [0.0, 1.0, 0.5, 1.0, 0.0, 0.3]] {
+        all(&relu, &times(shares), 1);
+    }
+    for shares in [[0.0; 6], [1.0; 6], [-1.0; 6], [-1.0, 1.0, 1.0, -1.0, 0.0, 1.0]] {
+        all(&abs, &times(shares), 1);
+    }
+    for shares in [[-0.5; 6], [1.5; 6], [1.0, 1.0, 1.001, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, -0.01, 0.0, 0.0]] {
+        all(&relu, &times(shares), 3);
+    }
+    // x itself, in two halves; and of a maximum all ties in full.
+    all(&|x| x.iter().map(|x| x.max(0.0) - (-x).max(0.0)).sum(), &[0.0; 6], 3);
+    all(&|x| x.iter().copied().fold(f64::NEG_INFINITY, f64::max), &[1.0; 6], 3);
+    // In few digits.
+    let single = move |x: &[f64]| f64::from(relu(x) as f32);
+    for (share, good) in [(0.0, true), (1.0, true), (-0.5, false), (1.5, false)] {
+        let told = report(&single, &[0.0; 6], &times([share; 6]), |check| check.precision(6e-8));
+        assert_eq!(told.passed(), good, "{share}: {told}");
+    }
+}
+
 #[test]
 fn where_nothing_moves_rounding_is_not_taken_for_a_gradient() {
     right(&|_| 3.0, &[0.7], &[1.441e-17]);
@@ -227,6 +262,33 @@ fn solvers_are_as_rough_as_their_tolerance() {
         let verdict = |g: f64| report(&solve, &[2.3], &[g], |c| c.seed(seed).precision(1e-6)).verdict();
         assert_ne!(verdict(slope), Verdict::Fail);
         assert_eq!(verdict(0.5 * slope), Verdict::Fail);
+    }
+    // Without its tolerance what it stops at has a slope of its own, and the report says what that may be.
+    let untold = report(&solve, &[2.3], &[slope], |c| c);
+    assert!(untold.to_string().contains("if an iteration solves for the function"), "{untold}");
+    let far = report(&solve, &[2.3], &[0.5 * slope], |c| c);
+    assert!(!far.to_string().contains("iteration"), "{far}");
+}
+
+/// A gradient that was computed once and is handed back ever after is right here, and nowhere else.
+#[test]
+fn a_gradient_that_is_never_computed_anew_is_found() {
+    let at = array(&[0.3, -0.7, 1.1]);
+    let run = |f: fn(f64) -> f64, slope: fn(f64) -> f64, keeps: bool| {
+        let mut kept: Option<Vec<ArrayD<f64>>> = None;
+        let gradient = |x: &[ArrayD<f64>]| {
+            let new = vec![x[0].mapv(slope)];
+            if keeps { kept.get_or_insert(new).clone() } else { new }
+        };
+        FnCheck::at(&at).run_with(|x: &[ArrayD<f64>]| x[0].iter().map(|x| f(*x)).sum(), gradient).unwrap()
+    };
+    let stale = run(f64::sin, f64::cos, true);
+    assert_eq!(stale.verdict(), Verdict::Fail, "{stale}");
+    assert!(stale.notes[0].contains("not computed anew"), "{stale}");
+    for right in
+        [run(f64::sin, f64::cos, false), run(|x| 3.0 * x, |_| 3.0, false), run(|x| 3.0 * x, |_| 3.0, true)]
+    {
+        assert_eq!(right.verdict(), Verdict::Pass, "{right}");
     }
 }
 
