@@ -1,32 +1,33 @@
-//! What is said of two derivatives that should be one, and of a gradient when all witnesses have spoken.
+//! Verdicts: the comparison of two derivatives, and the decision for a gradient from all evidence.
 //!
-//! The last word is one function of the evidence ([`decide`]): nothing is revised after it.
+//! The decision is one function of the evidence ([`decide`]): nothing is revised after it.
 
 use super::locate::Equations;
 use super::numeric::{Derivative, SAFETY, Slope};
 use std::fmt;
 
-/// What is said of a gradient, from the best to the worst.
+/// The verdict on a gradient, from the best to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It is the derivative: differences agree with it, or every node's own equation holds.
+    /// It is the derivative: differences agree with it, or every node's equation holds.
     Pass,
-    /// The point lies on a kink, where no derivative exists, and the gradient lies between the slopes of the pieces that meet there,
-    /// or between those of every op on a kink by itself, where the whole jumps or is not seen.
+    /// The point is on a kink, where no derivative exists, and the gradient is between the slopes of the pieces that
+    /// meet there; or, where the whole jumps or is not seen, each op on a kink is between its own slopes.
     Kink,
-    /// Nobody can tell: the differences are too coarse, or do not settle, as beside a pole, and there are no nodes to ask.
-    /// Or the witnesses contradict each other.
+    /// Undecided: the differences are too coarse, or do not converge, as near a pole, and there are no nodes to
+    /// check; or the methods contradict each other.
     Inconclusive,
-    /// The point lies on kinks, every op hands back what lies between its own slopes, and the whole is the slope of no piece of the
-    /// function, nor between any: `relu(x) − relu(−x)` at 0 is x, and has the gradient 0. No rule is wrong; all together are.
+    /// The point is on kinks, and every op returns a value between its own slopes, but the whole is not between any
+    /// slopes of the function: `relu(x) − relu(−x)` is x, and has the gradient 0 at 0. Each VJP is right, the whole
+    /// is not.
     Convention,
     /// It is not the derivative, or not finite.
     Fail,
 }
 
 impl Verdict {
-    /// Whether nothing was found wrong, and all was decided: pass or kink.
+    /// Whether the gradient is correct: pass or kink.
     pub fn is_good(self) -> bool {
         self <= Self::Kink
     }
@@ -49,22 +50,22 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A tolerance of more than this part of the gradient decides nothing. Wrong rules are wrong by a sign, a factor
-/// or a term, not by a thousandth.
+/// The maximum tolerance for a decision, as a fraction of the gradient. Wrong VJPs are wrong by a sign, a factor or a
+/// term, not by a thousandth.
 pub(super) const COARSE: f64 = 1e-3;
 
-/// One derivative, twice.
+/// One derivative, computed twice.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Comparison {
     /// From the graph.
     pub analytic: f64,
-    /// From differences; on a kink, of all between the two slopes the one nearest to the analytic.
+    /// From differences; at a kink, the value between the one-sided slopes that is nearest to the analytic one.
     pub numeric: f64,
-    /// The estimated error of the numeric one.
+    /// The estimated error of the numeric value.
     pub error: f64,
-    /// How far the two may lie apart; see the [module](super).
+    /// The tolerance of the difference; see the [module](super).
     pub tolerance: f64,
-    /// On a kink, the slopes from the left and from the right.
+    /// At a kink, the slopes from the left and from the right.
     pub sides: Option<[f64; 2]>,
     /// The lowest and the highest slope of the pieces that meet there, if these hold the analytic one between them, and the two
     /// sides do not.
@@ -74,12 +75,12 @@ pub struct Comparison {
     /// Whether they agree for no other reason than that both are too small for differences to see, beside the function's own
     /// value.
     pub unseen: bool,
-    /// What follows.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
 impl Comparison {
-    /// Of nothing with nothing.
+    /// The comparison of zero with zero.
     pub(super) const NOTHING: Self = Self {
         analytic: 0.0,
         numeric: 0.0,
@@ -98,7 +99,8 @@ impl Comparison {
         if worse.is_ge() { other } else { self }
     }
 
-    /// `rounding` is how far the analytic derivative may be off, and `gradient` the size of what it is a part of.
+    /// `rounding` is the error bound of the analytic derivative, and `gradient` the size of the gradient that it is
+    /// part of.
     pub(super) fn new(analytic: f64, derivative: &Derivative, rounding: f64, gradient: f64) -> Self {
         match derivative {
             Derivative::Smooth(slope) => Self::smooth(analytic, slope, rounding, gradient),
@@ -122,7 +124,7 @@ impl Comparison {
         } else if (analytic - numeric).abs() > tolerance {
             if slope.is_settled() { Verdict::Fail } else { Verdict::Inconclusive }
         } else if fine || unseen {
-            // Where nothing moves at all, both say so exactly.
+            // If the function is constant, both are exactly zero.
             Verdict::Pass
         } else {
             Verdict::Inconclusive
@@ -148,7 +150,7 @@ impl Comparison {
         } else if (analytic - numeric).abs() > tolerance {
             Verdict::Fail
         } else if high - low <= tolerance && !jump {
-            // Nodes change sides, and the slope does not see it.
+            // Nodes change sides without affecting the slope.
             Verdict::Pass
         } else {
             Verdict::Kink
@@ -156,12 +158,12 @@ impl Comparison {
         Self { analytic, numeric, error, tolerance, sides: Some(sides), jump, verdict, ..Self::NOTHING }
     }
 
-    /// Whether the function has two different slopes there.
+    /// Whether the function has two different one-sided slopes.
     pub(super) fn is_on_kink(&self) -> bool {
         self.sides.is_some_and(|[left, right]| (left - right).abs() > self.tolerance)
     }
 
-    /// What it tells of a gradient.
+    /// The evidence from this comparison.
     pub(super) fn seen(&self) -> Seen {
         let decided = |good: Seen, bad: Seen| match self.verdict {
             Verdict::Pass if self.unseen => Seen::Nothing,
@@ -234,8 +236,8 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// Of several measurements of one slope, at other steps, the one that stands. A failure stands if two of them find the same
-/// slope; what agrees with the gradient has found it twice already. Of those that stand, the one that is known best.
+/// Combines measurements of one slope with different steps. A failure needs two of them with the same slope;
+/// agreement with the gradient already counts as two. Among the confirmed ones, the most accurate is used.
 pub(super) fn corroborated(attempts: &[Comparison]) -> Comparison {
     let mut told: Vec<&Comparison> = attempts.iter().filter(|c| c.verdict != Verdict::Inconclusive).collect();
     told.sort_by(|a, b| a.tolerance.total_cmp(&b.tolerance));
@@ -255,41 +257,41 @@ pub(super) fn corroborated(attempts: &[Comparison]) -> Comparison {
     (0..told.len()).find(|&i| stands(i)).map_or_else(open, |i| *told[i])
 }
 
-/// What differences along a line tell of a gradient.
+/// The evidence of differences along a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
-    /// Both are equal, and known well.
+    /// Both are equal, and accurate.
     Equal,
-    /// Both are too small to be seen.
+    /// Both are too small to resolve.
     Nothing,
-    /// On a kink, it lies between the slopes.
+    /// At a kink, it is between the one-sided slopes.
     Between,
-    /// On a kink, it does not.
+    /// At a kink, it is not.
     Outside,
     /// It does not, and the function jumps: a difference across the jump grows without bound as its step falls, so that no value
     /// is the slope.
     Jump,
     /// They differ, and differences are sure of it.
     Different,
-    /// Differences do not know.
+    /// Undecided.
     Open,
 }
 
-/// Who had the last word on a gradient.
+/// The method that decided a gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decider {
     /// Differences of the whole function.
     Differences,
-    /// The equations of the nodes, each by itself, and the chain rule.
+    /// The equations of the nodes, and the chain rule.
     Equations,
     /// Forward mode.
     ForwardMode,
-    /// Rounding: what is left of terms that cancel has no size to be measured by.
+    /// Rounding: cancelled terms leave no scale to measure by.
     Rounding,
     /// The gradient itself: it is not finite.
     Gradient,
-    /// Nobody.
+    /// None.
     Nobody,
 }
 
@@ -307,33 +309,33 @@ impl Decider {
     }
 }
 
-/// All that is known of one gradient.
+/// All evidence on one gradient.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Evidence {
     /// Whether it is finite.
     pub finite: bool,
     pub differences: Seen,
-    /// Whether forward mode agrees, if it was asked.
+    /// Whether forward mode agrees, if it was used.
     pub forward: Option<bool>,
-    /// What the equations of the nodes say that it is made of.
+    /// The result of the equations behind it.
     pub equations: Equations,
     /// Whether it differs by no more than rounding leaves where terms cancel.
     pub rounding: bool,
 }
 
 impl Equations {
-    /// Of a function that has a slope to each side. In single precision the equations hold to its rounding: that proves no digits of a
-    /// smooth gradient, but beside a kink it says that every node follows its own convention, unless forward mode says otherwise.
+    /// For a function with a slope on each side. In single precision the equations hold only to its rounding: that
+    /// proves no digits of a smooth gradient, but near a kink it shows that every node follows its convention, unless
+    /// forward mode disagrees.
     pub fn on_two_sides(self, forward: Option<bool>) -> Self {
         if self == Self::Unknown && forward != Some(false) { Self::HoldInSingle } else { self }
     }
 }
 
-/// The last word on a gradient.
+/// Decides a gradient.
 ///
-/// Differences of the whole and the equations of the nodes are independent. Where they contradict each other, both a proof and
-/// a measurement are there, and one of them must be mistaken: that is open. Where one of them does not know, the other
-/// decides.
+/// Differences of the whole and the equations of the nodes are independent. If they contradict each other, a proof
+/// and a measurement disagree, so one is mistaken: the verdict is open. If one is undecided, the other decides.
 #[allow(clippy::match_same_arms, reason = "a table, a line for each kind of evidence")]
 pub(super) fn decide(evidence: &Evidence) -> (Verdict, Decider) {
     use {Decider as By, Equations as Eq, Verdict as V};

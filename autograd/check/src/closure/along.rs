@@ -1,4 +1,4 @@
-//! A function along one direction, and along several.
+//! A function along one direction, or along several.
 
 use super::FnCheck;
 use crate::leaves;
@@ -10,10 +10,10 @@ use autograd::{Error, Shape, Value, norm};
 use ndarray::{ArrayD, Zip};
 use std::collections::HashMap;
 
-/// What rounding may cost a claimed gradient, in units of the precision.
+/// The rounding error of a claimed gradient, in units of the precision.
 const ROUNDING: f64 = 16.0;
 
-/// Directions where the function has a kink: what is wrong can lie between the slopes along one of them.
+/// The number of directions at a kink: a wrong value can be between the one-sided slopes along one of them.
 pub(super) const ON_A_KINK: usize = 8;
 
 /// How many slopes are looked at where several kinks meet, in all, and in how many parts an array is turned there.
@@ -23,26 +23,26 @@ const PARTS: usize = 32;
 /// The largest steps of the attempts after the first.
 const AGAIN: [f64; 3] = [0.06, 0.023, 0.17];
 
-/// A function that is checked, one array of it at a time. It is seen through a cotangent: as ⟨v, f⟩.
+/// The function under check, one array at a time, through a cotangent: ⟨v, f⟩.
 pub(super) struct Subject<'a, F> {
     pub check: &'a FnCheck,
     pub f: &'a mut F,
-    /// v, of the shape of what the function returns.
+    /// The cotangent v, in the shape of the function's result.
     pub cotangent: ArrayD<f64>,
-    /// What the function gave along one direction, while several cotangents are asked about it.
+    /// The function's values along one direction, kept for several cotangents.
     pub kept: Option<HashMap<u64, ArrayD<f64>>>,
-    /// How often it was called.
+    /// The number of calls.
     pub calls: usize,
     /// The relative precision of its values.
     pub precision: f64,
-    /// That of the claimed gradient.
+    /// The relative precision of the claimed gradient.
     pub rounding: f64,
-    /// The array that moves.
+    /// The index of the array that varies.
     pub i: usize,
     pub scale: Scale,
     /// Its noise along the first direction.
     pub noise: Option<Noise>,
-    /// Another shape than at the point, that the function had elsewhere.
+    /// A result shape that differs from the one at the point, if the function returned one.
     reshaped: Option<Shape>,
     /// How many slopes may still be looked at where kinks meet.
     near: usize,
@@ -66,12 +66,12 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         }
     }
 
-    /// Turns to another array.
+    /// Selects another array.
     pub fn turn(&mut self, i: usize) {
         (self.i, self.scale, self.noise) = (i, self.check.scale(i), None);
     }
 
-    /// Whether the function may be called once more.
+    /// Whether the budget allows another call.
     pub fn may_ask(&self) -> bool {
         self.calls < self.check.budget
     }
@@ -94,7 +94,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         }
     }
 
-    /// The function where it is defined, while calls are left.
+    /// The function's value where it is defined, within the budget.
     pub fn value(&mut self, x: &[ArrayD<f64>]) -> ArrayD<f64> {
         let inside = self.check.bounds.as_ref().is_none_or(|[lower, upper]| {
             let within = |((x, l), u): ((&ArrayD<f64>, &ArrayD<f64>), &ArrayD<f64>)| {
@@ -110,12 +110,12 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         if y.shape() == self.cotangent.shape() {
             return y;
         }
-        // What has another shape elsewhere is not one function.
+        // A change of shape is an error: it is not one function.
         self.reshaped.get_or_insert_with(|| y.shape().into());
         &self.cotangent * f64::NAN
     }
 
-    /// Array i after it moved along a direction.
+    /// Array i, moved along a direction.
     pub fn moved(&self, i: usize, direction: &ArrayD<f64>, t: f64) -> ArrayD<f64> {
         let x = &self.check.at[i];
         match &self.check.motion {
@@ -124,7 +124,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         }
     }
 
-    /// The direction with every element that is on a bound turned inwards, and whether there is one.
+    /// The direction with every element at a bound turned inwards, and whether there was one.
     pub fn inwards(&self, direction: &ArrayD<f64>) -> (ArrayD<f64>, bool) {
         let mut turned = direction.clone();
         let Some([lower, upper]) = &self.check.bounds else { return (turned, false) };
@@ -145,7 +145,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         (turned, any)
     }
 
-    /// One measurement of the slope, beside the claimed one.
+    /// One measurement of the slope, compared with the claimed one.
     pub fn measure(
         &mut self,
         direction: &ArrayD<f64>,
@@ -156,7 +156,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         self.measure_beside(direction, None, length, first, known)
     }
 
-    /// The same beside the sum of some products; without them, of those of the claimed gradient and the direction.
+    /// The same, compared with the sum of some products; by default, of the claimed gradient and the direction.
     fn measure_beside(
         &mut self,
         direction: &ArrayD<f64>,
@@ -192,7 +192,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         Ok(comparison)
     }
 
-    /// The function after the array that was turned to moved along a direction.
+    /// The function's value after the selected array is moved along a direction.
     pub fn along(&mut self, x: &mut [ArrayD<f64>], direction: &ArrayD<f64>, t: f64) -> ArrayD<f64> {
         if let Some(y) = self.kept.as_ref().and_then(|kept| kept.get(&t.to_bits())) {
             return y.clone();
@@ -205,12 +205,12 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         y
     }
 
-    /// A measurement that is repeated at other steps if it does not agree.
+    /// A measurement that is repeated with other steps if it disagrees.
     pub fn confirmed(&mut self, direction: &ArrayD<f64>) -> Result<Comparison, Error> {
         self.confirmed_beside(direction, None)
     }
 
-    /// The same beside the sum of some products.
+    /// The same, compared with the sum of some products.
     pub fn confirmed_beside(
         &mut self,
         direction: &ArrayD<f64>,
@@ -296,7 +296,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
                 }
             }
         }
-        // Perhaps the function bends on another scale than its argument says.
+        // The function may vary on another scale than its argument suggests.
         let others = [if (length - 1.0).abs() < 1e-9 { 1e-2 } else { 1.0 }, 1e-4 * length];
         for other in others {
             let so_far = corroborated(&attempts);
@@ -311,9 +311,9 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         Ok(corroborated(&attempts))
     }
 
-    /// Along a random direction; where the function has a kink, along others too. There a wrong gradient can lie between the
-    /// slopes along one direction, and a single one along which it does not is a proof that it is wrong. The sharpest is that
-    /// of the gradient itself.
+    /// Compares along a random direction and, at a kink, along others too. There a wrong gradient can be between the
+    /// one-sided slopes along one direction, but a single direction along which it is not proves it wrong. The most
+    /// sensitive direction is the gradient itself.
     pub fn along_several(&mut self, sampler: &mut Sampler) -> Result<Comparison, Error> {
         let shape = self.check.at[self.i].shape().into();
         let direction = self.scale.stretch(leaves::weights(&shape, sampler));
@@ -323,7 +323,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         }
         let gradient = &self.check.claimed[self.i];
         let aligned = Zip::from(&direction).and(gradient).map_collect(|u, g| u.abs().copysign(*g));
-        // All elements alike: what ties stays tied, and the shares of a maximum add up to 1.
+        // All elements alike: ties stay tied, and the weights of a maximum add up to 1.
         let alike = self.scale.stretch(ArrayD::ones(gradient.raw_dim()));
         let mut others = vec![aligned, direction.mapv(f64::abs), alike];
         for _ in others.len()..ON_A_KINK {

@@ -1,4 +1,4 @@
-//! A function that is not ours: values and a claim in, verdict out.
+//! Checks a foreign function: from values and a claim to a verdict.
 //!
 //! There are no nodes to ask, so differences alone decide. A direction at a time is looked at in `along.rs`, several of a
 //! function that is known to few digits in `average.rs`; which elements are wrong is found by halves in `bisect.rs`; and
@@ -29,8 +29,8 @@ use autograd::{Error, Place, norm};
 use ndarray::ArrayD;
 use std::sync::Arc;
 
-/// Checks the gradient that somebody claims for a function: `claimed` has an array for each of `at`, of its shape.
-/// [`FnCheck`] has the options.
+/// Checks a claimed gradient of a function: `claimed` has an array for each of `at`, with its shape. [`FnCheck`] has
+/// the options.
 ///
 /// ```
 /// use autograd_check::check_fn;
@@ -44,7 +44,7 @@ use std::sync::Arc;
 /// ```
 ///
 /// # Errors
-/// If there is not one array of the right shape for each, or the function is not finite there.
+/// If the claimed arrays do not match the arguments in number and shape, or the function is not finite there.
 #[track_caller]
 pub fn check_fn(
     f: impl FnMut(&[ArrayD<f64>]) -> f64,
@@ -54,12 +54,12 @@ pub fn check_fn(
     FnCheck::new(at, claimed).run(f)
 }
 
-/// A check of a function that is not ours, with its options.
+/// A check of a foreign function, with its options.
 ///
-/// No node tells on which side of a kink it is. Where the slopes from the left and from the right are different, and the
-/// claimed gradient lies between, the verdict is [`Verdict::Kink`].
+/// No node tells on which side of a kink it is. If the one-sided slopes differ, and the claimed gradient is between
+/// them, the verdict is [`Verdict::Kink`].
 ///
-/// A function that is computed in single precision, whatever type it returns:
+/// For a function computed in single precision, whatever type it returns:
 ///
 /// ```
 /// use autograd_check::FnCheck;
@@ -93,7 +93,7 @@ pub struct FnCheck {
 
 type Move = dyn Fn(&ArrayD<f64>, &ArrayD<f64>, f64) -> ArrayD<f64> + Send + Sync;
 
-/// How an array moves along a direction, if not straight on.
+/// How an array moves along a direction, if not in a straight line.
 #[derive(Clone)]
 struct Motion(Arc<Move>);
 
@@ -107,7 +107,7 @@ impl std::fmt::Debug for Motion {
 const NEAR: f64 = 1e-3;
 
 impl FnCheck {
-    /// A check of the claimed gradient, an array for each of `at`, there.
+    /// A check of the claimed gradient, an array for each of `at`, at that point.
     pub fn new(at: &[ArrayD<f64>], claimed: &[ArrayD<f64>]) -> Self {
         Self {
             at: at.to_vec(),
@@ -126,42 +126,43 @@ impl FnCheck {
         }
     }
 
-    /// Of claims that are told later: [a Jacobian](Self::jacobian), its products ([`Self::vjp`], [`Self::jvp`]), second derivatives
-    /// ([`Self::hessian`], [`Self::hvp`]), or a gradient that is [asked](Self::run_with).
+    /// For claims passed to a method: [a Jacobian](Self::jacobian), its products ([`Self::vjp`], [`Self::jvp`]),
+    /// second derivatives ([`Self::hessian`], [`Self::hvp`]), or a gradient as a [function](Self::run_with).
     pub fn at(at: &[ArrayD<f64>]) -> Self {
         Self::new(at, &[])
     }
 
-    /// With names for the arrays; `x0`, `x1`, … without.
+    /// Sets the names of the arrays; by default `x0`, `x1`, ….
     pub fn names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         names.into_iter().zip(&mut self.names).for_each(|(new, name)| *name = new.into());
         self
     }
 
-    /// Of a function that is computed to this relative precision, and its gradient too: `f32::EPSILON`, or the tolerance of a
-    /// solver. Without, it is `f64::EPSILON`, or less if all values that are seen have no more digits than `f32`, `f16` or
-    /// `bf16` can hold; the report says so.
+    /// Sets the relative precision of the function and its gradient: `f32::EPSILON`, or the tolerance of a solver.
+    /// The default is `f64::EPSILON`, or lower if all values have no more digits than `f32`, `f16` or `bf16`; the
+    /// report says so.
     pub fn precision(mut self, precision: f64) -> Self {
         self.precision = Some(precision.max(f64::EPSILON));
         self.rounding = self.precision;
         self
     }
 
-    /// Of a gradient that was computed to this relative precision, while the function is known better: then more is seen.
+    /// Sets the relative precision of the claimed gradient, if the function is more precise: the check is then
+    /// sharper.
     pub fn claimed_precision(mut self, precision: f64) -> Self {
         self.rounding = Some(precision.max(f64::EPSILON));
         self
     }
 
-    /// With the usual size of each element, an array for each of `at`. Without, elements of an array move by as much as its
-    /// middle one, and those a hundred times smaller or larger by their own size.
+    /// Sets the typical size of each element, an array for each of `at`. By default, elements of an array move by the
+    /// same amount, except that those a hundred times smaller or larger than the median move by their own size.
     pub fn typical(mut self, sizes: &[ArrayD<f64>]) -> Self {
         self.typical = Some(sizes.to_vec());
         self
     }
 
-    /// Where the function is defined: it is never asked below `lower` or above `upper`, an array each for each of `at`. An element on a
-    /// bound moves inwards alone.
+    /// Sets the domain of the function, an array each for each of `at`: it is never called below `lower` or above
+    /// `upper`. An element at a bound moves inwards only.
     ///
     /// ```
     /// use autograd_check::FnCheck;
@@ -179,14 +180,15 @@ impl FnCheck {
         self
     }
 
-    /// Along this direction of array `i`, and no others of it but those that are told so too: of a gradient that is right on a
-    /// surface alone. What takes several at once, as a second derivative does, takes sums of those that are told.
+    /// Restricts array `i` to this direction and others given like it: for a gradient that is correct on a surface
+    /// alone. Checks that need several directions at once, such as second derivatives, use sums of the given ones.
     pub fn direction(mut self, i: usize, direction: ArrayD<f64>) -> Self {
         self.directions.push((i, direction));
         self
     }
 
-    /// With another way to move: `motion(x, u, t)` is x after it went along u for a time t, and x itself at 0. Without, `x + t u`.
+    /// Sets the motion: `motion(x, u, t)` is x moved along u for a time t, and x itself at 0. The default is `x + t
+    /// u`.
     ///
     /// On the unit sphere, along a tangent:
     ///
@@ -214,33 +216,34 @@ impl FnCheck {
         self
     }
 
-    /// With at most so many calls of the function. What is not decided by then is open, and a place that is not found is not
-    /// told.
+    /// Limits the number of calls of the function. What is undecided by then stays open, and wrong elements not found
+    /// by then are not listed.
     pub fn budget(mut self, calls: usize) -> Self {
         self.budget = calls;
         self
     }
 
-    /// With other random directions.
+    /// Sets the seed of the random directions.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// How many elements are looked at one by one. Of an array that fails, wrong elements are looked for by halves in any case.
-    /// JVPs, second derivatives and the Taylor test are asked along directions alone, and refuse another tier than the first.
+    /// Sets how many elements are checked one by one. In an array that fails, wrong elements are searched by
+    /// bisection in any case. JVPs, second derivatives and the Taylor test use directions alone, and refuse any tier
+    /// but the default.
     pub fn tier(mut self, tier: Tier) -> Self {
         self.tier = tier;
         self
     }
 
-    /// With another kind of differences. Second derivatives and the Taylor test have differences of their own, and refuse it.
+    /// Sets the differences. Second derivatives and the Taylor test have their own, and refuse it.
     pub fn method(mut self, method: Method) -> Self {
         self.method = method;
         self
     }
 
-    /// Does it.
+    /// Runs the check.
     ///
     /// # Errors
     /// As [`check_fn`].
@@ -271,12 +274,12 @@ impl FnCheck {
         Ok(report)
     }
 
-    /// The directions of an array that are told.
+    /// The given directions of an array.
     fn told(&self, i: usize) -> impl Iterator<Item = &ArrayD<f64>> {
         self.directions.iter().filter(move |(j, _)| *j == i).map(|(_, u)| u)
     }
 
-    /// A random direction of the space of those that are told of an array, if any are.
+    /// A random combination of an array's given directions, if there are any.
     fn among_told(&self, i: usize, sampler: &mut Sampler) -> Option<ArrayD<f64>> {
         let mut weighed = |u: &ArrayD<f64>| u * leaves::weights(&Shape::scalar(), sampler).sum();
         self.told(i).map(&mut weighed).reduce(|a, b| a + b)
@@ -296,7 +299,7 @@ impl FnCheck {
 }
 
 impl Tensor {
-    /// Of a function that is no graph, before it was looked at.
+    /// An empty result for a foreign function.
     fn of_function(shape: Shape, norm: f64) -> Self {
         Self {
             name: String::new(),
@@ -315,7 +318,7 @@ impl Tensor {
     }
 }
 
-/// The element that is not finite, first of all.
+/// The first element that is not finite.
 fn not_finite(claimed: &ArrayD<f64>) -> Option<Element> {
     let (index, &analytic) = claimed.indexed_iter().find(|(_, g)| !g.is_finite())?;
     let comparison = Comparison {
