@@ -68,7 +68,7 @@ impl OnEngine {
 fn advised(error: EngineError) -> String {
     match error {
         EngineError::Python { .. } | EngineError::Jax { .. } => format!(
-            "--engine xla needs a Python with JAX: {error}; install it there with `python -m pip install jax`, or name \
+            "--engine xla needs a Python with JAX: {error}; install it there with `python3 -m pip install jax`, or name \
              another Python in RNN_PYTHON"
         ),
         EngineError::Devices { found, .. } => format!("{error}: give --devices {found}"),

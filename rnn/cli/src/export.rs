@@ -25,7 +25,7 @@ long for 1,000 steps as for 10. docs/export.md tells how to run it.
 Examples: a step of training of an LSTM over 100 steps, and 50 of them by XLA; the same over 8 devices; what a trained net \
 says of a sentence
   rnn export --cell lstm --steps 100 --hidden 128 --batch 32 --what step -o lstm
-  python lstm/run_step.py lstm/step 50
+  python3 lstm/run_step.py lstm/step 50
   rnn export --cell lstm --steps 100 --batch 64 --what step --devices 8 -o lstm8
   rnn export --checkpoint model.safetensors --sentence 'a lovely film' --what forward -o film
   rnn export --checkpoint model.safetensors --sentence 'a lovely film' --what forward --format onnx-layers -o film

@@ -270,7 +270,7 @@ fn an_engine_that_is_missing_is_told_how_to_be_had() {
         said.contains("error: --engine xla needs a Python with JAX: `no-such-python` does not start"),
         "{said}"
     );
-    assert!(said.contains("python -m pip install jax"), "{said}");
+    assert!(said.contains("python3 -m pip install jax"), "{said}");
     folder.write("no-jax", "#!/bin/sh\necho \"No module named 'jax': pip install jax\"\nexit 3\n");
     std::fs::set_permissions(folder.path("no-jax"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .unwrap();
