@@ -6,7 +6,7 @@ use autograd::{Point, Value, eval};
 use common::{Cases, arrangements, gradient, nets, samples, special};
 use rnn::Parameters;
 use rnn::cell::CellRef;
-use rnn::model::{Mode, Model, Networks};
+use rnn::model::{Engine, Mode, Model, Networks};
 use rnn::train::optim::Method;
 use rnn_export::stablehlo::{self, Form};
 use rnn_export::{Program, Real, onnx, optimiser, values};
