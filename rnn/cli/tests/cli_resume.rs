@@ -280,6 +280,10 @@ fn an_engine_that_is_missing_is_told_how_to_be_had() {
     let (_, said) = run("python3", "--devices 3");
     assert!(said.contains("--batch-size 4 cannot be shared evenly over --devices 3"), "{said}");
     folder.bad(&format!("{} --devices 2", arguments("a")), 1, &["--devices is for --engine xla"]);
+    folder.bad(&format!("{} --engine tpu", arguments("a")), 2, &["own, xla, or pjrt:FILE"]);
+    let plugin = format!("{} --engine pjrt:none.so", arguments("a"));
+    let why = if cfg!(feature = "pjrt") { "`none.so`: it cannot be loaded" } else { "is not in this build" };
+    folder.bad(&plugin, 1, &["--engine pjrt", why]);
 }
 
 /// A script of the shell in the place of Python.
