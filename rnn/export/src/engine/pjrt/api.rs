@@ -31,8 +31,8 @@ mod function {
     pub const BUFFER_TO_HOST_BUFFER: usize = 70;
 }
 
-/// The functions begin after the size of the table, its extensions, and its version.
-const TABLE: usize = 40;
+/// The functions begin after the size of the table, its extensions, and its version, in words.
+const TABLE: usize = 5;
 
 /// Something of the plugin.
 type Handle = *mut c_void;
@@ -159,7 +159,7 @@ const COMPILE_OPTIONS: [u8; 6] = [0x1a, 4, 0x20, 1, 0x28, 1];
 
 /// The table of a plugin.
 #[derive(Clone, Copy, Debug)]
-struct Api(*const u8);
+struct Api(*const usize);
 
 impl Api {
     /// Calls a function with the struct that its header says.
@@ -263,7 +263,7 @@ impl Plugin {
             let library =
                 libloading::Library::new(path).map_err(|error| format!("it cannot be loaded: {error}"))?;
             let get = library
-                .get::<extern "C" fn() -> *const u8>(b"GetPjrtApi")
+                .get::<extern "C" fn() -> *const usize>(b"GetPjrtApi")
                 .map_err(|_| "it is no PJRT plugin: it has no function `GetPjrtApi`")?;
             let table = get();
             // A plugin has threads of its own: it is never unloaded.

@@ -59,7 +59,7 @@ fn a_plugin_gives_our_gradients() {
                 assert!((x - y).abs() < 1e-5, "{name}: {x} {y}");
             }
         }
-        losses.push(b.loss);
+        losses.push(b.loss.to_bits());
     }
     assert!(losses[0] != losses[1], "each seed drops its own");
     let program = "batch-1-1-true";
