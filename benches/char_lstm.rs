@@ -4,7 +4,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::Array2;
 use rnn::data::Transduction;
-use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
+use rnn::model::{Engine, Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
 use std::hint::black_box;
 
 const STEPS: usize = 50;

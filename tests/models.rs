@@ -7,7 +7,7 @@ use autograd::{Builder, NodeId, Point, Scalar, Value, eval, jvp};
 use autograd_check::Check;
 use ndarray::{ArrayD, Axis, IxDyn, arr2, s};
 use rnn::Parameters;
-use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Network, Networks, Start};
+use rnn::model::{Engine, Feed, Head, Inits, Input, Loss, Mode, Model, Network, Networks, Start};
 use std::collections::HashSet;
 
 const HEADS: [Head; 3] = [Head::EachStep, Head::Last, Head::Mean];

@@ -7,7 +7,7 @@ use rnn::data::Vocabulary;
 use rnn::data::synthetic::{Adding, TemporalOrder};
 use rnn::infer::Generator;
 use rnn::init;
-use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
+use rnn::model::{Engine, Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
 use rnn::tasks::{Level, Synthetic, SyntheticKind, Text};
 use rnn::train::optim::Method;
 use rnn::train::schedule::Schedule;

@@ -154,8 +154,9 @@ impl Args {
 
     #[allow(clippy::disallowed_methods)] // a folder is no file
     fn make_folder(&self) -> Result<(), String> {
-        std::fs::create_dir_all(self.output.path())
-            .map_err(|error| format!("cannot make the folder `{}`: {error}", self.output))
+        std::fs::create_dir_all(self.output.path()).map_err(|error| {
+            format!("--output: cannot make the folder `{}`: {error}; give another name", self.output)
+        })
     }
 
     /// Runs the command.

@@ -8,7 +8,7 @@ use super::resume::resume;
 use super::say;
 use super::stop::Stop;
 use clap::Args;
-use rnn::model::{Networks, StepError};
+use rnn::model::{Networks, StepError, evaluate};
 use rnn::parameters::Parameters;
 use rnn::tasks::{Described, Saved, Source};
 use rnn::train::{Finish, Save, Task, TrainError, Trainer};
@@ -98,7 +98,7 @@ impl Common {
         if let Some(test) = task.test() {
             let mut networks = Networks::new(task.model(), task.mode(), self.training.threads);
             let mut table = task.classes().map(Confusion::new);
-            let metrics = networks.evaluate(trainer.best(), test, |feed, outcome| {
+            let metrics = evaluate(&mut networks, trainer.best(), test, |feed, outcome| {
                 if let Some(table) = &mut table {
                     table.add(feed, outcome);
                 }

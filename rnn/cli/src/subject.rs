@@ -263,6 +263,12 @@ impl Which {
         let need = steps * self.batch + 1;
         if ids.len() < need {
             let (found, source) = (ids.len(), self.source());
+            if whole {
+                return Err(format!(
+                    "{source}: too short: a symbol that is read needs one after it to be its target; give a longer sentence"
+                )
+                .into());
+            }
             return Err(format!(
                 "{source}: {found} symbols from --from {} on, and {} sequences of {steps} steps need {need}: give fewer \
                  --steps, a smaller --batch or a longer text",

@@ -400,6 +400,9 @@ fn messages() {
         ("word.csv", b"x\n1\ntwo\n".to_vec()),
         ("constant.csv", b"x\n1\n1\n1\n1\n1\n".to_vec()),
         ("diary.svg", b"dear diary".to_vec()),
+        ("shapes.json", br#"{"parameters":{"w":[1.5,2]},"gradient":{"w":[1,2,3]}}"#.to_vec()),
+        ("missing.json", br#"{"parameters":{"w":[1.5,2]},"gradient":{"v":[1,2]}}"#.to_vec()),
+        ("none.json", br#"{"parameters":{},"gradient":{}}"#.to_vec()),
         ("my.cell", b"cell e\n  h[t] = tanh(W x[t] + U h[t-1] + b)\n".to_vec()),
     ] {
         folder.write(name, content);
@@ -473,6 +476,14 @@ fn messages() {
         "predict --checkpoint s.safetensors --data gaps.csv",
         &format!("{TEXT} --checkpoint t.safetensors --resume --seed 2"),
         "train adding --checkpoint t.safetensors --resume",
+        "export -o text.txt/folder",
+        "study --cell gru --sentence ~",
+        "study --cell gru --sentence a",
+        "explain --cell gru --only nothing",
+        "gradcheck --program true",
+        "gradcheck --program cat~shapes.json",
+        "gradcheck --program cat~missing.json",
+        "gradcheck --program cat~none.json",
     ] {
         let run = folder.run(command);
         let mut error = String::new();

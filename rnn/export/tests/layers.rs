@@ -7,7 +7,7 @@ use common::Cases;
 use ndarray::{Array2, ArrayD, arr1};
 use prost::Message;
 use rnn::Parameters;
-use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
+use rnn::model::{Engine, Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
 use rnn_export::import::{self, Framework, Imported};
 use rnn_export::onnx::proto::{self, AttributeType};
 use rnn_export::recurrent::{self, Recurrent};

@@ -1,6 +1,7 @@
 //! Any bytes as a checkpoint: `cargo +nightly fuzz run checkpoint` in `rnn/`.
 #![no_main]
 
+#[allow(dead_code)] // one of its functions
 #[path = "../../tests/exercise/files.rs"]
 mod files;
 

@@ -2,7 +2,7 @@
 
 use super::{InferError, agree, softmax, symbols};
 use crate::data::{Classification, Vocabulary};
-use crate::model::{Feed, Mode, Model, Networks};
+use crate::model::{Engine, Feed, Mode, Model, Networks};
 use crate::parameters::Parameters;
 use crate::tasks::{Level, Sentiment};
 use autograd::{NodeId, eval};

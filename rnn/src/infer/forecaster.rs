@@ -1,7 +1,7 @@
 //! Forecasts of a series: on its test part beside the truth, and after its end.
 
 use super::InferError;
-use crate::model::{Feed, Mode, Model, Networks, StepError};
+use crate::model::{Engine, Feed, Mode, Model, Networks, StepError, evaluate};
 use crate::parameters::Parameters;
 use crate::tasks::Forecast;
 use crate::train::Task;
@@ -17,7 +17,7 @@ pub fn forecast(task: &Forecast, parameters: &Parameters) -> Result<Vec<(usize, 
     let mut standardised: Vec<f32> = Vec::new();
     let mut networks = Networks::new(task.model(), task.mode(), 1);
     if let Some(test) = task.test() {
-        networks.evaluate(parameters, test, |_, outcome| standardised.extend(&outcome.outputs[0]))?;
+        evaluate(&mut networks, parameters, test, |_, outcome| standardised.extend(&outcome.outputs[0]))?;
     }
     let series = task.series();
     // The windows of the test part end with it, and the first may be missing.

@@ -21,6 +21,23 @@ pub trait Engine {
         train: bool,
         outcome: &mut Outcome,
     ) -> Result<(), StepError>;
+
+    /// As [`Engine::run_into`], into an outcome of its own.
+    ///
+    /// # Errors
+    /// As there.
+    fn run(
+        &mut self,
+        parameters: &Parameters,
+        feed: &Feed,
+        start: &[ArrayD<f32>],
+        seed: usize,
+        train: bool,
+    ) -> Result<Outcome, StepError> {
+        let mut outcome = Outcome::default();
+        self.run_into(parameters, feed, start, seed, train, &mut outcome)?;
+        Ok(outcome)
+    }
 }
 
 /// Means over batches that training does not see, states carried from each to the next.

@@ -1,7 +1,7 @@
 //! Gradients of a batch: networks of the sizes that come, compiled.
 
-use super::engine::{Engine, evaluate};
-use super::{Feed, Metrics, Mode, Model, ModelError, Network};
+use super::engine::Engine;
+use super::{Feed, Mode, Model, ModelError, Network};
 use crate::parameters::Parameters;
 use autograd::{NodeId, Value};
 use autograd_compile::{Compiler, Executable, View};
@@ -178,20 +178,6 @@ impl fmt::Display for Cause {
     }
 }
 
-impl Engine for Networks {
-    fn run_into(
-        &mut self,
-        parameters: &Parameters,
-        feed: &Feed,
-        start: &[ArrayD<f32>],
-        seed: usize,
-        train: bool,
-        outcome: &mut Outcome,
-    ) -> Result<(), StepError> {
-        Self::run_into(self, parameters, feed, start, seed, train, outcome)
-    }
-}
-
 impl Networks {
     /// How many networks an engine keeps: those used last. Lengths that are rounded up come in fewer sizes.
     pub const KEPT: usize = 64;
@@ -221,31 +207,12 @@ impl Networks {
         self.made.push((size, network.clone()));
         Ok(network)
     }
+}
 
-    /// Loss, outputs and, if `train`, gradients of a batch. `start` are the states carried over from the batch
-    /// before; none means zero. At one number of threads the result is the same bit for bit, run after run.
-    ///
-    /// # Errors
-    /// If the network cannot be built or evaluated, a length does not fit, or a loss or gradient is not finite.
-    pub fn run(
-        &mut self,
-        parameters: &Parameters,
-        feed: &Feed,
-        start: &[ArrayD<f32>],
-        seed: usize,
-        train: bool,
-    ) -> Result<Outcome, StepError> {
-        let mut outcome = Outcome::default();
-        self.run_into(parameters, feed, start, seed, train, &mut outcome)?;
-        Ok(outcome)
-    }
-
-    /// As [`Networks::run`], into what an earlier batch of the same size gave. Nothing is allocated then, and nothing but
-    /// what the executable reads is copied.
-    ///
-    /// # Errors
-    /// As [`Networks::run`]; the outcome is then of no use.
-    pub fn run_into(
+/// At one number of threads a result is the same bit for bit, run after run. Into an outcome of the same size nothing is
+/// allocated, and nothing but what the executable reads is copied.
+impl Engine for Networks {
+    fn run_into(
         &mut self,
         parameters: &Parameters,
         feed: &Feed,
@@ -281,19 +248,6 @@ impl Networks {
         outcome.last.resize_with(network.last.len(), nothing);
         outcome.last.iter_mut().for_each(&mut read);
         outcome.check(&self.model, network, parameters, feed, start, seed)
-    }
-
-    /// Means over batches that training does not see, states carried from each to the next.
-    ///
-    /// # Errors
-    /// As [`Networks::run`].
-    pub fn evaluate(
-        &mut self,
-        parameters: &Parameters,
-        feeds: impl Iterator<Item = Feed>,
-        observe: impl FnMut(&Feed, &Outcome),
-    ) -> Result<Metrics, StepError> {
-        evaluate(self, parameters, feeds, observe)
     }
 }
 

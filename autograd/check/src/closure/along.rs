@@ -279,7 +279,8 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
     pub fn element(&mut self, place: usize) -> Result<Element, Error> {
         let x = &self.check.at[self.i];
         let mut direction = ArrayD::zeros(x.raw_dim());
-        let (index, one) = direction.indexed_iter_mut().nth(place).expect("the place is below the count");
+        let (index, one) =
+            direction.indexed_iter_mut().nth(place).expect("callers number the elements of this array");
         *one = 1.0;
         let index = ndarray::Dimension::slice(&index).to_vec();
         let length = self.scale.of_element(place, x[&*index]);

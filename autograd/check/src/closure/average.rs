@@ -51,7 +51,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
             let worst = all
                 .into_iter()
                 .max_by(|a, b| a.verdict.cmp(&b.verdict).then(a.excess().total_cmp(&b.excess())));
-            return Ok(worst.expect("there are several directions"));
+            return Ok(worst.expect("it holds the median at least"));
         }
         let size = root_mean_square(&sizes).max(mean(&|c| c.numeric));
         let rounding = ROUNDING * self.rounding.max(self.precision) * size;

@@ -118,7 +118,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         let on_kink = rays.iter().any(Comparison::is_on_kink);
         let decided = rays.iter().all(|ray| ray.verdict != Verdict::Inconclusive);
         if decided && (on_kink || verdict == Verdict::Inconclusive) {
-            let mut worst = rays.into_iter().reduce(Comparison::worse).expect("there is a ray");
+            let mut worst = rays.into_iter().reduce(Comparison::worse).expect("there are one or three rays");
             worst.verdict = worst.verdict.max(Verdict::Kink);
             return Ok((worst, on_kink));
         }

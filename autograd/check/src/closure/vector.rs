@@ -68,7 +68,8 @@ impl FnCheck {
         let matrices: Vec<ArrayD<f64>> = (claimed.iter().zip(&self.at))
             .map(|(j, x)| {
                 let flat: Vec<f64> = j.iter().copied().collect();
-                ArrayD::from_shape_vec(IxDyn(&[m, x.len()]), flat).expect("its shape was looked at")
+                ArrayD::from_shape_vec(IxDyn(&[m, x.len()]), flat)
+                    .expect("it has the shape [outputs, inputs], as was checked above")
             })
             .collect();
         for _ in 0..ROUNDS {
@@ -78,7 +79,7 @@ impl FnCheck {
                 for (v, row) in v.iter().zip(j.axis_iter(Axis(0))) {
                     sum.zip_mut_with(&row, |s, j| *s += v * j);
                 }
-                sum.into_shape_with_order(x.raw_dim()).expect("as many numbers")
+                sum.into_shape_with_order(x.raw_dim()).expect("the sum has a number for each element of x")
             };
             let check = self.claiming(matrices.iter().zip(&self.at).map(back).collect());
             let mut subject = Subject::new(&check, &mut f, v);
@@ -286,7 +287,8 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
             direction[&*column] = 1.0;
             let place = direction.iter().position(|u| *u != 0.0).unwrap_or(0);
             let flat: Vec<f64> = jacobian.index_axis(Axis(1), place).iter().copied().collect();
-            let claimed = ArrayD::from_shape_vec(IxDyn(&rows), flat).expect("one for each output");
+            let claimed =
+                ArrayD::from_shape_vec(IxDyn(&rows), flat).expect("a column has a number for each output");
             let (found, all) = self.wrong_outputs(&direction, &claimed)?;
             tensor.all_wrong_told &= all;
             tensor.elements.extend(
@@ -330,7 +332,8 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
                 true if one => 1.0,
                 true => *v,
             });
-            subject.cotangent = ArrayD::from_shape_vec(whole.raw_dim(), part.collect()).expect("as many");
+            subject.cotangent = ArrayD::from_shape_vec(whole.raw_dim(), part.collect())
+                .expect("each number of the whole gave one");
             let products = &subject.cotangent * claimed;
             subject.confirmed_beside(direction, Some(&products))
         };

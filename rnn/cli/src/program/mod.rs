@@ -157,6 +157,8 @@ impl Program {
             autograd::Error::NotFinite { .. } => {
                 "the loss is not finite at the parameters that the program has: give it others".into()
             }
+            // Where in our source it was asked for says nothing of the program.
+            autograd::Error::Build { reason, .. } => reason,
             error => error.to_string(),
         })?;
         report.subject = "a program".into();

@@ -1,5 +1,6 @@
 //! A program that is asked in lines of JSON, one question and one answer at a time.
 
+use super::super::work;
 use super::array::{Form, read, write};
 use ndarray::ArrayD;
 use serde_json::{Map, Value, json};
@@ -106,6 +107,7 @@ impl Speaker {
             );
         }
         let command = self.command.clone();
+        work::on(&format!("`{command}`, which has not answered yet; it was asked {}", brief(&question)));
         let (child, to, from) = self.process()?;
         let sent = writeln!(to, "{question}").and_then(|()| to.flush());
         let mut line = String::new();

@@ -4,7 +4,7 @@ use super::{bar, height, say};
 use indicatif::{ProgressBar, ProgressStyle};
 use rnn::data::{Labelled, Vocabulary};
 use rnn::infer::{Classifier, InferError};
-use rnn::model::{Head, Inits, Input, Loss, Model, Networks, Start};
+use rnn::model::{Head, Inits, Input, Loss, Model, Networks, Start, evaluate};
 use rnn::parameters::Parameters;
 use rnn::tasks::{Level, Sentiment};
 use rnn::train::optim::Method;
@@ -84,7 +84,7 @@ pub fn learn(out: &mut impl Write, seed: u64) -> Result<Learned, Box<dyn std::er
     progress.finish_and_clear();
 
     let mut networks = Networks::new(&model, task.mode(), 2);
-    let test = networks.evaluate(trainer.best(), task.test().into_iter().flatten(), |_, _| ())?;
+    let test = evaluate(&mut networks, trainer.best(), task.test().into_iter().flatten(), |_, _| ())?;
     let line: String = course.iter().map(|accuracy| height(2.0 * accuracy - 1.0)).collect();
     let best = trainer.progress().best.map_or(0, |best| best.epoch);
     let (first, last) = (course[0], course[course.len() - 1]);

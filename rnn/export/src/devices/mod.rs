@@ -69,3 +69,6 @@ impl Shared {
         live.map(|(id, _)| self.program.graph.node(*id).map_or(0, |node| node.ty.shape.count())).sum()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,14 +49,17 @@ pub enum DerivationError {
     Graph(#[from] autograd::Error),
     /// There is no line about this name.
     #[error(
-        "the derivation has no line about `{name}`{}",
-        nearest.as_ref().map_or(String::new(), |n| format!("; did you mean `{n}`?"))
+        "the derivation has no line about `{name}`{}; it has lines about {}",
+        nearest.as_ref().map_or(String::new(), |n| format!("; did you mean `{n}`?")),
+        known.join(", ")
     )]
     Unknown {
         /// The name.
         name: String,
         /// The name most like it.
         nearest: Option<String>,
+        /// All names that there are lines about.
+        known: Vec<String>,
     },
     /// A line could not be computed.
     #[error("the line about `{name}` could not be computed: {reason}")]
@@ -160,7 +163,14 @@ impl Derivation {
     pub fn only(mut self, names: &[String]) -> Result<Self, DerivationError> {
         let all: Vec<String> = self.entries().map(|entry| entry.name.clone()).collect();
         if let Some(name) = names.iter().find(|name| !all.contains(name)) {
-            return Err(DerivationError::Unknown { name: name.clone(), nearest: nearest(name, all) });
+            let nearest = nearest(name, all.clone());
+            let mut known: Vec<String> = Vec::new();
+            all.into_iter().filter(|one| !one.is_empty()).for_each(|one| {
+                if !known.contains(&one) {
+                    known.push(one);
+                }
+            });
+            return Err(DerivationError::Unknown { name: name.clone(), nearest, known });
         }
         let kept: Vec<Line> =
             self.entries().filter(|e| names.contains(&e.name)).map(|e| e.line.clone()).collect();

@@ -11,7 +11,7 @@ use rnn::cell::{CellRef, Role};
 use rnn::data::synthetic::Adding;
 use rnn::init::{self, Init};
 use rnn::model::{
-    Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Networks, Start, StepError, estimate,
+    Engine, Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Networks, Start, StepError, estimate,
 };
 use rnn::parameters::Parameters;
 use rnn::train::clip;
