@@ -130,6 +130,9 @@ pub(super) fn multiply<S: Real>(
 ) {
     let Product { a: left, b: right, c: z, .. } = product;
     let (m, k, n, width) = (left.rows, left.columns, right.columns, width::<S>());
+    if m * n == 0 {
+        return;
+    }
     if k == 0 && !accumulate {
         (0..m).for_each(|i| c[i * z.strides[0]..][..n].fill(S::ZERO));
     }
