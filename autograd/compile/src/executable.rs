@@ -2,12 +2,13 @@
 
 use super::PassReport;
 use super::exec::Memory;
+use super::instances::{Real, Values};
 use super::plan::{Given, Plan, Step};
 use super::pool::{Signal, Task, give};
 use super::provenance::Provenance;
 use super::results::Results;
 use super::split::Sharding;
-use crate::kernels::Real;
+use crate::kernels;
 use autograd::graph::{Graph, NodeId};
 use autograd::ops::{Leaf, Op};
 use autograd::{Error, Kind, Point, Type, Value};
@@ -39,7 +40,7 @@ impl<'a, S> From<&'a Value<S>> for View<'a, S> {
     }
 }
 
-impl<S: Real> View<'_, S> {
+impl<S> View<'_, S> {
     /// Whether this is a value of type `ty`; otherwise what is wrong with it.
     fn fits(&self, ty: &Type) -> Result<(), String> {
         let (shape, kind) = match self {
@@ -113,7 +114,8 @@ pub(super) struct Shard<S> {
 }
 
 /// Memory for one run.
-pub(super) struct Set<S> {
+#[doc(hidden)]
+pub struct Set<S> {
     works: Vec<Arc<Work<S>>>,
     global: Vec<ArrayD<S>>,
 }
@@ -134,7 +136,7 @@ impl<S> Work<S> {
     }
 }
 
-impl<S: Real> Task for Work<S> {
+impl<S: kernels::Real> Task for Work<S> {
     fn run(&self) {
         let run = std::panic::AssertUnwindSafe(|| self.memory().run(&self.plan));
         let outcome = std::panic::catch_unwind(run);
@@ -147,21 +149,6 @@ impl<S: Real> Task for Work<S> {
 }
 
 impl<S: Real> Executable<S> {
-    pub(super) fn new(
-        source: Arc<Graph>,
-        shards: Vec<Shard<S>>,
-        outputs: Vec<(Type, Sharding)>,
-        global: Option<(Executable<S>, Vec<u32>)>,
-        passes: Vec<PassReport>,
-    ) -> Self {
-        let global = global.map(|(executable, of)| (Box::new(executable), of));
-        Self { source, shards, outputs, global, sets: Mutex::new(Vec::new()), passes, why_whole: None }
-    }
-
-    pub(super) fn whole(self, why: String) -> Self {
-        Self { why_whole: Some(why), ..self }
-    }
-
     /// Why the batch is not cut into shards, if it is not.
     pub fn why_whole(&self) -> Option<&str> {
         self.why_whole.as_deref()
@@ -181,7 +168,7 @@ impl<S: Real> Executable<S> {
     ///
     /// # Errors
     /// As [`Executable::run`].
-    pub fn run_on<'v>(&self, value: &dyn Fn(NodeId) -> Option<View<'v, S>>) -> Result<Vec<Value<S>>, Error> {
+    pub fn run_on<'v>(&self, value: Values<'_, 'v, S>) -> Result<Vec<Value<S>>, Error> {
         let results = self.results(value)?;
         Ok((0..self.outputs.len()).map(|i| results.value(i)).collect())
     }
@@ -191,11 +178,8 @@ impl<S: Real> Executable<S> {
     ///
     /// # Errors
     /// As [`Executable::run`].
-    pub fn results<'v>(
-        &self,
-        value: &dyn Fn(NodeId) -> Option<View<'v, S>>,
-    ) -> Result<Results<'_, S>, Error> {
-        Ok(Results::new(self, self.execute(value)?))
+    pub fn results<'v>(&self, value: Values<'_, 'v, S>) -> Result<Results<'_, S>, Error> {
+        Ok(Results::new(self, S::execute(self, value)?))
     }
 
     /// As [`Executable::run`], from values where they lie into arrays that there are. Nothing is allocated once it has
@@ -241,6 +225,40 @@ impl<S: Real> Executable<S> {
     /// # Errors
     /// As [`Executable::run`].
     pub fn profile(&self, point: &Point<S>, runs: usize) -> Result<Vec<StepTime>, Error> {
+        S::profile(self, point, runs)
+    }
+
+    /// Whether a node can be given a value.
+    fn takes(&self, id: NodeId) -> Result<(), Error> {
+        match &self.source.at(self.source.index(id)?).op {
+            Op::Leaf(_) => Ok(()),
+            _ => Err(Error::Value {
+                node: self.source.name(id)?,
+                reason: "it is computed, and a compiled graph takes values of leaves alone: use `eval`"
+                    .into(),
+            }),
+        }
+    }
+}
+
+/// What [`instances`](super::instances) compiles for each type.
+impl<S: kernels::Real> Executable<S> {
+    pub(super) fn new(
+        source: Arc<Graph>,
+        shards: Vec<Shard<S>>,
+        outputs: Vec<(Type, Sharding)>,
+        global: Option<(Executable<S>, Vec<u32>)>,
+        passes: Vec<PassReport>,
+    ) -> Self {
+        let global = global.map(|(executable, of)| (Box::new(executable), of));
+        Self { source, shards, outputs, global, sets: Mutex::new(Vec::new()), passes, why_whole: None }
+    }
+
+    pub(super) fn whole(self, why: String) -> Self {
+        Self { why_whole: Some(why), ..self }
+    }
+
+    pub(super) fn time_steps(&self, point: &Point<S>, runs: usize) -> Result<Vec<StepTime>, Error> {
         let value = |id: NodeId| point.get(id).map(View::from);
         let set = self.execute(&value)?;
         let (shard, mut memory) = (&self.shards[0], set.works[0].memory());
@@ -268,19 +286,7 @@ impl<S: Real> Executable<S> {
         Ok(times)
     }
 
-    /// Whether a node can be given a value.
-    fn takes(&self, id: NodeId) -> Result<(), Error> {
-        match &self.source.at(self.source.index(id)?).op {
-            Op::Leaf(_) => Ok(()),
-            _ => Err(Error::Value {
-                node: self.source.name(id)?,
-                reason: "it is computed, and a compiled graph takes values of leaves alone: use `eval`"
-                    .into(),
-            }),
-        }
-    }
-
-    fn execute<'v>(&self, value: &dyn Fn(NodeId) -> Option<View<'v, S>>) -> Result<Set<S>, Error> {
+    pub(super) fn execute<'v>(&self, value: Values<'_, 'v, S>) -> Result<Set<S>, Error> {
         let mut set = self.set();
         if let Some((before, _)) = &self.global {
             let done = before.execute(value)?;
@@ -329,7 +335,7 @@ impl<S: Real> Executable<S> {
         rows: Option<&Range<usize>>,
         check: bool,
         global: &[ArrayD<S>],
-        value: &dyn Fn(NodeId) -> Option<View<'v, S>>,
+        value: Values<'_, 'v, S>,
     ) -> Result<(), Error> {
         if let Some((_, of)) = &self.global
             && let Some(i) = of.iter().position(|&v| v == leaf.source)

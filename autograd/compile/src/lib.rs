@@ -30,6 +30,7 @@
 
 mod exec;
 mod executable;
+mod instances;
 #[doc(hidden)] // for the benches
 pub mod kernels;
 mod passes;
@@ -43,7 +44,7 @@ mod split;
 mod writer;
 
 pub use executable::{Executable, StepTime, View};
-pub use kernels::Real;
+pub use instances::Real;
 pub use passes::PassReport;
 pub use results::Results;
 
@@ -144,13 +145,20 @@ impl Compiler {
         graph: &Arc<Graph>,
         outputs: &[impl Into<NodeId> + Copy],
     ) -> Result<Executable<S>, Error> {
-        let outputs = positions(graph, outputs)?;
-        reads_whole_numbers_from_leaves(graph, &outputs)?;
+        S::compile(self, graph, &positions(graph, outputs)?)
+    }
+
+    fn compile_positions<S: kernels::Real>(
+        &self,
+        graph: &Arc<Graph>,
+        outputs: &[usize],
+    ) -> Result<Executable<S>, Error> {
+        reads_whole_numbers_from_leaves(graph, outputs)?;
         let types = outputs.iter().map(|&y| graph.at(y).ty.clone());
-        let split = match split::split(graph, &outputs, self.threads) {
+        let split = match split::split(graph, outputs, self.threads) {
             Ok(split) => split,
             Err(why) => {
-                let (program, passes) = self.run(Program::new(graph, &outputs));
+                let (program, passes) = self.run(Program::new(graph, outputs));
                 let shard = Shard { plan: Arc::new(Plan::new(&program)), rows: None };
                 let outputs = types.map(|ty| (ty, Sharding::Replicated)).collect();
                 let whole = Executable::new(graph.clone(), vec![shard], outputs, None, passes);
@@ -178,8 +186,7 @@ impl Compiler {
         let global = if split.global.is_empty() {
             None
         } else {
-            let ids: Vec<NodeId> = split.global.iter().map(|&v| graph.id(v)).collect();
-            let before = Self { threads: 1, ..self.clone() }.compile(graph, &ids)?;
+            let before = Self { threads: 1, ..self.clone() }.compile_positions(graph, &split.global)?;
             Some((before, split.global.into_iter().map(narrow).collect()))
         };
         Ok(Executable::new(graph.clone(), shards, outputs, global, passes))

@@ -2,7 +2,7 @@
 
 use super::Executable;
 use super::executable::Set;
-use crate::kernels::Real;
+use super::instances::Real;
 use autograd::Value;
 use ndarray::{ArrayD, ArrayViewMutD};
 use std::fmt;
@@ -44,7 +44,7 @@ impl<'e, S: Real> Results<'e, S> {
     pub fn read(&self, i: usize, to: ArrayViewMutD<S>) {
         let (ty, _) = &self.executable.outputs[i];
         assert_eq!(*to.shape(), *ty.shape, "output {i} is {ty}");
-        self.executable.read(self.set(), i, to);
+        S::read(self.executable, self.set(), i, to);
     }
 
     /// The output number `i`, which has the shape `[]`.
@@ -63,7 +63,7 @@ impl<'e, S: Real> Results<'e, S> {
     /// # Panics
     /// If there is no such output.
     pub fn value(&self, i: usize) -> Value<S> {
-        self.executable.value(self.set(), i)
+        S::output(self.executable, self.set(), i)
     }
 
     /// The output number `i`, of real numbers or truth values, as an array of its own; the latter as 0 and 1.

@@ -1,4 +1,4 @@
-//! On which engine a run computes its gradients.
+//! The engine that computes a run's gradients.
 
 use crate::flags::at_least_one;
 use clap::Args;
@@ -62,7 +62,7 @@ fn plugin(_: &Path, _: &dyn Task) -> Result<Box<dyn Engine>, Box<dyn std::error:
 }
 
 impl OnEngine {
-    /// Starts it, unless it is this program's own.
+    /// Starts the engine; `None` for this program's own.
     pub fn start(
         &self,
         task: &dyn Task,
@@ -105,7 +105,7 @@ impl OnEngine {
     }
 }
 
-/// The error with what mends it.
+/// The error with its mend.
 fn advised(error: EngineError) -> String {
     match error {
         EngineError::Python { .. } | EngineError::Jax { .. } => format!(
