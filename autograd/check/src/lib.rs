@@ -24,8 +24,8 @@
 //! is tuned.
 //!
 //! **Verdicts.** [Pass](Verdict::Pass); [kink](Verdict::Kink), where the point lies on one and the gradient between the
-//! slopes from both sides; [inconclusive](Verdict::Inconclusive), where differences are too coarse to tell; and
-//! [fail](Verdict::Fail). A failure has a name: the node whose own VJP is wrong ([`Guilty`]).
+//! slopes that meet there; [inconclusive](Verdict::Inconclusive), where differences are too coarse to tell;
+//! [convention](Verdict::Convention), where right rules make a whole that is the slope of nothing; and [fail](Verdict::Fail). A failure has a name: the node whose own VJP is wrong ([`Guilty`]).
 //!
 //! **Not connected.** A parameter that no output depends on agrees with the differences, which see no effect of it. It
 //! passes, and the report says that it takes no part.

@@ -12,14 +12,14 @@ use std::fmt;
 pub enum Verdict {
     /// It is the derivative: differences agree with it, or every node's own equation holds.
     Pass,
-    /// The point lies on a kink, where no derivative exists, and the gradient lies between the slopes from the left and
-    /// from the right: of the whole, or of every op on a kink by itself.
+    /// The point lies on a kink, where no derivative exists, and the gradient lies between the slopes of the pieces that meet there,
+    /// or between those of every op on a kink by itself, where the whole jumps or is not seen.
     Kink,
     /// Nobody can tell: the differences are too coarse, or do not settle, as beside a pole, and there are no nodes to ask.
     /// Or the witnesses contradict each other.
     Inconclusive,
-    /// The point lies on kinks, every op hands back what lies between its own slopes, and the whole is the slope to no side:
-    /// `relu(x) − relu(−x)` at 0 is x, and has the gradient 0. Nobody is guilty; the convention is wrong for the whole.
+    /// The point lies on kinks, every op hands back what lies between its own slopes, and the whole is the slope of no piece of the
+    /// function, nor between any: `relu(x) − relu(−x)` at 0 is x, and has the gradient 0. No rule is wrong; all together are.
     Convention,
     /// It is not the derivative, or not finite.
     Fail,
@@ -66,6 +66,11 @@ pub struct Comparison {
     pub tolerance: f64,
     /// On a kink, the slopes from the left and from the right.
     pub sides: Option<[f64; 2]>,
+    /// The lowest and the highest slope of the pieces that meet there, if these hold the analytic one between them, and the two
+    /// sides do not.
+    pub pieces: Option<[f64; 2]>,
+    /// Whether the function jumps there, so that it has no slope at all.
+    pub jump: bool,
     /// Whether they agree for no other reason than that both are too small for differences to see, beside the function's own
     /// value.
     pub unseen: bool,
@@ -81,6 +86,8 @@ impl Comparison {
         error: 0.0,
         tolerance: 0.0,
         sides: None,
+        pieces: None,
+        jump: false,
         unseen: false,
         verdict: Verdict::Pass,
     };
@@ -121,7 +128,7 @@ impl Comparison {
             Verdict::Inconclusive
         };
         let unseen = unseen && verdict == Verdict::Pass;
-        Self { analytic, numeric, error, tolerance, sides: None, unseen, verdict }
+        Self { analytic, numeric, error, tolerance, unseen, verdict, ..Self::NOTHING }
     }
 
     fn between(analytic: f64, [left, right]: [&Slope; 2], jump: bool, rounding: f64, gradient: f64) -> Self {
@@ -146,7 +153,7 @@ impl Comparison {
         } else {
             Verdict::Kink
         };
-        Self { analytic, numeric, error, tolerance, sides: Some(sides), unseen: false, verdict }
+        Self { analytic, numeric, error, tolerance, sides: Some(sides), jump, verdict, ..Self::NOTHING }
     }
 
     /// Whether the function has two different slopes there.
@@ -164,7 +171,7 @@ impl Comparison {
             _ => bad,
         };
         if self.sides.is_some() {
-            decided(Seen::Between, Seen::Outside)
+            decided(Seen::Between, if self.jump { Seen::Jump } else { Seen::Outside })
         } else {
             decided(Seen::Equal, Seen::Different)
         }
@@ -174,8 +181,19 @@ impl Comparison {
     pub(super) fn over(self, unit: f64) -> Self {
         let [analytic, numeric, error, tolerance] =
             [self.analytic, self.numeric, self.error, self.tolerance].map(|x| x / unit);
-        let sides = self.sides.map(|sides| sides.map(|x| x / unit));
-        Self { analytic, numeric, error, tolerance, sides, ..self }
+        let [sides, pieces] = [self.sides, self.pieces].map(|both| both.map(|both| both.map(|x| x / unit)));
+        Self { analytic, numeric, error, tolerance, sides, pieces, ..self }
+    }
+
+    /// Of one that lies beyond both sides: the slopes that pieces have to hold it between them, if that can be.
+    pub(super) fn beyond(&self) -> Option<[f64; 2]> {
+        let outside = self.verdict == Verdict::Fail && self.analytic.is_finite() && !self.jump;
+        self.sides.filter(|sides| outside && sides.iter().all(|s| s.is_finite()))
+    }
+
+    /// The same where pieces hold it between them.
+    pub(super) fn between_pieces(self, pieces: [f64; 2]) -> Self {
+        Self { numeric: self.analytic, pieces: Some(pieces), verdict: Verdict::Kink, ..self }
     }
 
     /// |analytic − numeric|
@@ -207,6 +225,9 @@ impl fmt::Display for Comparison {
             Some([left, right]) => {
                 write!(f, "analytic {analytic:.6e}  left {left:.6e}  right {right:.6e}  ")?;
             }
+        }
+        if let Some([low, high]) = self.pieces {
+            write!(f, "pieces {low:.6e} to {high:.6e}  ")?;
         }
         write!(f, "difference {:.1e}  tolerance {tolerance:.1e}", self.difference())?;
         if self.unseen { f.write_str("  below what differences see") } else { Ok(()) }
@@ -245,6 +266,9 @@ pub(super) enum Seen {
     Between,
     /// On a kink, it does not.
     Outside,
+    /// It does not, and the function jumps: a difference across the jump grows without bound as its step falls, so that no value
+    /// is the slope.
+    Jump,
     /// They differ, and differences are sure of it.
     Different,
     /// Differences do not know.
@@ -317,18 +341,20 @@ pub(super) fn decide(evidence: &Evidence) -> (Verdict, Decider) {
     if !finite {
         return (V::Fail, By::Gradient);
     }
-    let differs = matches!(differences, Seen::Different | Seen::Outside);
+    let differs = matches!(differences, Seen::Different | Seen::Outside | Seen::Jump);
     if differs && rounding && equations != Eq::Broken {
         return (V::Pass, By::Rounding);
     }
     match (equations, differences) {
         (Eq::Broken, Seen::Different | Seen::Outside) => (V::Fail, By::Differences),
+        (Eq::Broken, Seen::Jump) => (V::Fail, By::Equations),
         (Eq::Broken, Seen::Equal) if forward != Some(false) => (V::Pass, By::Differences),
         (Eq::Broken, Seen::Equal) => (V::Fail, By::ForwardMode),
         (Eq::Broken, Seen::Nothing | Seen::Between | Seen::Open) => (V::Fail, By::Equations),
 
         (_, Seen::Equal) => (V::Pass, By::Differences),
         (_, Seen::Between) => (V::Kink, By::Differences),
+        (Eq::Hold | Eq::HoldOnKinks | Eq::HoldInSingle, Seen::Jump) => (V::Kink, By::Equations),
 
         (Eq::Hold, Seen::Nothing | Seen::Open) => (V::Pass, By::Equations),
         (Eq::HoldOnKinks, Seen::Nothing | Seen::Open) => (V::Kink, By::Equations),
@@ -342,115 +368,9 @@ pub(super) fn decide(evidence: &Evidence) -> (Verdict, Decider) {
         (Eq::Unknown, Seen::Nothing) => (V::Pass, By::Differences),
         (Eq::Unknown, Seen::Open) => (V::Inconclusive, By::Nobody),
         (Eq::Unknown, Seen::Different) if forward == Some(true) => (V::Inconclusive, By::Nobody),
-        (Eq::Unknown, Seen::Different | Seen::Outside) => (V::Fail, By::Differences),
+        (Eq::Unknown, Seen::Different | Seen::Outside | Seen::Jump) => (V::Fail, By::Differences),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn slope(value: f64, error: f64) -> Slope {
-        Slope { value, truncation: 0.0, rounding: error, unseen: 0.0, step: 0.0 }
-    }
-
-    fn verdict_of(analytic: f64, value: f64, error: f64) -> Verdict {
-        Comparison::new(analytic, &Derivative::Smooth(slope(value, error)), 0.0, f64::INFINITY).verdict
-    }
-
-    #[test]
-    fn of_a_smooth_function() {
-        let verdict = |analytic, error| {
-            Comparison::new(analytic, &Derivative::Smooth(slope(1.0, error)), 0.0, 1.0).verdict
-        };
-        assert_eq!(verdict(1.0 + 1e-9, 1e-10), Verdict::Pass);
-        assert_eq!(verdict(1.0 + 1e-8, 1e-10), Verdict::Fail);
-        assert_eq!(verdict(1.0, 1e-3), Verdict::Inconclusive);
-        assert_eq!(verdict(1.5, 1e-3), Verdict::Fail);
-        assert_eq!(verdict(f64::NAN, 1e-10), Verdict::Fail);
-        assert_eq!(verdict(1.0, f64::NAN), Verdict::Inconclusive);
-        let flat = Derivative::Smooth(Slope { unseen: 1e-7, ..slope(0.0, 1e-9) });
-        assert_eq!(Comparison::new(0.0, &flat, 0.0, 0.0).verdict, Verdict::Pass);
-        for [value, error] in [[f64::NAN, f64::INFINITY], [f64::NAN, 1.0], [1.0, f64::INFINITY]] {
-            assert_eq!(verdict_of(1.0, value, error), Verdict::Inconclusive, "{value} {error}");
-        }
-        let small = Derivative::Smooth(Slope { unseen: 1e-3, ..slope(1e-8, 1e-9) });
-        let small = Comparison::new(-2e-9, &small, 0.0, 2e-8);
-        assert_eq!((small.verdict, small.unseen), (Verdict::Pass, true));
-        let wild = Derivative::Smooth(Slope { truncation: 0.4, ..slope(1.0, 0.0) });
-        assert_eq!(Comparison::new(50.0, &wild, 0.0, 1.0).verdict, Verdict::Inconclusive);
-    }
-
-    #[test]
-    fn of_a_kink() {
-        let sides = Derivative::Sides {
-            left: slope(-1.0, 1e-9),
-            right: slope(2.0, 1e-9),
-            sharp: vec![0],
-            jump: false,
-        };
-        let verdict = |analytic| Comparison::new(analytic, &sides, 0.0, 1.0).verdict;
-        assert_eq!([-1.0, 0.0, 0.5, 2.0].map(verdict), [Verdict::Kink; 4]);
-        assert_eq!([-1.1, 2.1, f64::INFINITY].map(verdict), [Verdict::Fail; 3]);
-        let equal =
-            Derivative::Sides { left: slope(2.0, 1e-9), right: slope(2.0, 1e-9), sharp: vec![], jump: false };
-        assert_eq!(Comparison::new(2.0, &equal, 0.0, 1.0).verdict, Verdict::Pass);
-    }
-
-    /// A proof decides what differences do not see, and is never overruled in silence.
-    #[test]
-    fn of_all_witnesses() {
-        use Equations::{Broken, Hold, HoldInSingle, HoldOnKinks, Unknown};
-        use Verdict::{Convention, Fail, Inconclusive, Kink, Pass};
-        let verdict = |equations, differences| {
-            let evidence = Evidence { finite: true, differences, forward: None, equations, rounding: false };
-            decide(&evidence).0
-        };
-        let seen = [Seen::Equal, Seen::Nothing, Seen::Between, Seen::Outside, Seen::Different, Seen::Open];
-        for (equations, verdicts) in [
-            (Hold, [Pass, Pass, Kink, Inconclusive, Inconclusive, Pass]),
-            (HoldOnKinks, [Pass, Kink, Kink, Convention, Convention, Kink]),
-            // In single precision, on two sides: if forward mode does not disagree, and if it does.
-            (Unknown.on_two_sides(None), [Pass, Kink, Kink, Convention, Convention, Inconclusive]),
-            (Unknown.on_two_sides(Some(true)), [Pass, Kink, Kink, Convention, Convention, Inconclusive]),
-            (Unknown.on_two_sides(Some(false)), [Pass, Pass, Kink, Fail, Fail, Inconclusive]),
-            (Unknown, [Pass, Pass, Kink, Fail, Fail, Inconclusive]),
-            (Broken, [Pass, Fail, Fail, Fail, Fail, Fail]),
-        ] {
-            assert_eq!(seen.map(|s| verdict(equations, s)), verdicts, "{equations:?}");
-            let nothing = Evidence {
-                finite: false,
-                differences: Seen::Equal,
-                forward: Some(true),
-                equations,
-                rounding: true,
-            };
-            assert_eq!(decide(&nothing).0, Fail);
-        }
-        assert_eq!(Broken.on_two_sides(None), Broken);
-        assert_eq!(Unknown.on_two_sides(None), HoldInSingle);
-    }
-
-    #[test]
-    fn a_failure_stands_if_two_steps_find_the_same_slope() {
-        let of = |numeric: f64, tolerance: f64| {
-            let derivative = Derivative::Smooth(slope(numeric, tolerance / SAFETY));
-            Comparison::new(1.0, &derivative, 0.0, 1.0)
-        };
-        let verdict = |attempts: &[[f64; 2]]| {
-            corroborated(&attempts.iter().map(|[d, e]| of(*d, *e)).collect::<Vec<_>>()).verdict
-        };
-        assert_eq!(verdict(&[[2.0, 1e-6], [2.0, 1e-5]]), Verdict::Fail);
-        // What is known less does not overrule it, and what is known better does.
-        assert_eq!(verdict(&[[1.0001, 1e-6], [1.0001, 1e-5], [1.0, 2e-4]]), Verdict::Fail);
-        assert_eq!(verdict(&[[1.0001, 1e-6], [1.0001, 1e-5], [1.0, 1e-8]]), Verdict::Pass);
-        // Each finds something else.
-        assert_eq!(verdict(&[[2.0, 1e-6], [3.0, 1e-6], [-7.0, 1e-6]]), Verdict::Inconclusive);
-    }
-
-    #[test]
-    fn are_ordered_from_good_to_bad() {
-        assert!(Verdict::Pass < Verdict::Kink && Verdict::Kink < Verdict::Inconclusive);
-        assert!(Verdict::Kink.is_good() && !Verdict::Inconclusive.is_good());
-    }
-}
+mod tests;

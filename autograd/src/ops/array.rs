@@ -1,4 +1,4 @@
-//! Array helpers that kernels share.
+//! Array helpers shared by kernels.
 
 use crate::scalar::Scalar;
 use crate::shape::Shape;
@@ -11,7 +11,7 @@ pub(crate) fn map<A: Copy, B>(a: &ArrayD<A>, f: impl Fn(A) -> B) -> ArrayD<B> {
     array(a.shape(), in_order(a.view()).iter().map(|&a| f(a)).collect())
 }
 
-/// `f` on pairs of elements, with broadcasting.
+/// Applies `f` to pairs of elements, with broadcasting.
 ///
 /// # Panics
 /// If the shapes do not broadcast; shape rules have checked that they do.
@@ -40,7 +40,7 @@ fn array<A>(shape: &[usize], elements: Vec<A>) -> ArrayD<A> {
     ArrayD::from_shape_vec(shape, elements).expect("there is an element for each place")
 }
 
-/// A view of `a` as an array of a larger shape, elements repeated.
+/// A broadcast view of `a`.
 ///
 /// # Panics
 /// If `a` does not broadcast to `shape`; shape rules have checked that it does.
@@ -48,7 +48,7 @@ pub(super) fn spread<'a, A>(a: &'a ArrayD<A>, shape: &Shape) -> ArrayViewD<'a, A
     a.broadcast(&**shape).expect("the shape rule has checked it")
 }
 
-/// The larger of two numbers; NaN if either is.
+/// The maximum of two numbers; NaN if either is.
 pub(super) fn larger<S: Scalar>(a: S, b: S) -> S {
     // `a != a` holds for NaN alone; a tie keeps the first, which has the same value.
     if a >= b || a.value().is_nan() { a } else { b }

@@ -1,4 +1,4 @@
-//! On which engine a run computes its gradients.
+//! The engine that computes a run's gradients.
 
 use crate::flags::at_least_one;
 use clap::{Args, ValueEnum};
@@ -27,7 +27,7 @@ enum Which {
 }
 
 impl OnEngine {
-    /// Starts it, unless it is this program's own.
+    /// Starts the engine; `None` for this program's own.
     pub fn start(
         &self,
         task: &dyn Task,
@@ -64,7 +64,7 @@ impl OnEngine {
     }
 }
 
-/// The error with what mends it.
+/// The error with its mend.
 fn advised(error: EngineError) -> String {
     match error {
         EngineError::Python { .. } | EngineError::Jax { .. } => format!(

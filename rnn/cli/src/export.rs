@@ -1,4 +1,4 @@
-//! `rnn export`: a net for another engine.
+//! `rnn export`: exports a net to another engine.
 
 use crate::driver;
 use crate::flags::{at_least_one, positive};
@@ -71,7 +71,7 @@ pub struct Args {
     output: OutFile,
 }
 
-/// The files that may be written: layers, and three programs with what stands beside them.
+/// All file names that may be written: layers, and three programs with their companions.
 const FILES: [&str; 13] = [
     "layers.safetensors",
     "forward.mlir",
@@ -119,7 +119,7 @@ enum Width {
 }
 
 impl Args {
-    /// The layers alone, for systems that have them.
+    /// Exports the layers alone, for systems that have them.
     fn layers(&self, study: &Study, title: &str) -> super::Result {
         let wrong = |what: &str| Err(format!("{what}: leave it out").into());
         if self.real == Width::F64 {
@@ -140,7 +140,7 @@ impl Args {
                     "--format onnx-layers has no backward pass: give --what forward, or --format onnx".into(),
                 );
             }
-            // Sentences differ in length, also where the one at hand is alone.
+            // Sentences differ in length, even if this one is alone.
             let model = &study.model;
             let sentences = model.head != Head::EachStep && !matches!(model.input, Input::Reals { .. });
             let lengths = sentences || study.feed.lengths.is_some();
@@ -228,7 +228,7 @@ impl Args {
                 println!("{title}: {}.mlir, {size} operations and {loops} loops{on}", file.display());
             }
             Format::Onnx => {
-                // What is deployed has its weights in it; what is trained is given them.
+                // A program for inference contains its weights; one for training takes them as arguments.
                 let fixed = if self.what == What::Forward { weights(&program, &point) } else { Point::new() };
                 write("onnx", &onnx::model(&program, real, &fixed)?)?;
                 println!("{title}: {}.onnx", file.display());

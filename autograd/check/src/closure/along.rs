@@ -2,7 +2,7 @@
 
 use super::FnCheck;
 use crate::leaves;
-use crate::numeric::{Curve, Derivative, FIRST, Look, Nearby, Noise, Scale};
+use crate::numeric::{Curve, Derivative, FIRST, Look, Nearby, Noise, Scale, pieces};
 use crate::report::{Element, Report};
 use crate::verdict::{Comparison, Verdict, corroborated};
 use autograd::ops::Sampler;
@@ -15,6 +15,10 @@ const ROUNDING: f64 = 16.0;
 
 /// Directions where the function has a kink: what is wrong can lie between the slopes along one of them.
 pub(super) const ON_A_KINK: usize = 8;
+
+/// How many slopes are looked at where several kinks meet, in all, and in how many parts an array is turned there.
+const NEAR: usize = 512;
+const PARTS: usize = 32;
 
 /// The largest steps of the attempts after the first.
 const AGAIN: [f64; 3] = [0.06, 0.023, 0.17];
@@ -40,6 +44,8 @@ pub(super) struct Subject<'a, F> {
     pub noise: Option<Noise>,
     /// Another shape than at the point, that the function had elsewhere.
     reshaped: Option<Shape>,
+    /// How many slopes may still be looked at where kinks meet.
+    near: usize,
 }
 
 impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
@@ -56,6 +62,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
             scale: Scale::typical(&ArrayD::zeros(vec![0])),
             noise: None,
             reshaped: None,
+            near: NEAR,
         }
     }
 
@@ -210,7 +217,64 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         products: Option<&ArrayD<f64>>,
     ) -> Result<Comparison, Error> {
         let length = self.scale.length;
-        self.repeated(direction, products, length)
+        self.asked(direction, products, length)
+    }
+
+    /// What lies beyond the slopes from both sides may lie between those of other pieces that meet there.
+    fn asked(
+        &mut self,
+        direction: &ArrayD<f64>,
+        products: Option<&ArrayD<f64>>,
+        length: f64,
+    ) -> Result<Comparison, Error> {
+        let comparison = self.repeated(direction, products, length)?;
+        self.among_pieces(direction, length, comparison)
+    }
+
+    /// The same of a comparison that was made.
+    pub fn among_pieces(
+        &mut self,
+        direction: &ArrayD<f64>,
+        length: f64,
+        comparison: Comparison,
+    ) -> Result<Comparison, Error> {
+        let (direction, bounded) = self.inwards(direction);
+        let (Some(sides), Some(noise), None, false) =
+            (comparison.beyond(), self.noise, &self.check.motion, bounded)
+        else {
+            return Ok(comparison);
+        };
+        let (at, precision) = (self.check.at.clone(), self.precision);
+        let mut sampler = Sampler::new(self.check.seed);
+        let ways: Vec<ArrayD<f64>> = (0..at.len())
+            .map(|i| {
+                let scale = self.check.scale(i);
+                scale.length * scale.stretch(leaves::weights(&at[i].shape().into(), &mut sampler))
+            })
+            .collect();
+        let parts = direction.len().clamp(1, PARTS);
+        let step = length * pieces::step(precision);
+        let (method, cotangent) = (self.check.method, [self.cotangent.clone().into()]);
+        let mut slope = |factors: &[f64], away: f64| {
+            if self.near == 0 {
+                return Ok(None);
+            }
+            self.near -= 1;
+            let mut near = at.clone();
+            near.iter_mut().zip(&ways).for_each(|(x, way)| x.scaled_add(away, way));
+            let own = at[self.i].iter().zip(&ways[self.i]).enumerate();
+            for (near, (place, (x, v))) in near[self.i].iter_mut().zip(own) {
+                *near = x + away * factors[place % parts] * v;
+            }
+            let outputs = |t: f64| {
+                let mut x = near.clone();
+                x[self.i].scaled_add(t, &direction);
+                Ok(Look { values: vec![self.value(&x).into()], sides: Vec::new() })
+            };
+            Curve { outputs, cotangents: &cotangent, method, first: FIRST, precision }.inside(step, noise)
+        };
+        let found = pieces::reach(comparison.analytic, sides, precision, parts, &mut slope)?;
+        Ok(found.map_or(comparison, |pieces| comparison.between_pieces(pieces)))
     }
 
     fn repeated(
@@ -253,7 +317,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
     pub fn along_several(&mut self, sampler: &mut Sampler) -> Result<Comparison, Error> {
         let shape = self.check.at[self.i].shape().into();
         let direction = self.scale.stretch(leaves::weights(&shape, sampler));
-        let mut comparison = self.confirmed(&direction)?;
+        let comparison = self.confirmed(&direction)?;
         if comparison.verdict != Verdict::Kink {
             return Ok(comparison);
         }
@@ -265,11 +329,25 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         for _ in others.len()..ON_A_KINK {
             others.push(self.scale.stretch(leaves::weights(&shape, sampler)));
         }
+        let mut several = comparison.pieces.is_some();
         for direction in others {
             let other = self.confirmed(&direction)?;
+            several |= other.pieces.is_some();
             if other.verdict == Verdict::Fail {
-                comparison = other;
-                break;
+                return Ok(other);
+            }
+        }
+        // What one element has too much can lie between the slopes that the kinks of all others leave.
+        if several {
+            let count = gradient.len();
+            let mut places: Vec<usize> =
+                if count <= PARTS { (0..count).collect() } else { sampler.permutation(count) };
+            places.truncate(PARTS);
+            for place in places {
+                let one = self.element(place)?;
+                if one.verdict == Verdict::Fail {
+                    return Ok(one.comparison);
+                }
             }
         }
         Ok(comparison)
@@ -284,7 +362,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         *one = 1.0;
         let index = ndarray::Dimension::slice(&index).to_vec();
         let length = self.scale.of_element(place, x[&*index]);
-        let comparison = self.repeated(&direction, None, length)?;
+        let comparison = self.asked(&direction, None, length)?;
         Ok(Element { index, comparison })
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! There are no nodes to ask, so differences alone decide. A direction at a time is looked at in `along.rs`, several of a
 //! function that is known to few digits in `average.rs`; which elements are wrong is found by halves in `bisect.rs`; and
-//! how many digits a function has, in `digits.rs`. Claims of functions that return arrays are in `vector.rs`, of second
+//! how many digits a function has, in `digits.rs`. A gradient that is asked more than once is in `asked.rs`, claims of functions that return arrays are in `vector.rs`, of second
 //! derivatives in `hessian.rs` and `block.rs`, and the Taylor test is in `taylor.rs`.
 
 mod along;
+mod asked;
 mod average;
 mod bisect;
 mod block;
@@ -25,7 +26,7 @@ use along::Subject;
 use autograd::Shape;
 use autograd::ops::Sampler;
 use autograd::{Error, Place, norm};
-use ndarray::{ArrayD, Zip};
+use ndarray::ArrayD;
 use std::sync::Arc;
 
 /// Checks the gradient that somebody claims for a function: `claimed` has an array for each of `at`, of its shape.
@@ -101,6 +102,9 @@ impl std::fmt::Debug for Motion {
         f.write_str("Motion")
     }
 }
+
+/// A gradient that is off by less can be that of a function that is known to few digits.
+const NEAR: f64 = 1e-3;
 
 impl FnCheck {
     /// A check of the claimed gradient, an array for each of `at`, there.
@@ -253,66 +257,16 @@ impl FnCheck {
             report.tensors.push(subject.tensor(i, &mut sampler)?);
         }
         subject.tell(&mut report);
-        Ok(report)
-    }
-
-    /// Does it, with a gradient that is asked, and not given: here, and once more after it was asked elsewhere. A gradient that
-    /// then says something else has kept what it should have forgotten, and fails.
-    ///
-    /// ```
-    /// use autograd_check::FnCheck;
-    /// use ndarray::{ArrayD, arr1};
-    ///
-    /// let at = [arr1(&[0.1, 0.2]).into_dyn()];
-    /// let f = |x: &[ArrayD<f64>]| x[0].iter().map(|x| x.sin()).sum::<f64>();
-    /// let mut kept = ArrayD::zeros(at[0].raw_dim()); // like a `.grad` that nobody sets to zero
-    /// let gradient = |x: &[ArrayD<f64>]| {
-    ///     kept += &x[0].mapv(f64::cos);
-    ///     vec![kept.clone()]
-    /// };
-    /// let report = FnCheck::new(&at, &[]).run_with(f, gradient)?;
-    /// assert!(!report.passed() && report.notes[0].contains("asked again"));
-    /// # Ok::<(), autograd::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`check_fn`].
-    #[track_caller]
-    pub fn run_with(
-        &self,
-        mut f: impl FnMut(&[ArrayD<f64>]) -> f64,
-        mut gradient: impl FnMut(&[ArrayD<f64>]) -> Vec<ArrayD<f64>>,
-    ) -> Result<Report, Error> {
-        let place = Place::caller();
-        let check = self.claiming(gradient(&self.at));
-        check.fits("gradient", place)?;
-        // Elsewhere, in the order of one who trains: the function, then the gradient.
-        let mut elsewhere: Vec<ArrayD<f64>> = self.at.iter().map(|x| x * (1.0 + 1e-3)).collect();
-        if let Some([lower, upper]) = &self.bounds {
-            for ((x, lower), upper) in elsewhere.iter_mut().zip(lower).zip(upper) {
-                Zip::from(x).and(lower).and(upper).for_each(|x, &lower, &upper| *x = x.max(lower).min(upper));
-            }
-        }
-        f(&elsewhere);
-        gradient(&elsewhere);
-        let again = gradient(&self.at);
-        check.claiming(again.clone()).fits("gradient", place)?;
-        let mut report = check.run(f)?;
-        for ((tensor, first), second) in report.tensors.iter_mut().zip(&check.claimed).zip(&again) {
-            let unit = 16.0 * check.rounding.unwrap_or(f64::EPSILON);
-            // What is no number is apart from everything.
-            let is_same = first.shape() == second.shape() && norm(&(first - second)) <= unit * norm(first);
-            if !is_same {
-                tensor.comparison.verdict = Verdict::Fail;
-                tensor.decided_by = Decider::Gradient;
-                report.notes.insert(
-                    0,
-                    format!(
-                        "the gradient of `{}` is another one when it is asked again: it remembers what was asked before",
-                        tensor.name
-                    ),
-                );
-            }
+        // What an iteration stops at is smooth, and has a slope of its own.
+        let is_near = |t: &&Tensor| {
+            t.verdict() == Verdict::Fail && t.comparison.difference() <= NEAR * t.comparison.numeric.abs()
+        };
+        if let (Some(near), f64::EPSILON) = (report.tensors.iter().find(is_near), subject.precision) {
+            report.notes.push(format!(
+                "`{}` is off by {:.0e} of itself: if an iteration solves for the function, its tolerance can do that, and is to be told as the precision",
+                near.name,
+                near.comparison.difference() / near.comparison.numeric.abs(),
+            ));
         }
         Ok(report)
     }
@@ -369,9 +323,8 @@ fn not_finite(claimed: &ArrayD<f64>) -> Option<Element> {
         numeric: f64::NAN,
         error: f64::NAN,
         tolerance: f64::NAN,
-        sides: None,
-        unseen: false,
         verdict: Verdict::Fail,
+        ..Comparison::NOTHING
     };
     Some(Element { index: ndarray::Dimension::slice(&index).to_vec(), comparison })
 }

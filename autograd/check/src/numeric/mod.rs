@@ -8,9 +8,10 @@
 //! ([`Operator::branches`](autograd::ops::Operator::branches)). Two places with equal sides see the same smooth function,
 //! so a difference is taken only where the sides at x, x + h and x − h are equal; otherwise h falls. Where it can fall as
 //! far as it likes, x itself lies on the kink, and there are two slopes: one from the left and one from the right
-//! (`sides.rs`).
+//! (`sides.rs`). Of several kinks together there are more (`pieces.rs`).
 
 mod noise;
+pub(super) mod pieces;
 mod richardson;
 mod scale;
 mod sides;

@@ -143,6 +143,41 @@ fn a_convention_that_is_wrong_for_the_whole_is_called_so() {
     assert_eq!(kink.verdict(), Verdict::Kink, "{kink}");
 }
 
+/// Of several kinks together both sides of a line are two pieces of many, and the gradient is that of another.
+#[test]
+fn the_gradient_of_any_piece_is_right() {
+    for seed in 0..20 {
+        let g = Builder::new();
+        let x = g.parameter("x", [6]);
+        let weights = g.constant(arr1(&[1.0, -2.0, 0.5, 3.0, -0.25, 1.5]));
+        let at = Point::new().with(x, arr1(&[0.0; 6]));
+        let check = |loss: Expr| Check::new(loss).at(at.clone()).seed(seed).elements(6).run().unwrap();
+        for report in [check((x.relu() * weights).sum()), check((x.abs() * weights).sum())] {
+            assert_eq!(report.verdict(), Verdict::Kink, "{seed}\n{report}");
+        }
+        // Of a rule that is wrong the node is named all the same.
+        let wrong =
+            check((x.relu() * weights).sum() + (x + 1.0).custom(Squash { vjp: 1.01, dual: 1.0 }).sum());
+        assert_eq!(wrong.verdict(), Verdict::Fail, "{seed}\n{wrong}");
+    }
+}
+
+/// The gradient of ln(|x| + ½) jumps at 0: it has no slope there that a second derivative could be compared with, and the
+/// equations of the nodes decide.
+#[test]
+fn where_a_gradient_jumps_the_nodes_decide() {
+    let g = Builder::new();
+    let x = g.parameter("x", [3]);
+    let at = Point::new().with(x, arr1(&[0.0, 0.0, 0.5]));
+    let check = |loss: Expr| Check::new(loss).at(at.clone()).order(2).run().unwrap();
+    let report = check((x.abs() + 0.5).ln().sum());
+    assert_eq!(report.verdict(), Verdict::Kink, "{report}");
+    let second = report.tensors.iter().find(|t| t.order == 2).unwrap();
+    assert_eq!(second.decided_by, Decider::Equations, "{report}");
+    let wrong = check((x.abs() + 0.5).ln().custom(Squash { vjp: 1.01, dual: 1.0 }).sum());
+    assert_eq!(wrong.verdict(), Verdict::Fail, "{wrong}");
+}
+
 /// A rule with a state of its own: right at first, doubled when it is asked again.
 #[derive(Debug)]
 struct Remembers(AtomicUsize);

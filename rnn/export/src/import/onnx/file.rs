@@ -1,4 +1,4 @@
-//! The arrays of an ONNX file: constants, however they are laid, and wherever they are stored.
+//! The arrays of an ONNX file: constants, after layout operators, in the file or in external ones.
 
 use super::{GLUE, attribute, refused, whole};
 use crate::import::ImportError;
@@ -7,19 +7,19 @@ use ndarray::{ArrayD, Axis};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-/// A graph by the names in it.
+/// A graph, indexed by name.
 pub(super) struct File<'a> {
     pub tensors: HashMap<&'a str, &'a Tensor>,
-    /// By value: the node that makes it.
+    /// For each value, the node that computes it.
     pub makers: HashMap<&'a str, &'a Node>,
     pub inputs: HashSet<&'a str>,
     pub folder: &'a Path,
-    /// Arrays that belong to the layers.
+    /// The arrays in use by layers.
     pub used: HashSet<String>,
 }
 
 impl File<'_> {
-    /// An array of the file: an initialiser, a constant, or one that is laid otherwise.
+    /// An array of the file: an initialiser, a constant, or a layout change of one.
     pub fn array(&mut self, node: &Node, name: &str) -> Result<ArrayD<f32>, ImportError> {
         if let Some(tensor) = self.tensors.get(name) {
             self.used.insert(name.into());
@@ -126,14 +126,14 @@ impl File<'_> {
             .map_err(|error| ImportError::Array { name: tensor.name.clone(), reason: error.to_string() })
     }
 
-    /// The bytes of an array that is in another file.
+    /// The bytes of an array in an external file.
     fn external(&self, tensor: &Tensor) -> Result<Vec<u8>, ImportError> {
         let error = |reason: String| ImportError::Array { name: tensor.name.clone(), reason };
         let entry = |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
         let location =
             entry("location").ok_or_else(|| error("is in another file, which is not named".into()))?;
         let path = Path::new(location);
-        // A file may not name what lies elsewhere.
+        // A file must not refer to paths outside its folder.
         if path
             .components()
             .any(|part| !matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir))
@@ -151,7 +151,7 @@ impl File<'_> {
             .to_vec())
     }
 
-    /// Whether first states are zero: left out, a zero of the file however it is spread, or an input of the graph.
+    /// Whether initial states are zero: omitted, a zero constant of any layout, or an input of the graph.
     pub fn is_zero(&mut self, name: &str) -> bool {
         if let Some(tensor) = self.tensors.get(name) {
             self.used.insert(name.into());
