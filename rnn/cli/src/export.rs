@@ -8,7 +8,7 @@ use crate::subject::{Subject, Which};
 use autograd::Point;
 use clap::ValueEnum;
 use rnn::model::{Head, Input, Mode};
-use rnn::train::optim::Method;
+use rnn::train::optim::{Adam, Method};
 use rnn_export::recurrent::{self, Recurrent};
 use rnn_export::stablehlo::{self, Form};
 use rnn_export::{Program, Real, Shared, manifest, net, onnx, optimiser, values};
@@ -25,7 +25,7 @@ long for 1,000 steps as for 10. docs/export.md tells how to run it.
 Examples: a step of training of an LSTM over 100 steps, and 50 of them by XLA; the same over 8 devices; what a trained net \
 says of a sentence
   rnn export --cell lstm --steps 100 --hidden 128 --batch 32 --what step -o lstm
-  python lstm/run_step.py lstm/step 50
+  python3 lstm/run_step.py lstm/step 50
   rnn export --cell lstm --steps 100 --batch 64 --what step --devices 8 -o lstm8
   rnn export --checkpoint model.safetensors --sentence 'a lovely film' --what forward -o film
   rnn export --checkpoint model.safetensors --sentence 'a lovely film' --what forward --format onnx-layers -o film
@@ -54,10 +54,12 @@ pub struct Args {
     /// How wide real numbers are
     #[arg(long, value_enum, default_value_t = Width::F32, help_heading = "Output")]
     real: Width,
-    /// The optimiser of --what step: sgd, adagrad, rmsprop, adam or adamw, with options as in sgd:momentum=0.9
-    #[arg(long, default_value = "adam", value_name = "METHOD", help_heading = "Training")]
-    optim: Method,
-    /// The learning rate that stands beside the program, which takes it as an argument; the method's own if not given
+    /// The optimiser of --what step: sgd, adagrad, rmsprop, adam or adamw, with options as in sgd:momentum=0.9; adam if not
+    /// given
+    #[arg(long, value_name = "METHOD", help_heading = "Training")]
+    optim: Option<Method>,
+    /// With --what step: the learning rate that stands beside the program, which takes it as an argument; the method's own
+    /// if not given
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = positive, help_heading = "Training")]
     lr: Option<f64>,
     /// For so many devices, each with its rows of the batch
@@ -164,6 +166,12 @@ impl Args {
         if let Some(lengths) = &self.lengths {
             self.net.batch = lengths.len();
         }
+        if self.what != What::Step && (self.optim.is_some() || self.lr.is_some()) {
+            return Err(
+                "--optim and --lr are for --what step, a program that trains: leave them out, or give it"
+                    .into(),
+            );
+        }
         let Subject { mut study, title, .. } = self.net.subject()?;
         if let Some(lengths) = self.lengths.take() {
             study.feed.lengths = Some(lengths);
@@ -181,8 +189,9 @@ impl Args {
             What::Forward => net::forward(&network)?,
             What::Gradient => net::gradient(&network)?,
             What::Step => {
-                let rate = self.lr.unwrap_or_else(|| self.optim.default_learning_rate());
-                let (program, added) = optimiser::step(&network, self.optim, rate)?;
+                let method = self.optim.unwrap_or_else(|| Method::Adam(Adam::default()));
+                let rate = self.lr.unwrap_or_else(|| method.default_learning_rate());
+                let (program, added) = optimiser::step(&network, method, rate)?;
                 added.iter().for_each(|(id, value)| point.set(id, value.clone()));
                 program
             }

@@ -270,7 +270,7 @@ fn an_engine_that_is_missing_is_told_how_to_be_had() {
         said.contains("error: --engine xla needs a Python with JAX: `no-such-python` does not start"),
         "{said}"
     );
-    assert!(said.contains("python -m pip install jax"), "{said}");
+    assert!(said.contains("python3 -m pip install jax"), "{said}");
     folder.write("no-jax", "#!/bin/sh\necho \"No module named 'jax': pip install jax\"\nexit 3\n");
     std::fs::set_permissions(folder.path("no-jax"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .unwrap();
@@ -280,6 +280,10 @@ fn an_engine_that_is_missing_is_told_how_to_be_had() {
     let (_, said) = run("python3", "--devices 3");
     assert!(said.contains("--batch-size 4 cannot be shared evenly over --devices 3"), "{said}");
     folder.bad(&format!("{} --devices 2", arguments("a")), 1, &["--devices is for --engine xla"]);
+    folder.bad(&format!("{} --engine tpu", arguments("a")), 2, &["own, xla, or pjrt:FILE"]);
+    let plugin = format!("{} --engine pjrt:none.so", arguments("a"));
+    let why = if cfg!(feature = "pjrt") { "`none.so`: it cannot be loaded" } else { "is not in this build" };
+    folder.bad(&plugin, 1, &["--engine pjrt", why]);
 }
 
 /// A shell script in place of Python.

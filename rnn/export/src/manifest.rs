@@ -29,7 +29,7 @@ pub fn manifest(program: &Program, shared: Option<&Shared>, real: Real) -> Value
         let (role, of) = match &r.role {
             Role::Loss => ("loss", None),
             Role::Gradient(of) => ("gradient", Some(of)),
-            Role::Next(of) => ("next", Some(of)),
+            Role::Next(of) | Role::Counted(of) => ("next", Some(of)),
             Role::Output => ("output", None),
         };
         let ty = &program.graph.node(r.id).ok()?.ty;

@@ -11,7 +11,7 @@ mod writer;
 
 pub use layers::layers;
 
-use crate::program::{ExportError, Program, Real};
+use crate::program::{ExportError, Program, Real, Role};
 use autograd::ops::{Leaf, Op};
 use autograd::{Kind, Point, Value};
 use ops::Val;
@@ -70,7 +70,12 @@ pub fn model(program: &Program, real: Real, fixed: &Point<f64>) -> Result<Vec<u8
         let Some(value) = values[result.id.index()].clone() else { continue };
         // A result has its own name, even if it is an argument or another result.
         let name = w.fresh(&result.name);
-        w.add("Identity", &[&value.name], &[&name], &[]);
+        if let Role::Counted(_) = result.role {
+            let one = w.unsigned([1], &[]);
+            w.add("Add", &[&value.name, &one], &[&name], &[]);
+        } else {
+            w.add("Identity", &[&value.name], &[&name], &[]);
+        }
         output.push(info(&name, &graph.node(result.id)?.ty, real));
     }
     let graph = Graph {

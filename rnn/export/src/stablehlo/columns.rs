@@ -127,11 +127,15 @@ impl Emitter<'_> {
             Some(b.cast_signed() - a.cast_signed())
         };
         (2..=PERIODS.min(all.len() / 3)).find_map(|n| {
-            let follows = |&j: &usize| {
-                all[j] == all[j + n]
-                    || sources[j].goes_with(sources[j + n])
-                        && (sources[j] == Source::Constant
-                            || apart(j, n) != Some(0) && apart(j, n) == apart(j % n, n))
+            // Of each source the nodes are a piece: constants, the same again and again, or equally far apart.
+            let follows = |&j: &usize| match sources[j] {
+                Source::Constant => sources[j + n] == Source::Constant,
+                _ if all[j % n] == all[j % n + n] => all[j] == all[j + n],
+                source => {
+                    source.goes_with(sources[j + n])
+                        && apart(j, n) != Some(0)
+                        && apart(j, n) == apart(j % n, n)
+                }
             };
             let rounds = 1 + (0..all.len() - n).take_while(follows).count() / n;
             (rounds >= 3).then_some((n, rounds))

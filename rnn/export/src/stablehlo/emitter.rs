@@ -5,7 +5,7 @@ use super::element::Element;
 use super::loops::{Home, Plan};
 use super::ops;
 use super::writer::{Val, Writer};
-use crate::program::{ExportError, Program, Real};
+use crate::program::{ExportError, Output, Program, Real, Role};
 use autograd::ops::{Leaf, Op};
 use autograd::{NodeId, Shape};
 use std::collections::{HashMap, HashSet};
@@ -118,7 +118,15 @@ impl<'p> Emitter<'p> {
             k += 1;
         }
         let program = self.program;
-        program.results.iter().map(|result| self.value(result.id)).collect()
+        program.results.iter().map(|result| self.result(result)).collect()
+    }
+
+    fn result(&mut self, result: &Output) -> Result<Val, ExportError> {
+        let value = self.value(result.id)?;
+        let Role::Counted(_) = result.role else { return Ok(value) };
+        self.locate(result.id);
+        let one = self.w.whole(1, value.element);
+        Ok(self.w.binary("add", &value, &one))
     }
 
     /// The value of a node, outside loops.

@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test file uses its part
 
 use autograd::ops::{Op, Sample, Sampler};
-use autograd::{Builder, Graph, Kind, Point, Type, Value, eval, grad};
+use autograd::{Builder, Graph, Kind, Point, Type, Value, grad};
 use ndarray::ArrayD;
 use rnn::model::{Mode, Model, Network};
 use rnn_export::{Output, Program, Real, Shared, values};
@@ -46,8 +46,7 @@ impl Cases {
             Real::F32 => point.cast::<f32>().cast::<f64>(),
             Real::F64 => point.clone(),
         };
-        let ids: Vec<_> = program.results.iter().map(|r| r.id).collect();
-        let results = eval(&program.graph, &point, &ids).unwrap();
+        let results = program.evaluate(&point).unwrap();
         let ty = |id| program.graph[id].ty.clone();
         let given = program.arguments.iter().enumerate();
         let given = given.map(|(k, a)| (format!("argument {k}"), a.ty.clone(), point.get(a.id).unwrap()));

@@ -10,10 +10,10 @@ use super::{Level, level};
 use crate::kernels::Real;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
-    __m256, __m256d, __m512, __m512d, _mm256_add_pd, _mm256_add_ps, _mm256_fmadd_pd, _mm256_fmadd_ps,
-    _mm256_loadu_pd, _mm256_loadu_ps, _mm256_set1_pd, _mm256_set1_ps, _mm256_storeu_pd, _mm256_storeu_ps,
-    _mm512_add_pd, _mm512_add_ps, _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps,
-    _mm512_set1_pd, _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps,
+    __m256, __m256d, __m512, __m512d, _MM_HINT_T0, _mm_prefetch, _mm256_add_pd, _mm256_add_ps,
+    _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_set1_pd, _mm256_set1_ps,
+    _mm256_storeu_pd, _mm256_storeu_ps, _mm512_add_pd, _mm512_add_ps, _mm512_fmadd_pd, _mm512_fmadd_ps,
+    _mm512_loadu_pd, _mm512_loadu_ps, _mm512_set1_pd, _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps,
 };
 
 /// A tile of a product.
@@ -139,8 +139,16 @@ unsafe fn tile<S: Real, V: Vector<S>, const R: usize, const N: usize, const CHAI
 ) {
     // SAFETY: `check` has found that the rows and columns that are written lie in C.
     unsafe {
-        let sums = sums::<S, V, R, N, CHAINS>(&t);
         let start = t.c.as_mut_ptr();
+        if t.accumulate {
+            // C is on its way while the sums are made.
+            for r in 0..t.rows {
+                let c = start.add(r * t.c_stride);
+                _mm_prefetch::<_MM_HINT_T0>(c.cast());
+                _mm_prefetch::<_MM_HINT_T0>(c.add(t.columns - 1).cast());
+            }
+        }
+        let sums = sums::<S, V, R, N, CHAINS>(&t);
         for r in 0..R {
             if r >= t.rows {
                 break;
@@ -154,14 +162,13 @@ unsafe fn tile<S: Real, V: Vector<S>, const R: usize, const N: usize, const CHAI
                 continue;
             }
             let mut row = [S::ZERO; L];
-            if t.accumulate {
-                std::ptr::copy_nonoverlapping(c, row.as_mut_ptr(), t.columns);
-            }
             for (v, sum) in sums[r].into_iter().enumerate() {
-                let part = row.as_mut_ptr().add(v * V::LANES);
-                V::load(part).plus(sum).store(part);
+                sum.store(row.as_mut_ptr().add(v * V::LANES));
             }
-            std::ptr::copy_nonoverlapping(row.as_ptr(), c, t.columns);
+            for (j, &sum) in row[..t.columns].iter().enumerate() {
+                let c = c.add(j);
+                *c = if t.accumulate { *c + sum } else { sum };
+            }
         }
     }
 }
@@ -218,7 +225,7 @@ macro_rules! tiles {
                     unsafe {
                         match R {
                             1 => tile::<_, $vector512, 1, N, 4, $wide>(t),
-                            2 => tile::<_, $vector512, 2, N, 2, $wide>(t),
+                            2 | 3 => tile::<_, $vector512, R, N, 2, $wide>(t),
                             _ => tile::<_, $vector512, R, N, 1, $wide>(t),
                         }
                     }
@@ -230,7 +237,7 @@ macro_rules! tiles {
                     unsafe {
                         match R {
                             1 => tile::<_, $vector256, 1, N, 4, $narrow>(t),
-                            2 => tile::<_, $vector256, 2, N, 2, $narrow>(t),
+                            2 | 3 => tile::<_, $vector256, R, N, 2, $narrow>(t),
                             _ => tile::<_, $vector256, R, N, 1, $narrow>(t),
                         }
                     }

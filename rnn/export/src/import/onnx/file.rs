@@ -74,15 +74,38 @@ impl File<'_> {
         }
     }
 
+    /// Which direction of a layer's outputs `[time, directions, batch, hidden]` a value is: a slice of them, however it
+    /// is laid.
+    pub fn direction(&self, name: &str, layer: &Node) -> Option<i64> {
+        let mut name = name;
+        loop {
+            let maker = *self.makers.get(name)?;
+            let source = maker.input.first()?;
+            if maker.op_type == "Slice" && layer.output.first() == Some(source) {
+                let given = |k: usize| self.constants(maker.input.get(k)?);
+                let (start, end, axis) = (given(1)?, given(2)?, given(3)?);
+                let one = axis == [1] && start.len() == 1 && end == [start[0] + 1];
+                return one.then_some(start[0]);
+            }
+            if !GLUE.contains(&&*maker.op_type) {
+                return None;
+            }
+            name = source;
+        }
+    }
+
+    /// Whole numbers that are in the file.
+    fn constants(&self, name: &str) -> Option<Vec<i64>> {
+        let tensor = self.tensors.get(name).copied();
+        let made = || attribute(self.makers.get(name)?, "value")?.t.as_ref();
+        tensor.or_else(made).map(|tensor| self.integers(tensor))
+    }
+
     /// The axes of an `Unsqueeze`: an attribute in older files, an operand in newer ones.
     fn axes(&self, node: &Node) -> Result<Vec<usize>, ImportError> {
         let mut axes = match (attribute(node, "axes"), node.input.get(1)) {
             (Some(attribute), _) => attribute.ints.clone(),
-            (None, Some(name)) => {
-                let tensor = self.tensors.get(name.as_str()).copied();
-                let made = || attribute(self.makers.get(name.as_str())?, "value")?.t.as_ref();
-                tensor.or_else(made).map(|t| self.integers(t)).unwrap_or_default()
-            }
+            (None, Some(name)) => self.constants(name).unwrap_or_default(),
             (None, None) => Vec::new(),
         };
         axes.sort_unstable();
