@@ -1,5 +1,5 @@
-//! A character-level language model, batch 32, 50 steps, LSTM of 128: building its graph, and one step of training
-//! (forward, loss and all gradients), compiled.
+//! A character-level language model, batch 32, 50 steps, LSTM of 128 units: building its graph, and one compiled
+//! training step (forward, loss and all gradients).
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::Array2;

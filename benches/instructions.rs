@@ -1,6 +1,6 @@
-//! One gradient, again and again, for a counter of instructions: `benches/instructions.py` runs this.
+//! Repeats one gradient for an instruction counter; run by `benches/instructions.py`.
 //!
-//! `instructions CASE RUNS`: a case of `rnn profile`, by one thread.
+//! `instructions CASE RUNS`: a case of `rnn profile`, on one thread.
 
 use autograd_compile::Compiler;
 use rnn_lab::study::{Prepared, Workload};

@@ -4,7 +4,7 @@ use autograd_compile::kernels::{Layout, Product, Workspace, rows, strips};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
-/// Numbers in (−4, 4), as pre-activations are.
+/// Numbers in (−4, 4), the typical range of pre-activations.
 fn numbers(n: usize) -> Vec<f32> {
     (0..n).map(|i| ((i * 37) % 1024) as f32 / 128.0 - 4.0).collect()
 }
@@ -55,7 +55,7 @@ fn by_rows(c: &mut Criterion) {
     group.bench_function("log_softmax", |b| b.iter(|| rows::log_softmax(&mut y, &x, n)));
 }
 
-/// m, k, n, and whether A is given transposed: the products of one step or one sequence of the nets in the figures.
+/// m, k, n, and whether A is transposed: the products of one step or one sequence of the benchmark nets.
 const SHAPES: [(usize, usize, usize, bool); 16] = [
     (1, 16, 64, false),
     (1, 64, 16, false),

@@ -1,5 +1,6 @@
-//! Unrolling a cell that was read from its file beside the same cell written in Rust: the minimal gated unit, and an LSTM
-//! gate by gate. Both make the same nodes, and are measured in turn in one run: the ratio is to be at most 1.3.
+//! Unrolling a cell read from its file, compared with the same cell written in Rust: the minimal gated unit, and an
+//! LSTM gate by gate. Both build the same nodes, and are measured alternately in one run: the target ratio is at most
+//! 1.3.
 
 use autograd::{Builder, Expr, Graph};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -83,7 +84,7 @@ fn seconds(work: impl Fn() -> Arc<Graph>) -> f64 {
     seconds
 }
 
-/// Median and least of the ratio of two times, each taken right after the other.
+/// The median and the minimum of the ratio of two times, measured back to back.
 fn ratio(file: impl Fn() -> Arc<Graph>, rust: impl Fn() -> Arc<Graph>, pairs: usize) -> (f64, f64) {
     let mut times: Vec<(f64, f64)> = (0..pairs).map(|_| (seconds(&file), seconds(&rust))).collect();
     let least = |of: fn(&(f64, f64)) -> f64| times.iter().map(of).fold(f64::INFINITY, f64::min);

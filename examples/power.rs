@@ -1,12 +1,13 @@
-//! The power of the gradient check, measured: faults planted in right gradients, and right gradients on their kinks.
+//! Measures the power of the gradient check: faults planted in correct gradients, and correct gradients at kinks.
 //!
 //! ```text
 //! cargo run --release --example power -- [--seeds N] [--from SEED] [--single] [--misses]
 //! cargo run --release --example power -- --false-alarms N [--from SEED] [--single]
 //! ```
 //!
-//! The first prints a table in Markdown; `--misses` adds what was not caught or not named rightly. The second counts what
-//! is said of right gradients; `--misses` shows what was undecided. `--single` computes the gradients in `f32`. Counts so far go to the standard error.
+//! The first prints a Markdown table; `--misses` adds faults that were not caught or not named correctly. The second
+//! counts verdicts on correct gradients; `--misses` shows undecided ones. `--single` computes the gradients in `f32`.
+//! Intermediate counts go to standard error.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -22,7 +23,7 @@ use power::{Harvest, Precision, subjects};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Does it for all numbers, on two threads, in any order.
+/// Runs `work` for all numbers, on two threads, in any order.
 fn each(numbers: std::ops::Range<u64>, work: impl Fn(u64) + Sync) {
     let next = AtomicU64::new(numbers.start);
     let worker = || {

@@ -1,4 +1,4 @@
-//! Lists the cell files, so that a file that is put into the folder is a cell of the program.
+//! Lists the cell files, so that every file in the folder is a shipped cell.
 
 use std::fmt::Write;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Building a graph: what it refuses and in which words, what nodes are called, what a snapshot is.
+//! Building a graph: error messages, names of nodes, snapshots.
 
 use autograd::graph::{Role, verify};
 use autograd::ops::{Add, Concat, Stack};
@@ -6,7 +6,7 @@ use autograd::{Builder, Error, Expr, Graph, Point, Type, Value, eval, grad};
 use ndarray::{arr0, arr1};
 use std::sync::Arc;
 
-/// What the builder says of a construction, without the place.
+/// The builder's error for a construction, without the place.
 fn refusal(build: impl Fn(&Builder)) -> String {
     let g = Builder::new();
     build(&g);
@@ -16,7 +16,7 @@ fn refusal(build: impl Fn(&Builder)) -> String {
     message.into()
 }
 
-/// One line for each shape rule: the expression and the sentence.
+/// One line per shape rule: the expression and the message.
 #[test]
 fn shape_errors_name_op_operands_and_reason() {
     macro_rules! says {
@@ -92,7 +92,7 @@ fn handles_of_other_graphs_and_builders_are_errors() {
     assert!(matches!(g.graph(), Err(Error::Foreign { .. })));
 }
 
-/// Both go on where one graph ends: what they had together both know, and neither what the other adds.
+/// Two builders resume one graph: handles of the common part are valid in both, handles of the additions are not.
 #[test]
 fn builders_that_resume_one_graph_do_not_take_each_others_handles() {
     let g = Builder::new();
@@ -111,7 +111,7 @@ fn builders_that_resume_one_graph_do_not_take_each_others_handles() {
         }
     }
     assert!(left.expr(of_right).is_poisoned() && left.graph().is_err());
-    // A branch of a branch knows all that came before it.
+    // A branch of a branch accepts all earlier handles.
     let further = Builder::resume(graphs[1].clone());
     let of_further = further.expr(of_right).exp().id();
     assert_eq!(further.graph().unwrap().ids().collect::<Vec<_>>(), [x, of_right, of_further]);
@@ -237,7 +237,7 @@ fn a_node_may_have_a_second_name_and_keeps_the_first() {
     assert_eq!(graph.name(y.id()).unwrap(), "y");
 }
 
-/// Reverse mode knows of ops what their trait says.
+/// Reverse mode knows an op by its trait alone.
 #[test]
 fn grad_names_no_op() {
     let files = [include_str!("../autograd/src/grad/mod.rs"), include_str!("../autograd/src/grad/parts.rs")];
@@ -273,7 +273,7 @@ fn a_snapshot_does_not_change_and_costs_no_copy_until_building_goes_on() {
     assert_eq!((before.len(), before.text()), (2, text));
     let after = g.graph().unwrap();
     assert_eq!(after.len(), 3);
-    // Handles of the earlier graph hold in the later one; a later handle is unknown to the earlier.
+    // Handles of the earlier graph are valid in the later one; a later handle is foreign to the earlier.
     assert_eq!(after[y.id()].op, before[y.id()].op);
     assert!(before.node(z.id()).is_err());
 }
@@ -286,7 +286,7 @@ fn resume_goes_on_where_a_graph_ends_and_leaves_it_alone() {
     let first = g.graph().unwrap();
     let more = Builder::resume(first.clone());
     let again = more.expr(x.id()).exp();
-    assert_eq!(again.name(), "exp#3"); // the count of unnamed nodes goes on
+    assert_eq!(again.name(), "exp#3"); // numbering of unnamed nodes continues
     assert!(more.parameter("x", []).is_poisoned()); // and leaves keep their names
     let more = Builder::resume(first.clone());
     let dx = grad(more.expr(y.id()), &[more.expr(x.id())])[0];

@@ -17,8 +17,8 @@ fn are_those_of_forward_mode() {
     });
 }
 
-/// Every cell in two of twelve kinds of net. Where no kink is near, differences
-/// must agree; where they are too coarse to tell, they are asked at another point.
+/// Every cell in two of twelve kinds of net. Away from kinks, differences must agree; if they are too coarse to
+/// decide, another point is tried.
 #[test]
 fn are_those_of_differences_in_every_kind_of_net() {
     for (place, subject) in cells::ALL.iter().enumerate() {
@@ -45,7 +45,7 @@ fn are_those_of_differences_in_every_kind_of_net() {
     }
 }
 
-/// `y = tanh x`. The VJP has the right value, and its own derivative misses a term: one factor y is stopped.
+/// `y = tanh x`. The VJP has the right value, but its own derivative misses a term: one factor y is detached.
 #[derive(Debug)]
 struct Stopped;
 
@@ -75,7 +75,7 @@ impl Operator for Stopped {
     }
 }
 
-/// An Elman net of it.
+/// An Elman net with this op.
 #[derive(Debug)]
 struct Wrong;
 
@@ -104,7 +104,7 @@ fn wrong() -> Problem {
     Problem::new(Arc::new(Wrong), &setup)
 }
 
-/// What only the second derivative shows is found, in every leaf, and at the second order alone.
+/// A fault that only the second derivative shows is found in every leaf, and at the second order alone.
 #[test]
 fn a_second_derivative_that_is_wrong_is_found() {
     let (problem, g) = (wrong(), Builder::new());

@@ -1,5 +1,5 @@
-//! What cells compute, against the same nets written by hand, and Elman's backpropagation through time against
-//! the textbook's recursion.
+//! The values of cells against the same nets written by hand, and Elman's backpropagation through time against the
+//! textbook recursion.
 
 mod nets;
 
@@ -52,7 +52,7 @@ proptest! {
             let a = x.dot(&w.t()) + h[h.len() - 1].dot(&u.t()) + &bias;
             h.push(matrix(&a).mapv(f64::tanh));
         }
-        // Last state and last output are both h at the last step.
+        // Final state and last output are both h at the last step.
         let end = matrix(&problem.v_last[0].index_axis(Axis(0), 0).to_owned()) + matrix(&problem.v_last_output);
         let (mut delta, mut dw, mut du) = (end, Array2::zeros(w.raw_dim()), Array2::zeros(u.raw_dim()));
         let mut db = ndarray::Array1::zeros(setup.hidden);
@@ -75,7 +75,8 @@ proptest! {
     }
 }
 
-/// What a net of a file computes is what the file says, read by hand: outputs of a layer in both directions, lane by lane.
+/// A net of a cell file has the values that a direct reading of the file gives: outputs of a bidirectional layer,
+/// lane by lane.
 #[test]
 fn outputs_are_those_of_the_equations_as_they_stand() {
     cells::each(4, |subject, setup| {
@@ -106,7 +107,7 @@ fn outputs_are_those_of_the_equations_as_they_stand() {
     });
 }
 
-/// One step of a cell of hidden size 1 from given states, all weights zero but those that are given.
+/// One step of a cell of hidden size 1 from given states; all weights are zero except the given ones.
 fn one_step(cell: &str, start: &[f64], weights: &[(&str, &[f64])]) -> Vec<f64> {
     let setup = Setup {
         steps: 1,
@@ -130,7 +131,7 @@ fn one_step(cell: &str, start: &[f64], weights: &[(&str, &[f64])]) -> Vec<f64> {
     problem.solve().last.iter().map(|a| a.sum()).collect()
 }
 
-/// A bias of 1000 opens a gate all the way; a bias of 0 leaves σ at one half and tanh at 0.
+/// A bias of 1000 opens a gate fully; a bias of 0 leaves σ at one half and tanh at 0.
 #[test]
 fn gates_of_the_lstm_are_stacked_as_i_f_g_o() {
     const OPEN: f64 = 1e3;
@@ -156,7 +157,7 @@ fn the_two_gated_recurrent_units_reset_at_different_places() {
     assert!((with("gru-reset-before") - 1.5f64.tanh()).abs() < 1e-15);
 }
 
-/// The gates in order: r wide open changes what the candidate sees, z wide open keeps the state, n is the rest.
+/// The order of the gates: an open r changes the input of the candidate, an open z keeps the state, n is the rest.
 #[test]
 fn gates_of_the_gated_recurrent_unit_are_stacked_as_r_z_n() {
     for cell in ["gru", "gru-reset-before"] {

@@ -1,4 +1,4 @@
-//! The gradient check itself: right gradients pass, and every kind of wrong one is found and named.
+//! The gradient check: correct gradients pass, and every kind of wrong one is found and named.
 
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
 use autograd::{Builder, Error, Expr, Point, Scalar, Type, Value, kernels};
@@ -6,7 +6,7 @@ use autograd_check::{Check, check};
 use autograd_check::{FnCheck, Method, Tier, Verdict, check_fn, check_op};
 use ndarray::{ArrayD, arr1};
 
-/// `y = a b`, element by element, with a VJP of one's own.
+/// `y = a b`, element by element, with a custom VJP.
 struct Product(for<'g> fn(usize, &[Expr<'g>], Expr<'g>) -> Adjoint<'g>);
 
 impl std::fmt::Debug for Product {
@@ -64,7 +64,7 @@ fn verdicts(vjp: for<'g> fn(usize, &[Expr<'g>], Expr<'g>) -> Adjoint<'g>) -> [Ve
 fn every_kind_of_wrong_rule_is_found() {
     use Verdict::{Fail, Pass};
     assert_eq!(verdicts(right), [Pass, Pass, Pass]);
-    // Sign, factor, operands mixed up, transposed, dropped, off by a little.
+    // Sign, factor, swapped operands, transposed, dropped, slightly wrong.
     assert_eq!(verdicts(|_, x, dy| (-(dy * x[1])).into()), [Fail, Fail, Fail]);
     assert_eq!(
         verdicts(|i, x, dy| (dy * x[1 - i] * if i == 0 { 2.0 } else { 1.0 }).into()),
@@ -75,7 +75,7 @@ fn every_kind_of_wrong_rule_is_found() {
     assert_eq!(verdicts(|i, x, dy| if i == 0 { right(i, x, dy) } else { Adjoint::Zero }), [Pass, Fail, Fail]);
     assert_eq!(verdicts(|i, x, dy| (dy * x[1 - i] * (1.0 + 1e-8)).into()), [Fail, Fail, Fail]);
     assert_eq!(verdicts(|i, x, dy| (dy * x[1 - i] * f64::NAN).into()), [Fail, Fail, Fail]);
-    // Right numbers in the wrong graph: only the second derivative shows it.
+    // Right values in the wrong graph: only the second derivative shows it.
     assert_eq!(verdicts(|i, x, dy| (dy * x[1 - i].stop_gradient()).into()), [Pass, Pass, Fail]);
 }
 
@@ -103,7 +103,7 @@ fn a_report_says_what_and_where_the_worst_first() {
     assert_eq!(report.tensor("b").unwrap().elements.len(), 4);
 }
 
-/// Beside a weight with a gradient 10⁸ times as large, an error in the bias of one part in a thousand is seen.
+/// An error of 10⁻³ in a bias is found beside a weight whose gradient is 10⁸ times as large.
 #[test]
 fn a_small_bias_is_not_lost_beside_a_big_weight() {
     let g = Builder::new();
@@ -124,7 +124,7 @@ fn stopped_gradients_are_held() {
     assert!(report.passed(), "{report}");
 }
 
-/// No path at all is told apart from a path that is stopped, and from a derivative that is zero.
+/// The check distinguishes no path, a detached path, and a zero derivative.
 #[test]
 fn what_is_not_connected_is_said_and_does_not_fail() {
     let g = Builder::new();
@@ -145,7 +145,7 @@ fn what_is_not_connected_is_said_and_does_not_fail() {
         assert!(text.lines().next().unwrap().ends_with("passed; 1 not connected to the loss"), "{text}");
         assert!(text.contains("  pass  unread [3]  not connected to the loss\n"), "{text}");
     }
-    // What is asked for by name alone is looked at alone.
+    // Only the selected tensors are checked.
     assert_eq!(Check::new(y).wrt(&[read]).run().unwrap().tensors.len(), 1);
 }
 
@@ -203,7 +203,7 @@ fn what_a_check_refuses() {
     assert!(matches!(check(x + g.parameter("y", [3])), Err(Error::Operands { .. })));
 }
 
-/// All methods pass what is right, and find a factor of 1.001.
+/// All methods pass correct gradients, and find a factor of 1.001.
 #[test]
 fn every_method_decides() {
     let methods = [Method::Richardson, Method::Central { step: 6e-6 }, Method::FivePoint { step: 7e-4 }];
@@ -296,7 +296,8 @@ fn an_op_alone_is_checked_with_all_its_kernels() {
     }
 }
 
-/// A function in f32: a gradient off by 0.1 % is found, the right one passes; so do kinks, and nothing else there.
+/// A function in f32: a gradient off by 0.1 % is found, the right one passes; so do subgradients at kinks, and
+/// nothing else there.
 #[test]
 #[allow(clippy::cast_possible_truncation)]
 fn a_function_that_is_not_ours() {
@@ -326,7 +327,7 @@ fn a_function_that_is_not_ours() {
     let abs = |x: &[ArrayD<f64>]| x[0].iter().map(|x| x.abs()).sum::<f64>();
     let claim = |middle: f64| [arr1(&[1.0, -1.0, middle]).into_dyn()];
     let verdict = |middle| check_fn(abs, &at[..1], &claim(middle)).unwrap().verdict();
-    // In the middle of both slopes lies what central differences give: it is on the kink all the same.
+    // The mean of both slopes is the value of central differences: it must still count as a kink.
     assert_eq!([0.0, 0.5, 2.0].map(verdict), [Verdict::Kink, Verdict::Kink, Verdict::Fail]);
     assert!(check_fn(abs, &at, &claim(0.0)).is_err());
     assert!(check_fn(|_| f64::NAN, &at[..1], &claim(0.0)).is_err());

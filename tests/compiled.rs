@@ -1,4 +1,5 @@
-//! Compiled graphs against the interpreter: random graphs and nets of every cell, all passes and each by itself.
+//! Compiled graphs against the interpreter: random graphs and nets of every cell, with all passes and with each
+//! alone.
 
 mod common;
 mod nets;
@@ -12,7 +13,7 @@ use nets::{Problem, cells};
 use proptest::prelude::*;
 use std::sync::Arc;
 
-/// The largest difference, relative to the largest number of the expected value if that is above 1.
+/// The largest difference, relative to the largest expected element if that is above 1.
 #[allow(clippy::float_cmp)] // equal infinities are equal
 fn distance(a: &Value<f64>, b: &Value<f64>) -> f64 {
     match (a, b) {
@@ -20,7 +21,7 @@ fn distance(a: &Value<f64>, b: &Value<f64>) -> f64 {
             assert_eq!(a.shape(), b.shape());
             let scale = b.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
             a.iter().zip(b).fold(0.0, |m, (a, b)| {
-                // Equal infinities and two NaNs are no difference.
+                // Equal infinities and two NaNs count as equal.
                 if a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan() || a == b {
                     m
                 } else {
@@ -67,7 +68,7 @@ fn agrees(graph: &Arc<Graph>, point: &Point<f64>, outputs: &[NodeId], compiler: 
     }
 }
 
-/// The random graph of a seed, or of the first seed after it in which no comparison is decided by rounding.
+/// The random graph of a seed, or of the next seed for which no comparison is decided by rounding.
 fn random_graph(mut seed: u64, second: bool) -> (Arc<Graph>, Vec<NodeId>, Point<f64>) {
     loop {
         let g = Builder::new();
@@ -86,8 +87,8 @@ fn random_graph(mut seed: u64, second: bool) -> (Arc<Graph>, Vec<NodeId>, Point<
     }
 }
 
-/// Whether a comparison has operands that differ by no more than rounding, as of `cosh x < √(sinh² x + 1)`. A rewrite that keeps
-/// all values up to rounding may turn it.
+/// Whether a comparison has operands that differ only by rounding, such as `cosh x < √(sinh² x + 1)`. A rewrite that
+/// preserves all values up to rounding may change its result.
 fn is_decided_by_rounding(graph: &Graph, point: &Point<f64>) -> bool {
     let compared: Vec<NodeId> = graph
         .ids()
@@ -143,7 +144,7 @@ proptest! {
     }
 }
 
-/// What is tested above of graphs that are cut is tested of many.
+/// The graphs of this test include sharded ones.
 #[test]
 fn many_random_graphs_are_cut_by_rows() {
     let cut = (0..200).filter(|&seed| {
@@ -154,7 +155,7 @@ fn many_random_graphs_are_cut_by_rows() {
     assert!(cut > 10, "{cut} of 200");
 }
 
-/// What the interpreter obeys and a compiled graph cannot is an error, not another answer.
+/// Values for computed nodes, which the interpreter accepts, are an error in a compiled graph.
 #[test]
 fn values_for_computed_or_foreign_nodes_are_refused() {
     let (g, other) = (Builder::new(), Builder::new());
@@ -171,7 +172,7 @@ fn values_for_computed_or_foreign_nodes_are_refused() {
     assert!(said.contains("another graph"), "{said}");
 }
 
-/// The position of the largest element: whole numbers that an op makes.
+/// The position of the largest element: an op with an index result.
 #[derive(Debug)]
 struct ArgMax;
 
@@ -217,16 +218,16 @@ fn whole_numbers_that_are_made_are_refused_by_name() {
     assert!(said.contains("`best` (argmax) makes whole numbers"), "{said}");
 }
 
-/// How far single precision is from double by the interpreter: a graph where that is little is well conditioned at its
-/// point, and no comparison in it hangs by a rounding.
+/// The difference between single and double precision in the interpreter: if it is small, the graph is well
+/// conditioned at its point, and no comparison depends on rounding.
 fn conditioning(graph: &Graph, point: &Point<f64>, outputs: &[NodeId], want: &[Value<f64>]) -> f64 {
     let single = eval::<f32>(graph, &point.cast(), outputs).unwrap();
     single.iter().zip(want).fold(0.0, |m: f64, (a, b)| m.max(distance(&a.cast(), b)))
 }
 
-/// Compiled against interpreted on random graphs of these seeds, by one thread and by two, in both precisions: to 1e-12
-/// and 1e-5 of the numbers in them where they are well conditioned, and to 1e-11 anywhere. Says how many were well
-/// conditioned.
+/// Compares compiled with interpreted random graphs of these seeds, on one and two threads, in both precisions: to
+/// 1e-12 and 1e-5 of their magnitude where well conditioned, and to 1e-11 anywhere. Returns the number of
+/// well-conditioned ones.
 fn both_precisions(seeds: std::ops::Range<u64>) -> usize {
     let well = seeds.filter(|&seed| {
         let (graph, outputs, point) = random_graph(seed, seed % 4 == 0);
@@ -306,7 +307,7 @@ fn lstm(steps: usize, batch: usize, hidden: usize) -> (Arc<Graph>, Vec<NodeId>) 
     (g.graph().unwrap(), outputs)
 }
 
-/// What a step adds to the memory of an LSTM's plan, in numbers for each sequence and unit.
+/// The memory that one LSTM step adds to the plan, in numbers per sequence and unit.
 fn kept_by_a_step(compiler: &Compiler) -> f64 {
     let (batch, hidden) = (4, 64);
     let bytes = |steps| {
@@ -316,16 +317,16 @@ fn kept_by_a_step(compiler: &Compiler) -> f64 {
     (bytes(80) - bytes(40)) / (40 * batch * hidden * size_of::<f32>()) as f64
 }
 
-/// Of each step are kept the four gates, written over their pre-activations, and their adjoints or what these are made of:
-/// ten numbers for each unit, and less than one more for input, head and what is repeated.
+/// Each step keeps the four gates, which overwrite their pre-activations, and their adjoints or the operands of
+/// these: ten numbers per unit, and less than one more for input, head and broadcasts.
 #[test]
 fn an_lstm_keeps_ten_numbers_of_each_unit_and_step() {
     let kept = kept_by_a_step(&Compiler::new());
     assert!((7.0..11.0).contains(&kept), "{kept}");
 }
 
-/// What an LSTM of four gates and 20 steps comes to: one product of the recurrence a step in each direction, and one
-/// each for the inputs, the head and the gradients of the weights.
+/// The products of an LSTM of four gates and 20 steps: one recurrent product per step in each direction, and one each
+/// for the inputs, the head and the gradients of the weights.
 #[test]
 fn the_products_of_an_lstm_are_those_of_a_fused_one() {
     let steps = 20;
@@ -337,8 +338,8 @@ fn the_products_of_an_lstm_are_those_of_a_fused_one() {
     assert_eq!(products, 2 + steps + 1 + (steps - 1) + 3);
 }
 
-/// A product that an author has written twice costs what it costs once, forwards and backwards: its two adjoints are
-/// added up before they are multiplied by the weight.
+/// A product that is written twice costs as much as once, forwards and backwards: its two adjoints are added before
+/// they are multiplied by the weight.
 #[test]
 fn a_product_that_is_written_twice_is_made_once() {
     let cost = |equations: &str| {
@@ -386,8 +387,8 @@ fn what_is_missing_or_does_not_fit_is_named() {
     assert!(wrong.contains("`x`") && wrong.contains("[1]"), "{wrong}");
 }
 
-/// Second differences of the number of nodes are zero, for every cell: no pass leaves more for a longer sequence than its
-/// steps. Cells that read the step's number repeat after some steps.
+/// The number of nodes after each pass is linear in the number of steps, for every cell (second differences are
+/// zero). Cells that read the step number are periodic.
 #[test]
 fn optimised_graphs_grow_linearly_with_time() {
     for subject in cells::ALL.iter() {
@@ -415,7 +416,7 @@ fn optimised_graphs_grow_linearly_with_time() {
     }
 }
 
-/// A graph of inputs `[n, n]` and what it gives, compiled as evaluated.
+/// A graph over inputs `[n, n]`: compiled equals interpreted.
 fn computes(
     inputs: usize,
     shape: &[usize],
@@ -439,21 +440,21 @@ fn computes(
     agrees(&g.graph().unwrap(), &point, &outputs, &Compiler::new(), "by hand");
 }
 
-/// The factor and the product lie side by side, their rows between each other's.
+/// The factor and the product are adjacent, with interleaved rows.
 #[test]
 fn a_product_may_stand_beside_its_factor() {
     computes(2, &[3, 3], |g, x| {
         let u = x[0].tanh();
         vec![g.concat(1, &[u, u.matmul(x[1])])]
     });
-    // A skip beside a bottleneck, and its gradient.
+    // A skip connection beside a bottleneck, and its gradient.
     computes(4, &[3, 3], |_, x| {
         let y = (x[0].linear(x[1]) + x[0].linear(x[2]).linear(x[3])).tanh();
         [vec![y], grad(y.sum(), x)].concat()
     });
 }
 
-/// Truth values of blocks are not put together.
+/// Truth values of blocks are not concatenated.
 #[test]
 fn choices_by_blocks_stay_apart() {
     computes(1, &[4, 2], |_, x| {
@@ -467,7 +468,7 @@ fn sums_may_have_very_many_terms() {
     computes(300, &[2], |g, x| vec![g.sum(x), g.sum(x).tanh() + g.sum(&x[..64])]);
 }
 
-/// Columns of products of different widths.
+/// Products of different widths, concatenated by columns.
 #[test]
 fn columns_of_unlike_products_are_added_one_by_one() {
     computes(4, &[4, 4], |g, x| {
@@ -476,7 +477,7 @@ fn columns_of_unlike_products_are_added_one_by_one() {
     });
 }
 
-/// Nothing, cut off at the end of what there is.
+/// Empty slices at the end.
 #[test]
 fn an_empty_slice_can_be_an_output() {
     computes(1, &[4, 2, 2], |_, x| {
@@ -485,7 +486,7 @@ fn an_empty_slice_can_be_an_output() {
     });
 }
 
-/// Machines differ in their vector instructions: what this one can do without is tested on it too.
+/// Machines differ in their vector instructions: all supported sets are tested.
 #[test]
 fn narrower_vector_instructions_agree() {
     let tests = ["a_thousand_random_graphs_agree_in_both_precisions", "random_graphs_agree"];
@@ -503,7 +504,7 @@ fn narrower_vector_instructions_agree() {
     }
 }
 
-/// A rewrite may turn `cosh x < √(sinh² x + 1)`, and must not turn `0 < 0`, or what is far apart.
+/// A rewrite may change `cosh x < √(sinh² x + 1)`, but neither `0 < 0` nor a comparison of distant values.
 #[test]
 fn comparisons_that_rounding_decides_are_told() {
     let g = Builder::new();

@@ -1,4 +1,4 @@
-//! Each format is read by its own reader, says what the graph says, and takes any name for text.
+//! Each format parses with its own reader, agrees with the graph, and treats any name as text.
 
 #[path = "drawings/nets.rs"]
 mod nets;
@@ -20,7 +20,7 @@ fn lstm(steps: usize) -> Arc<Graph> {
     g.graph().unwrap()
 }
 
-/// Names that mean something to one format or another.
+/// Names with special meaning in one format or another.
 const HOSTILE: [&str; 8] = [
     "<script>alert(1)</script>",
     "a\"b",
@@ -32,7 +32,7 @@ const HOSTILE: [&str; 8] = [
     "a/b\\n#35;",
 ];
 
-/// A graph in which everything has such a name.
+/// A graph with only such names.
 fn hostile() -> Arc<Graph> {
     let g = Builder::new();
     let mut y = g.input("x", [2]);
@@ -51,8 +51,8 @@ fn titled() -> Options {
     Options { title: Some(HOSTILE.concat()), ..Options::default() }
 }
 
-/// What a program makes of a text, or `None` if it is not installed and the test may be skipped. `3` is what scripts end with if they miss a
-/// package.
+/// The output of a program for a text, or `None` if it is not installed and the test may be skipped. Scripts exit
+/// with `3` if they miss a package.
 fn read_by(program: &str, arguments: &[&str], text: &str) -> Option<String> {
     let run = Command::new(program)
         .args(arguments)
@@ -64,7 +64,7 @@ fn read_by(program: &str, arguments: &[&str], text: &str) -> Option<String> {
         testing::missing(program, "install it");
         return None;
     };
-    // A script that misses its package does not read.
+    // A script that misses its package does not read its input.
     let _ = run.stdin.take().unwrap().write_all(text.as_bytes());
     let output = run.wait_with_output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
@@ -79,7 +79,7 @@ fn read_by(program: &str, arguments: &[&str], text: &str) -> Option<String> {
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
-/// Operand and user of each edge, ascending, once for each operand.
+/// Operand and user of each edge, ascending, once per operand.
 fn edges(graph: &Graph) -> Vec<(usize, usize)> {
     let of =
         |id: NodeId| graph.operands(id).unwrap().map(move |x| (x.index(), id.index())).collect::<Vec<_>>();
@@ -115,13 +115,13 @@ fn graphml_says_what_the_graph_says() {
         let mut drawn: Vec<(usize, usize)> = tagged("edge").map(ends).map(Into::into).collect();
         drawn.sort_unstable();
         assert_eq!(drawn, edges(&graph));
-        // Every attribute that is used is declared, with its type.
+        // Every attribute in use is declared with its type.
         let keys: BTreeSet<&str> = tagged("key").filter_map(|n| n.attribute("id")).collect();
         assert!(tagged("data").all(|n| keys.contains(n.attribute("key").unwrap())));
     }
 }
 
-/// Folds by an attribute as its users do, with networkx: the number of groups and of nodes by each attribute.
+/// Groups by each attribute, with networkx: the numbers of groups and of nodes.
 const NETWORKX: &str = r#"
 import io, json, sys
 try:
@@ -166,7 +166,7 @@ fn networkx_reads_and_folds_graphml_and_json() {
         };
         assert_eq!(count("step", "2"), of(&|n| n.origin.step == Some(2)));
         assert_eq!(count("layer", "l1"), of(&|n| n.origin.layer.as_deref() == Some("l1")));
-        // Four gates, two states and what else has a name; all of them once.
+        // Four gates, two states and the other named nodes, each once.
         assert!(count("gate", "h") > 6 && said["folded"]["layer"] == 3);
     }
     let text = draw::graphml(&hostile(), &titled());
@@ -194,7 +194,7 @@ fn mermaid_s_parser_reads_the_flowchart() {
             .map(|e| (number(e["start"].as_str().unwrap()), number(e["end"].as_str().unwrap())))
             .collect();
         read.sort_unstable();
-        // A number is written into the boxes of its users.
+        // A number is written into its users' boxes.
         let wanted: Vec<_> = edges(&graph).into_iter().filter(|(from, _)| boxes.contains_key(from)).collect();
         assert_eq!(read, wanted);
         for id in graph.parameters() {
@@ -207,7 +207,7 @@ fn mermaid_s_parser_reads_the_flowchart() {
     }
 }
 
-/// Numbers of a value, with its shape.
+/// The elements of a value, and its shape.
 fn flat(value: &Array<f64>) -> (Vec<usize>, Vec<f64>) {
     match value {
         Array::Float(a) => (a.shape().to_vec(), a.iter().copied().collect()),
@@ -216,8 +216,8 @@ fn flat(value: &Array<f64>) -> (Vec<usize>, Vec<f64>) {
     }
 }
 
-/// The page computes with a table of its own: every op on every sample, and its derivative along a direction, as the engine's
-/// kernels in double and in dual numbers compute them.
+/// The page computes with its own table of ops: every op on every sample, and its directional derivative, against the
+/// engine's kernels in double and dual numbers.
 #[test]
 fn the_page_s_table_of_ops_computes_what_the_engine_computes() {
     let mut cases = Vec::new();
@@ -272,7 +272,7 @@ fn mermaid_labels_are_entities_where_they_could_mean_anything() {
     assert!(text.contains("[\"a#34;b<br/>"));
 }
 
-/// The declarations of `input_graph.ts` and `types.ts` of Model Explorer, as far as they are used.
+/// The parts of Model Explorer's `input_graph.ts` and `types.ts` in use.
 #[test]
 fn model_explorer_s_declarations_hold() {
     for graph in [lstm(3), hostile()] {
@@ -301,7 +301,7 @@ fn model_explorer_s_declarations_hold() {
                 read.push((number(&text(&edge["sourceNodeId"])), id.index()));
             }
             assert_eq!(text(&node["outputsMetadata"][0]["attrs"][0]["value"]), graph[id].ty.to_string());
-            // No part of a namespace is empty, and names have no slash of their own.
+            // No component of a namespace is empty, and names contain no slash.
             let namespace = text(&node["namespace"]);
             assert!(namespace.is_empty() || namespace.split('/').all(|part| !part.is_empty()), "{namespace}");
             assert!(namespace.split('/').count() <= 4, "{namespace}");
@@ -371,7 +371,7 @@ fn flatten(value: &Value, to: &mut Vec<f64>) {
     }
 }
 
-/// The steps of a rolled view, by hand: of an LSTM over T steps the second to the last but one are alike.
+/// The steps of a rolled view, by hand: for an LSTM over T steps, the second to the last but one are similar.
 #[test]
 fn a_rolled_net_has_its_first_step_its_last_and_one_between() {
     let (five, long) = (lstm(5), lstm(60));
@@ -382,7 +382,7 @@ fn a_rolled_net_has_its_first_step_its_last_and_one_between() {
         assert!(text.contains(word), "{word}");
     }
     assert!(!text.contains("h[30]"));
-    // A node that is drawn stands for its like in each step: none is lost.
+    // A drawn node represents its counterparts in all steps: none is lost.
     let json: Value =
         serde_json::from_str(&draw::json(View::new(&long).rolled(), &Options::default())).unwrap();
     assert_eq!(json["graph"]["rolled"][0].as_array().unwrap().len(), 58);
@@ -404,7 +404,7 @@ fn nets_of_any_length_roll_to_one_size() {
     }
 }
 
-/// With a cut at every second step there are two kinds of steps between the first and the last.
+/// With a detached state at every second step there are two kinds of inner steps.
 #[test]
 fn truncation_shows_in_a_rolled_net() {
     let g = Builder::new();
@@ -412,11 +412,11 @@ fn truncation_shows_in_a_rolled_net() {
     let graph = g.graph().unwrap();
     let view = View::new(&graph).rolled();
     let cuts = view.ids().filter(|&id| graph[id].op.name() == "stop_gradient").count();
-    assert_eq!(cuts, 2); // one for all between, one in the last step
+    assert_eq!(cuts, 2); // one for all inner steps, one in the last step
     assert!(draw::svg(&view, &Options::default()).contains("×9"));
 }
 
-/// A part alone, and the way between two states: what is left can be counted.
+/// A selected part, and the path between two states: the number of remaining nodes.
 #[test]
 fn cuts_leave_what_they_say() {
     let graph = lstm(4);
@@ -427,7 +427,7 @@ fn cuts_leave_what_they_say() {
     let svg = draw::svg(&backward, &Options::default());
     let xml = Document::parse(&svg).unwrap();
     let drawn = |class: &str| xml.descendants().filter(|n| n.attribute("class") == Some(class)).count();
-    // Forward values have no box, and stand by name at those that read them.
+    // Forward values have no box; the nodes that read them show their names.
     let numbers = |id: NodeId| {
         let node = graph.node(id).unwrap();
         node.op.name() == "constant" && !matches!(node.origin.role, autograd::graph::Role::Adjoint { .. })

@@ -1,5 +1,5 @@
-//! Drawings say what the graph says, once, and keep to the plan: time to the right, all steps alike, no box on
-//! another.
+//! Drawings show the graph exactly once and keep to the layout: time to the right, all steps alike, no overlapping
+//! boxes.
 
 #[path = "drawings/nets.rs"]
 mod nets;
@@ -52,8 +52,8 @@ fn edges(graph: &Graph, ids: impl Iterator<Item = NodeId>) -> Vec<Edge> {
     edges
 }
 
-/// The nodes that have a box by the rules of the pictures: all but single numbers, which stand in their
-/// users' boxes unless they are adjoints.
+/// The nodes with a box by the rules of the pictures: all but single numbers, which are in their users' boxes unless
+/// they are adjoints.
 fn boxed(graph: &Graph, backward: bool) -> Vec<NodeId> {
     let is_number = |id: &NodeId| {
         let node = graph.node(*id).unwrap();
@@ -168,8 +168,8 @@ fn straights(path: &str) -> Vec<[[f64; 2]; 2]> {
     pieces
 }
 
-/// An arrowhead points where the last piece of its line goes. A last piece without length has no direction, and browsers
-/// take it for one to the right.
+/// An arrowhead points along the last segment of its line. A last segment of length zero has no direction, and
+/// browsers draw it to the right.
 #[test]
 fn every_line_ends_in_a_piece_that_has_a_direction() {
     for (name, graph) in all() {
@@ -199,7 +199,7 @@ fn step_and_name(graph: &Graph, node: usize) -> Option<(u32, String)> {
     Some((step, graph.name(id).unwrap().replace(&format!("[{step}]"), "[t]")))
 }
 
-/// The points of a line, curves as so many pieces that they are as good as straight.
+/// The points of a line, with curves as polylines.
 fn points(path: &str) -> Vec<[f64; 2]> {
     let mut points: Vec<[f64; 2]> = Vec::new();
     for piece in path.split_inclusive(|c: char| c.is_ascii_alphabetic()).collect::<Vec<_>>().windows(2) {
@@ -224,14 +224,15 @@ fn points(path: &str) -> Vec<[f64; 2]> {
     points
 }
 
-/// Whether two pieces of lines cross, and do not only touch.
+/// Whether two segments cross, rather than only touch.
 fn cross([a, b]: [[f64; 2]; 2], [c, d]: [[f64; 2]; 2]) -> bool {
     let side =
         |p: [f64; 2], q: [f64; 2], r: [f64; 2]| (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]);
     side(a, b, c) * side(a, b, d) < -1e-6 && side(c, d, a) * side(c, d, b) < -1e-6
 }
 
-/// The computation of a step of these cells is a planar graph but for what comes from other steps, which may pass under.
+/// The computation within a step of these cells is a planar graph, except for edges from other steps, which may pass
+/// under.
 #[test]
 fn no_line_crosses_another_on_its_way_up() {
     for (name, graph) in all() {
@@ -260,7 +261,7 @@ fn steps_look_alike_and_time_runs_to_the_right() {
         let svg = Document::parse(&text).unwrap();
         let mut places: HashMap<String, Vec<(u32, [f64; 4])>> = HashMap::new();
         for (node, frame) in boxes(&svg).into_iter().filter_map(|(node, frame)| Some((node?, frame))) {
-            // Numbers of nodes on the way differ between the first, the last and the other steps.
+            // Numbers of intermediate nodes differ between the first, the last and the other steps.
             if let Some((step, name)) = step_and_name(&graph, node).filter(|(_, name)| !name.contains('#')) {
                 places.entry(name).or_default().push((step, frame));
             }
@@ -268,7 +269,7 @@ fn steps_look_alike_and_time_runs_to_the_right() {
         let mut pitch: Option<f64> = None;
         for (node, mut places) in places {
             places.sort_by_key(|(step, _)| *step);
-            // Initial states have a narrow column of their own.
+            // Initial states have a narrow column.
             places.retain(|(step, _)| *step > 0);
             for pair in places.windows(2) {
                 let [(t, a), (u, b)] = [pair[0], pair[1]];
@@ -351,7 +352,7 @@ fn json_of_a_small_graph() {
     .assert_eq(&lines.join("\n"));
 }
 
-/// The edges of a drawing in the language of Graphviz, from operand to user, but for those not seen.
+/// The visible edges of a Graphviz drawing, from operand to user.
 fn dot_edges(dot: &str) -> Vec<(usize, usize)> {
     let edge = |line: &str| {
         let (ends, attributes) = line.trim().split_once(" [")?;
@@ -451,7 +452,7 @@ fn drawings_grow_with_the_number_of_steps() {
         let options = draw::Options::default();
         (draw::svg(&graph, &options).len() + draw::dot(&graph, &options).len()) as f64
     };
-    // A constant part, a part for each step, and numbers that get a digit longer.
+    // A constant part, a part per step, and numbers that get a digit longer.
     assert!(size(80) / size(40) < 2.2);
 }
 
@@ -465,8 +466,8 @@ fn a_long_chain_is_drawn() {
     assert!(draw::svg(&chain, &draw::Options::default()).matches("<title>").count() > 10_000);
 }
 
-/// What is read at a step stands below what reads it, also where a layer has two directions and sequences end early; in
-/// the derivative it is the other way round.
+/// An operand within a step is below its user, also for bidirectional layers and padded sequences; in the derivative
+/// it is the reverse.
 #[test]
 fn rows_follow_the_data() {
     let net = Specimen {

@@ -1,4 +1,4 @@
-//! Reverse mode on whole graphs: what it answers, what it accumulates, and how many nodes it costs.
+//! Reverse mode on whole graphs: its answers, accumulation, and number of nodes.
 
 mod common;
 
@@ -12,7 +12,7 @@ fn one(x: f64) -> Value<f64> {
     arr0(x).into()
 }
 
-/// The values of the gradients of a scalar of `x` at a number, to the third order.
+/// The derivatives of a scalar function at a number, to the third order.
 fn derivatives(f: impl Fn(Expr) -> Expr, at: f64) -> [f64; 3] {
     let g = Builder::new();
     let x = g.parameter("x", []);
@@ -82,7 +82,7 @@ fn several_outputs_add_up_and_so_does_one_given_twice() {
     let gradient = |pairs: &[_]| value(&g, &point, dense(vjp(pairs, &[x]), &[x])[0]);
     assert_eq!(gradient(&[(y, v), (z, w)]), arr1(&[3.0 + 20.0, 30.0 - 14.0]).into_dyn());
     assert_eq!(gradient(&[(y, v), (y, w)]), arr1(&[9.0, 27.0]).into_dyn());
-    // An output on the way to another.
+    // An output that is an operand of another.
     let u = y * y;
     assert_eq!(
         gradient(&[(u, v), (y, w)]),
@@ -101,7 +101,7 @@ fn with_respect_to_interior_nodes_the_output_itself_and_a_node_twice() {
     let graph = g.graph().unwrap();
     verify(&graph).unwrap();
     let values = eval(&graph, &Point::new().with(x, one(3.0)), &gradients).unwrap();
-    // ∂y/∂h = x with x held, ∂y/∂y = 1, dy/dx = 3x².
+    // ∂y/∂h = x with x constant, ∂y/∂y = 1, dy/dx = 3x².
     assert_eq!(values, [3.0, 1.0, 27.0, 3.0, 27.0].map(one));
 }
 
@@ -112,12 +112,12 @@ fn parallel_edges_each_count() {
     let y = (x.matmul(x) + g.concat(1, &[x, x]).slice(1, 1..3) + g.sum(&[x, x, x])).sum();
     let dx = grad(y, &[x])[0];
     let at: ArrayD<f64> = arr2(&[[1.0, 2.0], [3.0, 5.0]]).into_dyn();
-    // Σ(XX): row sums of X along columns plus column sums along rows; concat and sum: 1 and 3 for each element.
+    // Σ(XX): row sums of X along columns plus column sums along rows; concat and sum: 1 and 3 per element.
     let expected = arr2(&[[3.0 + 4.0, 8.0 + 4.0], [3.0 + 7.0, 8.0 + 7.0]]) + 4.0;
     assert_eq!(value(&g, &Point::new().with(x, at), dx), expected.into_dyn());
 }
 
-/// The gradient of Σ cᵢ ⟨parts, fixed weights⟩ by hand: each part adds its weights to its places.
+/// The gradient of Σ cᵢ ⟨parts, fixed weights⟩ by hand: each part adds its weights at its position.
 fn by_parts(shape: [usize; 2], parts: &[(usize, usize, usize)]) -> (usize, usize) {
     let mut sampler = Sampler::new(7);
     let g = Builder::new();
@@ -140,17 +140,17 @@ fn by_parts(shape: [usize; 2], parts: &[(usize, usize, usize)]) -> (usize, usize
 
 #[test]
 fn slices_are_put_together_once() {
-    // Side by side and complete: one concatenation and nothing else.
+    // Adjacent and complete: one concatenation and nothing else.
     assert_eq!(by_parts([6, 3], &[(0, 0, 2), (0, 2, 3), (0, 3, 6)]), (1, 0));
     // In any order of use.
     assert_eq!(by_parts([6, 3], &[(0, 3, 6), (0, 0, 2), (0, 2, 3)]), (1, 0));
     // With gaps inside and at both ends.
     assert_eq!(by_parts([9, 2], &[(0, 1, 3), (0, 5, 6)]), (1, 1));
-    // The same places twice, overlaps, an empty slice.
+    // Equal parts, overlaps, an empty slice.
     by_parts([6, 3], &[(0, 1, 4), (0, 1, 4)]);
     by_parts([6, 3], &[(0, 0, 4), (0, 2, 6), (0, 3, 5), (0, 0, 6)]);
     by_parts([6, 3], &[(0, 2, 2), (0, 0, 3), (0, 3, 3), (0, 6, 6)]);
-    // Of two axes.
+    // Along two axes.
     by_parts([4, 5], &[(0, 0, 2), (1, 1, 4), (0, 1, 3), (1, 0, 5)]);
 }
 
@@ -167,7 +167,7 @@ fn slices_and_places_of_one_array_mix() {
     assert_eq!(value(&g, &Point::new().with(x, ndarray::Array2::zeros([4, 2])), dx), expected.into_dyn());
 }
 
-/// A recurrence over `steps` steps that reads x step by step: nodes of the graph with its gradient, stacks.
+/// A recurrence over `steps` steps that reads x step by step: nodes of the graph with its gradient, and stacks.
 fn unrolled(steps: usize) -> (usize, usize) {
     let g = Builder::new();
     let (x, w, u) = (g.input("x", [steps, 2, 3]), g.parameter("w", [4, 3]), g.parameter("u", [4, 4]));

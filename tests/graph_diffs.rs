@@ -1,4 +1,4 @@
-//! What changed between two graphs: by hand, and by what must hold of any pair.
+//! The changes between two graphs: by hand, and by invariants of any pair.
 
 #[path = "drawings/nets.rs"]
 mod nets;
@@ -10,7 +10,7 @@ use expect_test::expect;
 use roxmltree::Document;
 use std::sync::Arc;
 
-/// `h[t] = tanh(w ⊙ x[t] + u ⊙ h[t−1])`, perhaps with a bias, and with the state squared on its way back.
+/// `h[t] = tanh(w ⊙ x[t] + u ⊙ h[t−1])`, optionally with a bias, and with the recurrent state squared.
 fn net(steps: usize, bias: bool, squared: bool) -> Arc<Graph> {
     let g = Builder::new();
     let x = g.input("x", [steps, 2]);
@@ -42,7 +42,7 @@ fn a_graph_does_not_differ_from_itself_built_again() {
         let diff = Diff::new(&a, &b);
         assert!(diff.is_empty(), "{}", diff.text());
         assert_eq!(diff.merged().text(), b.text());
-        // Nor from its dump.
+        // The dump of a graph equals the graph.
         let dump = draw::read_json(&draw::json(&a, &draw::Options::default())).unwrap();
         assert!(Diff::new(&dump, &b).is_empty() && Diff::new(&b, &dump).is_empty());
     }
@@ -66,7 +66,7 @@ fn what_changed_is_said_once_for_all_steps() {
 #[test]
 fn a_step_more_is_a_step_more() {
     let diff = Diff::new(&net(2, false, false), &net(4, false, false));
-    // The input is longer, and so are the slices of it; then two steps of five nodes.
+    // The input and its slices are longer; then two steps of five nodes.
     assert_eq!([Change::Removed, Change::Added].map(|c| diff.count(c)), [0, 10]);
     assert!(diff.text().contains("+ l0/h[3..4] = tanh(x[t] ⊙ w + h[t−1] ⊙ u)\n"), "{}", diff.text());
 }
@@ -101,7 +101,7 @@ fn derivatives_are_compared_too() {
     };
     let diff = Diff::new(&with_grad(false), &with_grad(true));
     assert!(diff.text().lines().any(|line| line.starts_with("~ ∂l0/h[1..2]")), "{}", diff.text());
-    // The last state is not squared on its way to the loss: its adjoint is what it was.
+    // The last state is not squared before the loss: its adjoint is unchanged.
     let lines: Vec<String> = diff.text().lines().map(String::from).collect();
     assert!(
         !lines.iter().any(|line| line.contains(" ∂l0/h[3] =") || line.contains(" ∂l0/h[1..3] =")),

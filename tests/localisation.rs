@@ -1,4 +1,4 @@
-//! Every kind of fault, planted into an op or into the gradient graph itself: it is caught, and the guilty node is named.
+//! Every kind of fault, planted into an op or into the gradient graph: it is caught, and the faulty node is named.
 
 mod common;
 
@@ -8,7 +8,7 @@ use autograd_check::{Check, Report, check};
 use autograd_check::{Guilty, Hint, Verdict};
 use common::faults::{leaves, plant};
 
-/// `y = tanh x`, with a VJP of one's own.
+/// `y = tanh x`, with a custom VJP.
 struct Squash(for<'g> fn(Expr<'g>, Expr<'g>) -> Adjoint<'g>);
 
 impl std::fmt::Debug for Squash {
@@ -70,7 +70,7 @@ fn a_right_rule_has_nobody_guilty() {
     assert_eq!((report.verdict(), &report.guilty), (Verdict::Pass, &None), "{report}");
 }
 
-/// The rule is wrong at every step: the last is nearest the loss.
+/// The VJP is wrong at every step: the last is nearest the loss.
 #[test]
 fn a_wrong_rule_is_named_with_layer_gate_and_step() {
     type Rule = for<'g> fn(Expr<'g>, Expr<'g>) -> Adjoint<'g>;
@@ -99,7 +99,7 @@ fn a_wrong_rule_is_named_with_layer_gate_and_step() {
     }
 }
 
-/// A part in a thousand, in a million, in a thousand millions: the element tells how much.
+/// An error of 10⁻³, 10⁻⁶ and 10⁻⁹: its size is reported for the element.
 #[test]
 fn small_factors_are_seen() {
     for (factor, vjp) in [
@@ -118,8 +118,8 @@ fn small_factors_are_seen() {
     }
 }
 
-/// The guilty of a fault in the gradient graph of the net, at the first node that `fault` changes. `which` chooses it by
-/// name; all adjoints are claimed.
+/// The node named for a fault in the gradient graph of the net, at the first node that `fault` changes. `which`
+/// selects it by name; all adjoints are claimed.
 fn planted(name: &str, fault: impl for<'g> FnOnce(&'g Builder, Expr<'g>) -> Expr<'g>) -> (Guilty, Report) {
     let g = Builder::new();
     let loss = elman(&g, Expr::tanh);
@@ -169,7 +169,7 @@ fn an_accumulation_that_counts_twice_is_named() {
     assert_eq!((guilty.hint, guilty.operand_name.as_str()), (Hint::Twice, "l0/h[2]"), "{report}");
 }
 
-/// The terms of ∂U are products, one a step.
+/// The terms of ∂U are products, one per step.
 #[test]
 fn faults_in_one_term_of_a_sum_over_time() {
     type Fault = for<'g> fn(Expr<'g>) -> Expr<'g>;
@@ -196,7 +196,7 @@ fn faults_in_one_term_of_a_sum_over_time() {
     }
 }
 
-/// A step's adjoint where its neighbour's belongs.
+/// The adjoint of an adjacent step.
 #[test]
 fn a_shift_in_time_is_named() {
     let (guilty, report) = planted("∂U", |g, sum| {
@@ -219,7 +219,7 @@ fn a_row_that_is_skipped_and_a_sum_that_is_missing_are_named() {
         move |g: &Builder| g.constant(ndarray::arr2(&[[keep[0]], [keep[1]], [keep[2]]])).id()
     };
     let skip = row([1.0, 0.0, 1.0]);
-    // b's adjoint sums the rows of ∂a[t]: the term of step 3 is planted.
+    // b's adjoint sums the rows of ∂a[t]: the fault is in the term of step 3.
     for (mask, expected) in [(skip, Hint::RowSkipped(1)), (row([0.0, 0.0, 1.0]), Hint::NotSummed)] {
         let (guilty, report) = planted("∂b", |g, sum| {
             let graph = g.graph().unwrap();
@@ -259,7 +259,7 @@ fn a_wrong_operand_is_named() {
     assert_eq!(report.tensor("b").unwrap().verdict(), Verdict::Pass);
 }
 
-/// Nobody claims the adjoints between: the leaf's own is found wrong.
+/// The intermediate adjoints are not claimed: the leaf's own is found wrong.
 #[test]
 fn claims_of_leaves_alone_are_enough_to_fail() {
     let g = Builder::new();
@@ -276,7 +276,7 @@ fn claims_of_leaves_alone_are_enough_to_fail() {
     assert!(report.guilty.is_some_and(|guilty| ["W", "U", "b"].contains(&guilty.operand_name.as_str())));
 }
 
-/// The dual kernel forgets the tangent; the value and the VJP are right.
+/// The dual kernel drops the tangent; the value and the VJP are right.
 #[derive(Debug)]
 struct Numb;
 
@@ -307,7 +307,7 @@ impl Operator for Numb {
     }
 }
 
-/// Differences and the gradient agree against forward mode: the gradient passes, forward mode does not.
+/// Differences and the gradient contradict forward mode: the gradient passes, forward mode fails.
 #[test]
 fn a_dual_kernel_that_is_wrong_is_told_from_a_gradient_that_is() {
     let g = Builder::new();
@@ -317,7 +317,7 @@ fn a_dual_kernel_that_is_wrong_is_told_from_a_gradient_that_is() {
     assert!(report.to_string().contains("numb"), "{report}");
 }
 
-/// Half of the adjoint each at a tie of `max`, and a relu at 0.
+/// Half of the adjoint to each operand at a tie of `max`, and a relu at 0.
 #[test]
 fn on_a_kink_the_node_is_named_and_the_interval_accepted() {
     let g = Builder::new();
@@ -335,7 +335,7 @@ fn on_a_kink_the_node_is_named_and_the_interval_accepted() {
     let point = Point::new().with(a, ndarray::arr1(&[0.25, 0.1])).with(b, ndarray::arr1(&[0.5, 0.7]));
     let report = Check::new(tie).wrt(&[a, b]).at(point.clone()).run().unwrap();
     assert_eq!(report.verdict(), Verdict::Kink, "{report}");
-    // Beyond the interval [0, 2] it is wrong also there.
+    // Outside the interval [0, 2] a claim is wrong at a kink too.
     let claim = g.constant(ndarray::arr1(&[2.5, 0.0]));
     let wrong = Check::new(tie).against(&[(a, claim)]).at(point).run().unwrap();
     assert_ne!(wrong.verdict(), Verdict::Pass, "{wrong}");
@@ -343,8 +343,8 @@ fn on_a_kink_the_node_is_named_and_the_interval_accepted() {
 }
 
 /// Half the adjoint at a tie of `max`, and none at the kink of `relu`: their difference is zero everywhere, and the
-/// claimed slope of ½ lies between no slopes of the whole. But each node's lies between its own: nobody is guilty, and the
-/// convention is wrong.
+/// claimed slope of ½ is between no one-sided slopes of the composition. But each node's is between its own: no VJP
+/// is faulty, only the convention is wrong.
 #[test]
 fn on_several_kinks_at_once_every_node_is_asked() {
     let g = Builder::new();
@@ -352,7 +352,7 @@ fn on_several_kinks_at_once_every_node_is_asked() {
     let zero = g.constant(ndarray::arr1(&[0.0; 4]));
     let ties = x.max(zero) - x.relu();
     let y = ties * 3.0 + x.max_over([0]) * 2.0;
-    // The largest are at even places, so that pushing places up and down in turn breaks no tie.
+    // The maxima are at even positions, so that perturbing positions up and down alternately breaks no tie.
     let point = Point::new().with(x, ndarray::arr1(&[0.0, -1.0, 0.0, -0.5]));
     for order in [1, 2] {
         let report = Check::new(y).at(point.clone()).order(order).run().unwrap();
@@ -360,7 +360,7 @@ fn on_several_kinks_at_once_every_node_is_asked() {
     }
 }
 
-/// Between the slopes of a kink there is room for an error of another node, and that node is found.
+/// Between the one-sided slopes of a kink an error of another node could hide; that node is still found.
 #[test]
 fn a_kink_hides_no_fault_of_another_node() {
     let g = Builder::new();
@@ -376,7 +376,7 @@ fn a_kink_hides_no_fault_of_another_node() {
     assert_eq!(report.guilty.as_ref().unwrap().node, "smooth", "{report}");
 }
 
-/// On a kink all nodes are asked. The sigmoid of 40 is 1 to the last place: y (1 − y) is 0, and the derivative is not.
+/// At a kink all nodes are checked. The sigmoid of 40 rounds to 1: y (1 − y) is 0, but the derivative is not.
 #[test]
 fn a_saturated_op_beside_a_kink_is_not_guilty() {
     let g = Builder::new();
@@ -388,7 +388,7 @@ fn a_saturated_op_beside_a_kink_is_not_guilty() {
     }
 }
 
-/// `y = max(x, 0)`, which tells nobody of its kink; its VJP hands a part of the adjoint back there.
+/// `y = max(x, 0)`, which does not declare its kink; its VJP returns a fraction of the adjoint there.
 #[derive(Debug)]
 struct Ramp(f64);
 
@@ -459,7 +459,7 @@ fn second_order_faults_are_located_in_the_backward_pass() {
     assert!(guilty.node.starts_with("∂(l0/h["), "{report}");
 }
 
-/// One sample of every op the crate has, wrong by 0.1 % towards each of its operands, is caught and named.
+/// One sample of every op of the crate, wrong by 0.1 % for each operand, is caught and named.
 #[test]
 fn every_op_of_the_crate_is_named_when_it_is_wrong() {
     let (mut caught, mut named, mut all) = (0, 0, 0);

@@ -1,5 +1,5 @@
-//! Models: what heads and losses compute, that all gradients are right, what is ignored, dropout, first values,
-//! and rows over threads.
+//! Models: the values of heads and losses, all gradients, ignored targets, dropout, initial values, and sharding over
+//! threads.
 #![allow(clippy::float_cmp)] // what is compared without a margin is meant to be exact
 
 use autograd::ops::{Op, Sampler};
@@ -47,7 +47,7 @@ fn single(a: &ArrayD<f64>) -> ArrayD<f32> {
     a.mapv(|x| x as f32)
 }
 
-/// A batch of random numbers. One target in four is "ignore" where targets are classes.
+/// A batch of random numbers. One class target in four is "ignore".
 fn feed(model: &Model, seed: u64) -> Feed {
     let mut s = Sampler::new(seed);
     let lead = if model.head == Head::EachStep { vec![STEPS, BATCH] } else { vec![BATCH] };
@@ -68,14 +68,14 @@ fn feed(model: &Model, seed: u64) -> Feed {
 
 const RAGGED: Mode = Mode { train: true, noise: false, lengths: true, carry: false, clock: false };
 
-/// The network of a model with first parameters at a batch, in f64.
+/// The network of a model with initial parameters for a batch, in f64.
 fn network(model: &Model, feed: &Feed) -> (Network, Point<f64>) {
     let network = model.network(STEPS, BATCH, RAGGED).unwrap();
     let point = network.point(&parameters(model), feed, &[], 5).unwrap().cast();
     (network, point)
 }
 
-/// First parameters, none of which is zero.
+/// Initial parameters, none of which is zero.
 fn parameters(model: &Model) -> Parameters {
     let mut parameters = model.first_parameters(1).unwrap();
     for (_, a) in parameters.iter_mut() {
@@ -95,7 +95,7 @@ fn float(value: &Value<f32>) -> ArrayD<f64> {
     value.cast::<f64>().into_float()
 }
 
-/// The outputs that are asked for: step (0 for a single output), sequence.
+/// The outputs with a target: step (0 for a single output), sequence.
 fn asked(head: Head) -> Vec<(usize, usize)> {
     let of = |b: usize| (0..LENGTHS[b]).map(move |t| (t, b));
     if head == Head::EachStep {
@@ -172,7 +172,7 @@ fn losses_are_means_of_the_plain_formulas() {
     }
 }
 
-/// Every parameter of every head, loss, start and input, with dropout and without.
+/// Every parameter of every head, loss, initial state and input, with dropout and without.
 #[test]
 fn gradients_are_those_of_differences() {
     let inputs =
@@ -191,7 +191,7 @@ fn gradients_are_those_of_differences() {
             let bound = 1e-8 * tensor.norm.max(0.1);
             assert!(tensor.comparison.difference() <= bound, "{model:?}: {tensor}\n{report}");
         }
-        // Those that the network hands out are the same, by dual numbers.
+        // The network's own gradients are the same, by dual numbers.
         for ((name, id), gradient) in
             network.parameters.iter().zip(values(&network, &point, &network.gradients))
         {
@@ -232,8 +232,8 @@ fn what_padding_holds_changes_nothing() {
     }
 }
 
-/// An ignored target takes no part: what the net says there has no gradient, and a batch of ignored targets
-/// alone has loss 0 and gradient 0.
+/// An ignored target contributes nothing: its output has no gradient, and a batch of ignored targets has loss 0 and
+/// gradient 0.
 #[test]
 fn ignored_targets_change_nothing() {
     for head in HEADS {
@@ -274,7 +274,7 @@ fn binary_cross_entropy_does_not_overflow() {
     assert_eq!(at::<f32>(), expected);
 }
 
-/// The nodes of a network that draw masks, with their streams.
+/// The nodes of a network that generate masks, with their streams.
 fn masks(network: &Network) -> Vec<(NodeId, u64)> {
     let stream = |id: NodeId| match &network.graph[id].op {
         Op::DropoutMask(mask) => Some((id, mask.stream)),
@@ -310,14 +310,14 @@ fn masks_differ_by_place_by_step_and_by_seed() {
         let point = network.point(&parameters(&model), &feed(&model, 3), &[], seed).unwrap();
         for mask in values(&network, &point, &ids) {
             assert!(mask.iter().all(|&m| m == 0.0 || m == 2.0));
-            // 96 coins: two masks are alike by chance once in 2⁹⁶.
+            // 96 coin flips: two masks are equal by chance once in 2⁹⁶.
             assert!(seen.insert(mask.iter().map(|&m| m == 0.0).collect::<Vec<_>>()));
         }
     }
     assert_eq!(seen.len(), 4 * 4 * STEPS);
 }
 
-/// One layer of reals: dropout acts before the head alone, so that the mean over masks is the output without.
+/// One layer of reals: dropout applies before the head alone, so the mean over masks is the output without dropout.
 #[test]
 fn dropout_keeps_the_mean() {
     const SEEDS: usize = 4000;
@@ -390,7 +390,7 @@ fn first_values_stay_in_pytorchs_bounds_and_fill_them() {
     }
 }
 
-/// Rows h..2h of `bias_ih` belong to the forget gate; `bias_hh` adds nothing there; all else is as without.
+/// Rows h..2h of `bias_ih` belong to the forget gate; `bias_hh` adds nothing there; all else is unchanged.
 #[test]
 fn the_forget_bias_is_set_in_one_block_of_one_bias() {
     let plain = Model { cell: "lstm".into(), layers: 2, ..model(Head::Last, Loss::CrossEntropy) };
@@ -405,7 +405,7 @@ fn the_forget_bias_is_set_in_one_block_of_one_bias() {
     }
 }
 
-/// What is no learned bias of the forget gate is none of those that share it.
+/// A fixed bias of the forget gate is not counted among its learned biases.
 #[test]
 fn the_forget_bias_is_that_of_a_learned_bias() {
     let text =
@@ -447,7 +447,7 @@ fn rows_over_two_threads_give_the_mean_of_the_whole() {
         for case in 0..3 {
             let mut feed = feed(&model, case);
             if let (1.., Value::Index(y)) = (case, &mut feed.y) {
-                // No target in the first share, or in the second; they are rows 0 and 1..3.
+                // No target in the first shard, or in the second; they are rows 0 and 1..3.
                 let rows = if case == 1 { 0..1 } else { 1..3 };
                 let axis = Axis(y.ndim() - 1);
                 y.slice_axis_mut(axis, rows.into()).fill(3);
@@ -459,7 +459,7 @@ fn rows_over_two_threads_give_the_mean_of_the_whole() {
             let what = format!("{:?} {:?}, case {case}", model.head, model.loss);
             assert!((one.loss - two.loss).abs() < 1e-6, "{what}: {} is not {}", one.loss, two.loss);
             assert_eq!((one.count, one.right), (two.count, two.right), "{what}");
-            // A product of three rows is summed up in another order than one of two.
+            // A product of three rows is summed in another order than one of two.
             for (a, b) in one.outputs.iter().zip(&two.outputs).chain(one.last.iter().zip(&two.last)) {
                 let far = (a - b).mapv(f32::abs).fold(0.0, |m: f32, &x| m.max(x));
                 assert!(far < 1e-6, "{what}: outputs are {far:e} apart");
@@ -472,7 +472,7 @@ fn rows_over_two_threads_give_the_mean_of_the_whole() {
     }
 }
 
-/// Equal rows, each in a thread of its own: without dropout the outputs are equal, with it no two are.
+/// Equal rows on different threads: without dropout the outputs are equal, with it no two are.
 #[test]
 fn every_update_and_every_thread_draws_its_own_masks() {
     let model = Model { dropout: 0.5, hidden: 64, ..model(Head::Last, Loss::MeanSquared) };

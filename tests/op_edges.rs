@@ -1,4 +1,4 @@
-//! Ops at their edges: kinks, ties, huge and missing numbers, empty axes, axes of size 1. One line for each rule.
+//! Ops at edge cases: kinks, ties, huge and missing values, empty axes, axes of size 1. One line per rule.
 
 mod common;
 
@@ -9,7 +9,7 @@ use ndarray::{ArrayD, IxDyn, arr0, arr1, arr2};
 const NAN: f64 = f64::NAN;
 const INF: f64 = f64::INFINITY;
 
-/// `y` and the gradient of Σ y at `x`, in numbers of type `S`; forward mode must give the same total slope.
+/// `y` and the gradient of Σ y at `x`, in scalar type `S`; forward mode must give the same total slope.
 fn at<S: Scalar>(f: &dyn for<'g> Fn(Expr<'g>) -> Expr<'g>, x: &[f64]) -> [Vec<f64>; 2] {
     let g = Builder::new();
     let leaf = g.parameter("x", [x.len()]);
@@ -32,7 +32,7 @@ fn same(ours: &[f64], theirs: &[f64], tolerance: f64) -> bool {
         })
 }
 
-/// At x, the function has these values and its sum this gradient, in double and in single precision.
+/// The function's values and the gradient of their sum at x, in double and in single precision.
 macro_rules! at_x {
     ($($what:literal: $f:expr, $x:expr => $y:expr, $dx:expr;)*) => {
         #[test]
@@ -100,7 +100,7 @@ at_x! {
     "of a scalar": |x| x.at(0, 0).sum().mean().max_over([]).exp().reshape([1]), [0.0] => [1.0], [1.0];
 }
 
-/// In forward mode a kink has the same derivative as in reverse mode, wherever the tables above fix one.
+/// Forward and reverse mode agree at kinks, wherever the tables above fix a derivative.
 #[test]
 fn duals_take_the_same_side() {
     let slope = |f: &dyn for<'g> Fn(Expr<'g>) -> Expr<'g>, x: f64| {
@@ -116,7 +116,7 @@ fn duals_take_the_same_side() {
     assert_eq!(slope(&|x| x.powi(0), 0.0).to_bits(), 0.0_f64.to_bits());
 }
 
-/// A maximum and a mean of nothing, and logarithms of no exponentials, are no numbers.
+/// A maximum or mean of an empty axis, and a logarithm of an empty sum, are not numbers.
 #[test]
 fn empty_axes_that_have_no_result_are_refused() {
     let refused = |f: &dyn for<'g> Fn(Expr<'g>) -> Expr<'g>| {
@@ -128,7 +128,7 @@ fn empty_axes_that_have_no_result_are_refused() {
     assert!(!refused(&|x| x.max_over([0])) && !refused(&|x| x.sum_over([1])) && !refused(&|x| x.softmax(0)));
 }
 
-/// Every op that takes an empty array gives one, and a gradient of its shape.
+/// Every op that accepts an empty array returns one, with a gradient of its shape.
 #[test]
 fn empty_arrays_go_through() {
     let g = Builder::new();
@@ -153,7 +153,7 @@ fn empty_arrays_go_through() {
     assert_eq!(value(&g, &point, gradients[1]), ArrayD::<f64>::zeros(IxDyn(&[4, 3])));
 }
 
-/// Both operands repeated: the adjoint of each is summed over what was repeated.
+/// Both operands broadcast: the adjoint of each is summed over its broadcast axes.
 #[test]
 fn broadcasting_in_both_directions() {
     let g = Builder::new();
@@ -166,11 +166,11 @@ fn broadcasting_in_both_directions() {
     assert_eq!(value(&g, &point, gradients[1]), arr1(&[3.0, 3.0, 3.0]).into_dyn());
 }
 
-/// Stacks of matrices, one of them repeated, against three loops; and both gradients of Σ Y ⊙ C.
+/// Batches of matrices, one of them broadcast, against three loops; and both gradients of Σ Y ⊙ C.
 #[test]
 fn stacked_products_are_those_of_the_loops() {
     let (p, q, m, k, n) = (2, 3, 2, 4, 3);
-    // Small whole numbers: every sum is exact, in any order.
+    // Small whole numbers: every sum is exact in any order.
     let numbers = |shape: &[usize], step: usize| {
         let count = shape.iter().product::<usize>();
         let data = (0..count).map(|i| ((i * step) % 7) as f64 - 3.0).collect();
@@ -194,7 +194,7 @@ fn stacked_products_are_those_of_the_loops() {
     assert_eq!(value(&g, &point, gradients[1]), db);
 }
 
-/// A row that is looked up three times gets three adjoints, one that is not looked up none.
+/// A row that is gathered three times gets three contributions, one that is not gathered none.
 #[test]
 fn repeated_rows_add_up() {
     let g = Builder::new();
@@ -210,7 +210,7 @@ fn repeated_rows_add_up() {
     assert_eq!(value(&g, &point, d), arr2(&[[5.0, 7.0], [0.0, 0.0], [111.0, 222.0]]).into_dyn());
 }
 
-/// Dropout leaves the mean: over n elements it lies within five standard deviations √(p/(1−p)/n) of 1.
+/// Dropout preserves the mean: over n elements it is within five standard deviations √(p/(1−p)/n) of 1.
 #[test]
 fn a_dropout_mask_has_the_mean_1() {
     for rate in [0.0, 0.1, 0.5, 0.9] {

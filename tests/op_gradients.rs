@@ -1,5 +1,5 @@
-//! Every op against two other ways to differentiate: forward mode in dual numbers, and differences. Orders one
-//! and two, operands of random shapes and values from the op's own samples.
+//! Every op against two other ways to differentiate: forward mode by dual numbers, and differences. Orders one and
+//! two, operands of random shapes and values from the op's own samples.
 
 mod classes;
 mod common;
@@ -26,8 +26,8 @@ fn against_duals(sample: Sample<Op>, sampler: &mut Sampler) {
     }
 }
 
-/// The checker must pass, and its differences must be good to 8 digits of the gradient at order one, and to 6
-/// at order two.
+/// The check must pass, and its differences must be accurate to 8 digits of the gradient at order one, and to 6 at
+/// order two.
 fn against_differences(sample: Sample<Op>, sampler: &mut Sampler) {
     let g = Builder::new();
     let what = format!("{sample:?}");
@@ -77,7 +77,7 @@ impl Operator for Softsign {
     }
 }
 
-/// One sample of every op there is, and of one from outside.
+/// One sample of every op of the crate, and of one from outside.
 fn samples(sampler: &mut Sampler) -> Vec<Sample<Op>> {
     let Sample { op, operands } = Softsign::sample(sampler);
     let custom = Sample::new(Op::Custom(Custom(Arc::new(op))), operands);
@@ -93,7 +93,7 @@ proptest! {
     }
 }
 
-/// The seeds are fixed, because differences can, very rarely, be wrong about their own error.
+/// The seeds are fixed, because differences can, very rarely, misjudge their own error.
 #[test]
 fn agree_with_differences() {
     for seed in 0..50 {

@@ -9,19 +9,19 @@ use autograd::{Builder, Expr, Scalar, Shape, Value, eval};
 use ndarray::ArrayD;
 use serde_json::Value as Json;
 
-/// The largest error allowed, in units of ε |y|, or of ε times what was added up. NumPy's functions have errors
-/// of their own, of up to one such unit, and so have ours; rounding the result is half a unit more.
+/// The largest error allowed, in units of ε |y|, or of ε times the sum of magnitudes. NumPy's functions have errors
+/// of up to one such unit, and so have ours; rounding the result is half a unit more.
 fn ulps(op: &str) -> f64 {
     match op {
         "sigmoid" | "softplus" | "tanh" => 4.0,
-        // One for each factor.
+        // One per factor.
         "powi" => 8.0,
         "exp" | "ln" | "sin" | "cos" | "erf" | "tan" | "atan" | "log1p" | "expm1" | "sinh" | "cosh"
         | "logsumexp" | "softmax" | "log_softmax" => 3.0,
-        // One rounding for each of at most six operands, at worst.
+        // One rounding per operand, for at most six operands.
         "add" | "matmul" | "sum" | "mean" | "scatter_add" => 6.0,
         "modulo" | "sub" | "mul" | "div" | "sqrt" | "reciprocal" => 1.0,
-        // The rest only moves and compares.
+        // The rest only moves and compares elements.
         _ => 0.0,
     }
 }
@@ -99,7 +99,7 @@ fn table() -> Vec<Json> {
     serde_json::from_str(include_str!("data/op_values.json")).unwrap()
 }
 
-/// Every line of the table, in numbers of type `S`, of which `least` is the smallest that is not subnormal.
+/// Every line of the table in scalar type `S`, whose smallest normal number is `least`.
 fn agrees<S: Scalar>(epsilon: f64, least: f64) {
     for (line, case) in table().iter().enumerate() {
         let name = case["op"].as_str().unwrap();
@@ -138,8 +138,8 @@ fn in_single_precision() {
     agrees::<f32>(f64::from(f32::EPSILON), f64::from(f32::MIN_POSITIVE));
 }
 
-/// An op of the crate that is not in the table is not tested. Dropout has no counterpart in NumPy; its
-/// distribution is tested beside it.
+/// An op of the crate missing from the table would be untested. Dropout has no counterpart in NumPy; its distribution
+/// is tested in its own file.
 #[test]
 fn the_table_has_every_op() {
     let table = table();

@@ -1,5 +1,5 @@
-//! The power of the gradient check, in small: `cargo run --release --example power` plants many more faults, and its table
-//! stands in `docs/gradient-checking-power.md`.
+//! A small version of the study of the check's power: `cargo run --release --example power` plants many more faults,
+//! and its table is in `docs/gradient-checking-power.md`.
 
 mod common;
 mod nets;
@@ -24,7 +24,7 @@ fn small(precision: Precision) -> Table {
 fn assert_powerful(table: &Table) {
     assert!(table.all.effective > 400, "{table}");
     assert!(table.all.catch_rate() >= 0.99 && table.all.name_rate() >= 0.95, "{table}\n{:#?}", table.wrong);
-    // Every kind of fault found a place; a part in a million is below what counts in single precision.
+    // Every kind of fault applies somewhere; 10⁻⁶ is below the bound of single precision.
     let counts = |(kind, count): (&Kind, &Count)| kind.fault == Fault::Millionth || count.effective > 0;
     assert!(table.by_fault.len() == 15 + 12 && table.by_fault.iter().all(counts), "{table}");
 }
@@ -48,6 +48,6 @@ fn right_gradients_raise_no_alarm_on_kinks_either() {
             assert_ne!(report.verdict(), Verdict::Fail, "seed {seed}\n{report}");
             alarms.add(report.verdict());
         }
-        assert!(alarms.kinks > 100 && alarms.undecided < 5, "{alarms:?}");
+        assert!(alarms.kinks > 100 && alarms.undecided < 2 && alarms.conventions < 10, "{alarms:?}");
     }
 }

@@ -1,5 +1,5 @@
-//! Random graphs: every reading of one must agree with every other. Operands are shared, there are several
-//! outputs, axes of size 1, and inputs of whole numbers.
+//! Random graphs: all evaluations of one must agree. They have shared operands, several outputs, axes of size 1, and
+//! index inputs.
 
 mod common;
 
@@ -45,7 +45,7 @@ proptest! {
         for (a, b) in double.iter().zip(&single) {
             let (Value::Float(b), a) = (b.cast::<f64>(), a.float()) else { panic!() };
             let scale = a.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
-            // Some tens of ops, each with a few roundings of 6e-8, and conditions of a few tens.
+            // Some tens of ops, each with a few roundings of 6e-8, and condition numbers of a few tens.
             prop_assert!((a - &b).iter().all(|e| e.abs() <= 1e-4 * scale), "{}", graph.text());
         }
     }
@@ -56,8 +56,8 @@ proptest! {
     }
 }
 
-/// Without kinks: a step across one has no derivative to compare with. The seeds are fixed, because differences
-/// can be wrong about their own error: about once in ten thousand tensors.
+/// Without kinks: a step across one has no derivative to compare with. The seeds are fixed, because differences can
+/// misjudge their own error: about once in ten thousand tensors.
 #[test]
 fn reverse_mode_agrees_with_differences_at_both_orders() {
     for seed in 0..100 {
@@ -72,7 +72,7 @@ fn reverse_mode_agrees_with_differences_at_both_orders() {
     }
 }
 
-/// The generator must reach every op, or it tests less than it seems to.
+/// The generator must reach every op, or the tests cover less than they seem to.
 #[test]
 fn random_graphs_have_every_op() {
     let mut names = std::collections::HashSet::new();

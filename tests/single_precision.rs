@@ -1,5 +1,5 @@
-//! Gradients that were computed in `f32`: right ones pass, an error of a thousandth is caught. Of the function itself more
-//! or less is known: a graph, a function in `f64`, a function in `f32`.
+//! Gradients computed in `f32`: correct ones pass, an error of a thousandth is caught. The function is known as a
+//! graph, as a function in `f64`, or as a function in `f32`.
 
 mod common;
 mod nets;
@@ -11,7 +11,7 @@ use autograd_check::{FnCheck, Verdict};
 use ndarray::ArrayD;
 use power::{Subject, subjects};
 
-/// Nets of 4 steps with sequences of the same length, small ones and one with 32 hidden units, of every cell.
+/// Nets of 4 steps with sequences of equal length, small ones and one with 32 hidden units, of every cell.
 fn nets() -> Vec<Subject> {
     [3, 4, 5, 9, 10, 11].map(subjects::net).into()
 }
@@ -36,7 +36,7 @@ fn loss(net: &Subject, x: &[ArrayD<f64>], single: bool) -> f64 {
     }
 }
 
-/// The report on the gradients of a net, the first of which is multiplied by something.
+/// The report on the gradients of a net, with the first multiplied by a factor.
 fn report(net: &Subject, factor: f64, single: bool) -> Report {
     let round = |x: &Value<f64>| x.cast::<f32>().cast::<f64>().into_float();
     let at: Vec<ArrayD<f64>> = net.leaves.iter().map(|x| round(net.point.get(*x).unwrap())).collect();

@@ -1,4 +1,4 @@
-//! The rows of a batch over threads: the values of one thread, up to rounding, and the same bits in every run.
+//! Batch sharding over threads: the values of one thread, up to rounding, and the same bits in every run.
 
 use autograd::ops::Sampler;
 use autograd::{Builder, Expr, NodeId, Point, Type, Value, eval, grad};
@@ -28,7 +28,7 @@ fn feed(model: &Model, seed: u64) -> Feed {
     Feed { x, y, lengths: None }
 }
 
-/// Everything that a network is asked for.
+/// All results of a network.
 fn outputs(network: &Network) -> Vec<NodeId> {
     let single = [network.loss, network.count];
     single
@@ -110,7 +110,7 @@ fn every_head_and_loss_is_cut_by_rows() {
     }
 }
 
-/// Every size is the batch's: which axis the rows lie along is told by where they come from, not by its length.
+/// All sizes equal the batch's: the batch axis is derived from the inputs, not from its length.
 #[test]
 fn every_shipped_cell_is_cut_where_all_sizes_coincide() {
     for cell in rnn::cell::SHIPPED {
@@ -135,11 +135,11 @@ fn deep_nets_both_directions_carried_and_learned_states_windows_and_dropout_are_
     agrees(&Model { start: Start::Learned, ..plain.clone() }, ragged, "learned start");
     agrees(&Model { window: Some(2), ..plain.clone() }, ragged, "windows");
     agrees(&plain, Mode { carry: true, lengths: false, ..ragged }, "carried states");
-    // One mask for the whole batch, of which each share has its rows.
+    // One mask for the whole batch, of which each shard has its rows.
     agrees(&Model { dropout: 0.4, bidirectional: true, ..plain.clone() }, ragged, "dropout");
 }
 
-/// A graph over `x`, four rows of three, by one thread and by two: the values of the interpreter.
+/// A graph over `x`, four rows of three, on one and two threads: the values of the interpreter.
 fn splits(build: impl for<'g> Fn(&'g Builder, Expr<'g>) -> Vec<Expr<'g>>) -> usize {
     let g = Builder::new();
     let x = g.batch_input("x", Type::float([4, 3]), 0);
@@ -165,7 +165,7 @@ fn splits(build: impl for<'g> Fn(&'g Builder, Expr<'g>) -> Vec<Expr<'g>>) -> usi
     executable.shards()
 }
 
-/// A sum over the batch that one user takes as it is and another through a function: the whole sum for both.
+/// A sum over the batch with one linear and one nonlinear user: both need the whole sum.
 #[test]
 fn what_meets_for_one_user_has_met_for_all() {
     let shares = splits(|_, x| {
@@ -180,7 +180,7 @@ fn what_meets_for_one_user_has_met_for_all() {
     assert_eq!(shares, 2);
 }
 
-/// Values of weights alone that are as deep as a sequence is long, and read themselves twice at every step.
+/// Functions of weights alone, as deep as a sequence is long, with two reads of themselves per step.
 #[test]
 fn what_is_the_same_for_all_rows_may_be_deep() {
     let shares = splits(|g, x| {
@@ -191,7 +191,7 @@ fn what_is_the_same_for_all_rows_may_be_deep() {
     assert_eq!(shares, 2);
 }
 
-/// A mean over the batch, repeated for every row: not the mean of a share.
+/// A mean over the batch, broadcast to every row: not the mean of a shard.
 #[test]
 fn what_has_met_is_not_made_again_of_a_share() {
     let shares = splits(|_, x| {
@@ -211,7 +211,7 @@ fn sizes_may_coincide_with_the_batch() {
         grad(loss, &[w])
     });
     assert_eq!(shares, 2);
-    // A sum that is no part of the batch's is added but once: such a graph is left whole.
+    // A term independent of the batch must be added only once: such a graph is not sharded.
     splits(|g, x| {
         let w = g.parameter("w", [4, 3]);
         let loss = (x * w).sum() + 0.1 * w.powi(2).sum();

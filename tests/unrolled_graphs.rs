@@ -1,4 +1,4 @@
-//! The graphs that unrolling makes: their names, their text, their size, and what is refused.
+//! Unrolled graphs: names, text, size, and errors.
 
 mod nets;
 
@@ -25,7 +25,7 @@ const SMALL: Setup = Setup {
     seed: 0,
 };
 
-/// Whether it is a leaf with a name, a node that was named, or the adjoint of one.
+/// Whether a node is a named leaf, a named node, or the adjoint of one.
 fn is_named(graph: &Graph, id: NodeId) -> bool {
     let Node { op, origin, .. } = graph.node(id).unwrap();
     match (op, origin.role) {
@@ -58,7 +58,7 @@ fn unrolling_again_gives_the_same_text() {
     });
 }
 
-/// The op behind a name.
+/// The op of the node with a name.
 fn op(graph: &Graph, name: &str) -> &'static str {
     graph[graph.find(name).unwrap()].op.name()
 }
@@ -92,8 +92,8 @@ fn states_gates_and_adjoints_are_found_by_name() {
     }
 }
 
-/// Time runs backwards in the second direction: its step 1 reads the state after step 2, and its last step reads
-/// the initial state, which is counted as step T + 1.
+/// The second direction runs in reverse: its step 1 reads the state after step 2, and its last step reads the initial
+/// state, which counts as step T + 1.
 #[test]
 fn the_second_direction_reads_the_later_step() {
     let setup = Setup { bidirectional: true, ..SMALL };
@@ -102,7 +102,7 @@ fn the_second_direction_reads_the_later_step() {
         let of = graph.find(of).unwrap();
         let mut stack = vec![graph.find(name).unwrap()];
         let mut direct = false;
-        // Down to the named states, not through them.
+        // Stops at named states.
         while let Some(id) = stack.pop() {
             for x in graph.operands(id).unwrap() {
                 direct |= x == of;
@@ -159,7 +159,7 @@ fn three_steps_of_elman_read_as_the_equation_does() {
     .assert_eq(&g.graph().unwrap().text());
 }
 
-/// Nodes, edges, and elements of all values together.
+/// The numbers of nodes, of edges, and of elements of all values.
 fn size(problem: &Problem, gradients: bool) -> [usize; 3] {
     let g = Builder::new();
     let built = problem.build(&g);
@@ -172,8 +172,9 @@ fn size(problem: &Problem, gradients: bool) -> [usize; 3] {
     [graph.len(), edges, elements]
 }
 
-/// Second differences are zero: forward and backward, without a node, an edge or an array too many. A cell that does
-/// something at some steps alone grows by its period. Each cell is looked at in two of the eight kinds of net.
+/// The size is linear in the number of steps (second differences are zero), forward and backward. For a cell that
+/// does something at some steps alone, steps are multiples of its period. Each cell is tested in two of the eight
+/// kinds of net.
 #[test]
 fn graphs_grow_linearly_with_time() {
     for (place, subject) in cells::ALL.iter().enumerate() {
@@ -187,7 +188,7 @@ fn graphs_grow_linearly_with_time() {
                 size(&subject.problem(&setup), gradients)
             };
             for gradients in [false, true] {
-                // A window of five steps ends where each of these does.
+                // Windows of five steps divide all these lengths.
                 let [a, b, c] = [10, 20, 40].map(|steps| size(steps * subject.period, gradients));
                 for i in 0..3 {
                     assert_eq!(c[i] - b[i], 2 * (b[i] - a[i]), "{name}, kind {kind}: {a:?} {b:?} {c:?}");
@@ -209,7 +210,7 @@ fn lstm() -> Arc<dyn Cell> {
     by_name("lstm").unwrap()
 }
 
-/// The error of a net of `cell` and `depth` layers over `steps` steps, without the line.
+/// The error of a net of `cell` and `depth` layers over `steps` steps, without the place.
 fn refusal(cell: Arc<dyn Cell>, depth: usize, steps: usize, start: &[[usize; 3]]) -> String {
     let g = Builder::new();
     let net = Layers::of(cell, 3, 4).depth(depth);
@@ -218,7 +219,7 @@ fn refusal(cell: Arc<dyn Cell>, depth: usize, steps: usize, start: &[[usize; 3]]
         start.iter().enumerate().map(|(i, &s)| g.parameter(&format!("start{i}"), s)).collect();
     let start = if start.is_empty() { Start::Zero } else { Start::From(start) };
     let run = net.unroll(&g, &weights, x, None, &start);
-    // A net that was refused can be asked like any other.
+    // A refused net can be used like any other.
     let _ = (run.output(), run.last_output(), run.last(0));
     let error = g.graph().unwrap_err().to_string();
     let (reason, place) = error.rsplit_once('\n').unwrap();
@@ -318,7 +319,7 @@ fn an_unknown_cell_is_answered_with_the_nearest() {
     );
 }
 
-/// Without a window there is nothing to cut, unless the cell itself stops gradients.
+/// Without a window nothing is detached, unless the cell itself stops gradients.
 #[test]
 fn nothing_is_cut_without_a_window() {
     for subject in cells::ALL.iter().filter(|subject| !subject.stops) {
@@ -327,7 +328,7 @@ fn nothing_is_cut_without_a_window() {
     }
 }
 
-/// A net in a layer of its own: an encoder and a decoder stand in one graph.
+/// A net in a separate layer scope: an encoder and a decoder in one graph.
 #[test]
 fn two_nets_stand_in_one_graph() {
     let g = Builder::new();

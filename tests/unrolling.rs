@@ -1,5 +1,5 @@
-//! What unrolling promises of every cell: padding is not seen, directions and layers are made of single ones,
-//! a sequence can be cut in two, and truncated backpropagation is that of its blocks.
+//! Laws of unrolling for every cell: padding has no effect, directions and layers compose, a sequence can be split,
+//! and truncated backpropagation equals that of its blocks.
 
 mod nets;
 
@@ -11,7 +11,7 @@ use rnn::equations::EquationCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// How many nets of each cell a law is tried on.
+/// The number of nets per cell and law.
 const CASES: u32 = 10;
 
 /// The lanes `range` of `[lanes, ..]`.
@@ -28,14 +28,14 @@ fn join(axis: usize, parts: &[&ArrayD<f64>]) -> ArrayD<f64> {
     concatenate(Axis(axis), &parts.iter().map(|a| a.view()).collect::<Vec<_>>()).unwrap()
 }
 
-/// The weights of one layer and direction, under the names of a net that has no other.
+/// The weights of one layer and direction, under the names of a single-lane net.
 fn weights_of(problem: &Problem, suffix: &str) -> BTreeMap<String, ArrayD<f64>> {
     let named =
         |(name, w): (&String, &ArrayD<f64>)| Some((format!("{}_l0", name.strip_suffix(suffix)?), w.clone()));
     problem.weights.iter().filter_map(named).collect()
 }
 
-/// Each sequence read backwards within its own length; what is beyond stays.
+/// Each sequence reversed within its length; padding stays.
 fn reversed(problem: &Problem, a: &ArrayD<f64>) -> ArrayD<f64> {
     let mut turned = a.clone();
     for b in 0..problem.batch() {
@@ -54,7 +54,7 @@ fn what_padding_holds_changes_nothing() {
     });
 }
 
-/// Inputs are brought to length 1, which zeros cannot be.
+/// Inputs are normalised to length 1, which zeros cannot be.
 #[test]
 fn padding_need_not_be_in_the_domain_of_a_cell() {
     let text = "cell unit\n u[t] = W x[t]\n h[t] = tanh(u[t] / sqrt(sum(u[t]^2)) + U h[t-1])";
@@ -104,7 +104,7 @@ fn the_order_of_sequences_in_a_batch_does_not_matter() {
     });
 }
 
-/// A layer in both directions is one forwards beside one forwards on the reversed sequence, reversed.
+/// A bidirectional layer is a forward layer beside one on the reversed sequence, reversed.
 #[test]
 fn both_directions_are_two_nets_side_by_side() {
     cells::each(CASES, |subject, setup| {
@@ -151,7 +151,7 @@ fn both_directions_are_two_nets_side_by_side() {
     });
 }
 
-/// Two layers are one that is fed with the outputs of the other.
+/// Two layers equal one layer that reads the outputs of the other.
 #[test]
 fn a_second_layer_reads_the_outputs_of_the_first() {
     cells::each(CASES, |subject, setup| {
@@ -193,8 +193,8 @@ fn a_second_layer_reads_the_outputs_of_the_first() {
     });
 }
 
-/// Windows of k steps give the values of the whole, and the gradients of blocks of k steps, each of which
-/// begins at the last states of the one before as at a constant.
+/// Windows of k steps give the values of the whole, and the gradients of blocks of k steps, each of which starts from
+/// the final states of the previous one as constants.
 #[test]
 fn truncation_gives_the_gradients_of_blocks() {
     cells::each(CASES, |subject, setup| {
@@ -248,7 +248,7 @@ fn a_cut_stops_every_gradient_and_is_seen_in_the_graph() {
         let setup = Setup { bidirectional: false, lengths: None, window: Some(k), ..setup };
         let mut problem = subject.problem(&setup);
         let last_block = (problem.steps() - 1) / k * k;
-        // A loss of what comes after the last cut alone.
+        // A loss on the steps after the last cut alone.
         problem.v_output.slice_mut(s![..last_block, .., ..]).fill(0.0);
         let gradients = problem.solve().gradients;
         assert!(steps(&gradients["x"], 0..last_block).iter().all(|&dx| dx == 0.0));
@@ -258,7 +258,7 @@ fn a_cut_stops_every_gradient_and_is_seen_in_the_graph() {
         let graph = problem.graph();
         let stops = graph.ids().filter(|&id| matches!(graph[id].op, Op::StopGradient(_)));
         let mut names: Vec<String> = stops.map(|id| graph.name(id).unwrap()).collect();
-        // A cell that stops gradients of its own accord adds nodes of other names.
+        // A cell that stops gradients itself adds nodes with other names.
         names.retain(|name| !subject.stops || name.contains(".cut["));
         let mut expected = Vec::new();
         for layer in 0..problem.depth {
@@ -271,7 +271,7 @@ fn a_cut_stops_every_gradient_and_is_seen_in_the_graph() {
     });
 }
 
-/// A sequence cut in two, the second half beginning at the last states of the first, has the same outputs.
+/// A sequence split in two, the second half starting from the final states of the first, has the same outputs.
 #[test]
 fn states_carry_a_sequence_on() {
     cells::each(CASES, |subject, setup| {

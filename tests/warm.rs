@@ -1,4 +1,4 @@
-//! A compiled graph that has run before runs again without asking for memory, and can be shared by threads.
+//! A warm run of a compiled graph allocates nothing, and an executable can be shared by threads.
 
 use allocation_counter::measure;
 use autograd::Value;
@@ -21,7 +21,7 @@ fn a_warm_run_allocates_nothing() {
             let shape = |id| network.graph[id].ty.shape.to_vec();
             let mut arrays: Vec<ArrayD<f32>> = ids.map(|id| ArrayD::zeros(shape(id))).collect();
             let mut views: Vec<_> = arrays.iter_mut().map(|array| array.view_mut()).collect();
-            // Twice: the first run makes the memory, the second may still grow what keeps it.
+            // Twice: the first run allocates, the second may still grow buffers.
             executable.call(&inputs, &mut views).unwrap();
             executable.call(&inputs, &mut views).unwrap();
             let info = measure(|| executable.call(&inputs, &mut views).unwrap());

@@ -1,34 +1,34 @@
-//! The one error type of the crate.
+//! The crate's error type.
 
 use std::fmt;
 use std::panic::Location;
 
-/// Why a graph could not be built or read. The message names the node, its operands and the place in the
-/// caller's source, and says what would mend it.
+/// Why a graph could not be built or read. The message names the node, its operands, the place in the caller's
+/// source, and the mend.
 #[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An op was given operands that it cannot take.
+    /// An op was applied to operands that do not fit.
     #[error("{op}({operands}): {reason}\n  at {place}")]
     Operands {
         /// The op's name.
         op: String,
         /// The operands with their names and types.
         operands: String,
-        /// What does not fit.
+        /// The misfit.
         reason: String,
         /// Where the op was applied.
         place: Place,
     },
-    /// Something else about the building of a graph is wrong.
+    /// Another fault in building a graph.
     #[error("{reason}\n  at {place}")]
     Build {
-        /// What is wrong.
+        /// The fault.
         reason: String,
-        /// Where it was asked for.
+        /// The place of the call.
         place: Place,
     },
-    /// A node was used with a graph that it does not belong to.
+    /// A node was used with a graph to which it does not belong.
     #[error("this node belongs to another graph: node {index} of graph {theirs}, used with graph {ours}")]
     Foreign {
         /// The node's position in its own graph.
@@ -43,18 +43,18 @@ pub enum Error {
     Unset {
         /// The leaf's name.
         leaf: String,
-        /// The type of value that it needs.
+        /// The type of its value.
         ty: String,
     },
-    /// A value does not fit the node it is given to.
+    /// A value does not fit its node.
     #[error("the value for `{node}` does not fit: {reason}")]
     Value {
         /// The node's name.
         node: String,
-        /// What does not fit.
+        /// The misfit.
         reason: String,
     },
-    /// A check was asked for at a point where the function has no finite value.
+    /// A check was requested at a point where the function has no finite value.
     #[error(
         "`{node}` is not finite at the point of this check: give values with `Check::at`, away from there"
     )]
@@ -62,28 +62,28 @@ pub enum Error {
         /// The first node that is not finite, in order of execution.
         node: String,
     },
-    /// There is no node of that name.
+    /// No node has that name.
     #[error("no node is called `{name}`{}", Suggest(nearest))]
     Unknown {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The name most like it.
+        /// The most similar name.
         nearest: Option<String>,
     },
     /// No path leads from one node to another.
     #[error("no path leads from `{from}` to `{to}`{}", if *back { format!(", but one leads from `{to}` to `{from}`") } else { String::new() })]
     NoPath {
-        /// Where the path was to begin.
+        /// The start of the path.
         from: String,
-        /// Where it was to end.
+        /// The end of the path.
         to: String,
-        /// Whether there is one the other way round.
+        /// Whether a path leads the other way.
         back: bool,
     },
     /// A text is not the dump of a graph.
     #[error("this is no dump of a graph, as `rnn graph --format json` writes it: {reason}")]
     Dump {
-        /// What is wrong with it.
+        /// The fault in it.
         reason: String,
     },
     /// An op has no gradient where one is needed.
@@ -91,14 +91,14 @@ pub enum Error {
     NotDefined {
         /// The op without a gradient.
         op: String,
-        /// The operand for which it has none.
+        /// The operand towards which it has none.
         operand: String,
         /// Where the op was applied.
         place: Place,
     },
 }
 
-/// As it is displayed: a `main` that returns the error then shows the message, and not its parts.
+/// As `Display`: a `main` that returns the error then prints the message, not its fields.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -118,13 +118,13 @@ impl fmt::Display for Suggest<'_> {
 pub struct Place(&'static Location<'static>);
 
 impl Place {
-    /// The caller of the function that calls this, if that function is `#[track_caller]`.
+    /// The caller of the function that calls this one, if that function is `#[track_caller]`.
     #[track_caller]
     pub fn caller() -> Self {
         Self(Location::caller())
     }
 
-    /// The source file, as the compiler was given it.
+    /// The source file, as passed to the compiler.
     pub fn file(&self) -> &'static str {
         self.0.file()
     }

@@ -1,7 +1,7 @@
-//! The interpreter: node by node, in numbers of any type, with no cleverness.
+//! The interpreter: evaluates node by node, for any scalar type, without optimisation.
 //!
-//! It is the oracle that every other way of computing a graph is tested against. It knows two economies: it
-//! computes only what the outputs need, and it drops a value after its last use.
+//! It is the oracle for all other ways to compute a graph. It has two optimisations: it evaluates only what the
+//! outputs need, and it drops a value after its last use.
 
 use crate::error::Error;
 use crate::graph::{Graph, NodeId};
@@ -11,10 +11,10 @@ use crate::value::Value;
 use ndarray::Zip;
 use std::collections::HashMap;
 
-/// Values for leaves: where a graph is read.
+/// Values for leaves: the point at which a graph is evaluated.
 ///
-/// Any node can be given a value, an interior one too: the interpreter then uses it and does not look at the
-/// node's operands. That is how a state in the middle of a sequence is moved.
+/// Any node can be given a value, an interior one too: the interpreter uses it and does not evaluate the node's
+/// operands. This perturbs a state in the middle of a sequence.
 #[derive(Clone, Debug)]
 pub struct Point<S> {
     values: HashMap<NodeId, Value<S>>,
@@ -27,7 +27,7 @@ impl<S> Default for Point<S> {
 }
 
 impl<S: Scalar> Point<S> {
-    /// No values yet.
+    /// A point without values.
     pub fn new() -> Self {
         Self::default()
     }
@@ -49,18 +49,18 @@ impl<S: Scalar> Point<S> {
         self.values.get(&node.into())
     }
 
-    /// All nodes that have a value, in no order.
+    /// All nodes with a value, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Value<S>)> {
         self.values.iter().map(|(&id, value)| (id, value))
     }
 
-    /// The same point in numbers of another type.
+    /// The same point in another scalar type.
     pub fn cast<R: Scalar>(&self) -> Point<R> {
         Point { values: self.values.iter().map(|(&id, value)| (id, value.cast())).collect() }
     }
 }
 
-/// The values of some nodes at a point.
+/// Evaluates nodes at a point.
 ///
 /// # Errors
 /// If a leaf that they depend on has no value, if a value does not fit its node, or if a handle belongs to
@@ -73,7 +73,7 @@ pub fn eval<S: Scalar>(
     eval_with(graph, point, outputs, |_, _| ())
 }
 
-/// As [`eval`], and shows every value that is computed or given to `observe`, in order of execution.
+/// As [`eval`], and passes every computed or given value to `observe`, in order of execution.
 ///
 /// # Errors
 /// As [`eval`].
@@ -92,7 +92,7 @@ pub fn eval_with<S: Scalar>(
         given[i] = Some(value);
     }
 
-    // How often a node is still to be read; nodes that are never read are not computed.
+    // The number of pending reads per node; nodes without reads are not evaluated.
     let mut readers = vec![0u32; graph.len()];
     outputs.iter().for_each(|&y| readers[y] += 1);
     for i in (0..graph.len()).rev() {
@@ -131,7 +131,7 @@ pub fn eval_with<S: Scalar>(
             }
         }
     }
-    // What is left to be read of a node are its places among the outputs.
+    // The pending reads of a node are its positions among the outputs.
     let take = |&y: &usize| {
         readers[y] -= 1;
         let value = if readers[y] > 0 { made[y].clone() } else { made[y].take() };
@@ -140,12 +140,12 @@ pub fn eval_with<S: Scalar>(
     Ok(outputs.iter().map(take).collect())
 }
 
-/// The directional derivatives of some nodes: forward mode, by dual numbers. `direction` has a tangent for
-/// each leaf that moves; the others stay. On a kink it follows one of its sides, the first operand's where two are
-/// equal. Outputs must hold real numbers.
+/// The directional derivatives of nodes (Jacobian-vector products), by dual numbers. `direction` has a tangent for
+/// each leaf that varies; the others are constant. At a kink it takes one side's derivative, that of the first
+/// operand at a tie. Outputs must be real.
 ///
 /// # Errors
-/// As [`eval`]; also if a tangent is not of its node's shape.
+/// As [`eval`]; also if the shape of a tangent is not its node's.
 pub fn jvp(
     graph: &Graph,
     point: &Point<f64>,
@@ -175,7 +175,7 @@ pub fn jvp(
     eval(graph, &dual, &outputs)?.into_iter().zip(&outputs).map(tangent).collect()
 }
 
-/// The first node, in order of execution, whose value is not finite: where a NaN arose.
+/// The first node, in order of execution, whose value is not finite: the origin of a NaN.
 ///
 /// # Errors
 /// As [`eval`].

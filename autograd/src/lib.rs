@@ -1,9 +1,9 @@
-//! Symbolic reverse-mode automatic differentiation: one computation graph, many readings.
+//! Symbolic reverse-mode automatic differentiation on a computation graph.
 //!
-//! A computation is written down as a [`Graph`] through a [`Builder`]. [`grad()`] appends its derivative to the
-//! same graph. Everything else is a reading of it: [`eval()`] computes it in
-//! `f32`, `f64` or dual numbers, [`Graph::text`] prints it. Crates of their own compile it (`autograd_compile`), compare its
-//! gradients with numeric ones (`autograd_check`) and draw it (`autograd_view`).
+//! A [`Builder`] records a computation as a [`Graph`]. [`grad()`] appends its derivative to the same graph.
+//! Everything else reads the graph: [`eval()`] computes it in `f32`, `f64` or dual numbers, [`Graph::text`] prints
+//! it. Separate crates compile it (`autograd_compile`), compare its gradients with numeric ones (`autograd_check`)
+//! and draw it (`autograd_view`).
 //!
 //! ```
 //! use autograd::{Builder, Point, eval, grad};

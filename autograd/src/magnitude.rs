@@ -1,15 +1,15 @@
-//! Lengths of vectors that neither underflow nor overflow.
+//! Euclidean norms without underflow or overflow.
 //!
-//! A gradient that has come through a hundred steps is small, and its squares are smaller: √Σx² is 0 as soon as the
-//! entries are below 1.5e-162, though the length is a number down to 5e-324. So squares are added in three ranges
-//! (Blue 1978; Anderson 2017, LAPACK's `dnrm2`). Beyond the range of `f64` a [`Magnitude`] has its exponent apart.
+//! A gradient through a hundred steps is small, and its squares are smaller: √Σx² evaluates to 0 once the entries are
+//! below 1.5e-162, though the norm is representable down to 5e-324. So squares are accumulated in three ranges (Blue
+//! 1978; Anderson 2017, LAPACK's `dnrm2`). Beyond the range of `f64` a [`Magnitude`] stores its exponent separately.
 
 use serde::{Serialize, Serializer};
 use std::cmp::Ordering;
 use std::fmt;
 use std::ops::{Add, Div, Mul};
 
-/// The Euclidean norm √Σx² of numbers, without underflow or overflow on the way. Infinite or NaN if one of them is.
+/// The Euclidean norm √Σx², without intermediate underflow or overflow. Infinite or NaN if an element is.
 ///
 /// ```
 /// assert_eq!(autograd::norm(&[3e-200, -4e-200]), 5e-200);
@@ -19,7 +19,7 @@ pub fn norm<'a>(x: impl IntoIterator<Item = &'a f64>) -> f64 {
     Magnitude::norm(x).to_f64()
 }
 
-/// A number that is not negative, m · 2ᵉ with 1 ≤ m < 2 and an exponent of its own; or 0, ∞, NaN.
+/// A non-negative number, m · 2ᵉ with 1 ≤ m < 2 and a separate exponent; or 0, ∞, NaN.
 ///
 /// ```
 /// use autograd::Magnitude;
@@ -46,14 +46,14 @@ impl Magnitude {
         Self { mantissa: x.abs(), exponent: 0 }.normal()
     }
 
-    /// The Euclidean norm √Σx² of numbers.
+    /// The Euclidean norm √Σx².
     pub fn norm<'a>(x: impl IntoIterator<Item = &'a f64>) -> Self {
         let mut squares = Squares::default();
         x.into_iter().for_each(|&x| squares.add(x));
         squares.root()
     }
 
-    /// The number times 2 to that power.
+    /// The number times a power of 2.
     #[must_use]
     pub fn scaled(self, power: i64) -> Self {
         if self.is_zero() || !self.is_finite() {
@@ -63,9 +63,9 @@ impl Magnitude {
         }
     }
 
-    /// As near as `f64` comes to it: 0 below 5e-324, ∞ above 1.8e308.
+    /// Rounded to `f64`: 0 below 5e-324, ∞ above 1.8e308.
     pub fn to_f64(self) -> f64 {
-        // In two factors, for numbers whose powers of two alone are no `f64`.
+        // In two factors, since the whole power of two may not be an `f64`.
         let half = self.exponent.clamp(-2200, 2200) / 2;
         self.mantissa * power_of_two(half) * power_of_two(self.exponent.clamp(-2200, 2200) - half)
     }
@@ -85,7 +85,7 @@ impl Magnitude {
         self.exponent
     }
 
-    /// 10 to that power.
+    /// A power of 10.
     pub fn power_of_ten(log10: f64) -> Self {
         let log2 = log10 * std::f64::consts::LOG2_10;
         #[allow(clippy::cast_possible_truncation)] // an exponent
@@ -93,7 +93,7 @@ impl Magnitude {
         Self { mantissa: (log2 - log2.floor()).exp2(), exponent: whole }.normal()
     }
 
-    /// Whether it is 0 exactly, and not merely too small for `f64`.
+    /// Whether it is exactly 0, not merely too small for `f64`.
     pub fn is_zero(self) -> bool {
         self.mantissa == 0.0
     }
@@ -112,7 +112,7 @@ impl Magnitude {
         if self.mantissa == 0.0 || !self.mantissa.is_finite() {
             return Self { exponent: 0, ..self };
         }
-        // Of a subnormal number the exponent is found after it is made larger.
+        // A subnormal number is scaled up to find its exponent.
         let (mantissa, exponent) = if self.mantissa < f64::MIN_POSITIVE {
             (self.mantissa * power_of_two(64), self.exponent - 64)
         } else {
@@ -125,7 +125,7 @@ impl Magnitude {
     }
 }
 
-/// 2ⁿ for n from −1100 to 1100; 0 or ∞ where that is no `f64`.
+/// 2ⁿ for n from −1100 to 1100; 0 or ∞ outside the range of `f64`.
 fn power_of_two(n: i64) -> f64 {
     #[allow(clippy::cast_possible_truncation)] // within ±1100
     2f64.powi(n as i32)
@@ -184,7 +184,7 @@ impl From<f64> for Magnitude {
     }
 }
 
-/// As a power of ten with four digits: `3.142e-400`; `0`, `∞`, `NaN`.
+/// In scientific notation with four digits: `3.142e-400`; `0`, `∞`, `NaN`.
 impl fmt::Display for Magnitude {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         if self.is_zero() {
@@ -207,7 +207,7 @@ impl fmt::Display for Magnitude {
     }
 }
 
-/// As Rust writes an `f64` in this form; beyond what that holds, with twelve digits.
+/// As Rust formats an `f64`; outside its range, with twelve digits.
 impl fmt::LowerExp for Magnitude {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let near = self.to_f64();
@@ -219,7 +219,7 @@ impl fmt::LowerExp for Magnitude {
     }
 }
 
-/// As a number; one that is too small or too large for `f64` as a string of its decimal digits, `"1.25e-400"`.
+/// As a number; outside the range of `f64` as a string of its decimal digits, `"1.25e-400"`.
 impl Serialize for Magnitude {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let near = self.to_f64();
@@ -228,7 +228,7 @@ impl Serialize for Magnitude {
     }
 }
 
-/// Squares of numbers added up in three ranges, so that none of them is lost.
+/// Sums of squares accumulated in three ranges, so that none underflows or overflows.
 #[derive(Clone, Copy, Default, Debug)]
 struct Squares {
     small: f64,
@@ -236,7 +236,7 @@ struct Squares {
     large: f64,
 }
 
-/// Numbers below and above these have squares that underflow or overflow, and are scaled by these powers of two.
+/// Squares of numbers outside these bounds underflow or overflow; they are scaled by these powers of two.
 const SMALL: f64 = 1.491_668_146_240_041_3e-154; // 2⁻⁵¹¹
 const LARGE: f64 = 1.997_919_072_202_235e146; // 2⁴⁸⁶
 const GROW: i64 = 537;
@@ -279,7 +279,7 @@ impl Squares {
 mod tests {
     use super::*;
 
-    /// A vector (3, 4, 12)·s has the length 13 s at every size that a number can have.
+    /// The vector (3, 4, 12)·s has the norm 13 s for every representable s.
     #[test]
     fn a_norm_scales_with_its_vector() {
         for power in (-1070..=1015).step_by(7) {

@@ -1,7 +1,7 @@
-//! The name that a mistyped one was meant to be.
+//! Suggests the intended name for a mistyped one.
 
-/// The candidate with the smallest edit distance to `name`, two neighbours exchanged being one edit (Damerau 1964), if it is
-/// near enough to be what was meant: at most a third of the letters changed. Of two the one of the same length.
+/// The candidate with the smallest edit distance to `name`, where a transposition is one edit (Damerau 1964), if at
+/// most a third of the letters differ. A tie goes to the one of the same length.
 pub fn nearest(name: &str, candidates: impl IntoIterator<Item = String>) -> Option<String> {
     let limit = name.chars().count().div_ceil(3);
     candidates

@@ -1,5 +1,5 @@
-//! The numbers that a graph can be read in: `f32` for training, `f64` for checking, and dual numbers for
-//! forward mode, the second witness of every gradient.
+//! The scalar types of evaluation: `f32` for training, `f64` for checking, and dual numbers for forward mode, an
+//! independent check of every gradient.
 
 use crate::ops::Operator;
 use crate::value::Value;
@@ -7,15 +7,15 @@ use ndarray::{Array2, ArrayView2, LinalgScalar, Zip};
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// The arithmetic that kernels are written in.
+/// The arithmetic used by kernels.
 pub trait Scalar:
     LinalgScalar + PartialOrd + Neg<Output = Self> + Debug + Send + Sync + sealed::Sealed
 {
     /// The nearest number of this type.
     fn of(x: f64) -> Self;
-    /// The number itself, without a tangent.
+    /// The value, without the tangent.
     fn value(self) -> f64;
-    /// The same number as a constant: without a tangent.
+    /// The number as a constant, without a tangent.
     #[must_use]
     fn detached(self) -> Self {
         Self::of(self.value())
@@ -44,7 +44,7 @@ pub trait Scalar:
     /// The tangent.
     #[must_use]
     fn tan(self) -> Self;
-    /// The inverse of the tangent.
+    /// The inverse tangent.
     #[must_use]
     fn atan(self) -> Self;
     /// The hyperbolic sine.
@@ -69,7 +69,7 @@ pub trait Scalar:
 }
 
 mod sealed {
-    /// Kernels exist for exactly the numbers of this file.
+    /// Kernels exist for exactly the types of this file.
     pub trait Sealed {}
     impl Sealed for f32 {}
     impl Sealed for f64 {}
@@ -82,7 +82,7 @@ macro_rules! real {
             fn run(op: &dyn Operator, x: &[&Value<Self>]) -> Value<Self> {
                 op.$eval(x)
             }
-            // Narrowing is what reading a graph in f32 means.
+            // Evaluating in f32 rounds constants to single precision.
             #[allow(clippy::cast_possible_truncation)]
             fn of(x: f64) -> Self {
                 x as $t
@@ -143,8 +143,8 @@ real!(f64, eval_f64, libm::erf);
 
 /// `x + ẋ ε` with ε² = 0: a value and its derivative along one direction.
 ///
-/// Evaluating a graph in dual numbers is forward mode: it gives the Jacobian times a vector without a step
-/// size and without a single VJP rule.
+/// Evaluating a graph in dual numbers is forward mode: a Jacobian-vector product without a step size and without any
+/// VJP rule.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Dual {
     /// The value x.
@@ -166,7 +166,7 @@ impl PartialEq for Dual {
     }
 }
 
-/// Comparisons see the value alone: a branch is chosen as it would be without the tangent.
+/// Comparisons ignore the tangent: a branch is chosen by the value alone.
 impl PartialOrd for Dual {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         self.value.partial_cmp(&other.value)
@@ -276,8 +276,8 @@ impl Scalar for Dual {
         let slope = if n == 0 { 0.0 } else { f64::from(n) * self.value.powi(n - 1) };
         self.chain(self.value.powi(n), slope)
     }
-    /// The tangent is taken out into an array of its own, so that all three products stay in the matrix
-    /// library: (AB)˙ = ȦB + AḂ.
+    /// The tangents are copied to separate arrays, so that all three products use the matrix library: (AB)˙ = ȦB +
+    /// AḂ.
     fn matmul(a: ArrayView2<Self>, b: ArrayView2<Self>) -> Array2<Self> {
         let (a_value, a_tangent) = (a.mapv(|x| x.value), a.mapv(|x| x.tangent));
         let (b_value, b_tangent) = (b.mapv(|x| x.value), b.mapv(|x| x.tangent));

@@ -1,4 +1,4 @@
-//! What a node's value is: its kind of element and its shape.
+//! The type of a node's value: the kind of its elements and its shape.
 
 use smallvec::SmallVec;
 use std::fmt;
@@ -14,12 +14,12 @@ impl Shape {
         Self::default()
     }
 
-    /// How many elements an array of this shape has; `None` beyond `usize`.
+    /// The number of elements; `None` if it overflows `usize`.
     pub fn checked_count(&self) -> Option<usize> {
         self.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
     }
 
-    /// How many elements an array of this shape has.
+    /// The number of elements.
     pub fn count(&self) -> usize {
         self.iter().product()
     }
@@ -36,7 +36,7 @@ impl Shape {
         self[..axis].iter().copied().chain([size]).chain(self[axis..].iter().copied()).collect()
     }
 
-    /// The shape with axis `axis` of another size.
+    /// The shape with another size of axis `axis`.
     #[must_use]
     pub fn resized(&self, axis: usize, size: usize) -> Self {
         let mut shape = self.clone();
@@ -44,8 +44,8 @@ impl Shape {
         shape
     }
 
-    /// NumPy's broadcasting: shapes are aligned at their last axis, and sizes agree where they are equal or
-    /// one of them is 1. `None` if they do not agree.
+    /// NumPy's broadcasting: shapes are aligned at their last axis; sizes are compatible if they are equal or one of
+    /// them is 1. `None` if incompatible.
     pub fn broadcast(&self, other: &Self) -> Option<Self> {
         let rank = self.len().max(other.len());
         let size = |s: &Self, i: usize| (i + s.len()).checked_sub(rank).map_or(1, |i| s[i]);
@@ -106,18 +106,18 @@ impl fmt::Debug for Shape {
     }
 }
 
-/// What the elements of a value are.
+/// The kind of a value's elements.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
-    /// Real numbers. A graph does not say how wide they are: it is read as `f32`, `f64` or dual numbers.
+    /// Real numbers. The graph does not fix the precision: it is evaluated in `f32`, `f64` or dual numbers.
     Float,
-    /// Whole numbers in `0..below`: token ids, class ids, lengths. The bound is part of the type, so that a
-    /// lookup beyond its table is found when the graph is built, not when it runs.
+    /// Whole numbers in `0..below`: token ids, class ids, lengths. The bound is part of the type, so an out-of-range
+    /// lookup is found when the graph is built, not when it runs.
     Index {
-        /// The first number that is too large.
+        /// The upper bound, excluded.
         below: usize,
     },
-    /// Truth values: masks and the outcome of comparisons.
+    /// Truth values: masks and results of comparisons.
     Bool,
 }
 
@@ -133,12 +133,12 @@ impl Kind {
     }
 }
 
-/// Kind and shape: all that the shape rule of an op needs to know of an operand.
+/// Kind and shape: the input of an op's shape rule.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Type {
-    /// What the elements are.
+    /// The kind of the elements.
     pub kind: Kind,
-    /// How many there are, along which axes.
+    /// The sizes of the axes.
     pub shape: Shape,
 }
 

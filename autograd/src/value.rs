@@ -1,10 +1,11 @@
-//! What a node computes: an array of one kind.
+//! The value of a node: an array of one kind.
 
+use crate::ops::array::map;
 use crate::scalar::Scalar;
 use crate::shape::{Kind, Shape, Type};
 use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 
-/// An array of one [`Kind`], real numbers being of type `S`.
+/// An array of one [`Kind`]; real numbers have type `S`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<S> {
     /// Real numbers.
@@ -25,10 +26,10 @@ impl<S: Scalar> Value<S> {
         }
     }
 
-    /// Whether this is a value of type `ty`; otherwise what is wrong with it.
+    /// Checks that this is a value of type `ty`.
     ///
     /// # Errors
-    /// A sentence that names both kinds or shapes, or the first index that is out of range.
+    /// The misfit: both kinds or shapes, or the first index out of range.
     pub fn fits(&self, ty: &Type) -> Result<(), String> {
         let shape = self.shape();
         let given = match self {
@@ -64,7 +65,7 @@ impl<S: Scalar> Value<S> {
         }
     }
 
-    /// The real numbers, taken out.
+    /// The real numbers, by value.
     ///
     /// # Panics
     /// As [`Value::float`].
@@ -97,7 +98,7 @@ impl<S: Scalar> Value<S> {
         }
     }
 
-    /// The value as a single number: `None` unless it is one real number.
+    /// The only element of a real value; `None` for any other value.
     pub fn scalar(&self) -> Option<S> {
         match self {
             Self::Float(a) if a.len() == 1 => a.first().copied(),
@@ -105,19 +106,19 @@ impl<S: Scalar> Value<S> {
         }
     }
 
-    /// The real numbers mapped one by one.
+    /// Maps the real numbers elementwise.
     ///
     /// # Panics
     /// As [`Value::float`].
     #[must_use]
     pub fn map(&self, f: impl Fn(S) -> S) -> Self {
-        Self::Float(self.float().mapv(f))
+        Self::Float(map(self.float(), f))
     }
 
-    /// The same value in numbers of another type.
+    /// The same value in another scalar type.
     pub fn cast<R: Scalar>(&self) -> Value<R> {
         match self {
-            Self::Float(a) => Value::Float(a.mapv(|x| R::of(x.value()))),
+            Self::Float(a) => Value::Float(map(a, |x| R::of(x.value()))),
             Self::Index(a) => Value::Index(a.clone()),
             Self::Bool(a) => Value::Bool(a.clone()),
         }

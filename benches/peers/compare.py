@@ -4,8 +4,9 @@
     cargo build --release && peers/bin/python benches/peers/compare.py
 
 In each round every contender runs for a moment, one after the other: so a busy machine slows all of them alike. The
-ratio of a round is the median step of `rnn` over that of the fastest peer; the table has the median and the least of
-the rounds. Contenders that cannot run are named below the table.
+table has each contender's least time of all rounds; the ratio of `rnn`'s to the fastest peer's; and, since the least
+time says what the machine can do and not how often, the median over the rounds of the ratio of median steps.
+Contenders that cannot run are named below the table.
 """
 
 import argparse
@@ -48,17 +49,18 @@ def peer(name: str, case: str, threads: int, pipe) -> None:
             start = time.perf_counter()
             step()
             times.append(time.perf_counter() - start)
-        pipe.send(statistics.median(times) * 1e3)
+        pipe.send((min(times) * 1e3, statistics.median(times) * 1e3))
 
 
-def ours(program: Path, case: str, threads: int, seconds: float) -> float:
-    """The median step of `rnn`, in milliseconds."""
+def ours(program: Path, case: str, threads: int, seconds: float) -> tuple[float, float]:
+    """The least and the median step of `rnn`, in milliseconds."""
     command = [program, "profile", "--case", case, "--threads", str(threads), "--seconds", str(seconds), "--json"]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["median_ms"]
+    line = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return line["min_ms"], line["median_ms"]
 
 
-def compare(case: str, arguments) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """The median step of each contender in each round, and why others could not run."""
+def compare(case: str, arguments) -> tuple[dict[str, list[tuple[float, float]]], dict[str, str]]:
+    """The least and the median step of each contender in each round, and why others could not run."""
     context = multiprocessing.get_context("spawn")
     running, missing = {}, {}
     for name in PEERS:
@@ -94,15 +96,19 @@ def main() -> None:
     parser.add_argument("--program", type=Path, default=ROOT / "target/release/rnn")
     arguments = parser.parse_args()
     names = list(PEERS)
-    print(f"| case | rnn, ms | {', ms | '.join(names)}, ms | ratio to the fastest | least |")
+    print(f"| case | rnn, ms | {', ms | '.join(names)}, ms | ratio of least | ratio of medians |")
     print("|---" * (len(names) + 4) + "|")
     notes = []
     for case in arguments.cases:
         times, missing = compare(case, arguments)
-        rounds = list(zip(*times.values()))
-        ratios = [mine / min(others) for mine, *others in rounds if others]
-        cells = [f"{statistics.median(times[name]):.3g}" if name in times else "–" for name in ["rnn", *names]]
-        summary = [f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}"] if ratios else ["–", "–"]
+        least = {name: min(best for best, _ in found) for name, found in times.items()}
+        medians = zip(*[[median for _, median in found] for found in times.values()])
+        ratios = [mine / min(others) for mine, *others in medians if others]
+        cells = [f"{least[name]:.3g}" if name in least else "–" for name in ["rnn", *names]]
+        peers = [time for name, time in least.items() if name != "rnn"]
+        summary = ["–", "–"]
+        if peers:
+            summary = [f"{least['rnn'] / min(peers):.2f}", f"{statistics.median(ratios):.2f}"]
         print(f"| {case} | {' | '.join(cells + summary)} |", flush=True)
         notes += [f"{case}: {name}: {why}" for name, why in missing.items() if why != "no such layer"]
     for note in notes:

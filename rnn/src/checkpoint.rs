@@ -1,16 +1,15 @@
-//! Checkpoints: one safetensors file with all that a run needs to go on.
+//! Checkpoints: one safetensors file with all that a run needs to resume.
 //!
-//! The parameters stand under `PyTorch`'s names exactly. The state of the optimiser stands under `optim/…`, other
-//! arrays under `extra/…`; no name of `PyTorch`'s has a slash. In Python:
+//! Parameters have exactly `PyTorch`'s names. The optimiser's state is stored under `optim/…`, other arrays under
+//! `extra/…`; no `PyTorch` name contains a slash. In Python:
 //!
 //! ```python
 //! tensors = safetensors.torch.load_file("model.safetensors")
 //! model.load_state_dict({name: t for name, t in tensors.items() if "/" not in name})
 //! ```
 //!
-//! The file's metadata holds the format version `rnn.format`, as JSON `rnn.config` and `rnn.progress`, and `rnn.digest`, a
-//! digest of all of it, by which a file that was damaged is told from one that was not. A program that changes a file
-//! leaves that key out.
+//! The metadata holds the format version `rnn.format`, JSON in `rnn.config` and `rnn.progress`, and `rnn.digest`, a
+//! digest of the contents that detects damage. A program that changes a file omits that key.
 
 mod unique;
 
@@ -31,7 +30,7 @@ const KEYS: [&str; 4] = ["rnn.format", "rnn.config", "rnn.progress", "format"];
 const OPTIMISER: &str = "optim/";
 const EXTRA: &str = "extra/";
 
-/// All that a run needs to go on, or a trained model to be used.
+/// All that a run needs to resume, or that a trained model needs to be used.
 ///
 /// ```
 /// use ndarray::ArrayD;
@@ -52,13 +51,13 @@ pub struct Checkpoint {
     /// The learned arrays.
     pub parameters: Parameters,
     /// The state of the optimiser, as [`Optimiser::state`](crate::train::optim::Optimiser::state) gives it.
-    /// Empty in a file that is only to be used.
+    /// Empty in a file for inference only.
     pub optimiser: Vec<(String, ArrayD<f32>)>,
     /// Other arrays, such as hidden states carried over from batch to batch.
     pub extra: Vec<(String, ArrayD<f32>)>,
     /// What the model was built from.
     pub config: Value,
-    /// Where the run stands: counters and numbers that must come back exactly.
+    /// The progress of the run: counters and numbers that are restored exactly.
     pub progress: Value,
 }
 
@@ -69,13 +68,13 @@ pub enum CheckpointError {
     /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Two arrays would have one name in the file, or a parameter a name that is set apart.
+    /// Two arrays would share a name in the file, or a parameter has a reserved name.
     #[error(
         "an array cannot be saved as `{0}`: the name is taken; \
          give every array its own, and no parameter one that begins with `optim/` or `extra/`"
     )]
     Name(String),
-    /// An array of the model or of the optimiser has run away.
+    /// An array of the model or of the optimiser holds a value that is not finite.
     #[error(
         "`{name}` has an element that is {value}: such a state is not saved, and what was saved before stays"
     )]
@@ -85,15 +84,15 @@ pub enum CheckpointError {
         /// The element.
         value: f32,
     },
-    /// The file is of another kind.
+    /// The file is not a safetensors file.
     #[error("`{}` is not a safetensors file ({reason}): give a checkpoint", path.display())]
     NotSafetensors {
         /// The file.
         path: PathBuf,
-        /// What does not fit.
+        /// The parser's error.
         reason: SafeTensorError,
     },
-    /// The file ends where it should not.
+    /// The file is truncated.
     #[error(
         "`{}` is incomplete ({reason}): it was cut off on its way; copy it again or take another checkpoint",
         path.display()
@@ -101,7 +100,7 @@ pub enum CheckpointError {
     Truncated {
         /// The file.
         path: PathBuf,
-        /// What does not fit.
+        /// The parser's error.
         reason: SafeTensorError,
     },
     /// A safetensors file without `rnn.format` in its metadata.
@@ -114,7 +113,7 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
     },
-    /// Of a format that this version does not know.
+    /// The file has a format version that this program does not know.
     #[error(
         "`{}` has checkpoint format `{found}`, and this version reads format `{FORMAT}`: \
          use the version that saved it, or a newer one", path.display()
@@ -125,7 +124,7 @@ pub enum CheckpointError {
         /// Its format.
         found: String,
     },
-    /// A part of the file says what it cannot.
+    /// A part of the file is invalid.
     #[error("`{}` is damaged: {part}: {reason}; take another checkpoint", path.display())]
     Damaged {
         /// The file.
@@ -159,7 +158,7 @@ fn describe(found: Option<&[usize]>, wanted: Option<&[usize]>) -> String {
 }
 
 impl Checkpoint {
-    /// Writes the file whole, or leaves what was there. The same checkpoint always gives the same bytes.
+    /// Writes the file atomically: on failure the old file remains. The same checkpoint always gives the same bytes.
     ///
     /// # Errors
     ///
@@ -181,22 +180,22 @@ impl Checkpoint {
         read(&files::read(path)?, path)
     }
 
-    /// What the bytes of a file say. The path is for the error.
+    /// Parses the bytes of a file. The path is for the error.
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load), but for those of the file.
+    /// As [`load`](Self::load), except for I/O errors.
     pub fn of(bytes: &[u8], path: &Path) -> Result<Self, CheckpointError> {
         read(bytes, path)
     }
 
-    /// The parameters, if their names and shapes are those of the model, in the model's order.
-    /// The checkpoint keeps none. The path is for the error.
+    /// Moves the parameters out if their names and shapes match the model's, in the model's order. The path is for
+    /// the error.
     ///
     /// # Errors
     ///
-    /// [`CheckpointError::Parameter`] with the first parameter that is missing, of another shape, or not the
-    /// model's. The checkpoint is then unchanged.
+    /// [`CheckpointError::Parameter`] for the first parameter that is missing, has another shape, or is not in the
+    /// model. The checkpoint is then unchanged.
     pub fn take_parameters(
         &mut self,
         wanted: &[(String, Vec<usize>)],
@@ -216,14 +215,14 @@ impl Checkpoint {
         Ok(parameters.into_iter().collect())
     }
 
-    /// The safetensors file: length of the header, header, arrays.
+    /// Serialises to a safetensors file: length of the header, header, arrays.
     ///
     /// # Errors
     ///
     /// [`CheckpointError::Name`].
     ///
-    /// The safetensors crate would sort the arrays by name and shuffle the metadata from run to run. Here the
-    /// arrays keep their order, which is that of declaration, and the header is sorted.
+    /// The safetensors crate would sort the arrays by name and shuffle the metadata from run to run. Here the arrays
+    /// keep the order of declaration, and the header is sorted.
     pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         let set_apart = |name: &&str| name.starts_with(OPTIMISER) || name.starts_with(EXTRA);
         if let Some(name) = self.parameters.names().find(set_apart) {
@@ -254,21 +253,21 @@ impl Checkpoint {
         });
         header.insert("__metadata__".into(), metadata);
         let mut header = Value::from(header).to_string().into_bytes();
-        header.resize(header.len().next_multiple_of(8), b' '); // the arrays begin on a multiple of 8
+        header.resize(header.len().next_multiple_of(8), b' '); // the arrays start at a multiple of 8
 
         Ok([&(header.len() as u64).to_le_bytes(), &header[..], &data].concat())
     }
 }
 
-/// The digest of a checkpoint: a change stays unseen by a chance of 2⁻⁶⁴.
-/// The order of the arrays does not count, since other programs sort them.
+/// The digest of a checkpoint: it misses a change with probability 2⁻⁶⁴. The order of the arrays does not count,
+/// since other programs sort them.
 fn digest(config: &str, progress: &str, mut arrays: Vec<String>) -> String {
     arrays.sort_unstable();
     let start = Digest::default().text(config).text(progress);
     arrays.iter().fold(start, |digest, array| digest.text(array)).hex()
 }
 
-/// The digest of an array, with its name.
+/// The digest of an array and its name.
 fn digest_of(name: &str, shape: &[usize], data: &[u8]) -> String {
     let start = Digest::default().text(name);
     let shaped = shape.iter().fold(start, |digest, &n| digest.bytes(&(n as u64).to_le_bytes()));
@@ -323,7 +322,7 @@ fn read(bytes: &[u8], path: &Path) -> Result<Checkpoint, CheckpointError> {
     let text = |key: &str| metadata(key).map_or("", String::as_str);
     let other = || header.metadata().iter().flatten().find(|(key, _)| !KEYS.contains(&&***key));
     match (metadata(DIGEST), other()) {
-        // A digest whose own name was damaged is one.
+        // A damaged key for the digest also counts as damage.
         (None, Some((key, _))) => {
             return Err(damaged(&format!("the metadata's key {}", quoted(key)), &"it is not known"));
         }

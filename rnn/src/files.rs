@@ -1,7 +1,7 @@
-//! Files are written whole or not at all.
+//! Atomic file writes.
 //!
-//! The bytes go to a temporary file in the same folder, to the disk, and then take the name in one step. A
-//! crash, a full disk or a stop at any moment leaves the old file as it was.
+//! The bytes go to a temporary file in the same folder, are synced to disk, and the file is renamed. A crash, a full
+//! disk or an interrupt at any moment leaves the old file intact.
 
 mod lock;
 mod temporary;
@@ -22,13 +22,13 @@ use temporary::temporary_in;
 pub struct FileError {
     /// The file.
     pub path: PathBuf,
-    /// What was tried.
+    /// The attempted action.
     pub action: Action,
-    /// The reason the system gives.
+    /// The reason of the operating system.
     pub source: io::Error,
 }
 
-/// What was tried on a file.
+/// An action on a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// To read it.
@@ -73,10 +73,10 @@ impl fmt::Display for Action {
     }
 }
 
-/// Writes the file whole, or leaves what was there untouched.
+/// Writes the file atomically: on failure the old file remains.
 ///
-/// A symbolic link stays a link and the file behind it is replaced; an existing file keeps its permissions.
-/// What is no file, such as a device or a pipe, is refused.
+/// A symbolic link stays a link and its target is replaced; an existing file keeps its permissions. Devices and pipes
+/// are refused.
 ///
 /// # Errors
 ///
@@ -89,7 +89,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     })
 }
 
-/// Whether [`write_whole`] could write the file now: asked before hours of work, not after. Nothing is changed.
+/// Checks that [`write_whole`] could write the file now, so that hours of work are not lost. Changes nothing.
 ///
 /// # Errors
 ///
@@ -108,8 +108,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(|source| FileError { path: path.to_owned(), action: Action::Read, source })
 }
 
-/// The file that a path stands for, whether it exists or not: absolute, without `..`, and with every link followed,
-/// the last one too. Two paths of one file give one answer.
+/// The file that a path denotes, whether it exists or not: absolute, without `..`, with every link followed, the last
+/// one too. Two paths of one file resolve to the same path.
 ///
 /// ```
 /// use rnn::files::resolved;
@@ -120,7 +120,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 /// ```
 pub fn resolved(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
-    // A link to what is not there yet: the system follows it when it writes. So many links are a loop.
+    // A dangling link: the system follows it when it writes. 40 links are treated as a loop.
     for _ in 0..40 {
         if let Ok(whole) = fs::canonicalize(&path) {
             return whole;
@@ -139,7 +139,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Where the bytes of a path go: to a temporary file in `folder`, which then becomes `target`.
+/// The destination of a write: a temporary file in `folder` that is renamed to `target`.
 struct Place {
     target: PathBuf,
     folder: PathBuf,
@@ -156,7 +156,7 @@ fn place(path: &Path) -> io::Result<Place> {
         Some(old) if !old.is_file() => {
             return Err(io::Error::new(ErrorKind::InvalidInput, "it is a device or a pipe"));
         }
-        // A rename does not ask the old file; its owner may have locked it on purpose.
+        // A rename ignores the old file's permissions; its owner may have made it read-only on purpose.
         Some(old) if old.permissions().readonly() => return Err(ErrorKind::PermissionDenied.into()),
         old => old.map(|old| old.permissions()),
     };
@@ -176,14 +176,14 @@ fn write_with(path: &Path, mut write: impl FnMut(&mut File) -> io::Result<()>) -
         }
         temporary.as_file().sync_all()?;
         match temporary.persist(&target) {
-            // Another process took it for a leaving of a run that is dead, between its making and its locking.
+            // Another process took it for a stale file, between its creation and its locking.
             Err(error) if again && error.error.kind() == ErrorKind::NotFound => again = false,
             Err(error) => return Err(error.error),
             Ok(_) => break,
         }
     }
-    // The new name itself reaches the disk with its folder. Where a folder cannot be synced, a crash may bring
-    // the old file back, still whole.
+    // Syncing the folder makes the rename durable. Where that fails, a crash may bring the old file back, still
+    // whole.
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
 }

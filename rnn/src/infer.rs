@@ -1,4 +1,4 @@
-//! A trained model in use: text that goes on, the class of a sentence, the next values of a series.
+//! Inference with a trained model: text generation, the class of a sentence, the next values of a series.
 
 mod classifier;
 mod forecaster;
@@ -18,23 +18,23 @@ pub enum InferError {
     /// The data does not fit the vocabulary or the window.
     #[error(transparent)]
     Data(#[from] crate::data::Error),
-    /// The configuration contradicts itself.
+    /// The configuration is inconsistent.
     #[error("the checkpoint contradicts itself: {0}; take another checkpoint")]
     Contradiction(String),
-    /// The result is not a number.
+    /// The result is not finite.
     #[error(
         "the model's output is not a finite number: its weights have run away; train it again with a lower learning rate or clipped gradients"
     )]
     NotFinite,
-    /// A sequence without a symbol.
+    /// An empty sequence.
     #[error("there is nothing to read: give at least one symbol")]
     Nothing,
-    /// A series that is shorter than what a forecast looks at.
+    /// A series that is shorter than the forecast's window.
     #[error("the series has {found} values, and a forecast looks at {window}: give more values")]
     ShortSeries {
         /// How many values there are.
         found: usize,
-        /// How many a forecast looks at.
+        /// The length of the window.
         window: usize,
     },
 }
@@ -51,7 +51,7 @@ impl From<autograd::Error> for InferError {
     }
 }
 
-/// Whether a description of the task is one of the model: as many symbols, as many outputs.
+/// Checks that a task's description agrees with the model: the numbers of symbols and of outputs.
 fn agree(what: &str, described: usize, model: usize) -> Result<(), InferError> {
     if described == model {
         return Ok(());
@@ -59,7 +59,7 @@ fn agree(what: &str, described: usize, model: usize) -> Result<(), InferError> {
     Err(InferError::Contradiction(format!("it names {described} {what}, and its model has {model}")))
 }
 
-/// The number of symbols that a model reads; none if it reads real numbers.
+/// The number of symbols that a model reads; 0 if it reads real numbers.
 fn symbols(model: &crate::model::Model) -> usize {
     match model.input {
         crate::model::Input::Embedding { symbols, .. } | crate::model::Input::OneHot { symbols } => symbols,

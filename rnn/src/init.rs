@@ -1,8 +1,8 @@
-//! First values of the learned arrays: the distributions of the literature, drawn per parameter.
+//! Initial values of the learned arrays, drawn per parameter from published distributions.
 //!
-//! A recurrent weight stacks its gates: `[4·H, H]` for an LSTM. Each gate is a layer of its own, so matrix
-//! distributions are drawn for each block of rows by itself: an orthogonal `[4·H, H]` is four orthogonal
-//! `[H, H]`, and Xavier counts the fans of one gate.
+//! A recurrent weight stacks its gates: `[4·H, H]` for an LSTM. Each gate is a separate layer, so matrix
+//! distributions are drawn per block of rows: an orthogonal `[4·H, H]` is four orthogonal `[H, H]`, and Xavier counts
+//! the fans of one gate.
 
 mod text;
 
@@ -19,9 +19,9 @@ use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
-/// A distribution of first values. Written as `uniform:0.1`, `uniform:0:1`, `log-uniform:0.001:0.1`, `chrono:100`,
-/// `normal:1`, `xavier:1`, `orthogonal:1`, `identity:1`, `constant:0.5` or `zeros`; the gain and the scale are 1 if left
-/// out.
+/// A distribution of initial values. Written as `uniform:0.1`, `uniform:0:1`, `log-uniform:0.001:0.1`, `chrono:100`,
+/// `normal:1`, `xavier:1`, `orthogonal:1`, `identity:1`, `constant:0.5` or `zeros`; the gain and the scale default to
+/// 1.
 ///
 /// ```
 /// use rnn::init::{self, Init};
@@ -37,36 +37,36 @@ use serde::{Deserialize, Serialize};
 pub enum Init {
     /// Uniform on `[low, high)`.
     Uniform {
-        /// The least value.
+        /// The lower bound, included.
         low: f64,
-        /// The value that all lie below.
+        /// The upper bound, excluded.
         high: f64,
     },
-    /// e to a power that is uniform on `[ln low, ln high)`: as many values in each decade.
+    /// e to a power that is uniform on `[ln low, ln high)`: every decade is equally likely.
     LogUniform {
-        /// The least value, above 0.
+        /// The lower bound, above 0.
         low: f64,
-        /// The value that all lie below.
+        /// The upper bound, excluded.
         high: f64,
     },
-    /// ln u with u uniform on `[1, longest - 1)`: biases of forget gates that keep from 1 to `longest` steps. Tallec &
-    /// Ollivier 2018, eq. 16.
+    /// ln u with u uniform on `[1, longest - 1)`: biases of forget gates with time scales from 1 to `longest` steps.
+    /// Tallec & Ollivier 2018, eq. 16.
     Chrono {
         /// The longest dependency in steps, above 2.
         longest: f64,
     },
-    /// Normal with mean 0. The first values of PyTorch's embeddings, with `std` 1.
+    /// Normal with mean 0. PyTorch initialises embeddings with `std` 1.
     Normal {
         /// The standard deviation.
         std: f64,
     },
     /// Uniform with bound `gain` · √(6 / (fan in + fan out)), per block. Glorot & Bengio 2010, eq. 16, has gain 1.
     Xavier {
-        /// What the bound is multiplied by.
+        /// The factor of the bound.
         gain: f64,
     },
-    /// `gain` times a random matrix with orthonormal rows or columns, per block; of all such matrices each is
-    /// as likely (Haar measure). Saxe et al. 2014.
+    /// `gain` times a random matrix with orthonormal rows or columns, per block, distributed uniformly (Haar
+    /// measure). Saxe et al. 2014.
     Orthogonal {
         /// The singular value of every block.
         gain: f64,
@@ -89,10 +89,10 @@ pub enum Init {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InitError {
-    /// The string names no initialiser, or its number is missing or not allowed.
+    /// The string is not an initialiser, or its number is missing or out of range.
     #[error("`{0}` is no initialiser: write one of {FORMS}")]
     Unknown(String),
-    /// A matrix distribution was asked for an array that is not a matrix.
+    /// A matrix distribution was requested for an array that is not a matrix.
     #[error("`{init}` draws matrices, but the shape is {shape:?}: use `uniform:…`, `constant:…` or `zeros`")]
     NotMatrix {
         /// The initialiser.
@@ -100,17 +100,17 @@ pub enum InitError {
         /// The shape asked for.
         shape: Vec<usize>,
     },
-    /// A formula has a value that is no finite number, at a place counted from 1.
+    /// A formula gives a value that is not finite.
     #[error(
         "its formula gives {value:e} at {place:?}, counted from 1: write one that is finite for every row and column"
     )]
     NotFinite {
         /// The value.
         value: f64,
-        /// Row and column.
+        /// Row and column, from 1.
         place: Vec<usize>,
     },
-    /// The rows do not divide into so many blocks of equal height.
+    /// The rows do not divide into the requested number of equal blocks.
     #[error(
         "the {rows} rows of shape {shape:?} do not divide into {blocks} blocks: give a divisor of {rows}"
     )]
@@ -124,8 +124,8 @@ pub enum InitError {
     },
 }
 
-/// The generator of one parameter: a function of the seed and the parameter's name alone, so that a parameter
-/// more or less leaves the draws of the others as they were.
+/// The generator of one parameter: a function of the seed and the parameter's name alone, so that adding or removing
+/// a parameter does not change the others.
 ///
 /// The state is Xoshiro256++ seeded with the 64-bit FNV-1a hash of the seed's eight bytes (little-endian)
 /// followed by the name in UTF-8.
@@ -142,7 +142,7 @@ impl Init {
         Self::Uniform { low: -bound, high: bound }
     }
 
-    /// Whether it is for matrices alone.
+    /// Whether it applies to matrices alone.
     pub fn is_of_matrices(self) -> bool {
         matches!(self, Self::Xavier { .. } | Self::Orthogonal { .. } | Self::Identity { .. })
     }
@@ -157,7 +157,7 @@ impl Init {
         Ok(self.exact(shape, blocks, rng)?.mapv(single))
     }
 
-    /// The same before it is rounded to single precision.
+    /// The same before rounding to single precision.
     pub(crate) fn exact(
         self,
         shape: &[usize],
@@ -242,7 +242,7 @@ fn single(x: f64) -> f32 {
     x as f32
 }
 
-/// How a part of a weight begins, if its cell says so.
+/// The initial value of a part of a weight, if its cell declares one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum First {
     /// By an initialiser.
@@ -255,7 +255,7 @@ impl First {
     /// An array of that shape.
     ///
     /// # Errors
-    /// If a matrix distribution meets another rank, or a formula's value is not finite.
+    /// If a matrix distribution is used for another rank, or a formula's value is not finite.
     pub fn draw(&self, shape: &[usize], rng: &mut impl Rng) -> Result<ArrayD<f32>, InitError> {
         match self {
             Self::Init(init) => init.draw(shape, 1, rng),
@@ -300,8 +300,8 @@ mod tests {
         assert_is_scaled_identity(&wide.dot(&wide.t()), 1.0);
     }
 
-    /// Under the Haar measure on O(n) the trace has mean 0 and variance 1 (Diaconis & Shahshahani 1994).
-    /// A sign taken from the wrong place, as from an unfixed Householder step, moves the mean.
+    /// Under the Haar measure on O(n) the trace has mean 0 and variance 1 (Diaconis & Shahshahani 1994). A wrong
+    /// sign, as from an unfixed Householder step, moves the mean.
     #[test]
     fn orthogonal_is_haar_distributed() {
         let mut rng = rng(5, "haar");
@@ -332,7 +332,7 @@ mod tests {
         assert_uniform(&draw("uniform:0.25", &[100, 200], 1), 0.25);
     }
 
-    /// The distribution function at the middle: half of all values lie below it, within 5 standard errors.
+    /// The distribution function at the median: half of all values lie below it, within 5 standard errors.
     #[test]
     fn half_of_all_values_lie_below_the_median() {
         for (init, low, median, high) in [

@@ -1,4 +1,4 @@
-//! A recurrent net: layers of one cell, stacked, in one direction or both, unrolled over time.
+//! A recurrent net: stacked layers of one cell, in one or both directions, unrolled over time.
 
 use crate::cell::{Cell, Lane, Noise, State, Weight, Weights};
 use crate::lengths::Lengths;
@@ -34,48 +34,48 @@ pub struct Layers {
     window: Option<usize>,
 }
 
-/// A state of a net.
+/// A state of the net.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetState {
     /// Its name: that of the cell's state.
     pub name: String,
     /// Its number of features.
     pub size: usize,
-    /// What all its features are before the first step, unless a start is given.
+    /// The initial value of all its features, unless an initial state is given.
     pub start: f64,
     /// The lanes (layer times direction) that have it.
     lanes: Range<usize>,
-    /// Its place among the states of the cell.
+    /// Its index among the states of the cell.
     place: usize,
 }
 
 impl NetState {
-    /// How many lanes have it: the first axis of its value.
+    /// The number of lanes that have it: the first axis of its value.
     pub fn lanes(&self) -> usize {
         self.lanes.len()
     }
 }
 
-/// Where the states begin.
+/// The initial states.
 #[derive(Clone, Debug, Default)]
 pub enum Start<'g> {
-    /// Where the cell lets them start: at zero, unless it says otherwise.
+    /// The cell's own initial values: zero unless it declares others.
     #[default]
     Zero,
-    /// At these values, one for each state of the net: `[layers · directions, batch, size]`, or with 1 for the
-    /// batch if all sequences begin alike, as when the start is learned.
+    /// These values, one for each state of the net: `[layers · directions, batch, size]`, or with a batch axis of 1
+    /// if all sequences start alike, as for learned initial states.
     From(Vec<Expr<'g>>),
-    /// Where an earlier part of the sequences ended: at these values, as above, after `elapsed` steps, `[batch, 1]`.
+    /// The final states of an earlier part of the sequences, as above, after `elapsed` steps, `[batch, 1]`.
     After {
         /// One value for each state of the net.
         states: Vec<Expr<'g>>,
-        /// How many steps were read before.
+        /// The number of steps read before.
         elapsed: Expr<'g>,
     },
 }
 
 impl<'g> Start<'g> {
-    /// The values that are given, if any.
+    /// The given values, if any.
     pub fn states(&self) -> Option<&[Expr<'g>]> {
         match self {
             Self::Zero => None,
@@ -84,19 +84,19 @@ impl<'g> Start<'g> {
     }
 }
 
-/// Dropout between layers, and what cells drop.
+/// Dropout between layers and within cells.
 #[derive(Clone, Copy, Debug)]
 pub struct Dropout<'g> {
     /// The seed of the masks: one whole number.
     pub seed: Expr<'g>,
     /// The probability of dropping an element between layers.
     pub rate: f64,
-    /// Whether cells drop what their equations say.
+    /// Whether cells apply the dropout of their equations.
     pub cells: bool,
 }
 
 impl<'g> Dropout<'g> {
-    /// `x` with elements dropped, the others scaled up. Masks of different streams are independent.
+    /// Applies dropout to `x` and rescales the rest. Masks of different streams are independent.
     #[track_caller]
     pub fn apply(&self, x: Expr<'g>, stream: usize) -> Expr<'g> {
         if self.rate == 0.0 {
@@ -107,29 +107,29 @@ impl<'g> Dropout<'g> {
 }
 
 impl Layers {
-    /// One layer in one direction, for inputs of size `input` and states of size `hidden`.
+    /// A single layer in one direction, for inputs of size `input` and states of size `hidden`.
     pub fn new(cell: impl Cell, input: usize, hidden: usize) -> Self {
         Self::of(Arc::new(cell), input, hidden)
     }
 
-    /// As [`Layers::new`], with a cell that is shared.
+    /// As [`Layers::new`], with a shared cell.
     pub fn of(cell: Arc<dyn Cell>, input: usize, hidden: usize) -> Self {
         Self { cell, input, hidden, depth: 1, bidirectional: false, window: None }
     }
 
-    /// With that many layers.
+    /// Sets the number of layers.
     #[must_use]
     pub fn depth(self, depth: usize) -> Self {
         Self { depth, ..self }
     }
 
-    /// In both directions: each layer reads the sequence forwards and backwards and joins the two outputs.
+    /// Makes it bidirectional: each layer reads the sequence in both directions and concatenates the two outputs.
     #[must_use]
     pub fn bidirectional(self, bidirectional: bool) -> Self {
         Self { bidirectional, ..self }
     }
 
-    /// With truncated BPTT: states are cut from what made them every `window` steps.
+    /// Truncated BPTT: detaches the states every `window` steps.
     #[must_use]
     pub fn window(self, window: Option<usize>) -> Self {
         Self { window, ..self }
@@ -140,16 +140,16 @@ impl Layers {
         &*self.cell
     }
 
-    /// Whether the sizes are ones that the cell can have.
+    /// Checks that the cell supports the sizes.
     ///
     /// # Errors
-    /// What the cell needs.
+    /// The cell's requirement.
     pub fn fits(&self) -> Result<(), String> {
         (0..self.lanes()).try_for_each(|lane| self.cell.fits(self.input_of(lane), self.hidden))
     }
 
-    /// The states of the net: what [`Start::From`] gives and [`Unrolled::last`] returns, in this order. A state of
-    /// the cell is one of the net for all lanes; an input of the past is one for each lane.
+    /// The states of the net, in the order of [`Start::From`] and [`Unrolled::last`]. A state of the cell is one
+    /// state of the net for all lanes; a past input is one state per lane.
     pub fn states(&self) -> Vec<NetState> {
         let lanes = self.lanes();
         let mut states = Vec::new();
@@ -169,7 +169,7 @@ impl Layers {
         states
     }
 
-    /// 2 in both directions, otherwise 1.
+    /// 2 if bidirectional, otherwise 1.
     pub fn directions(&self) -> usize {
         if self.bidirectional { 2 } else { 1 }
     }
@@ -196,18 +196,18 @@ impl Layers {
         self.cell.weights(self.input_of(lane), self.hidden).into_iter().map(named).collect()
     }
 
-    /// What a lane reads: the first layer the net's input, the others the outputs below.
+    /// The input size of a lane: the net's input for the first layer, the outputs below for the others.
     fn input_of(&self, lane: usize) -> usize {
         if lane < self.directions() { self.input } else { self.output_size() }
     }
 
-    /// How PyTorch ends the names of a lane.
+    /// PyTorch's suffix of a lane's parameter names.
     fn suffix(&self, lane: usize) -> String {
         let (layer, reverse) = (lane / self.directions(), lane % self.directions() == 1);
         format!("_l{layer}{}", if reverse { "_reverse" } else { "" })
     }
 
-    /// Declares all weights as parameters, their names behind `prefix`; one entry for each layer and direction.
+    /// Declares all weights as parameters with `prefix`; one entry per layer and direction.
     #[track_caller]
     pub fn declare<'g>(&self, g: &'g Builder, prefix: &str) -> Vec<Weights<'g>> {
         let lane = |lane| {
@@ -318,7 +318,7 @@ impl Layers {
         }
     }
 
-    /// What does not fit this net, for what would otherwise fail far from its cause or broadcast unseen.
+    /// A misfit that would otherwise fail far from its cause or broadcast silently.
     fn misfit<'g>(
         &self,
         weights: &[Weights<'g>],
@@ -376,7 +376,7 @@ impl Layers {
         })
     }
 
-    /// What is returned when there is nothing to unroll: of one step, and poisoned throughout.
+    /// The result when there is nothing to unroll: one step of poison.
     fn poisoned<'g>(&self, g: &'g Builder, poison: Expr<'g>) -> Unrolled<'g> {
         let states = vec![poison; self.cell.states(1, 1).len()];
         let run =
@@ -385,7 +385,7 @@ impl Layers {
         Unrolled { g, states: self.states(), runs, outputs: vec![poison], live: None }
     }
 
-    /// The states that one layer begins with in one direction, `[batch, size]`.
+    /// The initial states of a lane, `[batch, size]`.
     fn initial<'g>(&self, g: &'g Builder, start: &Start<'g>, lane: usize, batch: usize) -> Vec<Expr<'g>> {
         let of_net = self.states();
         let state = |(place, state): (usize, State)| {
@@ -405,13 +405,13 @@ impl Layers {
     }
 }
 
-/// The input of a step, named after it: `x[t]`.
+/// The input of a step, named `x[t]`.
 fn step_of<'g>(g: &'g Builder, x: Expr<'g>, t: usize) -> Expr<'g> {
     let _step = g.step(t + 1);
     x.at(0, t).named(&x.name())
 }
 
-/// A net that has been unrolled: every output and every state of every step, at hand.
+/// An unrolled net with every output and every state of every step.
 #[derive(Clone, Debug)]
 pub struct Unrolled<'g> {
     g: &'g Builder,
@@ -420,7 +420,7 @@ pub struct Unrolled<'g> {
     pub runs: Vec<Vec<Run<'g>>>,
     /// The outputs of the last layer, `[batch, directions · output]` for each step.
     pub outputs: Vec<Expr<'g>>,
-    /// Where lengths differ: for each step, which sequences still run, as truth values `[batch, 1]`.
+    /// If lengths differ: for each step, which sequences are still running, as truth values `[batch, 1]`.
     pub live: Option<Vec<Expr<'g>>>,
 }
 
@@ -431,8 +431,8 @@ impl<'g> Unrolled<'g> {
         self.g.stack(0, &self.outputs)
     }
 
-    /// The last output of each sequence, both directions joined: `[batch, directions · output]`. That of the second
-    /// direction is its output at the first step.
+    /// The last output of each sequence, both directions concatenated: `[batch, directions · output]`. The reverse
+    /// direction's last output is at the first step.
     #[track_caller]
     pub fn last_output(&self) -> Expr<'g> {
         match self.runs.last().map(Vec::as_slice).unwrap_or_default() {
@@ -441,7 +441,7 @@ impl<'g> Unrolled<'g> {
         }
     }
 
-    /// The last values of the state of that number in [`Layers::states`]: `[layers · directions, batch, size]`.
+    /// The final values of a state, by its index in [`Layers::states`]: `[layers · directions, batch, size]`.
     #[track_caller]
     pub fn last(&self, state: usize) -> Expr<'g> {
         let NetState { lanes, place, .. } = &self.states[state];

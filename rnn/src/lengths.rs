@@ -2,17 +2,17 @@
 
 use autograd::{Builder, Expr, Value};
 
-/// The lengths of a batch, and what follows from them for each step.
+/// The lengths of a batch, and the mask of each step.
 #[derive(Clone, Debug)]
 pub struct Lengths<'g> {
     /// Whole numbers `[batch, 1]`, from 1 to the number of steps.
     pub numbers: Expr<'g>,
-    /// For each step, which sequences still run: truth values `[batch, 1]`, named `live[t]`.
+    /// For each step, which sequences are still running: truth values `[batch, 1]`, named `live[t]`.
     pub live: Vec<Expr<'g>>,
 }
 
 impl<'g> Lengths<'g> {
-    /// The lengths `numbers` of sequences in a batch of that many steps.
+    /// The lengths `numbers` of sequences in a batch of `steps` steps.
     #[track_caller]
     pub fn new(g: &'g Builder, numbers: Expr<'g>, steps: usize) -> Self {
         let live = |t: usize| {
@@ -22,9 +22,8 @@ impl<'g> Lengths<'g> {
         Self { numbers, live: (0..steps).map(live).collect() }
     }
 
-    /// The inputs of all steps, where a sequence has ended its last: what stands in the padding never enters a cell, so
-    /// that it can be anything. A product with a zero adjoint would not keep out a NaN; and a last input, other than a
-    /// zero, is one that the cell is made for.
+    /// The inputs of all steps, with padding replaced by the sequence's last input: padding never enters a cell, so
+    /// it may be NaN, which a zero adjoint would not mask. A real input, unlike a zero, is in the cell's domain.
     #[track_caller]
     pub fn carry(&self, g: &'g Builder, inputs: &[Expr<'g>]) -> Vec<Expr<'g>> {
         let mut carried = inputs.to_vec();

@@ -25,7 +25,7 @@ impl Parameters {
         Self::default()
     }
 
-    /// Appends an array. A name that is already there keeps its place, and the old array is returned.
+    /// Appends an array. An existing name keeps its position, and the old array is returned.
     pub fn insert(&mut self, name: impl Into<String>, array: ArrayD<f32>) -> Option<ArrayD<f32>> {
         let name = name.into();
         if let Some(old) = self.get_mut(&name) {
@@ -35,12 +35,12 @@ impl Parameters {
         None
     }
 
-    /// The array of that name.
+    /// The array with a name.
     pub fn get(&self, name: &str) -> Option<&ArrayD<f32>> {
         self.iter().find_map(|(n, array)| (n == name).then_some(array))
     }
 
-    /// The array of that name, to change in place.
+    /// The array with a name, mutable.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut ArrayD<f32>> {
         self.iter_mut().find_map(|(n, array)| (n == name).then_some(array))
     }
@@ -50,7 +50,7 @@ impl Parameters {
         self.entries.iter().map(|(name, array)| (name.as_str(), array))
     }
 
-    /// Names and arrays to change in place, in order of declaration.
+    /// Names and mutable arrays, in order of declaration.
     pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (&str, &mut ArrayD<f32>)> {
         self.entries.iter_mut().map(|(name, array)| (name.as_str(), array))
     }
@@ -60,7 +60,7 @@ impl Parameters {
         self.iter().map(|(name, _)| name)
     }
 
-    /// How many arrays.
+    /// The number of arrays.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -70,7 +70,7 @@ impl Parameters {
         self.entries.is_empty()
     }
 
-    /// How many numbers all arrays hold together.
+    /// The number of elements of all arrays.
     pub fn elements(&self) -> usize {
         self.iter().map(|(_, array)| array.len()).sum()
     }
@@ -87,17 +87,17 @@ impl std::ops::Index<&str> for Parameters {
 
     /// # Panics
     ///
-    /// If there is no array of that name; [`Parameters::get`] asks.
+    /// If there is no array with that name; [`Parameters::get`] returns `None` instead.
     fn index(&self, name: &str) -> &ArrayD<f32> {
         match self.get(name) {
             Some(array) => array,
-            // Indexing by a name that is not there is a mistake in the calling code, as with a map.
+            // An unknown name is a bug in the caller, as with a map.
             None => panic!("no parameter is named `{name}`"),
         }
     }
 }
 
-/// Pairs in order of declaration; of two with the same name the later array stays.
+/// Pairs in order of declaration; a later array replaces an earlier one with the same name.
 impl<S: Into<String>> FromIterator<(S, ArrayD<f32>)> for Parameters {
     fn from_iter<I: IntoIterator<Item = (S, ArrayD<f32>)>>(pairs: I) -> Self {
         let mut parameters = Self::new();

@@ -1,36 +1,36 @@
-//! One layer over time: the loop that names nodes.
+//! Unrolls one layer over time and names the nodes.
 
 use crate::cell::{Cell, Next, Noise, Step, Weights};
 use crate::lengths::Lengths;
 use autograd::Expr;
 
-/// How a layer is unrolled.
+/// Options for unrolling a layer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unroll<'a, 'g> {
-    /// Whether time runs from the last step to the first.
+    /// Whether time runs in reverse, from the last step to the first.
     pub reverse: bool,
-    /// The lengths of the sequences, if they differ. Beyond its length a sequence's states are carried on and its output
-    /// is zero. What it computes there from its inputs is not read, but has gradients, which a NaN would spoil:
-    /// [`Lengths::carry`] keeps the padding out.
+    /// The lengths of the sequences, if they differ. In padding the states are carried and the output is zero. The
+    /// padding's own results are unused, but their adjoints would spread a NaN: [`Lengths::carry`] replaces the
+    /// inputs there.
     pub lengths: Option<&'a Lengths<'g>>,
-    /// The number of steps after which the states are cut from what made them: truncated BPTT (Williams &
-    /// Peng 1990). The values are carried on; the adjoint stops. The cuts lie at the same places of the input in
-    /// both directions, and cut only sequences that run on both sides: so padding moves none of them.
+    /// The number of steps after which the states are detached: truncated BPTT (Williams & Peng 1990). Values are
+    /// carried; the adjoint stops. The cuts are at the same input steps in both directions, and only cut sequences
+    /// that run on both sides, so padding does not move them.
     pub window: Option<usize>,
-    /// The number of steps that were read before these, `[batch, 1]`, where a sequence goes on; none at its beginning.
+    /// The number of earlier steps, `[batch, 1]`, of a continued sequence; `None` at its start.
     pub elapsed: Option<Expr<'g>>,
-    /// What the cell's masks are drawn by; none where nothing is dropped.
+    /// The source of the cell's dropout masks; `None` if nothing is dropped.
     pub noise: Option<Noise<'g>>,
 }
 
-/// A layer that has been unrolled. Steps are in the order of the input, also if time ran backwards.
+/// An unrolled layer. Steps are in the order of the input, also if time runs in reverse.
 #[derive(Clone, Debug)]
 pub struct Run<'g> {
     /// The output of each step, `[batch, output]`; zero beyond a sequence's length.
     pub outputs: Vec<Expr<'g>>,
     /// For each step, the states after it, `[batch, size]`.
     pub states: Vec<Vec<Expr<'g>>>,
-    /// The states at the end, each sequence's own.
+    /// The final states of each sequence.
     pub last: Vec<Expr<'g>>,
     /// The last output of each sequence.
     pub last_output: Expr<'g>,
@@ -42,7 +42,7 @@ impl<'g> Unroll<'_, 'g> {
     /// The nodes of step t are named after it, from 1: `h[t]`, or `h.carried[t]` where lengths differ.
     ///
     /// # Panics
-    /// If there is no input, or the lengths are of another number of steps.
+    /// If there is no input, or the number of lengths' steps differs.
     #[track_caller]
     pub fn run(
         &self,
@@ -77,7 +77,7 @@ impl<'g> Unroll<'_, 'g> {
             step.go(t + 1, k + 1);
             let next = declared(cell.step(w, inputs[t], &states, &step), &states, &names);
             let named: Vec<Expr> = next.states.iter().zip(&names).map(|(s, name)| s.named(name)).collect();
-            // The output is mostly a state, and is then carried as one.
+            // The output is usually a state, and is then carried as one.
             let as_state = named.iter().position(|s| s.id() == next.output.id());
             let output = match live {
                 None => {
@@ -107,7 +107,7 @@ impl<'g> Unroll<'_, 'g> {
         Run { outputs, states: by_step, last: states, last_output }
     }
 
-    /// The states on their way into or out of step `later`, cut if a window ends there.
+    /// The states passed into or out of step `later`, detached if a window ends there.
     fn cut(&self, later: usize, states: &[Expr<'g>], names: &[String]) -> Vec<Expr<'g>> {
         if !self.window.is_some_and(|window| later.is_multiple_of(window)) {
             return states.to_vec();
@@ -122,7 +122,7 @@ impl<'g> Unroll<'_, 'g> {
     }
 }
 
-/// What a step returned, if it has the states that the cell declares; poisoned otherwise.
+/// A step's result if it has the declared states; otherwise poison.
 #[track_caller]
 fn declared<'g>(next: Next<'g>, before: &[Expr<'g>], names: &[String]) -> Next<'g> {
     let found = next.states.len();

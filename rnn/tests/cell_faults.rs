@@ -1,6 +1,6 @@
-//! Every way in which a cell file can be wrong, and the whole message that its author sees.
+//! Every fault of a cell file, and the full message that its author sees.
 //!
-//! It is long because every message stands here whole.
+//! The file is long because it contains every message in full.
 
 #![allow(clippy::needless_raw_string_hashes)] // as expect-test writes them
 
@@ -29,7 +29,7 @@ fn an_unknown_function() {
     );
 }
 
-/// Also before a single value, where a matrix could stand.
+/// Also before a scalar, where a matrix could stand.
 #[test]
 fn an_unknown_function_of_one_value() {
     wrong(
@@ -691,7 +691,7 @@ fn truths_and_numbers() {
     );
 }
 
-/// What is written in other languages, and the form that is meant here.
+/// Notation of other languages, and the intended form here.
 #[test]
 fn forms_of_other_languages() {
     let lines = [
@@ -753,7 +753,7 @@ fn forms_of_other_languages() {
     assert_eq!(named.diagnostics[0].help.as_deref(), Some("write `cell my-cell`"));
 }
 
-/// The form that the program prints is read.
+/// The program's own notation parses.
 #[test]
 fn printed_times_are_read() {
     let read = |text| EquationCell::read(text, "my.cell").unwrap().file().to_string();
@@ -761,8 +761,8 @@ fn printed_times_are_read() {
     assert_eq!(read("cell a\n hₜ = tanh(W xₜ + U hₜ₋₁ − hₜ₋₁₂)"), typed);
 }
 
-/// What formulas, functions with values, cells within cells, functions of parameters and masks refuse: the message, and
-/// what it stands under.
+/// Faults in formulas, functions with values, used cells, functions of parameters and masks: the message, and the
+/// underlined text.
 #[test]
 fn what_other_lines_do_not_know() {
     let refused = [

@@ -1,4 +1,4 @@
-//! What the language's forms mean: against the same cell written without them.
+//! The meaning of the language's forms: compared with the same cell written without them.
 
 use autograd::{Builder, Point, eval};
 use ndarray::{ArrayD, IxDyn, arr2, s};
@@ -19,7 +19,7 @@ fn random(shape: &[usize], rng: &mut Rng) -> ArrayD<f64> {
     ArrayD::from_shape_simple_fn(IxDyn(shape), || rng.random_range(-1.0..1.0))
 }
 
-/// Outputs over four steps for two sequences, the second of two steps: all numbers follow from the seed.
+/// Outputs over four steps for two sequences, the second of two steps: all values are a function of the seed.
 fn run(text: &str) -> ArrayD<f64> {
     let (g, mut rng) = (Builder::new(), Rng::seed_from_u64(1));
     let net = Layers::new(read(text), SIZES.0, SIZES.1);
@@ -35,7 +35,7 @@ fn run(text: &str) -> ArrayD<f64> {
     for (_, w) in named {
         point.set(w, random(&w.shape(), &mut rng));
     }
-    // All states of one name begin alike, whatever other states there are.
+    // All states of one name start alike, whatever other states exist.
     for (i, s) in start.iter().enumerate() {
         let value = 0.1 * (i as f64 + 1.0);
         point.set(*s, ArrayD::from_elem(IxDyn(&s.shape()), value));
@@ -64,7 +64,7 @@ fn a_call_is_the_body_with_its_arguments() {
     );
 }
 
-/// The product that is an argument is one node, though the body reads it three times.
+/// A product passed as an argument is one node, though the body reads it three times.
 #[test]
 fn an_argument_is_one_value() {
     let products = |text: &str| {
@@ -80,11 +80,11 @@ fn an_argument_is_one_value() {
     assert_eq!(products("cell a\n h[t] = (W x[t]) * (W x[t]) * (W x[t])"), 3);
 }
 
-/// The start is kept by the equation that the message for `h[0]` gives.
+/// The initial value is set by the equation that the message for `h[0]` suggests.
 #[test]
 fn the_start_is_kept_where_an_equation_keeps_it() {
     let kept = run("cell a\n h_0[t] = where(t == 1, h[t-1], h_0[t-1])\n h[t] = tanh(W x[t]) + h_0[t]");
-    // h is the first state, and begins at 0.1.
+    // h is the first state, and starts at 0.1.
     let without = run("cell a\n h[t] = tanh(W x[t]) + 0 * h[t-1]");
     let live = [[1.0, 1.0], [1.0, 1.0], [1.0, 0.0], [1.0, 0.0]];
     for ((t, b, i), &h) in kept.view().into_dimensionality::<ndarray::Ix3>().unwrap().indexed_iter() {
@@ -114,7 +114,7 @@ fn several_parameters_and_packs_begin_alike() {
     }
 }
 
-/// Names that the unrolled graph also uses are a cell's own, and are found.
+/// Names that the unrolled graph also uses are allowed in a cell, and can be found.
 #[test]
 fn names_of_the_graph_are_free() {
     let names = ["carried", "cut", "live", "dropped", "joined", "lengths", "stopped", "loss"];
@@ -134,7 +134,7 @@ fn names_of_the_graph_are_free() {
     }
 }
 
-/// A state as wide as the input has another size in the second layer.
+/// A state with the input's size has another size in the second layer.
 #[test]
 fn states_as_wide_as_the_input_stack() {
     let text = "cell a\n m[t] = 0.5 * m[t-1] + x[t]\n h[t] = tanh(W m[t])";
@@ -146,7 +146,7 @@ fn states_as_wide_as_the_input_stack() {
     assert!(g.graph().is_ok(), "{:?}", g.graph().err());
 }
 
-/// What is made of scalars alone is one, and a `1` does not spread to what it is combined with.
+/// Sequences of scalars alone are scalars, and a `1` does not unify with the other operand's size.
 #[test]
 fn scalars_stay_scalars() {
     let shape = |text: &str, name: &str| {
@@ -166,7 +166,7 @@ fn scalars_stay_scalars() {
         [shape(memory, "m"), shape(memory, "n"), shape(memory, "V")],
         ["scalar", "scalar", "[hidden, 2]"]
     );
-    // A vector in the circle makes all of it vectors.
+    // One vector in the cycle makes all of it vectors.
     let vectors = "cell a\n m[t] = 0.5 * m[t-1] + n[t-1]\n n[t] = m[t] + b\n h[t] = n[t] + W x[t]";
     assert_eq!(shape(vectors, "m"), "[hidden]");
     let column = "cell a\n param V: [hidden, 1]\n u[t] = sum(w * x[t])\n h[t] = tanh(V u[t] + U h[t-1])";
@@ -193,7 +193,7 @@ fn a_loop_is_its_lines() {
            y[t] = max(s_1[t] * s_1[t-1], s_2[t] * s_2[t-1])
            h[t] = (V_2 s_2[t] + V_3 s_3[t]) / 2 + (s_1[t] + s_2[t]^2 + s_3[t]^3) + y[t]",
     );
-    // The substeps of a solver, one within the other; loops in loops.
+    // The substeps of a solver, nested; loops in loops.
     same(
         "cell a
            v[0][t] = h[t-1]
@@ -214,7 +214,7 @@ fn a_loop_is_its_lines() {
     );
 }
 
-/// Parts are rows, and elements are rows of one.
+/// Parts are rows, and elements are single rows.
 #[test]
 fn parts_and_elements_are_rows() {
     let split = "cell a\n r[t], z[t] = split(W x[t])\n h[t] = tanh(r[t]) * z[t] + h[t-1]";
@@ -224,7 +224,7 @@ fn parts_and_elements_are_rows() {
         shapes,
         ["x [input]", "r_z [2·hidden]", "r [hidden]", "z [hidden]", "h [hidden]", "W [2·hidden, input]"]
     );
-    // The other way round: the whole has a size, and the parts follow.
+    // In reverse: the whole has a size, and the parts follow.
     let halves = read("cell a\n a[t], b[t] = split(h[t-1])\n h[t] = W concat(a[t] * b[t], x[t])");
     let half = halves.shapes().iter().find(|(name, _)| *name == "a").map(|(_, shape)| shape.to_string());
     assert_eq!(half.as_deref(), Some("[hidden/2]"));
@@ -273,7 +273,7 @@ fn a_matrix_state_is_its_columns() {
     );
 }
 
-/// Starts are seen at the first step alone, in columns too.
+/// Initial values act at the first step alone, in columns too.
 #[test]
 fn states_start_where_the_file_says() {
     let first = |text: &str| {
@@ -322,7 +322,7 @@ fn a_surrogate_gives_the_gradient() {
     assert!(gradient(by_stop).iter().any(|&d| d != 0.0));
 }
 
-/// A function of one number is what it is in the engine, of a sequence and of a number that is known.
+/// A unary function equals the engine's, for a sequence and for a known number.
 #[test]
 fn every_function_of_one_number_is_in_the_language() {
     for function in
@@ -353,8 +353,8 @@ fn every_function_of_one_number_is_in_the_language() {
     }
 }
 
-/// Values by formula, against the matrices of the papers written out: the one of Gu et al. 2020, eq. 4, with the sign of
-/// `x' = A x + B u`, and alternating signs.
+/// Values by formula, against the matrices of papers written out: Gu et al. 2020, eq. 4, with the sign of `x' = A x +
+/// B u`, and alternating signs.
 #[test]
 fn a_fixed_parameter_is_its_formula() {
     let fixed = |text: &str| {
@@ -383,7 +383,7 @@ fn a_fixed_parameter_is_its_formula() {
     );
 }
 
-/// What is drawn is drawn once: the same at every unrolling, another for another lane, name or seed.
+/// Random values are fixed: the same at every unrolling, different for another lane, name or seed.
 #[test]
 fn a_fixed_draw_follows_from_lane_name_and_seed() {
     let text =
@@ -406,7 +406,7 @@ fn a_fixed_draw_follows_from_lane_name_and_seed() {
     assert!(error.iter().all(|e| e.abs() < 1e-14), "{error}");
 }
 
-/// A formula for first values: its numbers, and the bounds of what it draws.
+/// A formula for initial values: its numbers, and the bounds of its random ones.
 #[test]
 fn a_parameter_begins_by_its_formula() {
     let cell = read(
@@ -433,7 +433,7 @@ fn a_parameter_begins_by_its_formula() {
     assert!((d.t().dot(&d) - 16.0 * ndarray::Array2::<f64>::eye(3)).iter().all(|e: &f64| e.abs() < 1e-4));
 }
 
-/// Neither `fixed` nor `init` gives a value that is no number, nor one beyond single precision.
+/// Neither `fixed` nor `init` accepts a value that is not finite in single precision.
 #[test]
 fn a_formula_without_a_value_is_refused() {
     for (formula, value) in [
@@ -455,7 +455,7 @@ fn a_formula_without_a_value_is_refused() {
     }
 }
 
-/// A size that is a number is one in an equation.
+/// A size that is a number is a scalar in an equation.
 #[test]
 fn sizes_that_are_numbers_are_values() {
     same(
@@ -464,7 +464,7 @@ fn sizes_that_are_numbers_are_values() {
     );
 }
 
-/// A value of a function is made once, and the results of one call share it.
+/// A value of a function is computed once, and the results of one call share it.
 #[test]
 fn a_function_has_values_and_results_of_its_own() {
     same(
@@ -488,7 +488,7 @@ fn a_function_has_values_and_results_of_its_own() {
     assert_eq!(sigmoids, 1);
 }
 
-/// A cell that is used is that cell.
+/// A used cell equals that cell.
 #[test]
 fn a_cell_within_a_cell() {
     let mgu = rnn::cell::SHIPPED.iter().find(|cell| cell.name == "mgu").unwrap().text;
@@ -502,8 +502,8 @@ fn a_cell_within_a_cell() {
     assert_eq!(lstm.states(3, 4).iter().map(|s| s.name.clone()).collect::<Vec<_>>(), ["h", "c"]);
 }
 
-/// Functions of parameters, against what is known of them: the exponential of a turn is a rotation, and the Cayley transform
-/// of `[0 -a; a 0]` the rotation by 2 atan a.
+/// Functions of parameters, against known identities: the exponential of a skew matrix is a rotation, and the Cayley
+/// transform of `[0 -a; a 0]` the rotation by 2 atan a.
 #[test]
 fn functions_of_parameters() {
     let made = |text: &str, w: ArrayD<f64>| {
@@ -535,7 +535,7 @@ fn functions_of_parameters() {
         let a = angle / 2.0;
         assert!(near(&made(&cell("cayley(W)"), turn(a)), rotation(-2.0 * a.atan())), "{angle}");
     }
-    // As many units as a net has, half of them turned as far as is promised.
+    // 64 units, half of them at the largest documented norm.
     let (mut w, mut turned) = (ndarray::Array2::zeros((64, 64)), ndarray::Array2::eye(64));
     for i in (0..32).step_by(2) {
         w.slice_mut(s![i..i + 2, i..i + 2]).assign(&arr2(&[[0.0, -30.0], [30.0, 0.0]]));
@@ -549,7 +549,8 @@ fn functions_of_parameters() {
     ));
 }
 
-/// In training a cell drops elements: a share of p, at each step anew or at all steps the same; otherwise nothing.
+/// In training a cell drops elements: a fraction p, with a new mask at each step or one mask for all steps; otherwise
+/// nothing.
 #[test]
 fn what_a_cell_drops() {
     let masks = |call: &str, noisy: bool| {
@@ -582,8 +583,8 @@ fn what_a_cell_drops() {
     }
 }
 
-/// Every file of the cookbook and of the literature is a cell, its output has values, and each of its parameters has a
-/// gradient.
+/// Every file of the cookbook and of the literature is a cell, its output has values, and each of its parameters has
+/// a gradient.
 #[test]
 fn the_files_of_the_cookbook_and_of_the_literature_are_cells() {
     let page = include_str!("../../docs/cells-cookbook.md");

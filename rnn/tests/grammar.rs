@@ -1,15 +1,15 @@
-//! The grammar in `docs/cells.md` and the parser say the same: sentences that are drawn from the grammar are read, and
-//! those that it rejects are not.
+//! The grammar in `docs/cells.md` and the parser agree: random sentences of the grammar parse, and sentences that it
+//! rejects do not.
 
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus as Rng;
 use rnn::equations::parse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// What stands on the right side of a rule.
+/// The right side of a rule.
 #[derive(Debug)]
 enum Form {
-    /// A sign or a word as it is written.
+    /// A literal sign or word.
     Text(String),
     /// `NAME` and the like.
     Class(String),
@@ -82,7 +82,7 @@ const FUNCTIONS: &[&str] = &["tanh", "σ", "where", "concat", "sum", "mean", "mi
 
 /// A random sentence, as words.
 fn draw(grammar: &Grammar, form: &Form, depth: usize, rng: &mut Rng, to: &mut Vec<String>) {
-    // Deep down the first alternative is taken, which in every rule is a short one.
+    // Deep down the first alternative is taken, which is short in every rule.
     let small = depth > 40;
     match form {
         Form::Text(text) => to.push(text.clone()),
@@ -106,7 +106,7 @@ fn draw(grammar: &Grammar, form: &Form, depth: usize, rng: &mut Rng, to: &mut Ve
             draw(grammar, &forms[i], depth + 1, rng, to);
         }
         Form::Maybe(form) | Form::Many(form) => {
-            // Loops hold a line or two.
+            // Loops have one or two lines.
             let most = if matches!(form_kind(form), Kind::Line) && depth <= 2 { 5 } else { 1 };
             let times = if small { 0 } else { rng.random_range(0..=most) };
             (0..times).for_each(|_| draw(grammar, form, depth + 1, rng, to));
@@ -125,7 +125,7 @@ fn form_kind(form: &Form) -> Kind {
     if text.contains("Class(\"END\")") { Kind::Line } else { Kind::Other }
 }
 
-/// Whether words are a sentence of the grammar. The end of a line may also be mere white space.
+/// Whether words are a sentence of the grammar. The end of a line may also be plain white space.
 struct Recogniser<'a> {
     grammar: &'a Grammar,
     words: &'a [String],
@@ -143,7 +143,7 @@ impl<'a> Recogniser<'a> {
         ends.into_iter().any(|end| words[end..].iter().all(|word| word == "\n"))
     }
 
-    /// Where what begins at `start` can end.
+    /// The possible ends of a form that starts at `start`.
     fn ends(&mut self, form: &'a Form, start: usize) -> BTreeSet<usize> {
         match form {
             Form::Text(text) => self.word(start, |word| word == text),
@@ -202,7 +202,7 @@ fn is_of(class: &str, word: &str, functions: &[&str]) -> bool {
     }
 }
 
-/// A sentence of the grammar. The functions that it defines have names of their own.
+/// A sentence of the grammar. The functions that it defines have distinct names.
 fn sentence(grammar: &Grammar, rng: &mut Rng) -> Vec<String> {
     let mut words = Vec::new();
     draw(grammar, &grammar["file"], 0, rng, &mut words);
@@ -210,7 +210,7 @@ fn sentence(grammar: &Grammar, rng: &mut Rng) -> Vec<String> {
     defined.into_iter().for_each(|i| words[i] = format!("f{i}"));
     let used: Vec<usize> = (1..words.len()).filter(|&i| words[i - 1] == "use").collect();
     used.into_iter().for_each(|i| words[i] = format!("f{i}"));
-    // Results are those of a function that the file has.
+    // Several results need a function that the file defines.
     if words.iter().any(|word| word == "f_0") {
         words.extend(["\n", "use", "f_0"].map(String::from));
     }

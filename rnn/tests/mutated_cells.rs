@@ -1,4 +1,5 @@
-//! Any text is refused with a message or is a cell, and so is any file of data: nothing panics, hangs or takes all memory.
+//! Any text is refused with a message or is a cell, and so is any data file: nothing panics, hangs or exhausts
+//! memory.
 
 mod exercise;
 #[path = "exercise/files.rs"]
@@ -23,7 +24,7 @@ fn texts() -> Vec<String> {
     files.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
 
-/// The text cut into words, signs and white space.
+/// The text split into words, signs and white space.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let is_in_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
@@ -80,7 +81,7 @@ fn lines_of(numbers: impl Iterator<Item = usize>, line: impl Fn(usize) -> String
     numbers.map(line).collect::<Vec<_>>().concat()
 }
 
-/// The text ends in the error `what`, soon.
+/// The text fails quickly with the error `what`.
 #[track_caller]
 fn refused(text: &str, what: &str) {
     let start = Instant::now();
@@ -146,7 +147,7 @@ fn very_many_lines() {
     refused(&lines(&|_| "size\n# and\n".into()), "and 79990 more");
     refused(&"\n".repeat(1 << 20), "a cell begins with its name");
     refused(&"#".repeat(1 << 21), "at most a million bytes");
-    // As many as are allowed, each open until the one before is fixed.
+    // The maximum number, each open until the previous one is fixed.
     let chain = lines_of((0..990).rev(), |i| format!(" a{i}[t] = tanh(a{}[t-1] + a{i}[t-1])\n", i + 1));
     let start = Instant::now();
     assert!(EquationCell::read(&format!("cell a\n{chain} a990[t] = W x[t]\n output a5"), "chain").is_ok());
@@ -166,7 +167,7 @@ fn functions_that_grow() {
     refused(&format!("cell a\n fn f0(a) = a\n{bump} h[t] = f989(x[t])"), "nest too deep");
 }
 
-/// Loops that would make more than is allowed, and trees that are as deep as a line can make them, in a loop.
+/// Loops that would exceed the limits, and trees of maximum depth, in a loop.
 #[test]
 fn loops_that_grow() {
     let nested = "for a = 1..9\n for b = 1..9\n for c = 1..9\n for d = 1..9\n u[a][b][c][d][t] = x[t]\n end\n end\n end\n end\n";
@@ -194,7 +195,7 @@ fn loops_that_grow() {
     );
 }
 
-/// Files of data and checkpoints with bytes changed, cut out and put elsewhere. `rnn/fuzz` does this for hours.
+/// Data files and checkpoints with bytes changed, removed and moved. `rnn/fuzz` does this for hours.
 #[test]
 fn mutated_files_are_refused_or_read() {
     let table = "sentence,label\n\"a, \"\"b\"\"\",1\ngood film,0\n\nनमस्ते,pos\n1.5,NA\n".as_bytes().to_vec();

@@ -43,7 +43,8 @@ fn options(method: &str, epochs: u64) -> Options {
     }
 }
 
-/// Batches whose rows differ in length, in what is ignored, and in number: all that the shares of threads must weigh.
+/// Batches whose rows differ in length, in ignored targets, and in number: the shards must be weighted by all of
+/// these.
 fn batches() -> Vec<(Model, Mode, Feed)> {
     let order = SyntheticKind::TemporalOrder(TemporalOrder::with_length(12).unwrap());
     let (input, head, outputs, loss) = order.shape();
@@ -68,7 +69,7 @@ fn batches() -> Vec<(Model, Mode, Feed)> {
     all
 }
 
-/// A cell that reads the number of its step, and one whose clock restarts with each part.
+/// A cell that reads its step number, with a clock that continues or restarts with each part.
 fn clocks(line: &str) -> Model {
     let text = format!(
         "cell clock
@@ -80,7 +81,7 @@ fn clocks(line: &str) -> Model {
     Model { cell: CellRef { text: Some(text), ..CellRef::from("clock") }, ..model }
 }
 
-/// The logits `[step][class]` of one sequence that is read in parts of these lengths, states carried.
+/// The logits `[step][class]` of one sequence read in parts of these lengths, with states carried.
 fn in_parts(model: &Model, symbols: &[usize], parts: &[usize]) -> Vec<Vec<f32>> {
     let task = Text::new(
         model.clone(),
@@ -120,7 +121,7 @@ fn a_sequence_in_parts_is_the_sequence() {
     for parts in [&[3, 3, 3][..], &[1; 9], &[4, 5]] {
         assert_near(&in_parts(&goes_on, &symbols, parts), &whole);
     }
-    // Where the clock restarts the parts are not the whole.
+    // With a restarting clock the parts differ from the whole.
     let restarts = clocks("clock restarts");
     assert_near(&in_parts(&restarts, &symbols, &[9]), &whole);
     let parts = in_parts(&restarts, &symbols, &[3, 3, 3]);
@@ -128,7 +129,7 @@ fn a_sequence_in_parts_is_the_sequence() {
     assert!((parts[3][0] - whole[3][0]).abs() > 1e-3);
 }
 
-/// What is written symbol by symbol is what the windows of training say, whether the clock goes on or restarts.
+/// Generation symbol by symbol agrees with the windows of training, whether the clock continues or restarts.
 #[test]
 fn a_text_is_written_by_the_model_that_was_trained() {
     for line in ["", "clock restarts"] {
@@ -208,7 +209,7 @@ fn text() -> Text {
     Text::new(model, Level::Char, &Vocabulary::characters("abcde"), &symbols, 6, 6).unwrap()
 }
 
-/// Trains to the end, stopping after every `every` updates and going on from the files; the files' bytes.
+/// Trains to the end, stopping after every `every` updates and resuming from the files; returns the files' bytes.
 fn files(method: &str, every: u64) -> [Vec<u8>; 2] {
     let folder = tempfile::tempdir().unwrap();
     let save = Save { every: 4, ..Save::at(&folder.path().join("a.safetensors")) };
@@ -241,7 +242,7 @@ fn a_run_that_stops_after_any_update_ends_in_the_same_files() {
     }
 }
 
-/// What a listener is told: the update, the epochs finished, and whether an epoch ended.
+/// An event of a listener: the update, the finished epochs, and whether an epoch ended.
 type Told = (u64, u64, bool);
 
 fn told(event: &Event) -> Told {
@@ -258,7 +259,7 @@ fn a_run_that_dies_at_any_moment_tells_and_saves_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let save = Save { every: 5, ..Save::at(&folder.path().join("a.safetensors")) };
     let files = |save: &Save| [&save.best, &save.last].map(|path| std::fs::read(path).ok());
-    // At each event, what the files hold at that moment: what a run that dies there leaves behind.
+    // For each event, the contents of the files at that moment: what a run that dies there leaves.
     let (mut all, mut left) = (Vec::new(), Vec::new());
     let listen = |event: Event| {
         all.push(told(&event));
@@ -267,7 +268,7 @@ fn a_run_that_dies_at_any_moment_tells_and_saves_the_same() {
     trainer().run(Some(&save), |_| false, listen).unwrap();
     let whole = files(&save);
     for (k, left) in left.iter().enumerate() {
-        // The listener may have died before it wrote down the event, or after.
+        // The listener may have died before it recorded the event, or after.
         for written in [&all[..k], &all[..=k]] {
             let folder = tempfile::tempdir().unwrap();
             let save = Save { every: 5, ..Save::at(&folder.path().join("a.safetensors")) };
@@ -288,7 +289,7 @@ fn a_run_that_dies_at_any_moment_tells_and_saves_the_same() {
     }
 }
 
-/// A task whose batches lie ready, so that what is asked for while it trains is what the trainer asks for.
+/// A task with prepared batches, so that all allocations during training are the trainer's.
 struct Ready {
     task: Text,
     feeds: std::cell::RefCell<Vec<Feed>>,
@@ -315,7 +316,7 @@ impl Task for Ready {
     }
 }
 
-/// Ten updates ask for no more memory than one: dropout, carried states, clipping and the optimiser included.
+/// Ten updates allocate no more memory than one: dropout, carried states, clipping and the optimiser included.
 #[test]
 fn a_warm_update_allocates_nothing() {
     for (method, clip) in

@@ -1,12 +1,12 @@
-//! What the tests of several crates share.
+//! Helpers shared by the tests of several crates.
 
-/// Says that a program which a test hands its output to is not there.
+/// Reports that a program to which a test passes its output is missing.
 ///
-/// A test that did nothing must not pass: it fails, unless the environment variable `RNN_SKIP_READERS` asks to skip such
-/// tests. `.ci/run` does not ask.
+/// A test that did nothing must not pass: it fails, unless the environment variable `RNN_SKIP_READERS` requests
+/// skipping. `.ci/run` does not set it.
 ///
 /// # Panics
-/// Unless it is asked to skip.
+/// Unless skipping is requested.
 #[track_caller]
 pub fn missing(program: &str, mend: &str) {
     let skip = std::env::var_os("RNN_SKIP_READERS").is_some_and(|value| value != "0");

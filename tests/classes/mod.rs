@@ -1,5 +1,5 @@
-//! What an op says of itself, against what it computes: the class and the linearity of every sample, and the compiler's
-//! code for its function.
+//! Op classes against computed values: the class and the linearity of every sample, and the compiler's code for its
+//! function.
 
 use crate::common::apply;
 use autograd::ops::{Axes, Class, Function, Op, Sample, Sampler, Softmax};
@@ -8,7 +8,7 @@ use autograd_compile::compile;
 use ndarray::{ArrayD, Axis, IxDyn};
 use std::collections::HashSet;
 
-/// An op, operands for it, and others of the same types.
+/// An op with operands, and other operands of the same types.
 struct Case {
     op: Op,
     x: Vec<Value<f64>>,
@@ -25,13 +25,13 @@ impl Case {
         self.op.operator().unwrap().eval_f64(&x.iter().collect::<Vec<_>>())
     }
 
-    /// The operands, with those elements exchanged for others that are not to be read.
+    /// The operands, with elements replaced where they must not be read.
     fn but(&self, is_read: &dyn Fn(&[usize]) -> bool) -> Vec<Value<f64>> {
         let pairs = self.x.iter().zip(&self.other);
         pairs.map(|(x, other)| pick(x, other, is_read)).collect()
     }
 
-    /// Where its class is not true of it.
+    /// Where the declared class is wrong, if anywhere.
     fn refutes(&self, class: &Class, sampler: &mut Sampler) -> Option<String> {
         let y = self.at(&self.x);
         let shape = y.shape();
@@ -75,7 +75,7 @@ impl Case {
         }
     }
 
-    /// An element of the result that is neither an element of an operand nor zero, if nothing else is promised.
+    /// An element of the result that is neither an element of an operand nor zero, which a movement forbids.
     fn moves(&self, class: &Class, y: &Value<f64>) -> Option<String> {
         let bits = |x: &Value<f64>| x.float().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         let known: HashSet<u64> = self.x.iter().flat_map(bits).chain([0.0_f64.to_bits()]).collect();
@@ -84,7 +84,7 @@ impl Case {
             .map(|y| format!("{} was not moved", f64::from_bits(y)))
     }
 
-    /// How far it is from linear in some operands, the others being held: f(2x − 3x') beside 2f(x) − 3f(x').
+    /// The deviation from linearity in some operands, with the others constant: f(2x − 3x') against 2f(x) − 3f(x').
     fn bends(&self, varying: &[bool]) -> f64 {
         let mix = |a: &Value<f64>, b: &Value<f64>| Value::Float(a.float() * 2.0 - b.float() * 3.0);
         let choose = |with: &dyn Fn(usize) -> Value<f64>| -> Vec<Value<f64>> {
@@ -115,7 +115,7 @@ fn pick(x: &Value<f64>, other: &Value<f64>, is_first: &dyn Fn(&[usize]) -> bool)
     }
 }
 
-/// The element of an operand in a place of the result that it broadcasts to.
+/// The element of an operand that broadcasts to a position of the result.
 fn element(x: &Value<f64>, place: &[usize]) -> Value<f64> {
     fn of<T: Copy>(x: &ArrayD<T>, place: &[usize]) -> ArrayD<T> {
         let skip = place.len() - x.ndim();
@@ -164,7 +164,7 @@ fn linearity_is_true_of_every_sample() {
     }
 }
 
-/// A promise that is not true is found out.
+/// A false class is detected.
 #[test]
 fn false_classes_are_refuted() {
     let mut sampler = Sampler::new(1);
@@ -184,7 +184,7 @@ fn false_classes_are_refuted() {
         (&tanh, Class::Movement(None)),
     ] {
         let case = Case::new(sample, &mut sampler);
-        // The shape of an operand and of the result may differ, and then nothing of it can be computed.
+        // The shapes of operand and result may differ, so evaluation may panic.
         let why = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             case.refutes(&class, &mut Sampler::new(2))
         }));
@@ -197,7 +197,7 @@ fn false_classes_are_refuted() {
     assert!(Case::new(&tanh, &mut sampler).bends(&[true]) > 1e-3);
 }
 
-/// The compiler's code for an op computes what its kernel does, in both precisions, in a region with other ops.
+/// The compiler's code for an op equals its kernel, in both precisions, in a fused region with other ops.
 #[test]
 fn compiled_functions_are_those_of_the_kernels() {
     for seed in 0..40 {

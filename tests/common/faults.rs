@@ -4,14 +4,14 @@ use autograd::ops::{Leaf, Op};
 use autograd::{Builder, Expr, Graph, NodeId};
 use std::collections::HashMap;
 
-/// A gradient graph in which one node was replaced.
+/// A gradient graph with one node replaced.
 pub struct Planted<'g> {
-    /// All nodes that have an adjoint, with the adjoint that is now claimed.
+    /// All nodes that have an adjoint, with the adjoint claimed after the fault.
     pub claims: Vec<(Expr<'g>, Expr<'g>)>,
 }
 
-/// Replaces the node `at` of the derivative by what `fault` makes of it, in all that was built after it: the nodes that
-/// depend on it are applied again. The graph itself keeps the right ones.
+/// Replaces the derivative node `at` by `fault` of it, for all later nodes: the nodes that depend on it are applied
+/// again. The graph itself keeps the correct ones.
 pub fn plant<'g>(g: &'g Builder, at: NodeId, fault: impl FnOnce(Expr<'g>) -> Expr<'g>) -> Planted<'g> {
     let graph: std::sync::Arc<Graph> = g.graph().unwrap();
     let mut new: HashMap<NodeId, Expr<'g>> = HashMap::from([(at, fault(g.expr(at)))]);
@@ -31,7 +31,7 @@ pub fn plant<'g>(g: &'g Builder, at: NodeId, fault: impl FnOnce(Expr<'g>) -> Exp
     Planted { claims: graph.ids().filter_map(claim).collect() }
 }
 
-/// The parameters and inputs among them, for whoever claims no more.
+/// The claims for parameters and inputs alone.
 pub fn leaves<'g>(claims: &[(Expr<'g>, Expr<'g>)], graph: &Graph) -> Vec<(Expr<'g>, Expr<'g>)> {
     let leaf = |x: &Expr| matches!(&graph[x.id()].op, Op::Leaf(Leaf::Input { .. } | Leaf::Parameter { .. }));
     claims.iter().copied().filter(|(x, _)| leaf(x)).collect()

@@ -1,13 +1,13 @@
-//! Random graphs, for tests that compare one reading with another.
+//! Random graphs, for tests that compare two evaluations.
 
 use super::random;
 use autograd::ops::Sampler;
 use autograd::{Builder, Expr, Point, Type};
 
-/// No array of a random graph has more elements.
+/// The maximum number of elements of an array in a random graph.
 const LARGEST: usize = 60;
 
-/// A graph under construction: what has been made so far, and the values of its leaves.
+/// A graph under construction: the nodes so far, and the values of its leaves.
 struct Making<'g, 's> {
     g: &'g Builder,
     s: &'s mut Sampler,
@@ -20,7 +20,7 @@ struct Making<'g, 's> {
 
 impl<'g> Making<'g, '_> {
     fn pick(&mut self) -> Expr<'g> {
-        // Rather a late one, so that graphs grow deep.
+        // Prefer late nodes, so that graphs grow deep.
         let n = self.made.len();
         let from = if self.s.choice(&[true, false]) { n.saturating_sub(4) } else { 0 };
         self.made[self.s.below(from..n)]
@@ -34,7 +34,7 @@ impl<'g> Making<'g, '_> {
     fn leaf(&mut self, shape: &[usize]) -> Expr<'g> {
         let name = format!("leaf{}", self.leaves.len());
         let input = self.s.choice(&[true, false]);
-        // An axis of size 2 of an input is a batch's, for whoever cuts it.
+        // An input's axis of size 2 is the batch axis, for sharding.
         let x = match shape.iter().position(|&n| n == 2) {
             Some(axis) if input => self.g.batch_input(&name, Type::float(shape), axis),
             _ if input => self.g.input(&name, shape),
@@ -159,12 +159,12 @@ impl<'g> Making<'g, '_> {
             }
             _ => None,
         };
-        // Leaves that were made for a step that came to nothing stay: a graph may have unused ones.
+        // Leaves of a rejected step stay: a graph may have unused ones.
         self.made.extend(next.filter(|next| (1..=LARGEST).contains(&next.shape().count())));
     }
 }
 
-/// A random graph: leaves of real numbers, outputs, point.
+/// A random graph: real leaves, outputs, point.
 pub fn make<'g>(g: &'g Builder, s: &mut Sampler, kinks: bool) -> (Vec<Expr<'g>>, Vec<Expr<'g>>, Point<f64>) {
     let mut making = Making { g, s, made: Vec::new(), leaves: Vec::new(), point: Point::new(), kinks };
     for rank in [2, 2, 3] {

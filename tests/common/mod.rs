@@ -1,4 +1,4 @@
-//! What several tests share.
+//! Helpers shared by several tests.
 #![allow(dead_code)] // each test is a crate of its own and uses a part of this
 
 pub mod faults;
@@ -30,7 +30,7 @@ pub fn value(g: &Builder, point: &Point<f64>, y: Expr) -> ArrayD<f64> {
     eval(&g.graph().unwrap(), point, &[y]).unwrap().remove(0).into_float()
 }
 
-/// The gradients as expressions, zeros where there is none.
+/// The gradients as expressions, with zeros for missing ones.
 pub fn dense<'g>(gradients: Vec<Gradient<'g>>, wrt: &[Expr<'g>]) -> Vec<Expr<'g>> {
     let one = |(gradient, x): (Gradient<'g>, &Expr<'g>)| match gradient {
         Gradient::Of(dx) => dx,
@@ -40,7 +40,7 @@ pub fn dense<'g>(gradients: Vec<Gradient<'g>>, wrt: &[Expr<'g>]) -> Vec<Expr<'g>
     gradients.into_iter().zip(wrt).map(one).collect()
 }
 
-/// An op applied to leaves with values from its sample: result, leaves of real numbers, point.
+/// An op applied to leaves with values from its sample: result, real leaves, point.
 pub fn apply<'g>(
     g: &'g Builder,
     Sample { op, operands }: Sample<Op>,
@@ -65,8 +65,8 @@ pub fn apply<'g>(
     (y, leaves, point)
 }
 
-/// The gradients of `⟨ȳ, y⟩` must have along a random direction the slope that dual numbers give: to
-/// `tolerance`, relative to the size of gradient and direction. Returns the gradients.
+/// Checks the gradients of `⟨ȳ, y⟩` along a random direction against the slope by dual numbers, to `tolerance`
+/// relative to the size of gradient and direction. Returns the gradients.
 pub fn agrees_with_duals<'g>(
     outputs: &[Expr<'g>],
     wrt: &[Expr<'g>],
@@ -95,14 +95,14 @@ pub fn agrees_with_duals<'g>(
     gradients
 }
 
-/// The gradients with random weights, as one scalar: what a second derivative is taken of.
+/// A random linear combination of the gradients, as a scalar to differentiate again.
 pub fn weighted<'g>(gradients: &[Expr<'g>], sampler: &mut Sampler) -> Expr<'g> {
     let g = gradients[0].builder();
     let term = |&dx: &Expr<'g>| (dx * g.constant(random(&dx.shape(), sampler))).sum();
     g.sum(&gradients.iter().map(term).collect::<Vec<_>>())
 }
 
-/// How many nodes of the graph are applications of the op of that name.
+/// The number of nodes that apply an op.
 pub fn count(g: &Builder, op: &str) -> usize {
     let graph = g.graph().unwrap();
     let is = |id: &NodeId| graph[*id].op.name() == op;

@@ -1,4 +1,4 @@
-//! Nets to draw, written with the public API as a person would write them.
+//! Nets to draw, written with the public API as a user would write them.
 
 use autograd::{Builder, Expr, grad};
 
@@ -11,8 +11,8 @@ fn cross_entropy<'g>(logits: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
     (picked * (-1.0 / B as f64)).named("loss")
 }
 
-/// `h[t] = tanh(W x[t] + U h[t−1] + b)`, `y[t] = V h[t] + c`, a loss at each step. With `cut`, the state of
-/// every second step is cut off.
+/// `h[t] = tanh(W x[t] + U h[t−1] + b)`, `y[t] = V h[t] + c`, a loss at each step. With `cut`, the state is detached
+/// at every second step.
 pub fn elman(g: &Builder, steps: usize, cut: bool) {
     let x = g.input("x", [steps, B, 3]);
     let target = g.index_input("class", [steps, B], 5).one_hot(5).named("target");
@@ -35,7 +35,7 @@ pub fn elman(g: &Builder, steps: usize, cut: bool) {
     grad(loss, &[w, u, b, v, c]);
 }
 
-/// Layers of LSTM with joined gates (Hochreiter & Schmidhuber 1997; Gers et al. 2000), a loss at each step.
+/// Layers of LSTM with stacked gates (Hochreiter & Schmidhuber 1997; Gers et al. 2000), a loss at each step.
 pub fn lstm(g: &Builder, steps: usize, layers: usize) {
     let x = g.input("x", [steps, B, 3]);
     let target = g.index_input("class", [steps, B], 5).one_hot(5).named("target");
@@ -75,7 +75,7 @@ pub fn lstm(g: &Builder, steps: usize, layers: usize) {
     grad(g.sum(&losses).named("loss"), &parameters);
 }
 
-/// A GRU with a product of its own for each gate (Cho et al. 2014): the state has five users at the next step.
+/// A GRU with a separate product per gate (Cho et al. 2014): the state has five users at the next step.
 pub fn gru(g: &Builder, steps: usize) {
     let x = g.input("x", [steps, B, 3]);
     let parameter = |name: &str, gate: &str, width| g.parameter(&format!("{name}_{gate}"), [4, width]);
@@ -94,7 +94,7 @@ pub fn gru(g: &Builder, steps: usize) {
     grad(h.powi(2).sum().named("loss"), &[w, u].concat());
 }
 
-/// One layer that is read in both directions; beyond its length a sequence keeps its state.
+/// One bidirectional layer; in padding a sequence keeps its state.
 pub fn two_directions(g: &Builder, steps: usize) {
     let x = g.input("x", [steps, B, 3]);
     let live = g.input("live", [steps, B, 1]);

@@ -1,4 +1,4 @@
-//! The cells that the tests walk: every file, shipped or an example, and two cells written in Rust.
+//! The cells under test: every file, shipped or an example, and two cells written in Rust.
 
 use super::{Problem, Setup, setups};
 use autograd::Expr;
@@ -10,23 +10,23 @@ use rnn::equations::ast;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-/// A cell, and what it does that some laws exclude: read off its equations.
+/// A cell, and its properties that exclude some laws, derived from its equations.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools)] // each is the condition of a law
 pub struct Subject {
     pub name: String,
     pub cell: Arc<dyn Cell>,
-    /// The cell as its file has it; none if it is written in Rust.
+    /// The cell of a file; `None` if it is written in Rust.
     pub file: Option<Arc<EquationCell>>,
-    /// It reads the number of the step: step 5 of a sequence is not step 1 of its rest.
+    /// It reads the step number: step 5 of a sequence differs from step 1 of its rest.
     pub reads_step: bool,
-    /// After so many steps the graph of a step is the same again: the least common multiple of all n in `mod(t, n)`.
+    /// The period of the graph of a step: the least common multiple of all n in `mod(t, n)`.
     pub period: usize,
-    /// It stops gradients of its own accord.
+    /// It contains stop-gradients.
     pub stops: bool,
-    /// It adds up features, and what is added up is rounded otherwise in another batch.
+    /// It sums over features, whose rounding depends on the batch layout.
     pub sums: bool,
-    /// It reads inputs of earlier steps: states of the input's size, one for each lane.
+    /// It reads past inputs: states of the input's size, one per lane.
     pub keeps_inputs: bool,
 }
 
@@ -46,18 +46,18 @@ pub fn files() -> Vec<PathBuf> {
     files
 }
 
-/// All cells that come as files.
+/// All cells that are files.
 pub static OF_FILES: LazyLock<Vec<Subject>> =
     LazyLock::new(|| files().iter().map(|path| Subject::read(path)).collect());
 
-/// Those, and two that are written in Rust.
+/// Those, and two written in Rust.
 pub static ALL: LazyLock<Vec<Subject>> = LazyLock::new(|| {
     let outside =
         [Subject::outside("Mgu in Rust", Arc::new(Mgu)), Subject::outside("readout", Arc::new(Readout))];
     OF_FILES.iter().cloned().chain(outside).collect()
 });
 
-/// A law must hold for `cases` random nets of every cell. The nets are the same from run to run.
+/// Checks a law for `cases` random nets of every cell. The nets are the same in every run.
 #[track_caller]
 pub fn each(cases: u32, law: impl Fn(&Subject, Setup)) {
     for subject in ALL.iter() {
@@ -71,7 +71,7 @@ pub fn each(cases: u32, law: impl Fn(&Subject, Setup)) {
     }
 }
 
-/// Random numbers of a name's own.
+/// Random numbers seeded by a name.
 fn seeded(name: &str) -> proptest::test_runner::TestRng {
     use proptest::test_runner::{RngAlgorithm, TestRng};
     let mut seed = [0; 32];
@@ -130,7 +130,7 @@ impl Subject {
             }
             Expr::Element(a, ..) | Expr::Portion(a, ..) | Expr::Over(_, a, _) => self.look(&a.is),
             Expr::Times(a, b) => {
-                // Rows and columns are added up.
+                // It sums over rows and columns.
                 self.sums = true;
                 [a, b].into_iter().for_each(|a| self.look(&a.is));
             }
@@ -149,19 +149,19 @@ impl Subject {
                 }
                 arguments.iter().for_each(|a| self.look(&a.is));
             }
-            // What the function does is seen where it is defined.
+            // The function is inspected at its definition.
             Expr::Apply(_, arguments) => arguments.iter().for_each(|a| self.look(&a.is)),
             Expr::Number(_) | Expr::Name(_) | Expr::Lagged(..) | Expr::Sequence(..) => {}
         }
     }
 
-    /// The net of a size, or of a size near it that the cell can have, and random numbers.
+    /// A net of this size, or of a similar size that the cell supports, with random numbers.
     pub fn problem(&self, setup: &Setup) -> Problem {
         Problem::new(self.cell.clone(), setup)
     }
 }
 
-/// A number of steps that is written as a real number; 1 if it is none.
+/// A number of steps written as a real number; 1 if it is not one.
 fn whole(n: f64) -> usize {
     (1..1000_usize).find(|&k| (k as f64 - n).abs() < 1e-9).unwrap_or(1)
 }
@@ -188,8 +188,8 @@ impl Cell for Mgu {
     }
 }
 
-/// A cell whose output is no state and has a width of its own, as has one of its states:
-/// `h' = tanh(W x + U h)`, `s' = s / 2 + Q h'`, `y = sin(V h' + P s')`.
+/// A cell whose output is not a state and has a separate size, as one of its states does: `h' = tanh(W x + U h)`, `s'
+/// = s / 2 + Q h'`, `y = sin(V h' + P s')`.
 #[derive(Debug)]
 pub struct Readout;
 

@@ -1,11 +1,11 @@
-//! Where a net is not smooth: differences must not step over such a place.
+//! Where a net is not smooth: differences must not cross such points.
 
 use super::Problem;
 use autograd::{Builder, Graph, NodeId, Type, Value, eval};
 use ndarray::{ArrayD, Zip};
 use std::collections::HashSet;
 
-/// What is compared at a node that has a kink or a jump where two numbers are equal: the numbers' distance.
+/// The distance of two compared numbers at a node with a kink or a jump where they are equal.
 fn gap(op: &str, x: &[ArrayD<f64>]) -> f64 {
     let least = |a: ArrayD<f64>| a.iter().fold(f64::INFINITY, |least, x| least.min(x.abs()));
     let [a, b] = x else { return least(x[0].clone()) };
@@ -18,7 +18,7 @@ fn gap(op: &str, x: &[ArrayD<f64>]) -> f64 {
     })
 }
 
-/// What depends on something that has a gradient; the number of a step does not.
+/// Nodes that depend on a differentiable leaf; the step number does not.
 fn moving(graph: &Graph, leaves: &[NodeId]) -> HashSet<NodeId> {
     let mut moving: HashSet<NodeId> = leaves.iter().copied().collect();
     for id in graph.ids() {
@@ -29,7 +29,7 @@ fn moving(graph: &Graph, leaves: &[NodeId]) -> HashSet<NodeId> {
     moving
 }
 
-/// The distance of the nearest kink or jump; infinite for a smooth net.
+/// The distance to the nearest kink or jump; infinite for a smooth net.
 pub fn nearest(problem: &Problem) -> f64 {
     let g = Builder::new();
     let built = problem.build(&g);

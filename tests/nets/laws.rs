@@ -1,4 +1,4 @@
-//! What is true of every net, at one point: a test draws the nets.
+//! Laws of every net, at one point; tests draw the nets.
 
 use super::{Begin, Problem, near, near_all, random, steps};
 use autograd::ops::{Op, Sampler};
@@ -12,8 +12,8 @@ fn norm(a: &ArrayD<f64>) -> f64 {
     a.map(|x| x * x).sum().sqrt()
 }
 
-/// `⟨∂loss, u⟩`, and `⟨∂⟨∂loss, r⟩, u⟩`, for each leaf by itself: reverse mode and forward mode must agree. The backward
-/// pass must stop nothing: forward mode through it would be stopped too, and both would miss the same term.
+/// `⟨∂loss, u⟩`, and `⟨∂⟨∂loss, r⟩, u⟩`, for each leaf alone: reverse mode and forward mode must agree. The backward
+/// pass must contain no stop-gradient: forward mode through it would stop too, and both would miss the same term.
 #[track_caller]
 pub fn agrees_with_duals(problem: &Problem, what: &str) {
     let g = Builder::new();
@@ -47,8 +47,8 @@ pub fn agrees_with_duals(problem: &Problem, what: &str) {
     }
 }
 
-/// The gradients of order one and two towards the leaves `wrt` beside differences: none is wrong, and where all are
-/// decided, the two are equal to 8 and to 6 digits.
+/// The gradients of order one and two of the leaves `wrt` against differences: none is wrong, and where all are
+/// decided, they agree to 8 and to 6 digits.
 #[track_caller]
 pub fn agrees_with_differences(problem: &Problem, wrt: &[String], what: &str) -> Report {
     let g = Builder::new();
@@ -57,7 +57,7 @@ pub fn agrees_with_differences(problem: &Problem, wrt: &[String], what: &str) ->
     let report = Check::new(built.loss).at(built.point.clone()).wrt(&wrt).order(2).run().unwrap();
     let wrong = report.tensors.iter().any(|t| t.verdict() == Verdict::Fail);
     assert!(!wrong, "{what}\n{report}");
-    // Order two is looked at where order one was decided.
+    // Order two is checked where order one was decided.
     if report.passed() {
         assert!(report.tensors.iter().any(|t| t.order == 2), "{what}: {report}");
         for tensor in &report.tensors {
@@ -68,8 +68,8 @@ pub fn agrees_with_differences(problem: &Problem, wrt: &[String], what: &str) ->
     report
 }
 
-/// Whatever the padding holds, no bit of outputs, states, loss and gradients changes; outputs and gradients there are
-/// zero. 0 · ∞ is no zero: what is multiplied by zero is not kept out.
+/// The content of padding changes no bit of outputs, states, loss and gradients; outputs and gradients there are
+/// zero. 0 · ∞ is not zero: multiplying by zero does not mask.
 #[track_caller]
 pub fn padding_is_not_seen(problem: &Problem, what: &str) {
     let clean = problem.solve();
@@ -86,8 +86,8 @@ pub fn padding_is_not_seen(problem: &Problem, what: &str) {
     }
 }
 
-/// Outputs and states to the last bit, unless features are summed up, which another layout of the batch rounds
-/// otherwise; gradients up to the order in which sequences are added up.
+/// Outputs and states are bit-identical, unless features are summed, where the batch layout changes rounding;
+/// gradients agree up to the order of summation over sequences.
 #[track_caller]
 pub fn batch_is_its_sequences(problem: &Problem, sums: bool, what: &str) {
     let same =
@@ -110,7 +110,7 @@ pub fn batch_is_its_sequences(problem: &Problem, sums: bool, what: &str) {
         whole.last.iter().zip(&alone.last).for_each(|(w, a)| same(&of(w, 1), a));
         near(&steps(&of(&whole.gradients["x"], 1), 0..length), &alone.gradients["x"], what);
         for (name, gradient) in alone.gradients.into_iter().filter(|(name, _)| name != "x") {
-            // The gradients of an own start stand side by side, those of all that is shared are added up.
+            // The gradients of separate initial states are concatenated, those of shared parameters are added.
             let own = begin == Begin::Given && !problem.weights.contains_key(&name);
             totals
                 .entry(name)

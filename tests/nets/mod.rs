@@ -1,4 +1,4 @@
-//! Random nets as numbers in and numbers out: a test changes the one and compares the other.
+//! Random nets as functions of plain arrays: a test changes the inputs and compares the results.
 #![allow(dead_code)] // each test is a crate of its own and uses a part of this
 
 pub mod cells;
@@ -17,17 +17,17 @@ use rnn::{Layers, Start, Unrolled};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Where the states begin.
+/// The initial states.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Begin {
     Zero,
-    /// At an own value for each sequence.
+    /// A separate value per sequence.
     Given,
-    /// At one value for all sequences.
+    /// One value for all sequences.
     Learned,
 }
 
-/// The size of a net and of its batch, and the seed of its numbers.
+/// The size of a net and of its batch, and the seed of its values.
 #[derive(Clone, Debug)]
 pub struct Setup {
     pub steps: usize,
@@ -62,7 +62,7 @@ impl Setup {
         usize::try_from(1 + self.seed % n).expect("n is small")
     }
 
-    /// The same, with other sizes if these are none that the cell can have.
+    /// The same, with other sizes if the cell does not support these.
     fn fitting(&self, cell: &Arc<dyn Cell>) -> Self {
         let fits = |setup: &Self| {
             let net = Layers::of(cell.clone(), setup.input, setup.hidden).depth(setup.depth);
@@ -75,7 +75,7 @@ impl Setup {
     }
 }
 
-/// All numbers that go into a net.
+/// All inputs of a net.
 #[derive(Clone, Debug)]
 pub struct Problem {
     pub cell: Arc<dyn Cell>,
@@ -88,17 +88,17 @@ pub struct Problem {
     pub lengths: Option<Vec<usize>>,
     /// Under the names that [`Layers::weights`] gives.
     pub weights: BTreeMap<String, ArrayD<f64>>,
-    /// One for each state, `[lanes, batch or 1, size]`; none means zero.
+    /// One per state, `[lanes, batch or 1, size]`; empty for zeros.
     pub start: Vec<ArrayD<f64>>,
     /// The cotangent of the outputs, `[time, batch, feature]`.
     pub v_output: ArrayD<f64>,
-    /// The cotangent of the last states, each `[lanes, batch, size]`.
+    /// The cotangent of the final states, each `[lanes, batch, size]`.
     pub v_last: Vec<ArrayD<f64>>,
     /// The cotangent of the last output, `[batch, feature]`.
     pub v_last_output: ArrayD<f64>,
 }
 
-/// All numbers that come out of a net. The loss is the sum of all outputs and last states times their cotangents.
+/// All results of a net. The loss is the sum of all outputs and final states times their cotangents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Solution {
     pub loss: f64,
@@ -112,7 +112,7 @@ pub struct Solution {
 /// A net in a graph.
 pub struct Built<'g> {
     pub run: Unrolled<'g>,
-    /// All that has a gradient: x, the weights, the initial states.
+    /// All differentiable leaves: x, the weights, the initial states.
     pub leaves: Vec<(String, Expr<'g>)>,
     pub loss: Expr<'g>,
     pub point: Point<f64>,
@@ -131,7 +131,7 @@ pub fn random(shape: &[usize], sampler: &mut Sampler) -> ArrayD<f64> {
 }
 
 impl Problem {
-    /// A net of random numbers.
+    /// A net with random values.
     pub fn new(cell: Arc<dyn Cell>, setup: &Setup) -> Self {
         let setup = &setup.fitting(&cell);
         let &Setup { steps, batch, input, hidden, depth, bidirectional, window, begin, seed, .. } = setup;
@@ -181,7 +181,7 @@ impl Problem {
             .window(self.window)
     }
 
-    /// x, the initial states, and each weight of the cell in one of the lanes, taken in turn.
+    /// x, the initial states, and each weight of the cell in one of the lanes, alternately.
     pub fn each_in_one_lane(&self) -> Vec<String> {
         let net = self.net();
         let (lanes, weights) = (net.lanes(), net.weights());
@@ -235,7 +235,7 @@ impl Problem {
         g.graph().unwrap()
     }
 
-    /// Outputs, last states and gradients.
+    /// Outputs, final states and gradients.
     pub fn solve(&self) -> Solution {
         let g = Builder::new();
         let built = self.build(&g);
@@ -252,7 +252,7 @@ impl Problem {
         Solution { loss, output, last, last_output, gradients: names.zip(values).collect() }
     }
 
-    /// Some sequences, in that order.
+    /// A selection of sequences, in that order.
     pub fn sequences(&self, which: &[usize]) -> Self {
         let pick = |a: &ArrayD<f64>, axis: usize| {
             if a.shape()[axis] == self.batch() { a.select(Axis(axis), which) } else { a.clone() }
@@ -269,19 +269,19 @@ impl Problem {
         }
     }
 
-    /// One sequence by itself, without padding.
+    /// One sequence alone, without padding.
     pub fn alone(&self, b: usize) -> Self {
         let (one, length) = (self.sequences(&[b]), self.length(b));
         Self { lengths: None, x: steps(&one.x, 0..length), v_output: steps(&one.v_output, 0..length), ..one }
     }
 }
 
-/// Some steps of `[time, ..]`.
+/// A range of steps of `[time, ..]`.
 pub fn steps(a: &ArrayD<f64>, range: std::ops::Range<usize>) -> ArrayD<f64> {
     a.slice_axis(Axis(0), Slice::from(range)).to_owned()
 }
 
-/// The largest difference, relative to the largest element if that is above 1. A NaN is infinitely far.
+/// The largest difference, relative to the largest element if that is above 1. A NaN gives infinity.
 pub fn distance(a: &ArrayD<f64>, b: &ArrayD<f64>) -> f64 {
     assert_eq!(a.shape(), b.shape());
     let scale = b.iter().fold(1.0, |m: f64, x| m.max(x.abs()));

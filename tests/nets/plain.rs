@@ -5,11 +5,11 @@ use ndarray::{Array1, ArrayD, Axis, Ix1, Ix2, concatenate, s};
 
 type Vector = Array1<f64>;
 
-/// The cells that are written out here.
+/// The cells written out here.
 pub const CELLS: [&str; 5] = ["elman", "elman-relu", "lstm", "gru", "gru-reset-before"];
 
-/// Outputs `[time, batch, feature]`, last states, each `[lanes, batch, hidden]`, and last outputs
-/// `[batch, feature]`.
+/// Outputs `[time, batch, feature]`, final states, each `[lanes, batch, hidden]`, and last outputs `[batch,
+/// feature]`.
 pub fn solve(cell: &str, problem: &Problem) -> (ArrayD<f64>, Vec<ArrayD<f64>>, ArrayD<f64>) {
     let directions = 1 + usize::from(problem.bidirectional);
     let mut output = ArrayD::zeros(problem.v_output.raw_dim());
@@ -108,7 +108,7 @@ impl Step<'_> {
                 let c = &f * &states[1] + &i * &g;
                 vec![&o * &tanh(&c), c]
             }
-            // Cho et al. 2014, eq. 5-8, with the reset where cuDNN has it
+            // Cho et al. 2014, eq. 5-8, with the reset gate placed as in cuDNN
             "gru" => {
                 let (r, z) = (sigmoid(&a(0)), sigmoid(&a(1)));
                 let n = tanh(&(self.input_part(2, x) + &r * &self.state_part(2, h)));

@@ -1,4 +1,4 @@
-//! The equations of a file read as they stand, one number at a time: no graph, no batch, no mask.
+//! A direct interpreter of a file's equations, number by number: no graph, no batch, no mask.
 
 use ndarray::{Array1, Array2, Axis, Ix2, Slice, concatenate};
 use rnn::Cell;
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 type Vector = Array1<f64>;
 
-/// The parameters of a lane, by the names that the equations use.
+/// The parameters of a lane, by their names in the equations.
 pub struct Reading<'a> {
     cell: &'a EquationCell,
     matrices: HashMap<String, Array2<f64>>,
@@ -16,14 +16,14 @@ pub struct Reading<'a> {
     constants: HashMap<&'a str, f64>,
     /// The functions of the file: their arguments and bodies.
     functions: HashMap<&'a str, (&'a [Name], &'a At<Expr>)>,
-    /// Of what is read at earlier steps.
+    /// The sizes of sequences read at earlier steps.
     sizes: HashMap<String, usize>,
 }
 
-/// What a sequence was at each step so far; before the first it was zero.
+/// The value of each sequence at each step so far; zero before the first.
 type Past = HashMap<String, Vec<Vector>>;
 
-/// What the arguments of a function are within its body.
+/// The arguments of a function within its body.
 type Scope<'a> = HashMap<&'a str, Given<'a>>;
 
 /// An argument: a value, or the name of a matrix.
@@ -66,7 +66,7 @@ impl<'a> Reading<'a> {
         Self { cell, matrices, vectors, constants, functions, sizes }
     }
 
-    /// The outputs of a lane that reads `inputs` in this order, from zero.
+    /// The outputs of a lane for `inputs` in this order, from zero states.
     pub fn outputs(&self, inputs: &[Vector]) -> Vec<Vector> {
         let items = &self.cell.file().items;
         let named = items.iter().find_map(|item| match item {
@@ -128,7 +128,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The matrix that a name stands for, if it does for one.
+    /// The matrix of a name, if it denotes one.
     fn matrix<'n>(&self, name: &'n str, scope: &Scope<'n>) -> Option<&'n str> {
         match scope.get(name) {
             Some(Given::Matrix(matrix)) => Some(matrix),
@@ -147,13 +147,13 @@ fn written(expr: &Expr) -> f64 {
     }
 }
 
-/// Element by element; one number goes with all.
+/// Element by element; a scalar broadcasts.
 fn both(a: &Vector, b: &Vector, f: impl Fn(f64, f64) -> f64) -> Vector {
     let at = |v: &Vector, i: usize| if v.len() == 1 { v[0] } else { v[i] };
     (0..a.len().max(b.len())).map(|i| f(at(a, i), at(b, i))).collect()
 }
 
-/// Truth is 1.
+/// True is 1.
 #[allow(clippy::float_cmp)] // the file says `==`
 fn binary(operation: Operation, a: f64, b: f64) -> f64 {
     match operation {

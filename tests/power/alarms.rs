@@ -1,4 +1,4 @@
-//! Correct gradients of random graphs, on their kinks too: whoever complains is wrong.
+//! Correct gradients of random graphs, also at kinks: any failure is a false alarm.
 
 use crate::common::graphs;
 use autograd::ops::Sampler;
@@ -6,7 +6,7 @@ use autograd::{Builder, Expr, Point, Value};
 use autograd_check::Verdict;
 use autograd_check::{Check, Report};
 
-/// Correct gradients, by what was said of them.
+/// Counts of correct gradients, by verdict.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Alarms {
     pub checks: usize,
@@ -14,7 +14,7 @@ pub struct Alarms {
     /// Passed on a kink.
     pub kinks: usize,
     pub undecided: usize,
-    /// On several kinks at once, where the whole is the slope to no side and no rule is wrong.
+    /// At several kinks at once, where the total is no one-sided slope and no VJP is wrong.
     pub conventions: usize,
     pub failed: usize,
 }
@@ -41,8 +41,8 @@ impl Alarms {
     }
 }
 
-/// The report on a random graph. Every second one lies on a lattice of halves, where `relu`, `abs`, `max` and `min` are
-/// on their kinks and operands tie; every fourth is checked to order two.
+/// The report on a random graph. Every second one has leaves on a lattice of halves, where `relu`, `abs`, `max` and
+/// `min` are at kinks and operands tie; every fourth is checked to order two.
 pub fn check(seed: u64, single: bool) -> Report {
     let (g, s) = (Builder::new(), &mut Sampler::new(seed));
     let (leaves, mut outputs, mut point) = graphs::make(&g, s, true);
@@ -54,7 +54,7 @@ pub fn check(seed: u64, single: bool) -> Report {
     (if single { check.single() } else { check }).run().unwrap()
 }
 
-/// The point with all leaves on a lattice of halves, where operands tie, and outputs that have kinks there.
+/// The point with all leaves on a lattice of halves, where operands tie, and outputs with kinks there.
 pub fn on_kinks<'g>(
     leaves: &[Expr<'g>],
     outputs: &mut Vec<Expr<'g>>,

@@ -1,4 +1,4 @@
-//! The faults: what people get wrong in a derivative.
+//! The faults: common mistakes in derivatives.
 
 use super::sweep::{Term, Use, Visit};
 use autograd::ops::Sampler;
@@ -11,40 +11,40 @@ use std::collections::BTreeMap;
 pub enum Fault {
     /// The other sign.
     Sign,
-    /// One term of a sum is left out, or the only one.
+    /// One term of a sum is omitted, or the only one.
     Dropped,
-    /// Of several terms the last that was made stands alone: `=` for `+=`, as when a weight is shared by all steps.
+    /// Only the last of several terms is kept: `=` instead of `+=`, for example for a weight shared by all steps.
     Overwritten,
-    /// A matrix where its transpose belongs.
+    /// A matrix instead of its transpose.
     Transposed,
-    /// Twice the right one.
+    /// Multiplied by 2.
     Twice,
-    /// 1.001 times the right one.
+    /// Multiplied by 1.001.
     Thousandth,
-    /// 1.0001 times the right one.
+    /// Multiplied by 1.0001.
     TenThousandth,
-    /// 1 + 10⁻⁶ times the right one.
+    /// Multiplied by 1 + 10⁻⁶.
     Millionth,
-    /// One element is 1.01 times the right one.
+    /// One element is multiplied by 1.01.
     OneElement,
-    /// One row of the result hands nothing back.
+    /// One row of the result contributes nothing.
     RowSkipped,
-    /// The rule of another operand, or two operands in each other's place.
+    /// The VJP of another operand, or two swapped operands.
     WrongOperand,
-    /// The adjoint, or the recorded operands, of the step before or after.
+    /// The adjoint, or the saved operands, of the previous or next step.
     ShiftedStep,
-    /// The Jacobians of some successive steps are multiplied in the order of the forward pass.
+    /// The Jacobians of some successive steps are multiplied in forward order.
     ForwardOrder,
-    /// What a mask, a `relu` or a choice held back is handed through.
+    /// A mask, a `relu` or a selection is missing in the backward pass.
     SkippedMask,
-    /// Of what broadcasting repeated, one copy alone hands back.
+    /// The sum over broadcast axes is replaced by one element.
     NotSummed,
 }
 
-/// A fault, and how far it reaches.
+/// A fault and its extent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Kind {
-    /// Whether the rule is wrong at every step, as a line of code that is wrong is.
+    /// Whether the VJP is wrong at every step, like a wrong line of code.
     pub everywhere: bool,
     pub fault: Fault,
 }
@@ -55,24 +55,24 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// A fault in its place.
+/// A fault at a place.
 #[derive(Clone, Debug)]
 pub struct Mutant {
     pub fault: Fault,
-    /// Whether `uses` are all steps of one rule.
+    /// Whether `uses` are all steps of one VJP.
     pub everywhere: bool,
-    /// The uses whose rules are wrong.
+    /// The uses with a wrong VJP.
     pub uses: Vec<Use>,
     /// For [`Fault::ForwardOrder`], the sum of the first and the last step.
     pub mirror: i64,
     pub seed: u64,
 }
 
-/// What a fault makes of a term.
+/// The effect of a fault on a term.
 pub enum Wrong<'g> {
     Term(Term<'g>),
     Nothing,
-    /// There is nothing here that it could spoil.
+    /// The fault is not applicable here.
     Impossible,
 }
 
@@ -121,7 +121,7 @@ impl Fault {
         }
     }
 
-    /// How many are planted, if `per` are of a fault that fits everywhere: most places have no room for the rarer ones.
+    /// The number to plant, if a universally applicable fault gets `per`: rarer ones apply in few places.
     pub fn share(self, per: usize) -> usize {
         match self {
             Self::Transposed
@@ -133,7 +133,7 @@ impl Fault {
         }
     }
 
-    /// Where it could be planted.
+    /// The places where it applies.
     pub fn places(self, graph: &Graph, uses: &[Use], of: &impl Fn(NodeId) -> bool) -> Vec<Mutant> {
         let place = |uses, mirror| Mutant { fault: self, everywhere: false, uses, mirror, seed: 0 };
         let single = || uses.iter().filter(|(u, _)| of(*u)).map(|&u| place(vec![u], 0)).collect();
@@ -155,7 +155,7 @@ impl Fault {
                 let step = |id: NodeId| graph[id].origin.step.map(i64::from);
                 let last = uses.iter().filter_map(|(u, _)| step(*u)).max().unwrap_or(0);
                 let between = |first: i64, last: i64| {
-                    // What leads from state to state: its operand is computed, in this step or the one before.
+                    // The path from state to state: its operand is computed in this step or the previous one.
                     let recurrent = |u: &&Use| {
                         of(u.0)
                             && step(u.0).is_some_and(|t| t >= first && t <= last && 2 * t != first + last)
@@ -172,8 +172,8 @@ impl Fault {
         }
     }
 
-    /// Rules that could be wrong in all their steps alike: the uses of one operand by the nodes of one line. What is
-    /// wrong in several places already, or is another thing at each, has none.
+    /// VJPs that could be wrong at all their steps alike: the uses of one operand by the nodes of one source line.
+    /// Faults with several places, or different ones at each step, have none.
     pub fn rules(self, graph: &Graph, uses: &[Use], of: &impl Fn(NodeId) -> bool) -> Vec<Mutant> {
         if matches!(self, Self::Overwritten | Self::ForwardOrder | Self::ShiftedStep) {
             return Vec::new();
@@ -191,7 +191,7 @@ impl Fault {
         rules.into_values().filter(|uses| uses.len() > 1).map(whole).collect()
     }
 
-    /// Spoils a term.
+    /// Applies the fault to a term.
     pub fn plant<'g>(self, v: &Visit<'_, 'g>, right: Term<'g>, mutant: &Mutant) -> Wrong<'g> {
         let sampler = &mut Sampler::new(mutant.seed);
         let times = |factor: f64| Wrong::Term(Term { value: right.value * factor, ..right });
@@ -207,7 +207,7 @@ impl Fault {
             Self::RowSkipped => v.row_skipped(sampler).into(),
             Self::WrongOperand => v.wrong_operand(sampler).into(),
             Self::ShiftedStep => v.shifted(sampler).into(),
-            // Where a step has no counterpart, as the first without a state before it, nothing is wrong.
+            // Steps without a counterpart, such as the first, stay correct.
             Self::ForwardOrder => v.mirrored(mutant.mirror).unwrap_or(Wrong::Term(right)),
             Self::SkippedMask => v.unmasked(right),
             Self::NotSummed => not_summed(right, v),
@@ -221,7 +221,7 @@ impl<'g> From<Option<Term<'g>>> for Wrong<'g> {
     }
 }
 
-/// All ones but for one number, at a random place.
+/// Ones, except for one number at a random position.
 fn ones_but(shape: &[usize], other: f64, sampler: &mut Sampler) -> ArrayD<f64> {
     let mut all = ArrayD::ones(shape);
     let place = sampler.below(0..all.len());
@@ -313,7 +313,7 @@ impl<'g> Visit<'_, 'g> {
         self.vjp(self.k, &self.operands_of(twin), self.g.expr(twin), self.dy).map(Wrong::Term)
     }
 
-    /// ȳ itself for an op that chooses, or multiplies with a mask.
+    /// ȳ unmasked, for an op that selects or multiplies by a mask.
     fn unmasked(&self, right: Term<'g>) -> Wrong<'g> {
         let is_mask = |x: &Expr| self.graph.node(x.id()).is_ok_and(|node| node.op.name() == "dropout_mask");
         let masks = match self.op.name() {
@@ -325,7 +325,7 @@ impl<'g> Visit<'_, 'g> {
     }
 }
 
-/// The name that a report gives to a node.
+/// The name of a node in reports.
 pub fn name(graph: &Graph, node: NodeId) -> String {
     graph.name(node).unwrap()
 }

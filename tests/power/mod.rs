@@ -1,8 +1,9 @@
-//! The power of the gradient check: faults planted in right gradients, and what is said of them.
+//! The power of the gradient check: faults planted in correct gradients, and the resulting verdicts.
 //!
-//! A mutant is a graph with its gradient, in which the rule of one use of a value (`sweep.rs`), or of all its steps, has a fault (`fault.rs`). It
-//! counts if it changes the gradient of a leaf by more than a bound, relative to the norm of that tensor. It is caught if
-//! the verdict is [`Verdict::Fail`], and named rightly if the node that is called guilty is the one whose rule is wrong.
+//! A mutant is a graph with its gradient, in which the VJP of one use of a value (`sweep.rs`), or of all its steps,
+//! has a fault (`fault.rs`). It counts if it changes the gradient of a leaf by more than a bound, relative to the
+//! norm of that tensor. It is caught if the verdict is [`Verdict::Fail`], and named correctly if the node that is
+//! reported is the one with the wrong VJP.
 #![allow(dead_code)] // the table and its test use a part each
 
 pub mod alarms;
@@ -19,7 +20,7 @@ use fault::{Mutant, distance, name};
 use std::sync::Arc;
 use sweep::{Use, mutants, sweep};
 
-/// In which numbers gradients are computed.
+/// The precision of the gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     Double,
@@ -27,7 +28,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// A fault that changes no gradient by more than this part of its norm is none.
+    /// A fault that changes every gradient by less than this fraction of its norm does not count.
     pub fn bound(self) -> f64 {
         match self {
             Self::Double => 1e-9,
@@ -36,31 +37,31 @@ impl Precision {
     }
 }
 
-/// A graph in which faults are planted.
+/// A graph to plant faults in.
 pub struct Subject {
     pub name: String,
     pub graph: Arc<Graph>,
     pub loss: NodeId,
     pub leaves: Vec<NodeId>,
     pub point: Point<f64>,
-    /// The nodes whose rules are spoilt; all if there are none.
+    /// The nodes whose VJPs are changed; if empty, all.
     pub nodes: Vec<NodeId>,
 }
 
-/// What became of a mutant that counts.
+/// The outcome for a mutant that counts.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub subject: String,
     pub mutant: Mutant,
-    /// The op whose rule is wrong.
+    /// The op with the wrong VJP.
     pub op: String,
-    /// The largest change of a gradient, over its norm.
+    /// The largest change of a gradient, relative to its norm.
     pub change: f64,
     pub verdict: Verdict,
-    /// The guilty node and whether it is the right one.
+    /// The node that was reported, and whether it is the right one.
     pub named: Option<(String, bool)>,
     pub hint: String,
-    /// The wrong rule, for whoever looks at what was missed.
+    /// The wrong VJP, to inspect what was missed.
     pub place: String,
 }
 
@@ -74,12 +75,12 @@ impl Outcome {
     }
 }
 
-/// What came of all mutants of some subject.
+/// The outcomes for all mutants of some subject.
 #[derive(Clone, Debug, Default)]
 pub struct Harvest {
-    /// All that were planted, by fault and op.
+    /// All planted faults, by fault and op.
     pub planted: Vec<(fault::Kind, String)>,
-    /// Those that count.
+    /// The outcomes that count.
     pub outcomes: Vec<Outcome>,
 }
 
@@ -108,7 +109,7 @@ impl Subject {
         harvest
     }
 
-    /// The gradients of the leaves; nothing if the fault has no place here, or makes them infinite.
+    /// The gradients of the leaves; `None` if the fault does not apply here, or makes them infinite.
     fn gradients(&self, mutant: Option<&Mutant>) -> Option<Vec<Value<f64>>> {
         let g = Builder::resume(self.graph.clone());
         let swept = sweep(&g, &self.graph, self.loss, &self.leaves, mutant);
@@ -123,7 +124,7 @@ impl Subject {
         Some(eval(&*g.graph().ok()?, &self.point, &wanted).unwrap())
     }
 
-    /// The largest change of a gradient over its norm. What rounding alone can do does not count.
+    /// The largest change of a gradient relative to its norm. Changes within rounding do not count.
     fn change(&self, right: &[Value<f64>], wrong: &[Value<f64>]) -> f64 {
         let pairs: Vec<[f64; 2]> = right.iter().zip(wrong).map(|(a, b)| distance(a, b)).collect();
         let largest = pairs.iter().map(|[_, norm]| *norm).fold(0.0, f64::max);
@@ -132,7 +133,7 @@ impl Subject {
         changes.map(|[off, norm]| off / norm).fold(0.0, |max, c| if c > max || c.is_nan() { c } else { max })
     }
 
-    /// The report on the gradient with this fault, or on the right one.
+    /// The report on the gradient with this fault, or on the correct one.
     pub fn check(&self, mutant: Option<&Mutant>, precision: Precision) -> Report {
         let g = Builder::resume(self.graph.clone());
         let claims = sweep(&g, &self.graph, self.loss, &self.leaves, mutant).claims;

@@ -1,4 +1,4 @@
-//! What faults are planted in: every op between others, random graphs, and recurrent nets over time.
+//! The subjects of planted faults: every op between others, random graphs, and recurrent nets over time.
 
 use super::Subject;
 use super::alarms::on_kinks;
@@ -7,7 +7,7 @@ use crate::nets::{Begin, Problem, Setup, cells};
 use autograd::ops::{Domain, Op, Sample, Sampler};
 use autograd::{Builder, Expr, Kind, NodeId, Point, Value};
 
-/// The sum of `y ⊙ v` for a random v: every element of every output counts, each with a weight of its own.
+/// The sum of `y ⊙ v` for a random v: every element of every output has a distinct weight.
 fn weighted<'g>(g: &'g Builder, outputs: &[Expr<'g>], s: &mut Sampler) -> Expr<'g> {
     let term = |y: &Expr<'g>| (*y * g.constant(random(&y.shape(), s))).sum();
     g.sum(&outputs.iter().map(term).collect::<Vec<_>>())
@@ -17,8 +17,8 @@ fn ids(all: &[Expr]) -> Vec<NodeId> {
     all.iter().map(|x| x.id()).collect()
 }
 
-/// One sample of each op that has a derivative, at two steps. Its operands are products of two leaves, and have another
-/// user each; its result goes through a sine.
+/// One sample of each differentiable op, at two steps. Its operands are products of two leaves, and have one other
+/// user each; its result passes through a sine.
 pub fn ops(seed: u64) -> Vec<Subject> {
     let s = &mut Sampler::new(seed);
     Op::samples(s).into_iter().filter_map(|sample| op(sample, s, seed)).collect()
@@ -72,7 +72,7 @@ fn op(Sample { op, operands }: Sample<Op>, s: &mut Sampler, seed: u64) -> Option
     })
 }
 
-/// A random graph; every fourth on its kinks.
+/// A random graph; every fourth at its kinks.
 pub fn random_graph(seed: u64) -> Subject {
     let (g, s) = (Builder::new(), &mut Sampler::new(seed));
     let (leaves, mut outputs, mut point) = graphs::make(&g, s, true);
@@ -90,7 +90,8 @@ pub fn random_graph(seed: u64) -> Subject {
     }
 }
 
-/// A net over 4 steps, some with sequences of different lengths, some with two layers, some with a large hidden state.
+/// A net over 4 steps, some with sequences of different lengths, some with two layers, some with a large hidden
+/// state.
 pub fn net(seed: u64) -> Subject {
     let cell = ["elman", "lstm", "gru"][usize::try_from(seed % 3).unwrap()];
     let kind = seed / 3;
@@ -115,7 +116,7 @@ pub fn net(seed: u64) -> Subject {
     let g = Builder::new();
     let mut built = problem.build(&g);
     if hidden > 4 {
-        // Usual first values are as small; larger ones make a net chaotic.
+        // Usual initial values have this size; larger ones make a net chaotic.
         let scale = |w: &Value<f64>| w.map(|w| 0.25 * w);
         for (_, x) in &built.leaves[1..] {
             let scaled = built.point.get(*x).map(scale);

@@ -1,4 +1,4 @@
-//! Reverse mode once more, so that a single use of a value can be differentiated wrongly: everything behind it follows.
+//! A second reverse mode in which a single use of a value can have a wrong VJP; the fault propagates from there.
 
 use super::fault::{Fault, Mutant, Wrong};
 use autograd::graph::Role;
@@ -6,21 +6,21 @@ use autograd::ops::{Adjoint, Op, Sampler};
 use autograd::{Builder, Expr, Graph, Kind, NodeId};
 use std::collections::HashMap;
 
-/// An operand of a node: what the node's VJP adds to that operand's adjoint is one term of a sum.
+/// An operand of a node: the node's VJP contributes one term to that operand's adjoint.
 pub type Use = (NodeId, usize);
 
-/// A node on the way back, and what a fault can get hold of there.
+/// A node in the backward walk, with what a fault can access there.
 pub struct Visit<'a, 'g> {
     pub g: &'g Builder,
     pub graph: &'a Graph,
     pub node: NodeId,
     pub op: &'a Op,
     pub operands: Vec<Expr<'g>>,
-    /// Which operand's adjoint is made.
+    /// The operand whose adjoint is computed.
     pub k: usize,
     /// The node's own adjoint.
     pub dy: Expr<'g>,
-    /// The adjoints that were made before.
+    /// The adjoints computed before.
     pub adjoints: &'a HashMap<NodeId, Expr<'g>>,
 }
 
@@ -29,13 +29,13 @@ impl<'g> Visit<'_, 'g> {
         self.g.expr(self.node)
     }
 
-    /// The operand whose adjoint is made.
+    /// The operand whose adjoint is computed.
     pub fn x(&self) -> Expr<'g> {
         self.operands[self.k]
     }
 
-    /// What the VJP gives for operand k from these operands, result and adjoint, before it is summed over the axes that
-    /// broadcasting added; nothing where the derivative is zero or not defined.
+    /// The VJP for operand k with these operands, result and adjoint, before the sum over broadcast axes; `None` if
+    /// the derivative is zero or undefined.
     pub fn vjp(&self, k: usize, x: &[Expr<'g>], y: Expr<'g>, dy: Expr<'g>) -> Option<Term<'g>> {
         match self.op.operator()?.vjp(k, x, y, dy) {
             Adjoint::Dense(value) => Some(Term { value, part: false }),
@@ -49,7 +49,7 @@ impl<'g> Visit<'_, 'g> {
         }
     }
 
-    /// The right term.
+    /// The correct term.
     pub fn right(&self) -> Option<Term<'g>> {
         self.vjp(self.k, &self.operands, self.y(), self.dy)
     }
@@ -75,19 +75,19 @@ impl<'g> Visit<'_, 'g> {
     }
 }
 
-/// What one use adds.
+/// The contribution of one use.
 #[derive(Clone, Copy)]
 pub struct Term<'g> {
     pub value: Expr<'g>,
-    /// Whether it is the adjoint of a slice, which is put together with others.
+    /// Whether it is the adjoint of a slice, to be assembled with others.
     pub part: bool,
 }
 
-/// The adjoints of all nodes on the way from the loss to `wrt`, which `mutant` makes wrong; and the uses of values.
+/// The adjoints of all nodes on paths from the loss to `wrt`, with the faults of `mutant`; and the uses of values.
 pub struct Swept<'g> {
     pub claims: Vec<(Expr<'g>, Expr<'g>)>,
     pub uses: Vec<Use>,
-    /// Whether the fault could be planted everywhere.
+    /// Whether the fault was applied everywhere.
     pub planted: bool,
 }
 
@@ -140,7 +140,7 @@ pub fn sweep<'g>(
     swept
 }
 
-/// The sum of all terms. Those of slices are one term, as `grad` makes it.
+/// The sum of all terms. Those of slices are assembled into one term, as in `grad`.
 fn total<'g>(g: &'g Builder, x: Expr<'g>, terms: Vec<Term<'g>>) -> Expr<'g> {
     // Users were visited from the last to the first.
     let (parts, mut dense): (Vec<Term>, Vec<Term>) = terms.into_iter().rev().partition(|term| term.part);
@@ -157,8 +157,8 @@ fn total<'g>(g: &'g Builder, x: Expr<'g>, terms: Vec<Term<'g>>) -> Expr<'g> {
     }
 }
 
-/// Random places for faults, by kind of fault: `per` for each, among uses of the nodes that `of` takes, and among the rules that
-/// are wrong at every step.
+/// Random places for faults, `per` for each kind: uses of the nodes accepted by `of`, and VJPs that are wrong at
+/// every step.
 pub fn mutants(
     graph: &Graph,
     uses: &[Use],

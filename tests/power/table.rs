@@ -4,7 +4,7 @@ use super::{Harvest, Outcome};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Numbers of mutants.
+/// Counts of mutants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     pub planted: usize,
@@ -21,24 +21,24 @@ impl Count {
         self.named += usize::from(outcome.is_named());
     }
 
-    /// The share of the effective that was caught; 1 of none.
+    /// The fraction of effective mutants that was caught; 1 for none.
     pub fn catch_rate(&self) -> f64 {
         self.caught as f64 / self.effective.max(1) as f64 + f64::from(u8::from(self.effective == 0))
     }
 
-    /// The share of the caught that was named rightly; 1 of none.
+    /// The fraction of caught mutants that was named correctly; 1 for none.
     pub fn name_rate(&self) -> f64 {
         self.named as f64 / self.caught.max(1) as f64 + f64::from(u8::from(self.caught == 0))
     }
 }
 
-/// All of them.
+/// The counts of all mutants.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     pub by_fault: BTreeMap<super::fault::Kind, Count>,
     pub by_op: BTreeMap<String, Count>,
     pub all: Count,
-    /// Those that were not caught, or not named rightly.
+    /// Those that were not caught, or not named correctly.
     pub wrong: Vec<Outcome>,
 }
 

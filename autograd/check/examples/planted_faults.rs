@@ -1,5 +1,5 @@
-//! Faults planted in hand-written gradients, and what the checker says of them, as JSON: the rows that
-//! `tests/peers/gradcheckers.py` sets beside those of other checkers. In f64 the checker walks the graph; in f32 it is given a
+//! Faults planted in handwritten gradients, and the checker's verdicts, as JSON: the rows that
+//! `tests/peers/gradcheckers.py` compares with other checkers. In f64 the checker walks the graph; in f32 it gets a
 //! function and a gradient, both computed in single precision.
 //!
 //! ```text
@@ -14,7 +14,7 @@ use ndarray::{ArrayD, Axis};
 use serde_json::json;
 use std::time::Instant;
 
-/// What is wrong with a gradient.
+/// A fault in a gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     None,
@@ -25,7 +25,7 @@ enum Fault {
     Sign,
     /// U for Uᵀ
     Transposed,
-    /// The bias hears of the first sequence alone.
+    /// The bias gradient covers the first sequence alone.
     MissingAccumulation,
 }
 
@@ -40,7 +40,7 @@ impl Fault {
     ];
 }
 
-/// `y = tanh(x Wᵀ + h Uᵀ + b)` as one op with a gradient by hand.
+/// `y = tanh(x Wᵀ + h Uᵀ + b)` as one op with a handwritten gradient.
 #[derive(Debug)]
 struct TanhCell(Fault);
 
@@ -100,7 +100,7 @@ impl Operator for TanhCell {
     }
 }
 
-/// 1 everywhere, and 1.01 at one place.
+/// Ones, with 1.01 at one position.
 fn element(shape: &[usize]) -> ArrayD<f64> {
     let mut wrong = ArrayD::ones(shape);
     let count = wrong.len();
@@ -108,7 +108,7 @@ fn element(shape: &[usize]) -> ArrayD<f64> {
     wrong
 }
 
-/// A function of one array whose gradient is multiplied by something.
+/// A function of one array whose gradient is multiplied by a factor.
 #[derive(Debug)]
 struct Simple {
     kind: Kind,
@@ -194,7 +194,7 @@ fn row(
     }))
 }
 
-/// A function and a gradient from nowhere, in single precision.
+/// A function and a gradient without a graph, in single precision.
 #[allow(clippy::cast_possible_truncation)] // that is the point
 fn single(y: Expr, point: Point<f64>) -> Result<Report, Error> {
     let g = y.builder();

@@ -1,4 +1,4 @@
-//! The gradient once more: asked again, and with its stops opened.
+//! Evaluates the gradient again, and with its stop-gradients removed.
 
 use super::compare::{Gradients, Level};
 use super::verdict::Verdict;
@@ -12,17 +12,17 @@ use autograd::ops::Op;
 use autograd::{Gradient, vjp};
 use ndarray::ArrayD;
 
-/// How far two evaluations of one gradient may lie apart, over its norm.
+/// The maximum relative difference of two evaluations of one gradient.
 const SAME: f64 = 1e-12;
 
-/// A change of less than this is not told.
+/// Smaller relative changes are not reported.
 const TOLD: f64 = 1e-9;
 
-/// How many tensors are named.
+/// The number of tensors that are named.
 const NAMED: usize = 3;
 
 impl<'g> Level<'_, 'g> {
-    /// Asks for the gradients again, the last first: a rule that remembers that it was asked answers something else.
+    /// Builds the gradients again, in reverse order, to detect a VJP with internal state.
     pub fn again(&self, gradients: &Gradients<'g>) -> Result<Option<Witness>, Error> {
         if self.claims.is_some() {
             return Ok(None);
@@ -49,8 +49,8 @@ impl<'g> Level<'_, 'g> {
         }))
     }
 
-    /// What `stop_gradient` hides, if there is one: how many values are held, and how the gradients would change if they were
-    /// not.
+    /// Reports what `stop_gradient` hides, if there is any: the number of held values, and how the gradients would
+    /// change without them.
     pub fn held(&self, gradients: &Gradients<'g>) -> Result<Option<String>, Error> {
         let graph = self.g.graph()?;
         let outputs: Vec<NodeId> = self.ys.iter().map(|y| y.id()).collect();
@@ -96,7 +96,7 @@ impl<'g> Level<'_, 'g> {
         }))
     }
 
-    /// The outputs with every stop taken for what it stops.
+    /// The outputs with every stop-gradient replaced by its operand.
     fn opened(&self, graph: &Graph, outputs: &[NodeId]) -> Vec<Expr<'g>> {
         let mut copies: Vec<Option<Expr>> = vec![None; self.forward];
         for i in 0..self.forward {
@@ -115,7 +115,7 @@ impl<'g> Level<'_, 'g> {
         outputs.iter().map(|y| copies[y.index()].unwrap_or_else(|| self.g.expr(*y))).collect()
     }
 
-    /// Gradients, with zeros where there is none.
+    /// Gradients, with zeros for missing ones.
     fn built(&self, ys: &[Expr<'g>], xs: &[Expr<'g>]) -> Vec<Expr<'g>> {
         let pairs: Vec<_> = ys.iter().copied().zip(self.cotangents.iter().copied()).collect();
         let of = |(gradient, x): (Gradient<'g>, &Expr<'g>)| match gradient {

@@ -1,45 +1,47 @@
-//! What a check that passed would have missed, and with which probability.
+//! The faults that a passed check could have missed, with their probability.
 //!
-//! The claimed gradient is off by e, an error for each element, and compared along a random direction u with the tolerance τ. The
-//! differences are off by τ at most, so that it is missed only if |⟨e, u⟩| ≤ 2τ. The uⱼ are independent, of either sign, and of a size that
-//! is uniform on [½, 1½] (`leaves::weights`), so that each has a density of at most ½.
+//! Let the claimed gradient have the error e, one number per element. It is compared along a random direction u with
+//! the tolerance τ. The differences are wrong by at most τ, so the error is missed only if |⟨e, u⟩| ≤ 2τ. The uⱼ are
+//! independent, of random sign, and uniform in size on [½, 1½] (`leaves::weights`), so each has a density of at most
+//! ½.
 //!
-//! - **One wrong element.** |⟨e, u⟩| = |eⱼ| |uⱼ| ≥ |eⱼ| / 2, so that one of more than 4τ is never missed.
-//! - **Any error.** eⱼ uⱼ has a density of at most 1 / 2|eⱼ|, and a sum with what is independent of it has no larger one. On an interval of length
+//! - **One wrong element.** |⟨e, u⟩| = |eⱼ| |uⱼ| ≥ |eⱼ| / 2, so an error of more than 4τ is never missed.
+//! - **Any error.** eⱼ uⱼ has a density of at most 1 / 2|eⱼ|, and adding independent terms does not increase it. On
+//! an interval of length
 //!   4τ that is a probability of at most 2τ / |eⱼ|, for every j: the largest error of an element counts, whatever the others are.
 //!
-//! On a kink, where the equations of the nodes decided, or where nothing was seen, this says nothing. An element that moves in steps of its own
-//! size (`numeric/scale.rs`) has its error measured in them.
+//! The certificate does not apply at kinks, where the equations of the nodes decided, or where differences resolved
+//! nothing. The error of an element with its own step size (`numeric/scale.rs`) is measured in that size.
 
 use super::report::{Report, Tensor};
 use super::verdict::{Decider, Verdict};
 use std::fmt;
 
-/// What a check would have missed. `{}` is a sentence.
+/// The faults that a check could have missed. `{}` is a sentence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Certificate {
-    /// The largest tolerance of a gradient that differences passed.
+    /// The largest tolerance of a gradient that passed by differences.
     pub tolerance: f64,
-    /// How many gradients it speaks of, of how many.
+    /// The number of gradients it covers, and of all.
     pub tensors: [usize; 2],
-    /// The seed that repeats it.
+    /// The seed to reproduce it.
     pub seed: u64,
 }
 
 impl Certificate {
-    /// A gradient with one wrong element is never passed if that is off by more than this.
+    /// A gradient with one wrong element never passes if the error is larger than this.
     pub fn never_missed(&self) -> f64 {
         4.0 * self.tolerance
     }
 
-    /// A bound of the probability that a gradient is passed, one of whose elements at least is off by this.
+    /// An upper bound of the probability that a gradient passes although an element has this error.
     pub fn missed(&self, error: f64) -> f64 {
         (2.0 * self.tolerance / error.abs()).min(1.0)
     }
 }
 
 impl Report {
-    /// What it would have missed; nothing unless it passed, by differences for one gradient at least.
+    /// The certificate; `None` unless the check passed, with at least one gradient decided by differences.
     pub fn certificate(&self) -> Option<Certificate> {
         let by_differences = |t: &&Tensor| {
             let c = &t.comparison;

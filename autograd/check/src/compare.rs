@@ -1,4 +1,4 @@
-//! One order of differentiation: both sides of every tensor, and what follows.
+//! Checks all tensors at one order of differentiation.
 //!
 //! Three witnesses speak of each tensor. Differences of the whole, tensor by tensor (`side.rs`); they know nothing of the
 //! graph's inside. Every node's own equation, which together are a proof by the chain rule (`locate/`). Forward mode, of all
@@ -16,36 +16,36 @@ use autograd::graph::{Builder, Expr, Graph, NodeId};
 use autograd::ops::{Op, Sampler};
 use autograd::{Error, Gradient, Point, Value, eval, vjp};
 
-/// What is compared at one order of differentiation: the gradients of `⟨ȳ, y⟩` with numeric ones.
+/// The comparison at one order of differentiation: the gradients of `⟨ȳ, y⟩` with numeric ones.
 pub(super) struct Level<'a, 'g> {
     pub order: u32,
     pub g: &'g Builder,
     pub ys: &'a [Expr<'g>],
-    /// The ȳ, which have values at the point.
+    /// The cotangents ȳ, which have values at the point.
     pub cotangents: &'a [Expr<'g>],
     pub xs: &'a [Expr<'g>],
     pub point: &'a Point<f64>,
-    /// How many nodes the user's graph has; the rest are derivatives of it.
+    /// The number of nodes of the user's graph; later ones are derivatives.
     pub forward: usize,
     /// The largest ‖g ⊙ u‖₁ of the order before.
     pub largest: f64,
-    /// How many elements of each tensor are looked at one by one.
+    /// The number of elements per tensor that are checked one by one.
     pub elements: usize,
     pub method: Method,
     /// Whether gradients are computed in `f32`.
     pub single: bool,
-    /// Adjoints that somebody claims, of nodes. Without, gradients are built here.
+    /// Claimed adjoints of nodes. Without claims, gradients are built here.
     pub claims: Option<&'a [(Expr<'g>, Expr<'g>)]>,
 }
 
-/// Functions that read more numbers than this are looked at less often.
+/// Functions that read more numbers than this are evaluated less often.
 const HEAVY: usize = 2_000_000;
 
 /// The gradients of one order.
 pub(super) struct Gradients<'g> {
-    /// One for each x, of its shape.
+    /// One per x, with its shape.
     pub all: Vec<Expr<'g>>,
-    /// Whether it is more than zeros.
+    /// Whether it is nonzero.
     pub some: Vec<bool>,
     /// Whether the outputs depend on x.
     connected: Vec<bool>,
@@ -53,12 +53,12 @@ pub(super) struct Gradients<'g> {
     sweep: Option<usize>,
     /// The largest ‖g ⊙ u‖₁.
     pub largest: f64,
-    /// What rounding leaves of a gradient that is zero because terms cancel.
+    /// The rounding error of a gradient that is zero by cancellation.
     pub floor: f64,
 }
 
 impl<'g> Gradients<'g> {
-    /// Those that are more than zeros, each once: one node can be the gradient of several.
+    /// The nonzero gradients, without duplicates: one node can be the gradient of several.
     pub fn distinct(&self) -> Vec<Expr<'g>> {
         let mut distinct: Vec<Expr> = Vec::new();
         for (&dx, _) in self.all.iter().zip(&self.some).filter(|(_, some)| **some) {
@@ -71,7 +71,8 @@ impl<'g> Gradients<'g> {
 }
 
 impl<'g> Level<'_, 'g> {
-    /// Adds a tensor for each x to the report, and what forward mode says; names a guilty node if something is wrong.
+    /// Adds a tensor for each x to the report, and the result of forward mode; names a faulty node if something is
+    /// wrong.
     pub fn compare(&self, sampler: &mut Sampler, report: &mut Report) -> Result<Gradients<'g>, Error> {
         let mut gradients = self.gradients()?;
         let graph = self.g.graph()?;
@@ -89,9 +90,6 @@ impl<'g> Level<'_, 'g> {
         }
         gradients.largest = sides.iter().map(Side::size).fold(self.largest, f64::max);
         let least = graph.len() as f64 * f64::EPSILON * gradients.largest;
-        let numeric =
-            Numeric { function: &function, nearby, cotangents: &cotangents, least, method: self.method };
-
         let scene = Scene {
             graph: &graph,
             point: &point,
@@ -100,8 +98,18 @@ impl<'g> Level<'_, 'g> {
             forward: self.forward,
             single: self.single,
         };
-        // With numbers of its own: what else is drawn does not depend on how many nodes there are.
+        // With a separate sampler, so that other random numbers do not depend on the number of nodes.
         let proof = self.prove(&scene, gradients.sweep, &mut Sampler::new(u64::from(self.order)))?;
+        let numeric = Numeric {
+            function: &function,
+            nearby,
+            cotangents: &cotangents,
+            least,
+            method: self.method,
+            all: &sides,
+            proof: &proof,
+            parts: if heavy { 4 } else { 64 },
+        };
         let mut tensors = Vec::new();
         for (side, &connected) in sides.iter().zip(&gradients.connected) {
             let mut tensor = numeric.tensor(side, self.order, connected)?;
@@ -122,7 +130,7 @@ impl<'g> Level<'_, 'g> {
         }
         for (i, (tensor, side)) in tensors.iter_mut().zip(&sides).enumerate() {
             tensor.forward = forward.slopes[i];
-            // What is lost where no node loses more than its own rounding, was lost by all of them together.
+            // The total loss when no node loses more than its own rounding.
             let lost = if self.single { f64::from(f32::EPSILON).sqrt() * tensor.norm } else { 0.0 };
             let floor = gradients.floor.max(lost);
             let evidence = |comparison: &Comparison, forward, equations| Evidence {
@@ -146,7 +154,7 @@ impl<'g> Level<'_, 'g> {
             let wanted = if wrong && !heavy { super::ELEMENTS_OF_A_FAILURE } else { 0 };
             numeric.elements(side, sampler, wanted.max(self.elements), tensor)?;
             for element in &mut tensor.elements {
-                // An equation that does not hold spoils some elements, and the others are asked by differences alone.
+                // A broken equation spoils some elements; the others are judged by differences alone.
                 let equations = if equations == Equations::Broken { Equations::Unknown } else { equations };
                 element.comparison.verdict = decide(&evidence(&element.comparison, None, equations)).0;
             }
@@ -180,7 +188,7 @@ impl<'g> Level<'_, 'g> {
             return Ok(gradients);
         }
         for (gradient, x) in self.sweep(&mut gradients.sweep)?.into_iter().zip(xs) {
-            // Of second derivatives many have no path: a linear weight has none to its own gradient.
+            // Many second derivatives have no path: a linear weight has none to its own gradient.
             gradients.connected.push(self.order > 1 || !matches!(gradient, Gradient::NotConnected));
             gradients.some.push(matches!(gradient, Gradient::Of(_)));
             gradients.all.push(match gradient {
@@ -219,11 +227,11 @@ impl<'g> Level<'_, 'g> {
         Ok(self.xs.iter().zip(bases).zip(analytic).map(side).collect())
     }
 
-    /// What every node's own equation says.
+    /// Checks the local equation of every node.
     fn prove(&self, scene: &Scene, sweep: Option<usize>, sampler: &mut Sampler) -> Result<Proof, Error> {
         let mut sweep = sweep;
         if sweep.is_none() {
-            // The adjoints that nobody claims are built here.
+            // Adjoints without a claim are built here.
             self.sweep(&mut sweep)?;
         }
         let graph = self.g.graph()?;
@@ -237,8 +245,8 @@ impl<'g> Level<'_, 'g> {
 }
 
 impl Forward {
-    /// What forward mode says of one gradient, unless differences take the gradient's side against it, or the tensor is on a
-    /// kink: dual numbers follow one side of it.
+    /// The result of forward mode for one gradient; `None` if differences and the gradient contradict it, or the
+    /// tensor is at a kink, where dual numbers follow one side.
     fn word(&self, i: usize, comparison: &Comparison) -> Option<bool> {
         let &Comparison { numeric, tolerance, verdict, .. } = comparison;
         let against = |d: f64| verdict == Verdict::Pass && (d - numeric).abs() > tolerance;
@@ -248,14 +256,14 @@ impl Forward {
 }
 
 impl Proof {
-    /// As a line of the report.
+    /// The line in the report.
     fn line(&self, order: u32) -> Witness {
         let verdict = if self.is_broken() { Verdict::Fail } else { Verdict::Pass };
         let name = "node by node: each adjoint is what its users send back".into();
         Witness { name, order, difference: None, tolerance: 0.0, verdict }
     }
 
-    /// The line of dual kernels that are wrong.
+    /// The report's line for wrong dual kernels.
     fn kernels(&self, order: u32) -> Option<Witness> {
         let name = "each dual kernel is the derivative of its kernel".into();
         let verdict = Verdict::Fail;
@@ -263,7 +271,7 @@ impl Proof {
     }
 }
 
-/// N ε Σ|ȳ| max(1, |y|): each node rounds once, what a sum is made of.
+/// N ε Σ|ȳ| max(1, |y|): each node rounds the terms of a sum once.
 fn floor(
     graph: &Graph,
     point: &Point<f64>,
@@ -277,8 +285,8 @@ fn floor(
     Ok(graph.len() as f64 * f64::EPSILON * values.iter().zip(cotangents).map(size).sum::<f64>())
 }
 
-/// The point with every `stop_gradient` of the first `forward` nodes held at its value there. One that a VJP made
-/// is not held: it stops what belongs to the second derivative, and differences are to show it.
+/// The point with every `stop_gradient` of the first `forward` nodes held at its value there. One inside a VJP is not
+/// held: it removes part of the second derivative, which differences must show.
 ///
 /// # Errors
 /// As [`eval`]; also if an output is not finite.

@@ -1,7 +1,9 @@
-//! Which regimes of a graph's ops a check has visited: the sides of kinks, ties, exact zeros, saturation, repeated indices.
+//! The regimes of a graph's ops that a check has visited: sides of kinks, ties, exact zeros, saturation, repeated
+//! indices.
 //!
-//! A rule can be right on one side of a kink and wrong on the other, and a check at a point on the one says nothing of the other.
-//! So the report counts, and [`Check::visit`](crate::Check::visit) draws points until nothing is missing, or says what is.
+//! A VJP can be right on one side of a kink and wrong on the other, and a check at a point on one side says nothing
+//! about the other. So the report counts regimes, and [`Check::visit`](crate::Check::visit) draws points until none
+//! is missing, or reports the missing ones.
 
 use super::leaves;
 use autograd::graph::{Graph, NodeId};
@@ -10,19 +12,19 @@ use autograd::{Error, Point, Value, eval_with};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-/// A sigmoid or a tanh whose slope is below this is saturated: 6.9 is for a sigmoid, and 4.1 for a tanh.
+/// The slope below which a sigmoid or a tanh is saturated: at 6.9 for a sigmoid, and at 4.1 for a tanh.
 const SATURATED: f64 = 1e-3;
 
-/// The regimes of the ops of a graph, and whether each was visited. `{}` names those that were not.
+/// The regimes of the ops of a graph, and whether each was visited. `{}` names the unvisited ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Coverage {
     seen: BTreeMap<(String, &'static str), bool>,
-    /// How many points were looked at.
+    /// The number of points.
     pub points: usize,
 }
 
 impl Coverage {
-    /// What was visited at one point by ops that a gradient towards `wrt` goes through.
+    /// The regimes visited at one point by ops on a path of a gradient with respect to `wrt`.
     pub(super) fn of(
         graph: &Graph,
         point: &Point<f64>,
@@ -59,7 +61,7 @@ impl Coverage {
         Ok(coverage)
     }
 
-    /// Looks at one node.
+    /// Records the regimes of one node.
     fn look(&mut self, op: &dyn Operator, x: &[&Value<f64>], y: &Value<f64>) {
         let any = |value: &Value<f64>, of: &dyn Fn(f64) -> bool| match value {
             Value::Float(x) => x.iter().any(|x| of(*x)),
@@ -121,12 +123,12 @@ impl Coverage {
         }
     }
 
-    /// Adds a regime of something that is no op, as a batch of several sequences.
+    /// Adds a regime of something other than an op, such as a batch of several sequences.
     pub fn see(&mut self, what: &str, regime: &'static str, seen: bool) {
         *self.seen.entry((what.into(), regime)).or_default() |= seen;
     }
 
-    /// Takes what another check has visited.
+    /// Adds the regimes visited by another check.
     pub fn merge(&mut self, other: &Self) {
         self.points += other.points;
         other.seen.iter().for_each(|(key, seen)| *self.seen.entry(key.clone()).or_default() |= *seen);
@@ -137,18 +139,18 @@ impl Coverage {
         self.seen.iter().map(|((op, regime), seen)| (format!("{op} {regime}"), *seen))
     }
 
-    /// Whether nothing is missing.
+    /// Whether all regimes were visited.
     pub fn is_complete(&self) -> bool {
         self.seen.values().all(|seen| *seen)
     }
 
-    /// Whether there was anything to visit: of a function that is no graph nothing is known.
+    /// Whether there are no regimes, as for a foreign function.
     pub fn is_empty(&self) -> bool {
         self.seen.is_empty()
     }
 }
 
-/// What has no kink, no gate and no index has one regime.
+/// An op without kinks, saturation and indices has a single regime.
 fn has_regimes(op: &dyn Operator) -> bool {
     !matches!(
         op.name(),

@@ -1,9 +1,8 @@
-//! The outputs of a graph as expressions move along a line.
+//! The outputs of a graph along a line of some expressions.
 //!
-//! What does not depend on them is computed once. On the way every node with kinks is asked on which side of them it is.
-//!
-//! A function that is looked at hundreds of times is [compiled](Function::compiled). The compiler takes leaves alone, so
-//! where a node in the middle moves or is held, the interpreter computes what depends on it.
+//! Nodes that do not depend on these expressions are computed once. Each evaluation also records on which side every
+//! node with a kink is. A function for hundreds of evaluations is [compiled](Function::compiled). The compiler
+//! accepts values for leaves alone, so the interpreter is used where an interior node moves or is held.
 
 use super::leaves;
 use super::numeric::Look;
@@ -15,12 +14,12 @@ use ndarray::{ArrayD, Zip};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Some nodes of a graph as a function of others, at a point.
+/// Nodes of a graph as a function of others, at a point.
 pub(super) struct Function<'a> {
     graph: &'a Graph,
     point: &'a Point<f64>,
     outputs: Vec<NodeId>,
-    /// What the outputs depend on, and its values at the point.
+    /// The nodes that the outputs depend on, and their values at the point.
     ancestors: Vec<NodeId>,
     values: HashMap<usize, Value<f64>>,
     /// The nodes with kinks.
@@ -30,7 +29,7 @@ pub(super) struct Function<'a> {
 }
 
 impl<'a> Function<'a> {
-    /// Values of more than `largest` numbers are not kept, but computed again.
+    /// Values of more than `largest` elements are not kept, but recomputed.
     ///
     /// # Errors
     /// As [`eval`].
@@ -44,7 +43,7 @@ impl<'a> Function<'a> {
         let mut values = HashMap::new();
         eval_with(graph, point, outputs, |id, value| {
             let size = graph.at(id.index()).ty.shape.count();
-            // Those of the point are there already.
+            // Values of the point exist already.
             if size <= largest && point.get(id).is_none() {
                 values.insert(id.index(), value.clone());
             }
@@ -57,7 +56,7 @@ impl<'a> Function<'a> {
         Ok(function)
     }
 
-    /// The same, compiled if everything that is given is a leaf.
+    /// The same, compiled if only leaves have given values.
     ///
     /// # Errors
     /// As [`compile`].
@@ -69,7 +68,7 @@ impl<'a> Function<'a> {
         Ok(self)
     }
 
-    /// The outputs, and the operands of some nodes with kinks.
+    /// The outputs, and the operands of nodes with kinks.
     fn looked_at(&self, sharp: &[usize]) -> Vec<NodeId> {
         let operands = sharp.iter().flat_map(|&i| self.graph.operands_at(i)).map(|x| self.graph.id(x));
         self.outputs.iter().copied().chain(operands).collect()
@@ -86,19 +85,19 @@ impl<'a> Function<'a> {
         self.point.get(self.graph.id(i)).or_else(|| self.values.get(&i))
     }
 
-    /// The op of a node that is computed, and was not given a value.
+    /// The op of a computed node without a given value.
     fn operator(&self, i: usize) -> Option<&dyn Operator> {
         if self.point.get(self.graph.id(i)).is_some() { None } else { self.graph.at(i).op.operator() }
     }
 
-    /// How many numbers one evaluation reads.
+    /// The number of elements that one evaluation reads.
     pub fn weight(&self) -> usize {
         let size =
             |id: &NodeId| self.graph.operands_at(id.index()).map(|x| self.graph.at(x).ty.shape.count());
         self.ancestors.iter().filter(|id| self.operator(id.index()).is_some()).flat_map(size).sum()
     }
 
-    /// The function along a line through the point: where these expressions start, and the way they go.
+    /// The function along a line through the point: the expressions with their base values and directions.
     pub fn line<'l>(&'l self, movers: Vec<Mover<'l>>) -> Line<'l> {
         let is_leaf = |m: &Mover| self.graph.at(m.node.index()).op.operator().is_none();
         if let (Some(executable), true) = (&self.executable, movers.iter().all(is_leaf)) {
@@ -113,7 +112,7 @@ impl<'a> Function<'a> {
         }
         let sharp: Vec<usize> = self.sharp.iter().copied().filter(|&i| moving[i]).collect();
         let looked_at = self.looked_at(&sharp);
-        // What stands still beside what moves is given; what was not kept is computed again.
+        // Constant values are given; those that were not kept are recomputed.
         let mut point = Point::new();
         let mut needed = vec![false; self.graph.len()];
         looked_at.iter().for_each(|id| needed[id.index()] = true);
@@ -135,7 +134,7 @@ pub(super) struct Mover<'l> {
     /// Its value at the point.
     pub base: &'l ArrayD<f64>,
     pub direction: &'l ArrayD<f64>,
-    /// What its steps are measured in.
+    /// The unit of its steps.
     pub length: f64,
 }
 
@@ -147,10 +146,10 @@ pub(super) struct Line<'l> {
     movers: Vec<Mover<'l>>,
 }
 
-/// How the outputs and the operands of nodes with kinks are computed.
+/// The evaluator of the outputs and of the operands of nodes with kinks.
 enum Way<'l> {
     Compiled(&'l Executable<f64>),
-    /// At a point that has all that stands still.
+    /// At a point with all constant values.
     Interpreted {
         point: Point<f64>,
         looked_at: Vec<NodeId>,
@@ -188,7 +187,7 @@ impl Line<'_> {
         Ok(Look { values, sides })
     }
 
-    /// The names of nodes with kinks, by their numbers.
+    /// The names of nodes with kinks, by index.
     pub fn names(&self, sharp: &[usize]) -> Vec<String> {
         sharp.iter().map(|&i| self.function.graph.name_at(self.sharp[i])).collect()
     }
@@ -201,7 +200,8 @@ mod tests {
     use autograd::ops::Sampler;
     use ndarray::ArrayD;
 
-    /// Values and sides, a leaf among the operands of a kink; and a node in the middle, which only the interpreter moves.
+    /// Values and sides, with a leaf among the operands of a kink; and an interior node, which only the interpreter
+    /// can move.
     #[test]
     fn what_is_compiled_is_what_the_interpreter_says() {
         let g = Builder::new();
@@ -225,7 +225,7 @@ mod tests {
                     let apart = (a.float() - b.float()).iter().fold(0.0, |m: f64, d| m.max(d.abs()));
                     assert!(apart < 1e-14, "{node:?} {t}: {apart}");
                 }
-                // One kink stands still as w or h moves; compiled, it is asked all the same.
+                // One kink is constant as w or h moves; the compiled function evaluates it nevertheless.
                 assert!(b.sides.iter().all(|side| a.sides.contains(side)), "{t}");
             }
         }

@@ -1,6 +1,6 @@
 //! A report as JSON.
 //!
-//! One object. `version` is 2; fields may be added without another number, and none is taken away.
+//! One object. `version` is 2; fields may be added without a new version, and none is removed.
 //!
 //! | field | value |
 //! |---|---|
@@ -9,8 +9,8 @@
 //! | `passed` | whether the verdict is pass or kink |
 //! | `subject`, `seed`, `order` | the outputs; what was asked for |
 //! | `guilty` | null, or who is wrong: `part` (`"vjp"` or `"dual kernel"`), `node`, `op`, `operand`, `operand_name`, `layer`, `gate`, `step` (these three may be null), `index`, `symbolic`, `numeric`, `ratio`, `uses` (at how many uses of that line the same is wrong) `of` how many, `rule` (null, or what is sent and what would fit), `hint` (a word or two), `says` (the same as a sentence) |
-//! | `tensors` | a list: `name`, `shape`, `order`, `verdict`, `connected`, `norm` of the gradient; along a random direction `symbolic`, `numeric`, `error` (the estimate), `tolerance`, `unseen` (both too small for differences), `decided_by` (a witness); `slice` (null, or axis and place) and `all_wrong_told` of a failure; `forward` (null if it was not asked for this one alone); `sides` on a kink (null, or from the left and from the right), `kinks` (names of nodes), `elements` |
-//! | `elements` | a list: `index`, `verdict`, `symbolic`, `numeric`, `error`, `tolerance`, `sides`, `unseen` |
+//! | `tensors` | a list: `name`, `shape`, `order`, `verdict`, `connected`, `norm` of the gradient; along a random direction `symbolic`, `numeric`, `error` (the estimate), `tolerance`, `unseen` (both too small for differences), `decided_by` (a witness); `slice` (null, or axis and place) and `all_wrong_told` of a failure; `forward` (null if it was not asked for this one alone); `sides` on a kink (null, or from the left and from the right), `pieces` (null, or the lowest and the highest slope of those that meet there, where the sides alone do not hold the gradient between them), `kinks` (names of nodes), `elements` |
+//! | `elements` | a list: `index`, `verdict`, `symbolic`, `numeric`, `error`, `tolerance`, `sides`, `pieces`, `unseen` |
 //! | `notes` | a list of sentences |
 //! | `coverage` | a list: `regime` of an op, and whether it was `visited`; of a function that is no graph empty |
 //! | `points` | at how many points |
@@ -56,7 +56,7 @@ impl Report {
     }
 }
 
-/// What a program writes in place of a report if it could not check.
+/// The object that a program writes instead of a report if it could not check.
 pub fn error_json(error: &dyn std::fmt::Display) -> Value {
     json!({ "version": VERSION, "verdict": "error", "error": error.to_string() })
 }
@@ -72,22 +72,23 @@ fn guilty(guilty: &Guilty) -> Value {
 }
 
 fn tensor(t: &Tensor) -> Value {
-    let Comparison { analytic, numeric, error, tolerance, sides, unseen, .. } = t.comparison;
+    let Comparison { analytic, numeric, error, tolerance, sides, pieces, unseen, .. } = t.comparison;
     json!({
         "name": t.name, "shape": t.shape.to_vec(), "order": t.order, "verdict": t.verdict().word(),
         "connected": t.connected, "norm": t.norm,
         "symbolic": analytic, "numeric": numeric, "error": error, "tolerance": tolerance,
         "unseen": unseen, "decided_by": t.decided_by.word(), "slice": t.slice, "all_wrong_told": t.all_wrong_told,
-        "forward": t.forward, "sides": sides, "kinks": t.kinks,
+        "forward": t.forward, "sides": sides, "pieces": pieces, "kinks": t.kinks,
         "elements": t.elements.iter().map(element).collect::<Vec<_>>(),
     })
 }
 
 fn element(element: &Element) -> Value {
-    let Comparison { analytic, numeric, error, tolerance, sides, unseen, verdict } = element.comparison;
+    let Comparison { analytic, numeric, error, tolerance, sides, pieces, unseen, verdict, .. } =
+        element.comparison;
     json!({
         "index": element.index, "verdict": verdict.word(), "symbolic": analytic, "numeric": numeric, "error": error,
-        "tolerance": tolerance, "sides": sides, "unseen": unseen,
+        "tolerance": tolerance, "sides": sides, "pieces": pieces, "unseen": unseen,
     })
 }
 

@@ -1,11 +1,11 @@
-//! Where a check is done: which leaves move, and a value for each.
+//! The point of a check: the leaves that vary, and a value for each.
 
 use autograd::graph::{Graph, NodeId};
 use autograd::ops::{Domain, Leaf, Op, Operand, Sampler};
 use autograd::{Error, Kind, Point, Shape, Type, Value, eval, first_not_finite};
 use ndarray::ArrayD;
 
-/// The nodes that the outputs depend on, and the outputs, ascending.
+/// The nodes that the outputs depend on, themselves included, ascending.
 pub(super) fn ancestors(graph: &Graph, outputs: &[NodeId]) -> Result<Vec<NodeId>, Error> {
     let mut needed = vec![false; graph.len()];
     for &y in outputs {
@@ -19,7 +19,7 @@ pub(super) fn ancestors(graph: &Graph, outputs: &[NodeId]) -> Result<Vec<NodeId>
     Ok(graph.ids().filter(|id| needed[id.index()]).collect())
 }
 
-/// The parameters and inputs of real numbers that the outputs depend on.
+/// The real parameters and inputs that the outputs depend on.
 pub(super) fn real(graph: &Graph, outputs: &[NodeId]) -> Result<Vec<NodeId>, Error> {
     let real = |id: &NodeId| {
         let node = graph.at(id.index());
@@ -28,7 +28,7 @@ pub(super) fn real(graph: &Graph, outputs: &[NodeId]) -> Result<Vec<NodeId>, Err
     Ok(ancestors(graph, outputs)?.into_iter().filter(real).collect())
 }
 
-/// Those leaves and all parameters of real numbers, also those that the outputs do not depend on.
+/// Those leaves and all real parameters, even if the outputs do not depend on them.
 pub(super) fn with_parameters(graph: &Graph, leaves: Vec<NodeId>) -> Vec<NodeId> {
     let is_real = |id: &NodeId| graph.at(id.index()).ty.kind == Kind::Float;
     let mut all: Vec<NodeId> = leaves.into_iter().chain(graph.parameters().filter(is_real)).collect();
@@ -37,11 +37,11 @@ pub(super) fn with_parameters(graph: &Graph, leaves: Vec<NodeId>) -> Vec<NodeId>
     all
 }
 
-/// The point with a value for every leaf that some nodes depend on.
+/// Completes a point: a value for every leaf that some nodes depend on.
 ///
 /// # Errors
-/// If a value does not fit its node, or is given to a node that is computed: the gradient flows through such
-/// a node, and differences would not.
+/// If a value does not fit its node, or is given to a computed node: the gradient flows through such a node, but
+/// differences would not.
 pub(super) fn complete(
     graph: &Graph,
     mut point: Point<f64>,
@@ -81,10 +81,10 @@ pub(super) fn weights(shape: &Shape, sampler: &mut Sampler) -> ArrayD<f64> {
     sampler.values(&[operand]).remove(0).into_float().mapv_into(|x| x + 0.5_f64.copysign(x))
 }
 
-/// Every output must be finite.
+/// Checks that every output is finite.
 ///
 /// # Errors
-/// The first node that is not, by name.
+/// The first node that is not finite, by name.
 pub(super) fn finite(graph: &Graph, point: &Point<f64>, outputs: &[NodeId]) -> Result<(), Error> {
     let finite = |y: &Value<f64>| y.float().iter().all(|x| x.is_finite());
     if eval(graph, point, outputs)?.iter().all(finite) {

@@ -1,4 +1,4 @@
-//! Numeric against symbolic: is the gradient that [`vjp`](autograd::vjp) builds the derivative of what the graph computes?
+//! Gradient checking: is the gradient that [`vjp`](autograd::vjp) builds the derivative of what the graph computes?
 //!
 //! ```
 //! use autograd::Builder;
@@ -11,30 +11,29 @@
 //! # Ok::<(), autograd::Error>(())
 //! ```
 //!
-//! For outputs y with random cotangents ȳ, and for each leaf x by itself with a random direction u, two numbers
-//! must agree: `⟨ȳᵀ ∂y/∂x, u⟩` from the graph, and the slope of `t ↦ ⟨ȳ, y(x + t u)⟩` at 0 from differences
-//! (`numeric/`). One direction for each tensor: with one for all, the error of a small bias would be lost
-//! beside a big weight. Cotangents are never all ones: with ones the gradient of a softmax is zero, right or
-//! wrong. Forward mode is a third number, without a step (`witness.rs`).
+//! For outputs y with random cotangents ȳ, and for each leaf x alone with a random direction u, two numbers must
+//! agree: `⟨ȳᵀ ∂y/∂x, u⟩` from the graph, and the slope of `t ↦ ⟨ȳ, y(x + t u)⟩` at 0 from differences (`numeric/`).
+//! Each tensor has its own direction: with one for all, the error of a small bias would be lost beside a large
+//! weight. Cotangents are never all ones: with ones the gradient of a softmax is zero, right or wrong. Forward mode
+//! gives a third number, without a step size (`witness.rs`).
 //!
-//! **Tolerance.** `|analytic − numeric| ≤ k (e + s) + N ε max ‖g ⊙ u‖₁`. The differences estimate their own error
-//! e; s is the rounding noise of the gradient g, measured as theirs is (see `numeric/`); and k = [`SAFETY`]. The
-//! last part is the least that rounding costs: each of the graph's N nodes rounds once, by at most ε of its value,
-//! and the gradients of all tensors are made of the same adjoints, so that the largest bounds them. Nothing else
-//! is tuned.
+//! **Tolerance.** `|analytic − numeric| ≤ k (e + s) + N ε max ‖g ⊙ u‖₁`. The differences estimate their own error e;
+//! s is the rounding noise of the gradient g, measured in the same way (see `numeric/`); and k = [`SAFETY`]. The last
+//! term is the minimum cost of rounding: each of the graph's N nodes rounds once, by at most ε of its value, and the
+//! gradients of all tensors are built from the same adjoints, so the largest bounds them. Nothing else is tuned.
 //!
-//! **Verdicts.** [Pass](Verdict::Pass); [kink](Verdict::Kink), where the point lies on one and the gradient between the
-//! slopes from both sides; [inconclusive](Verdict::Inconclusive), where differences are too coarse to tell; and
-//! [fail](Verdict::Fail). A failure has a name: the node whose own VJP is wrong ([`Guilty`]).
+//! **Verdicts.** [Pass](Verdict::Pass); [kink](Verdict::Kink): the point is on one, and the gradient is between the
+//! slopes that meet there; [inconclusive](Verdict::Inconclusive): differences are too coarse to tell;
+//! [convention](Verdict::Convention): every VJP is right, but the whole is no slope of the function;
+//! and [fail](Verdict::Fail). A failure names the node whose own VJP is wrong ([`Guilty`]).
 //!
-//! **Not connected.** A parameter that no output depends on agrees with the differences, which see no effect of it. It
-//! passes, and the report says that it takes no part.
+//! **Not connected.** A parameter that no output depends on agrees with the differences, which see no effect. It
+//! passes, and the report says that it is not connected.
 //!
-//! **Stopped gradients.** Differences see through `stop_gradient`. Those of the graph are therefore held at their
-//! values at the base point while a leaf moves.
+//! **Stop-gradients.** Differences see through `stop_gradient`. Its values are therefore held constant at the base
+//! point while a leaf varies.
 //!
-//! What is not a graph is checked too: an op by itself ([`check_op`]), and a function that somebody else differentiated
-//! ([`check_fn`]).
+//! Other things than graphs can be checked too: an op alone ([`check_op`]), and a foreign function ([`check_fn`]).
 
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
@@ -79,10 +78,10 @@ use autograd::graph::{Expr, Graph, NodeId};
 use autograd::ops::Sampler;
 use autograd::{Error, Point};
 
-/// Compares the gradients of `y` with numeric ones, at a random point, with respect to every parameter and
-/// every real-valued input that it depends on. [`Check`] has the options.
+/// Compares the gradients of `y` with numeric ones, at a random point, with respect to every parameter and every real
+/// input that it depends on. [`Check`] has the options.
 ///
-/// A wrong rule is found, and the report says which tensors it spoils, and whose it is:
+/// A wrong VJP is found, and the report names it and the tensors that it spoils:
 ///
 /// ```
 /// use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
@@ -125,24 +124,24 @@ use autograd::{Error, Point};
 /// ```
 ///
 /// # Errors
-/// The builder's error, if it has one; [`Error::NotDefined`] if an op on the way has no gradient;
-/// [`Error::NotFinite`] if an output is not finite at the point that was drawn: then give one to [`Check::at`].
+/// The builder's error, if it has one; [`Error::NotDefined`] if an op has no gradient; [`Error::NotFinite`] if an
+/// output is not finite at the random point: then give one to [`Check::at`].
 #[track_caller]
 pub fn check(y: Expr) -> Result<Report, Error> {
     Check::new(y).run()
 }
 
-/// How many elements are looked at one by one, besides a random direction for each tensor.
+/// How many elements are checked one by one, besides a random direction per tensor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tier {
-    /// None: the cost does not grow with the number of elements, but that the function takes longer. A wrong element shows
-    /// in the direction.
+    /// None: the number of evaluations does not grow with the number of elements. A wrong element shows in the
+    /// direction.
     #[default]
     Projection,
-    /// This many of each tensor, or all of them if it has no more.
+    /// This many per tensor, or all if it has fewer.
     Sampled(usize),
-    /// All: every column of the Jacobian, weighed by a random cotangent, so that no wrong entry is hidden.
+    /// All: every column of the Jacobian, weighted by a random cotangent, so that no wrong entry is hidden.
     Full,
 }
 
@@ -182,7 +181,7 @@ impl<'g> Check<'g> {
         Self::all(&[y])
     }
 
-    /// A check of several outputs at once, each with a cotangent of its own.
+    /// A check of several outputs at once, each with its own cotangent.
     pub fn all(outputs: &[Expr<'g>]) -> Self {
         Self {
             outputs: outputs.to_vec(),
@@ -199,33 +198,33 @@ impl<'g> Check<'g> {
         }
     }
 
-    /// With respect to these expressions alone; interior nodes can be among them.
+    /// Restricts the check to these expressions, which may include interior nodes.
     pub fn wrt(mut self, wrt: &[Expr<'g>]) -> Self {
         self.wrt = Some(wrt.to_vec());
         self
     }
 
-    /// At these values of leaves. Leaves without one are drawn: inputs from [−1, 1], weights of n columns from
-    /// ±√(3/n), so that what they multiply keeps its size, and whole numbers below their bound.
+    /// Sets values of leaves. Others are random: inputs from [−1, 1], weights of n columns from ±√(3/n), so that
+    /// products keep their size, and whole numbers below their bound.
     pub fn at(mut self, point: Point<f64>) -> Self {
         self.point = point;
         self
     }
 
-    /// With other random numbers; 0 is the default. The same seed gives the same report.
+    /// Sets the seed; 0 is the default. The same seed gives the same report.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Up to this order, 1 or 2. At order 2 the map (x, ȳ) ↦ `ȳᵀ ∂y/∂x` is checked too, and the Hessian for symmetry,
-    /// once order 1 has passed.
+    /// Sets the order, 1 or 2. At order 2 the map (x, ȳ) ↦ `ȳᵀ ∂y/∂x` is checked too, and the symmetry of the
+    /// Hessian, once order 1 has passed.
     pub fn order(mut self, order: u32) -> Self {
         self.order = order;
         self
     }
 
-    /// How many elements are looked at one by one; none is the default. A tensor that fails has
+    /// Sets how many elements are checked one by one; none is the default. A tensor that fails has
     /// [`ELEMENTS_OF_A_FAILURE`] of its elements checked in any case, unless the function is very large.
     pub fn tier(mut self, tier: Tier) -> Self {
         self.tier = tier;
@@ -237,16 +236,16 @@ impl<'g> Check<'g> {
         self.tier(Tier::Sampled(elements))
     }
 
-    /// With another kind of differences.
+    /// Sets the differences.
     pub fn method(mut self, method: Method) -> Self {
         self.method = method;
         self
     }
 
-    /// Of gradients that are computed in `f32`, whether they are built here or [claimed](Self::against). Differences are
-    /// taken in `f64`, at the nearest point that `f32` has. The tolerance is what rounding costs a backward pass: some
-    /// [`SINGLE`] units of the gradient's norm, along each of several directions, or what every node by itself may lose.
-    /// Of order 1 alone.
+    /// For gradients computed in `f32`, either built here or [claimed](Self::against). Differences are taken in
+    /// `f64`, at the nearest point in `f32`. The tolerance is the rounding error of a backward pass: [`SINGLE`] units
+    /// of the gradient's norm, along each of several directions, or the rounding error of each node alone. Order 1
+    /// only.
     ///
     /// ```
     /// use autograd::Builder;
@@ -265,12 +264,11 @@ impl<'g> Check<'g> {
         self
     }
 
-    /// Checks gradients that somebody claims, in place of those that [`vjp`](autograd::vjp) builds: pairs of an expression
-    /// and what is said to be its adjoint. With respect to the leaves among them, unless [`Check::wrt`] says otherwise.
-    /// Adjoints of interior nodes help to name the guilty one: those that are not given are taken to be right.
+    /// Checks claimed gradients instead of those that [`vjp`](autograd::vjp) builds: pairs of an expression and its
+    /// claimed adjoint. With respect to the leaves among them, unless [`Check::wrt`] is used. Adjoints of interior
+    /// nodes help to name the faulty one: missing ones are assumed to be correct.
     ///
-    /// Of an output that is a single number the gradient is claimed; of others the cotangents must be told
-    /// ([`Check::cotangents`]).
+    /// For a scalar output the gradient is claimed; for others the cotangents must be given ([`Check::cotangents`]).
     ///
     /// ```
     /// use autograd::Builder;
@@ -293,15 +291,15 @@ impl<'g> Check<'g> {
         self
     }
 
-    /// What the outputs are weighed with: an expression for each, of its shape. Without, random ones are drawn.
+    /// Sets the cotangents: an expression for each output, with its shape. By default they are random.
     pub fn cotangents(mut self, cotangents: &[Expr<'g>]) -> Self {
         self.cotangents = Some(cotangents.to_vec());
         self
     }
 
-    /// At so many points at most, until every [regime](Report::coverage) of every op was visited: the first as without, then others, where
-    /// the leaves without a given value are large, tied, or 0. A failure at any of them is one. Points where the outputs are not
-    /// finite do not count.
+    /// Checks at up to `points` points, until every [regime](Report::coverage) of every op was visited: the usual
+    /// point first, then others, where the leaves without a given value are large, tied, or 0. A failure at any of
+    /// them is a failure. Points where the outputs are not finite do not count.
     ///
     /// ```
     /// use autograd::Builder;
@@ -318,7 +316,7 @@ impl<'g> Check<'g> {
         self
     }
 
-    /// Does it. The graph is not changed: the gradients are appended to a copy.
+    /// Runs the check. The graph is not changed: the gradients are appended to a copy.
     ///
     /// # Errors
     /// As [`check`].
@@ -328,11 +326,11 @@ impl<'g> Check<'g> {
     }
 }
 
-/// The point with a value for every leaf that some nodes depend on, drawn as a [`Check`] of that seed draws them.
+/// The point with a value for every leaf that some nodes depend on, as a [`Check`] with that seed draws it.
 ///
 /// # Errors
-/// [`Error::Foreign`] if a handle belongs to another graph; [`Error::Value`] if the point has a value for a node that is
-/// computed.
+/// [`Error::Foreign`] if a handle belongs to another graph; [`Error::Value`] if the point has a value for a computed
+/// node.
 pub fn random_point(
     graph: &Graph,
     point: Point<f64>,
@@ -342,10 +340,10 @@ pub fn random_point(
     leaves::complete(graph, point, nodes, &mut Sampler::new(seed))
 }
 
-/// How far a gradient that was computed in `f32` may be off, in units of `f32::EPSILON` of its norm, before every node is
-/// asked about its own rounding.
+/// The maximum error of a gradient computed in `f32`, in units of `f32::EPSILON` of its norm, before the rounding of
+/// every node is checked.
 pub const SINGLE: f64 = 64.0;
 
-/// How many elements of a tensor that fails are looked at one by one, if not more are asked for; none of a function that
-/// reads millions of numbers.
+/// How many elements of a tensor that fails are checked one by one, if no more are requested; none for a function
+/// that reads millions of numbers.
 pub const ELEMENTS_OF_A_FAILURE: usize = 16;

@@ -1,4 +1,4 @@
-//! An op alone: its kernels, its VJP, its kinks, at samples that it draws itself.
+//! Checks an op alone: its kernels, its VJP, its kinks, at its own samples.
 
 use super::report::Report;
 use super::verdict::Verdict;
@@ -10,10 +10,10 @@ use autograd::{Dual, Error, Kind, Place, Point, Value, eval};
 use ndarray::{ArrayD, Zip};
 use std::sync::Arc;
 
-/// Checks an op by itself at as many samples, operands and all, as it [draws](Operator::sample): its gradients of orders one
+/// Checks an op alone at `samples` random instances that it [draws](Operator::sample): its gradients of orders one
 /// and two against differences and forward mode, element by element; its three kernels against each other; its result
-/// against its shape rule; and that [`Operator::branches`] gives the same number of sides wherever it is asked. An op with
-/// a kink that it does not tell is found where a sample lies near.
+/// against its shape rule; and that [`Operator::branches`] returns the same number of sides everywhere. An undeclared
+/// kink is found if a sample is near it.
 ///
 /// ```
 /// use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
@@ -50,7 +50,7 @@ use std::sync::Arc;
 /// ```
 ///
 /// # Errors
-/// As [`check`](super::check()); [`Error::Value`] if the kernel does not give what the shape rule says.
+/// As [`check`](super::check()); [`Error::Value`] if the kernel's result contradicts the shape rule.
 #[track_caller]
 pub fn check_op<O: Operator>(samples: usize, seed: u64) -> Result<Report, Error> {
     let place = Place::caller();
@@ -110,7 +110,7 @@ fn tensors<'g>(
     Ok(report)
 }
 
-/// A line for each witness: of all samples, the worst.
+/// One line per check: the worst of all samples.
 fn merge(all: &mut Vec<Witness>, witness: Witness) {
     let badness = |w: &Witness| (w.verdict, w.difference.unwrap_or(0.0) / w.tolerance);
     match all.iter_mut().find(|w| (&w.name, w.order) == (&witness.name, witness.order)) {
@@ -120,7 +120,8 @@ fn merge(all: &mut Vec<Witness>, witness: Witness) {
     }
 }
 
-/// The kernels in dual numbers and in single precision beside that in double precision, and the sides of kinks.
+/// Compares the kernels in dual numbers and in single precision with that in double precision, and checks the sides
+/// of kinks.
 fn kernels(op: &dyn Operator, x: &[&Value<f64>], y: &Value<f64>) -> Vec<Witness> {
     let dual: Vec<Value<Dual>> = x.iter().map(|x| x.cast()).collect();
     let single: Vec<Value<f32>> = x.iter().map(|x| x.cast()).collect();

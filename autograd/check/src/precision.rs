@@ -1,12 +1,12 @@
-//! Precision: the same graph in `f32` and in `f64`, node by node.
+//! Precision loss: the same graph in `f32` and in `f64`, node by node.
 //!
-//! Both readings begin with the same numbers, those that `f32` has for the leaves. What then lies between the two values
-//! of a node is what rounding has cost up to there. Each node's cost is told in two ways: in units of the value, which is
-//! what a user of the node sees, and in units of what was *accumulated*, the sum of the absolute values of the terms
-//! that were added up. Where the first is much larger than the second, large terms have cancelled: the digits that
-//! were left were the wrong ones already (Higham 2002, *Accuracy and Stability of Numerical Algorithms*, section 1.7).
+//! Both evaluations start from the same numbers, the leaves rounded to `f32`. The difference of a node's two values
+//! is the rounding error accumulated up to there. It is reported in two ways: relative to the value, as the node's
+//! users see it, and relative to the *accumulated* terms, the sum of the absolute values that were added. If the
+//! first is much larger than the second, large terms have cancelled: the remaining digits were already wrong (Higham
+//! 2002, *Accuracy and Stability of Numerical Algorithms*, section 1.7).
 //!
-//! Sizes are Frobenius norms, so that a single element near zero in a large tensor is no alarm.
+//! Sizes are Frobenius norms, so a single element near zero in a large tensor raises no alarm.
 
 use autograd::graph::{Graph, NodeId};
 use autograd::ops::{Op, Operator};
@@ -15,7 +15,7 @@ use ndarray::ArrayD;
 use std::collections::HashMap;
 use std::fmt;
 
-/// What `f32` loses at every node of real numbers that the outputs depend on, at a point.
+/// The precision loss in `f32` at every real node that the outputs depend on, at a point.
 ///
 /// ```
 /// use autograd::{Builder, Point};
@@ -45,7 +45,7 @@ pub fn precision(
     eval_with(graph, &wide, outputs, |id, _| order.push(id))?;
     let mut gaps: HashMap<NodeId, f64> = HashMap::new();
     let mut nodes = Vec::with_capacity(order.len());
-    // All values are held at once: this is a tool for nets that one looks at.
+    // All values are held at once: this is a tool for small nets.
     let exact: HashMap<NodeId, Value<f64>> = order.iter().copied().zip(eval(graph, &wide, &order)?).collect();
     let rounded = eval(graph, &narrow, &order)?;
     for (&id, rounded) in order.iter().zip(&rounded) {
@@ -80,14 +80,14 @@ pub fn precision(
     Ok(Precision { nodes })
 }
 
-/// What precision a graph has in `f32`. `{}` prints the worst nodes.
+/// The precision of a graph in `f32`. `{}` prints the worst nodes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Precision {
     /// The nodes of real numbers, in order of execution.
     pub nodes: Vec<Rounding>,
 }
 
-/// What `f32` loses at one node.
+/// The precision loss at one node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rounding {
     /// The node.
@@ -100,26 +100,26 @@ pub struct Rounding {
     pub size: f64,
     /// ‖y₃₂ − y₆₄‖ / ‖y₆₄‖
     pub gap: f64,
-    /// ‖y₃₂ − y₆₄‖ / ‖terms‖, in units of what was accumulated.
+    /// ‖y₃₂ − y₆₄‖ / ‖terms‖, relative to the accumulated terms.
     pub gap_of_terms: f64,
     /// The largest gap among its operands.
     pub inherited: f64,
-    /// ‖terms‖ / ‖y₆₄‖, at least 1: by how much what it was given is larger than what is left.
+    /// ‖terms‖ / ‖y₆₄‖, at least 1: how much larger the terms are than the result.
     pub cancellation: f64,
 }
 
 impl Rounding {
-    /// How many times larger the gap is than any that it was given; than a unit of `f32` if they were exact.
+    /// The ratio of the gap to the largest inherited one; to a unit of `f32` if the operands were exact.
     pub fn growth(&self) -> f64 {
         self.gap / self.inherited.max(0.5 * f64::from(f32::EPSILON))
     }
 }
 
-/// Terms that cancel to less than a tenth lose a digit, which is called a cancellation.
+/// A cancellation: terms that cancel to less than a tenth lose a digit.
 const A_DIGIT: f64 = 10.0;
 
 impl Precision {
-    /// The node of that name.
+    /// The node with a name.
     pub fn node(&self, name: &str) -> Option<&Rounding> {
         self.nodes.iter().find(|node| node.name == name)
     }
@@ -129,8 +129,8 @@ impl Precision {
         sorted(self.nodes.iter().collect(), |node| node.gap)
     }
 
-    /// The nodes at which a digit or more is lost by cancellation, the worst first. Where all that was given cancels, and
-    /// nothing is left, the cancellation is infinite.
+    /// The nodes at which a digit or more is lost by cancellation, the worst first. If all terms cancel exactly, the
+    /// cancellation is infinite.
     pub fn cancellations(&self) -> impl Iterator<Item = &Rounding> {
         let lost = self.nodes.iter().filter(|node| node.cancellation >= A_DIGIT && node.gap > 0.0);
         sorted(lost.collect(), |node| node.cancellation)
@@ -142,7 +142,7 @@ fn sorted(mut nodes: Vec<&Rounding>, key: impl Fn(&Rounding) -> f64) -> impl Ite
     nodes.into_iter()
 }
 
-/// How many nodes are printed of each kind.
+/// The number of nodes printed per kind.
 const SHOWN: usize = 8;
 
 impl fmt::Display for Precision {
@@ -163,16 +163,16 @@ impl fmt::Display for Precision {
     }
 }
 
-/// a / b, and nothing over nothing is nothing.
+/// a / b, with 0 / 0 = 0.
 fn over(a: f64, b: f64) -> f64 {
     if a == 0.0 { 0.0 } else { a / b }
 }
 
-/// The sum of the absolute values of the terms that an op adds up; `None` for an op that adds nothing up.
+/// The sum of the absolute values of the terms that an op adds; `None` for an op that does not add.
 fn accumulated(op: &Op, operator: &dyn Operator, x: &[&Value<f64>]) -> Option<ArrayD<f64>> {
     let absolute: Vec<Value<f64>> = match op {
-        // These are linear in each operand with coefficients that are not negative: of absolute values they make the sum
-        // of absolute values.
+        // These are linear in each operand with non-negative coefficients: on absolute values they give the sum of
+        // absolute values.
         Op::Add(_) | Op::MatMul(_) | Op::ReduceSum(_) | Op::ReduceMean(_) => {
             x.iter().map(|x| x.map(f64::abs)).collect()
         }
@@ -210,7 +210,7 @@ mod tests {
         );
     }
 
-    /// Of a and −a(1 − δ) a sum leaves aδ: the terms are 2/δ as large.
+    /// The sum of a and −a(1 − δ) is aδ: the terms are 2/δ as large.
     #[test]
     fn each_op_that_adds_up_sees_its_terms_cancel() {
         let g = Builder::new();
@@ -228,7 +228,7 @@ mod tests {
         }
     }
 
-    /// log(1 + eˣ) − x for large x: the textbook's loss of all digits, seen at the node where it happens.
+    /// log(1 + eˣ) − x for large x: the textbook example of losing all digits, detected at the node where it happens.
     #[test]
     fn the_node_that_cancels_is_named_and_not_its_users() {
         let g = Builder::new();

@@ -1,4 +1,4 @@
-//! What a check found.
+//! The report of a check.
 
 use super::coverage::Coverage;
 use super::locate::Guilty;
@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 /// One element of a gradient.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Element {
-    /// Its place, axis by axis.
+    /// Its index.
     pub index: Vec<usize>,
     /// Its derivative.
     pub comparison: Comparison,
@@ -23,7 +23,7 @@ impl std::ops::Deref for Element {
     }
 }
 
-/// One tensor that a gradient was taken with respect to.
+/// One tensor of a gradient check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     /// The node's name.
@@ -32,25 +32,24 @@ pub struct Tensor {
     pub shape: Shape,
     /// 1 for the gradient, 2 for the gradient of the gradient.
     pub order: u32,
-    /// Whether an output depends on it: without, its gradient is not zero but none, as that of a weight that nobody reads
-    /// (see [`Gradient`](autograd::Gradient)). Always true at order 2, and of gradients that are claimed.
+    /// Whether an output depends on it: otherwise it has no gradient, as distinct from zero (see
+    /// [`Gradient`](autograd::Gradient)). Always true at order 2, and for claimed gradients.
     pub connected: bool,
     /// The norm of the analytic gradient.
     pub norm: f64,
     /// The derivative along a random direction.
     pub comparison: Comparison,
-    /// Which witness had the last word on that.
+    /// The method that decided it.
     pub decided_by: Decider,
-    /// The same from forward mode, if it was asked about this tensor by itself: where it does not agree with all
-    /// tensors moving at once.
+    /// The slope by forward mode for this tensor alone, computed if the result for all tensors at once disagrees.
     pub forward: Option<f64>,
-    /// The nodes that are on a kink, by name, if the point lies on one.
+    /// The names of the nodes at a kink, if the point is at one.
     pub kinks: Vec<String>,
     /// Single elements, the worst first.
     pub elements: Vec<Element>,
-    /// Whether the elements that fail are all that are wrong: without them the tensor passes.
+    /// Whether the failed elements are all wrong ones: without them the tensor passes.
     pub all_wrong_told: bool,
-    /// Where the wrong elements lie, if all lie in one slice: the axis, and the place along it.
+    /// The slice of all wrong elements, if there is one: the axis, and the index along it.
     pub slice: Option<(usize, usize)>,
 }
 
@@ -60,7 +59,7 @@ impl Tensor {
         self.comparisons().map(|c| c.verdict).max().unwrap_or(Verdict::Pass)
     }
 
-    /// Whether it is [not connected](Self::connected), and differences see no effect of it either.
+    /// Whether it is not [connected](Self::connected), and differences see no effect either.
     pub fn is_detached(&self) -> bool {
         !self.connected && self.verdict() == Verdict::Pass
     }
@@ -69,8 +68,8 @@ impl Tensor {
         std::iter::once(&self.comparison).chain(self.elements.iter().map(|e| &e.comparison))
     }
 
-    /// How bad it is: of a failure the difference over the size of the gradient, which is far above rounding; of what passes
-    /// the difference over its tolerance.
+    /// How bad it is: for a failure the difference relative to the size of the gradient, which is far above rounding;
+    /// for others the difference relative to its tolerance.
     fn badness(&self) -> f64 {
         let Comparison { numeric, verdict, .. } = self.comparison;
         if verdict == Verdict::Fail {
@@ -91,23 +90,23 @@ impl Tensor {
 /// What a check found, tensor by tensor. `{}` prints it, the worst first; [`Report::to_json`] is for programs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// The outputs that were checked, with their shapes.
+    /// The outputs under check, with their shapes.
     pub subject: String,
-    /// The seed of all that was drawn.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// The order that was asked for.
+    /// The requested order.
     pub order: u32,
     /// The tensors, in the order of the graph; those of order 2 come last.
     pub tensors: Vec<Tensor>,
-    /// What the witnesses without a step say.
+    /// The results of the checks without a step size.
     pub witnesses: Vec<Witness>,
-    /// The node whose own VJP is wrong, if a gradient is wrong and such a node was found.
+    /// The node whose own VJP is wrong, if a gradient is wrong and the node was found.
     pub guilty: Option<Guilty>,
-    /// What else a reader should know, a sentence each.
+    /// Other information, one sentence each.
     pub notes: Vec<String>,
-    /// How often a function that is not ours was called.
+    /// The number of calls of a foreign function.
     pub calls: usize,
-    /// Which regimes of its ops a graph was checked in.
+    /// The regimes of a graph's ops that were visited.
     pub coverage: Coverage,
 }
 
@@ -126,40 +125,40 @@ impl Report {
         }
     }
 
-    /// The worst that was found, by differences or by a witness.
+    /// The worst verdict, by any method.
     pub fn verdict(&self) -> Verdict {
         let tensors = self.tensors.iter().map(Tensor::verdict);
         tensors.chain(self.witnesses.iter().map(|w| w.verdict)).max().unwrap_or(Verdict::Pass)
     }
 
-    /// Whether every gradient was found to be right: the verdict is pass, or kink.
+    /// Whether every gradient is correct: the verdict is pass, or kink.
     pub fn passed(&self) -> bool {
         self.verdict().is_good()
     }
 
-    /// All tensors, the worst first; of those that pass, those that take no part.
+    /// All tensors, the worst first; among those that pass, the unconnected ones first.
     pub fn worst_first(&self) -> Vec<&Tensor> {
         let mut tensors: Vec<&Tensor> = self.tensors.iter().collect();
         tensors.sort_by(|a, b| a.worse(b));
         tensors
     }
 
-    /// The tensor whose two derivatives lie farthest apart.
+    /// The tensor with the largest difference.
     pub fn worst(&self) -> Option<&Tensor> {
         self.tensors.iter().min_by(|a, b| a.worse(b))
     }
 
-    /// The tensor of that name, at order 1.
+    /// The tensor with a name, at order 1.
     pub fn tensor(&self, name: &str) -> Option<&Tensor> {
         self.tensors.iter().find(|t| t.name == name)
     }
 
-    /// The tensors that take no part in the outputs. Nothing is wrong with their gradients, but perhaps with the net.
+    /// The tensors that the outputs do not depend on. Their gradients are not wrong, but the net may be.
     pub fn detached(&self) -> impl Iterator<Item = &Tensor> {
         self.tensors.iter().filter(|t| t.is_detached())
     }
 
-    /// The tensors of a verdict.
+    /// The tensors with a verdict.
     pub fn of(&self, verdict: Verdict) -> impl Iterator<Item = &Tensor> {
         self.tensors.iter().filter(move |t| t.verdict() == verdict)
     }

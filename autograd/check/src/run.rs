@@ -1,4 +1,4 @@
-//! A check from beginning to end: what is checked, where, and order after order.
+//! Runs a check: selects tensors and a point, and checks order after order.
 
 use super::compare::{Gradients, Level, freeze};
 use super::coverage::Coverage;
@@ -32,7 +32,7 @@ pub(super) fn run(check: Check, place: Place) -> Result<Report, Error> {
             format!("point {} of those that were visited, where what is drawn is {}", k + 1, draw.word());
         match next.verdict() {
             verdict if verdict.is_good() || verdict <= report.verdict() => {}
-            // Of the point and the random cotangents, not of the gradient.
+            // It depends on the point and the random cotangents, not on the gradient.
             Verdict::Convention => {
                 report
                     .notes
@@ -48,7 +48,7 @@ pub(super) fn run(check: Check, place: Place) -> Result<Report, Error> {
     Ok(report)
 }
 
-/// At one point.
+/// Checks at one point.
 fn once(check: Check, draw: Draw, place: Place) -> Result<Report, Error> {
     let refuse = |reason: String| Error::Build { reason, place };
     if !(1..=2).contains(&check.order) {
@@ -138,7 +138,7 @@ fn once(check: Check, draw: Draw, place: Place) -> Result<Report, Error> {
     Ok(report)
 }
 
-/// Order 2: of the map (x, ȳ) ↦ `ȳᵀ ∂y/∂x`, and the symmetry of the Hessian.
+/// Order 2: the map (x, ȳ) ↦ `ȳᵀ ∂y/∂x`, and the symmetry of the Hessian.
 fn second<'g>(
     first: &Level<'_, 'g>,
     gradients: &Gradients<'g>,
@@ -184,7 +184,7 @@ fn second<'g>(
     Ok(())
 }
 
-/// What claims and cotangents must be.
+/// Validates claims and cotangents.
 fn claims_fit(check: &Check) -> Result<(), String> {
     if let Some(cotangents) = &check.cotangents {
         if cotangents.len() != check.outputs.len() {
@@ -210,7 +210,7 @@ fn claims_fit(check: &Check) -> Result<(), String> {
     Ok(())
 }
 
-/// What gradients are taken with respect to.
+/// The expressions with respect to which gradients are taken.
 pub(super) fn wrt(check: &Check, graph: &Graph, outputs: &[NodeId]) -> Result<Vec<NodeId>, Error> {
     if let Some(wrt) = &check.wrt {
         return Ok(wrt.iter().map(|x| x.id()).collect());
@@ -226,7 +226,7 @@ pub(super) fn wrt(check: &Check, graph: &Graph, outputs: &[NodeId]) -> Result<Ve
         return Ok(if leaves.is_empty() { all } else { leaves });
     }
     let wrt = leaves::real(graph, outputs)?;
-    // A parameter that nobody reads is likely a mistake, and is told.
+    // An unused parameter is likely a mistake, and is reported.
     Ok(if wrt.is_empty() { wrt } else { leaves::with_parameters(graph, wrt) })
 }
 

@@ -1,9 +1,10 @@
-//! A tensor's analytic gradient, and the differences that it is compared with.
+//! A tensor's analytic gradient, and the differences for comparison.
 
 use super::SINGLE;
 use super::function::{Function, Mover};
 use super::leaves;
-use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby, Noise, SAFETY, Scale};
+use super::locate::{Equations, Proof};
+use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby, Noise, SAFETY, Scale, pieces};
 use super::report::{Element, Tensor};
 use super::verdict::{Comparison, Decider, Verdict, corroborated};
 use autograd::graph::{Expr, Graph, NodeId};
@@ -11,17 +12,17 @@ use autograd::ops::Sampler;
 use autograd::{Error, Point, Value, norm};
 use ndarray::ArrayD;
 
-/// One expression that moves, and its analytic gradient.
+/// One varying expression, and its analytic gradient.
 pub(super) struct Side {
     pub name: String,
     pub node: NodeId,
-    /// Whether it is computed from others.
+    /// Whether it is an interior node.
     pub interior: bool,
     /// Its value at the point.
     pub base: ArrayD<f64>,
-    /// What steps are measured in.
+    /// The scale of its steps.
     pub scale: Scale,
-    /// Where it moves, in units of that length.
+    /// Its direction, in units of that scale.
     pub direction: ArrayD<f64>,
     pub gradient: ArrayD<f64>,
     /// The standard deviation of the rounding errors of ⟨gradient, direction⟩, and of an element.
@@ -41,8 +42,8 @@ impl Side {
         Self { name: x.name(), node: x.id(), interior, base, scale, direction, gradient, noise: [0.0; 2] }
     }
 
-    /// Takes what rounding usually costs a gradient in `f32` for its noise. Its errors are of any sign along a random
-    /// direction, so that norms bound them.
+    /// Uses the typical rounding error of a gradient in `f32` as its noise. Its errors have random signs along a
+    /// random direction, so norms bound them.
     pub fn of_single(&mut self) {
         let unit = SINGLE * f64::from(f32::EPSILON) / SAFETY;
         let largest = self.gradient.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
@@ -64,11 +65,11 @@ impl Side {
     }
 }
 
-/// Nearly all that a gradient is made of moves with its leaves: only small values are worth keeping.
+/// Nearly all values behind a gradient vary with its leaves: only small ones are worth keeping.
 const KEPT: usize = 10_000;
 
-/// Measures the rounding noise of all gradients, moving all expressions at once. Where this crosses a kink it tells
-/// nothing.
+/// Measures the rounding noise of all gradients, moving all expressions at once. Across a kink the measurement is
+/// void.
 pub(super) fn measure(
     graph: &Graph,
     point: &Point<f64>,
@@ -103,17 +104,22 @@ pub(super) fn measure(
     Ok(())
 }
 
-/// The numeric side: the outputs as one expression moves and nothing else does.
+/// The numeric side: the outputs as one expression varies.
 pub(super) struct Numeric<'a> {
     pub function: &'a Function<'a>,
     pub nearby: Nearby,
     pub cotangents: &'a [Value<f64>],
-    /// What rounding costs the analytic side at least.
+    /// The minimum rounding error of the analytic side.
     pub least: f64,
     pub method: Method,
+    /// All that can move, for points near by.
+    pub all: &'a [Side],
+    pub proof: &'a Proof,
+    /// In how many parts one of them is turned at most, where several kinks meet.
+    pub parts: usize,
 }
 
-/// The largest steps of the attempts after the first.
+/// The largest steps of the repeated attempts.
 const AGAIN: [f64; 3] = [0.06, 0.023, 0.17];
 
 impl Numeric<'_> {
@@ -136,8 +142,8 @@ impl Numeric<'_> {
         })
     }
 
-    /// Other directions, along which an error may show: one that is small beside what `f32` loses, or, on a kink, one that lies
-    /// between the slopes along the first. On a kink the direction of the gradient itself is the sharpest.
+    /// Checks other directions, along which an error may show: one below the `f32` rounding error, or, at a kink, one
+    /// between the one-sided slopes along the first. At a kink the most sensitive direction is the gradient itself.
     pub fn more(&self, side: &Side, sampler: &mut Sampler, tensor: &mut Tensor) -> Result<(), Error> {
         for first in AGAIN {
             if tensor.comparison.verdict.is_good() {
@@ -154,8 +160,8 @@ impl Numeric<'_> {
         Ok(())
     }
 
-    /// Differences that did not agree with a gradient, at other steps. They can, very rarely, be wrong about their own error:
-    /// what stands is a slope that two of them find.
+    /// Repeats differences that disagree with a gradient, with other steps. They can, very rarely, misjudge their own
+    /// error: a slope counts if two of them find it.
     pub fn ask_again(&self, side: &Side, tensor: &mut Tensor) -> Result<(), Error> {
         if !tensor.comparison.analytic.is_finite() {
             return Ok(());
@@ -169,7 +175,7 @@ impl Numeric<'_> {
         Ok(())
     }
 
-    /// Adds as many elements to a tensor, the worst first.
+    /// Adds `count` elements to a tensor, the worst first.
     pub fn elements(
         &self,
         side: &Side,
@@ -213,6 +219,7 @@ impl Numeric<'_> {
         let compare =
             |derivative: &Derivative| Comparison::new(product.sum(), derivative, rounding, norm(&product));
         let (comparison, derivative) = curve.compared(side.scale.length, noise, &compare)?;
+        let comparison = self.among_pieces(side, direction, side.scale.length, noise, comparison)?;
         let kinks = match &derivative {
             Derivative::Smooth(_) => Vec::new(),
             Derivative::Sides { sharp, .. } => self.function.line(vec![mover(side, direction)]).names(sharp),
@@ -231,7 +238,62 @@ impl Numeric<'_> {
         let (analytic, gradient) = (side.gradient[&*index], norm(&side.gradient));
         let compare = |derivative: &Derivative| Comparison::new(analytic, derivative, rounding, gradient);
         let (comparison, _) = self.curve(side, &direction, first).compared(length, noise, &compare)?;
+        let comparison = self.among_pieces(side, &direction, length, noise, comparison)?;
         Ok(Element { index, comparison })
+    }
+
+    /// What lies beyond the slopes from both sides may lie between those of other pieces that meet there.
+    fn among_pieces(
+        &self,
+        side: &Side,
+        direction: &ArrayD<f64>,
+        length: f64,
+        noise: Noise,
+        comparison: Comparison,
+    ) -> Result<Comparison, Error> {
+        let Some(sides) = comparison.beyond() else { return Ok(comparison) };
+        // A rule that is wrong is wrong whatever the whole looks like.
+        if self.proof.of(side.node) == Equations::Broken {
+            return Ok(comparison);
+        }
+        // The same for all that is asked of one gradient.
+        let mut sampler = Sampler::new(0);
+        let mut way = |s: &Side| {
+            s.scale.length * s.scale.stretch(leaves::weights(&s.base.shape().into(), &mut sampler))
+        };
+        let ways: Vec<ArrayD<f64>> = self.all.iter().map(&mut way).collect();
+        let parts = side.base.len().clamp(1, self.parts);
+        let step = length * pieces::step(f64::EPSILON);
+        let mut slope = |factors: &[f64], away: f64| {
+            let near: Vec<ArrayD<f64>> = self
+                .all
+                .iter()
+                .zip(&ways)
+                .map(|(s, way)| {
+                    let mut v = way.clone();
+                    if s.node == side.node {
+                        v.iter_mut().enumerate().for_each(|(place, v)| *v *= factors[place % parts]);
+                    }
+                    &s.base + &(away * v)
+                })
+                .collect();
+            let still: Vec<ArrayD<f64>> = near.iter().map(|x| ArrayD::zeros(x.raw_dim())).collect();
+            let movers = self.all.iter().zip(&near).zip(&still).map(|((s, base), still)| {
+                let direction = if s.node == side.node { direction } else { still };
+                Mover { node: s.node, base, direction, length: 1.0 }
+            });
+            let mut line = self.function.line(movers.collect());
+            Curve {
+                outputs: move |t: f64| line.look(t),
+                cotangents: self.cotangents,
+                method: self.method,
+                first: FIRST,
+                precision: f64::EPSILON,
+            }
+            .inside(step, noise)
+        };
+        let found = pieces::reach(comparison.analytic, sides, f64::EPSILON, parts, &mut slope)?;
+        Ok(found.map_or(comparison, |pieces| comparison.between_pieces(pieces)))
     }
 
     /// The outputs as the expression moves along a direction.

@@ -1,4 +1,4 @@
-//! A check of every adjoint by itself: for a page that shows where a gradient is wrong.
+//! Checks every adjoint alone: for a page that shows where a gradient is wrong.
 
 use super::compare::freeze;
 use super::locate::{self, Scene};
@@ -9,34 +9,34 @@ use autograd::ops::Sampler;
 use autograd::{Error, Place, Point, eval, vjp};
 use std::sync::Arc;
 
-/// How well one adjoint is what its users make of it.
+/// The residual of one adjoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rule {
     /// A node between the leaves and the outputs.
     pub node: NodeId,
     /// Its adjoint x̄.
     pub adjoint: NodeId,
-    /// How far x̄ is from the sum of what the users of x send back, by their own derivatives, along a random direction; over
-    /// the size of what is summed. The adjoints of the users are taken as they are: a fault shows where it arises, and
-    /// nowhere else.
+    /// The distance of x̄ from the sum of its users' contributions, by their own derivatives, along a random
+    /// direction, relative to the size of the terms. The adjoints of the users are used as they are: a fault shows
+    /// where it arises, and nowhere else.
     pub error: f64,
 }
 
-/// A check, and the graph that was checked.
+/// A check, and the graph under check.
 #[derive(Clone, Debug)]
 pub struct Survey {
     /// What the check found.
     pub report: Report,
     /// The graph with the gradients that were checked.
     pub graph: Arc<Graph>,
-    /// Where it was checked.
+    /// The point of the check.
     pub point: Point<f64>,
     /// One for each adjoint.
     pub rules: Vec<Rule>,
 }
 
 impl Check<'_> {
-    /// Does it, and looks at every adjoint by itself, right or wrong: for a page that shows where a gradient is wrong.
+    /// Runs the check, and computes the residual of every adjoint, for a page that shows where a gradient is wrong.
     ///
     /// ```
     /// use autograd::Builder;
@@ -69,7 +69,7 @@ impl Check<'_> {
             (outputs.iter().map(handle).collect(), wrt.iter().map(handle).collect());
         let cotangents: Vec<Expr> = match &self.cotangents {
             Some(given) => given.iter().map(|v| g.expr(v.id())).collect(),
-            // Of a single number, as people write a gradient.
+            // For a scalar, without a cotangent, as gradients are usually written.
             None => ys
                 .iter()
                 .map(|y| match y.shape() {
@@ -98,7 +98,7 @@ impl Check<'_> {
             single: self.single,
         };
         let mut rules = locate::rules(&scene, &wrt, &adjoint, &mut sampler)?;
-        // Of claims, the adjoints that nobody claims serve others, and are not shown.
+        // With claims, adjoints built only to support them are not shown.
         let shown = if claims.is_empty() { swept } else { graph };
         rules.retain(|rule| rule.adjoint.index() < shown.len());
         Ok(Survey { report, graph: shown, point, rules })

@@ -1,4 +1,4 @@
-//! The Taylor test: does what is left of a function after its expansion fall as fast as it must?
+//! The Taylor test: does the remainder of a function's expansion fall at the right order?
 //!
 //! With g the gradient of φ at x, H its Hessian and u a direction of length 1, three residuals are computed while ε falls:
 //!
@@ -8,12 +8,12 @@
 //! r₃ = |φ(x + εu) − φ(x) − ε⟨g, u⟩ − ½ε² ⟨u, Hu⟩|       falls as ε³, if H is right too
 //! ```
 //!
-//! A wrong gradient leaves a term of order 1 in r₂, and a wrong Hessian one of order 2 in r₃: the measured order tells
-//! it with no tolerance at all (Farrell, Ham, Funke & Rognes 2013, *Automated derivation of the adjoint of
-//! high-level transient finite element programs*, section 6). Below the rounding floor of φ nothing falls any more. Where
-//! that floor lies is measured, and orders are fitted above it.
+//! A wrong gradient leaves a term of order 1 in r₂, and a wrong Hessian one of order 2 in r₃: the measured order
+//! shows it without a tolerance (Farrell, Ham, Funke & Rognes 2013, *Automated derivation of the adjoint of
+//! high-level transient finite element programs*, section 6). Below the rounding floor of φ nothing falls any more.
+//! The floor is measured, and orders are fitted above it.
 //!
-//! The test moves all leaves at once, and sees one number: [`check`](crate::check()) says which tensor is wrong.
+//! The test moves all leaves at once, and gives one number: [`check`](crate::check()) finds which tensor is wrong.
 
 mod fit;
 
@@ -27,11 +27,11 @@ use autograd::{Error, Kind, Place, Point, Value, eval, grad, norm};
 use ndarray::ArrayD;
 use std::fmt;
 
-/// The Taylor test of `y` at a point: along a random direction of length 1 through all parameters and all real-valued
-/// inputs that `y` depends on.
+/// The Taylor test of `y` at a point: along a random direction of norm 1 through all parameters and all real inputs
+/// that `y` depends on.
 ///
-/// Of an output that is no scalar, φ is its product with random weights. Leaves without a value at the point get one as
-/// in a [`Check`](crate::Check). A `stop_gradient` is held at its value. The seed decides all that is random.
+/// For a non-scalar output, φ is its product with random weights. Leaves without a value at the point get one as in a
+/// [`Check`](crate::Check). A `stop_gradient` is held at its value. All randomness is a function of the seed.
 ///
 /// ```
 /// use autograd_check::{Verdict, taylor};
@@ -96,29 +96,29 @@ pub fn taylor(y: Expr, point: Point<f64>, seed: u64) -> Result<Taylor, Error> {
     Ok(Taylor { subject, seed, value, slope, curvature, floor, rows, orders })
 }
 
-/// ε from 1 to 10⁻⁹, four to the decade.
+/// ε from 1 to 10⁻⁹, four per decade.
 pub(super) fn steps() -> impl Iterator<Item = f64> {
     (0..=36).map(|k| 10f64.powf(-f64::from(k) / 4.0))
 }
 
-/// What a Taylor test found. `{}` prints it.
+/// The result of a Taylor test. `{}` prints it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Taylor {
-    /// The output that was tested, with its shape.
+    /// The output under test, with its shape.
     pub subject: String,
-    /// The seed of all that was drawn.
+    /// The seed of all random numbers.
     pub seed: u64,
     /// φ(x)
     pub value: f64,
     /// ⟨g, u⟩
     pub slope: f64,
-    /// ⟨u, Hu⟩; NaN of a function whose Hessian nobody claims.
+    /// ⟨u, Hu⟩; NaN for a function without a claimed Hessian.
     pub curvature: f64,
     /// The rounding floor: residuals near it are noise.
     pub floor: f64,
-    /// The residuals, ε falling.
+    /// The residuals, by decreasing ε.
     pub rows: Vec<Residuals>,
-    /// The orders of the three residuals; of two, if nobody claims a Hessian.
+    /// The orders of the three residuals; of two, without a claimed Hessian.
     pub orders: Vec<Order>,
 }
 
@@ -129,7 +129,7 @@ pub struct Residuals {
     pub step: f64,
     /// r₁, r₂, r₃
     pub of: [f64; 3],
-    /// Whether every op is on the same side of its kinks as at ε = 0. Where one is not, the expansion need not hold.
+    /// Whether every op is on the same side of its kinks as at ε = 0. Otherwise the expansion need not hold.
     pub smooth: bool,
 }
 
@@ -150,7 +150,7 @@ impl fmt::Display for Taylor {
         }
         write!(f, "\n  rounding floor {:.1e}\n\n  {:>8}", self.floor, "ε")?;
         ["r₁", "r₂", "r₃"].iter().take(residuals).try_for_each(|r| write!(f, "  {r:>8}"))?;
-        // Two lines a decade are enough to read.
+        // Two lines per decade are enough.
         for row in self.rows.iter().step_by(2) {
             write!(f, "\n  {:>8.1e}", row.step)?;
             row.of.iter().take(residuals).try_for_each(|r| write!(f, "  {r:>8.1e}"))?;
@@ -189,7 +189,7 @@ impl Ray<'_> {
         Ok(scalar(&eval(self.graph, &self.at(step), &[self.phi])?[0]))
     }
 
-    /// Which side of its kinks every op is on.
+    /// The side of every op's kinks.
     fn branches(&self, step: f64) -> Result<Vec<bool>, Error> {
         let ids = leaves::ancestors(self.graph, &[self.phi])?;
         let values = eval(self.graph, &self.at(step), &ids)?;
@@ -204,13 +204,14 @@ impl Ray<'_> {
         Ok(sides)
     }
 
-    /// The standard deviation of the rounding errors of φ, measured near x; half a unit of φ at least.
+    /// The standard deviation of the rounding errors of φ, measured near x; at least half a unit of φ.
     fn floor(&self, value: f64) -> Result<f64, Error> {
-        // Irregular points so near x that the function is straight there: the fractions of i² times the golden ratio are
-        // spread evenly (Weyl 1916), and regular ones can resonate with the lattice of floating-point numbers.
+        // Irregular points so near x that the function is straight there: the fractional parts of i² times the golden
+        // ratio are equidistributed (Weyl 1916), while regular points can resonate with the lattice of floating-point
+        // numbers.
         let golden = 0.5 * (5f64.sqrt() - 1.0);
         let points = (1..=32).map(|i| 1e-10 * (2.0 * (f64::from(i * i) * golden).fract() - 1.0));
-        // Differences of numbers this near are exact.
+        // Differences of such close numbers are exact.
         let points = points.map(|t| Ok([t, self.value(t)? - value])).collect::<Result<Vec<_>, Error>>()?;
         Ok(scatter(&points).max(0.5 * f64::EPSILON * value.abs()))
     }
@@ -220,7 +221,7 @@ fn scalar(value: &Value<f64>) -> f64 {
     value.scalar().expect("φ is a scalar, and so are its derivatives along u")
 }
 
-/// Holds every `stop_gradient` at its value: the gradient does not see through it, and the function must not either.
+/// Holds every `stop_gradient` at its value: the gradient does not see through it, so the function must not either.
 fn hold_stops(graph: &Graph, point: &mut Point<f64>, y: NodeId) -> Result<(), Error> {
     let mut stops = leaves::ancestors(graph, &[y])?;
     stops.retain(|id| matches!(graph.at(id.index()).op, Op::StopGradient(_)));

@@ -1,4 +1,4 @@
-//! A report as a person reads it: short, the worst first, and who is guilty before all.
+//! A report as text: short, the worst first, with the faulty node at the top.
 
 use super::locate::{Guilty, Part};
 use super::report::{Element, Report, Tensor};
@@ -7,10 +7,10 @@ use super::witness::Witness;
 use autograd::Shape;
 use std::fmt;
 
-/// How many elements of a tensor are printed, how many tensors with their elements, and how many that pass.
+/// The number of elements printed per tensor, of tensors printed with elements, and of passed tensors.
 const SHOWN: usize = 3;
 
-/// What is said of a tensor without a path to the outputs.
+/// The text for a tensor without a path to the outputs.
 pub const DETACHED: &str = "not connected to the loss";
 
 /// `the VJP of l0/f[3] (sigmoid, layer l0, gate f, step 3) towards operand 0, l0/f[3]#4: the sign is wrong`, and numbers.
@@ -102,7 +102,7 @@ impl fmt::Display for Tensor {
 }
 
 impl Tensor {
-    /// Where the wrong elements lie, if they are those that were looked at in one slice: the axis, and the place along it.
+    /// The slice of the wrong elements, if all that were checked are in one: the axis, and the index along it.
     fn slice_of_elements(&self) -> Option<(usize, usize)> {
         let (wrong, right): (Vec<&Element>, Vec<&Element>) =
             self.elements.iter().partition(|e| e.verdict == Verdict::Fail);
@@ -165,7 +165,7 @@ mod tests {
     use crate::{FnCheck, Tier};
     use ndarray::{ArrayD, Axis, array};
 
-    /// What is told of a sum of squares whose gradient has a fault.
+    /// The report for a sum of squares whose gradient has a fault.
     fn told(fault: impl Fn(&mut ArrayD<f64>)) -> String {
         let at = [array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]].into_dyn()];
         let mut gradient = 2.0 * &at[0];

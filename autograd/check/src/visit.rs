@@ -1,12 +1,12 @@
-//! Points where a check is done, besides the first: drawn so that ops come into regimes that ordinary numbers miss.
+//! Further points of a check, drawn to reach regimes of ops that ordinary numbers miss.
 
 use autograd::graph::Graph;
 use autograd::{Kind, Point, Value};
 
-/// What becomes of the numbers that were drawn.
+/// The transformation of the random numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Draw {
-    /// Nothing.
+    /// None.
     Usual,
     /// Ten times as large: gates are saturated.
     Large,
@@ -19,7 +19,7 @@ pub(super) enum Draw {
 }
 
 impl Draw {
-    /// The kinds in their order, over and over.
+    /// The kinds in order, cyclically.
     pub fn nth(k: usize) -> Self {
         [Self::Usual, Self::Large, Self::Lattice, Self::Zero, Self::Huge][k % 5]
     }
@@ -35,7 +35,7 @@ impl Draw {
         }
     }
 
-    /// Changes what was drawn: all that was not given.
+    /// Transforms the random values: all that were not given.
     pub fn apply(self, graph: &Graph, given: &Point<f64>, drawn: Point<f64>) -> Point<f64> {
         let mut point = drawn.clone();
         for (id, value) in drawn.iter().filter(|(id, _)| given.get(*id).is_none()) {

@@ -1,11 +1,11 @@
-//! Witnesses without a step: what must hold whatever the step of a difference would be.
+//! Checks without a step size: identities that hold independently of any difference.
 //!
 //! | witness | what must hold |
 //! |---|---|
 //! | forward mode | ⟨ȳ, J u⟩ = ⟨Jᵀ ȳ, u⟩: the left from dual numbers, the right from the gradient |
 //! | symmetry | ⟨w, H u⟩ = ⟨u, H w⟩ for the Hessian H of ⟨ȳ, y⟩: both from dual numbers through the gradient |
 //!
-//! Dual numbers follow one side of a kink, so on a kink they witness nothing.
+//! Dual numbers follow one side of a kink, so at a kink they are not used.
 
 use super::leaves;
 use super::locate::Scene;
@@ -18,26 +18,26 @@ use autograd::ops::{Op, Sampler};
 use autograd::{Error, Point, Value, jvp};
 use ndarray::ArrayD;
 
-/// What a witness says.
+/// The result of one such check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Witness {
-    /// Who it is, and what must hold.
+    /// Its name, and the identity.
     pub name: String,
     /// The order of differentiation.
     pub order: u32,
-    /// How far the two sides lie apart; nothing if it was not asked.
+    /// The difference of the two sides; `None` if it was not computed.
     pub difference: Option<f64>,
-    /// How far they may.
+    /// The tolerance.
     pub tolerance: f64,
-    /// What follows.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
-/// What forward mode says of all gradients.
+/// The results of forward mode for all gradients.
 pub(super) struct Forward {
-    /// The slope of each tensor along its direction, if it was looked at by itself.
+    /// The slope of each tensor along its direction, if it was computed alone.
     pub slopes: Vec<Option<f64>>,
-    /// Whether it is that of the gradient.
+    /// Whether it agrees with the gradient.
     pub agrees: Vec<Option<bool>>,
     difference: Option<f64>,
     tolerance: f64,
@@ -48,10 +48,10 @@ impl Forward {
         if self.agrees.contains(&Some(false)) { Verdict::Fail } else { Verdict::Pass }
     }
 
-    /// As a line of the report.
+    /// The line in the report.
     pub fn line(&self, order: u32, caused: bool) -> Witness {
         let verdict = match self.verdict() {
-            // Its tangents are made of the same derivatives that every node's equation holds with: what is left is rounding.
+            // The equations of all nodes hold with the same derivatives: the difference is rounding.
             Verdict::Fail if !caused => Verdict::Pass,
             verdict => verdict,
         };
@@ -61,7 +61,7 @@ impl Forward {
     }
 }
 
-/// Asks forward mode, of all tensors at once; if they do not agree, or cannot move at once, of each.
+/// Runs forward mode, for all tensors at once; if they disagree, or cannot move together, for each.
 pub(super) fn forward(
     scene: &Scene,
     sides: &[Side],
@@ -72,7 +72,7 @@ pub(super) fn forward(
     let tolerance = |side: &Side| 2.0 * SAFETY * side.noise[0] + 4.0 * least;
     let mut forward =
         Forward { slopes: vec![None; n], agrees: vec![None; n], difference: None, tolerance: 0.0 };
-    // What a VJP stops, forward mode does not see either.
+    // A stop-gradient inside a VJP also stops forward mode.
     let stops = |id: &NodeId| {
         matches!(scene.graph.at(id.index()).op, Op::StopGradient(_)) && scene.point.get(*id).is_none()
     };
@@ -109,8 +109,8 @@ fn slope(scene: &Scene, sides: &[Side]) -> Result<f64, Error> {
     Ok(tangents.iter().zip(scene.cotangents).map(|(t, v)| (t.float() * v.float()).sum()).sum())
 }
 
-/// Asks whether the Hessian is symmetric. `gradients` are those with respect to the leaves of real numbers `xs`;
-/// `floor` is what rounding leaves of what cancels.
+/// Checks that the Hessian is symmetric. `gradients` are those with respect to the real leaves `xs`; `floor` is the
+/// rounding error of cancelling terms.
 pub(super) fn symmetry(
     scene: &Scene,
     xs: &[(NodeId, ArrayD<f64>)],

@@ -1,4 +1,4 @@
-//! A plan at work: values are put in, the steps run, and results are read off.
+//! Executes a plan: copies values in, runs the steps, and reads results.
 
 use super::View;
 use super::plan::{ByRow, Interpreted, Operand, Place, Plan, Step};
@@ -8,14 +8,14 @@ use autograd::{Kind, Type, Value};
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, IxDyn, ShapeBuilder, Slice};
 use std::ops::Range;
 
-/// What one run of a plan needs besides the plan. It is kept from run to run, and nothing is allocated again.
+/// The state of a run besides the plan. It is reused from run to run without allocation.
 pub(super) struct Memory<S> {
     arena: Buffer<S>,
     indices: Vec<Vec<usize>>,
-    /// Where the slots of a region are.
+    /// The positions of a region's slots.
     slots: Vec<usize>,
     workspace: Workspace<S>,
-    /// The first row of the shard of the batch that the plan is for.
+    /// The first row of the plan's shard of the batch.
     first_row: usize,
 }
 
@@ -45,7 +45,7 @@ impl<S: Real> Memory<S> {
         this
     }
 
-    /// A value for a leaf, of which `rows` of `axis` are for this shard.
+    /// Copies a leaf's value in; `rows` of `axis` are this shard's.
     pub fn put_view(&mut self, at: usize, value: &View<S>, rows: Option<(usize, &Range<usize>)>) {
         fn shard<'a, T>(x: &ArrayViewD<'a, T>, rows: Option<(usize, &Range<usize>)>) -> ArrayViewD<'a, T> {
             match rows {
@@ -57,7 +57,7 @@ impl<S: Real> Memory<S> {
                 None => x.clone(),
             }
         }
-        /// Element by element: whole runs of them where they lie side by side.
+        /// Copies element by element, or whole contiguous runs.
         fn fill<S, T>(to: &mut [S], x: &ArrayViewD<T>, of: impl Fn(&T) -> S) {
             if let Some(x) = x.as_slice() {
                 return to[..x.len()].iter_mut().zip(x).for_each(|(y, x)| *y = of(x));
@@ -72,7 +72,7 @@ impl<S: Real> Memory<S> {
         }
     }
 
-    /// A result of real numbers or truth values, the latter as 0 and 1.
+    /// A result of real numbers or truth values (as 0 and 1).
     pub fn view(&self, ty: &Type, of: &Operand) -> Option<ArrayViewD<'_, S>> {
         match of {
             Operand::Number(_, place) => Some(view(&self.arena, &ty.shape, place)),
@@ -80,7 +80,7 @@ impl<S: Real> Memory<S> {
         }
     }
 
-    /// A result of real numbers or truth values, if it lies without gaps.
+    /// A contiguous result of real numbers or truth values.
     pub fn slice(&self, ty: &Type, of: &Operand) -> Option<&[S]> {
         match of {
             Operand::Number(_, place) if place.is_dense(&ty.shape) => {
@@ -90,7 +90,7 @@ impl<S: Real> Memory<S> {
         }
     }
 
-    /// A result of whole numbers.
+    /// An index result.
     pub fn index(&self, ty: &Type, of: &Operand) -> Option<ArrayD<usize>> {
         match of {
             Operand::Index(_, i) => Some(array(&ty.shape, &self.indices[*i])),
@@ -193,7 +193,7 @@ fn array<T: Clone>(shape: &[usize], elements: &[T]) -> ArrayD<T> {
 
 fn view<'a, S>(arena: &'a [S], shape: &[usize], place: &Place) -> ArrayViewD<'a, S> {
     if shape.contains(&0) {
-        // Where nothing is, strides may lead out of the arena.
+        // For an empty array, strides may lead out of the arena.
         return ArrayViewD::from_shape(IxDyn(shape), &[]).expect("no elements for a shape of none");
     }
     let shape = IxDyn(shape).strides(IxDyn(&place.strides));
@@ -217,7 +217,7 @@ fn value<S: Real>(arena: &[S], ty: &Type, place: &Place) -> Value<S> {
     }
 }
 
-/// The same elements elsewhere: whole runs where both sides have them.
+/// Copies an array; whole runs where both sides are contiguous.
 fn copy<S: Real>(arena: &mut [S], from: &Place, to: &Place, shape: &[usize]) {
     let n: usize = shape.iter().product();
     if n == 0 {
@@ -250,7 +250,7 @@ fn copy<S: Real>(arena: &mut [S], from: &Place, to: &Place, shape: &[usize]) {
     }
 }
 
-/// A matrix by columns to one by rows, in tiles that fit the cache. The two do not overlap.
+/// Copies a column-major matrix to a row-major one, in tiles that fit the cache. The two do not overlap.
 fn transpose<S: Real>(arena: &mut [S], from: [usize; 2], to: [usize; 2], [rows, columns]: [usize; 2]) {
     const TILE: usize = 32;
     let extent = |stride: usize, lines: usize, length: usize| (lines - 1) * stride + length;

@@ -1,13 +1,14 @@
-//! What compiling gives: a value that runs, as often as one likes, from as many threads as one likes.
+//! The executable: runs any number of times, on any number of threads.
 
 use super::PassReport;
 use super::exec::Memory;
+use super::instances::{Real, Values};
 use super::plan::{Given, Plan, Step};
 use super::pool::{Signal, Task, give};
 use super::provenance::Provenance;
 use super::results::Results;
 use super::split::Sharding;
-use crate::kernels::Real;
+use crate::kernels;
 use autograd::graph::{Graph, NodeId};
 use autograd::ops::{Leaf, Op};
 use autograd::{Error, Kind, Point, Type, Value};
@@ -18,7 +19,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// A value for a leaf, where it lies.
+/// A borrowed value of a leaf.
 #[derive(Clone, Debug)]
 pub enum View<'a, S> {
     /// Real numbers.
@@ -39,7 +40,7 @@ impl<'a, S> From<&'a Value<S>> for View<'a, S> {
     }
 }
 
-impl<S: Real> View<'_, S> {
+impl<S> View<'_, S> {
     /// Whether this is a value of type `ty`; otherwise what is wrong with it.
     fn fits(&self, ty: &Type) -> Result<(), String> {
         let (shape, kind) = match self {
@@ -69,12 +70,12 @@ impl<S: Real> View<'_, S> {
     }
 }
 
-/// The time that one step of a plan takes.
+/// The time of one step of a plan.
 #[derive(Clone, Debug)]
 pub struct StepTime {
-    /// The nodes of the graph that it stands for.
+    /// The source nodes that it computes.
     pub of: Vec<NodeId>,
-    /// What kind of step it is, in a word.
+    /// The kind of step, in a word.
     pub what: &'static str,
     /// The multiplications of a matrix product; 0 for any other step.
     pub multiplications: usize,
@@ -82,17 +83,17 @@ pub struct StepTime {
     pub seconds: f64,
 }
 
-/// A graph made ready to be run many times: optimised, planned, with its memory laid out.
+/// A graph compiled for repeated runs: optimised, planned, with its memory allocated.
 ///
-/// It computes what [`eval`](autograd::eval()) would, up to rounding; of values for what is computed, which the interpreter
-/// obeys, it says that it cannot take them. Runs with one number of threads are the same bit for
-/// bit. It can be shared by threads; each run that is under way at the same time has memory of its own.
+/// It computes what [`eval`](autograd::eval()) would, up to rounding. Unlike the interpreter it refuses values for
+/// computed nodes. Runs with the same number of threads are bit-identical. Threads can share it; each concurrent run
+/// has its own memory.
 pub struct Executable<S> {
     source: Arc<Graph>,
-    /// The rows of the batch, cut; a single shard without rows if they are not.
+    /// The shards of the batch; a single one without rows if the batch is not sharded.
     shards: Vec<Shard<S>>,
     pub(super) outputs: Vec<(Type, Sharding)>,
-    /// What the shards need of the whole batch.
+    /// Values of the whole batch that all shards need.
     global: Option<(Box<Executable<S>>, Vec<u32>)>,
     sets: Mutex<Vec<Set<S>>>,
     passes: Vec<PassReport>,
@@ -113,7 +114,8 @@ pub(super) struct Shard<S> {
 }
 
 /// Memory for one run.
-pub(super) struct Set<S> {
+#[doc(hidden)]
+pub struct Set<S> {
     works: Vec<Arc<Work<S>>>,
     global: Vec<ArrayD<S>>,
 }
@@ -122,19 +124,19 @@ pub(super) struct Set<S> {
 struct Work<S> {
     plan: Arc<Plan<S>>,
     memory: Mutex<Memory<S>>,
-    /// What the run panicked with.
+    /// The payload of a panic.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     done: Signal,
 }
 
 impl<S> Work<S> {
     fn memory(&self) -> MutexGuard<'_, Memory<S>> {
-        // Leaves are put in before every run: what a panic has left behind does no harm.
+        // Leaves are copied in before every run, so the state left by a panic is harmless.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S: Real> Task for Work<S> {
+impl<S: kernels::Real> Task for Work<S> {
     fn run(&self) {
         let run = std::panic::AssertUnwindSafe(|| self.memory().run(&self.plan));
         let outcome = std::panic::catch_unwind(run);
@@ -147,21 +149,6 @@ impl<S: Real> Task for Work<S> {
 }
 
 impl<S: Real> Executable<S> {
-    pub(super) fn new(
-        source: Arc<Graph>,
-        shards: Vec<Shard<S>>,
-        outputs: Vec<(Type, Sharding)>,
-        global: Option<(Executable<S>, Vec<u32>)>,
-        passes: Vec<PassReport>,
-    ) -> Self {
-        let global = global.map(|(executable, of)| (Box::new(executable), of));
-        Self { source, shards, outputs, global, sets: Mutex::new(Vec::new()), passes, why_whole: None }
-    }
-
-    pub(super) fn whole(self, why: String) -> Self {
-        Self { why_whole: Some(why), ..self }
-    }
-
     /// Why the batch is not cut into shards, if it is not.
     pub fn why_whole(&self) -> Option<&str> {
         self.why_whole.as_deref()
@@ -170,39 +157,36 @@ impl<S: Real> Executable<S> {
     /// The values of the outputs at a point.
     ///
     /// # Errors
-    /// If a leaf that they depend on has no value, or one that does not fit; if the point has a value for a node that is
-    /// computed, or for one of another graph.
+    /// If a leaf that they depend on has no value, or an unfit one; if the point has a value for a computed node, or
+    /// for one of another graph.
     pub fn run(&self, point: &Point<S>) -> Result<Vec<Value<S>>, Error> {
         point.iter().try_for_each(|(id, _)| self.takes(id))?;
         self.run_on(&|id| point.get(id).map(View::from))
     }
 
-    /// As [`Executable::run`], from values of leaves where they lie.
+    /// As [`Executable::run`], with borrowed values of leaves.
     ///
     /// # Errors
     /// As [`Executable::run`].
-    pub fn run_on<'v>(&self, value: &dyn Fn(NodeId) -> Option<View<'v, S>>) -> Result<Vec<Value<S>>, Error> {
+    pub fn run_on<'v>(&self, value: Values<'_, 'v, S>) -> Result<Vec<Value<S>>, Error> {
         let results = self.results(value)?;
         Ok((0..self.outputs.len()).map(|i| results.value(i)).collect())
     }
 
-    /// As [`Executable::run_on`], and the outputs are read off one by one, where they are wanted. Nothing is allocated
-    /// once it has run before, unless an op from outside the crate does.
+    /// As [`Executable::run_on`], but the outputs are read on demand. A warm run allocates nothing, unless an op from
+    /// outside the crate does.
     ///
     /// # Errors
     /// As [`Executable::run`].
-    pub fn results<'v>(
-        &self,
-        value: &dyn Fn(NodeId) -> Option<View<'v, S>>,
-    ) -> Result<Results<'_, S>, Error> {
-        Ok(Results::new(self, self.execute(value)?))
+    pub fn results<'v>(&self, value: Values<'_, 'v, S>) -> Result<Results<'_, S>, Error> {
+        Ok(Results::new(self, S::execute(self, value)?))
     }
 
-    /// As [`Executable::run`], from values where they lie into arrays that there are. Nothing is allocated once it has
-    /// run before, unless an op from outside the crate does.
+    /// As [`Executable::run`], from borrowed values into existing arrays. A warm run allocates nothing, unless an op
+    /// from outside the crate does.
     ///
     /// # Errors
-    /// As [`Executable::run`]; if there is not one array of real numbers and of the right shape for each output.
+    /// As [`Executable::run`]; if there is not one real array of the right shape for each output.
     pub fn call(&self, inputs: &[(NodeId, View<S>)], outputs: &mut [ArrayViewMutD<S>]) -> Result<(), Error> {
         let fits = outputs.len() == self.outputs.len()
             && outputs
@@ -221,26 +205,60 @@ impl<S: Real> Executable<S> {
         Ok(())
     }
 
-    /// What each pass did; where the batch is cut, of its first shard.
+    /// A report of each pass; for a sharded batch, those of its first shard.
     pub fn passes(&self) -> &[PassReport] {
         &self.passes
     }
 
-    /// The bytes of memory that one run needs, all shards together.
+    /// The memory of one run in bytes, all shards together.
     pub fn bytes(&self) -> usize {
         self.shards.iter().map(|shard| shard.plan.size * size_of::<S>()).sum()
     }
 
-    /// How many shards the batch is cut into.
+    /// The number of shards of the batch.
     pub fn shards(&self) -> usize {
         self.shards.len()
     }
 
-    /// Where the time of a run goes: that of the first shard, each step at the best of `runs` runs.
+    /// The time of each step: the minimum over `runs` runs, of the first shard.
     ///
     /// # Errors
     /// As [`Executable::run`].
     pub fn profile(&self, point: &Point<S>, runs: usize) -> Result<Vec<StepTime>, Error> {
+        S::profile(self, point, runs)
+    }
+
+    /// Whether a node can be given a value.
+    fn takes(&self, id: NodeId) -> Result<(), Error> {
+        match &self.source.at(self.source.index(id)?).op {
+            Op::Leaf(_) => Ok(()),
+            _ => Err(Error::Value {
+                node: self.source.name(id)?,
+                reason: "it is computed, and a compiled graph takes values of leaves alone: use `eval`"
+                    .into(),
+            }),
+        }
+    }
+}
+
+/// What [`instances`](super::instances) compiles for each type.
+impl<S: kernels::Real> Executable<S> {
+    pub(super) fn new(
+        source: Arc<Graph>,
+        shards: Vec<Shard<S>>,
+        outputs: Vec<(Type, Sharding)>,
+        global: Option<(Executable<S>, Vec<u32>)>,
+        passes: Vec<PassReport>,
+    ) -> Self {
+        let global = global.map(|(executable, of)| (Box::new(executable), of));
+        Self { source, shards, outputs, global, sets: Mutex::new(Vec::new()), passes, why_whole: None }
+    }
+
+    pub(super) fn whole(self, why: String) -> Self {
+        Self { why_whole: Some(why), ..self }
+    }
+
+    pub(super) fn time_steps(&self, point: &Point<S>, runs: usize) -> Result<Vec<StepTime>, Error> {
         let value = |id: NodeId| point.get(id).map(View::from);
         let set = self.execute(&value)?;
         let (shard, mut memory) = (&self.shards[0], set.works[0].memory());
@@ -253,7 +271,7 @@ impl<S: Real> Executable<S> {
         };
         let mut times: Vec<StepTime> = plan.steps.iter().zip(&plan.of).map(time).collect();
         for _ in 0..runs.max(1) {
-            // Later values lie where the leaves did.
+            // Other values may have overwritten the leaves.
             for leaf in &plan.given {
                 self.put(&mut memory, leaf, shard.rows.as_ref(), false, &set.global, &value)?;
             }
@@ -268,19 +286,7 @@ impl<S: Real> Executable<S> {
         Ok(times)
     }
 
-    /// Whether a node can be given a value.
-    fn takes(&self, id: NodeId) -> Result<(), Error> {
-        match &self.source.at(self.source.index(id)?).op {
-            Op::Leaf(_) => Ok(()),
-            _ => Err(Error::Value {
-                node: self.source.name(id)?,
-                reason: "it is computed, and a compiled graph takes values of leaves alone: use `eval`"
-                    .into(),
-            }),
-        }
-    }
-
-    fn execute<'v>(&self, value: &dyn Fn(NodeId) -> Option<View<'v, S>>) -> Result<Set<S>, Error> {
+    pub(super) fn execute<'v>(&self, value: Values<'_, 'v, S>) -> Result<Set<S>, Error> {
         let mut set = self.set();
         if let Some((before, _)) = &self.global {
             let done = before.execute(value)?;
@@ -295,8 +301,8 @@ impl<S: Real> Executable<S> {
                 self.put(&mut memory, leaf, shard.rows.as_ref(), number == 0, &set.global, value)?;
             }
         }
-        // Shards 1.. run on idle threads of the pool, at most 63, one bit each in `away`. This thread runs shard 0 and all
-        // that found no idle thread.
+        // Offload shards 1.. to idle threads of the pool (at most 63, one bit each in `away`). This thread runs shard
+        // 0 and all that found no idle thread.
         let mut away = 0u64;
         for (i, work) in set.works.iter().enumerate().skip(1).take(63) {
             let task: Arc<dyn Task> = work.clone();
@@ -321,7 +327,7 @@ impl<S: Real> Executable<S> {
         Ok(set)
     }
 
-    /// The value of a leaf, into the memory of a shard. Types are checked once, with the first.
+    /// Copies a leaf's value into the memory of a shard. Types are checked once, for the first shard.
     fn put<'v>(
         &self,
         memory: &mut Memory<S>,
@@ -329,7 +335,7 @@ impl<S: Real> Executable<S> {
         rows: Option<&Range<usize>>,
         check: bool,
         global: &[ArrayD<S>],
-        value: &dyn Fn(NodeId) -> Option<View<'v, S>>,
+        value: Values<'_, 'v, S>,
     ) -> Result<(), Error> {
         if let Some((_, of)) = &self.global
             && let Some(i) = of.iter().position(|&v| v == leaf.source)
@@ -353,7 +359,7 @@ impl<S: Real> Executable<S> {
         Ok(())
     }
 
-    /// An output, put together from the shards.
+    /// An output, assembled from the shards.
     pub(super) fn value(&self, set: &Set<S>, i: usize) -> Value<S> {
         let (ty, _) = &self.outputs[i];
         let (own, of) = &set.works[0].plan.outputs[i];
@@ -385,7 +391,7 @@ impl<S: Real> Executable<S> {
                 (Sharding::Sharded { axis, .. }, Some(rows)) => {
                     to.slice_axis_mut(Axis(*axis), Slice::from(rows.clone())).assign(&from);
                 }
-                // Always in the order of the shards: sums are rounded the same in every run.
+                // Always in the order of the shards, so that sums round the same in every run.
                 (Sharding::PartialSum, Some(_)) if number > 0 => to.zip_mut_with(&from, |y, &x| *y += x),
                 _ if number == 0 => to.assign(&from),
                 _ => return,
@@ -393,7 +399,7 @@ impl<S: Real> Executable<S> {
         }
     }
 
-    /// Memory for one run: used before, or new.
+    /// Memory for one run: reused, or new.
     fn set(&self) -> Set<S> {
         let kept = self.sets.lock().unwrap_or_else(PoisonError::into_inner).pop();
         kept.unwrap_or_else(|| Set {

@@ -1,10 +1,10 @@
-//! The compiler: a graph made ready to be run many times.
+//! The compiler: prepares a graph for repeated runs.
 //!
-//! What a person would fuse by hand is found in the graph. Passes (`passes/`) read it and write the next one: the
-//! products of all gates become one, those of all steps become one, a gradient that is a sum over time becomes one
-//! product over time. A plan (`plan/`) lays the values out in one block of memory, each written straight into its place
-//! of whatever it is a part of, and makes of elementwise nodes programs over strips. The rows of a batch go over threads
-//! (`split/`). No file here knows a cell.
+//! It finds the fusions that a person would write by hand. Passes (`passes/`) read the graph and write the next one:
+//! the products of all gates become one, those of all steps become one, a gradient that is a sum over time becomes
+//! one product over time. Lowering (`plan/`) allocates all values in one arena, each computed directly in the
+//! concatenation that contains it, and fuses elementwise nodes into bytecode over strips. The batch is sharded over
+//! threads (`split/`). No cell is known here.
 //!
 //! ```
 //! use autograd::{Builder, Point, Type, grad};
@@ -30,6 +30,7 @@
 
 mod exec;
 mod executable;
+mod instances;
 #[doc(hidden)] // for the benches
 pub mod kernels;
 mod passes;
@@ -43,7 +44,7 @@ mod split;
 mod writer;
 
 pub use executable::{Executable, StepTime, View};
-pub use kernels::Real;
+pub use instances::Real;
 pub use passes::PassReport;
 pub use results::Results;
 
@@ -63,7 +64,7 @@ fn narrow(index: usize) -> u32 {
     u32::try_from(index).expect("a graph has at most u32::MAX nodes")
 }
 
-/// How a graph is made ready: which passes run over it.
+/// The compiler's options: its passes and threads.
 #[derive(Clone, Debug)]
 pub struct Compiler {
     passes: Vec<&'static Pass>,
@@ -80,11 +81,11 @@ impl Default for Compiler {
 /// A graph after the passes.
 #[derive(Clone, Debug)]
 pub struct Optimised {
-    /// The graph. Each node is called by what it stands for.
+    /// The graph. Each node is named after its source nodes.
     pub graph: Arc<Graph>,
-    /// Its outputs, in the order in which they were asked for.
+    /// Its outputs, in the requested order.
     pub outputs: Vec<NodeId>,
-    /// What each pass did.
+    /// A report of each pass.
     pub passes: Vec<PassReport>,
 }
 
@@ -94,10 +95,10 @@ impl Compiler {
         Self { passes: PASSES.iter().collect(), canonicalize: Canonicalize::ALL, threads: 1 }
     }
 
-    /// With the passes of these names alone.
+    /// With only the passes of these names.
     ///
     /// # Panics
-    /// If there is no pass of such a name: [`Compiler::passes`] has them.
+    /// If there is no pass of such a name; [`Compiler::passes`] lists them.
     pub fn with(names: &[&str]) -> Self {
         names.iter().for_each(|name| known(name));
         let passes: Vec<_> = PASSES.iter().filter(|pass| names.contains(&pass.name)).collect();
@@ -108,7 +109,7 @@ impl Compiler {
     /// Without the pass of this name.
     ///
     /// # Panics
-    /// If there is none: [`Compiler::passes`] has the names.
+    /// If there is none; [`Compiler::passes`] lists the names.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         known(name);
@@ -116,7 +117,7 @@ impl Compiler {
         self
     }
 
-    /// The names of all passes, in the order in which they run.
+    /// The names of all passes, in execution order.
     pub fn passes() -> impl Iterator<Item = &'static str> {
         PASSES.iter().map(|pass| pass.name)
     }
@@ -135,22 +136,29 @@ impl Compiler {
         Ok(Optimised { graph: Arc::new(graph), outputs, passes })
     }
 
-    /// Makes a graph ready to compute `outputs`.
+    /// Compiles a graph to compute `outputs`.
     ///
     /// # Errors
-    /// If a handle belongs to another graph; if an op on the way makes whole numbers.
+    /// If a handle belongs to another graph; if an op computes whole numbers.
     pub fn compile<S: Real>(
         &self,
         graph: &Arc<Graph>,
         outputs: &[impl Into<NodeId> + Copy],
     ) -> Result<Executable<S>, Error> {
-        let outputs = positions(graph, outputs)?;
-        reads_whole_numbers_from_leaves(graph, &outputs)?;
+        S::compile(self, graph, &positions(graph, outputs)?)
+    }
+
+    fn compile_positions<S: kernels::Real>(
+        &self,
+        graph: &Arc<Graph>,
+        outputs: &[usize],
+    ) -> Result<Executable<S>, Error> {
+        reads_whole_numbers_from_leaves(graph, outputs)?;
         let types = outputs.iter().map(|&y| graph.at(y).ty.clone());
-        let split = match split::split(graph, &outputs, self.threads) {
+        let split = match split::split(graph, outputs, self.threads) {
             Ok(split) => split,
             Err(why) => {
-                let (program, passes) = self.run(Program::new(graph, &outputs));
+                let (program, passes) = self.run(Program::new(graph, outputs));
                 let shard = Shard { plan: Arc::new(Plan::new(&program)), rows: None };
                 let outputs = types.map(|ty| (ty, Sharding::Replicated)).collect();
                 let whole = Executable::new(graph.clone(), vec![shard], outputs, None, passes);
@@ -178,15 +186,14 @@ impl Compiler {
         let global = if split.global.is_empty() {
             None
         } else {
-            let ids: Vec<NodeId> = split.global.iter().map(|&v| graph.id(v)).collect();
-            let before = Self { threads: 1, ..self.clone() }.compile(graph, &ids)?;
+            let before = Self { threads: 1, ..self.clone() }.compile_positions(graph, &split.global)?;
             Some((before, split.global.into_iter().map(narrow).collect()))
         };
         Ok(Executable::new(graph.clone(), shards, outputs, global, passes))
     }
 
-    /// Over so many threads: each has rows of the batch, which inputs declare
-    /// ([`batch_input`](autograd::Builder::batch_input)). A graph whose rows cannot be told apart is run by one.
+    /// Uses `threads` threads: each runs a shard of the batch, along the axis that inputs declare
+    /// ([`batch_input`](autograd::Builder::batch_input)). A graph that cannot be sharded runs on one thread.
     #[must_use]
     pub fn threads(self, threads: usize) -> Self {
         Self { threads, ..self }
@@ -212,7 +219,7 @@ fn positions(graph: &Graph, nodes: &[impl Into<NodeId> + Copy]) -> Result<Vec<us
     nodes.iter().map(|&y| graph.index(y.into())).collect()
 }
 
-/// No op of this crate makes whole numbers; one from outside can.
+/// No op of this crate computes whole numbers; a custom one can.
 fn reads_whole_numbers_from_leaves(graph: &Graph, outputs: &[usize]) -> Result<(), Error> {
     let live = live(graph, outputs);
     let made = |&v: &usize| {
@@ -232,7 +239,7 @@ fn reads_whole_numbers_from_leaves(graph: &Graph, outputs: &[usize]) -> Result<(
     }
 }
 
-/// Makes a graph ready to compute `outputs`, with all passes, for one thread.
+/// Compiles a graph to compute `outputs`, with all passes, for one thread.
 ///
 /// # Errors
 /// As [`Compiler::compile`].

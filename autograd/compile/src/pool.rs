@@ -1,23 +1,23 @@
-//! Threads that wait for work: they look out for it for fifty microseconds after the last, and then sleep.
+//! A thread pool: workers spin for fifty microseconds after their last task, and then sleep.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Work for a thread.
+/// A task for a worker.
 pub(super) trait Task: Send + Sync {
-    /// Does it, and lets no panic out.
+    /// Runs it; catches panics.
     fn run(&self);
 
-    /// Says that it is done.
+    /// Signals its end.
     fn done(&self);
 }
 
-/// How long a thread looks out before it sleeps: longer than the pause between two runs of a tight loop, and too short
-/// to be noticed.
+/// How long a worker spins before it sleeps: longer than the pause between two runs of a tight loop, and too short to
+/// be noticed.
 const LOOKOUT: Duration = Duration::from_micros(50);
 
-/// Something that one thread says and another waits for.
+/// A signal from one thread to another.
 #[derive(Debug, Default)]
 pub(super) struct Signal {
     given: AtomicBool,
@@ -26,21 +26,21 @@ pub(super) struct Signal {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is guarded is valid at every moment: a panic elsewhere does not spoil it.
+    // The guarded state is always valid, so a panic elsewhere does not invalidate it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Signal {
-    /// Gives the signal.
+    /// Sends the signal.
     pub fn give(&self) {
         self.given.store(true, Ordering::Release);
-        // The sleeper holds the lock between its last look and its sleep: so this is not lost.
+        // The sleeper holds the lock between its last check and its sleep, so the signal is not lost.
         if *lock(&self.asleep) {
             self.wake.notify_one();
         }
     }
 
-    /// Waits until the signal is given, and takes it back.
+    /// Waits for the signal, and resets it.
     pub fn wait(&self) {
         let start = Instant::now();
         loop {
@@ -63,7 +63,7 @@ impl Signal {
     }
 }
 
-/// A thread and where its work is put.
+/// A worker thread and its task slot.
 struct Worker {
     busy: AtomicBool,
     task: Mutex<Option<Arc<dyn Task>>>,
@@ -78,7 +78,7 @@ impl Worker {
             if let Some(task) = &task {
                 task.run();
             }
-            // Free before its end is known: whoever waits for the task may give the next.
+            // Mark the worker idle before signalling the end: the waiter may submit the next task at once.
             self.busy.store(false, Ordering::Release);
             if let Some(task) = task {
                 task.done();
@@ -87,7 +87,7 @@ impl Worker {
     }
 }
 
-/// One thread less than the machine has cores: the caller works too. They live as long as the program.
+/// One worker fewer than the machine has cores, since the caller works too. They live as long as the program.
 static WORKERS: LazyLock<Vec<Arc<Worker>>> = LazyLock::new(|| {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     (1..cores)
@@ -98,14 +98,14 @@ static WORKERS: LazyLock<Vec<Arc<Worker>>> = LazyLock::new(|| {
                 signal: Signal::default(),
             });
             let theirs = worker.clone();
-            // Without a thread the caller does the work itself.
+            // If a thread cannot be started the caller does the work itself.
             std::thread::Builder::new().name(format!("rows-{i}")).spawn(move || theirs.live()).ok()?;
             Some(worker)
         })
         .collect()
 });
 
-/// Gives a task to a free thread; says whether there was one.
+/// Submits a task to an idle worker; returns whether there was one.
 pub(super) fn give(task: &Arc<dyn Task>) -> bool {
     for worker in WORKERS.iter() {
         if worker.busy.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
@@ -139,7 +139,7 @@ mod tests {
         }
     }
 
-    /// Work given to a thread that works already would wait for it, while others are free or the caller could do it.
+    /// A task must not wait for a busy worker while others are idle or the caller could run it.
     #[test]
     fn a_thread_has_one_task_at_a_time() {
         let mut given: Vec<Arc<Long>> = Vec::new();

@@ -1,8 +1,8 @@
-//! A graph on its way through the passes.
+//! The compiler's intermediate representation: a graph between passes.
 //!
 //! A pass reads a program and writes the next one; nothing is edited in place. Nodes are written in dependency order,
-//! each after what its rewrite needs: so a group of nodes that becomes one node may pull forward whatever any of its
-//! members reads. The walk keeps its own stack: a graph of a million nodes is as deep as it is long.
+//! each after the dependencies of its rewrite: a group that becomes one node may pull forward the operands of any
+//! member. The walk has an explicit stack, since a graph of a million nodes can be a million deep.
 
 use super::provenance::Provenance;
 use super::writer::Writer;
@@ -15,61 +15,61 @@ use std::sync::Arc;
 /// No node.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// A graph, what is wanted of it, and where its nodes come from. The outputs depend on all of its nodes.
+/// A graph with its outputs and provenance. The outputs depend on all of its nodes.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
-    /// The graph that was given, by whose names nodes are called.
+    /// The source graph, which gives nodes their names.
     pub source: Arc<Graph>,
-    /// The graph as it stands.
+    /// The current graph.
     pub graph: Graph,
-    /// The nodes whose values are asked for.
+    /// The output nodes.
     pub outputs: Vec<u32>,
-    /// For each node, what it stands for.
+    /// For each node, its source nodes.
     pub of: Vec<Provenance>,
 }
 
-/// What a pass does to a graph, node by node.
+/// A rewrite of a graph, node by node.
 pub(super) trait Rewrite {
-    /// Whether it has found nothing to do: the program then stays as it is.
+    /// Whether it found nothing to do: the program then stays unchanged.
     fn is_idle(&self) -> bool {
         false
     }
 
-    /// The nodes that must be written before `v` is. Mostly its operands.
+    /// The nodes that must be written before `v`: by default its operands.
     fn dependencies(&self, p: &Program, v: usize, needs: &mut Vec<usize>) {
         needs.extend(p.graph.operands_at(v));
     }
 
-    /// Whether `v` is written only if another node needs it: its value has become part of another's.
+    /// Whether `v` is written only on demand: its value is part of another node.
     fn is_fused_away(&self, _v: usize) -> bool {
         false
     }
 
-    /// Writes node `v`, all of whose needs are written, and returns its place in the new graph.
+    /// Writes node `v`, whose dependencies are written, and returns its position in the new graph.
     fn write(&mut self, p: &Program, v: usize, out: &mut Writer) -> u32 {
         out.copy(p, v)
     }
 }
 
-/// What a rewrite comes to.
+/// The result of a rewrite.
 pub(super) enum Rewritten {
-    /// The program as it was.
+    /// The program is unchanged.
     Same,
-    /// Another one, and who has written it.
+    /// A new program, with its writer.
     New(Box<(Program, Writer)>),
-    /// None: what is joined would have to come before itself.
+    /// A merged node would depend on itself.
     Circular,
 }
 
 impl Program {
-    /// The part of `source` that `outputs` depend on, as it is.
+    /// The part of `source` that `outputs` depend on.
     pub fn new(source: &Arc<Graph>, outputs: &[usize]) -> Self {
         let (graph, outputs, kept) = part(source, outputs);
         let of = kept.into_iter().map(|i| Provenance::One(super::narrow(i))).collect();
         Self { source: source.clone(), graph, outputs, of }
     }
 
-    /// Without the nodes that no output depends on.
+    /// Removes dead nodes.
     pub fn without_dead(self) -> Self {
         let outputs: Vec<usize> = self.outputs.iter().map(|&y| y as usize).collect();
         if live(&self.graph, &outputs).into_iter().all(|live| live) {
@@ -80,7 +80,7 @@ impl Program {
         Self { source: self.source, graph, outputs, of }
     }
 
-    /// The program that `rewrite` makes of this one.
+    /// Applies `rewrite` to this program.
     pub fn rewrite(&self, rewrite: &mut impl Rewrite, mut out: Writer) -> Rewritten {
         if rewrite.is_idle() {
             return Rewritten::Same;
@@ -103,7 +103,7 @@ impl Program {
                     rewrite.dependencies(self, v, &mut needs);
                     let before = stack.len();
                     stack.extend(needs.iter().rev().copied().filter(|&u| !out.has(u)));
-                    // An open node that is not written is one that waits for this one.
+                    // An open, unwritten node is waiting for this one: a cycle.
                     if stack[before..].iter().any(|&u| open[u]) {
                         return Rewritten::Circular;
                     }
@@ -123,7 +123,7 @@ impl Program {
         Rewritten::New(Box::new((program, out)))
     }
 
-    /// The graph by itself, its nodes called by what they stand for, and the outputs' handles.
+    /// The graph alone, its nodes named after their sources, and the outputs' handles.
     pub fn into_graph(mut self) -> (Graph, Vec<NodeId>) {
         for v in 0..self.graph.len() {
             let origin = match self.of[v].split_first() {
@@ -145,7 +145,7 @@ impl Program {
         (self.graph, outputs)
     }
 
-    /// For each node, how often it is read; an output is read once more.
+    /// For each node, the number of its reads; an output counts one more.
     pub fn readers(&self) -> Vec<u32> {
         let mut readers = vec![0u32; self.graph.len()];
         self.outputs.iter().for_each(|&y| readers[y as usize] += 1);
@@ -155,7 +155,7 @@ impl Program {
         readers
     }
 
-    /// For each node, who reads it.
+    /// For each node, its readers.
     pub fn read_by(&self) -> ReadBy {
         let n = self.graph.len();
         let mut first = vec![0u32; n + 1];
@@ -186,7 +186,7 @@ impl Program {
         invariant
     }
 
-    /// The time step of a node, if what it stands for has one.
+    /// The time step of a node, if its sources have one.
     pub fn step(&self, v: usize) -> u32 {
         let steps = self.of[v].iter().filter_map(|&i| self.source.at(i as usize).origin.step);
         steps.min().unwrap_or(0)
@@ -198,10 +198,10 @@ impl Program {
     }
 }
 
-/// The readers of all nodes, those of each ascending, as often as they read it.
+/// The readers of all nodes, ascending, once per read.
 #[derive(Debug)]
 pub(super) struct ReadBy {
-    /// Where the readers of each node begin.
+    /// The start of each node's readers.
     first: Vec<u32>,
     readers: Vec<u32>,
 }
@@ -213,13 +213,14 @@ impl ReadBy {
     }
 }
 
-/// The origin of a node that is called by what it stands for, once its graph is done. What a source's origin says of
-/// other nodes holds in the source alone.
+/// The origin of a node without a name of its own, in a finished graph. Positions in a source's origin are valid in
+/// the source alone.
 pub(super) fn anonymous(place: Place) -> Origin {
     Origin { layer: None, name: None, step: None, ordinal: 0, role: Role::Forward, place }
 }
 
-/// The part of a graph that some nodes depend on: the new graph, the nodes' places in it, and which nodes it has.
+/// The part of a graph that some nodes depend on: the new graph, the nodes' new positions, and the old positions of
+/// its nodes.
 fn part(graph: &Graph, outputs: &[usize]) -> (Graph, Vec<u32>, Vec<usize>) {
     let live = live(graph, outputs);
     let count = live.iter().filter(|&&live| live).count();
@@ -234,7 +235,7 @@ fn part(graph: &Graph, outputs: &[usize]) -> (Graph, Vec<u32>, Vec<usize>) {
     (part, outputs.iter().map(|&y| place[y]).collect(), kept)
 }
 
-/// The nodes that some nodes depend on, and these themselves.
+/// The nodes that some nodes depend on, themselves included (liveness).
 pub(super) fn live(graph: &Graph, outputs: &[usize]) -> Vec<bool> {
     let mut live = vec![false; graph.len()];
     outputs.iter().for_each(|&y| live[y] = true);

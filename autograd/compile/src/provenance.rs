@@ -1,13 +1,13 @@
-//! Provenance: the nodes of the graph that was given to the compiler which a node stands for.
+//! Provenance: the source nodes that a compiled node computes.
 //!
-//! A stack over time and all that is made with it stand for every step. So lists are shared, not copied: a graph of T
-//! steps has lists of T nodes at some of its nodes, and copies would cost T².
+//! A stack over time and its users stem from every step. So lists are shared, not copied: a graph of T steps has
+//! lists of T nodes at some of its nodes, and copies would cost T².
 
 use smallvec::SmallVec;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Positions of nodes, ascending and each once.
+/// Positions of source nodes, ascending and distinct.
 #[derive(Clone, Debug)]
 pub(super) enum Provenance {
     /// A single node.
@@ -37,7 +37,7 @@ impl FromIterator<u32> for Provenance {
 }
 
 impl Provenance {
-    /// Whether it is the very list that `other` is.
+    /// Whether both are the same shared list.
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::One(a), Self::One(b)) => a == b,
@@ -47,27 +47,27 @@ impl Provenance {
     }
 }
 
-/// Lists that are to become one, once all of them are known.
+/// A union of lists, computed on demand.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Union(SmallVec<[Provenance; 1]>);
 
 impl Union {
-    /// Takes these nodes in.
+    /// Adds source nodes.
     pub fn add(&mut self, sources: &Provenance) {
-        // One after the other the same list comes in, mostly.
+        // Consecutive additions are often the same list.
         if !self.0.last().is_some_and(|last| last.is(sources)) {
             self.0.push(sources.clone());
         }
     }
 
-    /// Takes in what another has taken in.
+    /// Adds all of another union.
     pub fn add_all(&mut self, other: &Self) {
         other.0.iter().for_each(|sources| self.add(sources));
     }
 
-    /// All of them.
+    /// The union as one list.
     pub fn sources(self) -> Provenance {
-        // A step's node that a stack of all steps has made again: the longest list has them all.
+        // Common case: the longest list contains all others.
         let longest = self.0.iter().max_by_key(|list| list.len());
         let all = |whole: &&Provenance| {
             let others = self.0.iter().filter(|list| !list.is(whole));

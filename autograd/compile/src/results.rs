@@ -1,14 +1,14 @@
-//! The outputs of a run, before they are read off.
+//! The outputs of a run, before they are read.
 
 use super::Executable;
 use super::executable::Set;
-use crate::kernels::Real;
+use super::instances::Real;
 use autograd::Value;
 use ndarray::{ArrayD, ArrayViewMutD};
 use std::fmt;
 
-/// The outputs of a run, where the run has left them. They are read into arrays that there are; when this is dropped,
-/// the memory of the run is free for the next.
+/// The outputs of a run in its memory. They are read into existing arrays; dropping this releases the memory for the
+/// next run.
 pub struct Results<'e, S: Real> {
     executable: &'e Executable<S>,
     set: Option<Set<S>>,
@@ -29,7 +29,7 @@ impl<'e, S: Real> Results<'e, S> {
         self.set.as_ref().expect("it is given back when this is dropped")
     }
 
-    /// The shape of the output number `i`.
+    /// The shape of output `i`.
     ///
     /// # Panics
     /// If there is no such output.
@@ -37,17 +37,17 @@ impl<'e, S: Real> Results<'e, S> {
         &self.executable.outputs[i].0.shape
     }
 
-    /// Reads the output number `i`, of real numbers or truth values, into an array of its shape, the latter as 0 and 1.
+    /// Copies output `i`, of real numbers or truth values (as 0 and 1), into an array of its shape.
     ///
     /// # Panics
     /// If the array has another shape, or there is no such output.
     pub fn read(&self, i: usize, to: ArrayViewMutD<S>) {
         let (ty, _) = &self.executable.outputs[i];
         assert_eq!(*to.shape(), *ty.shape, "output {i} is {ty}");
-        self.executable.read(self.set(), i, to);
+        S::read(self.executable, self.set(), i, to);
     }
 
-    /// The output number `i`, which has the shape `[]`.
+    /// Output `i` with shape `[]`, as a number.
     ///
     /// # Panics
     /// If it has another shape, or there is no such output.
@@ -58,15 +58,15 @@ impl<'e, S: Real> Results<'e, S> {
         number
     }
 
-    /// The output number `i`, as an array of its own.
+    /// Output `i` as a new value.
     ///
     /// # Panics
     /// If there is no such output.
     pub fn value(&self, i: usize) -> Value<S> {
-        self.executable.value(self.set(), i)
+        S::output(self.executable, self.set(), i)
     }
 
-    /// The output number `i`, of real numbers or truth values, as an array of its own; the latter as 0 and 1.
+    /// Output `i`, of real numbers or truth values (as 0 and 1), as a new array.
     ///
     /// # Panics
     /// If there is no such output.

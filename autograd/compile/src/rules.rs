@@ -1,8 +1,8 @@
-//! The simplifications: an equation each, applied to every node on its way into a graph.
+//! Algebraic simplification: equations applied to every node as it is written.
 //!
-//! They hold for all real numbers, and for infinities and NaN too, apart from the sign of a zero. So `0 · x` stays as
-//! it is. Besides being shorter, what they leave has one form for each thing: places of an axis are slices, stacks are
-//! concatenations, paddings are concatenations with zeros, and steps of a sequence are blocks of rows.
+//! They hold for all real numbers, and for infinities and NaN too, up to the sign of a zero. So `0 · x` is not
+//! simplified. They also canonicalise: an index along an axis becomes a slice, a stack or a padding a concatenation,
+//! and a step of a sequence a block of rows.
 
 use super::program::NONE;
 use super::writer::Writer;
@@ -12,7 +12,7 @@ use autograd::ops::{
 use autograd::{Kind, Shape, Value};
 use smallvec::{SmallVec, smallvec};
 
-/// An equation, and what applies it: the simpler node, or nothing if its left side is not there.
+/// An equation and its implementation: the simpler node, or `None` if the left side does not match.
 struct Rule {
     says: &'static str,
     apply: fn(&mut Writer, &Op, &[u32]) -> Option<u32>,
@@ -78,7 +78,7 @@ rules! {
     }
 }
 
-/// What an op on operands is in its simplest form, if that is another.
+/// The simplified form of an op on operands, if there is one.
 pub(super) fn simplify(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     let table = match op {
         Op::StopGradient(_) => STOP,
@@ -135,7 +135,7 @@ fn reshape_reshape(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     Some(w.add(op.clone(), &[inner]))
 }
 
-/// Only of a single number, whose repetitions look alike in any shape.
+/// Only for a scalar, whose broadcast is the same in any shape.
 fn reshape_broadcast(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     let (Op::Broadcast(_), Op::Reshape(Reshape { shape })) = (w.op(x[0]), op) else { return None };
     let inner = w.operands(x[0])[0];
@@ -148,7 +148,7 @@ fn broadcast_broadcast(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     Some(w.add(op.clone(), &[inner]))
 }
 
-/// Axes of size 1 in front make no difference to a broadcast.
+/// Leading axes of size 1 do not affect a broadcast.
 fn broadcast_reshape(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     let Op::Reshape(_) = w.op(x[0]) else { return None };
     let inner = w.operands(x[0])[0];
@@ -192,7 +192,7 @@ fn slice_concat(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     (w.shape(part)[axis] == end - start).then_some(part)
 }
 
-/// Where the slice goes along a repeated axis.
+/// If the slice is along a broadcast axis.
 fn slice_broadcast(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     let (&Op::Slice(Slice { axis, start, end }), Op::Broadcast(Broadcast { shape })) = (op, w.op(x[0]))
     else {
@@ -204,7 +204,7 @@ fn slice_broadcast(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     repeated.then(|| w.add(Broadcast { shape }, &[inner]))
 }
 
-/// The step of a sequence becomes a block of rows of the sequence laid flat.
+/// A step of a sequence becomes a block of rows of the flattened sequence.
 fn at_slice(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     let Op::At(At { axis, place }) = *op else { return None };
     let shape = Shape::from(w.shape(x[0]));
@@ -290,7 +290,7 @@ fn concat_slices(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     (parts.len() < x.len()).then(|| w.add(Concat { axis }, &parts))
 }
 
-/// Puts the slice of a run of several slices where it was marked.
+/// Writes the merged slice for a run of adjacent slices.
 fn flush(w: &mut Writer, axis: usize, run: Option<(usize, usize, usize)>, parts: &mut [u32]) {
     if let (Some((of, start, end)), Some(last)) = (run, parts.last_mut())
         && *last == NONE
@@ -299,7 +299,7 @@ fn flush(w: &mut Writer, axis: usize, run: Option<(usize, usize, usize)>, parts:
     }
 }
 
-/// Gates beside each other of which each is stacked over time: steps stacked of which each has its gates side by side.
+/// Concatenated gates that are each stacked over time become stacked steps of concatenated gates.
 fn concat_across(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     let Op::Concat(Concat { axis: 1 }) = *op else { return None };
     let columns: Vec<SmallVec<[u32; 8]>> = x
@@ -320,7 +320,7 @@ fn concat_across(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     Some(w.add(Concat { axis: 0 }, &joined))
 }
 
-/// Sums over the rows of matrices beside each other.
+/// Sums over the rows of concatenated matrices.
 fn concat_sums(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     let over_rows = Op::ReduceSum(ReduceSum(Axes::new([0])));
     let inner = |w: &Writer, x: u32| (*w.op(x) == over_rows).then(|| w.operands(x)[0]);
@@ -361,7 +361,7 @@ fn mul_one(w: &mut Writer, _: &Op, x: &[u32]) -> Option<u32> {
     keep(w, x, 0, one(x[1])).or_else(|| keep(w, x, 1, one(x[0])))
 }
 
-/// Operand `i` if the other leaves it as it is, in value and in shape.
+/// Operand `i` if the other is neutral, in value and in shape.
 fn keep(w: &Writer, x: &[u32], i: usize, neutral: bool) -> Option<u32> {
     (neutral && shape_of(w, x)?[..] == *w.shape(x[i])).then_some(x[i])
 }
@@ -374,7 +374,7 @@ fn select_same(w: &mut Writer, _: &Op, x: &[u32]) -> Option<u32> {
     (x[1] == x[2] && shape_of(w, x)?[..] == *w.shape(x[1])).then_some(x[1])
 }
 
-/// Ops on elements repeat their operands by themselves.
+/// Pushes broadcasts down: elementwise ops broadcast their operands themselves.
 fn unspread(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     let bare = |w: &Writer, x: u32| match w.op(x) {
         Op::Broadcast(_) => w.operands(x)[0],
@@ -388,7 +388,7 @@ fn unspread(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     if small == whole {
         return Some(w.add(op.clone(), &stripped));
     }
-    // Of truth values there is no broadcast.
+    // Truth values have no broadcast.
     if matches!(op, Op::Compare(_)) {
         return None;
     }
@@ -438,7 +438,7 @@ fn sum_single(w: &mut Writer, op: &Op, x: &[u32]) -> Option<u32> {
     })
 }
 
-/// The number that a node holds at all places, if it is a constant of one element.
+/// The value of a constant of one element.
 fn number(w: &Writer, x: u32) -> Option<f64> {
     match w.op(x) {
         Op::Leaf(Leaf::Constant(value)) => value.scalar(),
@@ -447,7 +447,7 @@ fn number(w: &Writer, x: u32) -> Option<f64> {
     }
 }
 
-/// The shape of operands together; none if one of them holds whole numbers.
+/// The broadcast shape of operands; `None` if one holds whole numbers.
 fn shape_of(w: &Writer, x: &[u32]) -> Option<Shape> {
     let float = |&x: &u32| !matches!(w.ty(x).kind, Kind::Index { .. });
     x.iter().all(float).then_some(())?;

@@ -1,4 +1,4 @@
-//! The rebuilt graph that a pass writes: every node is canonicalised on its way into it, by algebraic simplification, constant
+//! Writes the graph of a pass: every node is canonicalised as it is written, by algebraic simplification, constant
 //! folding and common subexpression elimination (CSE).
 
 use super::program::{NONE, Program, anonymous};
@@ -13,43 +13,43 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-/// How a node is canonicalised on its way into the graph.
+/// The canonicalisations of written nodes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Canonicalize {
     /// Algebraic simplification, by the rules of `rules.rs`.
     pub simplify: bool,
-    /// Constant folding: what depends on small constants alone becomes a constant.
+    /// Constant folding: nodes that depend on small constants alone become constants.
     pub fold: bool,
-    /// Common subexpression elimination: two nodes of one op and the same operands are one.
+    /// Common subexpression elimination: nodes with the same op and operands are merged.
     pub cse: bool,
 }
 
 impl Canonicalize {
-    /// All of it.
+    /// All of them.
     pub const ALL: Self = Self { simplify: true, fold: true, cse: true };
 }
 
-/// A constant of at most so many elements is computed when the graph is compiled.
+/// The maximum size of a constant that is folded at compile time.
 const SMALL: usize = 64;
 
-/// A graph being written by a pass.
+/// Writes the graph of a pass.
 pub(super) struct Writer {
     pub graph: Graph,
     canonicalize: Canonicalize,
-    /// Whether a product with a transposed matrix stays one: they have been laid out on purpose.
+    /// Whether products with a transposed operand are kept: they were laid out on purpose.
     pub keeps_transposes: bool,
-    /// Nodes by op and operands, with the hash of these.
+    /// Nodes by op and operands, with their hash.
     known: HashTable<(u64, u32)>,
     hasher: DefaultHashBuilder,
-    /// For each node of the graph that is read, its place in the one that is written.
+    /// For each node of the old graph, its position in the new one.
     place: Vec<u32>,
     of: Vec<Union>,
     current: Union,
-    /// What `current` comes to, once a node has asked.
+    /// The cached list of `current`.
     whole: Option<Provenance>,
-    /// For each concatenation that was asked for it, where its operands begin.
+    /// The start of each operand of a concatenation, cached.
     borders: HashMap<u32, Vec<usize>>,
-    /// How often each rule was applied.
+    /// The number of applications of each rule.
     pub counts: BTreeMap<&'static str, usize>,
 }
 
@@ -70,7 +70,7 @@ impl Writer {
         }
     }
 
-    /// Makes room for a graph like this one.
+    /// Reserves room for a graph like this one.
     pub fn begin(&mut self, graph: &Graph) {
         let n = graph.len();
         self.place = vec![NONE; n];
@@ -84,36 +84,36 @@ impl Writer {
         self.place[v] != NONE
     }
 
-    /// The place of node `v`, which has been written.
+    /// The new position of node `v`, which has been written.
     pub fn at(&self, v: usize) -> u32 {
         debug_assert!(self.has(v), "a rewrite names all that it needs");
         self.place[v]
     }
 
-    /// Node `v` has been written at `new`.
+    /// Records that node `v` has been written at `new`.
     pub fn set(&mut self, v: usize, new: u32) {
         self.place[v] = new;
     }
 
-    /// What is written from here on stands for these nodes.
+    /// Nodes written from here on stem from these source nodes.
     pub fn of(&mut self, sources: &Provenance) {
         self.of_none();
         self.of_also(sources);
     }
 
-    /// What is written from here on stands for no node, yet.
+    /// Nodes written from here on stem from no source node, yet.
     pub fn of_none(&mut self) {
         self.current = Union::default();
         self.whole = None;
     }
 
-    /// What is written from here on stands for these nodes too.
+    /// Adds source nodes for the nodes written from here on.
     pub fn of_also(&mut self, sources: &Provenance) {
         self.current.add(sources);
         self.whole = None;
     }
 
-    /// The graph, and what its nodes stand for.
+    /// Takes the graph, and the provenance of its nodes.
     pub fn take(&mut self) -> (Graph, Vec<Provenance>) {
         let of = std::mem::take(&mut self.of).into_iter().map(Union::sources).collect();
         (std::mem::replace(&mut self.graph, Graph::new()), of)
@@ -124,14 +124,14 @@ impl Writer {
         *self.counts.entry(rule).or_default() += 1;
     }
 
-    /// Node `v` as it is, on its operands' new places.
+    /// Copies node `v`, with its operands' new positions.
     pub fn copy(&mut self, p: &Program, v: usize) -> u32 {
         let node = p.graph.at(v);
         let operands: SmallVec<[u32; 8]> = p.graph.operands_at(v).map(|x| self.at(x)).collect();
         if operands.is_empty() {
             self.insert(node.op.clone(), &[], Some(&node.ty))
         } else {
-            // Operands have the values that they had, and so has the node.
+            // Operands have their old types, and so has the node.
             self.add_typed(node.op.clone(), &operands, Some(&node.ty))
         }
     }
@@ -142,12 +142,12 @@ impl Writer {
         self.insert(Op::Leaf(Leaf::Constant(Arc::new(value))), &[], Some(&ty))
     }
 
-    /// An op on operands: a new node, or one that has the same value.
+    /// Applies an op to operands: a new node, or an existing equal one.
     pub fn add(&mut self, op: impl Into<Op>, operands: &[u32]) -> u32 {
         self.add_typed(op.into(), operands, None)
     }
 
-    /// As [`Writer::add`], of a value whose type may be known.
+    /// As [`Writer::add`], for a value whose type may be known.
     fn add_typed(&mut self, op: Op, operands: &[u32], ty: Option<&Type>) -> u32 {
         if self.canonicalize.simplify
             && let Some(simple) = rules::simplify(self, &op, operands)
@@ -163,8 +163,7 @@ impl Writer {
         self.insert(op, operands, ty)
     }
 
-    /// As [`Writer::add`], of a node that is one of very many parts of what is being written: it stands for what its
-    /// operands stand for, not for all of it.
+    /// As [`Writer::add`], for one of many parts of a node: its provenance is that of its operands, not of the whole.
     pub fn add_part(&mut self, op: impl Into<Op>, operands: &[u32]) -> u32 {
         let mut parts = Union::default();
         operands.iter().for_each(|&x| parts.add_all(&self.of[x as usize]));
@@ -182,12 +181,12 @@ impl Writer {
         };
         let values: Vec<&Value<f64>> = operands.iter().map(constant).collect::<Option<_>>()?;
         let types: Vec<Type> = operands.iter().map(|&x| self.ty(x).clone()).collect();
-        // Repeating a number is left to whoever reads it.
+        // A broadcast is not folded: its readers do it themselves.
         let operator = op.operator().filter(|_| !matches!(op, Op::Custom(_) | Op::Broadcast(_)))?;
         (operator.infer(&types).ok()?.shape.count() <= SMALL).then(|| operator.eval_f64(&values))
     }
 
-    /// The node that is already there, or a new one. A leaf brings its type; that of another node may be known.
+    /// An existing equal node, or a new one. A leaf has a type; that of another node may be known.
     fn insert(&mut self, op: Op, operands: &[u32], ty: Option<&Type>) -> u32 {
         let hash = self.hasher.hash_one((&op, operands));
         if self.canonicalize.cse || matches!(op, Op::Leaf(_)) {
@@ -211,7 +210,7 @@ impl Writer {
         node
     }
 
-    /// A node that has been written stands for what is current.
+    /// Adds the current provenance to a written node.
     fn stands(&mut self, node: u32) {
         let current = &self.current;
         let whole = self.whole.get_or_insert_with(|| current.clone().sources());
@@ -221,7 +220,7 @@ impl Writer {
     fn infer(&self, op: &Op, operands: &[u32]) -> Type {
         let types: SmallVec<[Type; 4]> = operands.iter().map(|&x| self.ty(x).clone()).collect();
         let operator = op.operator().expect("leaves bring their type");
-        // What was written before had types that fit, and rewrites keep to the shape rules.
+        // Old types were consistent, and rewrites respect the shape rules.
         operator
             .infer(&types)
             .unwrap_or_else(|why| panic!("a rewrite made {} of {types:?}: {why}", op.name()))
@@ -242,7 +241,7 @@ impl Writer {
         &self.graph.at(x as usize).op
     }
 
-    /// The operand of a concatenation that begins at a place of its axis.
+    /// The operand of a concatenation that starts at a position of its axis.
     pub fn part_at(&mut self, concat: u32, start: usize) -> Option<u32> {
         let graph = &self.graph;
         let &Op::Concat(Concat { axis }) = &graph.at(concat as usize).op else { return None };
@@ -250,7 +249,7 @@ impl Writer {
             let sizes = graph.operands_at(concat as usize).map(|x| graph.at(x).ty.shape[axis]);
             sizes.scan(0, |end, size| Some(std::mem::replace(end, *end + size))).collect()
         });
-        // Of empty operands at one place the last is meant: it has the elements.
+        // Among empty operands at one position the last one has the elements.
         let i = borders.partition_point(|&at| at <= start).checked_sub(1)?;
         (borders[i] == start).then(|| graph.operands_at(concat as usize).nth(i).map(super::narrow))?
     }

@@ -1,8 +1,8 @@
-//! Reverse mode: a graph goes in, and the same graph with its derivative comes out.
+//! Reverse mode: appends the derivative of a graph to the graph.
 //!
-//! One walk backwards over the nodes. The adjoint of a node is the sum of what its users add to it; its op's
-//! VJP then says what it adds to its operands. This file names no op: it adds, it sums over the axes along
-//! which an operand was repeated, and it puts the adjoints of slices together (`parts.rs`).
+//! One backward walk over the nodes. The adjoint of a node is the sum of its users' contributions; the VJP of its op
+//! then gives the contributions to its operands. This file names no op: it adds, sums over the axes along which an
+//! operand was broadcast, and assembles the adjoints of slices (`parts.rs`).
 
 mod parts;
 
@@ -17,19 +17,19 @@ use std::collections::HashMap;
 pub enum Gradient<'g> {
     /// The gradient, in the shape of the expression.
     Of(Expr<'g>),
-    /// The output depends on the expression, but only through ops whose derivative is zero everywhere: a
-    /// comparison, a cut.
+    /// The output depends on the expression, but only through ops whose derivative is zero everywhere, such as a
+    /// comparison or a stop-gradient.
     Zero,
     /// The output does not depend on the expression.
     NotConnected,
-    /// The output depends on the expression through an op that has no derivative there.
+    /// The output depends on the expression through an op without a derivative.
     NotDefined(Error),
 }
 
-/// The gradients of a scalar with respect to some expressions, in their shapes.
+/// The gradients of a scalar with respect to expressions, in their shapes.
 ///
-/// Where the scalar does not depend on an expression, or not to first order, the gradient is zeros; [`vjp`]
-/// tells these cases apart. Where no gradient is defined, it is an error of the builder.
+/// If the scalar does not depend on an expression, or not to first order, the gradient is zeros; [`vjp`]
+/// distinguishes these cases. An undefined gradient is an error of the builder.
 ///
 /// ```
 /// use autograd::{Builder, Point, eval, grad};
@@ -60,8 +60,8 @@ pub fn grad<'g>(scalar: Expr<'g>, wrt: &[Expr<'g>]) -> Vec<Expr<'g>> {
     gradients.into_iter().zip(wrt).map(expr).collect()
 }
 
-/// The product of cotangents with the Jacobian of outputs: for outputs y with cotangents ȳ, the sum of
-/// `ȳᵀ ∂y/∂x` for each x. A cotangent has the shape of its output.
+/// Vector-Jacobian products: for outputs y with cotangents ȳ, the sum of `ȳᵀ ∂y/∂x` for each x. A cotangent has the
+/// shape of its output.
 #[track_caller]
 pub fn vjp<'g>(outputs: &[(Expr<'g>, Expr<'g>)], wrt: &[Expr<'g>]) -> Vec<Gradient<'g>> {
     let Some(&(first, _)) = outputs.first() else {
@@ -78,7 +78,7 @@ pub fn vjp<'g>(outputs: &[(Expr<'g>, Expr<'g>)], wrt: &[Expr<'g>]) -> Vec<Gradie
     sweep(g, &ys, Some(&cotangents), wrt)
 }
 
-/// What the users of a node have added to its adjoint so far.
+/// The contributions of a node's users to its adjoint so far.
 #[derive(Default)]
 struct Slot<'g> {
     dense: Vec<Expr<'g>>,
@@ -88,7 +88,7 @@ struct Slot<'g> {
 }
 
 impl<'g> Slot<'g> {
-    /// Takes what one use of `x` adds.
+    /// Records the contribution of one use of `x`.
     fn add(&mut self, adjoint: Adjoint<'g>, x: Expr<'g>, not_defined: impl FnOnce() -> Error) {
         match adjoint {
             Adjoint::Dense(dx) => self.dense.push(dx.sum_to(x.shape())),
@@ -98,7 +98,7 @@ impl<'g> Slot<'g> {
         }
     }
 
-    /// The sum of all that was added, in the order of the users.
+    /// The sum of all contributions, in the order of the users.
     fn total(mut self, x: Expr<'g>) -> Gradient<'g> {
         if let Some(error) = self.not_defined {
             return Gradient::NotDefined(error);

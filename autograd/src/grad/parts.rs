@@ -1,17 +1,17 @@
-//! The adjoints of slices, put together once.
+//! Assembles the adjoints of slices.
 //!
-//! T slices of a sequence each add their adjoint to one place of it. Padding each to the full length and
-//! adding would cost T arrays of length T; one array that is filled place by place costs one.
+//! Each of T slices of a sequence contributes to one part of its adjoint. Padding each to the full length and adding
+//! would cost T arrays of length T; filling one array part by part costs one.
 
 use crate::graph::Expr;
 use crate::shape::Shape;
 
-/// The adjoint of some places of an axis: zero elsewhere.
+/// The adjoint of a range along an axis; zero elsewhere.
 #[derive(Clone, Copy)]
 pub(super) struct Part<'g> {
     pub axis: usize,
     pub start: usize,
-    /// With the axis, if a slice was taken; without it, if a single place was.
+    /// With the axis, for a slice; without it, for a single index.
     pub value: Expr<'g>,
 }
 
@@ -29,13 +29,13 @@ impl<'g> Part<'g> {
     }
 }
 
-/// Arrays of shape `shape` whose sum has every part in its places. Parts that do not overlap share an array.
+/// Arrays of shape `shape` that sum to all parts, each at its position. Disjoint parts share an array.
 pub(super) fn assemble<'g>(mut parts: Vec<Part<'g>>, shape: &Shape) -> Vec<Expr<'g>> {
     if let Some(poison) = parts.iter().find(|p| p.value.is_poisoned()) {
         return vec![poison.value];
     }
     let rank = shape.len();
-    // Stable, so that parts of the same places are added in the order of their users.
+    // Stable, so that parts at the same position are added in the order of their users.
     parts.sort_by_key(|p| (p.axis, p.start, p.end(rank), p.is_place(rank)));
     let same = |a: &Part, b: &Part| {
         (a.axis, a.start, a.end(rank), a.is_place(rank)) == (b.axis, b.start, b.end(rank), b.is_place(rank))
@@ -60,7 +60,7 @@ pub(super) fn assemble<'g>(mut parts: Vec<Part<'g>>, shape: &Shape) -> Vec<Expr<
     layers.into_iter().map(|layer| fill(&layer, shape)).collect()
 }
 
-/// One array with the parts, which ascend and do not overlap, in their places.
+/// One array with ascending, disjoint parts at their positions.
 fn fill<'g>(parts: &[Part<'g>], shape: &Shape) -> Expr<'g> {
     let (rank, axis, g) = (shape.len(), parts[0].axis, parts[0].value.builder());
     let size = shape[axis];

@@ -1,4 +1,4 @@
-//! Where a graph is written.
+//! The builder of a graph.
 
 use super::origin::Label;
 use super::{Expr, Graph, NodeId, Origin, Role, Sweep};
@@ -10,10 +10,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Where a graph is written. Expressions borrow it and append to it.
+/// Builds a graph. Expressions borrow the builder and append nodes to it.
 ///
-/// Building neither panics nor asks for `?`: what does not fit poisons the expression and all that is made of
-/// it, and [`Builder::graph`] returns the first such error with the caller's file and line.
+/// Building neither panics nor returns `Result`: a misfit poisons the expression and everything derived from it, and
+/// [`Builder::graph`] returns the first such error with the caller's file and line.
 ///
 /// ```
 /// use autograd::{Builder, grad};
@@ -37,24 +37,24 @@ pub struct Builder {
     state: RefCell<State>,
 }
 
-/// Layer, step and op.
+/// Layer, step and op name.
 type Unnamed = (Option<Arc<str>>, Option<u32>, &'static str);
 
 #[derive(Debug)]
 struct State {
-    /// Copied on writing only while a snapshot of it is alive.
+    /// Copied on write only while a snapshot of it exists.
     graph: Arc<Graph>,
-    /// Whether it was resumed, and nothing was written since.
+    /// Whether it was resumed and not written to since.
     resumed: bool,
     error: Option<Error>,
     layer: Option<Arc<str>>,
     step: Option<u32>,
     role: Role,
-    /// How many nodes without a name there are of one layer, step and op.
+    /// The number of unnamed nodes per layer, step and op.
     unnamed: HashMap<Unnamed, u32>,
-    /// How many nodes the VJP that is being built has.
+    /// The number of nodes of the VJP under construction.
     backward: u32,
-    /// The first node that no name has claimed.
+    /// The first node not covered by a name.
     unclaimed: u32,
 }
 
@@ -106,21 +106,22 @@ impl State {
 }
 
 impl Builder {
-    /// An empty graph to write to.
+    /// A builder of an empty graph.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The graph as it stands. Building may go on; the value that was taken out does not change.
+    /// A snapshot of the graph. Building may continue; the snapshot does not change.
     ///
     /// # Errors
-    /// The first error of the building so far.
+    /// The first error of building so far.
     pub fn graph(&self) -> Result<Arc<Graph>, Error> {
         let state = self.state.borrow();
         state.error.clone().map_or_else(|| Ok(state.graph.clone()), Err)
     }
 
-    /// Goes on writing where `graph` ends. Handles of `graph` stay good; those of what another builder adds to it are foreign.
+    /// Continues building where `graph` ends. Handles of `graph` stay valid; handles that another builder adds to it
+    /// are foreign.
     pub fn resume(graph: Arc<Graph>) -> Self {
         let mut unnamed = HashMap::new();
         for id in graph.ids() {
@@ -147,7 +148,7 @@ impl Builder {
         self.leaf(Leaf::Input { name: name.into(), batch_axis: None }, Type::index(shape, below))
     }
 
-    /// An input of any type whose samples lie independently of each other along an axis.
+    /// An input of any type with a batch axis, along which samples are independent.
     #[track_caller]
     pub fn batch_input(&self, name: &str, ty: Type, batch_axis: usize) -> Expr<'_> {
         if batch_axis >= ty.shape.len() {
@@ -156,13 +157,13 @@ impl Builder {
         self.leaf(Leaf::Input { name: name.into(), batch_axis: Some(batch_axis) }, ty)
     }
 
-    /// A parameter: real numbers that are learned.
+    /// A parameter: learned real numbers.
     #[track_caller]
     pub fn parameter(&self, name: &str, shape: impl Into<Shape>) -> Expr<'_> {
         self.leaf(Leaf::Parameter { name: name.into() }, Type::float(shape))
     }
 
-    /// A value that is part of the graph. Of whole numbers, the largest bounds them.
+    /// A constant. The largest of its whole numbers is their bound.
     #[track_caller]
     pub fn constant(&self, value: impl Into<Value<f64>>) -> Expr<'_> {
         let value = value.into();
@@ -175,13 +176,13 @@ impl Builder {
         self.leaf(Leaf::Constant(Arc::new(value)), Type { kind, shape })
     }
 
-    /// A number as a constant without axes.
+    /// A scalar constant.
     #[track_caller]
     pub fn scalar(&self, x: f64) -> Expr<'_> {
         self.leaf(leaf_scalar(x), Type::float([]))
     }
 
-    /// Zeros of any shape: one number, repeated.
+    /// Zeros of any shape: one constant, broadcast.
     #[track_caller]
     pub fn zeros(&self, shape: impl Into<Shape>) -> Expr<'_> {
         self.scalar(0.0).broadcast_to(shape)
@@ -193,33 +194,38 @@ impl Builder {
         self.apply(Add, operands)
     }
 
-    /// Operands one after the other along an axis.
+    /// Concatenates operands along an axis.
     #[track_caller]
     pub fn concat<'g>(&'g self, axis: usize, operands: &[Expr<'g>]) -> Expr<'g> {
         self.apply(Concat { axis }, operands)
     }
 
-    /// Operands as the places of a new axis.
+    /// Stacks operands along a new axis.
     #[track_caller]
     pub fn stack<'g>(&'g self, axis: usize, operands: &[Expr<'g>]) -> Expr<'g> {
         self.apply(Stack { axis }, operands)
     }
 
-    /// An op from outside the crate.
+    /// Applies an op from outside the crate.
     #[track_caller]
     pub fn custom<'g>(&'g self, op: impl Operator, operands: &[Expr<'g>]) -> Expr<'g> {
         self.apply(Op::Custom(Custom(Arc::new(op))), operands)
     }
 
-    /// Any op.
+    /// Applies any op.
     #[track_caller]
     pub fn apply<'g>(&'g self, op: impl Into<Op>, operands: &[Expr<'g>]) -> Expr<'g> {
-        let (op, place) = (op.into(), Place::caller());
+        self.applied(op.into(), operands, Place::caller())
+    }
+
+    /// Any op, as it was asked for at a place of the source.
+    fn applied<'g>(&'g self, op: Op, operands: &[Expr<'g>], place: Place) -> Expr<'g> {
         if operands.iter().any(|x| x.is_poisoned()) {
             return self.expr_at(Expr::POISON);
         }
         if operands.iter().any(|x| !std::ptr::eq(x.builder(), self)) {
-            return self.refuse(format!("{}: an operand belongs to another builder", op.name()));
+            let reason = format!("{}: an operand belongs to another builder", op.name());
+            return self.fail(Error::Build { reason, place });
         }
         let mut state = self.state.borrow_mut();
         let index: Vec<u32> = operands.iter().map(|x| x.index).collect();
@@ -249,7 +255,7 @@ impl Builder {
         self.expr_at(node)
     }
 
-    /// From here to the end of the scope's life, nodes belong to this layer, within the layer there is: `decoder/l0`.
+    /// Until the scope is dropped, nodes belong to this layer, nested in the current one: `decoder/l0`.
     #[must_use = "the layer ends when the scope is dropped"]
     pub fn layer(&self, layer: &str) -> Scope<'_> {
         let mut state = self.state.borrow_mut();
@@ -261,7 +267,7 @@ impl Builder {
         scope
     }
 
-    /// From here to the end of the scope's life, nodes belong to this time step, counted from 1.
+    /// Until the scope is dropped, nodes belong to this time step, counted from 1.
     #[must_use = "the step ends when the scope is dropped"]
     pub fn step(&self, step: usize) -> Scope<'_> {
         let mut state = self.state.borrow_mut();
@@ -270,7 +276,7 @@ impl Builder {
         scope
     }
 
-    /// The expression of a node, for going on where an earlier graph ended.
+    /// The expression of a node, to continue an earlier graph.
     #[track_caller]
     pub fn expr(&self, id: NodeId) -> Expr<'_> {
         let mut state = self.state.borrow_mut();
@@ -281,21 +287,21 @@ impl Builder {
         self.expr_at(index)
     }
 
-    /// A poisoned expression, with the reason as the graph's error if it is the first.
+    /// A poisoned expression; the reason becomes the graph's error if it is the first.
     #[track_caller]
     pub fn refuse(&self, reason: impl Into<String>) -> Expr<'_> {
         let error = Error::Build { reason: reason.into(), place: Place::caller() };
         self.fail(error)
     }
 
-    /// A poisoned expression, with the graph's error if it is the first.
+    /// A poisoned expression; the error becomes the graph's if it is the first.
     #[doc(hidden)]
     pub fn fail(&self, error: Error) -> Expr<'_> {
         self.expr_at(self.state.borrow_mut().fail(error))
     }
 
-    /// An expression that poisons whatever is made of it, without an error: for code that finds out only later
-    /// whether something is missing, and then says so with [`Builder::refuse`].
+    /// An expression that poisons whatever is derived from it, without an error: for code that finds out only later
+    /// whether something is missing, and then reports it with [`Builder::refuse`].
     pub fn poison(&self) -> Expr<'_> {
         self.expr_at(Expr::POISON)
     }
@@ -323,7 +329,7 @@ impl Builder {
         Expr { builder: self, index }
     }
 
-    /// Reads the graph under construction, error or not.
+    /// Reads the graph under construction, even if it has an error.
     pub(super) fn read<R>(&self, f: impl FnOnce(&Graph) -> R) -> R {
         f(&self.state.borrow().graph)
     }
@@ -348,7 +354,7 @@ impl Builder {
         let unclaimed = state.unclaimed;
         state.unclaimed = unclaimed.max(index + 1);
         let graph = state.graph_mut();
-        // The first name of a node is the one it is called by; a later one is an alias.
+        // The first name of a node is its name; later ones are aliases.
         let is_leaf = matches!(graph.at(index as usize).op, Op::Leaf(_));
         if origin.name.is_none() && !is_leaf {
             let mut ordinal = 0;
@@ -369,7 +375,7 @@ impl Builder {
         index
     }
 
-    /// For the first `end` nodes, whether they depend on one of `on`.
+    /// Whether each of the first `end` nodes depends on one of `on`.
     pub(crate) fn dependents(&self, on: &[Expr], end: usize) -> Vec<bool> {
         self.read(|graph| {
             let mut depends = vec![false; end];
@@ -381,7 +387,7 @@ impl Builder {
         })
     }
 
-    /// A node as the application of an op to operands.
+    /// Appends a node that applies an op to operands.
     #[doc(hidden)]
     pub fn application(&self, index: usize) -> (Expr<'_>, Op, Vec<Expr<'_>>) {
         self.read(|graph| {
@@ -399,7 +405,7 @@ impl Builder {
         super::narrow(graph.sweeps.len() - 1)
     }
 
-    /// Builds nodes that belong to the derivative of a forward node: they take over its layer and step.
+    /// Builds nodes of the derivative of a forward node: they inherit its layer and step.
     pub(crate) fn deriving<R>(&self, role: Role, build: impl FnOnce() -> R) -> R {
         let before = {
             let state = &mut *self.state.borrow_mut();
@@ -418,7 +424,8 @@ impl Builder {
         built
     }
 
-    /// Records that a node is the adjoint of another. The first node that it is the adjoint of names it.
+    /// Records that a node is the adjoint of another. The node is named after the first forward node of which it is
+    /// the adjoint.
     pub(crate) fn record_adjoint(&self, adjoint: Expr, of: u32, sweep: u32) {
         if adjoint.is_poisoned() {
             return;
@@ -438,7 +445,7 @@ impl Builder {
     }
 }
 
-/// A layer or a step that ends when this is dropped.
+/// A layer or a step that ends when this value is dropped.
 #[derive(Debug)]
 pub struct Scope<'g> {
     builder: &'g Builder,

@@ -1,4 +1,4 @@
-//! Expressions: handles to nodes under construction, with the operators and methods of mathematics.
+//! Expressions: handles to nodes under construction, with mathematical operators and methods.
 
 use super::{Builder, NodeId};
 use crate::error::Place;
@@ -34,9 +34,9 @@ impl From<Expr<'_>> for NodeId {
     }
 }
 
-/// What can stand where an expression is asked for: an expression, or a number.
+/// Anything that converts to an expression: an expression, or a number.
 pub trait IntoExpr<'g> {
-    /// The expression, made in `builder` if it is not one yet.
+    /// The expression; a number becomes a constant of `builder`.
     fn into_expr(self, builder: &'g Builder) -> Expr<'g>;
 }
 
@@ -53,17 +53,17 @@ impl<'g> IntoExpr<'g> for f64 {
     }
 }
 
-/// What an expression is.
+/// Properties of an expression.
 impl<'g> Expr<'g> {
-    /// The index of an expression that no node stands behind: something that it was made of did not fit.
+    /// The index of a poisoned expression, which has no node: something it derives from did not fit.
     pub(super) const POISON: u32 = u32::MAX;
 
-    /// Whether something that this was made of did not fit. [`Builder::graph`] says what.
+    /// Whether something it derives from did not fit. [`Builder::graph`] returns the error.
     pub fn is_poisoned(self) -> bool {
         self.index == Self::POISON
     }
 
-    /// The builder that this belongs to.
+    /// The builder of the expression.
     pub fn builder(self) -> &'g Builder {
         self.builder
     }
@@ -90,13 +90,13 @@ impl<'g> Expr<'g> {
         self.index as usize
     }
 
-    /// The position in the graph, as origins hold it.
+    /// The position in the graph, in the type that origins use.
     #[doc(hidden)]
     pub fn raw(self) -> u32 {
         self.index
     }
 
-    /// The kind and shape of the value; of a poisoned expression, those of a number.
+    /// The kind and shape of the value; a poisoned expression has those of a scalar.
     pub fn ty(self) -> Type {
         if self.is_poisoned() {
             return Type::float([]);
@@ -104,13 +104,13 @@ impl<'g> Expr<'g> {
         self.builder.read(|g| g.at(self.index as usize).ty.clone())
     }
 
-    /// The shape of the value; of a poisoned expression, that of a number.
+    /// The shape of the value; a poisoned expression has that of a scalar.
     pub fn shape(self) -> Shape {
         self.ty().shape
     }
 
-    /// Names the node within the current layer and step. The nodes that were built on the way to it, since
-    /// the last name, are counted under the same name: `h[3]#1`, `h[3]#2`.
+    /// Names the node within the current layer and step. Intermediate nodes built since the last name are numbered
+    /// under the same name: `h[3]#1`, `h[3]#2`.
     #[track_caller]
     #[must_use]
     pub fn named(self, name: &str) -> Self {
@@ -120,14 +120,14 @@ impl<'g> Expr<'g> {
         Self { index: self.builder.name(self.index, name, Place::caller()), ..self }
     }
 
-    /// This expression as the operand of an op of one operand.
+    /// Applies an op of one operand.
     #[track_caller]
     #[must_use]
     pub fn apply(self, op: impl Into<Op>) -> Self {
         self.builder.apply(op, &[self])
     }
 
-    /// This expression as the operand of an op from outside the crate.
+    /// Applies an op of one operand from outside the crate.
     #[track_caller]
     #[must_use]
     pub fn custom(self, op: impl Operator) -> Self {
@@ -178,7 +178,7 @@ functions! {
     cos() = Cos;
     /// The tangent.
     tan() = Tan;
-    /// The inverse of the tangent.
+    /// The inverse tangent.
     atan() = Atan;
     /// The hyperbolic sine.
     sinh() = Sinh;
@@ -196,37 +196,37 @@ functions! {
     powi(n: i32) = Powi(n);
     /// The same value; the adjoint stops here.
     stop_gradient() = StopGradient;
-    /// The sum over some axes, which go.
+    /// The sum over axes, which are removed.
     sum_over(axes: impl IntoIterator<Item = usize>) = ReduceSum(Axes::new(axes));
-    /// The mean over some axes, which go.
+    /// The mean over axes, which are removed.
     mean_over(axes: impl IntoIterator<Item = usize>) = ReduceMean(Axes::new(axes));
-    /// The maximum over some axes, which go.
+    /// The maximum over axes, which are removed.
     max_over(axes: impl IntoIterator<Item = usize>) = ReduceMax(Axes::new(axes));
-    /// ln Σ eˣ along an axis, which goes.
+    /// ln Σ eˣ along an axis, which is removed.
     logsumexp(axis: usize) = LogSumExp { axis };
     /// eˣ / Σ eˣ along an axis.
     softmax(axis: usize) = Softmax { axis };
     /// x − ln Σ eˣ along an axis.
     log_softmax(axis: usize) = LogSoftmax { axis };
-    /// Repeated to a larger shape.
+    /// Broadcast to a larger shape.
     broadcast_to(shape: impl Into<Shape>) = Broadcast { shape: shape.into() };
     /// The same elements in another shape, in row-major order.
     reshape(shape: impl Into<Shape>) = Reshape { shape: shape.into() };
     /// Axes in another order: axis i of the result is axis `order[i]` of this.
     transpose(order: &[usize]) = Transpose { order: order.into() };
-    /// The places `places` of an axis.
+    /// The range `places` of an axis.
     slice(axis: usize, places: Range<usize>) = Slice { axis, start: places.start, end: places.end };
-    /// One place of an axis, which goes: the step of a sequence.
+    /// One index of an axis, which is removed: one step of a sequence.
     at(axis: usize, place: usize) = At { axis, place };
-    /// Zeros before and after along an axis.
+    /// Zero-padding before and after along an axis.
     pad(axis: usize, before: usize, after: usize) = Pad { axis, before, after };
-    /// 1 at the place of each whole number on a new last axis, 0 elsewhere.
+    /// The one-hot encoding of each whole number on a new last axis.
     one_hot(classes: usize) = OneHot { classes };
-    /// What dropout multiplies by, this being the seed. `stream` tells the masks of one graph apart.
+    /// The dropout mask for this seed. `stream` distinguishes the masks of one graph.
     dropout_mask(shape: impl Into<Shape>, rate: f64, stream: u64) = DropoutMask { shape: shape.into(), rate, stream, part: None };
 }
 
-/// Functions of two and three operands, and forms made of several ops.
+/// Functions of two and three operands, and compositions of several ops.
 impl<'g> Expr<'g> {
     /// x σ(x), also called swish (Elfwing et al. 2018; Ramachandran et al. 2017).
     #[track_caller]
@@ -235,29 +235,29 @@ impl<'g> Expr<'g> {
         self * self.sigmoid()
     }
 
-    /// x Φ(x) = ½ x (1 + erf(x / √2)), Φ being the normal distribution (Hendrycks and Gimpel 2016, without their
-    /// approximation).
+    /// x Φ(x) = ½ x (1 + erf(x / √2)), Φ being the normal distribution function (Hendrycks and Gimpel 2016, without
+    /// their approximation).
     #[track_caller]
     #[must_use]
     pub fn gelu(self) -> Self {
         0.5 * self * (1.0 + (self * std::f64::consts::FRAC_1_SQRT_2).erf())
     }
 
-    /// The larger of two, element by element.
+    /// The elementwise maximum.
     #[track_caller]
     #[must_use]
     pub fn max(self, other: impl IntoExpr<'g>) -> Self {
         self.with(Max, other)
     }
 
-    /// The smaller of two, element by element.
+    /// The elementwise minimum.
     #[track_caller]
     #[must_use]
     pub fn min(self, other: impl IntoExpr<'g>) -> Self {
         self.with(Min, other)
     }
 
-    /// What is left after whole multiples of the other, with its sign: `a − b ⌊a / b⌋`.
+    /// The remainder with the sign of the divisor: `a − b ⌊a / b⌋`.
     #[track_caller]
     #[must_use]
     pub fn modulo(self, other: impl IntoExpr<'g>) -> Self {
@@ -271,15 +271,15 @@ impl<'g> Expr<'g> {
         self.with(MatMul { a_transposed: false, b_transposed: false }, other)
     }
 
-    /// A linear map of rows: `x Wᵀ` for x `[batch, input]` and W `[output, input]`, as PyTorch stores weights.
-    /// On a batch of row vectors it is what papers write as `W x`.
+    /// A linear map of rows: `x Wᵀ` for x `[batch, input]` and W `[output, input]`, as PyTorch stores weights. On a
+    /// batch of row vectors it is the `W x` of papers.
     #[track_caller]
     #[must_use]
     pub fn linear(self, weight: Self) -> Self {
         self.with(MatMul { a_transposed: false, b_transposed: true }, weight)
     }
 
-    /// Where this is true `a`, elsewhere `b`.
+    /// `a` where this is true, `b` elsewhere.
     #[track_caller]
     #[must_use]
     pub fn select(self, a: impl IntoExpr<'g>, b: impl IntoExpr<'g>) -> Self {
@@ -287,14 +287,14 @@ impl<'g> Expr<'g> {
         self.builder.apply(Select, &[self, a, b])
     }
 
-    /// Rows of this table by their numbers: `[rows, ..r]` and `[..n]` give `[..n, ..r]`.
+    /// Gathers rows of this table by index: `[rows, ..r]` and `[..n]` give `[..n, ..r]`.
     #[track_caller]
     #[must_use]
     pub fn gather(self, index: Self) -> Self {
         self.with(Gather, index)
     }
 
-    /// Rows added up by their numbers into a table of `rows` rows.
+    /// Adds rows by index into a table of `rows` rows (scatter-add).
     #[track_caller]
     #[must_use]
     pub fn scatter_add(self, index: Self, rows: usize) -> Self {
@@ -315,7 +315,7 @@ impl<'g> Expr<'g> {
         self.mean_over(0..self.shape().len())
     }
 
-    /// A new axis of size 1 before axis `axis`.
+    /// Inserts an axis of size 1 before axis `axis`.
     #[track_caller]
     #[must_use]
     pub fn insert_axis(self, axis: usize) -> Self {
@@ -326,7 +326,7 @@ impl<'g> Expr<'g> {
         self.reshape(shape.with_axis(axis.min(shape.len()), 1))
     }
 
-    /// All axes but the last joined into one: `[time, batch, feature]` becomes `[time · batch, feature]`.
+    /// Merges all axes but the last: `[time, batch, feature]` becomes `[time · batch, feature]`.
     #[track_caller]
     #[must_use]
     pub fn rows(self) -> Self {
@@ -337,7 +337,7 @@ impl<'g> Expr<'g> {
         }
     }
 
-    /// An axis cut into `n` equal parts.
+    /// Splits an axis into `n` equal parts.
     #[track_caller]
     #[must_use]
     pub fn split<const N: usize>(self, axis: usize) -> [Self; N] {
@@ -352,7 +352,7 @@ impl<'g> Expr<'g> {
         std::array::from_fn(|i| self.slice(axis, i * part..(i + 1) * part))
     }
 
-    /// Summed over the axes along which broadcasting repeated a value of shape `shape`.
+    /// Sums over the axes along which a value of shape `shape` was broadcast.
     #[track_caller]
     #[must_use]
     pub fn sum_to(self, shape: impl Into<Shape>) -> Self {
@@ -369,7 +369,7 @@ impl<'g> Expr<'g> {
 
 macro_rules! relations {
     ($($(#[$doc:meta])* $name:ident = $relation:ident;)*) => {
-        /// Comparisons, element by element. Their results are truth values.
+        /// Elementwise comparisons, which give truth values.
         impl<'g> Expr<'g> {
             $($(#[$doc])*
             #[track_caller]

@@ -1,12 +1,11 @@
-//! The graph: one node for each application of an op, one edge for each operand.
+//! The graph: one node per application of an op, one edge per operand.
 //!
-//! petgraph holds it. Nodes are only ever appended, and can name only nodes that exist, so the order of their
-//! indices is a topological order, reverse mode is one walk backwards, and a table over the nodes is a `Vec`.
-//! A node's incoming edges are added together at its birth, so petgraph's own edge array is the ordered table
-//! of operands.
+//! It is stored in petgraph. Nodes are only appended and refer only to existing nodes, so index order is a
+//! topological order, reverse mode is one backward walk, and a table over the nodes is a `Vec`. A node's incoming
+//! edges are added together when it is created, so petgraph's edge array is the ordered table of operands.
 //!
-//! A [`Graph`] is a value that is read; a [`Builder`] is where it is written. The split has a purpose: a
-//! graph that could be taken out of its builder has no error in it, and no reading has to ask.
+//! A [`Graph`] is read-only; a [`Builder`] writes it. A graph obtained from its builder contains no errors, so
+//! readers need not check.
 
 mod builder;
 mod expr;
@@ -32,23 +31,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// An application of an op.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// What it computes.
+    /// The op.
     pub op: Op,
     /// The kind and shape of its value.
     pub ty: Type,
-    /// Who made it: layer, gate, step, and for a backward node the forward node it belongs to.
+    /// Its origin: layer, gate, step, and for a backward node its forward node.
     pub origin: Origin,
-    /// Where its operands begin in the edge array.
+    /// The position of its first operand in the edge array.
     first: u32,
-    /// How many operands it has.
+    /// The number of operands.
     arity: u32,
 }
 
-/// A handle to a node of one graph. It stays good for every later version of that graph: also for each of the graphs that two
-/// builders make when both resume it, while of what they add neither takes the other's handles.
+/// A handle to a node of one graph. It is valid for every later version of that graph: if two builders resume a
+/// graph, its handles are valid in both results, while handles of the nodes that each adds are foreign to the other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct NodeId {
-    /// The branch in which the node was added.
+    /// The branch that added the node.
     branch: u32,
     index: u32,
 }
@@ -60,10 +59,10 @@ impl NodeId {
     }
 }
 
-/// One call of [`grad`](crate::grad()): its output is what the adjoints of that sweep are derivatives of.
+/// One call of [`grad`](crate::grad()), which differentiates its outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sweep {
-    /// The positions of the outputs that were differentiated.
+    /// The positions of the differentiated outputs.
     pub outputs: Vec<u32>,
 }
 
@@ -71,8 +70,7 @@ pub struct Sweep {
 #[derive(Clone, Debug)]
 pub struct Graph {
     dag: DiGraph<Node, (), u32>,
-    /// The branches that its nodes were added in, ascending: it began in the first, and went on in another wherever a builder
-    /// resumed it.
+    /// The branches that added its nodes, ascending: each builder that resumes the graph starts a branch.
     branches: SmallVec<[Branch; 1]>,
     /// Inputs and parameters by name.
     leaves: HashMap<Arc<str>, u32>,
@@ -83,7 +81,7 @@ pub struct Graph {
     adjoints: HashMap<(u32, u32), u32>,
 }
 
-/// A stretch of the nodes of a graph, with a number that no other has: by it handles of other graphs are recognised.
+/// A range of nodes with a globally unique number, which identifies handles of other graphs.
 #[derive(Clone, Copy, Debug)]
 struct Branch {
     number: u32,
@@ -98,7 +96,7 @@ impl Branch {
     }
 }
 
-/// The branch that the node of an index belongs to.
+/// The branch of the node at an index.
 fn branch_of(branches: &[Branch], index: u32) -> u32 {
     let after = branches.partition_point(|branch| branch.first <= index);
     branches[after - 1].number
@@ -110,7 +108,7 @@ impl Graph {
         Self::with_capacity(0, 0)
     }
 
-    /// With room for so many nodes and operands of nodes.
+    /// An empty graph with capacity for nodes and operands.
     #[doc(hidden)]
     pub fn with_capacity(nodes: usize, links: usize) -> Self {
         Self {
@@ -128,7 +126,7 @@ impl Graph {
         self.dag.node_count()
     }
 
-    /// Whether there is no node.
+    /// Whether there are no nodes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -139,13 +137,13 @@ impl Graph {
         self.dag.edge_count()
     }
 
-    /// All nodes, operands before users.
+    /// All nodes in topological order: operands before users.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
         let branches = self.branches.clone();
         (0..narrow(self.len())).map(move |index| NodeId { branch: branch_of(&branches, index), index })
     }
 
-    /// The node that a handle stands for.
+    /// The node of a handle.
     ///
     /// # Errors
     /// [`Error::Foreign`] if the handle belongs to another graph.
@@ -161,26 +159,25 @@ impl Graph {
         Ok(self.operands_at(self.index(id)?).map(|i| self.id(i)))
     }
 
-    /// The nodes that use a node, as a table for all nodes at once.
+    /// The users of all nodes, as a table.
     pub fn users(&self) -> Users {
         Users::of(self)
     }
 
-    /// The inputs, in order of their making.
+    /// The inputs, in order of creation.
     pub fn inputs(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.ids().filter(|id| matches!(self.at(id.index()).op, Op::Leaf(Leaf::Input { .. })))
     }
 
-    /// The parameters, in order of their making.
+    /// The parameters, in order of creation.
     pub fn parameters(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.ids().filter(|id| matches!(self.at(id.index()).op, Op::Leaf(Leaf::Parameter { .. })))
     }
 
-    /// The node of a name: an input, a parameter, a named node such as `l0/h[3]`, or an adjoint such as
-    /// `∂l0/h[3]`.
+    /// The node with a name: an input, a parameter, a named node such as `l0/h[3]`, or an adjoint such as `∂l0/h[3]`.
     ///
     /// # Errors
-    /// [`Error::Unknown`], with the name most like it.
+    /// [`Error::Unknown`], with the most similar name.
     pub fn find(&self, name: &str) -> Result<NodeId, Error> {
         self.lookup(name).ok_or_else(|| {
             let names = self.ids().map(|id| self.name_at(id.index()));
@@ -188,10 +185,10 @@ impl Graph {
         })
     }
 
-    /// By the tables of names; a node that nobody named is searched for.
+    /// Looks in the tables of names; unnamed nodes need a search.
     ///
-    /// `∂h` is the adjoint of `h` in the first sweep, `∂₂h` that in the second. So the innermost name is found first, then
-    /// what it is with each sign before it.
+    /// `∂h` is the adjoint of `h` in the first sweep, `∂₂h` that in the second. So the innermost name is resolved
+    /// first, then the adjoint for each prefix.
     fn lookup(&self, name: &str) -> Option<NodeId> {
         let mut inner = vec![(name, 0)];
         while let Some(adjoint) = inner.last().and_then(|(name, _)| adjoint_of(name)) {
@@ -210,7 +207,7 @@ impl Graph {
         found.map(|(id, _)| id)
     }
 
-    /// The first nodes of some names.
+    /// The first node with each of some names.
     fn search<'n>(&self, names: &[(&'n str, usize)]) -> HashMap<&'n str, NodeId> {
         let wanted: HashSet<&str> = names.iter().map(|(name, _)| *name).collect();
         let mut found = HashMap::new();
@@ -222,7 +219,7 @@ impl Graph {
         found
     }
 
-    /// The name of a node: its own, or one made of its origin.
+    /// The name of a node: its own, or one derived from its origin.
     ///
     /// # Errors
     /// [`Error::Foreign`] if the handle belongs to another graph.
@@ -235,7 +232,7 @@ impl Graph {
         &self.sweeps
     }
 
-    /// The adjoint of a node in the sweep of that number, if it has one.
+    /// The adjoint of a node in a sweep, if it has one.
     ///
     /// # Errors
     /// [`Error::Foreign`] if the handle belongs to another graph.
@@ -245,25 +242,26 @@ impl Graph {
         Ok(self.adjoints.get(&(sweep, of)).map(|&i| self.id(i as usize)))
     }
 
-    /// All adjoints, in no order: the sweep, the position of the forward node, and the position of its adjoint.
+    /// All adjoints, in no particular order: the sweep, the position of the forward node, and the position of its
+    /// adjoint.
     #[doc(hidden)]
     pub fn adjoints(&self) -> impl Iterator<Item = ((u32, usize), usize)> + '_ {
         self.adjoints.iter().map(|(&(sweep, of), &adjoint)| ((sweep, of as usize), adjoint as usize))
     }
 
-    /// The graph as canonical text: one node a line, in single static assignment. The same construction gives
+    /// The graph as canonical text: one node per line, in static single assignment form. The same construction gives
     /// the same text on every machine.
     pub fn text(&self) -> String {
         self.lines(0..self.len())
     }
 
-    /// Makes room for the sweeps of nodes that are copied from elsewhere. Their outputs are not known.
+    /// Reserves sweeps for nodes copied from another graph. Their outputs are unknown.
     #[doc(hidden)]
     pub fn set_sweeps(&mut self, count: usize) {
         self.sweeps = vec![Sweep { outputs: Vec::new() }; count];
     }
 
-    /// The lines of some nodes.
+    /// The text lines of some nodes.
     #[doc(hidden)]
     pub fn lines(&self, nodes: impl Iterator<Item = usize>) -> String {
         text::write(self, nodes)
@@ -280,7 +278,7 @@ impl Graph {
         }
     }
 
-    /// What is added from here on is told apart from what any other builder adds to the same graph.
+    /// Starts a branch: handles of nodes added from here on differ from those of any other builder of the same graph.
     fn branch_off(&mut self) {
         self.branches.push(Branch::new(self.len()));
     }
@@ -306,13 +304,13 @@ impl Graph {
         edges.iter().map(|edge| edge.source().index())
     }
 
-    /// Gives a node another origin. Whoever calls it has built the graph by rewriting another.
+    /// Replaces a node's origin, for a graph built by rewriting another.
     #[doc(hidden)]
     pub fn rename(&mut self, index: usize, origin: Origin) {
         self.dag[NodeIndex::new(index)].origin = origin;
     }
 
-    /// Appends a node. Whoever calls it has inferred its type.
+    /// Appends a node. The caller has inferred its type.
     #[doc(hidden)]
     pub fn push(&mut self, op: Op, ty: Type, origin: Origin, operands: &[u32]) -> u32 {
         let (first, arity) = (narrow(self.dag.edge_count()), narrow(operands.len()));
@@ -328,7 +326,7 @@ impl Graph {
     }
 }
 
-/// The node that a handle stands for.
+/// The node of a handle.
 ///
 /// ```
 /// # let g = autograd::Builder::new();
@@ -339,7 +337,7 @@ impl Graph {
 /// ```
 ///
 /// # Panics
-/// If the handle belongs to another graph: [`Graph::node`] says so without.
+/// If the handle belongs to another graph; [`Graph::node`] returns an error instead.
 impl Index<NodeId> for Graph {
     type Output = Node;
 
@@ -349,7 +347,7 @@ impl Index<NodeId> for Graph {
     }
 }
 
-/// What a name is the adjoint of, and the sweep, from 0.
+/// The name of the forward node of an adjoint's name, and the sweep, from 0.
 fn adjoint_of(name: &str) -> Option<(&str, usize)> {
     let rest = name.strip_prefix('∂')?;
     let of = rest.trim_start_matches(|c| ('₀'..='₉').contains(&c));
@@ -360,12 +358,12 @@ fn adjoint_of(name: &str) -> Option<(&str, usize)> {
     Some((of, sweep.saturating_sub(1)))
 }
 
-/// Positions are 32 bits wide: petgraph itself refuses to hold more nodes or edges.
+/// Positions are 32 bits wide: petgraph holds no more nodes or edges.
 fn narrow(index: usize) -> u32 {
     u32::try_from(index).expect("petgraph holds at most u32::MAX nodes and edges")
 }
 
-/// For each node, the nodes that use it, ascending; once for each use.
+/// For each node, its users in ascending order, once per use.
 #[derive(Clone, Debug)]
 pub struct Users {
     start: Vec<u32>,
@@ -382,7 +380,7 @@ impl Users {
             start[i] += start[i - 1];
         }
         let (mut next, mut users) = (start.clone(), vec![0; graph.dag.edge_count()]);
-        // Edges are in the order of their targets, so each node's users come out ascending.
+        // Edges are in the order of their targets, so the users of each node are ascending.
         for edge in graph.dag.raw_edges() {
             let slot = &mut next[edge.source().index()];
             users[*slot as usize] = narrow(edge.target().index());
@@ -391,7 +389,7 @@ impl Users {
         Self { start, users }
     }
 
-    /// The positions of the nodes that use the node at `index`.
+    /// The positions of the users of the node at `index`.
     pub fn at(&self, index: usize) -> &[u32] {
         &self.users[self.start[index] as usize..self.start[index + 1] as usize]
     }

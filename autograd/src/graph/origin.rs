@@ -1,4 +1,4 @@
-//! Who made a node. Origins give nodes their names, and drawings their columns.
+//! The origin of a node. Origins give nodes their names, and drawings their columns.
 
 use super::Graph;
 use crate::error::Place;
@@ -6,40 +6,40 @@ use crate::ops::{Leaf, Op};
 use std::fmt;
 use std::sync::Arc;
 
-/// Who made a node.
+/// The origin of a node.
 ///
-/// The name of a node follows from its origin: `l0/h[3]` is what layer `l0` calls `h` at step 3, `l0/h[3]#2`
-/// is the second node on the way to it, and `∂l0/h[3]` is its adjoint; `∂(l0/h[3])#1` is the first node of its VJP.
-/// Unrolling again gives the same names.
+/// A node's name is derived from its origin: `l0/h[3]` is `h` of layer `l0` at step 3, `l0/h[3]#2` is the second
+/// intermediate node before it, and `∂l0/h[3]` is its adjoint; `∂(l0/h[3])#1` is the first node of its VJP. Unrolling
+/// again gives the same names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
-    /// The layer, with its direction if it has two: `l0`, `l1/reverse`.
+    /// The layer, with its direction if bidirectional: `l0`, `l1/reverse`.
     pub layer: Option<Arc<str>>,
     /// The variable or gate: `h`.
     pub name: Option<Arc<str>>,
     /// The time step, from 1, in the order of the input.
     pub step: Option<u32>,
-    /// 0 for the named node itself; otherwise its number among the nodes that were built on the way.
+    /// 0 for the named node itself; otherwise its number among the intermediate nodes.
     pub ordinal: u32,
     /// Whether it belongs to the forward computation or to a derivative.
     pub role: Role,
-    /// Where in the source it was asked for.
+    /// The place of the call in the source.
     pub place: Place,
 }
 
-/// Which part of the computation a node belongs to.
+/// The part of the computation to which a node belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// The computation that was written down.
+    /// The forward computation.
     Forward,
-    /// The adjoint of a node: all that its users add to it.
+    /// The adjoint of a node: the sum of its users' contributions.
     Adjoint {
         /// The position of the forward node.
         of: u32,
         /// The sweep that made it.
         sweep: u32,
     },
-    /// A part of the VJP of a node, on the way to the adjoints of its operands.
+    /// An intermediate node of the VJP of a node.
     Backward {
         /// The position of the forward node.
         of: u32,
@@ -49,7 +49,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The forward node that a backward node belongs to.
+    /// The forward node of a backward node.
     pub fn of(self) -> Option<u32> {
         match self {
             Self::Forward => None,
@@ -66,7 +66,7 @@ impl Role {
     }
 }
 
-/// What names a forward node: `layer/name[step]`.
+/// The name of a forward node: `layer/name[step]`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Label {
     pub layer: Option<Arc<str>>,
@@ -75,7 +75,7 @@ pub(super) struct Label {
 }
 
 impl Label {
-    /// Reads `layer/name[step]`; layer and step may be missing. A text that is no label names no node.
+    /// Parses `layer/name[step]`; layer and step are optional. Any other text is a label that names no node.
     pub fn parse(text: &str) -> Self {
         let (text, step) = match text.strip_suffix(']').and_then(|t| t.rsplit_once('[')) {
             Some((rest, step)) if step.parse::<u32>().is_ok() => (rest, step.parse().ok()),
@@ -140,7 +140,7 @@ impl Graph {
 }
 
 fn subscript(n: u32) -> String {
-    // The digits stand in one row from U+2080.
+    // The subscript digits are consecutive from U+2080.
     n.to_string().bytes().filter_map(|d| char::from_u32(0x2080 + u32::from(d - b'0'))).collect()
 }
 

@@ -1,4 +1,4 @@
-//! Canonical text: one node a line, in single static assignment.
+//! Canonical text: one node per line, in static single assignment form.
 //!
 //! ```text
 //! %0 = input "x" : [1, 3]
@@ -33,14 +33,14 @@ fn line(graph: &Graph, i: usize, to: &mut String) -> fmt::Result {
     }
     write!(to, " : {}", node.ty)?;
     match &node.op {
-        // An input or parameter shows its name already, and a constant of the forward part is its value.
+        // An input or parameter already shows its name, and a forward constant its value.
         Op::Leaf(Leaf::Input { .. } | Leaf::Parameter { .. }) => writeln!(to),
         Op::Leaf(Leaf::Constant(_)) if node.origin.role == super::Role::Forward => writeln!(to),
         _ => writeln!(to, "  // {}", OneLine(&graph.name_at(i))),
     }
 }
 
-/// Text whose control characters are written as escapes: a name that holds a line end stays on its line.
+/// Text with control characters escaped, so that a name with a line end stays on one line.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {

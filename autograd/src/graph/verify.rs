@@ -1,22 +1,21 @@
-//! The verifier: what holds of every graph, whoever built it.
+//! The verifier: invariants of every graph.
 //!
 //! 1. A node's operands come before it.
-//! 2. A node's operands are one run of the edge array, in order, and every edge ends at its node.
-//! 3. A node's type is what its op's shape rule says of its operands' types; a constant's is that of its value.
+//! 2. A node's operands are a contiguous, ordered run of the edge array, and every edge ends at its node.
+//! 3. A node's type is the one inferred by its op's shape rule; a constant's is that of its value.
 //! 4. Leaves have no operands, and all other nodes have at least one. No two leaves share a name.
-//! 5. A node that belongs to a derivative comes after the node it belongs to, and its sweep exists.
-//! 6. An adjoint has the type of the node that it is the adjoint of, and holds real numbers.
+//! 5. A node of a derivative comes after its forward node, and its sweep exists.
+//! 6. An adjoint has the type of its forward node, and holds real numbers.
 
 use super::{Graph, Role};
 use crate::ops::{Leaf, Op};
 use crate::shape::{Kind, Type};
 use std::collections::HashSet;
 
-/// Checks the invariants of a graph; see the head of `verify.rs`. Tests run it after everything that builds a
-/// graph.
+/// Checks the invariants of a graph, listed at the head of `verify.rs`. Tests run it on every graph they build.
 ///
 /// # Errors
-/// The first invariant that does not hold, with the node.
+/// The first violated invariant, with the node.
 pub fn verify(graph: &Graph) -> Result<(), String> {
     let mut names = HashSet::new();
     let mut edges = 0;

@@ -1,7 +1,7 @@
-//! Functions of two operands, element by element, with broadcasting.
+//! Elementwise functions of two operands, with broadcasting.
 //!
-//! Their VJPs return an adjoint of the result's shape; whoever accumulates adjoints sums it over the axes
-//! along which the operand was repeated.
+//! Their VJPs return an adjoint of the result's shape; the caller sums it over the axes along which the operand was
+//! broadcast.
 
 use super::array::{larger, zip};
 use super::{Adjoint, Class, Domain, Function, Notation, Operator, Sample, Sampler, float, two};
@@ -11,12 +11,12 @@ use crate::scalar::Scalar;
 use crate::shape::{Shape, Type};
 use crate::value::Value;
 
-/// The shape of two operands together.
+/// The broadcast shape of two operands.
 pub(super) fn broadcast(a: &Type, b: &Type) -> Result<Shape, String> {
     a.shape.broadcast(&b.shape).ok_or_else(|| format!("{} and {} do not broadcast", a.shape, b.shape))
 }
 
-/// Two shapes that broadcast to each other.
+/// Two shapes that broadcast together.
 pub(super) fn broadcastable_pair(s: &mut Sampler) -> [Shape; 2] {
     let shape = s.shape(0..4);
     match s.below(0..3) {
@@ -107,7 +107,7 @@ binary! {
         written Notation::Infix { sign: "/", binding: 2 };
         linear in [true, false];
 
-    /// `y = a − b ⌊a / b⌋`: what is left of a after whole multiples of b, with the sign of b, for b ≠ 0
+    /// `y = a − b ⌊a / b⌋`: the remainder with the sign of b, for b ≠ 0
     ///
     /// shape   y: both shapes, broadcast
     /// vjp     ā = ȳ, b̄ = −ȳ ⊙ ⌊a / b⌋
@@ -138,7 +138,7 @@ binary! {
         side |a, b| a < b;
 }
 
-/// The adjoint of the operand that wins where `wins`, and draws where `ties`.
+/// The adjoint of the selected operand: all of it where `wins`, half where `ties`.
 fn share<'g>(wins: Expr<'g>, ties: Expr<'g>, dy: Expr<'g>) -> Expr<'g> {
     wins.select(dy, ties.select(0.5 * dy, 0.0))
 }

@@ -1,44 +1,44 @@
-//! What a reading may assume of an op that it does not know.
+//! Op classes: what passes may assume of an op they do not know.
 //!
-//! A compiler fuses what is elementwise, a batch is cut along the axes that an op leaves alone, a formula writes
-//! `f(a, b)` without naming shapes. None of them has a list of ops: each op says its class. The default says nothing,
-//! so an op that is silent is run by its own kernel and is otherwise left in peace.
+//! A compiler fuses elementwise ops, a batch is sharded along axes that an op preserves, a formula writes `f(a, b)`
+//! without shapes. None of them lists ops: each op declares its class. The default assumes nothing: such an op runs
+//! its own kernel and is never rewritten.
 //!
-//! A class is a promise, and `tests/classes` tries to break it on the samples of every op.
+//! A class is a promise, and `tests/classes` checks it on the samples of every op.
 
 use super::{Axes, Relation};
 
-/// What may be assumed of an op.
+/// What passes may assume of an op.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Class {
     /// Nothing.
     Opaque,
-    /// Each element of the result is a function of the elements in its place. The operands broadcast to each other.
+    /// Each element of the result depends on the elements at its position only. The operands broadcast.
     Elementwise(Function),
-    /// Some axes of the first operand go. Each element of the result is made of the elements along them, and of no
-    /// others.
+    /// Removes axes of the first operand. Each element of the result depends on the elements along them only.
     Reduction(Axes),
-    /// Each line along one axis is made of the same line of the operands: the other axes stay as they are.
+    /// Each line along one axis of the result depends on the same line of the operands only: other axes are
+    /// preserved.
     Lines(usize),
-    /// Every element of the result is an element of an operand, or zero; if an axis is named, one of the same line
+    /// Every element of the result is an element of an operand, or zero; if an axis is given, one of the same line
     /// along that axis.
     Movement(Option<usize>),
-    /// Sums of products over pairs of axes.
+    /// Sums of products over pairs of axes (matrix products).
     Contraction,
 }
 
 impl Class {
-    /// Whether each element of the result is a function of the elements in its place.
+    /// Whether it is elementwise.
     pub fn is_elementwise(&self) -> bool {
         matches!(self, Self::Elementwise(_))
     }
 }
 
-/// The function of an elementwise op, for one element.
+/// The scalar function of an elementwise op.
 ///
-/// Those with a name have hand-written vector code in the compiler, whose `match` must name each: a name without code
-/// does not compile. Any other function of one number is called element by element.
+/// The named ones have vector code in the compiler, whose `match` is exhaustive: a new name without vector code does
+/// not compile. Any other unary function is called per element.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)] // their names say it
 pub enum Function {
@@ -68,11 +68,11 @@ pub enum Function {
     Compare(Relation),
     /// Operands c, a, b: a where c, else b.
     Select,
-    /// Any function of one number.
+    /// Any other unary function.
     Unary(Unary),
 }
 
-/// A function of one number, in both precisions.
+/// A scalar function in both precisions.
 #[derive(Clone, Copy, Debug)]
 pub struct Unary {
     /// In single precision.

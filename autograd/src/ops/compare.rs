@@ -1,4 +1,4 @@
-//! Comparisons and the choice between two values by a truth value.
+//! Comparisons, and selection by a truth value.
 
 use super::array::{spread, zip};
 use super::binary::{broadcast, broadcastable_pair};
@@ -10,7 +10,7 @@ use crate::shape::{Kind, Shape, Type};
 use crate::value::Value;
 use ndarray::{ArrayD, Zip};
 
-/// How two numbers are compared.
+/// The relation of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Relation {
     /// a < b
@@ -28,7 +28,7 @@ pub enum Relation {
 }
 
 impl Relation {
-    /// All of them.
+    /// All relations.
     #[doc(hidden)]
     pub const ALL: [Self; 6] =
         [Self::Less, Self::LessEqual, Self::Equal, Self::Greater, Self::GreaterEqual, Self::NotEqual];
@@ -48,7 +48,7 @@ impl Relation {
 /// `y = a < b` or another relation, of real numbers or of whole numbers
 ///
 /// shape   y: both shapes, broadcast; truth values
-/// vjp     0: the outcome does not change with a small change of the operands
+/// vjp     0: the result is piecewise constant
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Compare(
     /// The relation.
@@ -102,7 +102,7 @@ impl Operator for Compare {
         };
         Notation::Infix { sign, binding: 0 }
     }
-    /// Which of <, = and > holds, where the operands are real numbers.
+    /// Which of <, = and > holds, for real operands.
     fn branches(&self, x: &[&Value<f64>]) -> Vec<bool> {
         match (x[0], x[1]) {
             (Value::Float(a), Value::Float(b)) => {

@@ -1,4 +1,4 @@
-//! Ops with whole numbers as operands: rows of a table by their number.
+//! Ops with index operands: rows of a table by index.
 
 use super::{Adjoint, Domain, Notation, Operator, Sample, Sampler, float, one, two};
 use crate::graph::Expr;
@@ -8,7 +8,7 @@ use crate::shape::{Kind, Shape, Type};
 use crate::value::Value;
 use ndarray::{ArrayD, ArrayView2, Axis};
 
-/// The bound of an operand of whole numbers, which must not exceed `rows`.
+/// Checks that the bound of an index operand does not exceed `rows`.
 fn bounded(index: &Type, rows: usize) -> Result<(), String> {
     match index.kind {
         Kind::Index { below } if below <= rows => Ok(()),
@@ -17,13 +17,13 @@ fn bounded(index: &Type, rows: usize) -> Result<(), String> {
     }
 }
 
-/// An array with its last axes joined into one: `rows` rows.
+/// Merges the last axes of an array: `rows` rows.
 fn rows<S: Scalar>(x: &ArrayD<S>, rows: usize) -> ArrayView2<'_, S> {
     let width = x.len().checked_div(rows).unwrap_or(0);
     x.view().into_shape_with_order((rows, width)).expect("values of the interpreter are contiguous")
 }
 
-/// `y = x[i]`: the rows of a table by their numbers, as in an embedding
+/// `y = x[i]`: rows of a table by index, as in an embedding
 ///
 /// shape   x: [rows, ..r], i: [..n] in 0..rows, y: [..n, ..r]
 /// vjp     x̄ = scatter-add of ȳ by i
@@ -68,7 +68,7 @@ impl Operator for Gather {
     }
 }
 
-/// `y[k] = Σ x[j] over all j with i[j] = k`: rows added up by their numbers
+/// `y[k] = Σ x[j] over all j with i[j] = k`: rows added by index (scatter-add)
 ///
 /// shape   x: [..n, ..r], i: [..n] in 0..rows, y: [rows, ..r]
 /// vjp     `x̄ = ȳ[i]`
@@ -130,7 +130,7 @@ impl Operator for ScatterAdd {
 /// `y[.., k] = 1 where k = i, else 0`
 ///
 /// shape   i: [..n] in 0..classes, y: [..n, classes]
-/// vjp     none: the operand is no real number
+/// vjp     none: the operand is not real
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OneHot {
     /// The size of the last axis of the result.

@@ -1,31 +1,31 @@
-//! Nodes without operands: what a graph is given.
+//! Leaves: nodes without operands.
 
 use crate::shape::Shape;
 use crate::value::Value;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// A node without operands. Its value comes from the point at which the graph is read, or is part of it.
+/// A node without operands. Its value comes from the point of evaluation, or is stored in the graph.
 #[derive(Clone, Debug)]
 pub enum Leaf {
     /// Data: a sequence, its lengths, an initial state, a seed.
     Input {
-        /// The name by which it is given a value.
+        /// The name under which it is given a value.
         name: Arc<str>,
-        /// The axis along which independent samples lie, if there is one.
+        /// The batch axis, along which samples are independent, if there is one.
         batch_axis: Option<usize>,
     },
-    /// What is learned.
+    /// A learned parameter.
     Parameter {
-        /// The name by which it is given a value.
+        /// The name under which it is given a value.
         name: Arc<str>,
     },
-    /// A value that is part of the graph.
+    /// A value stored in the graph.
     Constant(Arc<Value<f64>>),
 }
 
 impl Leaf {
-    /// What kind of leaf it is, in one word.
+    /// The kind of leaf, in one word.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Input { .. } => "input",
@@ -52,7 +52,7 @@ impl Leaf {
     }
 }
 
-/// A constant in a few characters: the number, if all its elements are the same.
+/// A constant in a few characters: its value, if all elements are equal.
 fn brief(value: &Value<f64>) -> String {
     fn same<T: PartialEq + ToString>(mut elements: impl Iterator<Item = T>) -> Option<String> {
         let first = elements.next()?;
@@ -66,7 +66,7 @@ fn brief(value: &Value<f64>) -> String {
     one.unwrap_or_else(|| "…".into())
 }
 
-/// Constants are equal when all their bits are: 0 and −0 are two constants, and a NaN is itself.
+/// Constants are equal if all their bits are: 0 and −0 differ, and a NaN equals itself.
 impl PartialEq for Leaf {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -96,7 +96,7 @@ impl Hash for Leaf {
     }
 }
 
-/// The elements as bits, marked with their kind.
+/// The elements as bits, tagged with their kind.
 fn bits(value: &Value<f64>) -> Box<dyn Iterator<Item = (u8, u64)> + '_> {
     match value {
         Value::Float(a) => Box::new(a.iter().map(|x| (0, x.to_bits()))),

@@ -8,7 +8,7 @@ use crate::shape::{Shape, Type};
 use crate::value::Value;
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, Ix2};
 
-/// `Y = A B`, `Aᵀ B`, `A Bᵀ` or `Aᵀ Bᵀ`; with more than two axes, one product for each matrix of the stack
+/// `Y = A B`, `Aᵀ B`, `A Bᵀ` or `Aᵀ Bᵀ`; with more than two axes, a batch of products
 ///
 /// shape   A: [.., m, k], B: [.., k, n] (after transposition), Y: [.., m, n]; leading axes broadcast
 /// vjp     Ā = Ȳ Bᵀ, B̄ = Aᵀ Ȳ
@@ -49,7 +49,7 @@ fn matrix<S>(a: ArrayViewD<S>) -> ArrayView2<S> {
     a.into_dimensionality::<Ix2>().expect("the shape rule has checked that there are two axes")
 }
 
-/// The matrices of `a` as one stack, repeated to the leading axes `lead`.
+/// The matrices of `a` as one batch, broadcast to the leading axes `lead`.
 fn stack<S: Scalar>(a: &ArrayD<S>, lead: &Shape) -> ArrayD<S> {
     let matrix = &a.shape()[a.ndim() - 2..];
     let full: Shape = lead.iter().chain(matrix).copied().collect();
@@ -92,7 +92,7 @@ impl Operator for MatMul {
             a.builder().apply(Self { a_transposed, b_transposed }, &[a, b])
         };
         let (mut a, b, mut dy) = (x[0], x[1], dy);
-        // One matrix B for a whole stack A: the sum over the stack is one product of the rows under each other.
+        // One matrix B for a whole batch A: the sum over the batch is one product of the concatenated rows.
         if i == 1 && !ta && b.shape().len() == 2 && a.shape().len() > 2 {
             (a, dy) = (a.rows(), dy.rows());
         }

@@ -1,14 +1,14 @@
-//! The ops: what a node can be.
+//! The ops.
 //!
-//! An op is one struct with everything that is known of it in one place: shape rule, kernel, VJP, notation
-//! and samples for the checks. The set is closed under differentiation: every VJP is written in ops of this
-//! folder, so a gradient can be differentiated again.
+//! An op is one struct that holds everything about it: shape rule, kernel, VJP, notation and samples for the checks.
+//! The set is closed under differentiation: every VJP is written in ops of this folder, so gradients can be
+//! differentiated again.
 //!
-//! To add an op, write its struct in the file of its family and its name in the list below. An op from
-//! outside the crate implements the same trait, [`Operator`], and enters a graph through [`Op::Custom`];
-//! nothing else knows the difference.
+//! To add an op, write its struct in the file of its family and add its name to the list below. An op from outside
+//! the crate implements the same trait, [`Operator`], and enters a graph through [`Op::Custom`]; nothing else
+//! distinguishes them.
 
-mod array;
+pub(crate) mod array;
 mod binary;
 mod class;
 mod compare;
@@ -52,8 +52,7 @@ use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// What is known of an op. Implement it, and the op is drawn, differentiated, evaluated and checked like any
-/// other.
+/// Everything about an op. An op that implements it is drawn, differentiated, evaluated and checked like any other.
 ///
 /// ```
 /// use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
@@ -96,78 +95,78 @@ pub trait Operator: Debug + Send + Sync + 'static {
     /// The op's name in dumps: lower case, one word.
     fn name(&self) -> &'static str;
 
-    /// The shape rule: the type of the result, or what does not fit. Names of operands and the place in the
-    /// source are added by the caller.
+    /// The shape rule: the type of the result, or the misfit. The caller adds the names of the operands and the place
+    /// in the source.
     ///
     /// # Errors
-    /// What does not fit, as a sentence without a full stop.
+    /// The misfit, as a sentence without a full stop.
     fn infer(&self, operands: &[Type]) -> Result<Type, String>;
 
-    /// The kernel in single precision. [`kernels!`](macro@crate::kernels) writes the three from one.
+    /// The kernel in single precision. [`kernels!`](macro@crate::kernels) generates all three from one.
     fn eval_f32(&self, x: &[&Value<f32>]) -> Value<f32>;
     /// The kernel in double precision.
     fn eval_f64(&self, x: &[&Value<f64>]) -> Value<f64>;
     /// The kernel in dual numbers.
     fn eval_dual(&self, x: &[&Value<Dual>]) -> Value<Dual>;
 
-    /// The vector-Jacobian product: what the adjoint `dy` of the result `y` adds to the adjoint of operand
-    /// `i`. It builds nodes and never touches numbers, so that it can be differentiated again. A result that
-    /// is larger than the operand by broadcasting is summed by the caller.
+    /// The vector-Jacobian product: the contribution of the adjoint `dy` of the result `y` to the adjoint of operand
+    /// `i`. It builds nodes and never computes numbers, so it can be differentiated again. If the result is larger
+    /// than the operand by broadcasting, the caller sums it.
     fn vjp<'g>(&self, i: usize, x: &[Expr<'g>], y: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g>;
 
-    /// How people write it.
+    /// The mathematical notation.
     fn notation(&self) -> Notation;
 
-    /// What a compiler, a formula or a split of the batch may assume of it; by default, nothing.
+    /// What a compiler, a formula or batch sharding may assume of it; by default, nothing.
     fn class(&self) -> Class {
         Class::Opaque
     }
 
-    /// Whether the result is linear in the operands that vary, taken together, while the others are held.
+    /// Whether the result is linear in the varying operands together, while the others are constant.
     fn is_linear(&self, _varying: &[bool]) -> bool {
         false
     }
 
-    /// What besides its name makes this op what it is, for dumps: `axis=1`.
+    /// The attributes of this op besides its name, for dumps: `axis=1`.
     fn attributes(&self) -> String {
         String::new()
     }
 
-    /// For every place where the function has a kink, which side the operands are on; empty for a smooth op.
-    /// Two points with equal bits see the same smooth function.
+    /// At every kink, which side the operands are on; empty for a smooth op. Two points with equal bits are on the
+    /// same smooth branch.
     fn branches(&self, _x: &[&Value<f64>]) -> Vec<bool> {
         Vec::new()
     }
 
-    /// For an op from outside the crate: two ops of the same name and key are the same function, and may
-    /// share a node. Without a key an op is only ever itself.
+    /// For an op from outside the crate: two ops with the same name and key are the same function, and may be shared
+    /// as common subexpressions. Without a key an op equals only itself.
     fn key(&self) -> Option<String> {
         None
     }
 
-    /// Draws an instance with operands from its domain, away from the points where no derivative exists. The tests
-    /// of this crate walk the samples of all its ops.
+    /// Draws an instance with operands from its domain, away from points without a derivative. The tests of this
+    /// crate use the samples of all its ops.
     fn sample(sampler: &mut Sampler) -> Sample<Self>
     where
         Self: Sized;
 }
 
-/// What one use of a value adds to its adjoint.
+/// The contribution of one use of a value to its adjoint.
 #[derive(Clone, Debug)]
 pub enum Adjoint<'g> {
-    /// A value of the operand's shape, or of a larger one that broadcasting made of it.
+    /// A value of the operand's shape, or of a larger shape to which it was broadcast.
     Dense(Expr<'g>),
-    /// The adjoint of some places along one axis; it is zero elsewhere. Parts of one operand are
-    /// put together once, so that the gradient of T slices costs one array and not T.
+    /// The adjoint of a range along one axis; it is zero elsewhere. The parts of one operand are assembled once, so
+    /// the gradient of T slices costs one array, not T.
     Part {
         /// The axis that was sliced.
         axis: usize,
-        /// The first place.
+        /// The start of the range.
         start: usize,
-        /// The adjoint of the slice: with the axis, or without it if a single place was taken.
+        /// The adjoint of the slice: with the axis, or without it for a single index.
         value: Expr<'g>,
     },
-    /// The derivative is zero everywhere: the operand matters, but not to first order.
+    /// The derivative is zero everywhere: the operand has no first-order effect.
     Zero,
     /// There is no derivative.
     NotDefined,
@@ -198,7 +197,7 @@ macro_rules! kernels {
 
 macro_rules! ops {
     ($($op:ident)*) => {
-        /// What a node is: a leaf, an op of this crate, or one from outside it.
+        /// The op of a node: a leaf, an op of this crate, or one from outside it.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum Op {
             /// A node without operands: input, parameter or constant.
@@ -209,7 +208,7 @@ macro_rules! ops {
         }
 
         impl Op {
-            /// The op as the trait that all ops share; `None` for a leaf.
+            /// The op as its trait object; `None` for a leaf.
             pub fn operator(&self) -> Option<&dyn Operator> {
                 match self {
                     Self::Leaf(_) => None,
@@ -254,17 +253,17 @@ impl Op {
         }
     }
 
-    /// What may be assumed of it.
+    /// Its class.
     pub fn class(&self) -> Class {
         self.operator().map_or(Class::Opaque, Operator::class)
     }
 
-    /// The functions of one number: those of the crate that have no attributes.
+    /// The unary functions of the crate without attributes.
     pub fn functions() -> &'static [Self] {
         unary::FUNCTIONS
     }
 
-    /// What besides its name makes this op what it is: `axis=1`.
+    /// The attributes of this op besides its name: `axis=1`.
     pub fn attributes(&self) -> String {
         match self {
             Self::Leaf(leaf) => leaf.attributes(),
@@ -293,7 +292,7 @@ impl Hash for Custom {
     }
 }
 
-/// The single operand of an op that takes one.
+/// The only operand of a unary op.
 fn one(operands: &[Type]) -> Result<&Type, String> {
     match operands {
         [x] => Ok(x),
@@ -301,14 +300,14 @@ fn one(operands: &[Type]) -> Result<&Type, String> {
     }
 }
 
-/// The single operand, which must hold real numbers.
+/// The only operand, which must be real.
 fn one_float(operands: &[Type]) -> Result<&Type, String> {
     let x = one(operands)?;
     float(x)?;
     Ok(x)
 }
 
-/// The two operands of an op that takes two.
+/// The two operands of a binary op.
 fn two(operands: &[Type]) -> Result<[&Type; 2], String> {
     match operands {
         [a, b] => Ok([a, b]),
@@ -316,12 +315,12 @@ fn two(operands: &[Type]) -> Result<[&Type; 2], String> {
     }
 }
 
-/// An operand must hold real numbers.
+/// Checks that an operand is real.
 fn float(x: &Type) -> Result<(), String> {
     if x.kind == crate::Kind::Float { Ok(()) } else { Err(format!("it takes real numbers, not {x}")) }
 }
 
-/// An axis must exist.
+/// Checks that an axis exists.
 fn axis_in(axis: usize, x: &Type) -> Result<(), String> {
     let rank = x.shape.len();
     if axis < rank { Ok(()) } else { Err(format!("there is no axis {axis} in {x}, which has {rank}")) }

@@ -1,4 +1,4 @@
-//! Ops that move elements and compute nothing.
+//! Ops that move elements without arithmetic.
 
 use super::array::spread;
 use super::{Adjoint, Axes, Class, Domain, Notation, Operator, Sample, Sampler, axis_in, float, one_float};
@@ -10,10 +10,10 @@ use crate::value::Value;
 use ndarray::{Axis, Slice as Range};
 use smallvec::SmallVec;
 
-/// `y = x`, repeated along new or single axes
+/// `y = x`, broadcast along new axes or axes of size 1
 ///
 /// shape   y: the given shape, to which shape(x) must broadcast
-/// vjp     x̄ = ȳ, summed over the repeated axes
+/// vjp     x̄ = ȳ, summed over the broadcast axes
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Broadcast {
     /// The larger shape.
@@ -60,9 +60,9 @@ impl Operator for Broadcast {
     }
 }
 
-/// `y = x` with other axes, elements in the same row-major order
+/// `y = x` in another shape, elements in the same row-major order
 ///
-/// shape   y: the given shape, of as many elements
+/// shape   y: the given shape, with the same number of elements
 /// vjp     x̄ = ȳ in the shape of x
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reshape {
@@ -114,10 +114,10 @@ impl Operator for Reshape {
     }
 }
 
-/// `y = x` with its axes in another order: axis i of y is axis `order[i]` of x
+/// `y = x` with its axes permuted: axis i of y is axis `order[i]` of x
 ///
 /// shape   `shape(y)[i] = shape(x)[order[i]]`
-/// vjp     x̄ = ȳ with its axes put back
+/// vjp     x̄ = ȳ with the inverse permutation
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Transpose {
     /// For each axis of the result, the axis of the operand.
@@ -170,15 +170,15 @@ impl Operator for Transpose {
 
 /// `y = x[start..end]` along an axis, which stays
 ///
-/// shape   y: shape(x) with `end − start` places on the axis
-/// vjp     x̄ = ȳ at these places, 0 elsewhere
+/// shape   y: shape(x) with `end − start` indices on the axis
+/// vjp     x̄ = ȳ in this range, 0 elsewhere
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slice {
     /// The axis.
     pub axis: usize,
-    /// The first place taken.
+    /// The first index.
     pub start: usize,
-    /// The first place no longer taken.
+    /// The end of the range, excluded.
     pub end: usize,
 }
 
@@ -226,15 +226,15 @@ impl Operator for Slice {
     }
 }
 
-/// `y = x[place]` along an axis, which goes: the step of a sequence
+/// `y = x[place]` along an axis, which is removed: one step of a sequence
 ///
 /// shape   y: shape(x) without the axis
-/// vjp     x̄ = ȳ at this place, 0 elsewhere
+/// vjp     x̄ = ȳ at this index, 0 elsewhere
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct At {
     /// The axis.
     pub axis: usize,
-    /// The place taken.
+    /// The index.
     pub place: usize,
 }
 
@@ -283,17 +283,17 @@ impl Operator for At {
     }
 }
 
-/// `y = x` with zeros before and after it along an axis
+/// `y = x` padded with zeros along an axis
 ///
-/// shape   y: shape(x) with `before + after` more places on the axis
-/// vjp     x̄ = ȳ without the added places
+/// shape   y: shape(x) with `before + after` more indices on the axis
+/// vjp     x̄ = ȳ without the padding
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pad {
     /// The axis.
     pub axis: usize,
-    /// How many zeros come before.
+    /// The number of zeros before.
     pub before: usize,
-    /// How many zeros come after.
+    /// The number of zeros after.
     pub after: usize,
 }
 
@@ -342,9 +342,9 @@ impl Operator for Pad {
     }
 }
 
-/// `y = [a; b; …]`: the operands one after the other along an axis
+/// `y = [a; b; …]`: the operands concatenated along an axis
 ///
-/// shape   y: the operands' shape, with the sum of their places on the axis
+/// shape   y: the operands' shape, with the sum of their sizes on the axis
 /// vjp     each operand's adjoint is its slice of ȳ
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Concat {
@@ -406,10 +406,10 @@ impl Operator for Concat {
     }
 }
 
-/// `y = [a, b, …]`: the operands as the places of a new axis
+/// `y = [a, b, …]`: the operands stacked along a new axis
 ///
 /// shape   y: the operands' shape with the new axis
-/// vjp     each operand's adjoint is its place of ȳ
+/// vjp     each operand's adjoint is its index of ȳ
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stack {
     /// The new axis.

@@ -1,11 +1,11 @@
-//! How people write an op.
+//! The mathematical notation of ops.
 
-/// The written form of an op. A renderer puts the operands in; the op's attributes are its own.
+/// The written form of an op. A renderer inserts the operands; attributes are part of the form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notation {
     /// The op's name before its operands: `tanh(x)`.
     Function,
-    /// A sign between operands: `a + b`. A higher binding power holds its operands more tightly.
+    /// A sign between operands: `a + b`. A higher binding power binds tighter.
     Infix {
         /// The sign.
         sign: &'static str,
@@ -16,13 +16,13 @@ pub enum Notation {
     Prefix(&'static str),
     /// A power: `x²`, `x⁻¹`.
     Power(i32),
-    /// A mark behind the operand: `xᵀ`, `x[3]`.
+    /// A mark after the operand: `xᵀ`, `x[3]`.
     Postfix(String),
 }
 
 impl Notation {
-    /// The form with its operands, in one line of Unicode. Operands that are sums or products are expected
-    /// to come with their own parentheses, or to be names.
+    /// Writes the form with its operands, in one line of Unicode. The caller parenthesises operands that are sums or
+    /// products.
     pub fn write(&self, name: &str, operands: &[String]) -> String {
         let first = operands.first().map_or("", String::as_str);
         match self {
@@ -41,7 +41,7 @@ fn superscript(n: i32) -> String {
         '1' => '¹',
         '2' => '²',
         '3' => '³',
-        // The other digits stand in one row, U+2070 and U+2074 to U+2079.
+        // The other superscript digits are consecutive, U+2070 and U+2074 to U+2079.
         c => char::from_u32(0x2070 + u32::from(c) - u32::from('0')).unwrap_or(c),
     };
     n.to_string().chars().map(digit).collect()

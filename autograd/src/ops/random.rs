@@ -9,21 +9,21 @@ use crate::value::Value;
 use ndarray::ArrayD;
 use std::hash::{Hash, Hasher};
 
-/// `y[i] = 1/(1−p) with probability 1−p, else 0`: what dropout multiplies by (Srivastava et al. 2014, inverted)
+/// `y[i] = 1/(1−p) with probability 1−p, else 0`: an inverted dropout mask (Srivastava et al. 2014)
 ///
-/// Element i depends on (seed, stream, i) alone. Two masks of one graph are told apart by their stream.
+/// Element i is a function of (seed, stream, i) alone. Streams distinguish the masks of one graph.
 ///
 /// shape   seed: one whole number, y: the given shape
-/// vjp     0: a mask does not change with anything
+/// vjp     0: the mask is constant
 #[derive(Clone, Debug)]
 pub struct DropoutMask {
     /// The shape of the mask.
     pub shape: Shape,
     /// The probability p of a zero, in [0, 1).
     pub rate: f64,
-    /// Which of the graph's masks this is.
+    /// The stream, which distinguishes the masks of a graph.
     pub stream: u64,
-    /// If this is a part of a larger mask, the axis along which it is cut, the first place, and the size of the whole.
+    /// For a shard of a larger mask: the sharded axis, the first index, and the size of the whole axis.
     pub part: Option<(usize, usize, usize)>,
 }
 
@@ -33,8 +33,7 @@ impl DropoutMask {
         Value::Float(ArrayD::from_shape_simple_fn(&*self.shape, self.elements(seed, 0)))
     }
 
-    /// The elements of the mask for a seed, one after the other, the last axis first. A part of a larger mask begins so many
-    /// places after where it says.
+    /// The elements of the mask for a seed, in row-major order. `after` shifts the first index of a shard.
     pub fn elements<S: Scalar>(&self, seed: usize, after: usize) -> impl FnMut() -> S {
         let key = mix(mix(seed as u64) ^ self.stream);
         let (keep, rate) = (S::of(1.0 / (1.0 - self.rate)), self.rate);
@@ -46,7 +45,7 @@ impl DropoutMask {
         let (run, stride) = (self.shape.get(axis).map_or(1, |n| n * inner), whole * inner);
         let mut k = 0;
         move || {
-            // The element's number in the whole mask, from 1.
+            // The element's index in the whole mask, from 1.
             let i = (k / run * stride + start * inner + k % run) as u64 + 1;
             k += 1;
             if unit(mix(key ^ mix(i))) < rate { S::zero() } else { keep }
@@ -54,7 +53,7 @@ impl DropoutMask {
     }
 }
 
-/// The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every bit of the result depends on every bit of `z`.
+/// The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every output bit depends on every bit of `z`.
 fn mix(z: u64) -> u64 {
     let z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -131,7 +130,7 @@ mod tests {
     #[test]
     fn keeps_its_rate_and_its_mean() {
         let mask = mask(1, 0);
-        // Standard deviations over 10,000 elements: rate 0.0046, mean 0.0066. Five of them are allowed.
+        // Standard deviations over 10,000 elements: rate 0.0046, mean 0.0066. The bounds are five of them.
         let zeros = mask.iter().filter(|&&x| x == 0.0).count() as f64 / 1e4;
         assert!((zeros - 0.3).abs() < 0.023, "{zeros}");
         assert!((mask.sum() / 1e4 - 1.0).abs() < 0.033);

@@ -9,12 +9,12 @@ use crate::value::Value;
 use ndarray::{ArrayD, Axis};
 use smallvec::SmallVec;
 
-/// The axes that a reduction goes over: ascending, without repetition.
+/// The axes of a reduction: ascending, without repetition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Axes(SmallVec<[usize; 4]>);
 
 impl Axes {
-    /// Axes in any order.
+    /// Sorts and deduplicates axes.
     pub fn new(axes: impl IntoIterator<Item = usize>) -> Self {
         let mut axes: SmallVec<_> = axes.into_iter().collect();
         axes.sort_unstable();
@@ -27,7 +27,7 @@ impl Axes {
         self.0.iter().copied()
     }
 
-    /// The shape that remains.
+    /// The shape of the result.
     fn infer(&self, operands: &[Type]) -> Result<Type, String> {
         let x = one_float(operands)?;
         self.0.iter().try_for_each(|&axis| super::axis_in(axis, x))?;
@@ -41,12 +41,12 @@ impl Axes {
         ))
     }
 
-    /// How many elements become one.
+    /// The number of elements reduced to one.
     fn count(&self, shape: &[usize]) -> usize {
         self.0.iter().map(|&axis| shape[axis]).product()
     }
 
-    /// The result of a reduction with its axes back, as size 1, so that it broadcasts over `x`.
+    /// Restores the reduced axes with size 1, so that the result broadcasts over `x`.
     fn put_back<'g>(&self, y: Expr<'g>, x: Expr<'g>) -> Expr<'g> {
         let shape = x.shape();
         y.reshape(
@@ -58,7 +58,7 @@ impl Axes {
         )
     }
 
-    /// The adjoint of the result, repeated to the shape of `x`.
+    /// Broadcasts the adjoint of the result to the shape of `x`.
     fn spread<'g>(&self, dy: Expr<'g>, x: Expr<'g>) -> Expr<'g> {
         self.put_back(dy, x).broadcast_to(x.shape())
     }
@@ -72,7 +72,7 @@ impl Axes {
         (Self::new(s.subset(shape.len())), s.float(shape, domain))
     }
 
-    /// The reduction of all axes, from the last to the first.
+    /// Reduces all axes, from the last to the first.
     fn fold<S: Scalar>(&self, x: &ArrayD<S>, along: impl Fn(&ArrayD<S>, Axis) -> ArrayD<S>) -> ArrayD<S> {
         let mut axes = self.0.iter().rev();
         let Some(&last) = axes.next() else { return x.clone() };
@@ -80,13 +80,13 @@ impl Axes {
     }
 }
 
-/// `y = Σ x` over some axes, which go
+/// `y = Σ x` over axes, which are removed
 ///
 /// shape   y: shape(x) without the axes
-/// vjp     x̄ = ȳ, repeated along the axes
+/// vjp     x̄ = ȳ, broadcast along the axes
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReduceSum(
-    /// The axes summed over.
+    /// The axes.
     pub Axes,
 );
 
@@ -129,13 +129,13 @@ impl Operator for ReduceSum {
     }
 }
 
-/// `y = Σ x / n` over some axes of n elements together, which go
+/// `y = Σ x / n` over axes with n elements, which are removed
 ///
 /// shape   y: shape(x) without the axes
-/// vjp     x̄ = ȳ / n, repeated along the axes
+/// vjp     x̄ = ȳ / n, broadcast along the axes
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReduceMean(
-    /// The axes averaged over.
+    /// The axes.
     pub Axes,
 );
 
@@ -181,13 +181,13 @@ impl Operator for ReduceMean {
     }
 }
 
-/// `y = max x` over some axes, which go; the largest elements, if there are several, share the adjoint equally
+/// `y = max x` over axes, which are removed; at a tie, the largest elements share the adjoint equally
 ///
 /// shape   y: shape(x) without the axes
 /// vjp     x̄ = ȳ / (number of largest) where x = y, else 0
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReduceMax(
-    /// The axes that the maximum is taken over.
+    /// The axes.
     pub Axes,
 );
 
@@ -227,7 +227,7 @@ impl Operator for ReduceMax {
     fn attributes(&self) -> String {
         self.0.text()
     }
-    /// Which elements are the largest.
+    /// Which elements are maximal.
     fn branches(&self, x: &[&Value<f64>]) -> Vec<bool> {
         let (x, y) = (x[0].float(), self.kernel(x));
         let mut y = y.into_float();

@@ -1,4 +1,4 @@
-//! Random instances of ops with operands from their domains, for the property tests.
+//! Random instances of ops with operands from their domains, for property tests.
 
 use crate::shape::{Kind, Shape, Type};
 use crate::value::Value;
@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::Op;
 
-/// Where an operand's elements may lie.
+/// The domain of an operand's elements.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Domain {
     /// Real numbers between two bounds.
@@ -18,17 +18,17 @@ pub enum Domain {
         low: f64,
         /// The upper bound.
         high: f64,
-        /// Points that no element comes near: kinks, poles.
+        /// Points that elements keep away from: kinks, poles.
         avoid: Vec<f64>,
-        /// Whether all elements of all such operands are kept apart from each other, as for a maximum.
+        /// Whether the elements of all such operands are pairwise separated, as for a maximum.
         distinct: bool,
     },
-    /// Whatever the type allows: indices below their bound, truth values.
+    /// Any value of the type: indices below their bound, truth values.
     Any,
 }
 
 impl Domain {
-    /// How far elements stay from the points they avoid, and from each other if distinct.
+    /// The minimum distance of elements from avoided points, and from each other if distinct.
     pub const MARGIN: f64 = 0.02;
 
     /// Real numbers between two bounds.
@@ -36,7 +36,7 @@ impl Domain {
         Self::Reals { low, high, avoid: Vec::new(), distinct: false }
     }
 
-    /// The same without the neighbourhoods of some points.
+    /// The same without neighbourhoods of some points.
     #[must_use]
     pub fn avoiding(self, points: &[f64]) -> Self {
         match self {
@@ -47,7 +47,7 @@ impl Domain {
         }
     }
 
-    /// The same with elements kept apart from each other, within one operand and across operands.
+    /// The same with pairwise separated elements, within one operand and across operands.
     #[must_use]
     pub fn distinct(self) -> Self {
         match self {
@@ -57,16 +57,16 @@ impl Domain {
     }
 }
 
-/// An operand of a sample: its type and where its elements may lie.
+/// An operand of a sample: its type and domain.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operand {
     /// Kind and shape.
     pub ty: Type,
-    /// Where the elements may lie.
+    /// The domain of its elements.
     pub domain: Domain,
 }
 
-/// An instance of an op with operands that it can take.
+/// An instance of an op with valid operands.
 #[derive(Clone, Debug)]
 pub struct Sample<O> {
     /// The op.
@@ -88,14 +88,14 @@ impl<O: Into<Op>> Sample<O> {
     }
 }
 
-/// A seeded source of shapes, sizes and values. The same seed gives the same samples on every machine.
+/// A seeded source of shapes, sizes and values, reproducible on every machine.
 #[derive(Debug)]
 pub struct Sampler {
     rng: Xoshiro256PlusPlus,
 }
 
 impl Sampler {
-    /// A source that is determined by `seed`.
+    /// A source with a seed.
     pub fn new(seed: u64) -> Self {
         Self { rng: Xoshiro256PlusPlus::seed_from_u64(seed) }
     }
@@ -105,27 +105,27 @@ impl Sampler {
         self.rng.random_range(range)
     }
 
-    /// The size of an axis: mostly 2 to 4, sometimes 1.
+    /// The size of an axis: usually 2 to 4, sometimes 1.
     pub fn size(&mut self) -> usize {
         self.below(1..5)
     }
 
-    /// A shape with a number of axes in `rank`.
+    /// A shape whose rank is in `rank`.
     pub fn shape(&mut self, rank: Range<usize>) -> Shape {
         (0..self.below(rank)).map(|_| self.size()).collect()
     }
 
-    /// One of several.
+    /// One of several values.
     pub fn choice<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(0..of.len())]
     }
 
-    /// Each of `0..n` with probability one half.
+    /// A subset of `0..n`, each with probability one half.
     pub fn subset(&mut self, n: usize) -> Vec<usize> {
         (0..n).filter(|_| self.rng.random()).collect()
     }
 
-    /// `0..n` in random order.
+    /// A random permutation of `0..n`.
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
         let mut order: Vec<_> = (0..n).collect();
         for i in (1..n).rev() {
@@ -134,7 +134,7 @@ impl Sampler {
         order
     }
 
-    /// A shape that broadcasts to `shape`: leading axes left out, some sizes 1.
+    /// A shape that broadcasts to `shape`: leading axes dropped, some sizes 1.
     pub fn broadcastable(&mut self, shape: &Shape) -> Shape {
         let skip = self.below(0..shape.len() + 1);
         shape[skip..].iter().map(|&d| if self.rng.random() { d } else { 1 }).collect()
@@ -150,7 +150,7 @@ impl Sampler {
         Operand { ty: Type::index(shape, below), domain: Domain::Any }
     }
 
-    /// A value for each operand, as their domains say.
+    /// A value for each operand, from its domain.
     pub fn values(&mut self, operands: &[Operand]) -> Vec<Value<f64>> {
         let count = |distinct: bool| {
             let wants = |o: &&Operand| matches!(o.domain, Domain::Reals { distinct: d, .. } if d == distinct);
@@ -181,7 +181,7 @@ impl Sampler {
             .collect()
     }
 
-    /// A real number between bounds and away from some points; of `(i, n)` in the middle of the i-th of n
+    /// A real number between bounds and away from some points; for a slot `(i, n)`, in the middle of the i-th of n
     /// equal parts.
     fn real(&mut self, low: f64, high: f64, avoid: &[f64], slot: Option<(usize, usize)>) -> f64 {
         let x = match slot {

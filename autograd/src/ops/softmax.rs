@@ -1,4 +1,4 @@
-//! Softmax and its relatives along one axis, stable for logits of any size: the largest is subtracted first.
+//! Softmax and related ops along one axis, stable for logits of any size: the maximum is subtracted first.
 
 use super::array::larger;
 use super::{Adjoint, Axes, Class, Domain, Notation, Operator, Sample, Sampler, axis_in, one_float};
@@ -9,14 +9,14 @@ use crate::shape::Type;
 use crate::value::Value;
 use ndarray::{ArrayD, ArrayViewMut1, Axis};
 
-/// The largest element m of a row, and `ln Σ eˣ⁻ᵐ`. They are kept apart because their sum would round the
-/// second away where m is large.
+/// The maximum m of a row, and `ln Σ eˣ⁻ᵐ`. They stay separate because their sum would round the second away for
+/// large m.
 fn log_sum_exp<S: Scalar>(row: &ArrayViewMut1<S>) -> (S, S) {
     let top = row.iter().copied().fold(S::of(f64::NEG_INFINITY), |a, b| larger(b, a)).detached();
     (top, row.iter().map(|&x| (x - top).exp()).fold(S::zero(), |a, b| a + b).ln())
 }
 
-/// `x` with each row along `axis` replaced.
+/// Replaces each row of `x` along `axis`.
 fn by_row<S: Scalar>(x: &ArrayD<S>, axis: usize, f: impl Fn(ArrayViewMut1<S>)) -> Value<S> {
     let mut y = x.clone();
     y.lanes_mut(Axis(axis)).into_iter().for_each(f);
@@ -34,7 +34,7 @@ fn draw(s: &mut Sampler) -> (usize, super::Operand) {
     (s.below(0..shape.len()), s.float(shape, Domain::reals(-3.0, 3.0)))
 }
 
-/// `y = ln Σ eˣ` along an axis, which goes
+/// `y = ln Σ eˣ` along an axis, which is removed
 ///
 /// shape   y: shape(x) without the axis
 /// vjp     x̄ = ȳ ⊙ softmax(x)

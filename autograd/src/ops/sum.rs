@@ -1,4 +1,4 @@
-//! Addition, of any number of operands: what accumulates adjoints.
+//! Addition of any number of operands; it accumulates adjoints.
 
 use super::array::zip;
 use super::{Adjoint, Class, Domain, Function, Notation, Operator, Sample, Sampler, float};

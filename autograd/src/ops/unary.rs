@@ -1,4 +1,4 @@
-//! Functions of one operand, element by element.
+//! Elementwise functions of one operand.
 
 use super::{Adjoint, Class, Domain, Function, Notation, Op, Operator, Sample, Sampler, Unary, one_float};
 use crate::graph::Expr;
@@ -9,7 +9,7 @@ use crate::value::Value;
 use std::f64::consts::FRAC_2_SQRT_PI;
 use std::fmt::Debug;
 
-/// A function of one real number, applied to every element. Whoever implements it has an [`Operator`].
+/// A function of one real number, applied elementwise. Every implementation is an [`Operator`].
 ///
 /// shape   y: shape(x)
 pub trait Pointwise: Debug + Send + Sync + Sized + 'static {
@@ -21,23 +21,23 @@ pub trait Pointwise: Debug + Send + Sync + Sized + 'static {
     fn pull<'g>(&self, x: Expr<'g>, y: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g>;
     /// Draws an instance.
     fn draw(sampler: &mut Sampler) -> Self;
-    /// Where the function is defined and smooth, in a range worth testing.
+    /// The domain where the function is smooth, in a range worth testing.
     fn domain(&self) -> Domain;
     /// Which side of its kink `x` is on; `None` for a smooth function.
     fn side(&self, _x: f64) -> Option<bool> {
         None
     }
-    /// How people write it.
+    /// The mathematical notation.
     fn notation(&self) -> Notation {
         Notation::Function
     }
-    /// The function as a compiler sees it.
+    /// The function for compilers.
     fn function(&self) -> Function;
     /// Whether it is linear.
     fn is_linear(&self) -> bool {
         false
     }
-    /// What besides the name makes it what it is.
+    /// The attributes besides the name.
     fn attributes(&self) -> String {
         String::new()
     }
@@ -85,7 +85,7 @@ impl<P: Pointwise> Operator for P {
     }
 }
 
-/// The function of an op as a compiler sees it: one that it has vector code for, or a call for each element.
+/// The function of an op for compilers: one with vector code, or a call per element.
 macro_rules! function {
     ($op:ident $function:expr) => {
         $function
@@ -179,7 +179,7 @@ pointwise! {
     /// vjp     x̄ = ȳ ⊙ y ⊙ (1 − y)
     Sigmoid "sigmoid" on Domain::reals(-4.0, 4.0);
         |x| {
-            // The exponential is taken of a negative number only, so it cannot overflow.
+            // The exponential is taken of negative numbers only, so it cannot overflow.
             let (one, e) = (S::one(), if x < S::zero() { x.exp() } else { (-x).exp() });
             if x < S::zero() { e / (one + e) } else { one / (one + e) }
         };  |_x, y, dy| dy * (y * (1.0 - y));
@@ -189,7 +189,7 @@ pointwise! {
     ///
     /// vjp     x̄ = ȳ where x > 0, else 0
     Relu "relu" on Domain::reals(-2.0, 2.0).avoiding(&[0.0]);
-        // Written so that NaN passes through.
+        // Written so that NaN propagates.
         |x| if x <= S::zero() { S::zero() } else { x };
         |x, _y, dy| x.greater(0.0).select(dy, 0.0);
         side |x| x > 0.0;
@@ -207,7 +207,7 @@ pointwise! {
     ///
     /// vjp     x̄ = ȳ where x > 0, −ȳ where x < 0, else 0
     Abs "abs" on Domain::reals(-2.0, 2.0).avoiding(&[0.0]);
-        // Zero of either sign becomes zero, its tangent too; NaN passes through.
+        // Zero of either sign becomes zero, its tangent too; NaN propagates.
         |x| if x < S::zero() { -x } else if x > S::zero() { x } else { x * S::zero() + S::zero() };
         |x, _y, dy| x.greater(0.0).select(dy, x.less(0.0).select(-dy, 0.0));
         side |x| x > 0.0;
@@ -318,14 +318,14 @@ impl Pointwise for Powi {
     }
 }
 
-/// `y = x`, and the adjoint stops here: truncated BPTT is one of these on the carried state
+/// `y = x`, and the adjoint stops here: truncated BPTT applies it to the carried state
 ///
 /// shape   y: shape(x)
 /// vjp     x̄ = 0
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StopGradient;
 
-// Not [`Pointwise`]: its kernel must cut the tangent of a dual number as its VJP cuts the adjoint.
+// Not [`Pointwise`]: its kernel must drop the tangent of a dual number as its VJP drops the adjoint.
 impl StopGradient {
     fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
         x[0].map(S::detached)

@@ -1,4 +1,4 @@
-//! The flags that mend an error. The library names the thing; the command line has a flag for it.
+//! The flags that mend an error. The library names the thing; the command line names its flag.
 
 use rnn::data;
 use rnn::infer::InferError;
@@ -8,7 +8,7 @@ use rnn::train::TrainError;
 use rnn_lab::study::{BpttError, FlowError};
 use std::error::Error;
 
-/// The flags to look at.
+/// The relevant flags.
 pub fn flags(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<data::Error>() {
         return of_data(error);

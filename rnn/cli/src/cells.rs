@@ -1,4 +1,4 @@
-//! `rnn cells`: the cells, one cell, and whether a file is one.
+//! `rnn cells`: lists, shows and checks cells.
 
 use super::flags::{self, Notation, open_cell};
 use super::tour::height;
@@ -67,7 +67,7 @@ struct Check {
     seed: u64,
 }
 
-/// How many points are looked at before differences are said to be too coarse.
+/// The number of points tried before differences count as too coarse.
 const POINTS: u64 = 3;
 
 impl Args {
@@ -106,7 +106,7 @@ fn list() -> super::Result {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The file as it is, and the shapes as comments, so that what is printed is a file again.
+/// The file as it is, with shapes as comments, so that the output is a valid file.
 fn show(name: &str) -> super::Result {
     let CellRef { text, name, .. } = CellRef::open(name)?;
     let text = text.unwrap_or_default();
@@ -144,7 +144,7 @@ impl Check {
         Ok(gradcheck::code(worst))
     }
 
-    /// One cell, and the verdict on it: that of `rnn gradcheck`.
+    /// Checks one cell; the verdict is that of `rnn gradcheck`.
     fn check(&self, name: &str, out: &mut impl Write) -> Result<Verdict, Box<dyn std::error::Error>> {
         let cell = match open_cell(name, &self.set) {
             Ok(cell) => cell,
@@ -155,7 +155,7 @@ impl Check {
             }
             Err(error) => return Err(error.into()),
         };
-        // Two layers in both directions want a cell that takes any input.
+        // Two bidirectional layers need a cell that takes any input size.
         let shaped = cell.cell()?;
         let wide = shaped.fits(2 * shaped.output_size(self.hidden), self.hidden).is_ok();
         let net = Specimen {
@@ -211,7 +211,7 @@ impl Check {
     }
 }
 
-/// Whether a cell learns to add, with the course of its error. A cell can be right and not learn this.
+/// Whether a cell learns to add, with its error over time. A correct cell may fail to learn this.
 fn lesson(cell: CellRef) -> String {
     let task = format!("adding, T={}, {} updates", Lesson::STEPS, Lesson::UPDATES);
     match learns(cell, 1) {
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn parameters_of_the_textbook() {
-        // H (I + H + 2) for each gate, PyTorch's two biases counted.
+        // H (I + H + 2) per gate, with PyTorch's two biases.
         let gate = 128 * (64 + 128 + 2);
         let gates = [("elman", 1), ("elman-relu", 1), ("lstm", 4), ("gru", 3), ("gru-reset-before", 3)];
         for (name, gates) in gates {

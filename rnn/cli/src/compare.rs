@@ -1,4 +1,4 @@
-//! `rnn compare`: the numbers of another framework against ours.
+//! `rnn compare`: compares another framework's numbers with ours.
 
 use super::paint;
 use rnn_lab::compare::{Difference, compare};
@@ -57,12 +57,12 @@ impl Args {
         Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// A line for each array; whether all are within the tolerance.
+    /// Prints a line per array; returns whether all are within the tolerance.
     fn table(&self, out: &mut impl Write, differences: &[Difference]) -> io::Result<bool> {
         let width = differences.iter().map(|d| d.what.chars().count()).max().unwrap_or(0);
         let mut all = true;
         for Difference { what, largest } in differences {
-            // A NaN is never within.
+            // A NaN is never within the tolerance.
             let within = *largest <= self.tolerance;
             all &= within;
             let style = paint::verdict(within);

@@ -1,18 +1,18 @@
-//! What a classifier says of sentences of each class.
+//! The confusion matrix of a classifier.
 
 use autograd::Value;
 use ndarray::Array2;
 use rnn::model::{Feed, Outcome};
 use std::fmt;
 
-/// How often sentences of a class were taken for each class: `[class, said]`.
+/// The counts of sentences by class and prediction: `[class, predicted]`.
 pub struct Confusion<'a> {
     classes: &'a [String],
     counts: Array2<usize>,
 }
 
 impl<'a> Confusion<'a> {
-    /// No sentence yet.
+    /// An empty matrix.
     pub fn new(classes: &'a [String]) -> Self {
         Self { classes, counts: Array2::zeros((classes.len(), classes.len())) }
     }
@@ -30,8 +30,8 @@ impl<'a> Confusion<'a> {
     }
 }
 
-/// A line for each class: how many sentences it has, how many of them were found (recall), and how many of those that were
-/// taken for it are it (precision).
+/// A line per class: the number of its sentences, the fraction of them that is predicted right (recall), and the
+/// fraction of its predictions that is right (precision).
 impl fmt::Display for Confusion<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let width = self.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).clamp(5, 20);

@@ -1,4 +1,4 @@
-//! `rnn diff`: what changed between two graphs.
+//! `rnn diff`: the changes between two graphs.
 
 use super::output::{Kind, OutFile, picture, told_by_ending};
 use super::specimen::{Small, describe};
@@ -71,7 +71,7 @@ struct Side {
     net: Small,
 }
 
-/// A graph with what it is called.
+/// A graph and its title.
 struct Named {
     name: String,
     graph: Arc<Graph>,
@@ -114,7 +114,7 @@ impl Args {
         Ok(ExitCode::from(u8::from(!diff.is_empty())))
     }
 
-    /// The graph that one side names.
+    /// The graph of one side.
     fn open(&self, side: &str) -> Result<Named, Box<dyn std::error::Error>> {
         if Path::new(side).extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
             let text = std::fs::read_to_string(side).map_err(|error| format!("{side}: {error}"))?;

@@ -1,4 +1,4 @@
-//! The driver beside exported programs: replaced where it is ours, kept where somebody has changed it.
+//! The driver beside exported programs: replaced if it is ours, kept if it was edited.
 
 use rnn::data::Digest;
 use rnn_export::DRIVER;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 const SEAL: &str = "# as rnn export wrote it: ";
 
-/// The last line, by which a driver of any version is known for one that nobody has changed.
+/// The last line, which identifies an unedited driver of any version.
 fn seal(text: &str) -> String {
     format!("{SEAL}{}\n", Digest::default().text(text).hex())
 }
@@ -15,7 +15,7 @@ fn is_ours(file: &str) -> bool {
     file.rfind(SEAL).is_some_and(|place| seal(&file[..place]) == file[place..])
 }
 
-/// Writes this version's driver into a folder, unless there is one that is not ours.
+/// Writes this version's driver into a folder, unless the one there is not ours.
 #[allow(clippy::disallowed_methods)] // what is replaced is what an export wrote
 pub fn write(folder: &Path) -> Result<(), String> {
     let path = folder.join("run_step.py");

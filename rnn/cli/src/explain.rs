@@ -1,4 +1,4 @@
-//! `rnn explain`: backpropagation through time for a cell, written out.
+//! `rnn explain`: the derivation of backpropagation through time for a cell.
 
 use super::flags::{Notation, open_cell};
 use super::output::{Kind, OutFile, told_otherwise};
@@ -44,7 +44,7 @@ pub struct Args {
     output: Option<OutFile>,
 }
 
-/// How far a line may be from the graph, relatively: rounding alone is far below.
+/// The maximum relative difference between a line and the graph: rounding is far below it.
 const AGREES: f64 = 1e-9;
 
 impl Args {

@@ -1,4 +1,4 @@
-//! `rnn export`: a net for another engine.
+//! `rnn export`: exports a net to another engine.
 
 use crate::driver;
 use crate::flags::{at_least_one, positive};
@@ -8,7 +8,7 @@ use crate::subject::{Subject, Which};
 use autograd::Point;
 use clap::ValueEnum;
 use rnn::model::{Head, Input, Mode};
-use rnn::train::optim::Method;
+use rnn::train::optim::{Adam, Method};
 use rnn_export::recurrent::{self, Recurrent};
 use rnn_export::stablehlo::{self, Form};
 use rnn_export::{Program, Real, Shared, manifest, net, onnx, optimiser, values};
@@ -25,7 +25,7 @@ long for 1,000 steps as for 10. docs/export.md tells how to run it.
 Examples: a step of training of an LSTM over 100 steps, and 50 of them by XLA; the same over 8 devices; what a trained net \
 says of a sentence
   rnn export --cell lstm --steps 100 --hidden 128 --batch 32 --what step -o lstm
-  python lstm/run_step.py lstm/step 50
+  python3 lstm/run_step.py lstm/step 50
   rnn export --cell lstm --steps 100 --batch 64 --what step --devices 8 -o lstm8
   rnn export --checkpoint model.safetensors --sentence 'a lovely film' --what forward -o film
   rnn export --checkpoint model.safetensors --sentence 'a lovely film' --what forward --format onnx-layers -o film
@@ -54,10 +54,12 @@ pub struct Args {
     /// How wide real numbers are
     #[arg(long, value_enum, default_value_t = Width::F32, help_heading = "Output")]
     real: Width,
-    /// The optimiser of --what step: sgd, adagrad, rmsprop, adam or adamw, with options as in sgd:momentum=0.9
-    #[arg(long, default_value = "adam", value_name = "METHOD", help_heading = "Training")]
-    optim: Method,
-    /// The learning rate that stands beside the program, which takes it as an argument; the method's own if not given
+    /// The optimiser of --what step: sgd, adagrad, rmsprop, adam or adamw, with options as in sgd:momentum=0.9; adam if not
+    /// given
+    #[arg(long, value_name = "METHOD", help_heading = "Training")]
+    optim: Option<Method>,
+    /// With --what step: the learning rate that stands beside the program, which takes it as an argument; the method's own
+    /// if not given
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = positive, help_heading = "Training")]
     lr: Option<f64>,
     /// For so many devices, each with its rows of the batch
@@ -71,7 +73,7 @@ pub struct Args {
     output: OutFile,
 }
 
-/// The files that may be written: layers, and three programs with what stands beside them.
+/// All file names that may be written: layers, and three programs with their companions.
 const FILES: [&str; 13] = [
     "layers.safetensors",
     "forward.mlir",
@@ -119,7 +121,7 @@ enum Width {
 }
 
 impl Args {
-    /// The layers alone, for systems that have them.
+    /// Exports the layers alone, for systems that have them.
     fn layers(&self, study: &Study, title: &str) -> super::Result {
         let wrong = |what: &str| Err(format!("{what}: leave it out").into());
         if self.real == Width::F64 {
@@ -140,7 +142,7 @@ impl Args {
                     "--format onnx-layers has no backward pass: give --what forward, or --format onnx".into(),
                 );
             }
-            // Sentences differ in length, also where the one at hand is alone.
+            // Sentences differ in length, even if this one is alone.
             let model = &study.model;
             let sentences = model.head != Head::EachStep && !matches!(model.input, Input::Reals { .. });
             let lengths = sentences || study.feed.lengths.is_some();
@@ -164,6 +166,12 @@ impl Args {
         if let Some(lengths) = &self.lengths {
             self.net.batch = lengths.len();
         }
+        if self.what != What::Step && (self.optim.is_some() || self.lr.is_some()) {
+            return Err(
+                "--optim and --lr are for --what step, a program that trains: leave them out, or give it"
+                    .into(),
+            );
+        }
         let Subject { mut study, title, .. } = self.net.subject()?;
         if let Some(lengths) = self.lengths.take() {
             study.feed.lengths = Some(lengths);
@@ -181,8 +189,9 @@ impl Args {
             What::Forward => net::forward(&network)?,
             What::Gradient => net::gradient(&network)?,
             What::Step => {
-                let rate = self.lr.unwrap_or_else(|| self.optim.default_learning_rate());
-                let (program, added) = optimiser::step(&network, self.optim, rate)?;
+                let method = self.optim.unwrap_or_else(|| Method::Adam(Adam::default()));
+                let rate = self.lr.unwrap_or_else(|| method.default_learning_rate());
+                let (program, added) = optimiser::step(&network, method, rate)?;
                 added.iter().for_each(|(id, value)| point.set(id, value.clone()));
                 program
             }
@@ -228,7 +237,7 @@ impl Args {
                 println!("{title}: {}.mlir, {size} operations and {loops} loops{on}", file.display());
             }
             Format::Onnx => {
-                // What is deployed has its weights in it; what is trained is given them.
+                // A program for inference contains its weights; one for training takes them as arguments.
                 let fixed = if self.what == What::Forward { weights(&program, &point) } else { Point::new() };
                 write("onnx", &onnx::model(&program, real, &fixed)?)?;
                 println!("{title}: {}.onnx", file.display());

@@ -14,10 +14,10 @@ use rnn::train::{Clip, Options};
 use std::path::Path;
 use std::str::FromStr;
 
-/// The cell of a name or a file, with other values for some of its constants.
+/// The cell of a name or a file, with overridden constants.
 ///
 /// # Errors
-/// If there is none, the file has faults, or a constant does not exist.
+/// If it does not exist, the file has faults, or a constant does not exist.
 pub fn open_cell(name: &str, constants: &[(String, f64)]) -> Result<CellRef, CellError> {
     constants.iter().try_fold(CellRef::open(name)?, |cell, (constant, value)| cell.set(constant, *value))
 }
@@ -29,7 +29,7 @@ pub fn setting(text: &str) -> Result<(String, f64), String> {
     Ok((name.trim().into(), value.ok_or("the value is a number, as in beta=2")?))
 }
 
-/// A way of writing formulas.
+/// The notation of formulas.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum Notation {
     /// Text for a terminal
@@ -87,10 +87,10 @@ pub struct Net {
 }
 
 impl Net {
-    /// The cell, activation and constants taken in.
+    /// The cell with its activation and constants.
     ///
     /// # Errors
-    /// If there is no such cell, the activation is unknown, or the cell has none to choose.
+    /// If there is no such cell, the activation is unknown, or the cell has no choice of activation.
     pub fn cell(&self) -> Result<CellRef, Box<dyn std::error::Error>> {
         let name = match (self.cell.as_str(), self.activation.as_deref()) {
             (cell, None) | (cell @ "elman", Some("tanh")) => cell,
@@ -106,7 +106,7 @@ impl Net {
         Ok(open_cell(name, &self.set)?)
     }
 
-    /// First values of the weights.
+    /// Initial values of the weights.
     pub fn inits(&self) -> Inits {
         Inits { input: self.init_input, recurrent: self.init, forget_bias: self.forget_bias }
     }
@@ -125,7 +125,7 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// Where the states begin.
+    /// The initial states.
     pub fn start(self) -> Start {
         if self.learned_start { Start::Learned } else { Start::Zero }
     }
@@ -141,7 +141,7 @@ pub struct Symbols {
 }
 
 impl Symbols {
-    /// What a step reads of a vocabulary of so many symbols.
+    /// The input of a step for a vocabulary of `symbols` symbols.
     pub fn input(self, symbols: usize) -> Input {
         match self.embedding {
             0 => Input::OneHot { symbols },
@@ -187,7 +187,7 @@ pub struct Training {
 }
 
 impl Training {
-    /// The options of the trainer.
+    /// The trainer's options.
     pub fn options(&self) -> Options {
         Options {
             epochs: self.epochs,
@@ -251,7 +251,7 @@ enum Fill {
 }
 
 impl Reads {
-    /// Reads a column, and says what was done about its gaps.
+    /// Reads a column, and reports its filled gaps.
     ///
     /// # Errors
     /// As [`series::read`].
@@ -284,7 +284,7 @@ pub fn at_least_one<N: FromStr<Err: ToString> + Default + PartialEq>(text: &str)
     }
 }
 
-/// The most that a size may be: beyond it no memory holds the net, and sums of sizes might overflow.
+/// The maximum of a size: beyond it no net fits into memory, and sums of sizes might overflow.
 const LARGEST: usize = 1_000_000;
 
 /// A size of at least 1.
@@ -300,7 +300,7 @@ fn bounded(size: usize) -> Result<usize, String> {
     if size > LARGEST { Err(format!("it must be at most {LARGEST}")) } else { Ok(size) }
 }
 
-/// A number that `fits`, which `need` says in words.
+/// A number for which `fits` holds; `need` describes the condition.
 fn number(text: &str, need: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(x) if x.is_finite() && fits(x) => Ok(x),
@@ -324,7 +324,7 @@ pub fn probability(text: &str) -> Result<f64, String> {
     number(text, "at least 0 and below 1", |x| (0.0..1.0).contains(&x))
 }
 
-/// A share of the data that leaves some for training beside the tenth for validation.
+/// A fraction of the data that leaves some for training beside the tenth for validation.
 pub fn share(text: &str) -> Result<f64, String> {
     number(text, "above 0 and below 0.9: a tenth is for validation", |x| x > 0.0 && x < 0.9)
 }
@@ -333,7 +333,7 @@ fn finite(text: &str) -> Result<f64, String> {
     number(text, "finite", |_| true)
 }
 
-/// The flag that decides an entry of a checkpoint's configuration.
+/// The flag for an entry of a checkpoint's configuration.
 pub fn flag_of(entry: &str) -> String {
     let flag = match entry {
         "batch_size" => "--batch-size",

@@ -103,7 +103,7 @@ enum Differences {
     FivePoint,
 }
 
-/// The exit code if differences are too coarse to tell.
+/// The exit code if differences are too coarse to decide.
 const INCONCLUSIVE: u8 = 3;
 
 /// The exit code of a verdict.
@@ -170,7 +170,7 @@ impl Args {
         placed.scale = self.scale.unwrap_or(1.0);
         if let Some(path) = &self.at {
             for (name, array) in super::program::named_arrays(path)? {
-                // What is told by hand stands above what was trained.
+                // Values given on the command line override trained ones.
                 placed.values.retain(|(known, _)| *known != name);
                 placed.values.push((name, array));
             }
@@ -209,7 +209,7 @@ impl Args {
     }
 }
 
-/// A trained net, over the steps and sequences that were asked for.
+/// A trained net, over the requested steps and sequences.
 fn trained(path: &Path, net: &Specimen) -> Result<Placed, Box<dyn std::error::Error>> {
     let (saved, parameters) = Saved::load(path)?;
     let values = parameters.iter().map(|(name, array)| (name.to_string(), array.mapv(f64::from))).collect();
@@ -217,7 +217,7 @@ fn trained(path: &Path, net: &Specimen) -> Result<Placed, Box<dyn std::error::Er
     Ok(Placed { model, steps: net.steps, batch: net.batch, lengths: None, values, scale: 1.0 })
 }
 
-/// What is not finite, with advice for the command line.
+/// The error for a value that is not finite, with advice for the command line.
 fn in_flags(error: ModelError) -> Box<dyn std::error::Error> {
     match error {
         ModelError::Graph(Error::NotFinite { node }) => format!(
@@ -228,23 +228,23 @@ fn in_flags(error: ModelError) -> Box<dyn std::error::Error> {
     }
 }
 
-/// Sentences, in lines of a page.
+/// Wraps sentences to the width of a page.
 pub fn prose(out: &mut impl Write, text: &impl Display) -> io::Result<()> {
     let text = text.to_string();
     text.lines().flat_map(|line| paint::wrap(line, 80)).try_for_each(|line| writeln!(out, "{line}"))
 }
 
-/// Who is guilty, if a gradient is wrong.
+/// The faulty node, if a gradient is wrong.
 pub fn headline(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let Some(guilty) = &report.guilty else { return Ok(()) };
     let b = paint::BAD;
     writeln!(out, "{b}guilty{b:#} {guilty}\n")
 }
 
-/// Of how many tensors that do not pass the elements are printed.
+/// The number of failed tensors whose elements are printed.
 const TOLD: usize = 3;
 
-/// A line for each tensor, the worst first; after the first that do not pass, their elements.
+/// A line per tensor, the worst first; after the first failed ones, their elements.
 pub fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let mut tensors = report.worst_first();
     tensors.sort_by_key(|t| t.order);
@@ -281,7 +281,7 @@ pub fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
         )?;
         if verdict != Verdict::Pass && told < TOLD {
             told += 1;
-            // The report of the checker has the elements, below its own line for the tensor.
+            // The checker's report lists the elements below its own line for the tensor.
             tensor.to_string().lines().skip(1).try_for_each(|line| writeln!(out, "{line}"))?;
         }
     }
@@ -292,18 +292,20 @@ fn width<'a>(texts: impl Iterator<Item = &'a str>, title: &'a str) -> usize {
     texts.chain([title]).map(|text| text.chars().count()).max().unwrap_or(0)
 }
 
-/// One line that says it all.
+/// The verdict in one line.
 pub fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let count = |verdict| report.tensors.iter().filter(|t| t.verdict() == verdict).count();
     let (failed, open, all) = (count(Verdict::Fail), count(Verdict::Inconclusive), report.tensors.len());
     let proved = report.tensors.iter().filter(|t| t.decided_by == Decider::Equations).count();
+    let unseen =
+        report.tensors.iter().filter(|t| t.comparison.unseen && t.decided_by == Decider::Differences).count();
     let conventions = count(Verdict::Convention);
     let witnesses = || report.witnesses.iter().filter(|w| !w.verdict.is_good());
     let (word, rest) = match (failed, open) {
         (0, _) if conventions > 0 => (
             "FAIL",
             format!(
-                "{conventions} of {all} gradients are on kinks, and the slope to no side: no op is wrong, the convention is"
+                "{conventions} of {all} gradients are on kinks, and the slope of no piece: no op is wrong, all together are"
             ),
         ),
         (0, 0) if witnesses().next().is_some() => {
@@ -315,13 +317,19 @@ pub fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
         }
         (0, 0) if report.verdict() == Verdict::Kink => {
             let kinks = count(Verdict::Kink);
-            ("PASS", format!("{kinks} of {all} gradients are on a kink, between the slopes from both sides"))
+            ("PASS", format!("{kinks} of {all} gradients are on a kink, between the slopes that meet there"))
         }
         (0, 0) if proved > 0 => (
             "PASS",
             format!(
                 "all {all} gradients are right: {} agree with numeric ones, {proved} by every node's own equation",
                 all - proved
+            ),
+        ),
+        (0, 0) if unseen > 0 => (
+            "PASS",
+            format!(
+                "{unseen} of {all} gradients are below what differences see: nothing speaks against them"
             ),
         ),
         (0, 0) => ("PASS", format!("all {all} gradients agree with numeric ones")),

@@ -1,4 +1,4 @@
-//! `rnn gradflow`: vanishing and exploding gradients, cell beside cell.
+//! `rnn gradflow`: vanishing and exploding gradients, compared between cells.
 
 use super::flags::{at_least_one, not_negative, open_cell, positive, setting, size};
 use super::paint::{FAINT, TITLE};
@@ -97,7 +97,7 @@ enum Panel {
     Training,
 }
 
-/// What was found of one net.
+/// The results for one net.
 #[derive(Debug, Serialize)]
 struct Traced {
     name: String,
@@ -123,7 +123,7 @@ impl Args {
                 let course =
                     Course { updates: self.updates, batch: self.batch_size, rate: self.lr, clip: self.clip };
                 let (parameters, training, stopped) = flow.train(course)?;
-                // After an explosion there is no gradient to follow.
+                // After an explosion there is no gradient to measure.
                 traced.after = flow.way(&parameters).ok();
                 (traced.training, traced.stopped) = (training, stopped);
             }
@@ -191,7 +191,7 @@ impl Args {
         }
     }
 
-    /// The norm at each update, and the bound that it is scaled down to.
+    /// The norm at each update, and the clipping bound.
     fn training(&self, all: &[Traced]) -> String {
         let mut chart =
             Chart::new("During training: the norm of the gradient", "update", "‖∂L/∂W‖ of all parameters")
@@ -244,7 +244,7 @@ impl Args {
     }
 }
 
-/// Letters that draw curves.
+/// The letters that mark curves.
 const MARKS: &str = "abcdefghijklmnopqrstuvwxyz";
 
 fn section(out: &mut String, title: &str, ways: &[(&str, Option<&Way>)]) {
@@ -284,7 +284,7 @@ fn section(out: &mut String, title: &str, ways: &[(&str, Option<&Way>)]) {
     out.push('\n');
 }
 
-/// The ways back of several nets over one another, each with its bound.
+/// The gradient norms of several nets over each other, each with its bound.
 fn ways<'a>(title: &str, all: impl Iterator<Item = (&'a str, Option<&'a Way>)>) -> String {
     let mut chart =
         Chart::new(title, "distance T − k", "‖∂L/∂s[k]‖, over its value at T").y_scale(Scale::Decades);
@@ -302,7 +302,7 @@ fn ways<'a>(title: &str, all: impl Iterator<Item = (&'a str, Option<&'a Way>)>) 
         bounds.push((i, back(&way.bound)));
     }
     for (n, (i, bound)) in bounds.into_iter().enumerate() {
-        // A bound that runs away would leave no room for what it bounds.
+        // A bound that explodes would leave no room for the norms.
         let near = bound.into_iter().filter(|p| p.1 < 12.0 - lowest.max(-40.0));
         let name = if n == 0 { "dashed: bounds by singular values" } else { "" };
         chart.push(Series::new(name, Look::Bound(i), near));

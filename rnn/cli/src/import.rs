@@ -1,4 +1,4 @@
-//! `rnn import`: recurrent layers from another framework.
+//! `rnn import`: imports recurrent layers from another framework.
 
 use crate::output::{Kind, OutFile, told_by_ending};
 use clap::ValueEnum;
@@ -71,7 +71,7 @@ impl Named {
     }
 }
 
-/// What the task of an imported net is called in its checkpoint.
+/// The task name of an imported net in its checkpoint.
 pub const IMPORTED: &str = "imported";
 
 impl Args {
@@ -126,7 +126,7 @@ impl Args {
         for (name, array) in net.weights {
             checkpoint.parameters.insert(format!("rnn.{name}"), array);
         }
-        // The outputs are the layers' own: the head changes nothing.
+        // The outputs are the layers' own: the head is the identity.
         checkpoint.parameters.insert("head.weight", Array2::eye(outputs).into_dyn());
         checkpoint.parameters.insert("head.bias", Array1::zeros(outputs).into_dyn());
         checkpoint.save(self.output.path())?;

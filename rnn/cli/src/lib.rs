@@ -1,7 +1,7 @@
-//! The command line: one file a command.
+//! The command line: one file per command.
 //!
-//! A command returns its exit code or an error; an error is printed once, after `error:`, and makes the code 1, or 2 if
-//! the command is `diff`. Usage errors are clap's and make it 2.
+//! A command returns its exit code or an error. An error is printed once, after `error:`, and gives exit code 1, or 2
+//! for `diff`. Usage errors are clap's and give 2.
 
 #![cfg_attr(not(test), deny(unused_crate_dependencies, clippy::disallowed_methods))]
 
@@ -87,7 +87,7 @@ enum Command {
     Import(import::Args),
 }
 
-/// What a command ends with: an exit code, or an error for the person.
+/// The result of a command: an exit code, or an error message.
 type Result = std::result::Result<ExitCode, Box<dyn std::error::Error>>;
 
 /// Runs the command line of this process.
@@ -101,7 +101,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    // As of `diff`: 1 says that there is a difference.
+    // As for `diff`: 1 means that there is a difference.
     let failure = if matches!(cli.command, Command::Diff(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
     stop::survive_file_limit();
     let _guard;
@@ -123,12 +123,12 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// The command line: all commands with their flags.
+/// The command line with all commands and flags.
 fn command() -> clap::Command {
     output::with_force(Cli::command())
 }
 
-/// Prints help, or what is wrong with the flags.
+/// Prints help or a usage error.
 fn usage(error: &clap::Error) -> ExitCode {
     match error.print() {
         Ok(()) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
@@ -141,7 +141,7 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn run(command: Command) -> Result {
-    // Those that speak while they work, line by line or with a bar, need no other sign of life.
+    // Commands that print progress, by lines or with a bar, need no other sign of life.
     let speaks =
         matches!(command, Command::Tour(_) | Command::Train(_) | Command::Sample(_) | Command::Cells(_));
     let _work = (!speaks).then(work::Work::begin);
@@ -165,7 +165,7 @@ fn run(command: Command) -> Result {
     }
 }
 
-/// What a model of a task is, and the command that uses it.
+/// The kind of a task's model, and the command that uses it.
 fn kind(task: &Described) -> &'static str {
     match task {
         Described::Text { .. } => "a language model, for `rnn sample`",
@@ -176,12 +176,12 @@ fn kind(task: &Described) -> &'static str {
     }
 }
 
-/// Writes a line to standard error, without styles unless it is a terminal. If it is closed there is nobody to tell.
+/// Writes a line to standard error, without styles unless it is a terminal. Errors are ignored.
 fn say(line: &str) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 
-/// Whether the reader of standard output has seen enough, as `head` has: no failure of ours.
+/// Whether the reader of standard output closed it, as `head` does: that is not a failure.
 fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }

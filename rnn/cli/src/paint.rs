@@ -1,5 +1,5 @@
-//! The look of what is printed: styles and the breaking of lines. Streams of `anstream` take styles out where there is no
-//! terminal, or `NO_COLOR` is set.
+//! Styles and line breaking of printed text. `anstream` removes styles if the output is not a terminal, or `NO_COLOR`
+//! is set.
 
 use anstyle::{AnsiColor, Color, Effects, Style};
 
@@ -7,20 +7,20 @@ const fn coloured(color: AnsiColor) -> Style {
     Style::new().fg_color(Some(Color::Ansi(color)))
 }
 
-/// What holds.
+/// Success.
 pub const GOOD: Style = coloured(AnsiColor::Green).effects(Effects::BOLD);
-/// What does not.
+/// Failure.
 pub const BAD: Style = coloured(AnsiColor::Red).effects(Effects::BOLD);
 /// A title.
 pub const TITLE: Style = Style::new().effects(Effects::BOLD);
-/// What is there for whoever looks twice.
+/// Secondary information.
 pub const FAINT: Style = Style::new().effects(Effects::DIMMED);
-/// A sign for a word: bold green or bold red.
+/// The style of a verdict: bold green or bold red.
 pub fn verdict(good: bool) -> Style {
     if good { GOOD } else { BAD }
 }
 
-/// A text of a person or of a file, without what a terminal would obey.
+/// A text from a person or a file, without terminal control sequences.
 pub fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -29,10 +29,10 @@ pub fn harmless(text: &str) -> String {
     shown
 }
 
-/// Columns of a page.
+/// The columns of a page.
 pub const WIDTH: usize = 78;
 
-/// A text in lines of at most `width` columns, broken at spaces. A longer word has a line of its own.
+/// Wraps a text at spaces to at most `width` columns. A longer word gets its own line.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

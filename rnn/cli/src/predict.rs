@@ -130,7 +130,7 @@ impl Predict {
         }
     }
 
-    /// The lines of standard input, as they come; of another encoding than UTF-8, when all have come.
+    /// The lines of standard input, as they arrive; in another encoding than UTF-8, after the last.
     fn lines(&self) -> Box<dyn Iterator<Item = Result<String, String>>> {
         let encoding = self.reading.encoding;
         let stdin = std::io::stdin().lock();
@@ -172,7 +172,7 @@ impl Predict {
     }
 }
 
-/// A forecast in the scale of its series.
+/// A forecast in the unit of its series.
 fn in_scale(value: f64) -> String {
     if value == 0.0 || (1e-3..1e9).contains(&value.abs()) {
         format!("{value:.6}")
@@ -181,7 +181,7 @@ fn in_scale(value: f64) -> String {
     }
 }
 
-/// What is wrong with a text that begins after some lines.
+/// A decoding error in a text that starts after some lines.
 fn told(fault: &Fault, before: usize) -> String {
     match fault {
         Fault::Marked(found) => format!(" is {found}, and not UTF-8 (--encoding {found})"),

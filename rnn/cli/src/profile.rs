@@ -1,4 +1,4 @@
-//! `rnn profile`: how long a training step takes, and where the time goes.
+//! `rnn profile`: the time of a training step, by kind and layer.
 
 use super::flags::{open_cell, positive, setting, size};
 use super::paint::{FAINT, TITLE};
@@ -124,7 +124,7 @@ impl Args {
     }
 }
 
-/// Where the time goes, by kind of step and by what is computed.
+/// The time by kind of step and by what it computes.
 fn table(out: &mut impl Write, ready: &Prepared) -> Result<(), Box<dyn std::error::Error>> {
     let times = ready.profile(20)?;
     let total: f64 = times.iter().map(|t| t.seconds).sum();
@@ -168,7 +168,7 @@ fn sorted<K, V>(map: BTreeMap<K, V>, by: impl Fn(&V) -> f64) -> Vec<(K, V)> {
     rows
 }
 
-/// The layers and gates that a step is for, each with its share of it; all time steps are one.
+/// The layers and gates of a step, with their fractions of its time; all time steps count together.
 fn shares(ready: &Prepared, time: &StepTime) -> Vec<(String, f64)> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for &id in &time.of {
@@ -191,7 +191,7 @@ fn shares(ready: &Prepared, time: &StepTime) -> Vec<(String, f64)> {
     counts.into_iter().map(|(name, n)| (name, n as f64 / all.max(1) as f64)).collect()
 }
 
-/// What each pass does and brings.
+/// The effect of each pass.
 fn passes(
     out: &mut impl Write,
     work: &Workload,
@@ -206,7 +206,7 @@ fn passes(
     )?;
     for report in all.executable.passes() {
         let without = work.prepare(&Compiler::new().without(report.name).threads(threads))?;
-        // Side by side, so that a busy moment meets both.
+        // Interleaved, so that load on the machine affects both.
         let (mut with, mut less) = (f64::INFINITY, f64::INFINITY);
         for _ in 0..4 {
             with = with.min(all.time(seconds / 8.0)?.min_ms);

@@ -1,4 +1,4 @@
-//! What a run shows while it goes: a bar in a terminal, plain lines elsewhere, JSON lines in a log, a picture.
+//! The progress of a run: a bar in a terminal, plain lines elsewhere, JSON lines in a log, a plot.
 
 use super::confusion::Confusion;
 use super::flags::Output;
@@ -17,7 +17,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Instant;
 
-/// Tells people and files how a run goes.
+/// Reports the progress of a run to people and files.
 pub struct Reporter<'a> {
     task: &'a dyn Task,
     title: String,
@@ -26,21 +26,21 @@ pub struct Reporter<'a> {
     interval: u64,
     log: Option<(OutFile, File)>,
     plot: Option<OutFile>,
-    /// The first failure to write the log or the plot: a reason to end the run.
+    /// The first failure to write the log or the plot, which ends the run.
     failure: Option<String>,
-    /// Until the first update: building a net of many steps takes its time.
+    /// Until the first update, since building a long net takes time.
     work: Option<Work>,
     started: Instant,
-    /// When a line was last said.
+    /// When a line was last printed.
     said: Instant,
     first_step: u64,
 }
 
-/// The longest silence, in seconds, of a run whose updates are slow.
+/// The longest interval between lines, in seconds, of a run with slow updates.
 const SILENCE: f64 = 10.0;
 
 impl<'a> Reporter<'a> {
-    /// Begins to report a run that stands at `progress`.
+    /// Starts the report of a run at `progress`.
     ///
     /// # Errors
     /// If the log cannot be written.
@@ -95,7 +95,7 @@ impl<'a> Reporter<'a> {
         })
     }
 
-    /// Takes in an event of the run.
+    /// Reports an event of the run.
     pub fn tell(&mut self, event: &Event) {
         self.work = None;
         match *event {
@@ -112,7 +112,7 @@ impl<'a> Reporter<'a> {
     fn step(&mut self, progress: &Progress, batch: &Metrics, norm: f64, learning_rate: f64) {
         let rate = (progress.step - self.first_step) as f64 / self.started.elapsed().as_secs_f64();
         if let Some(bar) = &self.bar {
-            // A narrow terminal has room for the first figure alone.
+            // A narrow terminal has room for the first figure only.
             let figure = self.task.figures(batch).into_iter().next().map_or_else(String::new, word);
             bar.set_position(progress.step);
             bar.set_message(format!("{figure}, |∂| {}, {rate:.0}/s", plain(norm)));
@@ -157,7 +157,7 @@ impl<'a> Reporter<'a> {
         self.write(line);
     }
 
-    /// Whether a log or a plot could not be written.
+    /// Whether the log or the plot could not be written.
     pub fn failed(&self) -> bool {
         self.failure.is_some()
     }
@@ -175,7 +175,7 @@ impl<'a> Reporter<'a> {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// Prints what the test part says.
+    /// Prints the metrics of the test part.
     ///
     /// # Errors
     /// If standard output or the log cannot be written.
@@ -200,14 +200,14 @@ impl<'a> Reporter<'a> {
         self.failure.take().map_or(Ok(()), |failure| Err(failure.into()))
     }
 
-    /// Says what the best validation was, where there is no test part.
+    /// Prints the best validation, for tasks without a test part.
     pub fn best(&self, best: &Best) {
         let metrics = Metrics { loss: best.loss, accuracy: best.accuracy };
         say(&format!("best validation, after epoch {}: {}", best.epoch, self.words(&metrics)));
         self.compare(&metrics, Part::Validation);
     }
 
-    /// Says so if the net is no better than its baseline.
+    /// Reports a net that is no better than its baseline.
     fn compare(&self, metrics: &Metrics, part: Part) {
         let Some(Baseline { what, metrics: simple }) = self.task.baseline(part) else { return };
         if self.task.score(metrics) >= self.task.score(&simple) {
@@ -228,7 +228,7 @@ impl<'a> Reporter<'a> {
         figures.chain([(format!("{prefix}loss"), json!(metrics.loss))]).collect()
     }
 
-    /// A line of the log; epochs count from 1 here too.
+    /// A log line; epochs count from 1 here too.
     fn entry(
         &self,
         event: &str,
@@ -246,7 +246,7 @@ impl<'a> Reporter<'a> {
     }
 
     fn write(&mut self, line: Map<String, Value>) {
-        // One write a line, so that a kill leaves whole lines.
+        // One write per line, so that a kill leaves whole lines.
         if let Some((path, file)) = &mut self.log
             && let Err(error) = file.write_all(format!("{}\n", Value::Object(line)).as_bytes())
         {
@@ -256,7 +256,7 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// The loss over the updates: each batch's faint, their moving mean strong, the validation after each epoch.
+    /// Plots the loss over the updates: each batch's pale, their moving mean strong, the validation after each epoch.
     fn draw(&mut self, history: &History) {
         let Some(file) = &self.plot else { return };
         let (updates, losses): (Vec<f64>, Vec<f64>) = history.training.points().unzip();
@@ -291,7 +291,7 @@ fn word(Figure { name, value }: Figure) -> String {
     }
 }
 
-/// A number with four digits behind the point where these say something, and as a power of ten where it is small or large.
+/// A number with four decimals, or in scientific notation if it is small or large.
 fn plain(value: f64) -> String {
     match value.abs() {
         0.0 | 1e-2..1e6 => format!("{value:.4}"),
@@ -310,7 +310,7 @@ fn duration(seconds: f64) -> String {
 }
 
 #[allow(clippy::disallowed_methods)] // a log grows line by line: it is replaced once, and appended to
-/// A log that holds the lines of an earlier run up to where it stands, and is appended to.
+/// Opens a log for appending, after truncating it to the progress of the resumed run.
 fn open_log(path: &Path, progress: &Progress) -> Result<File, FileError> {
     let fail = |source| FileError { path: path.into(), action: rnn::files::Action::Write, source };
     let old = if path.exists() { read(path)? } else { Vec::new() };
@@ -325,8 +325,8 @@ fn open_log(path: &Path, progress: &Progress) -> Result<File, FileError> {
     File::options().append(true).open(path).map_err(fail)
 }
 
-/// Whether a line was written before the run stood at `step`, with `epoch` epochs finished: what came later is about to
-/// be written again. An epoch's last update has the step of the epoch's end, which may be still to come.
+/// Whether a line was written before the run reached `step`, with `epoch` finished epochs: later lines will be
+/// written again. An epoch's last update has the step of the epoch's end, which may still be to come.
 fn told_before(line: &str, step: u64, epoch: u64) -> bool {
     let Ok(line) = serde_json::from_str::<Value>(line) else { return false };
     let at_most = |key: &str, most: u64| line.get(key).and_then(Value::as_u64).is_some_and(|n| n <= most);
@@ -343,7 +343,7 @@ mod tests {
         assert!(before(r#"{"event":"step","step":20,"epoch":2}"#));
         assert!(before(r#"{"event":"epoch","step":10,"epoch":1}"#));
         assert!(!before(r#"{"event":"step","step":21,"epoch":2}"#));
-        // The second epoch ends with update 20, and that is still to be told.
+        // The second epoch ends with update 20, and is still to be reported.
         assert!(!before(r#"{"event":"epoch","step":20,"epoch":2}"#));
         assert!(!before(r#"{"event":"test","test loss":0.1}"#));
         assert!(!before(r#"{"event":"st"#));

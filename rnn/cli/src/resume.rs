@@ -1,10 +1,10 @@
-//! Going on with a run: what may go wrong, in words of flags.
+//! Resuming a run, with errors in terms of flags.
 
 use super::flags::flag_of;
 use rnn::tasks::Saved;
 use rnn::train::{Save, TrainError, Trainer};
 
-/// The trainer where its last checkpoint stands, or at the start if there is none.
+/// The trainer resumed from its last checkpoint, or a new one if there is none.
 pub fn resume<'a>(
     trainer: Trainer<'a>,
     saved: &Saved,

@@ -29,12 +29,12 @@ pub struct Common {
 }
 
 impl Common {
-    /// Trains on a task to the end, or until it is asked to stop.
+    /// Trains on a task to the end, or until a stop is requested.
     pub(super) fn train(&self, task: &dyn Task, described: Described, data: Option<Source>) -> super::Result {
         self.train_and(task, described, data, |_| Ok(()))
     }
 
-    /// Trains, and shows the best parameters to `after` when the run is over, before the test part is told.
+    /// Trains, and passes the best parameters to `after` at the end, before the test part is reported.
     pub(super) fn train_and(
         &self,
         task: &dyn Task,
@@ -76,7 +76,7 @@ impl Common {
             },
         );
         stop.done();
-        // A run that fails is drawn too: its curve shows how it came to that.
+        // A failed run is plotted too: its curve shows the cause.
         let told = reporter.finish(trainer.history());
         let finish = outcome.map_err(|error| how_to_go_on(error, save.as_ref()))?;
         if finish == Finish::Stopped {
@@ -114,14 +114,14 @@ impl Common {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Where checkpoints go, if they do.
+    /// The paths of checkpoints, if requested.
     fn save(&self) -> Option<Save> {
         let file = self.output.checkpoint.as_ref()?;
         Some(Save { every: self.output.save_every, ..Save::at(file.path()) })
     }
 }
 
-/// What failed is another system, and not the run: it goes on from its last state, on either engine.
+/// Another system failed, not the run: it can resume from its last state, on either engine.
 fn how_to_go_on(error: TrainError, save: Option<&Save>) -> Box<dyn std::error::Error> {
     match (&error, save) {
         (TrainError::Step { source: StepError::Engine(_), .. }, Some(Save { last, .. })) if last.exists() => format!(

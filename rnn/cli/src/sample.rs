@@ -61,7 +61,7 @@ impl Sample {
         }
     }
 
-    /// Each character as soon as it is drawn.
+    /// Prints each character as soon as it is drawn.
     fn characters(
         &self,
         generator: &mut Generator,
@@ -78,7 +78,7 @@ impl Sample {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// All words together, since where a space goes depends on the words on both sides.
+    /// Prints all words together, since spacing depends on the words on both sides.
     fn words(
         &self,
         mut words: Vec<String>,
@@ -95,7 +95,7 @@ impl Sample {
     }
 }
 
-/// What a text without a prime goes on from: the end of a line or of a sentence, else the first symbol.
+/// The start of a text without a prime: the end of a line or of a sentence, else the first symbol.
 fn beginning(vocabulary: &Vocabulary) -> Result<usize, InferError> {
     let known = |symbol: &str| vocabulary.symbols().iter().position(|s| s == symbol);
     let first = (0..vocabulary.len()).next();

@@ -1,4 +1,4 @@
-//! Flags of a small net that is looked at.
+//! Flags of a small net.
 
 use super::flags::open_cell;
 use clap::Args;

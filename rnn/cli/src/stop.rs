@@ -1,8 +1,8 @@
-//! Signals: what asks a run to stop, and what would end any command half-way.
+//! Signals that stop a run.
 //!
-//! Ctrl-C, SIGTERM (batch systems send it) and SIGHUP (a closed terminal) mean one thing: save and stop. A run looks
-//! between two updates. If an update lasts longer than a moment, the state from before it is saved instead, by a thread of
-//! its own, and the program ends.
+//! Ctrl-C, SIGTERM (from batch systems) and SIGHUP (from a closed terminal) all mean: save and stop. A run checks
+//! between two updates. If an update takes longer than a moment, a separate thread saves the state from before it and
+//! ends the program.
 
 use rnn::checkpoint::Checkpoint;
 use rnn::files::Lock;
@@ -15,43 +15,43 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a stop waits for the update that is under way.
+/// How long a stop waits for the current update.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// Updates that last longer than this are kept a state for.
+/// Before updates slower than this, the state is kept.
 const SLOW: Duration = Duration::from_millis(100);
-/// How often the thread looks.
+/// The polling interval of the thread.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// What a run asks whether it is to stop.
+/// The stop request of a run.
 pub struct Stop {
-    /// The number of the signal that came; 0 for none.
+    /// The number of the received signal; 0 for none.
     signal: Arc<AtomicUsize>,
     shared: Arc<Mutex<Shared>>,
-    /// When the run was last between two updates, and how long the update before lasted.
+    /// When the last update started.
     asked: Instant,
     first: bool,
     last: Option<PathBuf>,
 }
 
-/// What the thread saves if the run does not come to it.
+/// What the thread saves if the run does not.
 #[derive(Default)]
 struct Shared {
-    /// The state before the update that is under way, and that update's number.
+    /// The state before the current update, and the number of updates in it.
     before: Option<(Checkpoint, u64)>,
-    /// Whether the run looks after itself from here on.
+    /// Whether the run saves itself from here on.
     over: bool,
 }
 
 impl Stop {
-    /// Listens to signals, for a run whose last state is saved at `last`.
+    /// Handles signals, for a run whose last state is saved at `last`.
     ///
     /// # Errors
-    /// If the system has no way to listen.
+    /// If the handlers cannot be installed.
     pub fn listen(last: Option<&Path>) -> io::Result<Self> {
         let signal = Arc::new(AtomicUsize::new(0));
         let again = Arc::new(AtomicBool::new(false));
         for number in signals() {
-            // A second one ends the program at once.
+            // A second signal ends the program at once.
             flag::register_conditional_shutdown(number, 128 + number, again.clone())?;
             flag::register(number, again.clone())?;
             flag::register_usize(number, signal.clone(), usize::try_from(number).unwrap_or_default())?;
@@ -63,7 +63,7 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Whether to stop now. Asked before each update.
+    /// Whether to stop now. Called before each update.
     pub fn now(&mut self, trainer: &Trainer) -> bool {
         let lasted = self.asked.elapsed();
         let mut shared = lock(&self.shared);
@@ -72,7 +72,7 @@ impl Stop {
             shared.over = true;
             return true;
         }
-        // A copy of the state costs little beside an update that is slow; nobody knows yet how slow the first is.
+        // Copying the state is cheap compared with a slow update; the duration of the first is unknown.
         if self.last.is_some() && (self.first || lasted > SLOW) {
             shared.before = Some((trainer.state(), trainer.progress().step));
         }
@@ -82,12 +82,12 @@ impl Stop {
         false
     }
 
-    /// The run is over: what is left is short.
+    /// The run is over: what remains is short.
     pub fn done(&self) {
         lock(&self.shared).over = true;
     }
 
-    /// What the program ends with if it was stopped: 130 after Ctrl-C.
+    /// The exit code of a stopped program: 130 after Ctrl-C.
     pub fn code(&self) -> u8 {
         u8::try_from(128 + self.signal.load(Ordering::Relaxed)).unwrap_or(u8::MAX)
     }
@@ -127,7 +127,7 @@ impl Stop {
     }
 }
 
-/// Ends the program, whatever the other threads do.
+/// Ends the program, whatever other threads do.
 fn end(code: i32) -> ! {
     Lock::release_all();
     std::process::exit(code)
@@ -137,7 +137,7 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What asks to stop. A hang-up that the caller has told us to ignore, as `nohup` does, does not.
+/// The signals that request a stop. A SIGHUP that the parent ignores, as under `nohup`, is excluded.
 fn signals() -> Vec<i32> {
     #[cfg(unix)]
     {
@@ -149,7 +149,7 @@ fn signals() -> Vec<i32> {
     vec![SIGINT, SIGTERM]
 }
 
-/// Whether the process was started with a signal ignored, as Linux tells.
+/// Whether the process was started with a signal ignored, as Linux reports it.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     let mask = || {
@@ -160,8 +160,7 @@ fn is_ignored(signal: i32) -> bool {
     mask().is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-/// Lets a write that goes beyond the limit on the size of files fail, as a full disk does, instead of ending the
-/// program.
+/// Makes a write past the file size limit fail, as on a full disk, instead of ending the program.
 pub fn survive_file_limit() {
     #[cfg(unix)]
     let _ = flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)));

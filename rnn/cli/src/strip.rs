@@ -1,12 +1,12 @@
-//! A vector as a strip of blocks: one block a number, low for negative, high for positive.
+//! A vector as a strip of blocks: one block per number, low for negative, high for positive.
 
 use std::fmt::Write;
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// `values` as blocks, at most `widest` of them: −`largest` is the lowest, +`largest` the highest. Of a long vector, each
-/// block is the number of its group that is furthest from zero. Styled for [`anstream`]: red below zero and blue above, the paler the
-/// nearer; without colours the heights say the same.
+/// Draws `values` as at most `widest` blocks: −`largest` is the lowest, +`largest` the highest. For a long vector, a
+/// block shows the number of its group with the largest magnitude. Styled for [`anstream`]: red below zero and blue
+/// above, paler near zero; without colours the heights give the same information.
 pub fn strip(values: &[f32], largest: f32, widest: usize) -> String {
     let group = per_block(values.len(), widest);
     let furthest =
@@ -24,7 +24,7 @@ pub fn strip(values: &[f32], largest: f32, widest: usize) -> String {
     drawn
 }
 
-/// A step of the 256 colours: from grey to red or blue.
+/// One of the 256 terminal colours, from grey to red or blue.
 fn colour(share: f32) -> anstyle::Ansi256Color {
     const NEGATIVE: [u8; 5] = [245, 181, 174, 167, 160];
     const POSITIVE: [u8; 5] = [245, 110, 74, 32, 27];
@@ -33,7 +33,7 @@ fn colour(share: f32) -> anstyle::Ansi256Color {
     anstyle::Ansi256Color(if share < 0.0 { NEGATIVE[step] } else { POSITIVE[step] })
 }
 
-/// How many numbers a block stands for, where at most `widest` blocks have room.
+/// The number of values per block if at most `widest` blocks fit.
 pub fn per_block(length: usize, widest: usize) -> usize {
     length.div_ceil(widest.max(1)).max(1)
 }

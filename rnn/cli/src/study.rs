@@ -1,4 +1,4 @@
-//! `rnn study`: a net on a sentence, a text or a series, as a page.
+//! `rnn study`: a page of a net on a sentence, a text or a series.
 
 use super::output::{Kind, OutFile, told_by_ending};
 use super::subject::{Subject, Which};

@@ -1,4 +1,4 @@
-//! What is studied: a fresh net or a trained one, and what it reads.
+//! The subject of a study: a new or trained net, and its input.
 
 use crate::flags::{Reads, open_cell, setting, size};
 use autograd::Value;
@@ -82,13 +82,13 @@ pub struct Which {
     seed: u64,
 }
 
-/// What is studied.
+/// The subject of a study.
 pub struct Subject {
     /// The net and its data.
     pub study: Study,
     /// The net in words.
     pub title: String,
-    /// What it reads, in words, if it is a sentence.
+    /// The sentence, if the input is one.
     pub sentence: Option<String>,
 }
 
@@ -224,7 +224,7 @@ impl Which {
         Ok(Study { model, parameters, feed, reading })
     }
 
-    /// The text that is read symbol by symbol, if one was given.
+    /// The text to read symbol by symbol, if one was given.
     fn text(&self) -> Result<Option<String>, Error> {
         match (&self.sentence, &self.data) {
             (Some(sentence), _) => Ok(Some(sentence.clone())),
@@ -233,12 +233,12 @@ impl Which {
         }
     }
 
-    /// The file that the data is read from, in words.
+    /// The data file, in words.
     fn source(&self) -> String {
         self.data.as_ref().map_or("--sentence".into(), |path| path.display().to_string())
     }
 
-    /// One sentence, and what the net would say of its beginnings.
+    /// One sentence, and the predictions for its prefixes.
     fn judged(
         &self,
         path: &Path,
@@ -279,7 +279,7 @@ impl Which {
         Ok((Feed { x: Value::Index(x), y: Value::Index(y), lengths: None }, reading))
     }
 
-    /// Stretches of a text, one after the other; the target of a symbol is the next.
+    /// Consecutive windows of a text; the target of a symbol is the next one.
     fn symbols(
         &self,
         text: &str,
@@ -322,7 +322,7 @@ impl Which {
         Ok((Feed { x: at(0), y: at(1), lengths: None }, reading))
     }
 
-    /// Windows of a series, one after the other, with the value some steps after each.
+    /// Consecutive windows of a series, each with the value some steps later.
     fn window(
         &self,
         path: &Path,
@@ -350,7 +350,7 @@ impl Which {
         Ok((Feed { x: x.into_dyn().into(), y: y.into_dyn().into(), lengths: None }, reading))
     }
 
-    /// Random inputs `[time, batch, feature]` for layers of another framework; what their outputs are compared with is 0.
+    /// Random inputs `[time, batch, feature]` for layers of another framework; the targets are 0.
     fn random(&self, model: &Model, steps: usize) -> Result<Feed, Error> {
         let (input, batch) = (model.input.size(), self.batch);
         let net = Specimen { steps, batch, input, hidden: 1, ..Specimen::default() };
@@ -359,7 +359,7 @@ impl Which {
         Ok(Feed { x, y: Value::Float(y), lengths: None })
     }
 
-    /// A batch of a synthetic task that training does not see.
+    /// A held-out batch of a synthetic task.
     fn synthetic(&self, name: &str, length: usize) -> Result<(Feed, Reading), Error> {
         let index = u64::MAX;
         let mut names: Vec<String> = Vec::new();
@@ -378,7 +378,7 @@ impl Which {
             other => return Err(format!("the task `{other}` makes no data here: train on another").into()),
         };
         let reads = match &feed.x {
-            // A number, and whether it is to be added.
+            // A number, and whether it is marked.
             Value::Float(x) => {
                 let first = x.index_axis(Axis(1), 0);
                 let read = |x: ArrayViewD<f32>| {

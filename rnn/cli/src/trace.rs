@@ -1,17 +1,17 @@
-//! How a net comes to its judgement: a line a word, none wider than a page.
+//! A net's prediction word by word: one line per word, within the width of a page.
 
 use super::paint;
 use super::strip::{per_block, strip};
 use rnn::infer::{Judgement, Step};
 use std::io::{self, Write};
 
-/// The most columns of a word and of the name of a class.
+/// The maximum number of columns of a word and of a class name.
 const WORD: usize = 20;
-/// What stands behind the state of a word that the vocabulary does not have.
+/// The mark after the state of an unknown word.
 const UNKNOWN: &str = "  unknown word";
 
-/// For each word, the probability of the class if the sentence ended there, and the state. Words that the vocabulary
-/// does not have are marked.
+/// Writes, for each word, the probability of the class if the sentence ended there, and the state. Unknown words are
+/// marked.
 pub fn write_trace(
     out: &mut impl Write,
     judgement: &Judgement,
@@ -48,7 +48,7 @@ pub fn write_trace(
     writeln!(out)
 }
 
-/// A text in at most [`WORD`] columns.
+/// Shortens a text to [`WORD`] columns.
 fn short(text: &str) -> String {
     let text = &paint::harmless(text);
     if text.chars().count() <= WORD {
@@ -88,7 +88,7 @@ mod tests {
                     let widest = text.lines().filter(|line| !line.contains("not in") && !line.contains("`w"));
                     let widest = widest.map(|line| line.chars().count()).max().unwrap();
                     assert!(widest <= 80, "{widest} columns\n{text}");
-                    // Every unit has its block, or a share in one that the last line speaks of.
+                    // Every unit is in a block, whose size the last line states.
                     let drawn = blocks(text.lines().nth(1).unwrap());
                     let group = text.lines().find_map(|line| line.split(" from 0 of ").nth(1));
                     let group: usize = group.map_or(1, |group| group.parse().unwrap());

@@ -233,7 +233,7 @@ impl TextArgs {
         let vocabulary = level.vocabulary(&text, self.min_count, Some(self.vocabulary))?;
         let symbols = vocabulary.encode_all(level.symbols(&text))?;
         let n = vocabulary.len();
-        // A net that read backwards would see what it is to guess, and its state is carried from window to window.
+        // A net that read backwards would see its targets, and its state is carried from window to window.
         let input = self.symbols.input(n);
         let model = self.common.model(input, Whole::default(), Head::EachStep, n, Loss::CrossEntropy)?;
         let task =
@@ -296,7 +296,7 @@ impl SeriesArgs {
     }
 }
 
-/// Says how much of a text the vocabulary does not have.
+/// Prints the fraction of a text that is not in the vocabulary.
 fn tell_unknown(level: Level, vocabulary: &Vocabulary, [train, validation]: [f64; 2]) {
     if vocabulary.unknown().is_some() {
         say(&format!(
@@ -309,7 +309,7 @@ fn tell_unknown(level: Level, vocabulary: &Vocabulary, [train, validation]: [f64
     }
 }
 
-/// Says how many sentences of each class there are, and which class a part lacks.
+/// Prints the number of sentences per class, and the classes that a part lacks.
 fn tell_classes(classes: &[String], counts: &[Vec<usize>; 3]) {
     let all: usize = counts.iter().flatten().sum();
     let of = |class: usize| counts.iter().map(|part| part[class]).sum::<usize>();
@@ -330,7 +330,7 @@ fn tell_classes(classes: &[String], counts: &[Vec<usize>; 3]) {
     }
 }
 
-/// Says whether values lie where the net has learned nothing.
+/// Warns about values far outside the training range.
 pub(super) fn tell_unlike(values: &[f64], mean: f64, std: f64) {
     if let Some((count, farthest)) = series::unlike(values, mean, std) {
         say(&format!(
@@ -342,7 +342,7 @@ pub(super) fn tell_unlike(values: &[f64], mean: f64, std: f64) {
     }
 }
 
-/// The forecast of the test part over its truth.
+/// Plots the forecast of the test part over the true values.
 fn draw_forecast(
     task: &Forecast,
     column: Option<&str>,
@@ -399,7 +399,7 @@ impl Common {
             loss,
             init: net.inits(),
         };
-        // What is wrong with a model is said before its data is laid out.
+        // Report faults of a model before its data is prepared.
         model.fits(1, self.training.batch_size, Mode { train: true, ..Mode::default() })?;
         Ok(model)
     }

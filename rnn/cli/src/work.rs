@@ -1,27 +1,27 @@
-//! A sign of life from commands that work for longer than a moment.
+//! A progress message from commands that work for longer than a moment.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Says after a second, and then now and again, that a command is at work, until it is dropped.
+/// Reports after a second, and then at growing intervals, that a command is at work, until it is dropped.
 #[derive(Debug)]
 pub struct Work {
-    /// Closed when the work is over.
+    /// Closed when the work ends.
     _over: Sender<()>,
 }
 
-/// What is being worked on, once it is known.
+/// The size of the work, once it is known.
 static SIZE: Mutex<String> = Mutex::new(String::new());
 
-/// The first word comes after this.
+/// The delay of the first message.
 const FIRST: Duration = Duration::from_secs(1);
-/// The next after this, and so on with longer pauses up to the last.
+/// The delay of the next one; later intervals grow up to the last.
 const NEXT: Duration = Duration::from_secs(10);
 const LAST: Duration = Duration::from_mins(1);
 
 impl Work {
-    /// Begins to watch.
+    /// Starts the reports.
     pub fn begin() -> Self {
         let (sender, receiver) = channel::<()>();
         let started = Instant::now();
@@ -41,7 +41,7 @@ impl Work {
     }
 }
 
-/// Says how large the work is, in words: `10000 steps`.
+/// Sets the size of the work in words: `10000 steps`.
 pub fn on(size: &str) {
     *SIZE.lock().unwrap_or_else(PoisonError::into_inner) = format!(" on {size}");
 }

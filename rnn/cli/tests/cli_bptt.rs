@@ -1,4 +1,4 @@
-//! `rnn bptt` and `rnn gradflow`, as a person runs them.
+//! `rnn bptt` and `rnn gradflow` through the command line.
 
 use serde_json::Value;
 use std::process::{Command, Output};
@@ -44,7 +44,7 @@ fn numbers_agree_in_every_form() {
             "{row:?}"
         );
     }
-    // The shares of the steps add up to one, as those of the lags do.
+    // The contributions of the steps add up to one, and so do those of the lags.
     for parameter in all["parameters"].as_array().unwrap() {
         for by in ["by_step", "by_lag"] {
             let parts = parameter[by].as_array().unwrap();
@@ -85,7 +85,7 @@ fn text_is_plain_and_fits_a_page() {
     }
 }
 
-/// A trained net over more steps than it was trained on.
+/// A trained net over more steps than in training.
 #[test]
 fn checkpoints_of_every_task_are_taken_apart() {
     let folder = tempfile::tempdir().unwrap();
@@ -105,7 +105,7 @@ fn checkpoints_of_every_task_are_taken_apart() {
     fails(&format!("bptt --checkpoint {}", file("t.safetensors")), 1, "give the text with --data FILE");
     let spoken = format!("bptt --checkpoint {} --sentence thecat --format json", file("t.safetensors"));
     assert_eq!(json(&spoken)["loss_steps"].as_array().unwrap().len(), 5);
-    // A sentence has one loss, after its last word; a window of a series too.
+    // A sentence has one loss, after its last word, and so has a window of a series.
     std::fs::write(
         file("s.tsv"),
         "sentence\tlabel\n".to_owned() + &"a good film\t1\na bad film\t0\n".repeat(30),

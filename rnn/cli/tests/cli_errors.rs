@@ -77,7 +77,7 @@ fn flags_out_of_range_are_usage_errors() {
     folder.bad("sample --checkpoint x --temperature -1", 2, &["--temperature <T>", "at least 0"]);
 }
 
-/// Help shows the flags that act, and no command takes one that does not.
+/// Help shows the flags that have an effect, and no command accepts one that has none.
 #[test]
 fn flags_that_have_no_effect_are_no_flags() {
     let folder = folder();
@@ -153,7 +153,7 @@ fn paths_that_cannot_be_written_are_refused_before_training() {
 #[test]
 fn a_log_on_a_full_disk_ends_the_run_at_once_and_saves_it() {
     let folder = folder();
-    // No file may grow beyond 32 KiB, which the checkpoints of this net fit in, and the log does not.
+    // A file size limit of 32 KiB: the checkpoints of this net fit, the log does not.
     let train = format!("{TEXT} --epochs 40 --log a.jsonl --log-interval 1 --checkpoint a.safetensors");
     let limited = format!("ulimit -f 32; exec {} {train}", program().display());
     let output = Command::new("bash").args(["-c", &limited]).current_dir(folder.path("")).output().unwrap();
@@ -237,7 +237,7 @@ fn a_file_that_is_no_log_is_not_replaced() {
     folder.bad(&format!("{TEXT} --log one --checkpoint ./one"), 1, &["--checkpoint and --log are one file"]);
 }
 
-/// Each kind of file is known again by what it begins with.
+/// Each kind of file is recognised by its first bytes.
 #[test]
 fn what_was_written_may_be_written_again() {
     let folder = folder();
@@ -280,6 +280,9 @@ fn what_was_written_may_be_written_again() {
         "export --cell elman --steps 2 --hidden 2 -o exported",
         "export --cell elman --steps 2 --hidden 2 --what forward -o exported",
         "export --format onnx --cell elman --steps 2 --hidden 2 -o exported",
+        "export --cell elman --steps 2 --hidden 2 --what step --batch 2 --devices 2 -o shared",
+        "export --cell elman --hidden 2 --what forward --format onnx-layers -o layers",
+        "export --cell elman --hidden 2 --format safetensors --for torch -o torch",
         "gradcheck --html g.html",
         "gradcheck --taylor --csv taylor.csv --plot taylor.svg",
         "gradcheck --precision --csv precision.csv --plot precision.png",
@@ -290,7 +293,7 @@ fn what_was_written_may_be_written_again() {
     ] {
         for _ in 0..2 {
             let code = folder.run(command).code;
-            // Two graphs that differ are no failure.
+            // A difference between graphs is not a failure.
             assert!(
                 code == Some(0) || (code == Some(1) && command.starts_with("diff")),
                 "{command}: {}",
@@ -300,7 +303,7 @@ fn what_was_written_may_be_written_again() {
     }
 }
 
-/// Every command that builds a net, at sizes that no memory holds: refused before the work, in words.
+/// Every command that builds a net, at sizes that do not fit into memory: refused before the work, with a message.
 #[test]
 fn sizes_are_judged_before_the_work() {
     let folder = folder();
@@ -363,8 +366,7 @@ fn sizes_are_judged_before_the_work() {
     folder.good("gradflow --updates 18446744073709551615 --steps 2 --hidden 1 --cells elman --help");
 }
 
-/// What each kind of fault is told, all together: read them as one who does not know the program. `UPDATE_EXPECT=1` writes
-/// them anew.
+/// The messages for all kinds of fault in one file, to be read as by a newcomer. `UPDATE_EXPECT=1` rewrites it.
 #[allow(clippy::too_many_lines)] // the list of them
 #[test]
 fn messages() {
@@ -488,7 +490,7 @@ fn messages() {
         let run = folder.run(command);
         let mut error = String::new();
         for line in run.err.lines().skip_while(|line| !line.starts_with("error")) {
-            // Numbers that depend on the machine, and on how pictures are laid out.
+            // Numbers that depend on the machine, or on the layout of pictures.
             let mut line = line.to_string();
             for unit in [" GB are free", " pixels wide"] {
                 if let Some(end) = line.find(unit) {

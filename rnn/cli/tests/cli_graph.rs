@@ -43,7 +43,7 @@ fn cuts_are_named_by_nodes() {
     folder.bad("graph --depth 3", 2, &["--around"]);
 }
 
-/// The value of a loss is a mean of negative logarithms, and the adjoint of the loss is 1.
+/// The value of a loss is a mean of negative logarithms, and its adjoint is 1.
 #[test]
 fn values_come_with_json_alone() {
     let folder = Folder::new();
@@ -90,7 +90,7 @@ fn a_picture_in_pixels_is_a_png() {
     assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n") && bytes.len() > 10_000);
 }
 
-/// A comparison that finds a difference: what it prints.
+/// The output of a comparison that finds a difference.
 fn differs(folder: &Folder, arguments: &str) -> String {
     let run = folder.run(&format!("diff {arguments}"));
     assert_eq!((run.code, run.err.as_str()), (Some(1), ""), "{arguments}");
@@ -116,21 +116,21 @@ fn diff_compares_dumps_flags_and_passes() {
     folder.good("graph --cell gru -o a.json");
     folder.good("graph --cell gru --tbptt 2 -o b.json");
     folder.good("diff a.json a.json");
-    // Backward too: the dump has it.
+    // The dump has the backward part too.
     let said = differs(&folder, "a.json b.json");
     assert!(said.contains("stop_gradient(h[t−1])") || said.contains("✂"), "{said}");
     folder.good("diff --backward gru a.json");
     differs(&folder, "--pass join-left lstm");
     differs(&folder, "elman gru -o diff.svg");
     assert!(std::fs::read_to_string(folder.path("diff.svg")).unwrap().contains(">added<"));
-    // Of a hundred steps that differ alike one is drawn.
+    // Of a hundred steps with the same difference one is drawn.
     differs(&folder, "--steps 100 --rolled lstm gru -o rolled.svg");
     let rolled = std::fs::read_to_string(folder.path("rolled.svg")).unwrap();
     assert!(rolled.contains("×99") && rolled.contains(">added<") && rolled.contains(">removed<"));
     folder.bad("diff --rolled lstm gru", 2, &["-o FILE.svg"]);
 }
 
-/// Goodfellow, Bengio & Courville 2016, eq. 10.21: the two ways from a state to the loss.
+/// Goodfellow, Bengio & Courville 2016, eq. 10.21: the two paths from a state to the loss.
 #[test]
 fn explain_derives_writes_and_checks() {
     let folder = Folder::new();

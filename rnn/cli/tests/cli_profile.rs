@@ -1,4 +1,4 @@
-//! `rnn profile`, and `rnn graph --passes`: what the compiler makes of a net.
+//! `rnn profile`, and `rnn graph --passes`: the effect of the compiler on a net.
 
 mod program;
 
@@ -43,7 +43,7 @@ fn a_graph_is_shown_after_the_passes() {
     let before = folder.good("graph --cell lstm --steps 4").out;
     let after = folder.good("graph --cell lstm --steps 4 --passes").out;
     let products = |text: &str| text.lines().filter(|line| line.contains(" = matmul ")).count();
-    // Eight products a step forwards become one; those of the weights' gradients become one over time.
+    // Eight forward products per step become one; those of the weight gradients become one over time.
     assert!(products(&before) > 60 && products(&after) <= 16, "{after}");
     assert!(after.starts_with("# tidy: ") && after.contains("#   x W, y W → [x; y] W"), "{after}");
 }

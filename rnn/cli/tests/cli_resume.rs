@@ -1,4 +1,4 @@
-//! `rnn train --resume`: a run that is stopped at any moment goes on bit for bit.
+//! `rnn train --resume`: a run that is stopped at any moment resumes bit for bit.
 
 #![cfg(unix)]
 
@@ -37,7 +37,7 @@ fn a_run_that_is_killed_again_and_again_ends_in_the_same_files() {
     let mut ends = Vec::new();
     for i in 0..10_u32 {
         let mut child = folder.command(&arguments("parts")).stderr(Stdio::null()).spawn().unwrap();
-        // Moments that fall anywhere: before the first save, between two, while one is written.
+        // Arbitrary moments: before the first save, between two, during a write.
         std::thread::sleep(whole * (17 * i % 31) / 150 + Duration::from_millis(3));
         if i % 3 == 2 {
             interrupt(&child);
@@ -124,7 +124,7 @@ fn a_cosine_falls_over_as_many_epochs_as_were_said() {
     assert!(folder.read("a.last.safetensors") == before);
 }
 
-/// Of the same size and the same symbols: nothing else about the run tells.
+/// Of the same size and with the same symbols: only the digest differs.
 #[test]
 fn a_run_goes_on_with_its_own_data_alone() {
     let folder = folder();
@@ -144,7 +144,7 @@ fn a_run_goes_on_with_its_own_data_alone() {
     folder.good(series);
     let late = program::sine(100).replace("99,96.90983005625053", "99,96.9");
     assert_ne!(late, program::sine(100));
-    folder.write("sine.csv", late); // in the test part, which no number of the checkpoint knows
+    folder.write("sine.csv", late); // in the test part, which only the digest covers
     folder.bad(series, 1, &["trained on `sine.csv`", "other data"]);
 
     folder.write("s.tsv", program::sentences());
@@ -156,7 +156,7 @@ fn a_run_goes_on_with_its_own_data_alone() {
     folder.bad(sentiment, 1, &["trained on `s.tsv`", "other data"]);
 }
 
-/// A checkpoint is written every few updates: what it holds must not grow with them.
+/// A checkpoint is written every few updates: its size must not grow with them.
 #[test]
 fn a_checkpoint_does_not_grow_with_the_run() {
     let folder = Folder::new();
@@ -177,7 +177,7 @@ fn a_full_disk_leaves_the_old_checkpoint() {
     let arguments = |name| arguments(name).replace("warmup:10+cosine", "constant");
     folder.good(&arguments("a").replace("--epochs 12", "--epochs 1"));
     let before = FILES.map(|file| folder.read(&format!("a{file}")));
-    // No file may grow beyond 8 KiB, which no checkpoint of this net fits in.
+    // A file size limit of 8 KiB, which every checkpoint of this net exceeds.
     let limited = format!("trap '' XFSZ; ulimit -f 8; exec {} {}", program().display(), arguments("a"));
     let output = Command::new("bash").args(["-c", &limited]).current_dir(folder.path("")).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -189,7 +189,7 @@ fn a_full_disk_leaves_the_old_checkpoint() {
     assert!(parts.flatten().all(|e| !e.file_name().to_string_lossy().ends_with(".part")));
 }
 
-/// The losses of the updates in a log, by their number.
+/// The losses of the updates in a log, by update.
 fn losses(folder: &Folder, log: &str) -> Vec<f64> {
     let text = String::from_utf8(folder.read(log)).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
@@ -204,8 +204,8 @@ fn assert_follows(found: &[f64], wanted: &[f64], updates: usize) {
     }
 }
 
-/// 200 updates and more on XLA follow our own, with what the model and the cell drop; what is killed on one engine goes on
-/// on the other.
+/// XLA follows this program's engine for over 200 updates, with the dropout of the model and the cell; a run killed
+/// on one engine resumes on the other.
 #[test]
 fn a_run_goes_on_on_another_engine() {
     let folder = folder();
@@ -227,7 +227,7 @@ fn a_run_goes_on_on_another_engine() {
     assert!(xla.err.contains("gradients by XLA on"), "{}", xla.err);
     assert_follows(&losses(&folder, "xla.jsonl"), &own, 200);
 
-    // Begun here, killed, gone on with there, killed, and brought to its end here. No turn ends by itself.
+    // Started here, killed, resumed there, killed, and finished here. No turn ends by itself.
     let turn = run("both").replace("--epochs 8", "--epochs 100000");
     for (command, on_xla) in [(turn.clone(), false), (on_xla(&turn), true)] {
         let said = std::fs::File::create(folder.path("said")).unwrap();
@@ -235,7 +235,7 @@ fn a_run_goes_on_on_another_engine() {
         let deadline = Instant::now() + Duration::from_mins(2);
         let log = folder.path("both.jsonl");
         let written = || std::fs::read_to_string(&log).map_or(0, |text| text.matches('\n').count());
-        // What is gone on from is cut back to the last checkpoint first: so these are this turn's.
+        // Resuming first truncates the log to the last checkpoint: so these lines are this turn's.
         let goal = written() + 70;
         while written() < goal && Instant::now() < deadline && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(2));
@@ -251,7 +251,7 @@ fn a_run_goes_on_on_another_engine() {
     let end = folder.good(&run("both"));
     assert!(end.err.contains("going on after update"), "{}", end.err);
     assert_follows(&losses(&folder, "both.jsonl"), &own, 200);
-    // Over two devices.
+    // On two devices.
     folder.good(&on_xla(&format!("{} --devices 2", run("two").replace("--epochs 8", "--epochs 1"))));
     assert_follows(&losses(&folder, "two.jsonl"), &own[..losses(&folder, "two.jsonl").len()], 20);
 }
@@ -270,7 +270,7 @@ fn an_engine_that_is_missing_is_told_how_to_be_had() {
         said.contains("error: --engine xla needs a Python with JAX: `no-such-python` does not start"),
         "{said}"
     );
-    assert!(said.contains("python -m pip install jax"), "{said}");
+    assert!(said.contains("python3 -m pip install jax"), "{said}");
     folder.write("no-jax", "#!/bin/sh\necho \"No module named 'jax': pip install jax\"\nexit 3\n");
     std::fs::set_permissions(folder.path("no-jax"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .unwrap();
@@ -280,9 +280,13 @@ fn an_engine_that_is_missing_is_told_how_to_be_had() {
     let (_, said) = run("python3", "--devices 3");
     assert!(said.contains("--batch-size 4 cannot be shared evenly over --devices 3"), "{said}");
     folder.bad(&format!("{} --devices 2", arguments("a")), 1, &["--devices is for --engine xla"]);
+    folder.bad(&format!("{} --engine tpu", arguments("a")), 2, &["own, xla, or pjrt:FILE"]);
+    let plugin = format!("{} --engine pjrt:none.so", arguments("a"));
+    let why = if cfg!(feature = "pjrt") { "`none.so`: it cannot be loaded" } else { "is not in this build" };
+    folder.bad(&plugin, 1, &["--engine pjrt", why]);
 }
 
-/// A script of the shell in the place of Python.
+/// A shell script in place of Python.
 fn stand_in(folder: &Folder, script: &str) -> String {
     folder.write("stand-in", format!("#!/bin/sh\n{script}\n"));
     let path = folder.path("stand-in");
@@ -299,7 +303,7 @@ fn an_engine_that_fails_is_told_by_what_it_is_and_how_the_run_goes_on() {
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8(output.stderr).unwrap()
     };
-    // One that has JAX, and dies.
+    // A Python that has JAX, and dies.
     let dies = stand_in(&folder, "echo ready cpu; read line; exit 7");
     let said = run(&dies, "--threads 2");
     assert!(said.contains("--threads 2 is for this program's own engine"), "{said}");
@@ -316,11 +320,11 @@ fn an_engine_that_fails_is_told_by_what_it_is_and_how_the_run_goes_on() {
     );
     assert!(said.contains("with --resume goes on from there"), "{said}");
     assert!(folder.read("a.last.safetensors") == before);
-    // One that ends before it is ready has JAX for all that is known.
+    // A Python that ends before it is ready: JAX may be installed.
     let said = run(&stand_in(&folder, "exit 5"), "");
     assert!(said.contains("--engine xla: the driver of XLA: it has ended, with exit status: 5"), "{said}");
     assert!(!said.contains("pip install"), "{said}");
-    // The driver itself, with a JAX that finds two devices.
+    // The real driver, with a JAX that reports two devices.
     std::fs::create_dir(folder.path("jax")).unwrap();
     folder.write("numpy.py", "float32 = float64 = int32 = uint64 = bool_ = None\n");
     folder.write("jax/sharding.py", "Mesh = NamedSharding = PartitionSpec = None\n");

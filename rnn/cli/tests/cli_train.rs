@@ -1,10 +1,10 @@
-//! `rnn train`: nets learn what can be learned, every flag works, and runs are reproducible.
+//! `rnn train`: nets learn the tasks, every flag works, and runs are reproducible.
 
 mod program;
 
 use program::{Folder, sentences, sine};
 
-/// A small net on a text that repeats itself.
+/// A small net on a periodic text.
 const TEXT: &str = "train text --data text.txt --hidden 16 --embedding 8 --steps 8 --batch-size 4 --lr 0.02";
 
 fn folder() -> Folder {
@@ -15,7 +15,7 @@ fn folder() -> Folder {
     folder
 }
 
-/// A number of the last line with that event in the log of a run.
+/// A number of the last log line with that event.
 #[track_caller]
 fn figure(arguments: &str, event: &str, name: &str) -> f64 {
     let folder = folder();
@@ -43,7 +43,7 @@ fn a_sine_is_forecast() {
     let arguments =
         "train series --data sine.csv --column price --hidden 16 --window 12 --lr 0.02 --epochs 20";
     let rmse = figure(arguments, "test", "test rmse");
-    // The last value as the forecast is wrong by 2 · 10 · sin(π/20) / √2 = 2.2 on the average.
+    // The last value as the forecast has an error of 2 · 10 · sin(π/20) / √2 = 2.2 on average.
     assert!(rmse < 1.0, "{rmse}");
 }
 
@@ -113,13 +113,13 @@ fn epochs_count_from_one_in_the_log_as_on_the_screen() {
         "{}",
         run.err
     );
-    // Each epoch's end stands behind its updates.
+    // The end of each epoch comes after its updates.
     assert!(epochs.is_sorted_by_key(|(_, epoch)| *epoch), "{log}");
 }
 
 #[test]
 fn patience_ends_a_run_that_no_longer_improves() {
-    // A learning rate that changes nothing: the first epoch stays the best.
+    // A learning rate without effect: the first epoch stays the best.
     let folder = folder();
     let run = folder.good(&format!("{TEXT} --optim sgd --lr 1e-30 --epochs 50 --patience 2 --log log.jsonl"));
     assert_eq!(folder.last("log.jsonl", "epoch")["epoch"], 3, "{}", run.err);
@@ -151,7 +151,7 @@ fn a_pipe_gets_plain_lines_and_a_terminal_a_bar() {
         .current_dir(folder.path(""))
         .env("TERM", "xterm")
         .output();
-    // Where there is no `script`, there is no terminal to try.
+    // Without `script`, there is no terminal to test.
     if let Ok(output) = script {
         let shown = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(shown.contains('\r') && shown.contains("█") && shown.contains("epoch 2: train"), "{shown}");
@@ -173,12 +173,12 @@ fn plots_are_drawn_with_axes_and_names() {
         assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n") && !svg.contains("NaN"), "{svg}");
         assert!(parts.iter().all(|part| svg.contains(&format!(">{part}</text>"))), "{svg}");
     }
-    // One mark an epoch.
+    // One marker per epoch.
     assert_eq!(read("loss.svg").matches("<circle").count(), 3);
 }
 
-/// A small set in each of four scripts, of sentences whose one adjective tells the class: it is learned from words, or from
-/// characters where the script has no spaces, and the model reads a sentence that it has not seen.
+/// A small set in each of four scripts, of sentences whose adjective gives the class: it is learned from words, or
+/// from characters for scripts without spaces, and the model classifies an unseen sentence.
 #[test]
 fn sentences_of_every_script_are_learned() {
     let folder = folder();
@@ -239,16 +239,16 @@ fn sentences_of_every_script_are_learned() {
     }
 }
 
-/// Beside each figure stands what a rule reaches that learns nothing, and nothing passes for success that is none.
+/// Each figure is printed with a baseline, and a net no better than its baseline is reported.
 #[test]
 fn figures_stand_beside_their_baselines() {
     let folder = folder();
-    // A straight line: the next value is one more, and a net that saturates cannot follow.
+    // A straight line: the next value is one more, which a saturating net cannot follow.
     folder.write("line.csv", (0..200).fold("x\n".to_string(), |text, i| text + &format!("{i}\n")));
     let run = folder.good("train series --data line.csv --window 5 --hidden 4 --epochs 2");
     assert!(run.out.contains("baseline rmse 1.0000 (the last value repeated)"), "{}", run.out);
     assert!(run.err.contains("the net does not beat the baseline, the last value repeated"), "{}", run.err);
-    // In units of a millionth the figures are the same, in these units.
+    // In units of a millionth the figures are the same, in that unit.
     folder.write("tiny.csv", (0..200).fold("x\n".to_string(), |text, i| text + &format!("{}e-6\n", i % 7)));
     let run = folder.good("train series --data tiny.csv --window 5 --hidden 4 --epochs 1");
     assert!(run.out.contains("e-6") && !run.out.contains("rmse 0.0000"), "{}", run.out);

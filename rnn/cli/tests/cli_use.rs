@@ -259,6 +259,38 @@ fn layers_are_imported() {
     folder.bad("import net.safetensors --from keras -o x.safetensors", 1, &["no recurrent layer was found"]);
 }
 
+/// Of 1,000 sentences, with words that it has not seen, a trained net says in onnxruntime what it says here.
+#[test]
+fn onnxruntime_predicts_what_we_do() {
+    let folder = Folder::new();
+    let table: Vec<&str> = include_str!("../data/sentiment.tsv").lines().collect();
+    folder.write("some.tsv", table[..501].join("\n"));
+    let train = "train sentiment --data some.tsv --cell lstm --hidden 16 --embedding 8 --lr 0.02 --epochs 3";
+    folder.good(&format!("{train} --checkpoint net.safetensors"));
+    folder.good(
+        "export --checkpoint net.safetensors --sentence a~day --what forward --format onnx-layers -o out",
+    );
+    let sentences = table[501..1501].iter().map(|row| row.split('\t').next().unwrap());
+    folder.write("sentences.txt", sentences.collect::<Vec<_>>().join("\n"));
+    let mut predict = folder.command("predict --checkpoint net.safetensors --json");
+    let input = std::fs::File::open(folder.path("sentences.txt")).unwrap();
+    folder.write("said.jsonl", predict.stdin(input).output().unwrap().stdout);
+
+    let python = std::env::var("RNN_PYTHON").unwrap_or_else(|_| "python3".into());
+    let mut script = std::process::Command::new(python);
+    script.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sentences.py"));
+    script.args(["net.safetensors", "out/forward.onnx", "said.jsonl"].map(|name| folder.path(name)));
+    let Ok(output) = script.output() else {
+        return testing::missing("Python", "install it, or name one that there is in RNN_PYTHON");
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    if output.status.code() == Some(3) {
+        return testing::missing("onnxruntime", "install it where RNN_PYTHON is, as .ci/run does");
+    }
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.starts_with("1000 sentences, 2 classes, 0 of another class"), "{said}");
+}
+
 /// A program that is trained with draws what the cell drops, from a seed that it is given.
 #[test]
 fn an_exported_step_drops_what_the_cell_drops() {

@@ -1,10 +1,10 @@
-//! The pages of `docs/` say what is true: every command of theirs is run, and what it prints is compared.
+//! Runs every command on the pages of `docs/`, and compares its output.
 //!
-//! A block that begins with ```` ```sh ```` is run, line by line, in a folder of its own for each page. If a block ```` ```text ````
-//! follows at once, it is what the commands print, to the letter, but that a number below 10⁻⁸, which is rounding and differs
-//! from machine to machine, may be any such number; and lines, which rounding may put in order, may stand in any. A line that ends with `# exit N` must end with that code, any other
-//! with 0. `cargo run … --example NAME` is called here as the function that the example's `main` prints. A block
-//! under `<!-- long -->` takes too long for a test, and is left to the reader.
+//! A block that starts with ```` ```sh ```` is run, line by line, in a separate folder per page.
+//! A block ```` ```text ```` directly after it is the exact output, except that a number below 10⁻⁸, which is rounding
+//! error, matches any such number, and that lines ordered by rounding may be in any order. A line that ends with
+//! `# exit N` must exit with that code, any other with 0. `cargo run … --example NAME` calls the function that the
+//! example's `main` prints. A block under `<!-- long -->` takes too long for a test and is skipped.
 
 #[allow(dead_code)] // `main`
 #[path = "../../lab/examples/forgotten_square.rs"]
@@ -15,11 +15,14 @@ mod handwritten_bptt;
 #[allow(dead_code)]
 #[path = "../../lab/examples/skipped_row.rs"]
 mod skipped_row;
+#[allow(dead_code)]
+#[path = "../../lab/examples/vanished_sign.rs"]
+mod vanished_sign;
 
 use std::path::Path;
 use std::process::Command;
 
-/// Commands, and what they print, if the page says so.
+/// Commands, and their output, if the page shows it.
 #[derive(Debug, Default)]
 struct Block {
     line: usize,
@@ -27,11 +30,11 @@ struct Block {
     prints: Option<String>,
 }
 
-/// The blocks of a page that are to be run.
+/// The blocks of a page to run.
 fn blocks(page: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut lines = page.lines().enumerate().peekable();
-    // Whether the block above ended just now, and whether the next is long.
+    // Whether the previous block just ended, and whether the next is long.
     let (mut follows, mut long) = (false, false);
     while let Some((number, line)) = lines.next() {
         if line.starts_with("```") {
@@ -39,7 +42,7 @@ fn blocks(page: &str) -> Vec<Block> {
             let body: Vec<&str> = body.collect();
             match line {
                 "```sh" if !long => {
-                    // A line that ends with a backslash goes on.
+                    // A backslash at the end continues a line.
                     let commands = body.join("\n").replace("\\\n", "").lines().map(String::from).collect();
                     blocks.push(Block { line: number + 1, commands, prints: None });
                 }
@@ -58,7 +61,7 @@ fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
-/// What a command prints; it must end as it says.
+/// The output of a command; its exit code must match.
 fn run(command: &str, folder: &Path) -> String {
     let (command, code) = match command.split_once("# exit ") {
         Some((command, code)) => (command, code.trim().parse().expect("a number")),
@@ -70,6 +73,7 @@ fn run(command: &str, folder: &Path) -> String {
             "forgotten_square" => forgotten_square::story,
             "handwritten_bptt" => handwritten_bptt::story,
             "skipped_row" => skipped_row::story,
+            "vanished_sign" => vanished_sign::story,
             other => panic!("the example {other} is not known here"),
         };
         return story().unwrap();
@@ -83,7 +87,7 @@ fn run(command: &str, folder: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Rounding as one word: numbers below 10⁻⁸ that are written with an exponent.
+/// Replaces rounding errors by one word: numbers below 10⁻⁸ with an exponent.
 fn masked(text: &str) -> String {
     let tiny = |word: &str| {
         let exponent = word.trim_end_matches([',', ';', ')']).split_once("e-").map(|(_, e)| e.parse::<u32>());
@@ -105,6 +109,15 @@ fn holds(page: &str) {
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(folder.path().join("docs/figures")).unwrap();
+    let examples = "examples/gradcheck";
+    std::fs::create_dir_all(folder.path().join(examples)).unwrap();
+    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(examples)).unwrap()
+    {
+        let file = file.unwrap();
+        if file.path().is_file() {
+            std::fs::copy(file.path(), folder.path().join(examples).join(file.file_name())).unwrap();
+        }
+    }
     let blocks = blocks(&text);
     assert!(!blocks.is_empty());
     for Block { line, commands, prints } in blocks {
@@ -115,7 +128,7 @@ fn holds(page: &str) {
     }
 }
 
-/// Where ARCHITECTURE.md says `` `file.rs`: `name` `` there is that file, with a function of that name.
+/// Every `` `file.rs`: `name` `` in ARCHITECTURE.md is a file with a function of that name.
 #[test]
 fn the_architecture_names_what_there_is() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -123,7 +136,7 @@ fn the_architecture_names_what_there_is() {
     let mut named = 0;
     for line in page.lines().filter(|line| line.contains(".rs`: `")) {
         let mut file = String::new();
-        // What stands between ticks, and whether a colon follows.
+        // The text between backticks, and whether a colon follows.
         let spans: Vec<&str> = line.split('`').collect();
         for (span, after) in spans.iter().skip(1).step_by(2).zip(spans.iter().skip(2).step_by(2)) {
             if after.starts_with(": ") {
@@ -168,7 +181,7 @@ fn what_is_masked_and_what_is_not() {
     assert_eq!((blocks[0].commands[0].as_str(), blocks[0].prints.as_deref()), ("a  b", Some("x")));
 }
 
-/// Every field of a report is told of.
+/// Every field of a report is documented.
 #[test]
 fn the_fields_of_a_report_are_those_of_the_page() {
     fn names(json: &serde_json::Value, into: &mut Vec<String>) {

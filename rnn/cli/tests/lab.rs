@@ -1,4 +1,4 @@
-//! The laboratory behind `rnn gradcheck`: Taylor tests, witnesses, precision and sweeps, as a person runs them.
+//! The experiments of `rnn gradcheck` through the command line: Taylor tests, cross-checks, precision and sweeps.
 
 #[allow(dead_code)] // `main`
 #[path = "../../lab/examples/forgotten_square.rs"]
@@ -14,7 +14,7 @@ fn rnn(arguments: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rnn")).args(arguments.split_whitespace()).output().unwrap()
 }
 
-/// The command ends with 0; what it prints.
+/// The output of a command, which must exit with 0.
 #[track_caller]
 fn succeeds(arguments: &str) -> String {
     let output = rnn(arguments);
@@ -27,8 +27,8 @@ fn table(path: &Path) -> Vec<Vec<String>> {
     reader.records().map(|row| row.unwrap().iter().map(String::from).collect()).collect()
 }
 
-/// Taylor's theorem: of a smooth loss 1, 2 and 3 terms leave the orders 1, 2 and 3. In a direction in which a derivative
-/// happens to be next to nothing an order is higher, so the middle one of five directions is taken.
+/// Taylor's theorem: for a smooth loss the remainders after 1, 2 and 3 terms have the orders 1, 2 and 3. In a
+/// direction along which a derivative nearly vanishes the order is higher, so the median of five directions is taken.
 #[test]
 fn nets_of_smooth_cells_have_the_orders_of_the_theorem() {
     for cell in ["elman", "lstm", "lstm-peephole", "gru", "gru-reset-before", "mgu", "ugrnn"] {
@@ -108,7 +108,7 @@ fn a_sweep_is_a_tidy_table_and_a_picture() {
     assert!(std::fs::read(png).unwrap().starts_with(b"\x89PNG"));
 }
 
-/// The rule is wrong at every step: so is the adjoint of each c, by its own equation, and no other.
+/// The VJP is wrong at every step: so is the adjoint of each c, by its own equation, and no other.
 #[test]
 fn where_a_fault_arises_is_told_from_where_it_leads() {
     let survey = forgotten_square::survey().unwrap();
@@ -152,7 +152,7 @@ fn what_cannot_be_drawn_or_written_is_said_before_and_nothing_is_left() {
     assert_eq!(rnn("gradcheck --csv a.csv").status.code(), Some(2));
 }
 
-/// What `rnn gradcheck --program` says of a program, and with which code it ends.
+/// The output and exit code of `rnn gradcheck --program` for a program.
 fn checked(program: &str) -> (i32, String) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut command = Command::new(env!("CARGO_BIN_EXE_rnn"));
@@ -182,7 +182,7 @@ fn programs_in_other_languages_are_checked() {
     assert_eq!(checked(program.to_str().unwrap()).0, 0);
 }
 
-/// Where a gradient is checked: at larger weights, at given ones, at those of a trained net, and where gates are saturated.
+/// The points of a gradient check: larger weights, given ones, those of a trained net, and saturated gates.
 #[test]
 fn a_check_is_done_where_it_is_asked() {
     let folder = tempfile::tempdir().unwrap();
@@ -204,7 +204,7 @@ fn a_check_is_done_where_it_is_asked() {
         tensors.iter().find(|t| t["name"] == name).unwrap()["norm"].as_f64().unwrap()
     };
     let given = json(&format!("gradcheck --steps 1 --at {} --json", file("at.json")));
-    // An input of zeros teaches its weights nothing.
+    // An input of zeros gives its weights no gradient.
     assert!(norm(&given, "rnn.weight_ih_l0") == 0.0 && norm(&given, "rnn.weight_hh_l0") > 0.0, "{given}");
     std::fs::write(file("unknown.json"), r#"{"W": [1]}"#).unwrap();
     let told = rnn(&format!("gradcheck --at {}", file("unknown.json")));

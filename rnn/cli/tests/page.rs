@@ -1,4 +1,4 @@
-//! The page of a graph in a browser: what it shows is what the engine computes, and it can be walked by mouse and key.
+//! The page of a graph in a browser: it shows the engine's values, and can be navigated by mouse and keyboard.
 
 #[path = "page/browser.rs"]
 mod browser;
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 const SEED: u64 = 1;
 
-/// A net, the point at which it is read, and its page on a disk.
+/// A net, its point, and its page on disk.
 struct Shown {
     network: Network,
     point: Point<f64>,
@@ -56,7 +56,7 @@ impl Shown {
         self.graph().find(name).unwrap()
     }
 
-    /// The numbers of a node, as the interpreter computes them.
+    /// The value of a node by the interpreter.
     fn value(&self, id: NodeId, point: &Point<f64>) -> Vec<f64> {
         match eval::<f64>(self.graph(), point, &[id]).unwrap().remove(0) {
             Value::Float(a) => a.into_iter().collect(),
@@ -75,7 +75,7 @@ fn opens_without_a_complaint_and_zooms() {
     let shown = Shown::new("elman", 3);
     let Some(mut page) = shown.open("") else { return };
     assert_eq!(page.text("[aria-pressed=true]"), "Unrolled");
-    // Step 0, where the state begins, and three steps with a cell and its mirror image each.
+    // Step 0 with the initial state, and three steps, each with a forward and a backward cell.
     assert_eq!(
         [page.count(".column"), page.count(".box.cell.forward"), page.count(".box.cell.backward")],
         [4, 3, 3]
@@ -97,7 +97,7 @@ fn opens_without_a_complaint_and_zooms() {
 
 #[test]
 fn every_name_and_value_is_the_engines() {
-    // Cells of many ops: the page computes all of them itself.
+    // Cells with many ops: the page computes all of them itself.
     let fits = |name: &&str| rnn::cell::by_name(name).unwrap().fits(3, 4).is_ok();
     let some = SHIPPED.iter().step_by(4).map(|shipped| shipped.name).filter(fits);
     for cell in ["elman", "lstm"].into_iter().chain(some) {
@@ -157,7 +157,7 @@ fn shares_of_the_steps_add_up_to_the_gradient() {
     let shares: Vec<f64> = shares.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
     let gradient = shown.value(shown.find("∂rnn.weight_hh_l0"), &shown.point);
     let norm = gradient.iter().map(|x| x * x).sum::<f64>().sqrt();
-    // The first step begins at a state of zero, and adds nothing.
+    // The first step starts from a state of zero, and contributes nothing.
     assert!(shares.len() == 4 && shares[0] == 0.0 && shares[1..].iter().all(|x| *x != 0.0), "{shares:?}");
     assert!(close(shares.iter().sum(), norm, 1e-12));
 }
@@ -193,8 +193,8 @@ fn walks_forward_and_back_in_order_of_execution() {
     page.wait("document.querySelectorAll('.box.cell.lit').length === 6");
 }
 
-/// ‖∂L\[3\]/∂h\[1\]‖ by central differences through the interpreter, with the state moved by hand.
-/// The states of `held` stay as they are, as ports do.
+/// ‖∂L\[3\]/∂h\[1\]‖ by central differences through the interpreter, with the state perturbed. The states of `held`
+/// stay constant, as ports do.
 fn by_differences(shown: &Shown, loss: &str, state: &str, held: &[&str]) -> f64 {
     let (loss, state) = (shown.find(loss), shown.find(state));
     let mut base = shown.point.clone();
@@ -231,11 +231,11 @@ fn a_path_has_the_norm_of_its_jacobians() {
             page.ask(&format!("(() => {{ const s = document.getElementById('{id}'); s.value = '{value}'; s.dispatchEvent(new Event('change')) }})()"));
         }
         let norm = page.ask("Number(document.getElementById('path-norm').dataset.exact)").as_f64().unwrap();
-        // Of an LSTM h and c are two ports: c is moved with h held, though h was made of it.
+        // The h and c of an LSTM are two ports: c is perturbed with h constant, though h was computed from c.
         let held: &[&str] = if state == "c" { &["l0/h[1]"] } else { &[] };
         let ours = by_differences(&shown, "L[3]", &format!("l0/{state}[1]"), held);
         assert!(close(norm, ours, 1e-6), "{cell} {state}: {norm} {ours}");
-        // The loss, the states between, and all on the way are shown in the picture.
+        // The picture highlights the loss, the states between, and all nodes on the path.
         let on_the_way = |page: &mut Browser, name: &str| {
             page.count(&format!(".box.way[data-node='{}']", shown.find(name).index())) == 1
         };
@@ -247,8 +247,8 @@ fn a_path_has_the_norm_of_its_jacobians() {
     }
 }
 
-/// Of both states together, ways begin at c as well as at h: each row of the table lights a way in the picture, which ends
-/// at the loss and passes the state that the row begins with.
+/// With both states together, paths start at c as well as at h: each row of the table highlights a path in the
+/// picture, which ends at the loss and passes the row's state.
 #[test]
 fn each_row_of_the_ways_lights_its_way() {
     let shown = Shown::new("lstm", 4);
@@ -266,7 +266,7 @@ fn each_row_of_the_ways_lights_its_way() {
         };
         assert!(lit(&mut page, "L[4]"), "{words}");
         if let Some(first @ ('h' | 'c')) = words.as_str().unwrap().chars().next() {
-            // One box stands for both states of a step.
+            // One box shows both states of a step.
             assert!(lit(&mut page, "l0/h[1]"), "{words}");
             begun.push(first);
         }
@@ -274,8 +274,8 @@ fn each_row_of_the_ways_lights_its_way() {
     assert!(begun.contains('h') && begun.contains('c'), "{begun}");
 }
 
-/// A number is changed in the page, and forward and backward follow as in the engine; a step of gradient descent moves the
-/// weights against their gradient.
+/// A number is changed in the page, and forward and backward values follow as in the engine; a step of gradient
+/// descent moves the weights against their gradient.
 #[test]
 fn a_changed_number_changes_all_that_is_made_of_it() {
     let shown = Shown::new("lstm", 4);
@@ -317,7 +317,8 @@ fn a_changed_number_changes_all_that_is_made_of_it() {
     assert_eq!(page.complaints(), Vec::<String>::new());
 }
 
-/// The page's ‖∂L\[t\]/∂s\[k\]‖, all states together as ports, are those of `rnn bptt`: at the given numbers and at changed ones.
+/// The page's ‖∂L\[t\]/∂s\[k\]‖, all states together as ports, equal those of `rnn bptt`: at the given values and at
+/// changed ones.
 #[test]
 fn the_page_and_bptt_have_one_definition() {
     for cell in ["elman", "lstm"] {
@@ -359,7 +360,7 @@ fn the_page_and_bptt_have_one_definition() {
     }
 }
 
-/// What the pointer is on in one of the three views is lit in the others: a cell of the matrix lights its paths and its terms, a
+/// Hovering in one of the three views highlights the others: a cell of the matrix highlights its paths and terms, a
 /// term its nodes and edges and its part of the matrix, a node its terms.
 #[test]
 fn graph_matrix_and_equations_are_linked() {
@@ -376,7 +377,7 @@ fn graph_matrix_and_equations_are_linked() {
     let way = |page: &mut Browser, name: &str| {
         page.count(&format!(".box.way[data-node='{}']", shown.find(name).index()))
     };
-    // The arrow keys move in the matrix: from L[4] by h[1] one up and one to the right, to L[3] by h[2].
+    // The arrow keys move in the matrix: from L[4] by h[1] one up and one right, to L[3] by h[2].
     page.ask("document.getElementById('matrix-large').focus()");
     page.press("ArrowUp");
     page.press("ArrowRight");
@@ -387,7 +388,7 @@ fn graph_matrix_and_equations_are_linked() {
     assert_eq!([way(&mut page, "l0/h[2]"), way(&mut page, "L[3]"), way(&mut page, "l0/h[1]")], [1, 1, 0]);
     let lit = terms(&mut page);
     let has = |lit: &[String], wanted: &str| lit.iter().any(|term| term == wanted);
-    // The way through h[3], by the gradient of the next step, and the way up to the loss.
+    // The path through h[3], by the gradient of the next step, and the path up to the loss.
     assert!(has(&lit, "Whht−1") && has(&lit, "Vht") && has(&lit, "Wh⊤((1−ht+12)⊙h¯t+1)"), "{lit:?}");
     assert!(!has(&lit, "Wxxt") && !has(&lit, "bx"), "{lit:?}");
     // A term of the backward pass: adjoints, the recurrent weights between them, and nothing of the head.
@@ -484,13 +485,13 @@ fn a_thousand_steps_open() {
     let size = std::fs::metadata(shown.file()).unwrap().len();
     assert!(size < 8_000_000, "{size} bytes");
     let Some(mut page) = shown.open("") else { return };
-    // Only what is in view is there.
+    // Only visible columns exist.
     assert!(page.count(".column") < 60);
     page.ask("graph.choose(graph.find('l0/c[777]'))");
     assert_eq!(page.text("#node-name"), "l0/c[777]");
     assert!(page.count(".column[data-column='779']") == 1);
-    // What a frame costs, in what must be painted: few elements, few of them new, no dashed line far beyond the window, and
-    // the line of time is not drawn anew.
+    // The painting cost of a frame: few elements, few new ones, no dashed line far outside the window, and the
+    // timeline is not redrawn.
     let cost = "(async () => {
       const [picture, view] = [document.getElementById('picture'), document.getElementById('window')];
       let [changed, bars, longest] = [0, 0, 0];
@@ -511,7 +512,7 @@ fn a_thousand_steps_open() {
     assert_eq!(page.complaints(), Vec::<String>::new());
 }
 
-/// The page of a check begins where the fault is.
+/// The page of a check opens at the fault.
 #[test]
 fn a_check_shows_who_is_guilty() {
     let survey = forgotten_square::survey().unwrap();

@@ -1,4 +1,4 @@
-//! `rnn study`: the page of a net on data says what the program says of it elsewhere.
+//! `rnn study`: the page of a net on data agrees with other commands.
 
 #[path = "page/browser.rs"]
 mod browser;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 const QUICK: &str = "--hidden 4 --batch-size 4 --lr 0.02 --epochs 2 --checkpoint";
 
-/// Writes a page, and opens it.
+/// Writes a page and opens it.
 fn study(folder: &Folder, flags: &str) -> Option<Browser> {
     folder.good(&format!("study {flags} -o page.html"));
     Browser::open(&folder.path("page.html"), "")
@@ -33,7 +33,7 @@ fn close(a: &Value, b: f64, tolerance: f64) {
     assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{a} {b}");
 }
 
-/// What a classifier says of each beginning is what `rnn predict --trace` says; its loss is −ln p.
+/// A classifier's prediction for each prefix equals that of `rnn predict --trace`; its loss is −ln p.
 #[test]
 fn a_sentence_is_judged_word_by_word() {
     let folder = Folder::new();
@@ -55,7 +55,7 @@ fn a_sentence_is_judged_word_by_word() {
     let negative = said["probabilities"]["negative"].as_f64().unwrap();
     assert_eq!((notes.len(), &notes[4]["target"]["what"]), (5, &Value::from("negative")));
     close(&notes[4]["loss"], -negative.ln(), 1e-5);
-    // The wish stands above the end, and no answer is seen before it has been computed.
+    // The target is shown above the end, and no prediction before it is computed.
     assert!(texts(&mut page, ".said .target")[0].starts_with("wanted negative"));
     let hidden = "getComputedStyle(document.querySelector('.said')).visibility";
     assert_eq!(page.ask(hidden), "visible");
@@ -64,7 +64,7 @@ fn a_sentence_is_judged_word_by_word() {
     assert_eq!(page.complaints(), Vec::<String>::new());
 }
 
-/// Losses of the steps have the loss as their mean; the target of a letter is the next one.
+/// The loss is the mean of the steps' losses; the target of a letter is the next one.
 #[test]
 fn a_fresh_net_is_to_say_the_next_letter() {
     let folder = Folder::new();
@@ -79,7 +79,7 @@ fn a_fresh_net_is_to_say_the_next_letter() {
     }
     let mean = page.ask("graph.value(graph.find('loss')).entries[0]");
     close(&mean, losses.iter().sum::<f64>() / 4.0, 1e-6);
-    // The table of the panel leads to the states, and has the norm of what comes back to each.
+    // The table of the panel links to the states, and shows the norm of each gradient.
     assert_eq!(page.count(".notes tr"), 5);
     let norm = page.ask("graph.value(graph.find('∂l0/h[2]')).norm").as_f64().unwrap();
     let shown: f64 = page.text(".notes tr:nth-child(3) td:last-child").parse().unwrap();
@@ -89,7 +89,7 @@ fn a_fresh_net_is_to_say_the_next_letter() {
     assert_eq!(page.complaints(), Vec::<String>::new());
 }
 
-/// The forecast is the one of `rnn predict` for a series that ends with the window.
+/// The forecast is that of `rnn predict` for a series that ends with the window.
 #[test]
 fn a_series_is_read_in_its_own_unit() {
     let folder = Folder::new();
@@ -101,7 +101,7 @@ fn a_series_is_read_in_its_own_unit() {
     let said: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
     let flags = "--checkpoint p.safetensors --data sine.csv --from 3";
     let Some(mut page) = study(&folder, flags) else { return };
-    // All six steps in the window.
+    // All six steps are visible.
     page.press("0");
     page.wait("document.querySelectorAll('#world .reads').length === 6");
     let reads: Vec<f64> =
@@ -120,13 +120,13 @@ fn a_cut_is_drawn_between_its_steps() {
     let folder = Folder::new();
     let Some(mut page) = study(&folder, "--cell gru --hidden 3 --steps 6 --tbptt 2") else { return };
     let cut = "Array.from(document.querySelectorAll('.severed'), (e) => Number(e.parentNode.dataset.column))";
-    // Steps stand from column 2 on, of which the first is where the state begins: 3 and 5 begin a window.
+    // Steps start at column 2, the initial state being in the first: 3 and 5 start a window.
     assert_eq!(page.ask(cut), serde_json::json!([5, 7]));
     let between = "(() => { const x = (s) => document.querySelector(s).getBoundingClientRect().x; \
                    return x('[data-column=\"4\"] .box.cell') < x('[data-column=\"5\"] .severed') && \
                    x('[data-column=\"5\"] .severed') < x('[data-column=\"5\"] .box.cell') })()";
     assert_eq!(page.ask(between), true);
-    // One step that stands for all has no neighbours.
+    // A rolled step has no neighbours.
     page.press("1");
     assert_eq!(page.count(".severed"), 0);
     assert_eq!(page.complaints(), Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! The commands that look at nets, as a person runs them: `tour`, `graph`, `gradcheck`, `compare`, `cells`.
+//! The analysis commands through the command line: `tour`, `graph`, `gradcheck`, `compare`, `cells`.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -15,13 +15,13 @@ fn stdout(output: &Output) -> &str {
     std::str::from_utf8(&output.stdout).unwrap()
 }
 
-/// What a command says besides that it is at work, as it does after a second on a busy machine.
+/// Standard error without the progress messages that a command prints after a second on a busy machine.
 fn complaints(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     text.lines().filter(|line| !line.starts_with("at work")).collect()
 }
 
-/// The command ends with `code` and its error says `what`; nothing panics.
+/// The command exits with `code` and its error contains `what`; nothing panics.
 #[track_caller]
 fn fails(arguments: &str, code: i32, what: &str) {
     let output = rnn(arguments);
@@ -31,7 +31,7 @@ fn fails(arguments: &str, code: i32, what: &str) {
     assert!(!error.contains("panicked"), "{error}");
 }
 
-/// The command ends with 0; what it prints.
+/// The output of a command, which must exit with 0.
 #[track_caller]
 fn succeeds(arguments: &str) -> String {
     let output = rnn(arguments);
@@ -40,8 +40,8 @@ fn succeeds(arguments: &str) -> String {
     stdout(&output).into()
 }
 
-/// Verified by hand against Werbos 1990: from the loss back, each line is the product rule of the line it belongs to,
-/// ∂h[t] has a part from the head and a part from step t + 1, and ∂W is a sum over the steps.
+/// Verified by hand against Werbos 1990: from the loss back, each line is the product rule of its forward line, ∂h[t]
+/// has a term from the head and a term from step t + 1, and ∂W is a sum over the steps.
 #[test]
 fn an_elman_net_over_three_steps_is_the_textbook_s() {
     let (graph, verified) =
@@ -167,7 +167,7 @@ fn a_gradient_check_is_data_too() {
     }
 }
 
-/// Refused before memory is exhausted; as data too, told apart from a wrong gradient.
+/// Refused before memory is exhausted; also as JSON, distinct from a wrong gradient.
 #[test]
 fn a_check_that_no_memory_holds_is_refused() {
     let absurd = "gradcheck --hidden 100000 --steps 1000000";
@@ -179,7 +179,7 @@ fn a_check_that_no_memory_holds_is_refused() {
     assert!(json["error"].as_str().unwrap().contains("take fewer hidden units"), "{json}");
 }
 
-/// A cell that explodes: the node is named, and the advice is for a person at the command line.
+/// A cell that explodes: the message names the node, with advice for the command line.
 #[test]
 fn what_is_not_finite_is_named_in_terms_of_flags() {
     let folder = tempfile::tempdir().unwrap();
@@ -242,7 +242,7 @@ fn references_agree_or_the_command_fails() {
     fails("compare nowhere.json", 1, "nowhere.json");
 }
 
-/// The minimal gated unit as Zhou et al. 2016 print it, eq. 4-6.
+/// The minimal gated unit as printed in Zhou et al. 2016, eq. 4-6.
 #[test]
 fn equations_are_set_as_in_a_paper() {
     let unicode = "fₜ = σ(W_f xₜ + U_f hₜ₋₁ + b_f)\n\
@@ -260,7 +260,7 @@ fn cells_are_listed_and_shown() {
     let lstm = text.lines().find(|line| line.starts_with("lstm ")).unwrap();
     assert!(lstm.contains(" h, c ") && lstm.contains(" 99,328 "), "{lstm}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    // What is shown is a file again.
+    // The printed form is a valid file.
     let text = succeeds("cells lstm");
     assert!(text.contains("c[t] = f[t] * c[t-1] + i[t] * g[t]\n"), "{text}");
     let folder = tempfile::tempdir().unwrap();
@@ -270,7 +270,7 @@ fn cells_are_listed_and_shown() {
     assert!(checked.starts_with("PASS ") && checked.contains(": learns: adding, T=8"), "{checked}");
     let dump = succeeds(&format!("graph --cell {} --steps 2", path.display()));
     assert!(dump.contains("// l0/c[2]\n"), "{dump}");
-    // A cell without memory is right, and cannot add.
+    // A cell without memory is correct, but cannot add.
     std::fs::write(&path, "cell mine\n  h[t] = tanh(W x[t] + b)\n").unwrap();
     let checked = succeeds(&format!("cells check {}", path.display()));
     assert!(
@@ -278,7 +278,7 @@ fn cells_are_listed_and_shown() {
             && checked.contains(": has not learned, as a right cell may not: adding"),
         "{checked}"
     );
-    // By its name; of another size, which this one needs; with another constant.
+    // By its name; of another size, as this one requires; with another constant.
     assert!(succeeds("cells check min-gru").starts_with("PASS "));
     let thirds = "cell mine\n  const a = 1\n  size m = hidden / 3\n  state s: m\n  s[t] = tanh(a * (W x[t] + U s[t-1]))\n  h[t] = V s[t]\n";
     std::fs::write(&path, thirds).unwrap();
@@ -310,7 +310,7 @@ fn the_tour_learns_checks_measures_and_draws() {
     let drawings = folder.path().join("drawings");
     let text = succeeds(&format!("tour --out {}", drawings.display()));
 
-    // The number in the line that begins with `start`, after `skip` others.
+    // The number in the line that starts with `start`, after `skip` others.
     let number = |start: &str, skip: usize| -> f64 {
         let line = text
             .lines()

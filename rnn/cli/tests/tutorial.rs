@@ -1,12 +1,12 @@
-//! The tutorial does what it says: its commands run, its figures are those that they make, its numbers are theirs.
+//! Runs the commands of the tutorial, and compares its figures and numbers.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Figures after some training. What rounding does there grows, and another processor rounds otherwise: of these only the
-/// words are compared, and how many points they have.
+/// Figures after training, which amplifies rounding differences between processors: only their words and numbers of
+/// points are compared.
 const TRAINED: [&str; 2] = ["figures/flow.svg", "figures/trained.svg"];
 
 fn docs() -> PathBuf {
@@ -25,7 +25,7 @@ fn commands(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The pictures of a text, by their paths.
+/// The paths of a text's pictures.
 fn figures(text: &str) -> Vec<&str> {
     text.split("](")
         .skip(1)
@@ -34,7 +34,7 @@ fn figures(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Runs a line as a shell does, with the program on its path.
+/// Runs a line in a shell, with the program on its path.
 #[track_caller]
 fn run(line: &str, folder: &TempDir) -> String {
     let program = Path::new(env!("CARGO_BIN_EXE_rnn")).parent().unwrap();
@@ -45,7 +45,7 @@ fn run(line: &str, folder: &TempDir) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A picture without what is no part of it: the places in our source, whose lines move.
+/// A picture without the places in our source, whose lines change.
 fn drawn(svg: &str) -> Vec<String> {
     let is_place = |line: &&str| line.contains(".rs:") && line.ends_with("</title>");
     svg.lines().filter(|line| !is_place(line)).map(String::from).collect()
@@ -55,12 +55,12 @@ fn without_digits(lines: &[String]) -> Vec<String> {
     lines.iter().map(|line| line.replace(|c: char| c.is_ascii_digit(), "")).collect()
 }
 
-/// The rows of a table in CSV, by its columns.
+/// The rows of a CSV table, by column.
 fn table(csv: &str) -> Vec<HashMap<String, String>> {
     let mut lines = csv.lines();
     let head: Vec<&str> = lines.next().unwrap().split(',').collect();
     let row = |line: &str| {
-        // Only the first field is quoted, and it may have commas in it.
+        // Only the first field is quoted, and it may contain commas.
         let (first, rest) = match line.strip_prefix('"').and_then(|line| line.split_once("\",")) {
             Some((first, rest)) => (first, rest),
             None => line.split_once(',').unwrap(),
@@ -71,7 +71,7 @@ fn table(csv: &str) -> Vec<HashMap<String, String>> {
     lines.map(row).collect()
 }
 
-/// For each net of `rnn gradflow`, the norm at step 1 over that at the last step.
+/// For each net of `rnn gradflow`, the norm at step 1 divided by that at the last step.
 fn left(folder: &TempDir, flags: &str) -> HashMap<String, f64> {
     let rows = table(&run(&format!("rnn gradflow --updates 0 --format csv {flags}"), folder));
     let mut norms: HashMap<String, Vec<f64>> = HashMap::new();
@@ -81,7 +81,7 @@ fn left(folder: &TempDir, flags: &str) -> HashMap<String, f64> {
     norms.into_iter().map(|(net, norms)| (net, norms[0] / norms.last().unwrap())).collect()
 }
 
-/// The number in a column of the row of the text's tables that begins with a name.
+/// The number in a column of the text's tables, in the row that starts with a name.
 #[track_caller]
 fn told(text: &str, name: &str, column: usize) -> f64 {
     let row = text.lines().find(|line| line.starts_with(&format!("| {name} |"))).unwrap();
@@ -115,7 +115,7 @@ fn figures_are_what_the_commands_make() {
         };
         assert!(same, "{figure} is not what its command makes: run the command in the project's folder");
     }
-    // The trained net keeps its gradient over 200 steps.
+    // The trained net preserves its gradient over 200 steps.
     let csv = "rnn bptt --checkpoint adding.safetensors --steps 200 --batch 4 --only decay --no-jacobians --format csv";
     let rows = table(&run(csv, &folder));
     let norm = |row: &HashMap<String, String>| -> f64 { row["norm"].parse().unwrap() };
@@ -125,7 +125,7 @@ fn figures_are_what_the_commands_make() {
     agrees(0.999, ((last - first) / 198.0).exp(), 0.002);
 }
 
-/// When nothing enters, h stays at 0, and 99 steps multiply a gradient by the scale to the power 99.
+/// Without input, h stays at 0, and 99 steps multiply a gradient by the scale to the power 99.
 #[test]
 fn vanished_kept_and_exploded() {
     let (text, folder) = (tutorial(), tempfile::tempdir().unwrap());
@@ -140,7 +140,7 @@ fn vanished_kept_and_exploded() {
     }
 }
 
-/// Along c the Jacobian is the forget gate: σ(b), if neither inputs nor states move it.
+/// Along c the Jacobian is the forget gate: σ(b), if inputs and states do not affect it.
 #[test]
 fn an_lstm_keeps_gradients_where_its_gate_is_open() {
     let (text, folder) = (tutorial(), tempfile::tempdir().unwrap());
@@ -165,7 +165,7 @@ fn an_lstm_keeps_gradients_where_its_gate_is_open() {
     agrees(5.3, 200.0_f64.ln(), 0.01);
 }
 
-/// Behind a cut a gradient is 0, not small; and a window as long as the sequence cuts nothing.
+/// Before a stop-gradient a gradient is exactly 0, not small; and a window as long as the sequence has no effect.
 #[test]
 fn truncation_cuts() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,9 +3,11 @@
 //! The graph of each size of batch is written once as StableHLO, and compiled by XLA; from then on parameters and batches
 //! go over as bytes, and the loss and its gradient come back. The updates are the trainer's: so a checkpoint is the same
 //! on both engines, and a run begins on one and goes on on the other.
+//!
+//! With the feature `pjrt` a plugin of XLA takes the driver's place, without Python.
 
 use crate::devices::Shared;
-use crate::program::{ExportError, Output, Program, Real};
+use crate::program::{Argument, ExportError, Output, Program, Real};
 use crate::stablehlo::{self, Form};
 use crate::values::element;
 use crate::{DRIVER, manifest};
@@ -20,13 +22,48 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 
-/// XLA, in a process of its own.
+#[cfg(feature = "pjrt")]
+mod pjrt;
+
+#[cfg(feature = "pjrt")]
+pub use pjrt::Plugin;
+
+/// What compiles programs and runs them.
+pub trait Runner {
+    /// What it runs on, in its own words.
+    fn platform(&self) -> &str;
+
+    /// Compiles a program, by its text and its manifest.
+    ///
+    /// # Errors
+    /// If XLA refuses it, or cannot be reached.
+    fn load(&mut self, name: &str, text: &str, about: &str) -> Result<(), StepError>;
+
+    /// Forgets a program.
+    ///
+    /// # Errors
+    /// If XLA cannot be reached.
+    fn unload(&mut self, name: &str) -> Result<(), StepError>;
+
+    /// The results of a program at a point.
+    ///
+    /// # Errors
+    /// If the point does not fit, or XLA cannot run it.
+    fn run(
+        &mut self,
+        name: &str,
+        program: &Program,
+        point: &Point<f32>,
+    ) -> Result<Vec<ArrayD<f32>>, StepError>;
+}
+
+/// XLA, in a process of its own unless it is a plugin.
 #[derive(Debug)]
-pub struct Xla {
+pub struct Xla<R = Driver> {
     model: Model,
     mode: Mode,
     devices: usize,
-    driver: Driver,
+    driver: R,
     /// By steps, sequences, and whether they train; the one used last stands last.
     made: Vec<((usize, usize, bool), Batch)>,
 }
@@ -51,10 +88,12 @@ impl Xla {
         let driver = Driver::start(python, devices)?;
         Ok(Self { model: model.clone(), mode, devices, driver, made: Vec::new() })
     }
+}
 
+impl<R: Runner> Xla<R> {
     /// What XLA runs on, in its own words: `cpu`, `gpu`, `tpu`.
     pub fn platform(&self) -> &str {
-        &self.driver.platform
+        self.driver.platform()
     }
 
     /// Puts the network for a size of batch last, and unloads the first if there are too many.
@@ -104,7 +143,7 @@ fn program(network: &Network) -> Result<(Program, Option<usize>), ExportError> {
     Ok((Program::new("batch", g.graph()?, results)?, steps))
 }
 
-impl Engine for Xla {
+impl<R: Runner> Engine for Xla<R> {
     fn run_into(
         &mut self,
         parameters: &Parameters,
@@ -167,6 +206,14 @@ pub enum EngineError {
     /// It ended, or could not be given its files.
     #[error("the driver of XLA: {0}")]
     Driver(String),
+    /// A plugin that cannot be used.
+    #[error("`{}`: {reason}", path.display())]
+    Plugin {
+        /// Its file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
 }
 
 /// A batch that the driver did not run.
@@ -174,9 +221,9 @@ fn stopped(why: impl fmt::Display) -> StepError {
     StepError::Engine(format!("the driver of XLA: {why}"))
 }
 
-/// The driver in Python.
+/// The driver in Python, in a process of its own.
 #[derive(Debug)]
-struct Driver {
+pub struct Driver {
     child: Child,
     to: BufWriter<ChildStdin>,
     from: BufReader<ChildStdout>,
@@ -243,6 +290,20 @@ impl Driver {
         writeln!(self.to, "{word} {}", self.folder.path().join(name).display())
     }
 
+    fn send(&mut self, name: &str, values: &[(&Value<f32>, bool)]) -> std::io::Result<()> {
+        self.ask("run", name)?;
+        for (value, wide) in values {
+            write_value(&mut self.to, value, *wide)?;
+        }
+        self.to.flush()
+    }
+}
+
+impl Runner for Driver {
+    fn platform(&self) -> &str {
+        &self.platform
+    }
+
     fn load(&mut self, name: &str, text: &str, about: &str) -> Result<(), StepError> {
         for (extension, text) in [("mlir", text), ("json", about)] {
             let file = self.file(name, extension);
@@ -262,7 +323,6 @@ impl Driver {
         Ok(())
     }
 
-    /// The results of a program at a point.
     fn run(
         &mut self,
         name: &str,
@@ -270,13 +330,7 @@ impl Driver {
         point: &Point<f32>,
     ) -> Result<Vec<ArrayD<f32>>, StepError> {
         // All of them before the first byte: the driver waits for as many bytes as the program takes.
-        let values = program.arguments.iter().map(|argument| {
-            let failed = |why: &str| stopped(format!("cannot be sent `{}`: {why}", argument.name));
-            let value = point.get(argument.id).ok_or_else(|| failed("it has no value"))?;
-            value.fits(&argument.ty).map_err(|why| failed(&why))?;
-            Ok((value, element(argument.ty.kind, Real::F32).0 == Dtype::U64))
-        });
-        let values = values.collect::<Result<Vec<_>, StepError>>()?;
+        let values = arguments(program, point)?;
         let sent = self.send(name, &values);
         self.answer(sent)?;
         let mut all = Vec::with_capacity(program.results.len());
@@ -290,14 +344,17 @@ impl Driver {
         }
         Ok(all)
     }
+}
 
-    fn send(&mut self, name: &str, values: &[(&Value<f32>, bool)]) -> std::io::Result<()> {
-        self.ask("run", name)?;
-        for (value, wide) in values {
-            write_value(&mut self.to, value, *wide)?;
-        }
-        self.to.flush()
-    }
+/// The values of a program's arguments, and whether each is of whole numbers of 64 bits.
+fn arguments<'p>(program: &Program, point: &'p Point<f32>) -> Result<Vec<(&'p Value<f32>, bool)>, StepError> {
+    let value = |argument: &Argument| {
+        let failed = |why: &str| stopped(format!("cannot be sent `{}`: {why}", argument.name));
+        let value = point.get(argument.id).ok_or_else(|| failed("it has no value"))?;
+        value.fits(&argument.ty).map_err(|why| failed(&why))?;
+        Ok((value, element(argument.ty.kind, Real::F32).0 == Dtype::U64))
+    };
+    program.arguments.iter().map(value).collect()
 }
 
 /// The elements of a value as bytes; whole numbers in 64 bits, or in 32.

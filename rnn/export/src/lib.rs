@@ -1,8 +1,8 @@
-//! Graphs for other engines: the same step on XLA, on CPU, GPU and TPU, and in ONNX runtimes.
+//! Exports graphs to other engines: the same step on XLA, on CPU, GPU and TPU, and in ONNX runtimes.
 //!
-//! A [`Program`] is a graph with an order of its arguments and results: what a function is to another engine. A reading
-//! of it writes it down: [`stablehlo::module`] as the text that XLA compiles, [`onnx::model`] as the file that others read. Beside it stand the [`manifest()`] that
-//! names what goes in and comes out, and the [`values`] to start from.
+//! A [`Program`] is a graph with ordered arguments and results: a function for another engine. [`stablehlo::module`]
+//! writes it as text for XLA, [`onnx::model`] as a file for ONNX runtimes. Its companions are the [`manifest()`],
+//! which names arguments and results, and the initial [`values`].
 //!
 //! ```
 //! use autograd::{Builder, grad};
@@ -37,7 +37,7 @@ pub mod values;
 pub use devices::Shared;
 pub use manifest::manifest;
 
-/// A program in Python that runs what was exported for XLA, on documented JAX alone.
+/// A Python program that runs exported XLA programs, using documented JAX alone.
 pub const DRIVER: &str = include_str!("run_step.py");
 
 pub use import::ImportError;

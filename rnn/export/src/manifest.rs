@@ -1,4 +1,4 @@
-//! What stands beside a module: the arguments and results of its function in order, for whoever calls it.
+//! The manifest of a module: the arguments and results of its function in order.
 
 use crate::devices::Shared;
 use crate::program::{Program, Real, Role};
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 /// The calling convention as JSON.
 ///
-/// Each argument has a `name`, a `shape`, a `dtype` as NumPy calls it, a `kind` (`parameter` or `input`) and the
-/// `batch_axis` along which samples lie, or null. Each result has a name, shape and dtype, a `role` (`loss`, `gradient`,
-/// `next`, `output`), for a gradient and for a next value, `of`: the argument it belongs to, and the `batch_axis` along
-/// which it is cut if the program is one for several devices. `devices` is how many there are.
+/// Each argument has a `name`, a `shape`, a `dtype` in NumPy's terms, a `kind` (`parameter` or `input`) and the
+/// `batch_axis`, or null. Each result has a name, shape and dtype, a `role` (`loss`, `gradient`, `next`, `output`),
+/// for a gradient and for a next value, `of`: its argument, and the `batch_axis` along which it is sharded if the
+/// program is one for several devices. `devices` is their number.
 pub fn manifest(program: &Program, shared: Option<&Shared>, real: Real) -> Value {
     let array = |name: &str, ty: &Type| json!({ "name": name, "shape": ty.shape.to_vec(), "dtype": element(ty.kind, real).1 });
     let with = |mut array: Value, more: Value| {
@@ -29,7 +29,7 @@ pub fn manifest(program: &Program, shared: Option<&Shared>, real: Real) -> Value
         let (role, of) = match &r.role {
             Role::Loss => ("loss", None),
             Role::Gradient(of) => ("gradient", Some(of)),
-            Role::Next(of) => ("next", Some(of)),
+            Role::Next(of) | Role::Counted(of) => ("next", Some(of)),
             Role::Output => ("output", None),
         };
         let ty = &program.graph.node(r.id).ok()?.ty;

@@ -18,7 +18,8 @@ pub const COUNT: &str = "optim/step";
 /// A training step, and the values of the arguments that the optimiser adds: as before the first update.
 ///
 /// Its arguments are those of [`gradient`](crate::net::gradient), then the optimiser's; its results the loss, then the
-/// next value of each parameter and of each of the optimiser's arguments but the learning rate.
+/// next value of each parameter and of each of the optimiser's arguments but the learning rate. Where something is
+/// dropped, the next seed is the last result: one more, as for the next update of [`rnn::train::Trainer`].
 ///
 /// # Errors
 /// None for a network that was built for training.
@@ -52,7 +53,11 @@ pub fn step(network: &Network, method: Method, rate: f64) -> Result<(Program, Po
     }
     results.extend(states);
     results.push(Output::next(update.count.id(), COUNT));
-    Ok((Program::new("step", g.graph()?, results)?, point))
+    let mut program = Program::new("step", g.graph()?, results)?;
+    let drawn = program.arguments.iter().find(|a| Some(a.id) == network.seed);
+    let seed = drawn.map(|a| Output::counted(a.id, &a.name));
+    program.results.extend(seed);
+    Ok((program, point))
 }
 
 /// A method at a step.

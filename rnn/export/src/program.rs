@@ -2,7 +2,7 @@
 
 use crate::devices::Collective;
 use autograd::ops::{Leaf, Op};
-use autograd::{Graph, NodeId, Type};
+use autograd::{Graph, NodeId, Point, Scalar, Type, Value};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -34,8 +34,20 @@ pub enum Role {
     Gradient(String),
     /// The next value of the argument of that name, which it replaces.
     Next(String),
+    /// One more than the node, modulo 2⁶⁴: the next value of the argument of that name, which counts.
+    Counted(String),
     /// Something else that is read off.
     Output,
+}
+
+impl Role {
+    /// The argument whose next value it is.
+    pub fn replaces(&self) -> Option<&str> {
+        match self {
+            Self::Next(of) | Self::Counted(of) => Some(of),
+            Self::Loss | Self::Gradient(_) | Self::Output => None,
+        }
+    }
 }
 
 /// A result.
@@ -63,6 +75,12 @@ impl Output {
     /// The next value of an argument.
     pub fn next(id: NodeId, argument: &str) -> Self {
         Self { id, name: format!("{argument}'"), role: Role::Next(argument.into()) }
+    }
+
+    /// The next value of an argument that is a whole number: one more. Graphs have no arithmetic of whole numbers, so
+    /// what writes the program adds the 1.
+    pub fn counted(argument: NodeId, name: &str) -> Self {
+        Self { id: argument, name: format!("{name}'"), role: Role::Counted(name.into()) }
     }
 
     /// Something else that is read off.
@@ -189,6 +207,20 @@ impl Program {
         let leaves = graph.parameters().chain(graph.inputs()).filter(|id| live[id.index()]);
         let arguments = leaves.map(argument).collect::<Result<_, autograd::Error>>()?;
         Ok(Self { name: name.into(), graph, arguments, results, live, collectives: HashMap::new() })
+    }
+
+    /// The results by the interpreter: what every engine has to find.
+    ///
+    /// # Errors
+    /// If an argument has no value at this point, or one that does not fit.
+    pub fn evaluate<T: Scalar>(&self, point: &Point<T>) -> Result<Vec<Value<T>>, autograd::Error> {
+        let ids: Vec<NodeId> = self.results.iter().map(|r| r.id).collect();
+        let values = autograd::eval(&self.graph, point, &ids)?.into_iter().zip(&self.results);
+        let value = |(value, result): (Value<T>, &Output)| match (value, &result.role) {
+            (Value::Index(count), Role::Counted(_)) => Value::Index(count.mapv(|n| n.wrapping_add(1))),
+            (value, _) => value,
+        };
+        Ok(values.map(value).collect())
     }
 
     /// The nodes that the results depend on, operands before users.

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs a program that `rnn export` wrote for XLA: on CPU, GPU or TPU, whatever JAX finds. Needs `pip install jax`.
 
-    python run_step.py FOLDER/step [UPDATES]        trains: results that are next values become arguments
-    python run_step.py FOLDER/gradient              runs once, and prints what comes out
-    python run_step.py FOLDER/step 50 --process 0 2 HOST:PORT
+    python3 run_step.py FOLDER/step [UPDATES]       trains: results that are next values become arguments
+    python3 run_step.py FOLDER/gradient             runs once, and prints what comes out
+    python3 run_step.py FOLDER/step 50 --process 0 2 HOST:PORT
                                                     as process 0 of 2, each with its share of the devices: start one on
                                                     each host, with the address of the first
 
@@ -19,7 +19,7 @@ try:
     from jax import export
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
 except ImportError as missing:
-    sys.exit(print(f"{missing}: pip install jax") or 3)
+    sys.exit(print(f"{missing}: {sys.executable or 'python3'} -m pip install jax") or 3)
 
 jax.config.update("jax_enable_x64", True)  # every array below says what it is; without this f64 and seeds are cut short
 

@@ -4,7 +4,7 @@ use crate::program::{ExportError, Program, Real};
 use autograd::{Kind, Point, Type, Value};
 use safetensors::{Dtype, tensor::TensorView};
 
-/// The arrays of a program's arguments at a point, by name, in the elements that the program takes.
+/// The arrays of a program's arguments at a point, by name, in the program's element types.
 ///
 /// # Errors
 /// If an argument has no value, or one of another type.
@@ -19,7 +19,7 @@ pub fn of_arguments(program: &Program, real: Real, point: &Point<f64>) -> Result
     Ok(file(&arrays, real))
 }
 
-/// The key of the metadata of such files.
+/// The metadata key of such files.
 pub const MARK: &str = "rnn.export";
 
 /// A safetensors file of arrays.
@@ -30,12 +30,12 @@ pub fn file(arrays: &[(String, Type, &Value<f64>)], real: Real) -> Vec<u8> {
         let view = TensorView::new(*dtype, ty.shape.to_vec(), bytes);
         (name, view.expect("the bytes are those of an array of this shape"))
     });
-    // By this a file is known for one that an export wrote.
+    // This marks a file as written by an export.
     let mark = [(MARK.to_string(), "values".to_string())].into_iter().collect();
     safetensors::serialize(views, Some(mark)).expect("the header of a file with these names is JSON")
 }
 
-/// What an array's elements are in the file, and what NumPy calls them.
+/// The element type of an array in the file, and its NumPy name.
 pub(crate) fn element(kind: Kind, real: Real) -> (Dtype, &'static str) {
     match (kind, real) {
         (Kind::Float, Real::F32) => (Dtype::F32, "float32"),

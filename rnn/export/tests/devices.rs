@@ -10,7 +10,7 @@ use rnn_export::stablehlo::{self, Form};
 use rnn_export::{Output, Program, Real, Shared, manifest, optimiser, values};
 use std::path::Path;
 
-/// The loss, the number of targets, and each gradient once, however many steps it is of.
+/// The loss, the number of targets, and each gradient are all-reduced once, whatever the number of steps.
 #[test]
 fn each_gradient_is_summed_over_the_devices_once() {
     for cell in rnn::cell::SHIPPED {
@@ -27,7 +27,7 @@ fn each_gradient_is_summed_over_the_devices_once() {
     }
 }
 
-/// The program of every device in the form of loops, with all arguments and results.
+/// The program of every device in looped form, with all arguments and results.
 fn add(cases: &Cases, name: &str, (program, point): (Program, Point<f64>), devices: usize) {
     let shared = Shared::new(&program, devices).unwrap_or_else(|error| panic!("{name}: {error}"));
     let text = stablehlo::module_for(&program, &shared, Real::F64, Form::Rolled).unwrap();
@@ -52,7 +52,7 @@ fn devices_together_compute_what_one_does() {
     cases.agree("devices.py", &["1e-12"]);
 }
 
-/// Every way in which a batch goes through an op, with derivatives.
+/// Every sharding rule of the ops, with derivatives.
 fn rules() -> (Program, Point<f64>) {
     let g = Builder::new();
     let x = g.batch_input("x", Type::float([4, 3]), 0);
@@ -96,7 +96,8 @@ fn rules() -> (Program, Point<f64>) {
     (Program::new("rules", graph.clone(), results).unwrap(), random(&graph, 5))
 }
 
-/// 50 updates by 8 devices in one process, and by 2 processes of 4 devices that talk over the network, are those of one.
+/// 50 updates on 8 devices in one process, and on 2 processes of 4 devices that communicate over the network, equal
+/// those on one.
 #[test]
 fn updates_by_many_devices_are_those_of_one() {
     let network = &arrangements_of("lstm", 6, 8)[3].1;
@@ -130,9 +131,9 @@ fn updates_by_many_devices_are_those_of_one() {
         [first, second.join().unwrap(), run("one", &[]), run("eight", &[])]
     });
     if ran[2].is_empty() {
-        return; // Python or JAX is missing, and that may be.
+        return; // Python or JAX is missing, and skipping is allowed.
     }
-    // The first process speaks for both.
+    // The first process reports for both.
     assert!(ran[0].contains("update 50: loss") && !ran[1].contains("update"), "{ran:?}");
     let one = numbers(folder.path(), "one");
     for name in ["eight", "hosts"] {
@@ -143,7 +144,7 @@ fn updates_by_many_devices_are_those_of_one() {
             assert!(apart < 1e-10, "{name}: {array} is off by {apart:.1e}");
         }
     }
-    // They were trained at all.
+    // They were really trained.
     assert!(one.iter().any(|(name, a)| name == "optim/step" && a[..] == [50.0]));
 }
 
@@ -151,7 +152,7 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// The arrays that a driver wrote.
+/// The arrays written by a driver.
 fn numbers(folder: &Path, name: &str) -> Vec<(String, Vec<f64>)> {
     let bytes = std::fs::read(folder.join(format!("{name}.out.safetensors"))).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();

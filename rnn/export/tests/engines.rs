@@ -5,10 +5,13 @@ mod common;
 use autograd::{Point, Value, eval};
 use common::{Cases, arrangements, gradient, nets, samples, special};
 use rnn::Parameters;
+use rnn::cell::CellRef;
+use rnn::model::{Engine, Mode, Model, Networks};
 use rnn::train::optim::Method;
 use rnn_export::stablehlo::{self, Form};
-use rnn_export::{Program, Real, Role, onnx, optimiser, values};
-use std::collections::HashMap;
+use rnn_export::{Program, Real, onnx, optimiser, values};
+use rnn_lab::study::Specimen;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Writes a program for an engine.
 type Write = fn(&Program, Real) -> Vec<u8>;
@@ -63,6 +66,13 @@ fn stablehlo_of_every_op_agrees() {
 #[test]
 fn stablehlo_of_every_cell_agrees() {
     let cases = cells("mlir", &[("unrolled", unrolled), ("rolled", rolled)]);
+    let (program, point) = step();
+    cases.add("step", "mlir", &program, &point, &rolled(&program, Real::F64));
+    // Rows of 8 steps, and steps that are left over.
+    for (name, network) in arrangements("clockwork", 27) {
+        let (program, point) = gradient(&network, 1);
+        cases.add(&format!("{name}-27"), "mlir", &program, &point, &rolled(&program, Real::F64));
+    }
     cases.agree("stablehlo.py", &["interpreter", "1e-12"]);
 }
 
@@ -74,7 +84,95 @@ fn onnx_of_every_op_agrees() {
 
 #[test]
 fn onnx_of_every_cell_agrees() {
-    cells("onnx", &[("gradient", onnx_model)]).agree("onnx_runtime.py", &["1e-12"]);
+    let cases = cells("onnx", &[("gradient", onnx_model)]);
+    let (program, point) = step();
+    cases.add("step", "onnx", &program, &point, &onnx_model(&program, Real::F64));
+    cases.agree("onnx_runtime.py", &["1e-12"]);
+}
+
+/// What no shipped cell has: two steps of memory, a cut, choices by t and by values, a maximum, functions, dropout in the
+/// cell; and periods that do not divide the number of steps.
+const OWN: [(&str, usize, &str); 4] = [
+    (
+        "odd",
+        9,
+        "cell odd
+  u[t] = W x[t] - V stop(h[t-2]) + W stop(x[t-1])
+  v[t] = where(mod(t, 2) == 0, u[t] / (1 + u[t]^2), max(u[t], a[t-1]))
+  a[t] = softmax(R v[t]) * abs(h[t-1]) - mean(v[t]) + k * cos(t)
+  h[t] = tanh(a[t] - sum(a[t] * V tanh(h[t-1])))",
+    ),
+    (
+        "gated",
+        9,
+        "cell gated
+  fn gate(W, U, b) = sigmoid(W x[t] + U h[t-1] + b)
+  z[t] = gate(W_z, U_z, b_z)
+  h[t] = z[t] * h[t-1] + (1 - z[t]) * tanh(W x[t] + dropout(U h[t-1], 0.25) + b)",
+    ),
+    ("three", 13, "cell three\n  h[t] = where(mod(t, 3) == 0, tanh(W x[t] + U h[t-1] + b), h[t-1])"),
+    ("five", 17, "cell five\n  h[t] = where(mod(t, 5) == 2, tanh(W x[t] + U h[t-1] + b), 0.9 * h[t-1])"),
+];
+
+/// The cells of the examples and those of [`OWN`], from their own first values.
+#[test]
+fn cells_as_files_agree() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let files = ["cells", "literature"].map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
+    let files = files.into_iter().flatten().map(|file| file.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "cell"));
+    let files = files.map(|path| (CellRef::open(path.to_str().unwrap()).unwrap(), 7));
+    let own = OWN.map(|(name, steps, text)| {
+        (CellRef { name: name.into(), text: Some(text.into()), constants: BTreeMap::new() }, steps)
+    });
+    let (modules, models) = (Cases::new(Real::F64), Cases::new(Real::F64));
+    let mut count = 0;
+    for (cell, steps) in files.chain(own) {
+        let name = format!("{}-{count}", cell.name);
+        let plain = Specimen { cell, steps, input: 8, hidden: 8, batch: 2, ..Specimen::default() };
+        let (model, parameters, feed) = plain.example(1).unwrap();
+        let network = model.network(steps, 2, Mode { train: true, noise: true, ..Mode::default() }).unwrap();
+        let point = network.point(&parameters, &feed, &[], 5).unwrap().cast::<f64>();
+        let (program, _) = gradient(&network, 1);
+        modules.add(&name, "mlir", &program, &point, &rolled(&program, Real::F64));
+        models.add(&name, "onnx", &program, &point, &onnx_model(&program, Real::F64));
+        count += 1;
+    }
+    assert!(count > 30, "{count}");
+    modules.agree("stablehlo.py", &["interpreter", "1e-12"]);
+    models.agree("onnx_runtime.py", &["1e-12"]);
+}
+
+/// A step of training with dropout.
+fn step() -> (Program, Point<f64>) {
+    let network = &arrangements("gru", 4)[3].1;
+    let (program, mut point) = optimiser::step(network, "adam".parse().unwrap(), 0.01).unwrap();
+    gradient(network, 3).1.iter().for_each(|(id, value)| point.set(id, value.clone()));
+    (program, point)
+}
+
+/// The operations and the loops of a rolled module.
+fn size(network: &rnn::model::Network) -> (usize, usize) {
+    let text = String::from_utf8(rolled(&gradient(network, 1).0, Real::F32)).unwrap();
+    (text.matches(" = stablehlo.").count(), text.matches("stablehlo.while").count())
+}
+
+/// 10 steps are as many operations as 33, and as 100 or 103. Of a cell with a period of 8 steps, a row is 8 of them and the
+/// rest is written out: so the module depends on the number of steps modulo 8 alone.
+#[test]
+fn modules_of_any_number_of_steps_are_of_one_size() {
+    for cell in rnn::cell::SHIPPED {
+        let of = |steps| {
+            let net = Specimen { cell: cell.name.into(), steps, input: 4, hidden: 4, ..Specimen::default() };
+            size(&net.network(true).unwrap())
+        };
+        assert!(of(7).1 > 0, "{}", cell.name);
+        match cell.name {
+            "clockwork" => assert_eq!([44, 47].map(of), [100, 103].map(of)),
+            "elman" | "lstm" => assert_eq!([10, 10].map(of), [100, 103].map(of)),
+            name => assert_eq!(of(10), of(33), "{name}"),
+        }
+    }
 }
 
 /// Twice as many steps are as many operations, and time is in loops.
@@ -85,11 +183,7 @@ fn rolled_modules_do_not_grow_with_the_steps() {
         let (few, many) = if cell.name == "clockwork" { (40, 80) } else { (12, 24) };
         let pairs = arrangements(cell.name, few).into_iter().zip(arrangements(cell.name, many));
         for ((name, few), (_, many)) in pairs {
-            let [few, many] = [few, many].map(|network| {
-                let text = rolled(&gradient(&network, 1).0, Real::F32);
-                let text = String::from_utf8(text).unwrap();
-                (text.matches(" = stablehlo.").count(), text.matches("stablehlo.while").count())
-            });
+            let [few, many] = [few, many].map(|network| size(&network));
             assert!(few == many && few.1 > 0, "{name}: {few:?} {many:?}");
         }
     }
@@ -113,8 +207,8 @@ fn a_step_trains_as_we_do() {
         let (program, mut point) = optimiser::step(network, method, rate).unwrap();
         random.iter().for_each(|(id, value)| point.set(id, value.clone()));
         let mut theirs = if method.to_string() == "adamw" {
-            match driven(&program, &point) {
-                Some(theirs) => theirs,
+            match driven(&program, &point, 20) {
+                Some((_, theirs)) => theirs,
                 None => continue,
             }
         } else {
@@ -125,8 +219,11 @@ fn a_step_trains_as_we_do() {
         let leaves = leaves.map(|(name, id)| (name.clone(), single.get(*id).unwrap().float().clone()));
         let mut parameters: Parameters = leaves.collect();
         let mut ours = method.optimiser(&parameters);
-        for _ in 0..20 {
+        let seed = network.seed.unwrap();
+        let Value::Index(first) = single.get(seed).unwrap() else { panic!() };
+        for update in 0..20 {
             let mut at = single.clone();
+            at.set(seed, Value::Index(first + update));
             for (name, id) in &network.parameters {
                 at.set(*id, parameters[name.as_str()].clone());
             }
@@ -147,14 +244,15 @@ fn a_step_trains_as_we_do() {
 
 /// The arguments after 20 calls of a step, by the interpreter.
 fn stepped(program: &Program, mut point: Point<f32>) -> HashMap<String, Vec<f32>> {
-    let ids: Vec<_> = program.results.iter().map(|r| r.id).collect();
     let mut all = HashMap::new();
     for _ in 0..20 {
-        let results = eval(&program.graph, &point, &ids).unwrap();
+        let results = program.evaluate(&point).unwrap();
         for (result, value) in program.results.iter().zip(results) {
-            if let Role::Next(of) = &result.role {
-                let argument = program.arguments.iter().find(|a| a.name == *of).unwrap();
-                all.insert(of.clone(), value.float().iter().copied().collect());
+            if let Some(of) = result.role.replaces() {
+                let argument = program.arguments.iter().find(|a| a.name == of).unwrap();
+                if let Value::Float(numbers) = &value {
+                    all.insert(of.to_owned(), numbers.iter().copied().collect());
+                }
                 point.set(argument.id, value);
             }
         }
@@ -162,8 +260,41 @@ fn stepped(program: &Program, mut point: Point<f32>) -> HashMap<String, Vec<f32>
     all
 }
 
-/// The same by the driver, on XLA; nothing where it is missing.
-fn driven(program: &Program, point: &Point<f64>) -> Option<HashMap<String, Vec<f32>>> {
+/// At a learning rate of zero only the masks change: each update has its own, those of our own engine at seeds that count
+/// up.
+#[test]
+fn each_update_drops_anew_and_as_we_do() {
+    let plain = Specimen { cell: "lstm".into(), steps: 4, input: 3, batch: 2, ..Specimen::default() };
+    let (model, parameters, feed) = plain.example(1).unwrap();
+    let model = Model { dropout: 0.5, ..model };
+    let mode = Mode { train: true, ..Mode::default() };
+    let network = model.network(4, 2, mode).unwrap();
+    let (program, added) = optimiser::step(&network, "sgd".parse().unwrap(), 0.0).unwrap();
+    let first = 41;
+    let mut point = network.point(&parameters, &feed, &[], first).unwrap().cast::<f64>();
+    added.iter().for_each(|(id, value)| point.set(id, value.clone()));
+
+    let mut ours = Networks::new(&model, mode, 1);
+    let mut loss = |seed| ours.run(&parameters, &feed, &[], seed, true).unwrap().loss;
+    let losses: Vec<f64> = (first..first + 5).map(&mut loss).collect();
+    let distinct: HashSet<u64> = losses.iter().map(|loss| loss.to_bits()).collect();
+    assert_eq!(distinct.len(), losses.len(), "{losses:?}");
+
+    let Some((said, _)) = driven(&program, &point, 5) else { return };
+    let theirs = said.lines().filter_map(|line| line.split_once(": loss ")?.1.parse::<f64>().ok());
+    let theirs: Vec<f64> = theirs.collect();
+    assert_eq!(theirs.len(), losses.len(), "{said}");
+    for (a, b) in losses.iter().zip(&theirs) {
+        assert!((a - b).abs() < 1e-5 * a, "{losses:?} {theirs:?}");
+    }
+}
+
+/// The same after so many calls by the driver, on XLA, and what it said; nothing where it is missing.
+fn driven(
+    program: &Program,
+    point: &Point<f64>,
+    updates: usize,
+) -> Option<(String, HashMap<String, Vec<f32>>)> {
     let folder = tempfile::tempdir().unwrap();
     let write = |extension: &str, bytes: &[u8]| {
         std::fs::write(folder.path().join(format!("step.{extension}")), bytes).unwrap();
@@ -172,14 +303,15 @@ fn driven(program: &Program, point: &Point<f64>) -> Option<HashMap<String, Vec<f
     write("json", rnn_export::manifest(program, None, Real::F32).to_string().as_bytes());
     write("safetensors", &values::of_arguments(program, Real::F32, point).unwrap());
     let stem = folder.path().join("step");
-    if common::python("../../src/run_step.py", &[stem.to_str().unwrap(), "20"]).is_empty() {
+    let said = common::python("../../src/run_step.py", &[stem.to_str().unwrap(), &updates.to_string()]);
+    if said.is_empty() {
         return None;
     }
     let bytes = std::fs::read(folder.path().join("step.out.safetensors")).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let numbers =
         |bytes: &[u8]| bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
-    Some(file.tensors().into_iter().map(|(name, view)| (name, numbers(view.data()))).collect())
+    Some((said, file.tensors().into_iter().map(|(name, view)| (name, numbers(view.data()))).collect()))
 }
 
 /// As any program that a test needs: no test passes without it, unless it is asked to.

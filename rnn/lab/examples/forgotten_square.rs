@@ -1,10 +1,10 @@
-//! An LSTM with a tanh of one's own, whose rule forgets a square, and what the checker says of it.
+//! An LSTM with a custom tanh whose VJP omits a square, and the checker's report.
 //!
 //! ```text
 //! cargo run --release -p bptt-lab --example forgotten_square
 //! ```
 //!
-//! With the name of a file it writes the same as a page.
+//! With a file name it also writes the report as a page.
 
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
 use autograd::{Builder, Error, Expr, Scalar, Type, Value, kernels};
@@ -77,7 +77,7 @@ pub fn survey() -> Result<Survey, Error> {
     Check::new(run.output().powi(2).mean().named("loss")).survey()
 }
 
-/// What the checker says.
+/// The checker's report.
 ///
 /// # Errors
 /// If the net cannot be checked.

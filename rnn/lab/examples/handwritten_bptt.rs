@@ -1,5 +1,5 @@
-//! Backpropagation through time of an LSTM written by hand, which forgets once that c[t] acts on c[t+1]; and what the
-//! checker says of it.
+//! Handwritten backpropagation through time of an LSTM that omits once that c[t] acts on c[t+1]; and the checker's
+//! report.
 //!
 //! ```text
 //! cargo run --release -p bptt-lab --example handwritten_bptt
@@ -10,7 +10,7 @@ use autograd_check::Check;
 
 const STEPS: usize = 4;
 
-/// What a step hands on, and what its backward pass needs.
+/// The results of a step, and the values that its backward pass needs.
 struct Memory<'g> {
     gates: Expr<'g>,
     i: Expr<'g>,
@@ -45,7 +45,7 @@ pub fn story() -> Result<String, Error> {
     }
     let loss = h.powi(2).sum().named("loss");
 
-    // Backwards, as a textbook has it. What is found is kept with the node that it is the adjoint of.
+    // The backward pass as in textbooks. Each adjoint is stored with its node.
     let mut found = Vec::new();
     let (mut dw, mut du) = (b.zeros(w.shape()), b.zeros(u.shape()));
     let (mut dh, mut dc_next) = (2.0 * h, b.zeros([1, 3]));

@@ -1,5 +1,5 @@
-//! An Elman net with its gradient in plain loops, whose backward pass starts at the second sequence of the batch; and what
-//! the checker says of it. Nothing here is a graph: so could a program in any language be checked.
+//! An Elman net with its gradient in plain loops, whose backward pass starts at the second sequence of the batch; and
+//! the checker's report. There is no graph here: a program in any language can be checked like this.
 //!
 //! ```text
 //! cargo run --release -p bptt-lab --example skipped_row

@@ -1,5 +1,5 @@
-//! The laboratory: backpropagation through time taken apart ([`study`]), derived in sentences and equations
-//! ([`derivation`]), and compared with other frameworks ([`compare`]).
+//! Analysis of backpropagation through time: gradients split by step ([`study`]), derivations in sentences and
+//! equations ([`derivation`]), and comparison with other frameworks ([`compare`]).
 
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
@@ -8,12 +8,12 @@ pub mod derivation;
 pub mod study;
 pub mod survey;
 
-/// The examples of the README are tests.
+/// Tests the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-/// So is the cell in Rust.
+/// Tests the cell written in Rust.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/cells-in-rust.md")]
 struct CellsInRust;

@@ -1,10 +1,10 @@
-//! A gradient check as a page: the verdict, the table, and the net with every adjoint in the colour of its own error.
+//! A gradient check as a page: the verdict, the table, and the net with every adjoint coloured by its error.
 
 use autograd::Error;
 use autograd_check::Survey;
 use autograd_view::draw::{self, Checked, Options, Page};
 
-/// The page. `page` says what the net is; what was checked is put into it.
+/// The page. `page` describes the net; the results of the check are added to it.
 ///
 /// ```
 /// use autograd::Builder;

@@ -1,4 +1,4 @@
-//! Backpropagation through time taken apart, beside finite differences, textbook formulas and its own sums.
+//! Gradients through time split by step, against finite differences, textbook formulas and their own sums.
 
 use autograd::ops::Op;
 use autograd::{Magnitude, NodeId, Point, Value, eval};
@@ -20,7 +20,7 @@ fn small(cell: &str) -> Specimen {
     Specimen { cell: cell.into(), steps: 5, batch: 2, input: if fits { 3 } else { 4 }, ..Specimen::default() }
 }
 
-/// A network's graph and where it is read, with stopped operands held at their values.
+/// A network's graph and its point, with the operands of stop-gradients held constant.
 fn frozen(model: &Model, parameters: &Parameters, feed: &Feed) -> (Network, Point<f64>) {
     let network = model.network(feed.steps(), feed.batch(), Mode::default()).unwrap();
     let mut point = network.point(parameters, feed, &[], 0).unwrap().cast::<f64>();
@@ -31,8 +31,8 @@ fn frozen(model: &Model, parameters: &Parameters, feed: &Feed) -> (Network, Poin
     (network, point)
 }
 
-/// For step k of a lane: the derivatives of `outputs` by each element of the joint state of each sequence, by central
-/// differences of order four with the state's nodes overridden. `[sequence][element][output]`.
+/// For step k of a lane: the derivatives of `outputs` by each element of the joint state of each sequence, by
+/// fourth-order central differences with the state's nodes overridden. `[sequence][element][output]`.
 fn differences(
     network: &Network,
     point: &Point<f64>,
@@ -69,7 +69,7 @@ fn differences(
 fn agrees(net: &Specimen, head: Head, layer: usize) {
     let (model, mut parameters, mut feed) = net.example(5).unwrap();
     let model = Model { head, ..model };
-    // Not the first values of some cells, which lie so near a kink that a difference would cross it.
+    // Some cells' initial values lie so near a kink that a difference would cross it: move away from them.
     for (name, value) in parameters.iter_mut() {
         *value = Init::uniform(0.6).draw(value.shape(), 1, &mut init::rng(5, name)).unwrap();
     }
@@ -82,7 +82,7 @@ fn agrees(net: &Specimen, head: Head, layer: usize) {
     let largest = bptt.matrix.iter().map(|norm| norm.to_f64()).fold(0.0, f64::max);
     for (k, states) in lane.states.iter().enumerate() {
         let next: &[NodeId] = lane.states.get(k + 1).map_or(&[], Vec::as_slice);
-        // A node that is a state of this step too is moved itself: its derivative is known.
+        // A node that is also a state of this step is perturbed itself: its derivative is known.
         let outputs: Vec<NodeId> = network.losses.iter().chain(next).copied().collect();
         let by = differences(&network, &point, states, &outputs);
         for (row, &t) in bptt.loss_steps.iter().enumerate() {
@@ -226,7 +226,7 @@ fn no_gradient_exceeds_the_bound_by_singular_values() {
     }
 }
 
-/// Where nothing enters a tanh it is the identity to first order: each step multiplies by W.
+/// Without input a tanh is the identity to first order: each step multiplies by W.
 #[test]
 fn a_silent_orthogonal_elman_keeps_its_scale_at_every_step() {
     for scale in [0.9, 1.0, 1.1] {
@@ -235,7 +235,7 @@ fn a_silent_orthogonal_elman_keeps_its_scale_at_every_step() {
         model.init = Inits { recurrent: Some(Init::Orthogonal { gain: scale }), ..Inits::default() };
         let mut parameters = model.first_parameters(3).unwrap();
         parameters.iter_mut().filter(|(name, _)| name.starts_with("rnn.bias")).for_each(|(_, b)| b.fill(0.0));
-        // One loss at every step, so that distances can be compared.
+        // A loss at every step, to compare distances.
         feed.x = Value::Float(ArrayD::zeros(vec![60, 2, 3]));
         feed.y = Value::Index(ArrayD::zeros(vec![60, 2]));
         let bptt = Bptt::of(&model, &parameters, &feed, ALL).unwrap();
@@ -244,9 +244,9 @@ fn a_silent_orthogonal_elman_keeps_its_scale_at_every_step() {
     }
 }
 
-/// A silent tanh net multiplies by its matrix: over 2,000 steps of a half, or of a double, the norm is 2^∓1999 of the last.
-/// Neither is a number that `f64` holds, and neither is zero or infinite. The loss is after the last step, or one at every step;
-/// and below a second layer a gradient has as many ways as there are steps.
+/// A tanh net without input multiplies by its matrix: over 2,000 steps of a half, or of a double, the norm is 2^∓1999
+/// of the last. Neither fits in `f64`, and neither is zero or infinite. The loss is after the last step, or one at
+/// every step; and below a second layer a gradient has as many paths as there are steps.
 #[test]
 fn a_gradient_beyond_the_range_of_numbers_is_followed_to_its_beginning() {
     for (scale, steps, head) in [(0.5, 2000, Head::Last), (2.0, 2000, Head::Last), (1e-4, 90, Head::EachStep)]
@@ -280,8 +280,8 @@ fn a_gradient_beyond_the_range_of_numbers_is_followed_to_its_beginning() {
     }
 }
 
-/// Of two layers, the lower one is reached on ways through both: over n steps there are n of them, each a product of n
-/// factors λ, and n λⁿ falls from n = 1 / ln(1/λ) on. A gauge changes none of the numbers.
+/// The lower of two layers is reached by paths through both: over n steps there are n of them, each a product of n
+/// factors λ, and n λⁿ falls from n = 1 / ln(1/λ) on. A gauge changes no result.
 #[test]
 fn the_gradient_of_two_layers_falls_steadily_beyond_the_range_of_numbers() {
     const STEPS: usize = 1500;
@@ -301,7 +301,7 @@ fn the_gradient_of_two_layers_falls_steadily_beyond_the_range_of_numbers() {
             let bound = long.bound.as_ref().unwrap();
             assert!((0..STEPS).all(|k| norm(k) <= bound[[0, k]] * Magnitude::of(1.0 + 1e-9)));
         }
-        // The fall of the beginning is that of the net's contraction: the same over any hundred steps, once in the limit.
+        // The decay at the start equals the contraction of the net: the same over any hundred steps, in the limit.
         let fall = |k: usize| norm(k).log10() - norm(k + 100).log10();
         assert!((fall(50) - fall(650)).abs() < 2.0, "{cell}: {} {}", fall(50), fall(650));
     }
@@ -315,9 +315,9 @@ fn a_window_as_long_as_the_sequence_has_no_bias_and_short_ones_have() {
     assert!(found[2].cut.angle < 1e-5 && (found[2].cut.ratio - 1.0).abs() < 1e-12);
     assert!(found[2].sliding.angle < 1e-5 && (found[2].sliding.ratio - 1.0).abs() < 1e-12);
     assert!(found[0].cut.angle > 1.0 && found[0].cut.angle > found[1].cut.angle);
-    // With one step both ways of cutting leave the same.
+    // For one step, both kinds of truncation leave the same.
     assert!((found[0].cut.angle - found[0].sliding.angle).abs() < 1e-6);
-    // Of each parameter alone that is the part of lag 0 beside the sum of all.
+    // Per parameter that is the contribution of lag 0, compared with the sum of all.
     for alone in &found[0].parameters {
         let share = full.shares.iter().find(|share| share.name == alone.name).unwrap();
         let (part, whole) = (&share.by_lag[&0], share.total());
@@ -329,8 +329,8 @@ fn a_window_as_long_as_the_sequence_has_no_bias_and_short_ones_have() {
     assert!(found[0].parameters.iter().any(|alone| alone.cut.angle > found[0].cut.angle));
 }
 
-/// Begun with a forget bias of 1, at which it keeps nothing, an LSTM that has learned to add over 50 steps keeps the
-/// gradient over 200.
+/// An LSTM with a forget bias of 1, which initially loses its memory, preserves the gradient over 200 steps after it
+/// has learned to add over 50.
 #[test]
 fn an_lstm_that_has_learned_keeps_the_gradient_over_two_hundred_steps() {
     let init = Inits { forget_bias: Some(1.0), ..Inits::default() };

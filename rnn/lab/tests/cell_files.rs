@@ -1,5 +1,5 @@
-//! Every cell file, shipped or an example: what is printed is read again, gradients of order one and two are right,
-//! padding is not seen, and the cell learns. A file that is put into a folder is tested with no more code.
+//! Every cell file, shipped or an example: printing round-trips, gradients of order one and two are correct, padding
+//! has no effect, and the cell learns. A new file in the folder is tested without new code.
 
 #[path = "../../../tests/nets/mod.rs"]
 mod nets;
@@ -11,7 +11,7 @@ use rnn::equations::parse;
 use rnn_lab::study::learns;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Does something with every file, on two threads.
+/// Applies a law to every file, on two threads.
 fn walk(law: impl Fn(&Subject) + Sync) {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -25,8 +25,8 @@ fn walk(law: impl Fn(&Subject) + Sync) {
     });
 }
 
-/// Two layers in both directions, or what of that the cell allows; unequal lengths; steps enough for all that happens
-/// at some steps alone.
+/// Two bidirectional layers, or as much of that as the cell supports; unequal lengths; enough steps to cover its
+/// period.
 fn net(subject: &Subject, seed: u64) -> Problem {
     let steps = if subject.reads_step { 9.max(subject.period + 1) } else { 4 };
     subject.problem(&Setup {
@@ -55,8 +55,7 @@ fn what_is_printed_is_read_again() {
     }
 }
 
-/// Forward mode has no steps that could be too large, so there is no second try; and every weight is put to the test:
-/// none has the gradient zero.
+/// Forward mode has no step size, so there is no second try; and every weight is tested: none has a zero gradient.
 #[test]
 fn gradients_are_those_of_forward_mode() {
     walk(|subject| {
@@ -69,8 +68,8 @@ fn gradients_are_those_of_forward_mode() {
     });
 }
 
-/// Where no kink is near, differences must agree. Where they are too coarse to tell, they are asked elsewhere. All lanes
-/// have the same equations, so each weight is looked at in one of them.
+/// Away from kinks, differences must agree. If they are too coarse to decide, another point is tried. All lanes have
+/// the same equations, so each weight is checked in one of them.
 #[test]
 fn gradients_are_those_of_differences() {
     walk(|subject| {
@@ -93,8 +92,8 @@ fn padding_changes_nothing() {
     });
 }
 
-/// The cells that have not learned to add by the end of the lesson: what part of the error without memory they must fall
-/// below, and why it is not the tenth of all others.
+/// The cells that do not learn to add within the lesson: the fraction of the error without memory that they must fall
+/// below, and why it is not the tenth required of all others.
 const SLOW: [(&str, f64, &str); 5] = [
     ("clockwork", 0.2, "three of its four modules move at one step in 2, 4 and 8 alone"),
     (

@@ -1,4 +1,5 @@
-//! Derivations: the textbook's, line by line; and for every cell, what is printed computed and compared with the graph.
+//! Derivations: the textbook's, line by line; and for every cell, the printed formulas evaluated and compared with
+//! the graph.
 
 use autograd_view::math::Form;
 use rnn::cell::SHIPPED;
@@ -29,13 +30,13 @@ fn cells() -> Vec<(String, String)> {
     cells
 }
 
-/// The equations alone, without the margin.
+/// The equations without indentation.
 fn equations(derivation: &Derivation) -> Vec<String> {
     derivation.lines().map(|line| Form::Unicode.write(std::slice::from_ref(line)).trim_end().into()).collect()
 }
 
-/// Goodfellow, Bengio & Courville 2016, Deep learning, eq. 10.8-10.9 and 10.18-10.28, with columns for vectors, the
-/// element-by-element product for diag, and one name for each derivative: ∇_h L is h̄.
+/// Goodfellow, Bengio & Courville 2016, Deep learning, eq. 10.8-10.9 and 10.18-10.28, with columns for vectors,
+/// elementwise products for diag, and one name per derivative: ∇_h L is h̄.
 #[test]
 fn elman_is_the_derivation_of_the_textbook() {
     let elman = derive("cell textbook\n  h[t] = tanh(b + W h[t-1] + U x[t])");
@@ -64,8 +65,8 @@ fn every_line_of_every_cell_has_the_value_of_its_node() {
     }
 }
 
-/// What no published cell has together: two steps of memory, a cut, a choice by t and by values, a fraction, a mean, a
-/// maximum, names that look alike, and a matrix that is read twice.
+/// A combination that no published cell has: two steps of memory, a stop-gradient, conditionals on t and on values, a
+/// fraction, a mean, a maximum, names that print alike, and a matrix that is read twice.
 const ODD: &str = "cell odd
   u1[t] = W x[t] - V stop(h[t-2]) + W stop(x[t-1])
   u_1[t] = where(mod(t, 2) == 0, u1[t] / (1 + u1[t]^2), max(u1[t], a[t-1]))
@@ -137,7 +138,8 @@ fn one_name_alone() {
     assert!(error.contains("`W_hz`; did you mean `W_h"), "{error}");
 }
 
-/// The gradient stops at `stop`: s is a plain sum, and what is fed back brings nothing (Hochreiter & Schmidhuber 1997, A.1).
+/// The gradient stops at `stop`: s is a plain sum, and the feedback contributes nothing (Hochreiter & Schmidhuber
+/// 1997, A.1).
 #[test]
 fn cuts_are_seen() {
     let lstm = SHIPPED.iter().find(|cell| cell.name == "lstm-1997").unwrap();
@@ -146,7 +148,7 @@ fn cuts_are_seen() {
     assert!(lines.iter().any(|line| line == "y\u{304}_cₜ = Vᵀ o\u{304}ₜ"), "{lines:#?}");
 }
 
-/// Equations that read earlier steps alone, no input and no parameter.
+/// Equations that read earlier steps alone, without input or parameter.
 #[test]
 fn what_reads_the_past_alone_has_its_lines() {
     for line in
@@ -162,7 +164,8 @@ fn what_reads_the_past_alone_has_its_lines() {
     }
 }
 
-/// Eight lags of one sequence, weighted by a softmax: the net that is read grows with their sum, not with its powers.
+/// Eight lags of one sequence, weighted by a softmax: the derivation's net grows with the sum of the lags, not with
+/// their product.
 #[test]
 fn many_lags_are_derived() {
     let weights: Vec<String> = (0..8).map(|j| format!("  e{j}[t] = exp(sum(w_{j} * x[t]))\n")).collect();
@@ -178,7 +181,7 @@ fn many_lags_are_derived() {
     assert!(derivation.check(1).unwrap() < 1e-10);
 }
 
-/// A size that stands in a formula as a number is wrong at every other size; the check computes at two.
+/// A size that enters a formula as a number is wrong at every other size; the check uses two.
 #[test]
 fn no_formula_knows_the_size_it_was_read_at() {
     let normed = "cell normed

@@ -1,5 +1,5 @@
-//! Every layer, and every cell that a reference gives as equations, has PyTorch's numbers: outputs, states, loss and all
-//! gradients, in f64.
+//! Every layer, and every cell given as equations by a reference, has PyTorch's numbers: outputs, states, loss and
+//! all gradients, in f64.
 
 use rnn_lab::compare::compare;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reference").join(name)
 }
 
-/// Compares all references of a folder; their number.
+/// Compares all references of a folder; returns their number.
 #[track_caller]
 fn agree(folder: &Path) -> usize {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -37,7 +37,7 @@ fn cells_of_equations_agree_with_pytorch() {
     );
 }
 
-/// What comparing a reference with one change to it says.
+/// The result of comparing a reference with one change.
 fn changed(name: &str, change: impl Fn(&mut Value)) -> Result<Vec<(String, f64)>, String> {
     let text = std::fs::read_to_string(folder(name)).unwrap();
     let mut file: Value = serde_json::from_str(&text).unwrap();
@@ -53,7 +53,7 @@ fn said(text: &str) -> Result<Vec<(String, f64)>, String> {
     Ok(differences.into_iter().map(|d| (d.what, d.largest)).collect())
 }
 
-/// Every number counts: moved by a millionth, it is the only one that differs, if nothing is computed from it.
+/// Every number counts: perturbed by a millionth, it is the only one that differs, if nothing is computed from it.
 #[test]
 fn every_number_that_is_compared_is_seen() {
     for (pointer, what) in [

@@ -1,4 +1,4 @@
-//! Every shipped cell before all witnesses: forward mode, RTRL, one step run T times, padding, order of the batch,
+//! Every shipped cell passes all cross-checks: forward mode, RTRL, one step run T times, padding, batch order,
 //! symmetry of the Hessian.
 
 use autograd_check::Verdict;
@@ -7,7 +7,7 @@ use rnn::cell::{SHIPPED, Shipped};
 use rnn_lab::study::{Specimen, witnesses};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Does something with every shipped cell, on two threads.
+/// Applies a law to every shipped cell, on two threads.
 fn walk(law: impl Fn(&Shipped) + Sync) {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -21,7 +21,7 @@ fn walk(law: impl Fn(&Shipped) + Sync) {
     });
 }
 
-/// All witnesses pass; `silent` of them have nothing to say.
+/// All cross-checks pass; `silent` of them do not apply.
 #[track_caller]
 fn passes(net: &Specimen, silent: usize) {
     let heard = witnesses(net, 1).unwrap();
@@ -32,7 +32,7 @@ fn passes(net: &Specimen, silent: usize) {
     assert_eq!(heard.iter().filter(|w| w.verdict.is_none()).count(), silent, "{net:?}");
 }
 
-/// A small net of a cell: with an input of another size than the states, if the cell allows it.
+/// A small net of a cell: input and state sizes differ, if the cell allows it.
 fn net(shipped: &Shipped, hidden: usize) -> Specimen {
     let input = if shipped.cell().fits(2, hidden).is_ok() { 2 } else { hidden };
     Specimen { cell: shipped.name.into(), hidden, input, ..Specimen::default() }
@@ -52,7 +52,7 @@ fn stacks_cuts_and_batches() {
     walk(|shipped| {
         let net = Specimen { steps: 4, batch: 2, ..net(shipped, 4) };
         passes(&Specimen { layers: 2, window: Some(2), ..net.clone() }, 0);
-        // Nothing runs step by step in both directions: RTRL and the rolled net are silent.
+        // A bidirectional net cannot run step by step: RTRL and the rolled net do not apply.
         passes(&Specimen { bidirectional: true, lengths: Some(vec![4, 2]), ..net }, 2);
     });
 }

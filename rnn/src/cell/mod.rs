@@ -1,7 +1,7 @@
 //! Cells: one step of a recurrent net.
 //!
-//! A cell says which weights one layer has, which states it carries, and what one step computes. Everything
-//! else follows from that: unrolling, masks, stacking, both directions, BPTT, checks, drawings.
+//! A cell declares the weights of one layer and the states it carries, and computes one step. Unrolling, masks,
+//! stacking, bidirectional layers, BPTT, checks and drawings are derived from that.
 
 mod shipped;
 mod step;
@@ -52,10 +52,10 @@ pub trait Cell: Debug + Send + Sync + 'static {
         vec![State::new("h", hidden)]
     }
 
-    /// Whether the cell can have these sizes.
+    /// Checks that the cell supports these sizes.
     ///
     /// # Errors
-    /// What it needs, as a sentence without a full stop.
+    /// The requirement, as a sentence without a full stop.
     fn fits(&self, _input: usize, _hidden: usize) -> Result<(), String> {
         Ok(())
     }
@@ -65,33 +65,33 @@ pub trait Cell: Debug + Send + Sync + 'static {
         hidden
     }
 
-    /// What the cell's steps make of their number.
+    /// How the cell's steps use the step number.
     fn clock(&self) -> Clock {
         Clock::GoesOn
     }
 
-    /// Whether a step or what is prepared for it drops anything in training.
+    /// Whether a step, or [`prepare`](Self::prepare), applies dropout in training.
     fn drops(&self) -> bool {
         false
     }
 
-    /// What steps read, made of the declared weights once for a lane, that is for a layer in one direction: slices of
-    /// stacked weights, for one.
+    /// Derives from the declared weights what the steps read, once per lane (one layer in one direction): for
+    /// example, slices of stacked weights.
     fn prepare<'g>(&self, w: &Weights<'g>, _input: usize, _hidden: usize, _lane: Lane<'g>) -> Weights<'g> {
         w.clone()
     }
 
-    /// Step `t`: from the input `[batch, input]` and the states `[batch, size]`
-    /// to the output and the next states. Gates that are [named](Expr::named) can be seen in every dump.
+    /// Step `t`: maps the input `[batch, input]` and the states `[batch, size]` to the output and the next states.
+    /// [Named](Expr::named) gates appear in every dump.
     fn step<'g>(&self, w: &Weights<'g>, x: Expr<'g>, state: &[Expr<'g>], t: &Step<'g>) -> Next<'g>;
 }
 
 /// A layer in one direction.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Lane<'g> {
-    /// Its number, from 0: layer by layer, in both directions one after the other.
+    /// The lane's number, from 0: layer by layer, the directions of a layer in sequence.
     pub number: usize,
-    /// What its masks are drawn by; none where nothing is dropped.
+    /// The source of its dropout masks; `None` if nothing is dropped.
     pub noise: Option<Noise<'g>>,
 }
 
@@ -102,9 +102,9 @@ pub struct State {
     pub name: String,
     /// Its number of features.
     pub size: usize,
-    /// Whether it is an input of the past, whose size may differ from layer to layer.
+    /// Whether it is a past input, whose size may differ between layers.
     pub of_input: bool,
-    /// What all its features are before the first step, unless a start is given.
+    /// The initial value of all its features, unless an initial state is given.
     pub start: f64,
 }
 
@@ -124,14 +124,14 @@ pub struct Next<'g> {
     pub states: Vec<Expr<'g>>,
 }
 
-/// The only state, which is the output too.
+/// The only state, which is also the output.
 impl<'g> From<Expr<'g>> for Next<'g> {
     fn from(h: Expr<'g>) -> Self {
         Self { output: h, states: vec![h] }
     }
 }
 
-/// Several states, the first of which is the output.
+/// Several states; the first is the output.
 impl<'g, const N: usize> From<[Expr<'g>; N]> for Next<'g> {
     fn from(states: [Expr<'g>; N]) -> Self {
         Self { output: states[0], states: states.into() }

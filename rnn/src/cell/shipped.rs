@@ -1,4 +1,4 @@
-//! The cells that come with the crate, and cells by name.
+//! The cells that ship with the crate, and cells by name.
 
 use super::Cell;
 use crate::data::file;
@@ -10,7 +10,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A cell that comes with the crate: a file of equations, which is its only definition.
+/// A cell that ships with the crate, defined by its file of equations alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Shipped {
     /// Its name on the command line.
@@ -23,16 +23,16 @@ impl Shipped {
     /// The cell.
     ///
     /// # Panics
-    /// If the file has a fault; a test reads them all.
+    /// If the file has a fault; a test reads every shipped file.
     pub fn cell(&self) -> Arc<EquationCell> {
         Arc::new(EquationCell::read(self.text, self.name).expect("the files that are shipped have no fault"))
     }
 }
 
-/// The cells that come with the crate, by name.
+/// The shipped cells, by name.
 pub const SHIPPED: &[Shipped] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 
-/// Why there is no such cell.
+/// Why a cell cannot be provided.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CellError {
@@ -58,21 +58,22 @@ pub enum CellError {
     Constant(String),
 }
 
-/// A cell by its name, or by the text of its file: what a checkpoint keeps, so that it loads anywhere.
+/// A cell by its name or by the text of its file. A checkpoint keeps it, so that it loads anywhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CellRef {
     /// The cell's name.
     pub name: String,
-    /// The text of its file; that of the shipped cell of this name if there is none.
+    /// The text of its file; `None` for the shipped cell of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Constants with other values than the file gives them.
+    /// Constants whose values override those of the file.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub constants: BTreeMap<String, f64>,
 }
 
 impl CellRef {
-    /// A shipped cell by its name, or a cell by the path of its file, which ends in `.cell`. The text is taken in.
+    /// A shipped cell by its name, or a cell by the path of its file, which ends in `.cell`. The file's text is
+    /// stored.
     ///
     /// # Errors
     /// If there is no such cell or file, or the file has faults.

@@ -1,22 +1,22 @@
-//! Which step a cell takes.
+//! The number of a step, and the source of its dropout masks.
 
 use crate::lengths::real;
 use autograd::{Builder, Expr, Shape};
 use std::cell::OnceCell;
 
-/// What becomes of the number of a step where a sequence is read in parts, each beginning with the states that the part
-/// before ended with: windows of a text, or a text written symbol by symbol.
+/// How the step number continues when a sequence is read in parts, each starting from the final states of the part
+/// before: windows of a text, or a text generated symbol by symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
     /// No step reads it.
     Unread,
-    /// It is part of what is carried: a part goes on counting.
+    /// It is carried like a state: a part continues the count.
     GoesOn,
     /// Each part counts from 1.
     Restarts,
 }
 
-/// What a cell draws its dropout masks by, in one lane: they are functions of a seed and of their place.
+/// The source of a cell's dropout masks in one lane: each mask is a function of the seed and its position.
 #[derive(Clone, Copy, Debug)]
 pub struct Noise<'g> {
     /// The seed of a batch's masks: one whole number.
@@ -26,11 +26,11 @@ pub struct Noise<'g> {
 }
 
 impl<'g> Noise<'g> {
-    /// 0 with the probability `rate`, otherwise 1 / (1 - rate): the cell's mask of that number at a step, or at step 0 the
-    /// one of all steps.
+    /// 0 with probability `rate`, otherwise 1 / (1 - rate): the cell's mask `number` at a step. Step 0 gives the mask
+    /// that all steps share.
     #[track_caller]
     pub fn mask(&self, shape: impl Into<Shape>, rate: f64, step: usize, number: usize) -> Expr<'g> {
-        // Far from the masks between layers, which are counted from 0.
+        // Disjoint from the streams of the masks between layers, which are counted from 0.
         let stream = ((self.lane as u64 + 1) << 48) + ((step as u64) << 16) + number as u64;
         self.seed.dropout_mask(shape, rate, stream)
     }
@@ -38,15 +38,16 @@ impl<'g> Noise<'g> {
 
 /// The number of a step, from 1 in the order in which a sequence is read.
 ///
-/// Mostly it is one number for the whole batch. Backwards through sequences of different lengths each begins at its own
-/// end, so the number is each sequence's own, and a value of the graph: the same as if the sequence stood alone.
+/// Usually one number for the whole batch. In a backward pass over sequences of different lengths each sequence
+/// starts at its own end, so the number differs by sequence and is a value of the graph: the result is the same as
+/// for the sequence alone.
 #[derive(Debug)]
 pub struct Step<'g> {
     /// The place in the input, from 1.
     place: usize,
     number: Number<'g>,
     noise: Option<Noise<'g>>,
-    /// Made when it is first asked for: most cells never do.
+    /// Built on first use: most cells never read it.
     value: OnceCell<Expr<'g>>,
 }
 
@@ -64,24 +65,24 @@ impl<'g> Step<'g> {
         Self { place: number, number: Number::Known(number), noise: None, value: OnceCell::new() }
     }
 
-    /// A step whose number is a value of the graph, a real scalar: it is t itself, and nothing that is decided by it is
-    /// decided when the graph is built.
+    /// A step whose number is a value of the graph, a real scalar: nothing that depends on `t` is decided when the
+    /// graph is built.
     pub fn given(place: usize, number: Expr<'g>) -> Self {
         Self { place, number: Number::Given(number), noise: None, value: OnceCell::new() }
     }
 
-    /// A step of sequences that go on: `elapsed` steps, `[batch, 1]`, were read before this network's first.
+    /// A step of continued sequences: `elapsed`, `[batch, 1]`, counts the steps read before this network's first.
     pub(crate) fn after(elapsed: Expr<'g>) -> Self {
         Self { place: 1, number: Number::After { elapsed, steps: 1 }, noise: None, value: OnceCell::new() }
     }
 
-    /// Backwards from the end of each sequence: `lengths` are whole numbers `[batch, 1]` of at most `steps`.
+    /// Backwards from the end of each sequence: `lengths` are whole numbers `[batch, 1]`, at most `steps`.
     pub(crate) fn from_end(lengths: Expr<'g>, steps: usize) -> Self {
         let number = Number::FromEnd { lengths, steps, real: OnceCell::new() };
         Self { place: steps, number, noise: None, value: OnceCell::new() }
     }
 
-    /// The step that reads the input at `place`, the one that is processed as number `number` of the batch.
+    /// Moves to the step that reads the input at `place` and is processed as number `number` of the batch.
     pub(crate) fn go(&mut self, place: usize, number: usize) {
         self.place = place;
         self.value = OnceCell::new();
@@ -91,12 +92,12 @@ impl<'g> Step<'g> {
         }
     }
 
-    /// What the cell's masks are drawn by; none where nothing is dropped: in evaluation.
+    /// The source of the cell's dropout masks; `None` in evaluation.
     pub fn noise(&self) -> Option<Noise<'g>> {
         self.noise
     }
 
-    /// Where the step stands in the input, from 1.
+    /// The position of the step in the input, from 1.
     pub fn place(&self) -> usize {
         self.place
     }
@@ -113,8 +114,8 @@ impl<'g> Step<'g> {
         }
     }
 
-    /// The number as a real value: a scalar, or `[batch, 1]` if it is each sequence's own. In padding it is any number
-    /// from 1.
+    /// The number as a real value: a scalar, or `[batch, 1]` if it differs by sequence. In padding it is arbitrary,
+    /// but at least 1.
     #[track_caller]
     pub fn value(&self, g: &'g Builder) -> Expr<'g> {
         *self.value.get_or_init(|| match &self.number {
@@ -150,7 +151,7 @@ mod tests {
             Point::<f64>::new().with(lengths, Value::Index(ndarray::arr2(&[[1], [3], [2]]).into_dyn()));
         let values = eval(&g.graph().unwrap(), &point, &numbers).unwrap();
         let values: Vec<Vec<f64>> = values.iter().map(|v| v.float().iter().copied().collect()).collect();
-        // Where a sequence does not run, 1.
+        // 1 where a sequence is padded.
         assert_eq!(values, [[1.0, 1.0, 1.0], [1.0, 2.0, 1.0], [1.0, 3.0, 2.0]]);
     }
 }

@@ -1,10 +1,10 @@
-//! The weights of a cell: what it declares, and what a step reads.
+//! The weights of a cell: as declared, and as a step reads them.
 
 use crate::init::First;
 use autograd::{Builder, Expr, Shape, nearest};
 use std::ops::Index;
 
-/// What a weight is for. Initialisers depend on it.
+/// The role of a weight. Initialisers depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// A matrix that the input is multiplied by.
@@ -22,22 +22,22 @@ pub struct Weight {
     pub name: String,
     /// The shape; a matrix is `[output, input]`, as PyTorch stores it.
     pub shape: Shape,
-    /// What it is for.
+    /// Its role.
     pub role: Role,
-    /// What is stacked along the first axis, in order; a weight that is not stacked is its only part.
+    /// The parts stacked along the first axis, in order; an unstacked weight is its only part.
     pub parts: Vec<Part>,
 }
 
-/// A part of a weight: the rows that belong to one gate.
+/// A part of a weight: the rows of one gate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     /// Its name: `W_if`, or the gate's.
     pub name: String,
     /// Its number of rows.
     pub rows: usize,
-    /// How it begins, if the cell says so.
+    /// Its initialiser, if the cell declares one.
     pub init: Option<First>,
-    /// Whether it is a bias of a forget gate: of several that are added, `Some(true)` for the first.
+    /// Set for a bias of a forget gate: `Some(true)` for the first of several that are added.
     pub forget_bias: Option<bool>,
 }
 
@@ -105,18 +105,18 @@ impl Weight {
 #[derive(Clone, Debug)]
 pub struct Weights<'g> {
     named: Vec<(String, Expr<'g>)>,
-    /// What a name that was never declared gives: the step is poisoned, and the graph says why.
+    /// The result for an undeclared name: it poisons the step, and the graph reports the error.
     missing: Expr<'g>,
 }
 
 impl<'g> Weights<'g> {
     /// Weights by name.
     pub fn new(g: &'g Builder, named: Vec<(String, Expr<'g>)>) -> Self {
-        // Poison without an error of its own: an operand that nobody reads must not fail the graph.
+        // Poison without an error of its own: an operand that is never read must not fail the graph.
         Self { missing: g.poison(), named }
     }
 
-    /// The builder that they belong to.
+    /// The builder of the weights.
     pub fn builder(&self) -> &'g Builder {
         self.missing.builder()
     }

@@ -1,4 +1,4 @@
-//! Round trips, files that Python wrote, and every kind of file that is no checkpoint.
+//! Round trips, files written by Python, and every kind of invalid file.
 
 use ndarray::{ArrayD, arr0, arr1, arr2};
 use tempfile::TempDir;
@@ -147,7 +147,7 @@ fn damage_is_named_with_its_part() {
     assert_error(load(&vast), &["damaged: rnn.digest", "not those that were saved"]);
 }
 
-/// Every byte of the file, with one of its bits changed: the file is refused, or what was saved comes back.
+/// Flips one bit in every byte of the file: the file is refused, or the saved data comes back.
 #[test]
 fn no_flip_of_a_bit_goes_unseen() {
     let bytes = checkpoint().to_bytes().unwrap();

@@ -1,19 +1,18 @@
-//! A key stands once in an object of JSON. The format of checkpoints asks for it, and readers take the last of two without
-//! a word.
+//! Rejects duplicate keys in JSON objects. The checkpoint format forbids them, but parsers silently take the last.
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;
 use std::fmt;
 
-/// Whether all keys of the header of a safetensors file are different.
+/// Checks that no key occurs twice in the header of a safetensors file.
 ///
 /// # Errors
-/// The key that is not.
+/// The duplicate key.
 pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
     let Some((length, rest)) = bytes.split_first_chunk() else { return Ok(()) };
     let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
     let header = &rest[..length.min(rest.len())];
-    // What is no JSON at all is told by the reader of the format.
+    // The safetensors parser reports invalid JSON.
     match serde_json::from_slice::<Unique>(header) {
         Err(error) if error.is_data() => {
             Err(error.to_string().split(MARK).nth(1).unwrap_or_default().to_string())
@@ -22,10 +21,10 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Stands around the key in the error.
+/// Delimits the key in the error message.
 const MARK: char = '\u{1}';
 
-/// Any value whose objects have each key once.
+/// Any value whose objects have no duplicate keys.
 struct Unique;
 
 impl<'de> Deserialize<'de> for Unique {

@@ -1,13 +1,13 @@
-//! The three kinds of batch. Time comes first, then the members of the batch, then features.
+//! The three kinds of batch. Axes are time, then batch, then features.
 
 use ndarray::{Array2, Array3, Axis};
 
 /// Sequences of symbols of different lengths, one class each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Classification {
-    /// Symbol ids, `[time, batch]`. Beyond a sequence's length stands id 0: a valid id, which the lengths mask.
+    /// Symbol ids, `[time, batch]`. Padding has id 0: a valid id, masked by the lengths.
     pub inputs: Array2<usize>,
-    /// The length of each sequence, `[batch]`, none above `time`. A net wants at least 1.
+    /// The length of each sequence, `[batch]`, at most `time`. A network needs at least 1.
     pub lengths: Vec<usize>,
     /// The class of each sequence, `[batch]`.
     pub targets: Vec<usize>,
@@ -18,7 +18,7 @@ pub struct Classification {
 pub struct Transduction {
     /// Symbol ids, `[time, batch]`.
     pub inputs: Array2<usize>,
-    /// The symbol to be given at each step, `[time, batch]`.
+    /// The target symbol at each step, `[time, batch]`.
     pub targets: Array2<usize>,
 }
 
@@ -32,7 +32,7 @@ pub struct Regression {
 }
 
 impl Classification {
-    /// Puts sequences and their classes side by side, as long as the longest one needs.
+    /// Pads sequences to the longest one and stacks them with their classes.
     ///
     /// ```
     /// use ndarray::array;

@@ -1,9 +1,9 @@
 //! A long text as parallel streams, for language models with carried state.
 //!
-//! A text of `N` symbols is cut into `B` streams of `⌊N/B⌋` consecutive symbols, which stand side by side; the last
-//! `N mod B` symbols are dropped. Windows of `T` steps then walk down all streams at once, each starting where the one
-//! before ended, so that the state after one window is the state before the next. This is how `PyTorch`'s
-//! `word_language_model` example lays its corpora out (`batchify`, `get_batch`). With the alphabet and `B = 4`:
+//! A text of `N` symbols is cut into `B` parallel streams of `⌊N/B⌋` consecutive symbols; the last `N mod B` symbols
+//! are dropped. Windows of `T` steps then advance through all streams at once, each starting where the previous one
+//! ended, so the state after one window is the state before the next. This is the layout of `PyTorch`'s
+//! `word_language_model` example (`batchify`, `get_batch`). With the alphabet and `B = 4`:
 //!
 //! ```text
 //! a g m s      first window, T = 3:  inputs a g m s   targets b h n t
@@ -42,13 +42,13 @@ impl Streams {
         Ok(Self { symbols: Array2::from_shape_fn((steps, batch), |(t, b)| symbols[b * steps + t]) })
     }
 
-    /// The number of predictions in all streams: every symbol but the first of each stream is a target once.
+    /// The number of predictions in all streams: every symbol except the first of each stream is a target once.
     pub fn predictions(&self) -> usize {
         (self.symbols.nrows() - 1) * self.symbols.ncols()
     }
 
-    /// Windows of `time` steps, in order: the target of a step is the symbol of the next one. The last window is
-    /// shorter when `time` does not divide the steps; it holds as many steps as are left, at least one.
+    /// Windows of `time` steps, in order: the target of a step is the next symbol. The last window is shorter if
+    /// `time` does not divide the number of steps; it has at least one step.
     ///
     /// # Errors
     /// `time` is zero.
@@ -65,7 +65,7 @@ impl Streams {
 }
 
 /// The first part of a text for training and the rest for validation, as in `split(&symbols, 0.9)`. Neither is
-/// shuffled: neighbouring passages of a text resemble each other, and a shuffled split would leak one into the other.
+/// shuffled: neighbouring passages are similar, and a shuffled split would leak one into the other.
 ///
 /// # Errors
 /// `train` is not between 0 and 1; a part would be empty.
@@ -100,7 +100,7 @@ mod tests {
     }
 
     proptest! {
-        /// Symbols are their own places in the text, so that a target is an input plus one.
+        /// Each symbol is its own position in the text, so a target is an input plus one.
         #[test]
         fn each_symbol_but_the_first_of_a_stream_is_a_target_once(
             steps in 2_usize..40,

@@ -1,10 +1,10 @@
-//! A short name for a long list of bytes, to tell whether data is the same.
+//! A short fingerprint of bytes, to tell whether data is unchanged.
 
 use fnv::FnvHasher;
 use std::hash::Hasher;
 
-/// A digest that bytes are added to: FNV-1a of 64 bits (Fowler, Noll & Vo 1991). It tells data that was changed from data
-/// that was not; it is no defence against one who wants two files to look alike.
+/// An incremental digest: FNV-1a of 64 bits (Fowler, Noll & Vo 1991). It detects accidental changes; it does not
+/// resist deliberate collisions.
 ///
 /// ```
 /// use rnn::data::Digest;
@@ -17,26 +17,26 @@ use std::hash::Hasher;
 pub struct Digest(u64);
 
 impl Default for Digest {
-    /// That of no bytes.
+    /// The digest of no bytes.
     fn default() -> Self {
         Self(FnvHasher::default().finish())
     }
 }
 
 impl Digest {
-    /// With these bytes after those before.
+    /// Appends bytes.
     pub fn bytes(self, bytes: &[u8]) -> Self {
         let mut hasher = FnvHasher::with_key(self.0);
         hasher.write(bytes);
         Self(hasher.finish())
     }
 
-    /// With a text and its length, so that where one ends and the next begins counts too.
+    /// Appends a text and its length, so that boundaries between texts count.
     pub fn text(self, text: &str) -> Self {
         self.bytes(&(text.len() as u64).to_le_bytes()).bytes(text.as_bytes())
     }
 
-    /// With these numbers.
+    /// Appends numbers.
     pub fn numbers(self, numbers: &[f64]) -> Self {
         numbers.iter().fold(self, |digest, number| digest.bytes(&number.to_bits().to_le_bytes()))
     }

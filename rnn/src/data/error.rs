@@ -1,4 +1,4 @@
-//! What can be wrong with data. Each message says what, where, and how to mend it.
+//! Errors in data. Each message names the fault, the place and the mend.
 
 use super::file::Encoding;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// The result of a data function.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can be wrong with data. Lines count from 1, in the file as an editor shows it.
+/// An error in data. Lines count from 1, as an editor shows them.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -42,30 +42,30 @@ pub enum Error {
         byte: u8,
         /// What the file looks like.
         guess: Encoding,
-        /// What is around that byte, if it is that.
+        /// The text around that byte as `guess` decodes it, if that is possible.
         reads: String,
     },
-    /// The file says itself that it is of another encoding, by its first bytes.
+    /// The file's first bytes (byte order mark) declare another encoding.
     #[error(
         "{} is {found}, and not UTF-8: name its encoding, or convert it with `iconv -f {found} -t utf-8`", path.display()
     )]
     Encoded {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// The declared encoding.
         found: Encoding,
     },
-    /// The file is not of the encoding that was named.
+    /// The file is not valid in the encoding that was named.
     #[error("{}:{line}: this cannot be {encoding}: name the encoding that the file has", path.display())]
     NotOf {
         /// The file.
         path: PathBuf,
-        /// The first line that is not.
+        /// The first invalid line.
         line: usize,
         /// The encoding.
         encoding: Encoding,
     },
-    /// A table without names of columns: its first line holds data.
+    /// The first line of a table is data, not column names.
     #[error(
         "{}:{line}: the first line, {}, looks like data and not like a header: put a line with the names of the columns above it",
         path.display(), listed(found)
@@ -75,7 +75,7 @@ pub enum Error {
         path: PathBuf,
         /// The first line that is not empty.
         line: usize,
-        /// What stands there.
+        /// The fields of that line.
         found: Vec<String>,
     },
     /// The table has a header and no row.
@@ -98,7 +98,7 @@ pub enum Error {
         /// What to do, which depends on the delimiter.
         mend: &'static str,
     },
-    /// A row of a CSV file has an odd number of quotes, so one of them opens a field that nothing closes.
+    /// A row of a CSV file has an odd number of quotes, so a quoted field is never closed.
     #[error(
         "{}:{line}: a double quote is left open in the row that starts here; \
          close it, and write a quote inside a quoted field twice (RFC 4180)",
@@ -110,7 +110,7 @@ pub enum Error {
         /// The line on which the row starts.
         line: usize,
     },
-    /// Behind the quote that closes a field stands something else than the end of the field.
+    /// A closing quote is followed by text inside the same field.
     #[error(
         "{}:{line}: a double quote closes the field that began on line {start}, and neither a comma nor the end of the \
          line follows: take the stray quote out, or write a quote inside a quoted field twice (RFC 4180)",
@@ -142,17 +142,17 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// No column was named and none could be chosen.
+    /// No column was named and none could be inferred.
     #[error("{}: which column holds the {what}? name one of {}", path.display(), listed(columns))]
     WhichColumn {
         /// The file.
         path: PathBuf,
-        /// What is looked for.
+        /// The quantity that needs a column.
         what: &'static str,
         /// The names that exist.
         columns: Vec<String>,
     },
-    /// A label is none of the accepted ones.
+    /// A label is not an accepted one.
     #[error("{}:{line}: label {} is not one of {accepted}; {mend}", path.display(), quoted(label))]
     Label {
         /// The file.
@@ -166,7 +166,7 @@ pub enum Error {
         /// What to do.
         mend: &'static str,
     },
-    /// A sentence has no characters but white space.
+    /// A sentence is blank.
     #[error("{}:{line}: the sentence is empty: write one, or take the row out", path.display())]
     NoSentence {
         /// The file.
@@ -193,7 +193,7 @@ pub enum Error {
         /// The class they all have.
         class: String,
     },
-    /// The list of classes is not a list of two or more different names.
+    /// The list of classes does not have two or more distinct names.
     #[error("classes `{}`: give two or more different names", classes.join(","))]
     Classes {
         /// The list as given.
@@ -235,7 +235,7 @@ pub enum Error {
         /// The longest run of them.
         run: usize,
     },
-    /// A number is larger than the model's arithmetic can hold.
+    /// A number overflows the model's single precision.
     #[error(
         "{}:{line}: {} in column {} is beyond {:.1e}, the largest number of single precision: correct it, or change the unit",
         path.display(), quoted(text), quoted(column), f32::MAX
@@ -250,7 +250,7 @@ pub enum Error {
         /// The field as the file has it.
         text: String,
     },
-    /// A value lies so far from the training values that its square is beyond the model's arithmetic.
+    /// A value lies so far from the training values that its square overflows the model's arithmetic.
     #[error(
         "{at} ({value:e}) lies {far:.1e} standard deviations from the mean of the training part: the model's arithmetic \
          cannot hold that; correct it, or train on values like it"
@@ -260,10 +260,10 @@ pub enum Error {
         at: String,
         /// The value.
         value: f64,
-        /// Its distance.
+        /// Its distance, in standard deviations.
         far: f64,
     },
-    /// All training values of a series are equal, so that they cannot be standardised.
+    /// All training values of a series are equal, so the series cannot be standardised.
     #[error(
         "the series is constant ({value}) over its {count} training values: there is nothing to learn from it"
     )]
@@ -279,7 +279,7 @@ pub enum Error {
         /// The standard deviation as computed.
         std: f64,
     },
-    /// More windows than memory holds.
+    /// The windows do not fit into memory.
     #[error(
         "{count} windows of {window} steps take about {:.1} GB, and {:.1} GB are free: give a smaller window or fewer values",
         2.0 * bytes / 1e9, free / 1e9
@@ -291,7 +291,7 @@ pub enum Error {
         window: usize,
         /// Bytes of their inputs.
         bytes: f64,
-        /// What there is.
+        /// The free memory in bytes.
         free: f64,
     },
     /// A series has too few values.
@@ -329,7 +329,7 @@ pub enum Error {
         if *batch == 1 { "" } else { " or take fewer streams" }
     )]
     ShortText {
-        /// Of what they are: the text, or a part of it.
+        /// The text, or a part of it.
         part: &'static str,
         /// How many symbols there are.
         found: usize,
@@ -338,7 +338,7 @@ pub enum Error {
         /// The smallest number of symbols that gives every stream an input and a target.
         needed: usize,
     },
-    /// There is too little to split.
+    /// There are too few items to split.
     #[error("{found} cannot be split into training, validation and test: give three or more")]
     FewToSplit {
         /// How many there are.
@@ -360,7 +360,7 @@ pub enum Error {
         /// The fraction.
         train: f64,
     },
-    /// A symbol is not in a vocabulary that has no symbol for the unknown.
+    /// A symbol is not in the vocabulary, which has no unknown symbol.
     #[error(
         "{} is not in the vocabulary, which has no symbol for the unknown: \
          take it out, or train on a text that has it",
@@ -370,7 +370,7 @@ pub enum Error {
         /// The symbol.
         symbol: String,
     },
-    /// A stored vocabulary is not one: a symbol stands in it twice, or its unknown symbol is not in it.
+    /// A stored vocabulary is invalid: a symbol occurs twice, or its unknown symbol is not in it.
     #[error("not a vocabulary: {reason}; the file is damaged, train the model again")]
     Vocabulary {
         /// What is wrong.
@@ -381,19 +381,19 @@ pub enum Error {
     Size {
         /// Which size.
         what: &'static str,
-        /// The least that makes sense.
+        /// The minimum.
         least: usize,
         /// What was asked for.
         found: usize,
     },
 }
 
-/// Refuses a size below the least that makes sense.
+/// Refuses a size below the minimum.
 pub(super) fn at_least(least: usize, what: &'static str, found: usize) -> Result<()> {
     if found < least { Err(Error::Size { what, least, found }) } else { Ok(()) }
 }
 
-/// The most names that are listed.
+/// The maximum number of names in a list.
 const LISTED: usize = 20;
 
 fn listed(names: &[String]) -> String {
@@ -403,10 +403,10 @@ fn listed(names: &[String]) -> String {
     first.chain(more).collect::<Vec<_>>().join(", ")
 }
 
-/// The most characters of a text that are shown.
+/// The maximum number of characters of a text that are shown.
 const SHOWN: usize = 60;
 
-/// What a file or a person wrote, for a message: not endless, and without what a terminal would obey.
+/// Text from a file or a person, for a message: shortened, and without control characters.
 ///
 /// ```
 /// assert_eq!(rnn::data::quoted("\u{1b}[2J"), r"`\u{1b}[2J`");
@@ -424,7 +424,7 @@ pub fn quoted(text: &str) -> String {
     if all > SHOWN { format!("{shown}…` ({all} characters)") } else { shown + "`" }
 }
 
-/// A lone character with its code point, since many of those that go unknown cannot be seen.
+/// A single character with its code point, since many unknown characters are invisible.
 fn described(symbol: &str) -> String {
     let mut characters = symbol.chars();
     match (characters.next(), characters.next()) {

@@ -10,7 +10,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use super::{Error, Result};
 
-/// How the bytes of a text mean characters, by a name of the WHATWG's standard: `utf-8`, `utf-16le`, `windows-1252` …
+/// A character encoding, by its name in the WHATWG standard: `utf-8`, `utf-16le`, `windows-1252` …
 ///
 /// ```
 /// use rnn::data::file::Encoding;
@@ -47,12 +47,12 @@ pub fn read(path: &Path) -> Result<String> {
     read_as(path, None)
 }
 
-/// Reads a text file: as UTF-8, or as what `encoding` says. A byte order mark at its start is taken off, and letters are
-/// composed (NFC); all else stays, line ends included.
+/// Reads a text file as UTF-8, or in `encoding`. A byte order mark is removed and letters are composed (NFC); all
+/// else is unchanged, line ends included.
 ///
 /// # Errors
-/// The file cannot be opened; it is empty or holds white space alone; it is not of that encoding (the error names the line,
-/// the byte, and what the file seems to be).
+/// The file cannot be opened; it is empty or blank; it is not valid in that encoding (the error names the line, the
+/// byte, and the likely encoding).
 pub fn read_as(path: &Path, encoding: Option<Encoding>) -> Result<String> {
     let bytes = fs::read(path).map_err(|reason| Error::Open { path: path.into(), reason })?;
     let text = decode(&bytes, encoding).map_err(|fault| match fault {
@@ -65,10 +65,10 @@ pub fn read_as(path: &Path, encoding: Option<Encoding>) -> Result<String> {
     if text.trim().is_empty() { Err(Error::Empty { path: path.into() }) } else { Ok(text) }
 }
 
-/// Why bytes are not the text that they were said to be.
+/// Why bytes cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// They say themselves that they are of another encoding, by a mark or by zero bytes.
+    /// A byte order mark or zero bytes show another encoding.
     Marked(Encoding),
     /// A byte is not UTF-8.
     Malformed {
@@ -78,16 +78,16 @@ pub enum Fault {
         offset: usize,
         /// That byte.
         byte: u8,
-        /// What the whole looks like.
+        /// The likely encoding of the whole.
         guess: Encoding,
-        /// What is around that byte, if it is that.
+        /// The text around that byte as `guess` decodes it, if that is possible.
         reads: String,
     },
-    /// They are not of the encoding that was asked for.
+    /// The bytes are invalid in the requested encoding.
     Not {
         /// The encoding.
         encoding: Encoding,
-        /// The first line with a character that cannot be.
+        /// The first line with an invalid character.
         line: usize,
     },
 }
@@ -95,7 +95,7 @@ pub enum Fault {
 /// Bytes as text, composed (NFC), without a byte order mark.
 ///
 /// # Errors
-/// If they are not of the encoding; without one, not UTF-8.
+/// If the bytes are invalid in the encoding; UTF-8 if none is given.
 pub fn decode(bytes: &[u8], encoding: Option<Encoding>) -> std::result::Result<String, Fault> {
     let text = match (encoding, encoding_rs::Encoding::for_bom(bytes)) {
         (Some(Encoding(encoding)), _) => {
@@ -124,7 +124,7 @@ pub fn decode(bytes: &[u8], encoding: Option<Encoding>) -> std::result::Result<S
     Ok(if is_nfc(&text) { text } else { text.nfc().collect() })
 }
 
-/// UTF-16 without a mark: of Latin letters every second byte is zero.
+/// UTF-16 without a byte order mark: every second byte of Latin letters is zero.
 fn wide(bytes: &[u8]) -> Option<Encoding> {
     let head = &bytes[..bytes.len().min(4096)];
     let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|&&byte| byte == 0).count();
@@ -136,12 +136,12 @@ fn wide(bytes: &[u8]) -> Option<Encoding> {
     }
 }
 
-/// What bytes that are no UTF-8 look like.
+/// The likely encoding of bytes that are not UTF-8.
 fn malformed(bytes: &[u8], at: usize, skipped: usize) -> Fault {
     let mut detector = EncodingDetector::new();
     detector.feed(bytes, true);
     let guess = detector.guess(None, true);
-    // Some characters around it, within its line.
+    // Some characters around the byte, within its line.
     let start = bytes[..at]
         .iter()
         .rposition(|&byte| byte == b'\n')
@@ -155,7 +155,7 @@ fn malformed(bytes: &[u8], at: usize, skipped: usize) -> Fault {
     Fault::Malformed { line, offset, byte: bytes[at], guess: Encoding(guess), reads }
 }
 
-/// How many lines end in these bytes: a line ends in `\n`, which covers `\r\n`.
+/// The number of line ends in these bytes; `\n` also covers `\r\n`.
 #[expect(clippy::naive_bytecount, reason = "each byte of a file is counted once")]
 pub(super) fn line_ends(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte == b'\n').count()
@@ -165,7 +165,7 @@ pub(super) fn line_ends(bytes: &[u8]) -> usize {
 pub(super) mod tests {
     use super::*;
 
-    /// A directory that holds one file of this name and content, and the file's path.
+    /// A temporary directory that holds one file of this name and content, and the file's path.
     pub fn written(name: &str, content: impl AsRef<[u8]>) -> (tempfile::TempDir, std::path::PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(name);
@@ -178,7 +178,7 @@ pub(super) mod tests {
         read(&path)
     }
 
-    /// A text in an encoding.
+    /// Encodes a text.
     fn encoded(text: &str, name: &str) -> Vec<u8> {
         match name {
             "utf-16le" => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),

@@ -21,19 +21,19 @@ pub struct Labelled {
 const TEXT: [&str; 3] = ["sentence", "text", "review"];
 const LABEL: [&str; 2] = ["label", "sentiment"];
 
-/// The labels that need no list of classes. Index 0 is "negative" and 1 is "positive" in each pair.
+/// The labels that need no list of classes. In each pair, index 0 is "negative" and 1 is "positive".
 const SENTIMENT: [[&str; 2]; 3] = [["0", "1"], ["neg", "pos"], ["negative", "positive"]];
 
 /// Reads the labelled sentences of a CSV or TSV file ([`Table`]).
 ///
-/// The columns are those named, else the first that is called `sentence`, `text` or `review` and the first that is
-/// called `label` or `sentiment`, in any case. With `classes`, a label is the name of a class, letter for letter.
-/// Without, it is 0/1, neg/pos or negative/positive in any case, and the classes are `["negative", "positive"]`.
-/// White space around a label or a class does not count.
+/// Unnamed columns default to the first called `sentence`, `text` or `review` and the first called `label` or
+/// `sentiment`, in any case. With `classes`, a label is the exact name of a class. Without, it is 0/1, neg/pos or
+/// negative/positive in any case, and the classes are `["negative", "positive"]`. White space around a label or a
+/// class is ignored.
 ///
 /// # Errors
 /// Those of [`Table::read`] and [`Table::column`]; no column is named and none is found; a label is not accepted; a
-/// sentence is empty; there are fewer than three sentences, which cannot be split, or all are of one class.
+/// sentence is blank; there are fewer than three sentences, which cannot be split, or all have one class.
 pub fn read(
     path: &Path,
     text: Option<&str>,
@@ -41,7 +41,7 @@ pub fn read(
     classes: Option<&[String]>,
     encoding: Option<Encoding>,
 ) -> Result<Labelled> {
-    // A wrong list of classes is said before a large file is read.
+    // Check the list of classes before reading a large file.
     Accepted::new(classes)?;
     of(&Table::read(path, encoding)?, text, label, classes)
 }
@@ -49,7 +49,7 @@ pub fn read(
 /// The labelled sentences of a table, as [`read`].
 ///
 /// # Errors
-/// As [`read`], but for those of the file.
+/// As [`read`], except for I/O errors.
 pub fn of(
     table: &Table,
     text: Option<&str>,
@@ -95,7 +95,7 @@ fn named_or_found<'a>(
     })
 }
 
-/// Which labels are accepted, and what class each means.
+/// The accepted labels and their classes.
 enum Accepted {
     Sentiment,
     Named(Vec<String>),

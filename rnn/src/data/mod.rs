@@ -1,8 +1,9 @@
 //! Data: from files and published synthetic tasks to batches of numbers.
 //!
-//! Nothing here knows of graphs or models. A file becomes text ([`mod@file`]) or rows ([`table`]); rows become labelled
-//! sentences ([`labelled`]) or a real-valued series ([`series`]); text becomes symbols ([`mod@words`], [`vocabulary`])
-//! and symbols become streams ([`corpus`]). Every road ends in one of three kinds of batch ([`batch`]), time first:
+//! Nothing here depends on graphs or models. A file becomes text ([`mod@file`]) or rows ([`table`]); rows become
+//! labelled sentences ([`labelled`]) or a real-valued series ([`series`]); text becomes symbols ([`mod@words`],
+//! [`vocabulary`]), and symbols become streams ([`corpus`]). Each pipeline ends in one of three kinds of batch
+//! ([`batch`]), time first:
 //!
 //! | batch | inputs | targets | made by |
 //! |---|---|---|---|
@@ -10,8 +11,8 @@
 //! | [`Transduction`] | symbols `[time, batch]` | a symbol at every step | language models, copy memory |
 //! | [`Regression`] | reals `[time, batch, feature]` | reals `[batch, 1]` | series, adding |
 //!
-//! Whatever is random is a function of a seed and of what the function's name says, never of a generator that is
-//! handed around: the fifth batch of a task is the same whether or not the first four were asked for.
+//! All randomness is a function of a seed and of the arguments, never of a shared generator: the fifth batch of a
+//! task is the same whether or not the first four were drawn.
 //!
 //! ```
 //! use rnn::data::{Vocabulary, corpus::Streams};

@@ -1,12 +1,12 @@
-//! Random generators that are functions of what they are for.
+//! Random generators keyed by their purpose.
 //!
-//! A generator is named by (seed, purpose, index). Two purposes under one seed draw unrelated numbers, and so do two
-//! epochs or two batches, so nothing depends on the order in which things are asked for.
+//! A generator is keyed by (seed, purpose, index). Two purposes, epochs or batches under one seed draw independent
+//! numbers, so nothing depends on the order of the requests.
 
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
 
-/// What a generator is for.
+/// The purpose of a generator.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
     Split,
@@ -16,8 +16,8 @@ pub(super) enum Purpose {
     TemporalOrder,
 }
 
-/// The generator of one thing. `SplitMix64` is a bijection with full avalanche, so that neighbouring seeds and indices
-/// give unrelated states (Steele, Lea & Flood 2014); `seed_from_u64` spreads the key over the state in the same way.
+/// The generator for one key. `SplitMix64` is a bijection with full avalanche, so neighbouring seeds and indices give
+/// unrelated states (Steele, Lea & Flood 2014); `seed_from_u64` spreads the key over the state in the same way.
 pub(super) fn generator(seed: u64, purpose: Purpose, index: u64) -> Xoshiro256PlusPlus {
     let key = [purpose as u64, index].into_iter().fold(seed, |key, word| scramble(key).wrapping_add(word));
     Xoshiro256PlusPlus::seed_from_u64(key)

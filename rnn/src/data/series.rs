@@ -1,9 +1,9 @@
-//! Real-valued series, for forecasts.
+//! Real-valued series, for forecasting.
 //!
 //! The parts follow each other in time: training first, test last. The series is standardised by the mean and the
-//! standard deviation of its training part, since those of the whole would tell the model about its future. A window
-//! belongs to the part that its *target* lies in: its inputs may reach back into the part before, which is the known
-//! past at the time of the forecast.
+//! standard deviation of its training part; those of the whole would leak the future into the model. A window belongs
+//! to the part that contains its *target*: its inputs may reach back into the part before, which is known at the time
+//! of the forecast.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -21,28 +21,28 @@ use crate::model::estimate::free;
 pub struct Series {
     /// All values, standardised: (value − mean) / std.
     pub values: Vec<f64>,
-    /// The mean of the training values, in their own unit.
+    /// The mean of the training values, in the unit of the series.
     pub mean: f64,
-    /// The standard deviation of the training values (that of the population: divided by n), in their own unit.
+    /// The (population) standard deviation of the training values, divided by n, in the unit of the series.
     pub std: f64,
-    /// The places of the training values.
+    /// The indices of the training values.
     pub train: Range<usize>,
-    /// The places of the validation values.
+    /// The indices of the validation values.
     pub validation: Range<usize>,
-    /// The places of the test values.
+    /// The indices of the test values.
     pub test: Range<usize>,
     fractions: Fractions,
 }
 
-/// What becomes of values that are missing: empty fields, and `NA`, `NaN`, `null`, `none`, `-`, `.` and `?` in any case.
+/// The treatment of missing values: empty fields, and `NA`, `NaN`, `null`, `none`, `-`, `.` and `?` in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Gaps {
-    /// They are an error, which counts them.
+    /// Report an error with their count.
     #[default]
     Refuse,
-    /// They lie on the straight line between the values before and after.
+    /// Interpolate linearly between the values before and after.
     Interpolate,
-    /// They are the value before.
+    /// Repeat the value before.
     Carry,
 }
 
@@ -51,20 +51,20 @@ pub enum Gaps {
 pub struct Column {
     /// The values.
     pub values: Vec<f64>,
-    /// The line of each in the file.
+    /// The line of each value in the file.
     pub lines: Vec<usize>,
     /// How many of them were missing and have been filled.
     pub filled: usize,
-    /// How many were missing at the beginning and at the end, where there is nothing to fill from: they are left off.
+    /// The numbers of missing values at the start and at the end, which cannot be filled and are dropped.
     pub left_off: (usize, usize),
     path: PathBuf,
 }
 
-/// Reads one column of a CSV or TSV file ([`Table`]), which may go unnamed if it is the only one.
+/// Reads one column of a CSV or TSV file ([`Table`]). An only column need not be named.
 ///
 /// # Errors
-/// Those of [`Table::read`] and [`Table::column`]; no column is named and there are several; a field is not a number, or one
-/// that single precision cannot hold; values are missing and `gaps` does not say what becomes of them, or no value is there.
+/// Those of [`Table::read`] and [`Table::column`]; no column is named and there are several; a field is not a number,
+/// or overflows single precision; values are missing and `gaps` is an error, or no value exists.
 pub fn read(path: &Path, column: Option<&str>, gaps: Gaps, encoding: Option<Encoding>) -> Result<Column> {
     of(&Table::read(path, encoding)?, column, gaps)
 }
@@ -72,7 +72,7 @@ pub fn read(path: &Path, column: Option<&str>, gaps: Gaps, encoding: Option<Enco
 /// The numbers of a column of a table, as [`read`].
 ///
 /// # Errors
-/// As [`read`], but for those of the file.
+/// As [`read`], except for I/O errors.
 pub fn of(table: &Table, column: Option<&str>, gaps: Gaps) -> Result<Column> {
     let path = table.path();
     let is_number = |name: &String| name.parse::<f64>().is_ok();
@@ -102,7 +102,7 @@ pub fn of(table: &Table, column: Option<&str>, gaps: Gaps) -> Result<Column> {
     let within = &found[first..=last];
     let mut values: Vec<f64> = Vec::with_capacity(within.len());
     for (place, (_, value)) in within.iter().enumerate() {
-        // A gap has a value before it, since the first is there, and one after it, since the last is.
+        // Every gap has a value before and after it: missing values at both ends were dropped.
         values.push(value.unwrap_or_else(|| {
             let before = values[place - 1];
             let after = within[place..].iter().enumerate().find_map(|(ahead, (_, v))| Some((ahead, (*v)?)));
@@ -121,10 +121,10 @@ pub fn of(table: &Table, column: Option<&str>, gaps: Gaps) -> Result<Column> {
     })
 }
 
-/// How a missing value is written.
+/// The spellings of a missing value.
 const MISSING: [&str; 9] = ["", "na", "n/a", "nan", "null", "none", "-", ".", "?"];
 
-/// A field as a number; none if it says that the value is missing.
+/// A field as a number; `None` for a missing value.
 fn number(path: &Path, line: usize, column: &str, text: &str) -> Result<Option<f64>> {
     let trimmed = text.trim();
     if MISSING.iter().any(|missing| trimmed.eq_ignore_ascii_case(missing)) {
@@ -141,17 +141,17 @@ fn number(path: &Path, line: usize, column: &str, text: &str) -> Result<Option<f
 }
 
 impl Column {
-    /// Splits and standardises it, as [`Series::new`].
+    /// Splits and standardises the column, as [`Series::new`].
     ///
     /// # Errors
-    /// As [`Series::new`]; a value that lies too far is named by its line.
+    /// As [`Series::new`]; the error for an extreme value names its line.
     pub fn series(&self, fractions: Fractions) -> Result<Series> {
         let series = Series::new(&self.values, fractions)?;
         self.check(series.mean, series.std)?;
         Ok(series)
     }
 
-    /// Whether the model's arithmetic can hold all values, in standard deviations from a mean.
+    /// Checks that the model's arithmetic can hold all values, in standard deviations from a mean.
     ///
     /// # Errors
     /// [`Error::Far`], with the line.
@@ -170,7 +170,7 @@ impl Column {
 /// Standard deviations beyond which the square of a value, a loss, and its gradient are not safe in single precision.
 const FARTHEST: f64 = 1e12;
 
-/// Standard deviations beyond which a value is unlike those that a model has been trained on.
+/// Standard deviations beyond which a value counts as unlike the training values.
 pub const UNLIKE: f64 = 10.0;
 
 /// How many values are unlike the training values, and the distance of the farthest, in standard deviations.
@@ -184,7 +184,7 @@ impl Series {
     ///
     /// # Errors
     /// Fewer than three values; fractions out of range; a training part that is constant, or whose standard deviation
-    /// is lost to overflow or underflow.
+    /// overflows or underflows.
     #[expect(clippy::float_cmp, reason = "a constant series is one whose values are equal, not nearly so")]
     pub fn new(values: &[f64], fractions: Fractions) -> Result<Self> {
         let [train, validation, _] = fractions.sizes(values.len())?;
@@ -213,7 +213,7 @@ impl Series {
         self.mean + self.std * standardised
     }
 
-    /// All windows whose targets lie in `part`: inputs `[window, batch, 1]`, and as target `[batch, 1]` the value
+    /// All windows whose targets lie in `part`: inputs `[window, batch, 1]`, targets `[batch, 1]`, the value
     /// `horizon` steps after the last input.
     ///
     /// # Errors
@@ -238,8 +238,8 @@ impl Series {
         })
     }
 
-    /// Names the least greater length whose training part holds a window and its target. Rounding moves the training
-    /// part by one at most, so a search from just below the exact proportion ends at once.
+    /// Names the smallest sufficient length: its training part holds a window and its target. Rounding moves the
+    /// training part by at most one, so a search from just below the exact proportion ends at once.
     fn too_short(&self, window: usize, horizon: usize) -> Error {
         let span = window.saturating_add(horizon);
         let Fractions { validation, test } = self.fractions;
@@ -312,7 +312,7 @@ mod tests {
         let said = outcome("1\n2\n3\n", None).unwrap_err().to_string();
         assert!(said.contains("t.csv:1: the first line, `1`, looks like data"), "{said}");
         assert!(matches!(outcome("1,2\n3,4\n", None), Err(Error::NoHeader { .. })));
-        // Years are names if they are asked for.
+        // A number can be a column name if it is asked for.
         assert_eq!(outcome("1999,2000\n3,4\n", Some("2000")).unwrap().values, [4.0]);
     }
 
@@ -348,7 +348,7 @@ mod tests {
         assert!(matches!(Series::new(&values, Fractions::default()), Err(Error::Spread { .. })));
     }
 
-    /// On a ramp, a value tells its place.
+    /// On a ramp, a value equals its position.
     #[test]
     fn a_target_stands_horizon_steps_after_its_window() {
         let series = ramp(50);

@@ -1,4 +1,4 @@
-//! Parts of a data set, and the order of one epoch.
+//! The parts of a data set, and the order of one epoch.
 
 use rand::seq::SliceRandom;
 
@@ -6,27 +6,27 @@ use super::error::at_least;
 use super::seed::{Purpose, generator};
 use super::{Error, Result};
 
-/// How much goes to validation and to test; the rest is for training. By default 0.1 each.
+/// The fractions for validation and test; the rest is for training. By default 0.1 each.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fractions {
-    /// Of all, how much is for validation.
+    /// The fraction for validation.
     pub validation: f64,
-    /// Of all, how much is for test.
+    /// The fraction for test.
     pub test: f64,
 }
 
-/// Which members of a data set belong to which part. Every member belongs to one.
+/// The members of each part of a data set. Every member belongs to exactly one part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     /// For fitting the weights.
     pub train: Vec<usize>,
     /// For choosing among models.
     pub validation: Vec<usize>,
-    /// For the one number at the end.
+    /// For the final result.
     pub test: Vec<usize>,
 }
 
-/// Splits `0..n` at random: a function of its arguments alone. No part is empty.
+/// Splits `0..n` at random, as a function of its arguments alone. No part is empty.
 ///
 /// # Errors
 /// `n` is below three; the fractions are out of range.
@@ -47,8 +47,8 @@ pub fn split(n: usize, fractions: Fractions, seed: u64) -> Result<Split> {
     Ok(Split { train: order, validation, test })
 }
 
-/// The batches of one epoch: `0..n` in an order that is a function of the seed and the epoch alone, cut every
-/// `batch_size` members. The last batch is smaller if `n` asks for it, so that each member is seen once an epoch.
+/// The batches of one epoch: `0..n` in an order that depends on the seed and the epoch alone, cut every `batch_size`
+/// members. The last batch may be smaller, so that each member is seen once per epoch.
 ///
 /// # Errors
 /// `batch_size` is zero.
@@ -66,7 +66,7 @@ impl Default for Fractions {
 }
 
 impl Fractions {
-    /// The sizes of training, validation and test: the nearest to the fractions that leave no part empty.
+    /// The sizes of training, validation and test: the nearest to the fractions for which no part is empty.
     ///
     /// # Errors
     /// `n` is below three; the fractions are out of range.
@@ -134,7 +134,7 @@ mod tests {
         assert_ne!(train(1), train(2));
     }
 
-    /// Each of the 6 orders of 3 members is as likely: 1,000 expected of each, standard deviation 29.
+    /// Each of the 6 orders of 3 members is equally likely: 1,000 expected of each, standard deviation 29.
     #[test]
     fn all_orders_are_equally_likely() {
         let mut counts = std::collections::HashMap::new();

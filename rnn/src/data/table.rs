@@ -1,9 +1,9 @@
 //! Tables: CSV and TSV files with a header line.
 //!
-//! Columns are asked for by name. The delimiter follows from the file's name (`.tsv`, `.tab`, `.csv`), else from the
-//! header line: a tab if it has one, else a comma. Comma-separated files are quoted as RFC 4180 says. Tab-separated
-//! files are not quoted at all: in the corpora that come this way (SST-2) a `"` is a character like any other, and
-//! a reader that takes it for the start of a quoted field swallows rows without a word.
+//! The delimiter follows from the file's extension (`.tsv`, `.tab`, `.csv`), else from the header line: a tab if it
+//! has one, else a comma. Comma-separated files are quoted as in RFC 4180. Tab-separated files are not quoted at all:
+//! in the corpora with that format (SST-2) a `"` is an ordinary character, and a reader that takes it for the start
+//! of a quoted field silently swallows rows.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -32,19 +32,19 @@ struct Row {
 }
 
 impl Table {
-    /// Reads a file. Lines without any character are passed over.
+    /// Reads a file and skips empty lines.
     ///
     /// # Errors
-    /// Those of [`file::read_as`]; no rows; a row whose number of fields is not the header's; a quote that is left open, or that
-    /// closes elsewhere than at the end of a field.
+    /// Those of [`file::read_as`]; no rows; a row whose number of fields is not the header's; an unclosed quote, or
+    /// one that closes before the end of a field.
     pub fn read(path: &Path, encoding: Option<Encoding>) -> Result<Self> {
         Self::of(path, &file::read_as(path, encoding)?)
     }
 
-    /// The table that a text is; the path tells the delimiter, and where errors are.
+    /// Parses a table from text. The path gives the delimiter, and the place in errors.
     ///
     /// # Errors
-    /// As [`Table::read`], but for those of the file.
+    /// As [`Table::read`], except for I/O errors.
     pub fn of(path: &Path, text: &str) -> Result<Self> {
         let delimiter = delimiter(path, text);
         let mut rows = rows(path, text, delimiter)?.into_iter();
@@ -83,7 +83,7 @@ impl Table {
         &self.columns
     }
 
-    /// The error that its first line is no header.
+    /// The error for a first line that is not a header.
     pub(super) fn no_header(&self) -> Error {
         Error::NoHeader { path: self.path.clone(), line: self.first, found: self.columns.clone() }
     }
@@ -91,7 +91,7 @@ impl Table {
     /// The fields of one column, each with the line on which its row starts in the file.
     ///
     /// # Errors
-    /// No column or two columns of this name.
+    /// No column, or two columns, of this name.
     pub fn column<'a>(
         &'a self,
         name: &str,
@@ -120,16 +120,16 @@ fn delimiter(path: &Path, text: &str) -> u8 {
     }
 }
 
-/// What is wrong with the quotes of a row.
+/// A quoting error in a row.
 enum Quotes {
-    /// One opens a field that nothing closes.
+    /// A quoted field is never closed.
     Open,
-    /// One closes a field, at this byte, and the field goes on.
+    /// A quote at this byte closes a field whose text continues.
     Stray(usize),
 }
 
-/// What is wrong with the quotes of a row of comma-separated fields. In a field that does not begin with one, a quote is a
-/// character like any other.
+/// Finds a quoting error in a row of comma-separated fields. In a field that does not start with a quote, a quote is
+/// an ordinary character.
 fn quotes(row: &str) -> Option<Quotes> {
     let bytes = row.as_bytes();
     let find = |wanted: u8, from: usize| bytes[from..].iter().position(|&b| b == wanted).map(|at| from + at);
@@ -151,8 +151,7 @@ fn quotes(row: &str) -> Option<Quotes> {
     }
 }
 
-/// In a table of one column, a line between rows that has nothing is a field without a value, and not the space between
-/// two rows.
+/// In a table of one column, an empty line between rows is an empty field, not a separator.
 fn with_blank_lines(rows: Vec<Row>) -> Vec<Row> {
     let mut all: Vec<Row> = Vec::with_capacity(rows.len());
     for row in rows {
@@ -167,7 +166,7 @@ fn with_blank_lines(rows: Vec<Row>) -> Vec<Row> {
     all
 }
 
-/// All records, header first. Lines are counted here: the reader's own count is off after `\r\n` and empty lines.
+/// All records, header first. Lines are counted here: the csv crate's count is wrong after `\r\n` and empty lines.
 fn rows(path: &Path, text: &str, delimiter: u8) -> Result<Vec<Row>> {
     let quoting = delimiter == b',';
     let mut reader = ReaderBuilder::new()
@@ -183,7 +182,7 @@ fn rows(path: &Path, text: &str, delimiter: u8) -> Result<Vec<Row>> {
     };
     loop {
         let before = byte(&reader);
-        // Reading from memory, text known to be UTF-8, rows of any length: none of the reader's errors can arise.
+        // No reader error can arise: the text is in memory, valid UTF-8, and rows may have any length.
         if !reader.read_record(&mut fields).unwrap_or(false) {
             return Ok(rows);
         }
@@ -246,7 +245,8 @@ mod tests {
         assert_eq!(column(&table, "a"), [(3, "1".into()), (5, "2\r\n2".into()), (7, "3".into())]);
     }
 
-    /// The grammar of RFC 4180; in a field that begins without a quote one is a character, as programs write it.
+    /// The grammar of RFC 4180; in a field that does not start with a quote, a quote is an ordinary character, as
+    /// programs write it.
     #[test]
     fn a_quote_closes_at_the_end_of_a_field() {
         let stray = table("t.csv", "a,b\n\"x,1\ny,0\n\"z,0\nw,1\n").unwrap_err();

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, Result};
 
-/// The symbol that stands for every word a vocabulary does not have.
+/// The symbol for every word outside the vocabulary.
 pub const UNKNOWN: &str = "<unk>";
 
-/// A list of symbols; a symbol's id is its place in the list. Stored as the list and, if there is one, the unknown
+/// A list of symbols; a symbol's id is its index in the list. Stored as the list and, if there is one, the unknown
 /// symbol: `{"symbols": ["<unk>", "the"], "unknown": "<unk>"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
@@ -27,8 +27,8 @@ struct Stored {
 }
 
 impl Vocabulary {
-    /// The characters of a text, in the order of their code points. There is no unknown symbol: a character that is
-    /// not here is an error to [`encode`](Self::encode).
+    /// The characters of a text, in the order of their code points. There is no unknown symbol:
+    /// [`encode`](Self::encode) refuses any other character.
     pub fn characters(text: &str) -> Self {
         let mut characters: Vec<char> =
             text.chars().collect::<std::collections::HashSet<_>>().into_iter().collect();
@@ -36,8 +36,8 @@ impl Vocabulary {
         Self::of(characters.into_iter().map(String::from).collect(), None)
     }
 
-    /// The words that occur at least `minimum` times, the most frequent first and equally frequent ones in the order
-    /// of the alphabet, after [`UNKNOWN`] as id 0. With a `limit`, no more than that many symbols in all.
+    /// The words that occur at least `minimum` times, by descending frequency and then alphabetically, after
+    /// [`UNKNOWN`] as id 0. A `limit` bounds the total number of symbols.
     ///
     /// ```
     /// use rnn::data::Vocabulary;
@@ -54,7 +54,7 @@ impl Vocabulary {
     ) -> Self {
         let mut counts: HashMap<String, usize> = HashMap::new();
         for token in tokens {
-            // The entry API would make a string of every token, not only of every new one.
+            // The entry API would allocate a string for every token, not only for new ones.
             match counts.get_mut(token.as_ref()) {
                 Some(count) => *count += 1,
                 None => _ = counts.insert(token.as_ref().to_owned(), 1),
@@ -70,16 +70,16 @@ impl Vocabulary {
         Self::of(std::iter::once(UNKNOWN.to_owned()).chain(words).collect(), Some(0))
     }
 
-    /// The share of symbols that stand for the unknown one; 0 of none.
+    /// The fraction of ids that are the unknown symbol; 0 for no ids.
     pub fn unknown_share(&self, ids: &[usize]) -> f64 {
         let unknown = ids.iter().filter(|&&id| Some(id) == self.unknown).count();
         unknown as f64 / ids.len().max(1) as f64
     }
 
-    /// The id of a symbol; that of the unknown symbol if the vocabulary has one and not the symbol.
+    /// The id of a symbol, or of the unknown symbol if the vocabulary lacks it.
     ///
     /// # Errors
-    /// The symbol is not here, and there is no unknown symbol.
+    /// The symbol is not in the vocabulary, which has no unknown symbol.
     pub fn encode(&self, symbol: &str) -> Result<usize> {
         let id = self.ids.get(symbol).copied().or(self.unknown);
         id.ok_or_else(|| Error::Unknown { symbol: symbol.to_owned() })
@@ -88,7 +88,7 @@ impl Vocabulary {
     /// The ids of many symbols.
     ///
     /// # Errors
-    /// Those of [`encode`](Self::encode), for the first symbol that has one.
+    /// Those of [`encode`](Self::encode), for the first symbol that fails.
     pub fn encode_all<T: AsRef<str>>(&self, symbols: impl IntoIterator<Item = T>) -> Result<Vec<usize>> {
         symbols.into_iter().map(|symbol| self.encode(symbol.as_ref())).collect()
     }
@@ -103,17 +103,17 @@ impl Vocabulary {
         &self.symbols
     }
 
-    /// The id that stands for every symbol that is not here.
+    /// The id of the unknown symbol, if there is one.
     pub fn unknown(&self) -> Option<usize> {
         self.unknown
     }
 
-    /// The number of symbols, the unknown one among them.
+    /// The number of symbols, the unknown one included.
     pub fn len(&self) -> usize {
         self.symbols.len()
     }
 
-    /// Whether there is no symbol at all.
+    /// Whether the vocabulary has no symbols.
     pub fn is_empty(&self) -> bool {
         self.symbols.is_empty()
     }

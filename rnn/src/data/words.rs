@@ -1,25 +1,26 @@
 //! Words and punctuation: the tokens of word-level models.
 //!
 //! The tokens follow the Penn Treebank's convention for contractions: *doesn't* is `does` `n't`, *it's* is `it` `'s`,
-//! *cannot* is `can` `not`. So every negated verb shares the one token `n't`, which a corpus of a few thousand
-//! sentences has seen hundreds of times, where *hasn't* or *needn't* as a whole would be rare or unknown; and text
-//! that was tokenised before (the SST corpora write *does n't*) gives the same tokens as text as people type it.
-//! For the same reason hyphens split: *not-so-funny* shows its `not`. Other inner apostrophes stay (*o'clock*).
+//! *cannot* is `can` `not`. So every negated verb shares the token `n't`, which is frequent in a corpus of a few
+//! thousand sentences, where *hasn't* or *needn't* as a whole would be rare or unknown. Text that is already
+//! tokenised (the SST corpora write *does n't*) gives the same tokens as raw text. For the same reason hyphens split:
+//! *not-so-funny* shows its `not`. Other inner apostrophes stay (*o'clock*).
 //!
-//! Everything is lower-cased and composed (NFC); numbers stay whole (`3.5`, `1,000`); a punctuation mark is a token of its
-//! own, but dots in a row are one `...` and a dash is `--`, told from the hyphen `-` that stands between two words.
-//! Typographic quotes, dashes and ellipses, and the Treebank's ` `` ` and `''`, become their ASCII signs.
+//! Everything is lower-cased and composed (NFC); numbers stay whole (`3.5`, `1,000`). A punctuation mark is one
+//! token, but a run of dots is one `...` and a dash is `--`, distinct from the hyphen `-` between two words.
+//! Typographic quotes, dashes and ellipses, and the Treebank's ` `` ` and `''`, become their ASCII equivalents.
 //!
-//! Where words end is what Unicode says (UAX #29, word boundaries), without a dictionary. So marks and joiners belong to
-//! their word (Devanagari, Tamil, Arabic, Persian), and an emoji made of several is one. Scripts that put no space between
-//! words have smaller tokens: of Chinese and Japanese each character, but a run of katakana; of Thai, Lao, Khmer and
-//! Myanmar each letter with its marks and vowel signs (a grapheme cluster). A zero width space ends a word.
+//! Word boundaries are those of Unicode (UAX #29), without a dictionary. So combining marks and joiners belong to
+//! their word (Devanagari, Tamil, Arabic, Persian), and an emoji sequence is one token. Scripts without spaces
+//! between words have smaller tokens: single characters of Chinese and Japanese, but runs of katakana; single
+//! grapheme clusters (a letter with its marks and vowel signs) of Thai, Lao, Khmer and Myanmar. A zero width space
+//! ends a word.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Endings that are tokens of their own.
+/// Endings that are separate tokens.
 const CLITICS: [&str; 6] = ["'s", "'re", "'ve", "'ll", "'d", "'m"];
 const NOT: &str = "n't";
 
@@ -35,10 +36,10 @@ pub fn words(text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let (mut rest, mut before) = (text.as_str(), ' ');
     while let Some(first) = rest.chars().next() {
-        // The first word, sign or run of white space, as Unicode divides.
+        // The first word, sign or run of white space by Unicode's word boundaries.
         let segment = rest.split_word_bounds().next().unwrap_or(rest);
         let length = if is_letter(first) {
-            // Some signs stand before what they belong to, be it a space.
+            // Some marks combine with the character before them, even a space.
             let cluster = rest.graphemes(true).next().unwrap_or_default();
             let cluster = cluster.find(char::is_whitespace).unwrap_or(cluster.len());
             let length = word_length(segment).max(cluster);
@@ -58,7 +59,7 @@ pub fn words(text: &str) -> Vec<String> {
         } else if first.is_whitespace() {
             first.len_utf8()
         } else {
-            // A sign with its marks, an emoji of several, a flag; but not the words that `_` ties together.
+            // A sign with its marks, an emoji sequence or a flag; but not words joined by `_`.
             let is_sign = !segment.chars().any(char::is_alphanumeric);
             let length = if is_sign { segment.len() } else { first.len_utf8() };
             tokens.push(rest[..length].to_owned());
@@ -70,9 +71,9 @@ pub fn words(text: &str) -> Vec<String> {
     tokens
 }
 
-/// Puts tokens together as English is set: no space before `, . ; : ! ? %`, closing brackets and `n't`, none after
-/// opening brackets and `$`, none around a hyphen; quotes open and close in turn; none between tokens of scripts that are
-/// written without. The text of `join(words(text))` has the same tokens as `text`.
+/// Joins tokens by English typography: no space before `, . ; : ! ? %`, closing brackets and `n't`, none after
+/// opening brackets and `$`, none around a hyphen; quotes open and close in turn; none between tokens of scripts
+/// without spaces. The text of `join(words(text))` has the same tokens as `text`.
 ///
 /// ```
 /// use rnn::data::join;
@@ -102,7 +103,7 @@ pub fn join<T: AsRef<str>>(tokens: impl IntoIterator<Item = T>) -> String {
             _ if token == NOT || CLITICS.contains(&token) => (before.starts_with(is_letter), false),
             _ => (is_run_on(before, token), false),
         };
-        // A mark that stands alone would join whatever stands before it.
+        // A lone mark would combine with the character before it.
         if token.starts_with(is_mark) && !text.is_empty() || !glued && !glued_before {
             text.push(' ');
         }
@@ -112,7 +113,7 @@ pub fn join<T: AsRef<str>>(tokens: impl IntoIterator<Item = T>) -> String {
     text
 }
 
-/// Lower case, composed, in ASCII punctuation, without signs that cannot be seen and say nothing of words.
+/// Normalises a text: lower case, composed, ASCII punctuation, without invisible format characters.
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
@@ -121,7 +122,7 @@ fn plain(text: &str) -> String {
             '“' | '”' => plain.push('"'),
             '–' | '—' => plain.push_str("--"),
             '…' => plain.push_str("..."),
-            // The zero width space stands where a word ends.
+            // A zero width space marks the end of a word.
             '\u{200b}' => plain.push(' '),
             // Soft hyphen, word joiner, byte order mark, directions.
             '\u{ad}'
@@ -137,7 +138,8 @@ fn plain(text: &str) -> String {
     plain.replace("``", "\"").replace("''", "\"").to_lowercase().nfc().collect()
 }
 
-/// Letters, digits, and what belongs to them: marks of every script, and the joiners of Persian and of Indic scripts.
+/// Letters, digits, and what combines with them: marks of every script, and the joiners of Persian and of Indic
+/// scripts.
 fn is_letter(c: char) -> bool {
     c.is_alphanumeric() || is_mark(c)
 }
@@ -151,7 +153,7 @@ fn is_mark(c: char) -> bool {
     is_combining_mark(c) || matches!(c, '\u{200c}' | '\u{200d}')
 }
 
-/// Whether no space stands between two tokens, since their script has none and they stay two without.
+/// Whether two tokens need no space between them: their script has none, and they stay separate without it.
 fn is_run_on(before: &str, token: &str) -> bool {
     before.ends_with(is_of_run_on_script)
         && token.starts_with(is_of_run_on_script)
@@ -164,8 +166,8 @@ fn is_of_run_on_script(c: char) -> bool {
         | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// The bytes of the word or number at the start of a segment: letters, apostrophes between letters, points and commas
-/// between digits, and what other scripts have within words (`ל״ל`, `l·l`).
+/// The length in bytes of the word or number at the start of a segment: letters, apostrophes between letters, points
+/// and commas between digits, and the inner punctuation of other scripts (`ל״ל`, `l·l`).
 fn word_length(text: &str) -> usize {
     let mut characters = text.char_indices().peekable();
     let mut last = ' ';
@@ -175,7 +177,7 @@ fn word_length(text: &str) -> usize {
             '\'' => begins_word(next),
             '.' | ',' => last.is_ascii_digit() && next.is_ascii_digit(),
             '"' => is_hebrew(last) && is_hebrew(next),
-            // Unicode lets a narrow no-break space tie numbers together; here it is a space.
+            // Unicode lets a narrow no-break space join digits; here it is a space.
             c => is_letter(c) || (!c.is_ascii() && !c.is_whitespace() && at > 0 && is_letter(next)),
         };
         if !belongs {
@@ -190,7 +192,7 @@ fn is_hebrew(c: char) -> bool {
     ('\u{590}'..='\u{5ff}').contains(&c)
 }
 
-/// Splits the endings off a word, the last one last.
+/// Splits the clitics off a word, in order.
 fn push_word(word: &str, tokens: &mut Vec<String>) {
     let ending = std::iter::once(NOT).chain(CLITICS).find_map(|ending| {
         let stem = word.strip_suffix(ending)?;
@@ -249,7 +251,7 @@ mod tests {
         check("Čapek's cafe\u{301} ÉTÉ", "čapek 's café été");
     }
 
-    /// A dozen scripts. That each first text is so many words is what its readers say.
+    /// A dozen scripts. The number of words in each first text comes from readers of the language.
     #[test]
     fn words_of_every_script_stay_whole() {
         check("यह फिल्म अच्छी है।", "यह फिल्म अच्छी है ।");
@@ -272,12 +274,12 @@ mod tests {
             "l·l Ελ’ i\u{ad}dea 👩\u{200d}👩\u{200d}👧 🇮🇸🇳🇿 👍🏽!",
             "l·l ελ ' idea 👩\u{200d}👩\u{200d}👧 🇮🇸 🇳🇿 👍🏽 !",
         );
-        // Composed and decomposed letters are one.
+        // Composed and decomposed letters are equal.
         check("ha\u{302}\u{301}p", "hấp");
         assert_eq!(words("\u{1112}\u{1161}\u{11ab}"), ["한"]);
     }
 
-    /// The test file of Unicode itself: no token goes across an end of a word, and letters with their marks are one.
+    /// Unicode's own test file: no token crosses a word boundary, and letters with their marks stay together.
     #[test]
     fn words_end_where_unicode_says() {
         let code = |hex| char::from_u32(u32::from_str_radix(hex, 16).unwrap()).unwrap();
@@ -294,7 +296,7 @@ mod tests {
         for segments in rows {
             let whole = words(&segments.concat());
             let apart: Vec<String> = segments.iter().flat_map(|segment| words(segment)).collect();
-            // Dots in a row, and a quotation mark made of two apostrophes, are one token here.
+            // A run of dots, and a quotation mark of two apostrophes, are one token here.
             let is_ours = whole.iter().any(|token| token == "..." || token == "\"");
             assert!(whole == apart || is_ours, "{segments:?}: {whole:?}, {apart:?}");
             for segment in &segments {
@@ -337,7 +339,7 @@ mod tests {
             let tokens = words(&text);
             prop_assert!(tokens.iter().all(|token| !token.is_empty() && !token.contains(char::is_whitespace)));
             let letters = |text: &str| text.nfd().filter(|&c| c.is_alphanumeric()).collect::<String>();
-            // With spaces: marks of two tokens beside each other would change places.
+            // With spaces: adjacent marks of two tokens would be reordered.
             prop_assert_eq!(letters(&tokens.join(" ")), letters(&text.to_lowercase()));
         }
     }

@@ -1,18 +1,18 @@
-//! What a file says, as a tree.
+//! The abstract syntax tree of a cell file.
 
 use super::diagnostic::Span;
 use autograd::ops::Op;
 
-/// Something with its place in the text.
+/// A node of the tree with its span in the text.
 #[derive(Clone, Debug)]
 pub struct At<T> {
-    /// The thing.
+    /// The node.
     pub is: T,
-    /// Where it stands.
+    /// Its span.
     pub span: Span,
 }
 
-/// Trees are equal wherever they stand.
+/// Equality ignores spans.
 impl<T: PartialEq> PartialEq for At<T> {
     fn eq(&self, other: &Self) -> bool {
         self.is == other.is
@@ -20,23 +20,23 @@ impl<T: PartialEq> PartialEq for At<T> {
 }
 
 impl<T> At<T> {
-    /// A thing at a place.
+    /// A node at a span.
     pub fn new(is: T, span: Span) -> Self {
         Self { is, span }
     }
 }
 
-/// A name at a place.
+/// A name at a span.
 pub type Name = At<String>;
 
 /// A file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct File {
-    /// The first block of comments, without the marks.
+    /// The first block of comments, without the comment marks.
     pub description: String,
     /// The cell's name.
     pub name: Name,
-    /// What follows, in order.
+    /// The lines after the heading, in order.
     pub items: Vec<Item>,
 }
 
@@ -71,20 +71,20 @@ pub enum Item {
     Pack(Name, Vec<Name>),
     /// `clock restarts`
     Restarts(At<()>),
-    /// `fn norm(a, b) = expression`, or with values of its own and several results
+    /// `fn norm(a, b) = expression`, or with local values and several results
     Function(Name, Vec<Name>, Body),
     /// `c[t], h[t] = memory(a)`: the results of a function
     Results(Vec<Name>, At<Expr>),
     /// `let A = W - transpose(W)`: a function of parameters
     Let(Name, At<Expr>),
-    /// `use lstm`: a cell as a function
+    /// `use lstm`: another cell as a function
     Use(Name),
 }
 
-/// `j = 1..4`, what a loop runs over.
+/// `j = 1..4`, the range of a loop.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Range {
-    /// The name that is a number in the loop.
+    /// The loop variable.
     pub variable: Name,
     /// Its first value.
     pub from: At<Expr>,
@@ -92,12 +92,12 @@ pub struct Range {
     pub to: At<Expr>,
 }
 
-/// What a function is equal to.
+/// The body of a function.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Body {
-    /// Values that it gives names to, in order.
+    /// Local values, in order.
     pub values: Vec<(Name, At<Expr>)>,
-    /// Its results; mostly one.
+    /// Its results; usually one.
     pub results: Vec<At<Expr>>,
 }
 
@@ -108,7 +108,7 @@ impl Body {
     }
 }
 
-/// How parameters begin.
+/// The initial values of parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Beginning {
     /// `orthogonal`, `uniform:0.1`, `1`
@@ -120,7 +120,7 @@ pub enum Beginning {
 /// A declared form.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Form {
-    /// One number a sample.
+    /// A scalar per sample.
     Scalar,
     /// A vector of a size.
     Vector(At<Expr>),
@@ -128,7 +128,7 @@ pub enum Form {
     Matrix(At<Expr>, At<Expr>),
 }
 
-/// An expression. A name with indices is kept as it is written, `W[j]`, until loops are written out.
+/// An expression. An indexed name is kept as written, `W[j]`, until loops are unrolled.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
     /// A number.
@@ -137,27 +137,27 @@ pub enum Expr {
     Name(String),
     /// `name[t]`, or `name[t-k]` with a lag k.
     Sequence(String, usize),
-    /// `name[t-j]`, with a lag that loops give.
+    /// `name[t-j]`, with a lag that depends on loop variables.
     Lagged(String, Box<At<Expr>>),
     /// `t`
     Step,
-    /// `W x`: a matrix and what it is multiplied by.
+    /// `W x`: a matrix and its operand.
     Product(Name, Box<At<Expr>>),
-    /// `S[t] q[t]`: a matrix that is no parameter, and what it is multiplied by.
+    /// `S[t] q[t]`: a matrix that is not a parameter, and its operand.
     Times(Box<At<Expr>>, Box<At<Expr>>),
     /// `k[t][j]`: an element.
     Part(Box<At<Expr>>, Box<At<Expr>>),
-    /// `aʲ`, with a power that loops give.
+    /// `aʲ`, with a power that depends on loop variables.
     Raised(Box<At<Expr>>, Box<At<Expr>>),
     /// `sum(a for j = 1..4)`
     Over(Function, Box<At<Expr>>, Box<Range>),
-    /// An element by its place from 1, and the size of the vector if that is known to be a number.
+    /// An element by its index from 1, and the size of the vector if it is a known number.
     Element(Box<At<Expr>>, usize, Option<usize>),
-    /// One of so many equal parts of a vector, by its place from 0.
+    /// One of n equal parts of a vector: its index from 0, and n.
     Portion(Box<At<Expr>>, usize, usize),
     /// `−a`
     Negative(Box<At<Expr>>),
-    /// `a + b` and the like.
+    /// `a + b` and other binary operations.
     Binary(Operation, Box<At<Expr>>, Box<At<Expr>>),
     /// `aⁿ`
     Power(Box<At<Expr>>, i32),
@@ -165,13 +165,13 @@ pub enum Expr {
     Call(Function, Vec<At<Expr>>),
     /// `norm(a, b)`: a call of a function that the file defines.
     Apply(Name, Vec<At<Expr>>),
-    /// What such a call stands for, once it is expanded: its place is the call's.
+    /// The expansion of such a call; its span is the call's.
     Body(Box<At<Expr>>),
-    /// An argument where the body of an expanded call reads it: one value of that number, however often it is read.
+    /// An argument in the body of an expanded call: one value per number, however often it is read.
     Argument(usize, Box<At<Expr>>),
 }
 
-/// A sign between two expressions.
+/// A binary operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // their signs stand below
 pub enum Operation {
@@ -188,7 +188,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// How it is written.
+    /// Its spelling.
     pub fn sign(self) -> &'static str {
         match self {
             Self::Add => "+",
@@ -204,12 +204,12 @@ impl Operation {
         }
     }
 
-    /// Whether its result is true or false.
+    /// Whether its result is a truth value.
     pub fn is_relation(self) -> bool {
         self.binding() == 0
     }
 
-    /// How tightly it binds: relations 0, sums 1, products 2.
+    /// Its binding power: relations 0, sums 1, products 2.
     pub fn binding(self) -> u8 {
         match self {
             Self::Add | Self::Subtract => 1,
@@ -235,7 +235,7 @@ macro_rules! functions {
                 match self { $(Self::$function => $name),* }
             }
 
-            /// The least and the largest number of arguments.
+            /// The minimum and the maximum number of arguments.
             pub fn arity(self) -> (usize, usize) {
                 match self { $(Self::$function => ($least, $most)),* }
             }
@@ -286,51 +286,51 @@ functions! {
 }
 
 impl Function {
-    /// Whether its value is made of all features of an argument.
+    /// Whether its value depends on all features of an argument.
     pub fn joins_features(self) -> bool {
         matches!(self, Self::Softmax | Self::Concat | Self::Sum | Self::Mean | Self::Outer | Self::Transpose)
     }
 
-    /// Whether its values are drawn: it stands in `init` and `fixed` alone.
+    /// Whether its values are random: it is allowed in `init` and `fixed` alone.
     pub fn draws(self) -> bool {
         matches!(self, Self::Uniform | Self::LogUniform | Self::Normal)
     }
 
-    /// Whether it sets elements to zero in training.
+    /// Whether it is a dropout: it sets elements to zero in training.
     pub fn drops(self) -> bool {
         matches!(self, Self::Dropout | Self::LockedDropout)
     }
 
-    /// Whether it is of a square matrix of parameters: it stands in `let` alone.
+    /// Whether it takes a square matrix of parameters: it is allowed in `let` alone.
     pub fn is_of_parameters(self) -> bool {
         matches!(self, Self::Expm | Self::Cayley)
     }
 
-    /// Whether it joins what a loop makes: `sum(a for j = 1..4)`.
+    /// Whether it reduces over a loop: `sum(a for j = 1..4)`.
     pub fn joins_turns(self) -> bool {
         matches!(self, Self::Concat | Self::Sum | Self::Mean | Self::Min | Self::Max)
     }
 
-    /// The function of a name; σ is sigmoid.
+    /// The function with a name; σ is sigmoid.
     pub fn by_name(name: &str) -> Option<Self> {
         let name = if name == "σ" { "sigmoid" } else { name };
         Self::ALL.iter().copied().find(|f| f.name() == name)
     }
 
-    /// The op that it is, if it is a function of one number that the engine has.
+    /// The engine's op for it, if it is an elementwise function of one operand.
     pub fn op(self) -> Option<&'static Op> {
         let name = if self == Self::Log { "ln" } else { self.name() };
         Op::functions().iter().find(|op| op.name() == name)
     }
 }
 
-/// The words that begin a declaration.
+/// The keywords that start a declaration.
 pub const KEYWORDS: &[&str] = &[
     "cell", "size", "param", "state", "require", "init", "const", "output", "pack", "fn", "clock", "start",
     "for", "end", "fixed", "return", "use", "let",
 ];
 
-/// Names that no file can give to something of its own, with what they are.
+/// The meaning of a reserved name, which a file cannot define.
 pub fn reserved(name: &str) -> Option<&'static str> {
     match name {
         "x" => Some("the input, `x[t]`"),

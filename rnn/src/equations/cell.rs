@@ -1,4 +1,4 @@
-//! A file as a cell: its weights, its states, and its step in the graph.
+//! A cell file as a [`Cell`]: its weights, its states, and its step in the graph.
 
 use super::ast::{At, Expr, Operation};
 use super::expand::reads_step;
@@ -14,10 +14,10 @@ use crate::init::{self, First};
 use autograd::{Builder, Expr as Node};
 use std::collections::HashMap;
 
-/// Fixed parameters of more numbers are refused: they are part of the graph.
+/// The maximum number of elements of a fixed parameter: it is stored in the graph as a constant.
 const MOST_FIXED: usize = 1 << 24;
 
-/// A cell that was read from equations.
+/// A cell read from equations.
 #[derive(Debug)]
 pub struct EquationCell {
     pub(super) file: super::ast::File,
@@ -25,7 +25,7 @@ pub struct EquationCell {
     pub(super) names: Names,
     pub(super) shapes: Shapes,
     pub(super) constants: HashMap<String, f64>,
-    /// What is read of earlier steps: a sequence, and how many steps back. These are the states.
+    /// The states: sequences read at earlier steps, each with its lag.
     pub(super) kept: Vec<(String, usize)>,
 }
 
@@ -97,7 +97,7 @@ impl Cell for EquationCell {
     }
 
     fn output_size(&self, hidden: usize) -> usize {
-        // The output's size does not depend on the input's: `check_output` sees to that.
+        // The output's size does not depend on the input's: `check_output` ensures it.
         self.features(&self.names.output, hidden, hidden)
     }
 
@@ -147,15 +147,15 @@ impl Cell for EquationCell {
             let value = step.sample(value).named(&name.is);
             step.made.push((&name.is, value));
         }
-        // Two steps back from the next step is one step back from this one.
+        // Lag 2 at the next step is lag 1 at this one.
         let states = self.kept.iter().map(|(name, lag)| step.sequence(name, lag - 1)).collect();
         Next { output: step.sequence(&self.names.output, 0), states }
     }
 }
 
 impl EquationCell {
-    /// The same cell with each parameter under its own name, and with constants that are weights of no axis: it is for
-    /// reading. The constants are returned, in the order of the file.
+    /// The same cell with each parameter under its own name and with constants as scalar weights: the form for
+    /// symbolic derivations. Returns the constants, in the order of the file.
     #[must_use]
     pub fn symbolic(mut self) -> (Self, Vec<(String, f64)>) {
         self.names.packs.clear();
@@ -182,7 +182,7 @@ impl EquationCell {
         }
     }
 
-    /// A parameter, or several that are stacked under one name.
+    /// A parameter, or several stacked under one name.
     fn weight(&self, name: &str, members: &[&str], input: usize, hidden: usize) -> Weight {
         let rows: usize = members.iter().map(|m| self.rows(m, input, hidden)).sum();
         let columns = match self.shapes.parameters.get(members[0]) {
@@ -206,8 +206,8 @@ impl EquationCell {
         }
     }
 
-    /// The fixed parameters of a lane, each with its values. What is drawn follows from the constant `seed`, the lane and
-    /// the name.
+    /// The fixed parameters of a lane with their values. Random ones are a function of the constant `seed`, the lane
+    /// and the name.
     fn fixed<'g>(&self, g: &'g Builder, input: usize, hidden: usize, lane: usize) -> Vec<(String, Node<'g>)> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a negative seed is 0
         let seed = self.constants.get("seed").map_or(0, |seed| *seed as u64);
@@ -224,7 +224,7 @@ impl EquationCell {
         self.names.parameters.iter().filter_map(|name| value(&name.is)).collect()
     }
 
-    /// The same weights and what the file's lines `let` make of them.
+    /// The same weights, and the results of the file's `let` lines.
     #[must_use]
     pub fn with_functions<'g>(&self, w: Weights<'g>, noise: Option<Noise<'g>>) -> Weights<'g> {
         if self.names.lets.is_empty() {
@@ -242,7 +242,7 @@ impl EquationCell {
         Weights::new(g, named)
     }
 
-    /// What a parameter is, if it is not learned.
+    /// Why a parameter is not learned; `None` if it is.
     pub fn unlearned(&self, name: &str) -> Option<&'static str> {
         match self.names.fixed.contains_key(name) {
             true => Some("fixed"),
@@ -255,14 +255,14 @@ impl EquationCell {
         self.unlearned(name).is_none()
     }
 
-    /// The names of the fixed parameters, with their shapes for these sizes.
+    /// The names of the fixed parameters, with their shapes at these sizes.
     pub fn fixed_shapes(&self, input: usize, hidden: usize) -> Vec<(&str, Vec<usize>)> {
         let names = self.names.parameters.iter().map(|name| name.is.as_str());
         let fixed = names.filter(|name| self.names.fixed.contains_key(*name));
         fixed.map(|name| (name, self.parameter_shape(name, input, hidden))).collect()
     }
 
-    /// The names of what lines `let` make of parameters, with their shapes for these sizes.
+    /// The names that `let` lines define, with their shapes at these sizes.
     pub fn made_shapes(&self, input: usize, hidden: usize) -> Vec<(&str, Vec<usize>)> {
         let names = self.names.lets.iter().map(|(name, _)| name.is.as_str());
         names.map(|name| (name, self.parameter_shape(name, input, hidden))).collect()
@@ -276,7 +276,7 @@ impl EquationCell {
         }
     }
 
-    /// A formula with the numbers that its names are.
+    /// A formula with the values of its names.
     fn formula(&self, formula: &At<Expr>, input: usize, hidden: usize) -> Formula {
         let sizes = self.names.sizes.iter().map(|(name, size)| (name.as_str(), *size));
         let sizes = sizes.chain([("input", Size::INPUT), ("hidden", Size::HIDDEN)]);
@@ -287,7 +287,7 @@ impl EquationCell {
         Formula { formula: formula.clone(), names }
     }
 
-    /// A matrix whose operand reads the input and no past is one of the input.
+    /// A matrix whose operand reads the input and no state is an input matrix.
     fn role(&self, matrix: &str) -> Role {
         let mut role = Role::Recurrent;
         for (_, value) in &self.names.equations {
@@ -308,7 +308,7 @@ impl EquationCell {
         role
     }
 
-    /// The vectors that are added in the equation of the gate `f`.
+    /// The vectors added in the equation of the gate `f`.
     fn forget_biases(&self) -> Vec<&str> {
         fn added<'a>(expr: &'a At<Expr>, to: &mut Vec<&'a str>) {
             match &expr.is {

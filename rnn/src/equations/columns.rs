@@ -1,8 +1,8 @@
-//! Matrix states, as their columns: `state S: [hidden, k]` is `S_1` to `S_k`, each a state of size `hidden`.
+//! Lowers matrix states to columns: `state S: [hidden, k]` is `S_1` to `S_k`, each a state of size `hidden`.
 //!
-//! A fast weight memory is written as its paper writes it, `S[t] = S[t-1] + outer(v[t], k[t])` and `S[t] q[t]`, and what
-//! follows knows vectors alone: the j-th column of `v ⊗ k` is `v · k_j`, and `S q` is the sum of `S_j · q_j`. Products of
-//! many small matrices, one a sample, would be slower than these.
+//! A fast weight memory is written as in its paper, `S[t] = S[t-1] + outer(v[t], k[t])` and `S[t] q[t]`, and later
+//! passes see vectors alone: the j-th column of `v ⊗ k` is `v · k_j`, and `S q` is the sum of `S_j · q_j`. This is
+//! faster than a batch of small matrix products, one per sample.
 
 use super::ast::{At, Expr, Form, Function, Name, Operation};
 use super::diagnostic::{Diagnostic, Span};
@@ -10,13 +10,13 @@ use super::loops::{balanced, chain};
 use super::names::{Names, walk};
 use std::collections::HashMap;
 
-/// Equations whose columns make more terms are refused.
+/// The maximum number of terms of the lowered equations.
 const TERMS: usize = 200_000;
 
 type Lowered = Result<At<Expr>, Box<Diagnostic>>;
 
 impl Names {
-    /// Puts columns for matrix states: in what is declared, and in all equations.
+    /// Replaces matrix states by columns, in declarations and in all equations.
     pub(super) fn lower_matrices(&mut self) {
         let mut matrices = HashMap::new();
         for (name, _) in self.equations.clone() {
@@ -76,23 +76,23 @@ impl Names {
 
 #[derive(Default)]
 struct Columns {
-    /// The matrix states, with their numbers of columns.
+    /// The number of columns of each matrix state.
     matrices: HashMap<String, usize>,
-    /// How many values have been given a number, so that each is made once.
+    /// The last argument number in use: each argument is evaluated once.
     given: usize,
-    /// The values of the equation at hand that all columns read, by where they stand in the tree.
+    /// The values of the current equation that all columns share, by their address in the tree.
     shared: HashMap<*const At<Expr>, At<Expr>>,
-    /// Equations of their own for such values: `S'1`, `S'2` of the equation of `S`.
+    /// Equations for such shared values: `S'1`, `S'2` for the equation of `S`.
     own: Vec<(Name, At<Expr>)>,
-    /// The name of the equation at hand.
+    /// The name of the current equation.
     of: String,
-    /// The numbers of the columns of arguments.
+    /// The new number of each argument's column.
     arguments: HashMap<(usize, usize), usize>,
     terms: usize,
 }
 
 impl Columns {
-    /// An equation, or one for each column of what it makes.
+    /// An equation, or one equation per column of a matrix.
     fn equation(&mut self, name: &Name, value: &At<Expr>) -> Vec<(Name, Lowered)> {
         self.shared.clear();
         self.of.clone_from(&name.is);
@@ -111,7 +111,7 @@ impl Columns {
         (1..=count).map(column).collect()
     }
 
-    /// Whether a value has columns.
+    /// Whether a value is a matrix.
     fn is_matrix(&self, expr: &At<Expr>) -> bool {
         match &expr.is {
             Expr::Sequence(name, _) => self.matrices.contains_key(name),
@@ -130,7 +130,7 @@ impl Columns {
         }
     }
 
-    /// The j-th column of a value; what has no columns stands beside every one.
+    /// The j-th column of a value; a vector or a scalar is shared by all columns.
     fn column(&mut self, expr: &At<Expr>, j: usize, count: usize) -> Lowered {
         self.terms += 1;
         if self.terms > TERMS {
@@ -185,7 +185,7 @@ impl Columns {
         Ok(At::new(is, expr.span.clone()))
     }
 
-    /// A vector that several columns read: one value.
+    /// A vector that several columns read, computed once.
     fn shared(&mut self, expr: &At<Expr>) -> Lowered {
         let place = std::ptr::from_ref(expr);
         if let Some(known) = self.shared.get(&place) {
@@ -249,7 +249,8 @@ impl Columns {
         Ok(At::new(is, expr.span.clone()))
     }
 
-    /// `S q`, the sum of the columns weighted by the elements of q; `Sᵀ v`, the scalar product of each column with v.
+    /// `S q` is the sum of the columns weighted by the elements of q; `Sᵀ v` is the dot product of each column with
+    /// v.
     fn product(&mut self, left: &At<Expr>, right: &At<Expr>, span: &Span) -> Lowered {
         let at = |is| At::new(is, span.clone());
         if let Expr::Call(Function::Transpose, arguments) = &left.is
@@ -282,7 +283,7 @@ impl Columns {
         Err(Box::new(fault.help("write `*` for the product element by element; a matrix state is declared: `state S: [hidden, k]`")))
     }
 
-    /// The number of columns of a matrix, from the states in it.
+    /// The number of columns of a matrix, from the states it contains.
     fn count(&self, expr: &At<Expr>) -> Option<usize> {
         let mut count = None;
         walk(expr, &mut |e| {

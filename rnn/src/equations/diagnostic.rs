@@ -1,57 +1,57 @@
-//! What is wrong with a file, shown where it is.
+//! Faults of a cell file, shown at their place in the text.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use std::fmt;
 use std::ops::Range;
 
-/// How many faults of a file are shown.
+/// The number of faults that are shown.
 const SHOWN: usize = 10;
 
-/// A place in the text of a file, in bytes.
+/// A range of bytes in the text of a file.
 pub type Span = Range<usize>;
 
-/// One thing that is wrong.
+/// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What is wrong, in one line.
+    /// The fault in one line.
     pub message: String,
-    /// Where, and what is to be seen there; the first place is the main one.
+    /// Labelled spans; the first is the primary one.
     pub labels: Vec<(Span, String)>,
-    /// What would mend it.
+    /// How to mend it.
     pub help: Option<String>,
 }
 
 impl Diagnostic {
-    /// Something wrong at one place.
+    /// A fault at one span.
     pub(super) fn new(message: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
         Self { message: message.into(), labels: vec![(span, label.into())], help: None }
     }
 
-    /// The same with a second place.
+    /// Adds a second span.
     pub(super) fn and(mut self, span: Span, label: impl Into<String>) -> Self {
         self.labels.push((span, label.into()));
         self
     }
 
-    /// The same with a mend.
+    /// Adds a help text.
     pub(super) fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 }
 
-/// All that is wrong with a file. Displayed, it shows each line with the place underlined.
+/// All faults of a file. `Display` shows each line with the span underlined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults {
-    /// What the file is called.
+    /// The file's name.
     pub path: String,
     /// Its text.
     pub source: String,
-    /// What is wrong, in the order of the text.
+    /// The faults, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Faults {
-    /// The report; `colour` for a terminal. Of many faults the first are shown.
+    /// The report; `colour` for a terminal. Only the first faults are shown.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let shown = self.diagnostics.iter().take(SHOWN).map(|d| renderer.render(&self.groups(d)));
@@ -73,7 +73,7 @@ impl Faults {
         vec![group]
     }
 
-    /// A span that lies within the text and shows at least one place.
+    /// A span clamped to the text, at least one place wide.
     fn within(&self, span: &Span) -> Span {
         let end = span.end.min(self.source.len());
         span.start.min(end)..end

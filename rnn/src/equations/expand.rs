@@ -1,8 +1,8 @@
-//! Functions of a file: a call is the body with the arguments in it.
+//! Expands calls of a file's functions: a call becomes the body with its arguments.
 //!
-//! `fn norm(a) = a / sqrt(mean(a^2))` is notation: where `norm(U h[t-1])` is called, the equation holds the body. An
+//! `fn norm(a) = a / sqrt(mean(a^2))` is notation: the equation holds the body where `norm(U h[t-1])` is called. An
 //! argument is one value of the graph however often the body reads it. A function calls only functions above it, so
-//! that nothing calls itself.
+//! recursion is impossible.
 
 use super::ast::{At, Body, Expr, Function, Name};
 use super::diagnostic::{Diagnostic, Span};
@@ -10,9 +10,9 @@ use super::loops::chain;
 use super::names::{counted, walk};
 use std::collections::HashMap;
 
-/// Calls that nest deeper are refused: trees are walked by recursion.
+/// The maximum nesting of calls: trees are walked by recursion.
 const DEEPEST: usize = 1010;
-/// Files whose calls make more terms than this are refused: calls of calls grow as powers.
+/// The maximum number of terms after expansion: nested calls grow exponentially.
 const LARGEST: usize = 20_000;
 
 /// `fn name(arguments) = body`
@@ -24,20 +24,20 @@ struct Defined {
     is_called: bool,
 }
 
-/// The functions of a file, in its order.
+/// The functions of a file, in order.
 #[derive(Debug, Default)]
 pub(super) struct Functions {
     list: Vec<Defined>,
-    /// How many arguments have been given.
+    /// The number of arguments so far.
     given: usize,
-    /// How many terms calls have made.
+    /// The number of terms that calls have produced.
     terms: usize,
 }
 
-/// What the names in a body stand for.
+/// The values of the names in a body.
 type Scope<'a> = HashMap<&'a str, Given>;
 
-/// An argument, its number of terms and how deep they nest.
+/// An argument, its number of terms and its depth.
 struct Given {
     is: At<Expr>,
     terms: usize,
@@ -47,7 +47,7 @@ struct Given {
 type Expanded = Result<At<Expr>, Box<Diagnostic>>;
 
 impl Functions {
-    /// Takes in a function, and what is wrong with it.
+    /// Adds a function; returns its faults.
     pub fn define(&mut self, name: &Name, arguments: &[Name], body: &Body) -> Vec<Diagnostic> {
         let mut faults = Vec::new();
         for (i, argument) in arguments.iter().enumerate() {
@@ -84,7 +84,7 @@ impl Functions {
     /// The expression with every call expanded.
     ///
     /// # Errors
-    /// A call of a function that is not above, or with other arguments than it has; more than is allowed.
+    /// A call of a function that is not defined above, or with a wrong number of arguments; a limit is exceeded.
     pub fn expand(&mut self, expr: &At<Expr>) -> Expanded {
         self.within(expr, &Scope::new(), self.list.len(), 0)
     }
@@ -94,7 +94,7 @@ impl Functions {
         self.list.iter().filter(|f| !f.is_called).map(|f| &f.name)
     }
 
-    /// An expression of a body, which may call the first `above` functions.
+    /// Expands an expression of a body, which may call the first `above` functions.
     fn within(&mut self, expr: &At<Expr>, scope: &Scope, above: usize, depth: usize) -> Expanded {
         let given = if let Expr::Name(name) = &expr.is { scope.get(name.as_str()) } else { None };
         let (terms, deeper) = given.map_or((1, 0), |given| (given.terms, given.depth));
@@ -158,10 +158,10 @@ impl Functions {
         Ok(At::new(is, expr.span.clone()))
     }
 
-    /// The results of a call that stands alone, as many as names are there for them.
+    /// The results of a top-level call, one for each name on the left.
     ///
     /// # Errors
-    /// As [`Functions::expand`], and if the function has another number of results.
+    /// As [`Functions::expand`]; the function has a different number of results.
     pub fn results(&mut self, call: &At<Expr>, wanted: usize) -> Result<Vec<At<Expr>>, Box<Diagnostic>> {
         let Expr::Apply(name, arguments) = &call.is else { return Ok(Vec::new()) };
         let arguments = arguments.iter().map(|a| self.expand(a)).collect::<Result<_, _>>()?;
@@ -175,7 +175,7 @@ impl Functions {
         Ok(results.into_iter().map(|result| At::new(result, call.span.clone())).collect())
     }
 
-    /// The results of a function with its arguments.
+    /// The results of a function for its arguments.
     fn call(
         &mut self,
         name: &Name,
@@ -222,7 +222,7 @@ impl Functions {
         results.map(|result| Ok(Expr::Body(Box::new(result?)))).collect()
     }
 
-    /// A value that a body reads by a name: it is made once.
+    /// Numbers a value that a body reads by name, so that it is computed once.
     fn given(&mut self, value: At<Expr>) -> Given {
         let (terms, depth) = extent(&value);
         let is = match value.is {
@@ -236,7 +236,7 @@ impl Functions {
     }
 }
 
-/// The matrix of a product in a body: an argument is then the name of one.
+/// The matrix of a product in a body: an argument there must be the name of a matrix.
 fn named(matrix: &Name, scope: &Scope) -> Result<Name, Box<Diagnostic>> {
     let Some(given) = scope.get(matrix.is.as_str()) else { return Ok(matrix.clone()) };
     if let Expr::Name(name) = &given.is.is {
@@ -252,7 +252,7 @@ fn named(matrix: &Name, scope: &Scope) -> Result<Name, Box<Diagnostic>> {
     ))
 }
 
-/// The number of terms of an expression, and how deep they nest.
+/// The number of terms of an expression, and its depth.
 fn extent(expr: &At<Expr>) -> (usize, usize) {
     let of = |parts: &[At<Expr>]| {
         parts.iter().map(extent).fold((1, 1), |(terms, depth), (t, d)| (terms + t, depth.max(d + 1)))
@@ -275,7 +275,7 @@ fn extent(expr: &At<Expr>) -> (usize, usize) {
     }
 }
 
-/// Whether an expression reads the number of the step.
+/// Whether an expression reads the step number.
 pub(super) fn reads_step(expr: &At<Expr>) -> bool {
     let mut found = false;
     walk(expr, &mut |e| found |= e.is == Expr::Step);

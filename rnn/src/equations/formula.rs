@@ -1,7 +1,7 @@
 //! Values by formula: `fixed A = where(row > column, 1, 0)` and `init A_log = log(column)`.
 //!
 //! A formula gives each element of a parameter from its `row` and `column`, both from 1 (of a vector, both are the
-//! place), from sizes, constants and numbers, and from what is drawn: `uniform(-1, 1)`, `orthogonal`.
+//! index), from sizes, constants and numbers, and from random draws: `uniform(-1, 1)`, `orthogonal`.
 
 use super::ast::{At, Expr, Function, Operation};
 use super::diagnostic::Diagnostic;
@@ -11,15 +11,15 @@ use autograd::ops::Op;
 use ndarray::{ArrayD, Dimension, Zip};
 use rand::{Rng, RngExt};
 
-/// A formula, with the numbers that its names stand for.
+/// A formula, with the values of its names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Formula {
     pub(super) formula: At<Expr>,
-    /// Sizes and constants.
+    /// Sizes and constants with their values.
     pub(super) names: Vec<(String, f64)>,
 }
 
-/// Matrices that are drawn or made as a whole, by the names that they have in formulas.
+/// Matrices that are drawn or built as a whole, by their names in formulas.
 fn matrix(name: &str) -> Option<Init> {
     match name {
         "orthogonal" => Some(Init::Orthogonal { gain: 1.0 }),
@@ -29,7 +29,7 @@ fn matrix(name: &str) -> Option<Init> {
     }
 }
 
-/// The matrix in a formula that only a matrix can be, if there is one.
+/// The subexpression of a formula that only a matrix can have, if there is one.
 pub(super) fn of_matrices(formula: &At<Expr>) -> Option<&At<Expr>> {
     let mut found = None;
     walk(formula, &mut |e| {
@@ -42,7 +42,7 @@ pub(super) fn of_matrices(formula: &At<Expr>) -> Option<&At<Expr>> {
     found
 }
 
-/// Whether something in a formula is drawn.
+/// Whether a formula draws random numbers.
 pub(super) fn draws(formula: &At<Expr>) -> bool {
     let mut found = false;
     walk(formula, &mut |e| {
@@ -56,7 +56,7 @@ pub(super) fn draws(formula: &At<Expr>) -> bool {
 }
 
 impl Names {
-    /// What in a formula has no meaning there.
+    /// A fault for a subexpression that is not allowed in a formula.
     pub(super) fn misplaced(&self, formula: &At<Expr>) -> Option<Diagnostic> {
         let mut found: Option<Diagnostic> = None;
         walk(formula, &mut |e| {
@@ -104,7 +104,7 @@ impl Names {
 }
 
 impl Function {
-    /// Whether it is a function of numbers.
+    /// Whether it is a scalar function.
     fn is_of_numbers(self) -> bool {
         matches!(
             self,
@@ -114,10 +114,10 @@ impl Function {
 }
 
 impl Formula {
-    /// The values of a parameter of that shape. What is drawn is drawn in the order in which it is written.
+    /// The values of a parameter of that shape. Random numbers are drawn in the order of the text.
     ///
     /// # Errors
-    /// [`InitError::NotFinite`] if an element is no finite number in single precision.
+    /// [`InitError::NotFinite`] if an element is not finite in single precision.
     pub fn draw(&self, shape: &[usize], rng: &mut impl Rng) -> Result<ArrayD<f64>, InitError> {
         let values = self.value(&self.formula, shape, rng);
         #[allow(clippy::cast_possible_truncation)] // whether it can be is the question
@@ -148,7 +148,7 @@ impl Formula {
                     arguments.iter().map(|a| self.value(a, shape, rng)).collect();
                 call(*function, &arguments, rng)
             }
-            // `Names::misplaced` has refused all else.
+            // `Names::misplaced` has refused everything else.
             _ => all(f64::NAN),
         }
     }
@@ -157,7 +157,7 @@ impl Formula {
         let place =
             |axis: usize| ArrayD::from_shape_fn(shape, |index| 1.0 + index.as_array_view()[axis] as f64);
         if let Some(init) = matrix(name) {
-            // A vector is refused when the file is read.
+            // A vector was refused when the file was read.
             return init.exact(shape, 1, rng).unwrap_or_else(|_| ArrayD::from_elem(shape, f64::NAN));
         }
         let known = self.names.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
@@ -171,7 +171,7 @@ impl Formula {
 }
 
 impl Operation {
-    /// Its value for two numbers; truth is 1.
+    /// Its value for two numbers; true is 1.
     #[allow(clippy::float_cmp)] // the file says `==`
     pub(super) fn of_numbers(self, a: f64, b: f64) -> f64 {
         match self {
@@ -222,7 +222,7 @@ fn call(function: Function, arguments: &[ArrayD<f64>], rng: &mut impl Rng) -> Ar
     }
 }
 
-/// x with `softplus(x) = a`: `ln(eᵃ - 1)`, for large a too.
+/// The inverse of softplus, `ln(eᵃ - 1)`, without overflow for large a.
 pub(super) fn softplus_inverse(a: f64) -> f64 {
     a + (-(-a).exp_m1()).ln()
 }

@@ -1,10 +1,10 @@
-//! What is meant by names that other systems have and this language has not.
+//! Hints for names of other systems that this language lacks.
 
 use super::ast::Function;
 use super::diagnostic::{Diagnostic, Span};
 use autograd::nearest;
 
-/// Functions of other systems, with how each is written here.
+/// Functions of other systems and their spelling here.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("swish", "write `a * sigmoid(a)`"),
     ("leaky_relu", "write `max(a, 0.01 * a)`"),
@@ -47,7 +47,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("cumsum", "write the sums as equations, or multiply by a matrix of ones below the diagonal"),
 ];
 
-/// Words between expressions in other languages, with what is written here.
+/// Infix words of other languages and their spelling here.
 const WORDS: &[(&str, &str)] = &[
     ("if", "write `where(condition, a, b)`: a where the condition holds, else b"),
     ("then", "write `where(condition, a, b)`: a where the condition holds, else b"),
@@ -57,12 +57,12 @@ const WORDS: &[(&str, &str)] = &[
     ("not", "a condition has an opposite: `>` and `<=`, `==` and `!=`"),
 ];
 
-/// How a word between expressions is written here.
+/// The spelling here of an infix word.
 pub(super) fn word(name: &str) -> Option<&'static str> {
     WORDS.iter().find(|(word, _)| *word == name).map(|(_, help)| *help)
 }
 
-/// There is no function of that name.
+/// The fault for an unknown function.
 pub(super) fn no_function(name: &str, span: Span) -> Diagnostic {
     let known = FUNCTIONS.iter().find(|(known, _)| *known == name.to_lowercase());
     let all = || Function::ALL.iter().map(|f| f.name().to_string());

@@ -1,7 +1,7 @@
-//! Repetition, written out: `for j = 1..4 … end` is its lines four times, and `W[j]` is `W_1` to `W_4`.
+//! Unrolls loops: `for j = 1..4 … end` becomes its lines four times, and `W[j]` becomes `W_1` to `W_4`.
 //!
-//! What follows knows neither loops nor indices. A name with indices is kept as it is written until here, so that a file
-//! prints as it was read. The places of all that is made are those of the lines in the file.
+//! Later passes see neither loops nor indices. Until here an indexed name is kept as written, so that a file prints
+//! as it was read. Spans of unrolled lines are those of the original lines.
 
 use super::ast::{At, Beginning, Body, Expr, Function, Item, Name, Operation, Range};
 use super::diagnostic::{Diagnostic, Span};
@@ -9,15 +9,15 @@ use super::names::walk;
 use super::parser::brackets;
 use std::collections::HashMap;
 
-/// A loop that turns more often is refused.
+/// The maximum number of iterations of a loop.
 const TURNS: i64 = 1000;
-/// So are files whose loops make more lines, or more terms.
+/// The maximum number of lines, and of terms, after unrolling.
 const LINES: usize = 4000;
 const TERMS: usize = 100_000;
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
-/// The items of a file without loops and indices, and what is wrong with these.
+/// The items of a file without loops and indices, and the faults found.
 pub(super) fn unrolled(items: &[Item]) -> (Vec<Item>, Vec<Diagnostic>) {
     let mut loops = Loops { made: names(items), ..Loops::default() };
     for item in items {
@@ -30,22 +30,22 @@ pub(super) fn unrolled(items: &[Item]) -> (Vec<Item>, Vec<Diagnostic>) {
 
 #[derive(Default)]
 struct Loops {
-    /// The variables of the loops around, with their values.
+    /// The variables of the enclosing loops, with their values.
     variables: Vec<(String, i64)>,
-    /// The sizes that are numbers.
+    /// The sizes that are plain numbers.
     sizes: HashMap<String, i64>,
-    /// The sequences of the file, as they are written.
+    /// The sequences of the file, as written.
     made: Vec<String>,
     terms: usize,
-    /// What a function calls its own: neither a size nor a loop's variable.
+    /// The local names of a function: neither sizes nor loop variables.
     own: Vec<String>,
-    /// Whether the value at hand is a formula: its powers may depend on the place.
+    /// Whether the current value is a formula: its powers may depend on the element.
     in_formula: bool,
     out: Vec<Item>,
     faults: Vec<Diagnostic>,
 }
 
-/// Where an item stands.
+/// The span of an item.
 fn place(item: &Item) -> Span {
     match item {
         Item::Equation(name, _)
@@ -155,7 +155,7 @@ impl Loops {
         Ok(())
     }
 
-    /// The values of a loop's variable.
+    /// The range of a loop variable.
     fn range(&self, range: &Range) -> Result<std::ops::RangeInclusive<i64>> {
         let Name { is: variable, span } = &range.variable;
         if self.variables.iter().any(|(known, _)| known == variable) {
@@ -179,7 +179,7 @@ impl Loops {
         Ok(from..=to)
     }
 
-    /// A name on the left of an equation; in a loop it is made at every turn, and needs an index.
+    /// A name on the left of an equation; a loop defines it in each iteration, so it needs an index.
     fn made(&self, name: &Name) -> Result<Name> {
         if let (Some((variable, _)), false) = (self.variables.last(), name.is.contains('[')) {
             let message = format!("`{}` is made at every turn of the loop", name.is);
@@ -193,7 +193,7 @@ impl Loops {
         names.iter().map(|name| self.name(name)).collect()
     }
 
-    /// `W[j+1]` as `W_2`.
+    /// Resolves `W[j+1]` to `W_2`.
     fn name(&self, name: &Name) -> Result<Name> {
         Ok(At::new(self.indexed(&name.is, &name.span)?, name.span.clone()))
     }
@@ -212,7 +212,7 @@ impl Loops {
         Ok(out)
     }
 
-    /// A whole number made of numbers, sizes and variables of loops.
+    /// Evaluates a whole number of literals, sizes and loop variables.
     fn number(&self, expr: &At<Expr>) -> Result<i64> {
         let wrong = |message: String| {
             Box::new(Diagnostic::new(message, expr.span.clone(), "not a whole number here"))
@@ -330,7 +330,7 @@ impl Loops {
         value
     }
 
-    /// Whether an expression has neither loops, indices nor sizes.
+    /// Whether an expression has no loops, indices or sizes.
     fn is_plain(&self, expr: &At<Expr>) -> bool {
         let mut plain = true;
         walk(expr, &mut |e| {
@@ -345,7 +345,7 @@ impl Loops {
         plain
     }
 
-    /// A bare name; the index of a sequence stands behind its time.
+    /// A bare name; the index of a sequence comes after its time.
     fn parameter(&self, name: &str, span: &Span) -> Result<String> {
         if let Some((base, _)) = brackets(name)
             && self.made.iter().any(|made| made == base)
@@ -398,7 +398,7 @@ impl Loops {
     }
 }
 
-/// A chain of operations, `a + b + …`, from its first operand on: as long as a line is, it takes no deep recursion.
+/// A chain of operations, `a + b + …`, walked from its first operand: recursion does not grow with its length.
 pub(super) fn chain(expr: &At<Expr>, mut of: impl FnMut(&At<Expr>) -> Result<At<Expr>>) -> Result<At<Expr>> {
     let (mut first, mut rest) = (expr, Vec::new());
     while let Expr::Binary(operation, a, b) = &first.is {
@@ -412,7 +412,7 @@ pub(super) fn chain(expr: &At<Expr>, mut of: impl FnMut(&At<Expr>) -> Result<At<
     Ok(left)
 }
 
-/// All parts joined two by two, so that trees stay low.
+/// Joins all parts pairwise, so that the tree has logarithmic depth.
 pub(super) fn balanced(
     mut parts: Vec<At<Expr>>,
     span: &Span,

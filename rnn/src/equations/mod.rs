@@ -1,4 +1,4 @@
-//! Cells as equations: a file that reads as a paper writes it, and everything that follows from it.
+//! Cells as equations: a file that reads as a paper writes it, and all that is derived from it.
 //!
 //! ```
 //! use rnn::equations::EquationCell;
@@ -16,11 +16,11 @@
 //! # Ok::<(), rnn::equations::Faults>(())
 //! ```
 //!
-//! `docs/cells.md` is the language's reference. The text goes through `token.rs` and `parser.rs` to a tree (`ast.rs`);
-//! `loops.rs` writes loops out, `used.rs` makes functions of other cells, `expand.rs` puts bodies for calls, `columns.rs`
-//! puts columns for matrix states, `names.rs` finds what names mean, and `shapes.rs` infers sizes. `formula.rs` has values
-//! by row and column, `once.rs` functions of parameters; `cell.rs` is the [`Cell`](crate::Cell), `step.rs` its step. What is
-//! wrong is shown where it stands (`diagnostic.rs`).
+//! `docs/cells.md` is the language reference. `token.rs` and `parser.rs` turn the text into a tree (`ast.rs`);
+//! `loops.rs` unrolls loops, `used.rs` turns other cells into functions, `expand.rs` expands calls, `columns.rs`
+//! lowers matrix states to columns, `names.rs` resolves names, and `shapes.rs` infers sizes. `formula.rs` has values
+//! by row and column, `once.rs` functions of parameters; `cell.rs` is the [`Cell`](crate::Cell), `step.rs` its step.
+//! Faults are shown at their place (`diagnostic.rs`).
 
 pub mod ast;
 mod cell;
@@ -56,7 +56,7 @@ impl EquationCell {
     /// Reads a cell from the text of a file; `path` is for messages.
     ///
     /// # Errors
-    /// Everything that is wrong with the file, each with its place.
+    /// All faults of the file, each with its place.
     pub fn read(text: &str, path: &str) -> Result<Self, Faults> {
         let file = parse(text, path)?;
         let faults = |diagnostics| Faults { path: path.into(), source: text.into(), diagnostics };
@@ -87,7 +87,7 @@ impl EquationCell {
         &self.file.name.is
     }
 
-    /// The file's description: what the cell is, and who published it.
+    /// The file's description: the cell and its source.
     pub fn description(&self) -> &str {
         &self.file.description
     }
@@ -97,7 +97,7 @@ impl EquationCell {
         &self.file
     }
 
-    /// Gives a constant another value.
+    /// Overrides the value of a constant.
     ///
     /// # Errors
     /// If the file has no such constant.
@@ -117,12 +117,12 @@ impl EquationCell {
         self.names.equations.iter().map(|(name, _)| name.is.as_str())
     }
 
-    /// What is read of earlier steps, the states: a sequence, and how many steps back.
+    /// The states: sequences read at earlier steps, each with its lag.
     pub fn memory(&self) -> &[(String, usize)] {
         &self.kept
     }
 
-    /// The shape of each sequence and of each parameter, in the order of the file.
+    /// The shape of each sequence and parameter, in the order of the file.
     pub fn shapes(&self) -> Vec<(&str, Shape)> {
         let sequences = self.names.equations.iter().map(|(name, _)| name.is.as_str());
         let sequences =
@@ -131,7 +131,7 @@ impl EquationCell {
         sequences.chain(parameters.filter_map(|n| Some((n, *self.shapes.parameters.get(n)?)))).collect()
     }
 
-    /// The next layer must know how wide the output is, whatever this one reads.
+    /// The output's size must not depend on the input: the next layer must know it.
     fn check_output(&self) -> Vec<Diagnostic> {
         let output = &self.names.output;
         let equation = self.names.equations.iter().find(|(name, _)| name.is == *output);
@@ -160,7 +160,7 @@ impl EquationCell {
         vec![fault.help("write `require input = hidden`, or bring the input to another size, as in `W x[t]`")]
     }
 
-    /// A pack's members can be stacked, and its name is not that of another parameter.
+    /// A pack's members can be stacked, and its name differs from every parameter's.
     fn check_packs(&self) -> Vec<Diagnostic> {
         let columns = |name: &str| match self.shapes.parameters.get(name) {
             Some(Shape::Matrix(_, columns)) => Some(*columns),
@@ -195,7 +195,7 @@ impl EquationCell {
         wrong
     }
 
-    /// A vector does not begin as a matrix does.
+    /// A vector cannot have a matrix initialiser.
     fn check_inits(&self) -> Vec<Diagnostic> {
         let is_matrix = |name: &str| matches!(self.shapes.parameters.get(name), Some(Shape::Matrix(..)));
         let mut wrong = Vec::new();

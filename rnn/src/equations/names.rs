@@ -1,4 +1,4 @@
-//! What the names of a file mean: sequences, parameters, constants, sizes; and what is wrong with them.
+//! Resolves the names of a file (sequences, parameters, constants, sizes) and reports faults in them.
 
 mod begin;
 mod declared;
@@ -12,50 +12,50 @@ use crate::init::Init;
 use autograd::nearest;
 use std::collections::HashMap;
 
-/// The most parameters and the most steps of memory that a cell has.
+/// The maximum number of parameters, and of steps of memory, of a cell.
 const MOST: usize = 1000;
 
-/// How a parameter begins.
+/// The initial value of a parameter.
 #[derive(Clone, Debug)]
 pub(super) enum Beginning {
     Init(Init),
     Formula(At<Expr>),
 }
 
-/// The names of a file, each with its meaning.
+/// The names of a file and their meanings.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// Equations in order: the name and what it is equal to.
+    /// Equations in order: the name and the right side.
     pub equations: Vec<(Name, At<Expr>)>,
-    /// The farthest step back at which each sequence is read; `x` among them.
+    /// The largest lag at which each sequence is read, `x` included.
     pub lags: HashMap<String, usize>,
-    /// Parameters in the order in which they are first read.
+    /// Parameters in the order of their first use.
     pub parameters: Vec<Name>,
     pub constants: HashMap<String, At<f64>>,
     pub sizes: HashMap<String, Size>,
     pub declared: HashMap<String, (Form, Span)>,
     pub inits: HashMap<String, (Beginning, Span)>,
-    /// What fixed parameters are.
+    /// The formulas of the fixed parameters.
     pub fixed: HashMap<String, (At<Expr>, Span)>,
     /// Functions of parameters, in order.
     pub lets: Vec<(Name, At<Expr>)>,
     pub packs: Vec<(Name, Vec<Name>)>,
     pub output: String,
-    /// Where the file says that its clock restarts with each part of a sequence.
+    /// The line that declares `clock restarts`.
     pub restarts: Option<Span>,
-    /// Where states start, if not at zero.
+    /// Initial values of states that do not start at zero.
     pub starts: HashMap<String, (f64, Span)>,
-    /// The vectors that are split, with their numbers of parts.
+    /// The number of parts of each split vector.
     pub wholes: HashMap<String, usize>,
     /// The items of the file without loops.
     pub items: Vec<Item>,
-    /// Whether `input` and `hidden` must be the same.
+    /// Whether `input` and `hidden` must be equal.
     pub joined: bool,
     pub faults: Vec<Diagnostic>,
 }
 
 impl Names {
-    /// The names of a file, whose text is `text`.
+    /// Resolves the names of a file with the text `text`.
     pub fn of(file: &File, text: &str) -> Self {
         let mut names = Self::default();
         names.declarations(file);
@@ -69,7 +69,7 @@ impl Names {
         names
     }
 
-    /// What is read of earlier steps, the output first, then in the order of the file, then the input.
+    /// The states: the output first, then in the order of the file, then the input.
     pub fn kept(&self) -> Vec<(String, usize)> {
         let equations = || self.equations.iter().map(|(name, _)| name.is.as_str());
         let output = equations().filter(|name| *name == self.output);
@@ -79,14 +79,14 @@ impl Names {
         output.chain(others).chain(["x"]).flat_map(kept).collect()
     }
 
-    /// A call that is expanded often has its faults but once.
+    /// Records a fault once: a call that is expanded often repeats it.
     pub(super) fn fault(&mut self, fault: Diagnostic) {
         if !self.faults.contains(&fault) {
             self.faults.push(fault);
         }
     }
 
-    /// Every read of a name, in order.
+    /// Resolves every read of a name, in order.
     fn reads(&mut self, text: &str) {
         let lets = std::mem::take(&mut self.lets);
         for (_, value) in &lets {
@@ -111,7 +111,7 @@ impl Names {
                 Expr::Product(matrix, right) => {
                     let plain =
                         matches!(right.is, Expr::Sequence(..) | Expr::Product(..) | Expr::Argument(..));
-                    // `tnah(c[t])` is a call by its looks, whatever stands in the parentheses.
+                    // `tnah(c[t])` looks like a call, whatever the parentheses hold.
                     let rest = text.get(matrix.span.end..).unwrap_or_default();
                     let called = !plain || rest.trim_start().starts_with('(');
                     self.matrix(matrix, called, &made);
@@ -203,7 +203,7 @@ impl Names {
         self.parameter(&At::new(read.into(), span.clone()));
     }
 
-    /// Whether a value is a number from 0 to below 1.
+    /// Whether a value is a number in [0, 1).
     pub(super) fn is_rate(&self, value: &At<Expr>) -> bool {
         let number = match &value.is {
             Expr::Number(number) => Some(*number),
@@ -246,7 +246,7 @@ impl Names {
         self.fault(Diagnostic::new(message, call.clone(), format!("{found} given")));
     }
 
-    /// The matrix of a product. A word before a parenthesis that looks like a function is taken for a mistyped one.
+    /// The matrix of a product. A name before a parenthesis that resembles a function is reported as a typing error.
     fn matrix(&mut self, matrix: &Name, called: bool, made: &HashMap<&str, usize>) {
         let word = &matrix.is;
         let is_word = word.len() >= 3 && word.chars().all(|c| c.is_ascii_lowercase());
@@ -273,9 +273,9 @@ impl Names {
     }
 }
 
-/// What was meant by sizes that do not fit.
+/// Hints for sizes that do not fit.
 impl Names {
-    /// `W * x[t]` with a name that is written as matrices are: where, and what was meant.
+    /// Finds `W * x[t]` where the name looks like a matrix; returns its span and a hint.
     pub(super) fn starred(&self) -> Option<(Span, String)> {
         let mut found = None;
         for (_, value) in &self.equations {
@@ -297,7 +297,7 @@ impl Names {
         found
     }
 
-    /// A matrix that is multiplied by the input in one place and by something else in another.
+    /// Finds a matrix that multiplies the input in one place and something else in another.
     pub(super) fn matrix_of_two(&self) -> Option<Diagnostic> {
         let mut uses: Vec<(&Name, bool, Span)> = Vec::new();
         for (_, value) in &self.equations {
@@ -321,7 +321,7 @@ impl Names {
     }
 }
 
-/// What a file may have at most; all of it is gone through again and again.
+/// Limits on the size of a file: all of it is scanned repeatedly.
 impl Names {
     fn sizes_of_the_file(&mut self) {
         let memory = self.lags.values().sum::<usize>();
@@ -340,7 +340,7 @@ impl Names {
     }
 }
 
-/// Visits an expression and all that it is made of, from left to right.
+/// Visits an expression and all its subexpressions, from left to right.
 pub(super) fn walk<'a>(expr: &'a At<Expr>, visit: &mut impl FnMut(&'a At<Expr>)) {
     visit(expr);
     match &expr.is {
@@ -361,7 +361,7 @@ pub(super) fn walk<'a>(expr: &'a At<Expr>, visit: &mut impl FnMut(&'a At<Expr>))
     }
 }
 
-/// Whether the value of one equation is made, within the step, of the value of another.
+/// Whether one equation depends, within the step, on another.
 fn needs(equations: &[(Name, At<Expr>)], made: &HashMap<&str, usize>, one: usize, other: usize) -> bool {
     let (mut seen, mut open) = (vec![false; equations.len()], vec![one]);
     while let Some(i) = open.pop() {
@@ -376,7 +376,7 @@ fn needs(equations: &[(Name, At<Expr>)], made: &HashMap<&str, usize>, one: usize
     seen[other]
 }
 
-/// The name that is meant by a mistyped one; of single letters each is as near as any other.
+/// The most similar name; for a single letter all are equally near.
 fn near(name: &str, candidates: impl IntoIterator<Item = String>) -> Option<String> {
     if name.chars().count() > 1 { nearest(name, candidates) } else { None }
 }

@@ -6,7 +6,7 @@ use super::shape::Shape;
 use autograd_view::math::{Form, Line, Math, Sign, Symbol};
 
 impl EquationCell {
-    /// The functions, constants and equations of the file, as a paper sets them.
+    /// The functions, constants and equations of the file, typeset as in a paper.
     ///
     /// ```
     /// use rnn::equations::EquationCell;
@@ -27,7 +27,7 @@ impl EquationCell {
             Item::Split(names, value) | Item::Results(names, value) => {
                 vec![Line { left: parts(names), right: self.math(value) }]
             }
-            // A cell that is used has a file of its own.
+            // A used cell has its own file.
             Item::Function(_, arguments, _) if arguments.iter().any(|a| a.is.contains('@')) => Vec::new(),
             Item::Function(name, arguments, body) => {
                 let arguments = arguments.iter().map(|a| Symbol::of(&a.is).into()).collect();
@@ -60,7 +60,7 @@ impl EquationCell {
         let of = |a: &At<Expr>| Box::new(self.math(a));
         match &expr.is {
             Expr::Number(number) => Math::Number(*number),
-            // Loops are written out, and so are their lags.
+            // Loops are unrolled by now, and so are their lags.
             Expr::Name(name) | Expr::Lagged(name, _) => Symbol::of(name).into(),
             // A lag is at most 1000.
             Expr::Sequence(name, lag) => Symbol::of(name).at(-i64::try_from(*lag).unwrap_or(0)).into(),
@@ -83,7 +83,7 @@ impl EquationCell {
                 Math::Part(of(a), place.into(), None)
             }
             Expr::Body(a) | Expr::Argument(_, a) => self.math(a),
-            // Loops are written out.
+            // Loops are unrolled by now.
             Expr::Portion(a, ..) | Expr::Part(a, _) | Expr::Raised(a, _) | Expr::Over(_, a, _) => {
                 self.math(a)
             }
@@ -101,7 +101,7 @@ impl EquationCell {
             (Function::Concat, parts) => Math::Stack(parts.iter().map(|a| self.math(a)).collect()),
             (Function::Where, [condition, a, b]) => {
                 let first = (self.math(a), self.math(condition));
-                // A choice within the other case is one case more.
+                // A nested conditional in the else branch becomes one more case.
                 match self.math(b) {
                     Math::Cases(more, otherwise) => {
                         Math::Cases([first].into_iter().chain(more).collect(), otherwise)
@@ -115,7 +115,7 @@ impl EquationCell {
         }
     }
 
-    /// Whether a value is one number a sample, as far as it is seen from the names in it.
+    /// Whether a value is a scalar per sample, judged by the names in it.
     fn is_scalar(&self, expr: &At<Expr>) -> bool {
         let is = |shape: Option<&Shape>| shape == Some(&Shape::Scalar);
         match &expr.is {

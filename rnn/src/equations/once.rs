@@ -1,4 +1,4 @@
-//! Functions of parameters, `let A = W - Wᵀ`: made once for a run, before the first step, and differentiated like all else.
+//! Functions of parameters, `let A = W - Wᵀ`: evaluated once before the first step, and differentiated like all else.
 
 use super::ast::{At, Expr, Function};
 use super::diagnostic::Diagnostic;
@@ -9,7 +9,7 @@ use autograd::{Builder, Expr as Node};
 use ndarray::Array2;
 
 impl Names {
-    /// What in a function of parameters has no meaning there.
+    /// A fault for a subexpression that is not allowed in a function of parameters.
     pub(super) fn not_of_parameters(&self, value: &At<Expr>, above: usize) -> Option<Diagnostic> {
         let mut found: Option<Diagnostic> = None;
         walk(value, &mut |e| {
@@ -64,12 +64,12 @@ impl Names {
     }
 }
 
-/// The parameters of a lane, of which others are made.
+/// Evaluates functions of the parameters of a lane.
 pub(super) struct Once<'a, 'g> {
     pub g: &'g Builder,
     pub named: &'a [(String, Node<'g>)],
     pub noise: Option<Noise<'g>>,
-    /// How many masks were drawn.
+    /// The number of masks drawn so far.
     pub drawn: std::cell::Cell<usize>,
     pub constants: &'a std::collections::HashMap<String, f64>,
 }
@@ -102,7 +102,7 @@ impl<'g> Once<'_, 'g> {
                 let arguments: Vec<Node> = arguments.iter().map(|a| self.value(a)).collect();
                 self.call(*function, &arguments)
             }
-            // `Names::not_of_parameters` has refused all else.
+            // `Names::not_of_parameters` has refused everything else.
             _ => self.g.poison(),
         }
     }
@@ -132,7 +132,7 @@ impl<'g> Once<'_, 'g> {
     }
 }
 
-/// x with `softplus(x) = a`: `ln(eᵃ - 1)`, for large a too.
+/// The inverse of softplus, `ln(eᵃ - 1)`, without overflow for large a.
 pub(super) fn softplus_inverse(a: Node) -> Node {
     a + (-(-a).expm1()).ln()
 }
@@ -151,8 +151,8 @@ fn identity(a: Node) -> Node {
     a.builder().constant(Array2::<f64>::eye(n).into_dyn())
 }
 
-/// The exponential of a square matrix, `Σ Aᵏ / k!`: so many terms of the series at `A / 2ˢ`, squared s times (Moler & Van
-/// Loan 2003, method 3). For norms up to 64, the first term that is left out is below 1/16! = 5e-14.
+/// The exponential of a square matrix, `Σ Aᵏ / k!`: a truncated series at `A / 2ˢ`, squared s times (Moler & Van Loan
+/// 2003, method 3). For norms up to 64, the first omitted term is below 1/16! = 5e-14.
 fn expm(a: Node) -> Node {
     const SQUARINGS: i32 = 6;
     const TERMS: u32 = 15;
@@ -161,10 +161,11 @@ fn expm(a: Node) -> Node {
     (0..SQUARINGS).fold(series, |root, _| root.matmul(root))
 }
 
-/// `(I + A)⁻¹ (I − A)`, orthogonal for a skew A (Helfrich, Willmott & Ye 2018, eq. 4). The inverse is that of
-/// `M = (I + A)ᵀ (I + A)` by Newton's method, `X ← X (2 I − M X)`, from `I / ‖M‖_F` (Ben-Israel & Cohen 1966). M's smallest
-/// eigenvalue is 1, so that after k steps `(1 − 1 / ‖M‖_F)` to the power of 2ᵏ is left: rounding, as long as `‖M‖_F ≤ √n (1 +
-/// ‖A‖²)` is below 35,000; for spectral norms of A up to 30, to 1,000 units.
+/// `(I + A)⁻¹ (I − A)`, orthogonal for a skew-symmetric A (Helfrich, Willmott & Ye 2018, eq. 4). The inverse is
+/// computed from that of `M = (I + A)ᵀ (I + A)` by Newton's method, `X ← X (2 I − M X)`, from `I / ‖M‖_F` (Ben-Israel
+/// & Cohen 1966). M's smallest eigenvalue is at least 1, so the residual after k steps is at most `(1 − 1 / ‖M‖_F)`
+/// to the power 2ᵏ: rounding error as long as `‖M‖_F ≤ √n (1 + ‖A‖²)` is below 35,000; for spectral norms of A up to
+/// 30, that is 1,000 units.
 fn cayley(a: Node) -> Node {
     const STEPS: usize = 20;
     let one = identity(a);

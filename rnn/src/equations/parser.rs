@@ -1,4 +1,4 @@
-//! Tokens as a tree: a Pratt parser that goes on after an error with the next line.
+//! Tokens to a tree: a Pratt parser that recovers from an error at the next line.
 
 mod expression;
 mod line;
@@ -8,15 +8,15 @@ use super::diagnostic::{Diagnostic, Faults, Span};
 use super::token::{Token, Tokens, tokens};
 use std::collections::HashSet;
 
-/// Parentheses within parentheses beyond this depth are refused.
+/// The maximum nesting of parentheses.
 const DEEPEST: usize = 64;
-/// Longer equations are refused: trees are walked by recursion.
+/// The maximum number of factors of an equation: trees are walked by recursion.
 const LARGEST: usize = 1000;
-/// So are files of more factors in all.
+/// The maximum number of factors of a file.
 const LARGEST_OF_ALL: usize = 20_000;
-/// Files of more lines are refused: shapes are found by going through all equations again and again.
+/// The maximum number of lines: shape inference scans all equations repeatedly.
 const MOST: usize = 1000;
-/// Files of more bytes are refused.
+/// The maximum number of bytes.
 const LONGEST: usize = 1 << 20;
 
 type Parsed<T> = Result<T, Box<Diagnostic>>;
@@ -24,7 +24,7 @@ type Parsed<T> = Result<T, Box<Diagnostic>>;
 /// Reads a file's text; `path` is for messages.
 ///
 /// # Errors
-/// All that is wrong with its form.
+/// All syntax errors.
 pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
     let faults = |diagnostics| Faults { path: path.into(), source: text.into(), diagnostics };
     if text.len() > LONGEST {
@@ -52,7 +52,7 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
     if name.is_none() {
         parser.skip_line();
         parser.at += usize::from(parser.token() == Some(&Token::End));
-        // The name may stand on a later line.
+        // The heading may be on a later line.
         let _ = matches!(parser.token(), Some(Token::Name(word)) if word == "cell").then(|| parser.heading());
     }
     while parser.at < parser.tokens.len() {
@@ -91,7 +91,7 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
     }
 }
 
-/// The base and the indices of a name that is kept as it was written: `W` and `j+1` of `W[j+1]`.
+/// The base and the indices of an indexed name kept as written: `W` and `j+1` of `W[j+1]`.
 pub(super) fn brackets(name: &str) -> Option<(&str, Vec<Expr>)> {
     let (base, _) = name.split_once('[')?;
     let rest = &name[base.len()..];
@@ -115,7 +115,7 @@ pub(super) fn brackets(name: &str) -> Option<(&str, Vec<Expr>)> {
     Some((base, indices))
 }
 
-/// The names of the functions that a file defines, wherever: a call looks like a product otherwise.
+/// The names of all functions that a file defines: a call of another name is a product.
 fn defined(tokens: &[(Token, Span)]) -> HashSet<String> {
     let name = |three: &[(Token, Span)]| match three {
         [(Token::Name(word), _), (Token::Name(name), _), (Token::Sign("("), _)] if word == "fn" => {
@@ -128,7 +128,7 @@ fn defined(tokens: &[(Token, Span)]) -> HashSet<String> {
     tokens.windows(3).filter_map(name).chain(used).collect()
 }
 
-/// The name of a cell that begins at a token, `min-gru`, and where it ends.
+/// The name of a cell at a token, such as `min-gru`, and the position after it.
 fn title(tokens: &[(Token, Span)], at: usize) -> Option<(String, usize)> {
     let word = |i: usize| match tokens.get(i) {
         Some((Token::Name(word), _)) => Some(word.clone()),
@@ -150,21 +150,21 @@ struct Parser<'a> {
     /// The functions that the file defines.
     functions: HashSet<String>,
     at: usize,
-    /// How many parentheses are open.
+    /// The number of open parentheses.
     depth: usize,
-    /// How many loops are open.
+    /// The number of open loops.
     loops: usize,
-    /// How many loops were left at a fault: their ends close nothing.
+    /// The number of loops abandoned at a fault: their `end` closes nothing.
     left: usize,
-    /// How many factors the line has so far.
+    /// The number of factors of the current line.
     factors: usize,
-    /// How many terms its indices have.
+    /// The number of terms in its indices.
     terms: usize,
-    /// How many all lines have so far.
+    /// The number of factors of all lines so far.
     all_factors: usize,
 }
 
-/// Moving over tokens.
+/// The token cursor.
 impl Parser<'_> {
     fn token(&self) -> Option<&Token> {
         self.tokens.get(self.at).map(|(t, _)| t)
@@ -178,7 +178,7 @@ impl Parser<'_> {
         self.tokens.get(self.at).map_or(self.text.len()..self.text.len(), |(_, span)| span.clone())
     }
 
-    /// Where the last token ended.
+    /// The end of the last token.
     fn before(&self) -> usize {
         self.at.checked_sub(1).map_or(0, |i| self.tokens[i].1.end)
     }
@@ -232,7 +232,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A name for something of the file's own, with the indices that loops give it.
+    /// A name that the file defines, with its loop indices.
     fn own_name(&mut self, what: &str) -> Parsed<Name> {
         let name = self.plain_name(what)?;
         self.indices(name)

@@ -1,4 +1,4 @@
-//! A tree as text again.
+//! Prints a tree as text.
 
 use super::ast::{At, Beginning, Expr, File, Form, Item, Range};
 use std::fmt::{self, Display, Formatter};
@@ -101,8 +101,8 @@ impl Display for Expr {
     }
 }
 
-/// How tightly an expression holds together: relations 0, sums 1, products 2, signs and matrix products 3, powers 4,
-/// names and calls 5.
+/// The binding power of an expression: relations 0, sums 1, products 2, signs and matrix products 3, powers 4, names
+/// and calls 5.
 fn binding(expr: &Expr) -> u8 {
     match expr {
         Expr::Binary(operation, ..) => operation.binding(),
@@ -113,7 +113,7 @@ fn binding(expr: &Expr) -> u8 {
     }
 }
 
-/// Writes an expression, in parentheses if it holds less tightly than `least`.
+/// Writes an expression, in parentheses if its binding power is below `least`.
 fn write(expr: &Expr, least: u8, f: &mut Formatter) -> fmt::Result {
     if binding(expr) < least {
         f.write_str("(")?;
@@ -133,7 +133,7 @@ fn write(expr: &Expr, least: u8, f: &mut Formatter) -> fmt::Result {
         Expr::Step => f.write_str("t"),
         Expr::Product(matrix, right) => {
             write!(f, "{} ", matrix.is)?;
-            // A sign behind a matrix would be read as a difference.
+            // `W -x` would parse as a difference.
             let least = if matches!(right.is, Expr::Negative(_)) { 5 } else { 3 };
             write(&right.is, least, f)
         }

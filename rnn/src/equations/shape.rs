@@ -1,14 +1,14 @@
-//! The shape of a value: a number, a vector or a matrix of sizes.
+//! The shape of a value: a scalar, a vector or a matrix of symbolic sizes.
 
 use super::size::Size;
 use std::fmt;
 
-/// The shape of one sample of a sequence or of a parameter.
+/// The shape of one sample of a sequence, or of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// One number.
+    /// One element.
     Scalar,
-    /// So many features.
+    /// A number of features.
     Vector(Size),
     /// Rows and columns.
     Matrix(Size, Size),

@@ -1,8 +1,8 @@
-//! The shapes of sequences and parameters, inferred from how they are used.
+//! Shape inference: the shapes of sequences and parameters follow from their use.
 //!
-//! Sizes are unknowns, joined where an equation joins them and given a value where one is known (`x[t]` has `input`
-//! features). The equations are gone through until nothing changes; then the first sequence that nothing fixes gets
-//! the size `hidden`, and so on. What is then still open is an error.
+//! Sizes are unknowns in a union-find structure, unified by equations and bound where a size is known (`x[t]` has
+//! `input` features). The equations are scanned until nothing changes; then the first sequence that is still open
+//! gets the size `hidden`, and so on. A size that is open at the end is an error.
 
 mod once;
 mod unknowns;
@@ -15,10 +15,10 @@ use super::shape::Shape;
 use super::size::Size;
 use std::collections::HashMap;
 
-/// All shapes of a cell.
+/// The shapes of a cell.
 #[derive(Clone, Debug, Default)]
 pub struct Shapes {
-    /// Of each sequence, `x` among them.
+    /// Of each sequence, `x` included.
     pub sequences: HashMap<String, Shape>,
     /// Of each parameter.
     pub parameters: HashMap<String, Shape>,
@@ -27,7 +27,7 @@ pub struct Shapes {
 /// A size that may not be known yet.
 type Unknown = usize;
 
-/// What an expression's value is, as far as it is known.
+/// The shape of an expression, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Dim {
     Open,
@@ -35,7 +35,7 @@ enum Dim {
     Vector(Unknown),
 }
 
-/// A value and whether it is true or false.
+/// The shape of a value, and whether it is a truth value.
 #[derive(Clone, Copy, Debug)]
 struct Value {
     dim: Dim,
@@ -62,18 +62,18 @@ impl Parameter {
 struct Solver<'a> {
     names: &'a Names,
     parent: Vec<Unknown>,
-    /// The size of each unknown that is a root, and what fixed it.
+    /// The size of each root of the union-find, and the place that bound it.
     known: Vec<Option<(Size, Span)>>,
     sequences: HashMap<&'a str, Dim>,
     parameters: HashMap<&'a str, (Parameter, Span)>,
     changed: bool,
-    /// The size of the parts of each vector that is split.
+    /// The size of the parts of each split vector.
     parts: HashMap<String, Unknown>,
-    /// Open sizes of values in functions of parameters, by where these stand in the tree.
+    /// Unknown sizes of values in functions of parameters, keyed by their address in the tree.
     places: HashMap<(usize, usize), Unknown>,
-    /// The calls of functions that lie around the expression.
+    /// The enclosing function calls of the current expression.
     calls: Vec<Span>,
-    /// Faults are taken from the last time through, when most is known.
+    /// The faults of the last scan, when most is known.
     faults: Vec<Diagnostic>,
 }
 
@@ -100,7 +100,7 @@ pub(super) fn infer(names: &mut Names) -> Result<Shapes, Vec<Diagnostic>> {
     solver.result()
 }
 
-/// The declared forms, with their sizes worked out.
+/// The declared forms, with their sizes evaluated.
 fn declarations(names: &mut Names) -> Vec<(String, Shape, Span)> {
     let declared: Vec<_> =
         names.declared.iter().map(|(n, (f, s))| (n.clone(), f.clone(), s.clone())).collect();
@@ -151,7 +151,7 @@ impl<'a> Solver<'a> {
         }
     }
 
-    /// Goes through the equations until nothing changes, and again for each sequence that is left open.
+    /// Scans the equations until nothing changes, and again for each sequence that is still open.
     fn settle(&mut self) {
         let names: &'a Names = self.names;
         loop {
@@ -165,7 +165,7 @@ impl<'a> Solver<'a> {
                     if made.truth {
                         self.truth(value);
                     }
-                    // What is wrong within a value makes it wrong as a whole: one message is enough.
+                    // A fault within a value also breaks the whole: report it once.
                     if self.faults.len() > faults {
                         continue;
                     }
@@ -183,7 +183,7 @@ impl<'a> Solver<'a> {
                 Dim::Vector(n) => self.size(n).is_none(),
             };
             let open: Vec<_> = unsplit.collect::<Vec<_>>().iter().filter(open).copied().collect();
-            // The parts of a vector mostly follow from it.
+            // The size of a part usually follows from the whole vector.
             let whole = open.iter().find(|(_, value)| !matches!(value.is, Expr::Portion(..)));
             let open = whole.or(open.first()).copied();
             let Some((name, _)) = open.filter(|_| self.faults.is_empty()) else { return };
@@ -198,8 +198,8 @@ impl<'a> Solver<'a> {
         }
     }
 
-    /// Gives open sequences that are made of scalars alone, each other among them, the form of one; says whether there
-    /// are any. The output is not one of them unless it is declared so.
+    /// Makes open sequences that depend on scalars alone, possibly on each other, scalars; returns whether there are
+    /// any. The output is excluded unless it is declared as one.
     fn scalars(&mut self) -> bool {
         let names: &'a Names = self.names;
         let open = |name: &str| self.sequences[name] == Dim::Open && name != names.output;
@@ -220,7 +220,7 @@ impl<'a> Solver<'a> {
         !assumed.is_empty()
     }
 
-    /// Whether a value is a scalar if some sequences are.
+    /// Whether a value is a scalar, assuming that some sequences are.
     fn is_scalar(&self, expr: &At<Expr>, assumed: &[&str]) -> bool {
         let is = |a: &At<Expr>| self.is_scalar(a, assumed);
         match &expr.is {

@@ -12,7 +12,7 @@ pub(super) struct Ratio {
 impl Ratio {
     const ZERO: Self = Self { over: 0, under: 1 };
 
-    /// `None` for a zero denominator and beyond the numbers that sizes need.
+    /// `None` for a zero denominator, and for numbers beyond those of sizes.
     pub fn new(over: i64, under: i64) -> Option<Self> {
         const LARGEST: i64 = 1 << 30;
         if under == 0 {
@@ -41,7 +41,7 @@ fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// `input · a + hidden · b + c`. Two sizes are the same when these three are.
+/// `input · a + hidden · b + c`. Two sizes are equal if these three are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     input: Ratio,
@@ -52,7 +52,7 @@ pub struct Size {
 impl Size {
     /// The size of the input.
     pub const INPUT: Self = Self { input: ONE, hidden: Ratio::ZERO, number: Ratio::ZERO };
-    /// The size that is given with `--hidden`.
+    /// The hidden size.
     pub const HIDDEN: Self = Self { input: Ratio::ZERO, hidden: ONE, number: Ratio::ZERO };
 
     /// A whole number.
@@ -69,7 +69,7 @@ impl Size {
         })
     }
 
-    /// The product of two sizes, one of which is a number.
+    /// The product of two sizes, of which one is a number.
     pub fn times(self, b: Self) -> Option<Self> {
         match (self.as_number(), b.as_number()) {
             (Some(k), _) => b.scaled(k),
@@ -83,12 +83,12 @@ impl Size {
         self.scaled(b.as_number()?.inverse()?)
     }
 
-    /// The negative.
+    /// The negation.
     pub fn negative(self) -> Option<Self> {
         self.scaled(Ratio::new(-1, 1)?)
     }
 
-    /// The same size where `input = hidden`, as `require input = hidden` says.
+    /// The size under `require input = hidden`.
     pub fn joined(self) -> Option<Self> {
         Some(Self { input: Ratio::ZERO, hidden: self.hidden.plus(self.input)?, ..self })
     }
@@ -104,7 +104,7 @@ impl Size {
         }
     }
 
-    /// The number that it is, whatever the input and the hidden size are.
+    /// Its value, if it does not depend on the input and hidden sizes.
     pub fn count(self) -> Option<usize> {
         let number = self.as_number()?;
         if number.under == 1 { usize::try_from(number.over).ok() } else { None }

@@ -1,4 +1,4 @@
-//! One step of a cell in the graph: what its equations make.
+//! One step of a cell: evaluates its equations in the graph.
 
 use super::EquationCell;
 use super::ast::{At, Expr, Function, Operation};
@@ -10,7 +10,7 @@ use autograd::{Builder, Expr as Node, IntoExpr};
 use ndarray::arr0;
 use std::collections::HashMap;
 
-/// A value on the way: a number or truth that is known when the graph is built, or a node.
+/// An intermediate value: a number or truth value known when the graph is built, or a node.
 #[derive(Clone, Copy)]
 pub(super) enum Value<'g> {
     Number(f64),
@@ -23,15 +23,15 @@ pub(super) struct Equations<'a, 'g> {
     pub cell: &'a EquationCell,
     pub g: &'g Builder,
     pub w: &'a Weights<'g>,
-    /// What [`EquationCell::kept`] names.
+    /// The states, in the order of [`EquationCell::kept`].
     pub past: &'a [Node<'g>],
     pub x: Node<'g>,
     pub t: &'a Step<'g>,
-    /// How many masks were drawn.
+    /// The number of masks drawn so far.
     pub drawn: std::cell::Cell<usize>,
-    /// The sequences of this step so far. They are few: a walk finds a name sooner than a hash does.
+    /// The sequences of this step so far. A linear search is faster than hashing for so few.
     pub made: Vec<(&'a str, Node<'g>)>,
-    /// Arguments of functions: each is made once.
+    /// Arguments of functions: each is evaluated once.
     pub arguments: HashMap<usize, Value<'g>>,
 }
 
@@ -85,12 +85,12 @@ impl<'a, 'g> Equations<'a, 'g> {
                 let size = whole.shape().get(1).map_or(1, |features| features / parts);
                 Value::Node(whole.slice(1, part * size..(part + 1) * size))
             }
-            // Calls are expanded, loops written out and columns put for matrices when the file is read.
+            // Calls are expanded, loops unrolled and matrices lowered when the file is read.
             _ => Value::Node(self.g.poison()),
         }
     }
 
-    /// A sequence some steps back.
+    /// A sequence at a lag.
     pub fn sequence(&self, name: &str, lag: usize) -> Node<'g> {
         let found = match lag {
             0 if name == "x" => Some(self.x),
@@ -100,7 +100,7 @@ impl<'a, 'g> Equations<'a, 'g> {
                 place.and_then(|place| self.past.get(place).copied())
             }
         };
-        // A file whose names were found reads nothing that is not there.
+        // Names were resolved, so every read has a value.
         found.unwrap_or_else(|| self.g.poison())
     }
 
@@ -166,10 +166,10 @@ impl<'a, 'g> Equations<'a, 'g> {
             Function::Sum => self.sample(arguments[0]).sum_over([1]).insert_axis(1),
             Function::Mean => self.sample(arguments[0]).mean_over([1]).insert_axis(1),
             Function::Stop => a.stop_gradient(),
-            // The value of the one with the derivative of the other.
+            // The value of the first operand with the derivative of the second.
             Function::Backward => a.stop_gradient() + (nodes[1] - nodes[1].stop_gradient()),
-            // Columns are put for matrices when the file is read; what is drawn and what is of parameters stands in other
-            // lines; what is dropped was dropped above.
+            // Matrices are lowered when the file is read; random and parameter functions are not allowed in
+            // equations; dropout is handled above.
             Function::Outer
             | Function::Transpose
             | Function::Uniform
@@ -183,7 +183,7 @@ impl<'a, 'g> Equations<'a, 'g> {
         })
     }
 
-    /// A value with elements set to zero in training, by a mask of this step or, locked, of all steps.
+    /// Applies dropout in training, with a mask of this step or, if locked, of all steps.
     fn dropped(&self, function: Function, arguments: &[Value<'g>]) -> Value<'g> {
         let number = self.drawn.replace(self.drawn.get() + 1);
         let (Some(noise), &[a, Value::Number(rate)]) = (self.t.noise(), arguments) else {
@@ -191,12 +191,12 @@ impl<'a, 'g> Equations<'a, 'g> {
         };
         let a = self.sample(a);
         let step = if function == Function::Dropout { self.t.place() } else { 0 };
-        // Behind the masks of parameters.
+        // Offset past the masks of parameters.
         Value::Node(a * noise.mask(a.shape(), rate, step, number + (1 << 15)))
     }
 }
 
-/// Two values joined by a sign.
+/// Applies a binary operator to two nodes.
 pub(super) fn binary<'g>(operation: Operation, a: Node<'g>, b: Node<'g>) -> Node<'g> {
     match operation {
         Operation::Add => a + b,
@@ -212,7 +212,7 @@ pub(super) fn binary<'g>(operation: Operation, a: Node<'g>, b: Node<'g>) -> Node
     }
 }
 
-/// A function of numbers that are known when the graph is built.
+/// Evaluates a function of numbers that are known when the graph is built.
 fn known<'g>(function: Function, arguments: &[Value<'g>]) -> Option<Value<'g>> {
     let number = |value: &Value<'g>| if let Value::Number(number) = value { Some(*number) } else { None };
     let numbers = arguments.iter().map(number).collect::<Option<Vec<f64>>>()?;

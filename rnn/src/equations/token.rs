@@ -1,4 +1,4 @@
-//! A text as tokens.
+//! Splits a text into tokens.
 
 use super::ast::KEYWORDS;
 use super::diagnostic::{Diagnostic, Span};
@@ -7,25 +7,25 @@ use super::diagnostic::{Diagnostic, Span};
 pub(super) enum Token {
     Name(String),
     Number(f64),
-    /// A sign: one or two characters.
+    /// An operator or punctuation of one or two characters.
     Sign(&'static str),
-    /// The end of a line after which something new begins.
+    /// The end of a line, before a new declaration or equation.
     End,
 }
 
 const SIGNS: &[&str] =
     &["<=", ">=", "==", "!=", "..", "+", "-", "*", "/", "^", "(", ")", "[", "]", ",", ":", "=", "<", ">"];
 
-/// Signs that are typed as papers print them.
+/// Unicode operators and their ASCII equivalents.
 const PRINTED: &[(char, &str)] = &[('⊙', "*"), ('⊗', "⊗"), ('−', "-"), ('≤', "<="), ('≥', ">="), ('≠', "!=")];
 
-/// Raised digits are a power: `a²` is `a^2`.
+/// Superscript digits are a power: `a²` is `a^2`.
 const RAISED: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
 
-/// Lowered digits, of a lag: `hₜ₋₁` is `h[t-1]`.
+/// Subscript digits are part of a lag: `hₜ₋₁` is `h[t-1]`.
 const LOWERED: [char; 10] = ['₀', '₁', '₂', '₃', '₄', '₅', '₆', '₇', '₈', '₉'];
 
-/// Signs of other languages, with what is meant.
+/// Operators of other languages, with the intended one.
 const MEANT: &[(char, &str)] = &[
     ('@', "a matrix stands before its vector: `W x[t]`"),
     (
@@ -45,11 +45,11 @@ const MEANT: &[(char, &str)] = &[
     ('%', "write `mod(a, b)`"),
 ];
 
-/// Letters of other alphabets with the Latin ones that they look like.
+/// Non-Latin letters and the Latin ones that they resemble.
 const TWINS: [(&str, &str); 2] =
     [("аеорсухіјѕԁһАВСЕНКМОРТХІЅЈ", "aeopcyxijsdhABCEHKMOPTXISJ"), ("οΑΒΕΖΗΙΚΜΝΟΡΤΥΧν", "oABEZHIKMNOPTYXv")];
 
-/// A letter of a name that looks like a Latin one, with that one: in a name that is Latin otherwise, or stands alone.
+/// Finds a letter that resembles a Latin one, in a name that is otherwise Latin or a single letter.
 fn twin(name: &str) -> Option<(char, char)> {
     let known = |(table, letters): (&(&str, &str), char)| {
         let place = table.0.chars().position(|c| c == letters)?;
@@ -148,7 +148,7 @@ pub(super) fn tokens(text: &str) -> Tokens {
 }
 
 impl Tokens {
-    /// A name; one with letters of another alphabet that look like Latin ones is not what it seems.
+    /// A name. One with letters that only resemble Latin ones is a fault.
     fn name(&mut self, name: &str, span: Span) {
         if let Some((c, latin)) = twin(name) {
             let message = format!("`{name}` is not what it seems");
@@ -160,7 +160,7 @@ impl Tokens {
         self.list.push((Token::Name(name.into()), span));
     }
 
-    /// `hₜ₋₁`, as `h[t-1]`: the form that the program prints.
+    /// `hₜ₋₁`, read as `h[t-1]`: the form that the program prints.
     fn at_a_time(&mut self, name: &str, lag: &str, span: Span) {
         let digit = |c| LOWERED.iter().position(|&l| l == c).map(|d| d as f64);
         let steps = lag.chars().filter_map(digit).fold(0.0, |n, d| 10.0 * n + d);
@@ -181,7 +181,7 @@ impl Tokens {
         add(Token::Sign("]"));
     }
 
-    /// `²` or `⁻¹`, as `^2` or `^-1`.
+    /// `²` or `⁻¹`, read as `^2` or `^-1`.
     fn power(&mut self, raised: &str, span: Span) {
         let digit = |c| RAISED.iter().position(|&r| r == c).map(|d| d as f64);
         let value = raised
@@ -200,7 +200,7 @@ impl Tokens {
     }
 }
 
-/// Letters, digits, `_`, `'` and accents that are signs of their own (h̃).
+/// Letters, digits, `_`, `'` and combining accents (h̃).
 fn is_in_name(c: char) -> bool {
     c.is_alphanumeric() && !RAISED.contains(&c)
         || c == '_'
@@ -217,7 +217,7 @@ fn run(
     rest.peek().map_or(text.len(), |&(at, _)| at)
 }
 
-/// The length of the number that a text begins with: digits, a fraction, an exponent.
+/// The length of the number at the start of a text: digits, a fraction, an exponent.
 fn number(text: &str) -> usize {
     let digits = |from: usize| from + text[from..].bytes().take_while(u8::is_ascii_digit).count();
     let mut end = digits(0);
@@ -234,8 +234,7 @@ fn number(text: &str) -> usize {
     end
 }
 
-/// White space never matters, so the end of a line is one only where something new begins after it: a
-/// declaration, or `name =`, or `name[…] =`.
+/// Removes line ends that separate nothing: a line end counts only before a declaration, `name =` or `name[…] =`.
 fn without_soft_ends(tokens: Vec<(Token, Span)>) -> Vec<(Token, Span)> {
     let begins = |rest: &[(Token, Span)]| match rest {
         [] | [(Token::Name(_), _), (Token::Sign("="), _), ..] => true,
@@ -252,7 +251,7 @@ fn without_soft_ends(tokens: Vec<(Token, Span)>) -> Vec<(Token, Span)> {
             _ => {}
         }
         if *token == Token::End {
-            // In `sum(a for j = 1..4)` the word begins no line.
+            // In `sum(a for j = 1..4)` the word `for` starts no line.
             if open > 0 && matches!(tokens.get(i + 1), Some((Token::Name(word), _)) if word == "for") {
                 continue;
             }
@@ -266,7 +265,7 @@ fn without_soft_ends(tokens: Vec<(Token, Span)>) -> Vec<(Token, Span)> {
     kept
 }
 
-/// Whether a line begins with `name[…] =` or `name[…], name[…] =`.
+/// Whether a line starts with `name[…] =` or `name[…], name[…] =`.
 fn is_left_side(tokens: &[(Token, Span)]) -> bool {
     let mut line =
         tokens.iter().map(|(token, _)| token).take_while(|token| **token != Token::End).take(100).peekable();
@@ -287,7 +286,7 @@ fn is_left_side(tokens: &[(Token, Span)]) -> bool {
     }
 }
 
-/// The first block of comments, without the marks.
+/// The first block of comments, without the comment marks.
 fn description(text: &str) -> String {
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).skip_while(|line| line.is_empty());
     let block = lines.take_while(|line| line.starts_with('#'));

@@ -1,8 +1,8 @@
-//! A cell within a cell: `use lstm` makes a function of the shipped cell `lstm`.
+//! A cell within a cell: `use lstm` turns the shipped cell `lstm` into a function.
 //!
-//! Its arguments are the input and what the cell reads of earlier steps, in the order in which `rnn cells` lists its
-//! states; its results are these states after the step, behind the output if that is none of them:
-//! `h_new[t], c_new[t] = lstm(x[t], h[t-1], c[t-1])`. Its parameters get the cell's name before their own, `lstm_W_ii`.
+//! Its arguments are the input and the cell's states, in the order in which `rnn cells` lists them; its results are
+//! the states after the step, preceded by the output if it is not a state: `h_new[t], c_new[t] = lstm(x[t], h[t-1],
+//! c[t-1])`. The names of its parameters are prefixed with the cell's, `lstm_W_ii`.
 
 use super::ast::{At, Beginning as Written, Body, Expr, Form, Item, Name};
 use super::diagnostic::{Diagnostic, Span};
@@ -12,7 +12,7 @@ use crate::cell::SHIPPED;
 use autograd::nearest;
 use std::collections::{HashMap, HashSet};
 
-/// The items with a function, and what belongs to its parameters, in the place of each cell that is used.
+/// Replaces each used cell by a function and the declarations of its parameters.
 pub(super) fn written_out(items: Vec<Item>) -> Result<Vec<Item>, Vec<Diagnostic>> {
     if !items.iter().any(|item| matches!(item, Item::Use(_))) {
         return Ok(items);
@@ -38,7 +38,7 @@ pub(super) fn written_out(items: Vec<Item>) -> Result<Vec<Item>, Vec<Diagnostic>
     Ok(out)
 }
 
-/// Where the states start that are given to used cells, if the file does not say so itself.
+/// Initial values of the states passed to used cells, unless the file declares them.
 fn starts_of_arguments(items: &[Item], starts: &HashMap<String, Vec<Option<f64>>>) -> Vec<Item> {
     let mut known: HashSet<String> = HashSet::new();
     for item in items {
@@ -67,7 +67,7 @@ fn starts_of_arguments(items: &[Item], starts: &HashMap<String, Vec<Option<f64>>
 
 struct Used {
     function: String,
-    /// Where each argument starts, if it is a state that does not start at zero.
+    /// The initial value of each argument that is a state not starting at zero.
     starts: Vec<Option<f64>>,
     items: Vec<Item>,
 }
@@ -105,16 +105,16 @@ impl Used {
     }
 }
 
-/// A sequence of the used cell, so many steps back, as the name of an argument or of a value.
+/// The name of the argument or local value for a sequence of the used cell at a lag.
 fn local(sequence: &str, lag: usize) -> String {
     format!("{sequence}@{lag}")
 }
 
 struct Rewriter<'a> {
     names: &'a Names,
-    /// What stands before the names of parameters and sizes.
+    /// The prefix of parameter and size names.
     prefix: String,
-    /// Where the cell is used: all that is made stands there.
+    /// The span of the `use` line, given to everything expanded from it.
     span: Span,
     values: Vec<(Name, At<Expr>)>,
 }
@@ -139,7 +139,7 @@ impl Rewriter<'_> {
         }
         results.extend(kept.iter().map(|(name, lag)| local(name, lag - 1)));
         let results: Vec<At<Expr>> = results.into_iter().map(|name| self.at(Expr::Name(name))).collect();
-        // What neither a result nor a value above it reads is left out.
+        // Drop values that neither a result nor a kept value reads.
         let (mut read, mut values) = (HashSet::new(), Vec::new());
         let note = |value: &At<Expr>, read: &mut HashSet<String>| {
             walk(value, &mut |e| {
@@ -174,7 +174,7 @@ impl Rewriter<'_> {
         items
     }
 
-    /// What is declared of parameters and sizes.
+    /// The declaration of a parameter or size, renamed.
     fn declaration(&self, item: &Item) -> Option<Item> {
         let form = |form: &Form| match form {
             Form::Scalar => Form::Scalar,
@@ -215,7 +215,7 @@ impl Rewriter<'_> {
         self.at(is)
     }
 
-    /// An expression of an equation: sequences are arguments and values of the function.
+    /// An expression of an equation: sequences become arguments and local values.
     fn value(&mut self, expr: &At<Expr>) -> At<Expr> {
         let is = match &expr.is {
             Expr::Sequence(name, lag) => Expr::Name(local(name, *lag)),
@@ -235,7 +235,7 @@ impl Rewriter<'_> {
             }
             Expr::Element(a, place, size) => Expr::Element(self.value(a).into(), *place, *size),
             Expr::Body(a) => return self.value(a),
-            // An argument of the cell's own functions is one value here too.
+            // An argument of the cell's own functions stays one value.
             Expr::Argument(number, a) => {
                 let name = local("argument", *number);
                 if !self.values.iter().any(|(known, _)| known.is == name) {

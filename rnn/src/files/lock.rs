@@ -1,4 +1,4 @@
-//! A file that one process at a time may write.
+//! A lock that lets one process at a time write a file.
 
 use std::fs::{self, File, TryLockError};
 #[cfg(unix)]
@@ -9,45 +9,45 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Action, FileError, folder_of, resolved};
 
-/// Holds a file for this process until it is dropped, or the process ends in whatever way.
+/// Holds a file for this process until it is dropped or the process ends.
 ///
-/// The lock is on `.NAME.lock` beside the file, since a file that is written whole is a new one each time. It holds the
-/// number of the process.
+/// The lock is on `.NAME.lock` beside the file, since an atomic write replaces the file itself. It contains the
+/// process id.
 #[derive(Debug)]
 pub struct Lock {
     path: PathBuf,
     _file: File,
 }
 
-/// Those of this process, for an end that drops nothing.
+/// The locks of this process, to release on an exit that drops nothing.
 static HELD: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 fn held() -> MutexGuard<'static, Vec<PathBuf>> {
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Why a file cannot be had.
+/// Why a file cannot be locked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
-    /// Another process has it.
+    /// Another process holds it.
     #[error("`{}` is being written by another run{}: wait for its end or choose another place", path.display(), .process)]
     Held {
         /// The file.
         path: PathBuf,
-        /// Which process it is, if that can be told: ` (process 123)`.
+        /// The holder, if known: ` (process 123)`.
         process: String,
     },
-    /// The lock cannot be made.
+    /// The lock file cannot be created.
     #[error(transparent)]
     File(#[from] FileError),
 }
 
 impl Lock {
-    /// Takes the file, whether it exists or not.
+    /// Locks the file, whether it exists or not.
     ///
     /// # Errors
-    /// If another process has it, or nothing can be written beside it.
+    /// If another process holds it, or the folder is not writable.
     pub fn take(file: &Path) -> Result<Self, LockError> {
         let target = resolved(file);
         let name = target.file_name().unwrap_or_default().to_string_lossy();
@@ -66,10 +66,10 @@ impl Lock {
                     };
                     return Err(LockError::Held { path: file.into(), process });
                 }
-                // A file system without locks: nobody can be told, and nobody is hindered.
+                // The file system has no locks: proceed without one.
                 Ok(()) | Err(TryLockError::Error(_)) => {}
             }
-            // Whoever had it may have removed it between our opening and our locking.
+            // The previous holder may have removed the file between opening and locking it.
             if !is_at(&lock, &path) {
                 continue;
             }
@@ -80,7 +80,7 @@ impl Lock {
         }
     }
 
-    /// Removes the locks of this process, which is about to end without dropping them.
+    /// Removes the locks of this process before an exit that drops nothing.
     pub fn release_all() {
         held().drain(..).for_each(|path| _ = fs::remove_file(path));
     }
@@ -93,7 +93,7 @@ impl Drop for Lock {
     }
 }
 
-/// Whether the open file is the one that now has the name.
+/// Whether the open file still has this path.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -101,7 +101,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     number(file.metadata()) == number(fs::metadata(path))
 }
 
-/// An open file cannot be removed there.
+/// An open file cannot be removed on this platform.
 #[cfg(not(unix))]
 fn is_at(_: &File, _: &Path) -> bool {
     true

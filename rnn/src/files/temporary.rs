@@ -1,5 +1,5 @@
-//! The temporary file that is to become a file: `.NAME.XXXXXX.part` beside it, locked while its process lives. One that
-//! nobody locks was left by a process that was killed.
+//! Temporary files for atomic writes: `.NAME.XXXXXX.part` beside the target, locked while its process lives. An
+//! unlocked one was left by a process that was killed.
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
@@ -11,9 +11,9 @@ use tempfile::NamedTempFile;
 use super::{folder_of, resolved};
 
 const SUFFIX: &str = ".part";
-/// How many characters tell the temporaries of a file apart.
+/// The number of random characters in a temporary's name.
 const RANDOM: usize = 6;
-/// The longest part of a name that a temporary has: the system has a bound of 255 bytes for the whole.
+/// The maximum length of the target's name in a temporary's: systems limit names to 255 bytes.
 const NAME: usize = 200;
 
 /// `.NAME.`
@@ -26,16 +26,16 @@ fn prefix(file: &Path) -> OsString {
     format!(".{}.", &name[..end]).into()
 }
 
-/// A temporary file for `target` with the permissions that any new file gets.
+/// A temporary file for `target` with the default permissions of a new file.
 pub(super) fn temporary_in(folder: &Path, target: &Path) -> io::Result<NamedTempFile> {
     let prefix = prefix(target);
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(SUFFIX).rand_bytes(RANDOM);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
-    // The error speaks of the temporary's name, which means nothing to the reader: only its kind is kept.
+    // The error names the temporary, which means nothing to the reader: only its kind is kept.
     let file = builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
-    let _ = file.as_file().try_lock(); // where a file system has no locks, nothing is taken for stale either
+    let _ = file.as_file().try_lock(); // without locks in a file system, no file counts as stale either
     Ok(file)
 }
 
@@ -52,7 +52,7 @@ fn has_name_of_temporary(name: &str, file: &Path) -> bool {
     random.is_some_and(|random| random.len() == RANDOM && random.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// Removes the temporaries of a file that processes left which no longer live. What cannot be removed stays.
+/// Removes temporaries of a file whose processes have ended. Errors are ignored.
 pub fn remove_stale(file: &Path) {
     let file = resolved(file);
     let Ok(entries) = fs::read_dir(folder_of(&file)) else { return };

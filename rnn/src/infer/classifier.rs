@@ -1,4 +1,4 @@
-//! The class of a sentence, and how the net comes to it word by word.
+//! The class of a sentence, and its probabilities word by word.
 
 use super::{InferError, agree, softmax, symbols};
 use crate::data::{Classification, Vocabulary};
@@ -7,7 +7,7 @@ use crate::parameters::Parameters;
 use crate::tasks::{Level, Sentiment};
 use autograd::{NodeId, eval};
 
-/// How many beginnings of a sentence are read side by side for a trace: a bound on memory.
+/// The number of prefixes of a sentence that a trace evaluates at once: it bounds memory.
 const ABREAST: usize = 16;
 
 /// A trained classifier of sentences.
@@ -19,23 +19,23 @@ pub struct Classifier<'a> {
     classes: &'a [String],
 }
 
-/// What a classifier says of a sentence.
+/// The result for a sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
-    /// The likeliest class: an index into the classes.
+    /// The most probable class: an index into the classes.
     pub class: usize,
     /// The probability of each class.
     pub probabilities: Vec<f64>,
-    /// The words that the vocabulary does not have, in order.
+    /// The words outside the vocabulary, in order.
     pub unknown: Vec<String>,
 }
 
-/// The net after a word.
+/// The net's state after a word.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// The word.
     pub word: String,
-    /// Whether the vocabulary has it.
+    /// Whether the vocabulary contains it.
     pub known: bool,
     /// The probability of each class if the sentence ended here.
     pub probabilities: Vec<f64>,
@@ -44,10 +44,10 @@ pub struct Step {
 }
 
 impl<'a> Classifier<'a> {
-    /// A model with its words and classes.
+    /// A model with its vocabulary and classes.
     ///
     /// # Errors
-    /// If they are not the model's.
+    /// If they do not fit the model.
     pub fn new(
         model: &Model,
         parameters: &'a Parameters,
@@ -68,7 +68,7 @@ impl<'a> Classifier<'a> {
     /// The class of a sentence.
     ///
     /// # Errors
-    /// If it has no word, or the model's output is not finite.
+    /// If it has no words, or the model's output is not finite.
     pub fn judge(&mut self, sentence: &str) -> Result<Judgement, InferError> {
         let symbols = self.symbols(sentence)?;
         let feed = Feed::padded(Classification::padded(&[(&symbols, 0)]), 8);
@@ -81,10 +81,10 @@ impl<'a> Classifier<'a> {
         Ok(Judgement { class, probabilities, unknown })
     }
 
-    /// What the net holds and says after each word that it reads.
+    /// The state and the class probabilities after each word.
     ///
-    /// The beginnings of a sentence are a batch like any other: row k is the sentence cut off after k words, so the
-    /// answer holds for every net, also one that reads backwards or takes the mean of its outputs.
+    /// The prefixes of the sentence form a batch: row k is the sentence cut off after k words. So the result is right
+    /// for every net, also one that is bidirectional or averages its outputs.
     ///
     /// # Errors
     /// As [`Classifier::judge`].

@@ -1,4 +1,4 @@
-//! Forecasts of a series: on its test part beside the truth, and after its end.
+//! Forecasts of a series: on its test part beside the true values, and past its end.
 
 use super::InferError;
 use crate::model::{Engine, Feed, Mode, Model, Networks, StepError, evaluate};
@@ -8,7 +8,7 @@ use crate::train::Task;
 use autograd::Value;
 use ndarray::{Array2, Array3};
 
-/// For each value of the test part: its place in the series, what it is, and what was forecast, in the unit of the
+/// For each value of the test part: its index in the series, the true value, and the forecast, in the unit of the
 /// series.
 ///
 /// # Errors
@@ -20,7 +20,7 @@ pub fn forecast(task: &Forecast, parameters: &Parameters) -> Result<Vec<(usize, 
         evaluate(&mut networks, parameters, test, |_, outcome| standardised.extend(&outcome.outputs[0]))?;
     }
     let series = task.series();
-    // The windows of the test part end with it, and the first may be missing.
+    // The windows end with the test part; the first targets may have none.
     let first = series.test.end - standardised.len();
     let row = |(i, &value): (usize, &f32)| {
         (first + i, series.restore(series.values[first + i]), series.restore(f64::from(value)))
@@ -28,9 +28,9 @@ pub fn forecast(task: &Forecast, parameters: &Parameters) -> Result<Vec<(usize, 
     Ok(standardised.iter().enumerate().map(row).collect())
 }
 
-/// The next values of a series: each of the `horizon` values after its end, forecast directly from the `window`
-/// values that lie `horizon` steps before it. A series that is too short for the first ones gives the later ones: pairs
-/// of how many steps after the end, and the value.
+/// The next `horizon` values of a series, each forecast directly from the `window` values that lie `horizon` steps
+/// before it. A series too short for the first ones gives only the later ones: pairs of the number of steps past the
+/// end, and the value.
 ///
 /// # Errors
 /// If there are fewer values than a window, or a forecast is not finite.
@@ -90,7 +90,7 @@ mod tests {
         let rows = forecast(&task, &parameters).unwrap();
         assert_eq!(rows.len(), test.len());
         for (row, place) in rows.into_iter().zip(test) {
-            // It is the forecast one, two and three steps ahead of what comes before.
+            // The forecasts one, two and three steps ahead.
             for ahead in 1..=horizon {
                 let before = &values[..=place - ahead];
                 let next =

@@ -1,4 +1,4 @@
-//! Text that goes on: one step at a time, each symbol drawn from the model's distribution and fed back.
+//! Text generation: each symbol is drawn from the model's distribution and fed back.
 
 use super::{InferError, agree, softmax, symbols};
 use crate::cell::Clock;
@@ -11,23 +11,23 @@ use ndarray::ArrayD;
 use rand::{Rng, RngExt};
 
 /// A language model that reads and writes symbol by symbol. The state after one symbol is the state before the next,
-/// so a text of any length costs one network of a single step.
+/// so a single-step network generates text of any length.
 pub struct Generator {
     network: Network,
     point: Point<f32>,
     /// Computes the logits of the next symbol, then the states.
     executable: Executable<f32>,
     unknown: Option<usize>,
-    /// The steps after which the cell's clock restarts, and how many it has taken since.
+    /// The period after which the cell's clock restarts, and the steps since the last restart.
     restarts: Option<(usize, usize)>,
     logits: Vec<f64>,
 }
 
 impl Generator {
-    /// A model that has read nothing yet, and was trained on windows of so many steps: there a clock that restarts does.
+    /// A model in its initial state, trained on windows of that many steps: a restarting clock has this period.
     ///
     /// # Errors
-    /// If the model cannot be built or is not one of this vocabulary.
+    /// If the model cannot be built or does not fit this vocabulary.
     pub fn new(
         model: &Model,
         parameters: &Parameters,
@@ -71,7 +71,7 @@ impl Generator {
         Ok(())
     }
 
-    /// Draws the next symbol and reads it. At a temperature of 0 it is the likeliest; the unknown symbol is never
+    /// Draws the next symbol and reads it. A temperature of 0 takes the most probable; the unknown symbol is never
     /// drawn.
     ///
     /// # Errors
@@ -83,8 +83,8 @@ impl Generator {
     }
 }
 
-/// A class drawn with probability softmax(z / temperature), or at a temperature of 0 the first with the largest
-/// logit; never `forbidden`. None if there is no class.
+/// Draws a class with probability softmax(z / temperature); a temperature of 0 takes the first with the largest
+/// logit. Never returns `forbidden`; `None` if there is no class.
 pub fn draw(
     logits: &[f64],
     temperature: f64,
@@ -108,7 +108,7 @@ pub fn draw(
     Some(largest) // rounding may leave a last crumb of probability
 }
 
-/// One symbol for one sequence, its target ignored.
+/// A batch of one symbol, with an unused target.
 fn symbol(id: usize, outputs: usize) -> Feed {
     let index = |id| Value::Index(ArrayD::from_elem(vec![1, 1], id));
     Feed { x: index(id), y: index(outputs), lengths: None }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::init;
 
-    /// How often each class is drawn, of 20 000.
+    /// The frequency of each class in 20 000 draws.
     fn shares(logits: &[f64], temperature: f64, forbidden: Option<usize>) -> Vec<f64> {
         let mut random = init::rng(1, "draw");
         let mut counts = vec![0.0; logits.len()];
@@ -129,7 +129,7 @@ mod tests {
 
     #[track_caller]
     fn assert_shares(found: Vec<f64>, expected: &[f64]) {
-        // Four standard deviations of a share of 20 000 draws are below 0.015.
+        // Four standard deviations of a frequency in 20 000 draws are below 0.015.
         assert!(found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 0.015), "{found:?} {expected:?}");
     }
 
@@ -137,7 +137,7 @@ mod tests {
     fn symbols_are_drawn_as_often_as_the_softmax_says() {
         let logits = [0.6_f64, 0.3, 0.1].map(f64::ln);
         assert_shares(shares(&logits, 1.0, None), &[0.6, 0.3, 0.1]);
-        // At half the temperature probabilities are squared: 36 : 9 : 1.
+        // At half the temperature odds are squared: 36 : 9 : 1.
         assert_shares(shares(&logits, 0.5, None), &[36.0 / 46.0, 9.0 / 46.0, 1.0 / 46.0]);
         assert_shares(shares(&logits, 1.0, Some(0)), &[0.0, 0.75, 0.25]);
         assert_shares(shares(&logits, 1e-300, None), &[1.0, 0.0, 0.0]);

@@ -1,10 +1,10 @@
-//! Initialisers as people write them, and as a checkpoint keeps them: `orthogonal:0.95`.
+//! The text form of initialisers, also used in checkpoints: `orthogonal:0.95`.
 
 use super::{Init, InitError};
 use std::fmt;
 use std::str::FromStr;
 
-/// The forms in which an initialiser is written.
+/// The text forms of an initialiser.
 pub(crate) const FORMS: &str = "`uniform:BOUND` (BOUND > 0), `uniform:LOW:HIGH`, `log-uniform:LOW:HIGH` (0 < LOW < HIGH), `chrono:STEPS` \
                      (STEPS > 2), `normal:STD` (STD > 0), `xavier[:GAIN]`, `orthogonal[:GAIN]`, `identity[:SCALE]`, \
                      `constant:VALUE`, `zeros`";

@@ -1,4 +1,4 @@
-//! The configuration of a model: all that a checkpoint must say to rebuild it.
+//! The configuration of a model: all that a checkpoint needs to rebuild it.
 
 use super::Loss;
 use crate::cell::{CellError, CellRef};
@@ -11,43 +11,43 @@ use serde::{Deserialize, Serialize};
 pub struct Model {
     /// The cell.
     pub cell: CellRef,
-    /// What a step reads.
+    /// The input of a step.
     pub input: Input,
     /// The size of the states.
     pub hidden: usize,
     /// The number of layers.
     pub layers: usize,
-    /// Whether each layer runs in both directions.
+    /// Whether each layer is bidirectional.
     pub bidirectional: bool,
-    /// The probability of dropping an element of an embedding, of a layer's output, and of the head's input:
-    /// all connections but those through time (Zaremba et al. 2014).
+    /// The dropout probability for embeddings, layer outputs and the head's input: all connections except those
+    /// through time (Zaremba et al. 2014).
     pub dropout: f64,
-    /// Where the states begin.
+    /// The initial states.
     pub start: Start,
-    /// Truncated BPTT: the number of steps after which states are cut.
+    /// Truncated BPTT: the number of steps after which states are detached.
     pub window: Option<usize>,
-    /// Where the output is taken.
+    /// Which outputs the head reads.
     pub head: Head,
     /// The size of the output: classes, symbols or real values.
     pub outputs: usize,
-    /// What is minimised.
+    /// The loss to minimise.
     pub loss: Loss,
-    /// First values of the weights.
+    /// Initial values of the weights.
     pub init: Inits,
 }
 
-/// What a step reads.
+/// The input of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Input {
-    /// One of so many symbols, as a row of a learned table.
+    /// One of `symbols` symbols, as a row of a learned table.
     Embedding {
         /// The number of symbols.
         symbols: usize,
         /// The number of features of a row.
         size: usize,
     },
-    /// One of so many symbols, as a unit vector.
+    /// One of `symbols` symbols, as a one-hot vector.
     OneHot {
         /// The number of symbols.
         symbols: usize,
@@ -60,7 +60,7 @@ pub enum Input {
 }
 
 impl Input {
-    /// The number of features that the first layer reads.
+    /// The input size of the first layer.
     pub fn size(self) -> usize {
         match self {
             Self::Embedding { size, .. } | Self::Reals { size } => size,
@@ -69,17 +69,17 @@ impl Input {
     }
 }
 
-/// Where the states begin.
+/// The initial states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// At zero.
     Zero,
-    /// At values that are learned.
+    /// At learned values.
     Learned,
 }
 
-/// Where the output is taken.
+/// Which outputs the head reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Head {
@@ -91,12 +91,12 @@ pub enum Head {
     Mean,
 }
 
-/// First values of the weights. What is not given is drawn as PyTorch draws it: uniform on ±1/√hidden.
+/// Initial values of the weights. Unset ones are drawn as PyTorch does: uniform on ±1/√hidden.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inits {
-    /// Of the matrices that inputs are multiplied by.
+    /// Of input matrices.
     pub input: Option<Init>,
-    /// Of the matrices that states are multiplied by.
+    /// Of recurrent matrices.
     pub recurrent: Option<Init>,
     /// Of the bias of the forget gate, for cells that have one (Gers et al. 2000; Jozefowicz et al. 2015).
     pub forget_bias: Option<f64>,
@@ -119,21 +119,21 @@ pub enum ModelError {
         /// The range.
         need: &'static str,
     },
-    /// More memory than there is.
+    /// The model needs more memory than there is.
     #[error(
         "this takes about {:.1} GB of memory, and {:.1} GB are free: take fewer hidden units, layers, steps or sequences",
         bytes / 1e9, free / 1e9
     )]
     Memory {
-        /// What it takes.
+        /// The bytes it needs.
         bytes: f64,
-        /// What there is.
+        /// The free bytes.
         free: f64,
     },
-    /// The cell cannot have these sizes.
+    /// The cell does not support these sizes.
     #[error("{0}")]
     Sizes(String),
-    /// Not one length for each sequence.
+    /// The number of lengths differs from the number of sequences.
     #[error("{found} lengths were given for {batch} sequences: give one for each")]
     Lengths {
         /// How many lengths.
@@ -153,7 +153,7 @@ pub enum ModelError {
         /// The number of steps.
         steps: usize,
     },
-    /// A learned start and a state carried from batch to batch exclude each other.
+    /// Learned initial states and carried states exclude each other.
     #[error(
         "a learned initial state cannot go with a state that is carried from batch to batch: take one of them"
     )]
@@ -181,7 +181,7 @@ impl Model {
     /// The layers.
     ///
     /// # Errors
-    /// If there is no such cell, or a size is out of range or none that the cell can have.
+    /// If there is no such cell, or a size is out of range or not supported by the cell.
     pub fn net(&self) -> Result<Layers, ModelError> {
         let least = |what, found: usize| match found {
             0 => Err(ModelError::Range { what, found: "0".into(), need: "at least 1" }),

@@ -1,17 +1,17 @@
-//! What computes loss and gradient of a batch: the compiled networks of this library, or another system.
+//! Engines compute loss and gradient of a batch: the compiled networks of this library, or another system.
 
 use super::{Feed, Metrics, Outcome, StepError, Tally};
 use crate::parameters::Parameters;
 use ndarray::ArrayD;
 
-/// What runs batches through a model. [`Networks`](super::Networks) are one; another may hand the graph to another system.
-/// Whatever runs them, the batches, the updates and the checkpoints are the trainer's.
+/// Runs batches through a model. [`Networks`](super::Networks) is one engine; another may hand the graph to another
+/// system. The trainer owns the batches, the updates and the checkpoints in either case.
 pub trait Engine {
-    /// Loss, outputs and, if `train`, gradients of a batch, into what an earlier batch gave. `start` are the states carried
-    /// over from the batch before; none means those that the model starts from.
+    /// Computes the loss, the outputs and, if `train`, the gradients of a batch, and reuses the memory of an earlier
+    /// outcome. `start` holds the states carried over from the previous batch; if empty, the model's initial states.
     ///
     /// # Errors
-    /// If the batch cannot be run, or a loss or gradient is not finite; the outcome is then of no use.
+    /// If the batch cannot be run, or a loss or gradient is not finite; the outcome is then invalid.
     fn run_into(
         &mut self,
         parameters: &Parameters,
@@ -22,10 +22,10 @@ pub trait Engine {
         outcome: &mut Outcome,
     ) -> Result<(), StepError>;
 
-    /// As [`Engine::run_into`], into an outcome of its own.
+    /// As [`Engine::run_into`], with a new outcome.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Engine::run_into`].
     fn run(
         &mut self,
         parameters: &Parameters,
@@ -40,7 +40,7 @@ pub trait Engine {
     }
 }
 
-/// Means over batches that training does not see, states carried from each to the next.
+/// Means over held-out batches, with states carried from each to the next.
 ///
 /// # Errors
 /// As [`Engine::run_into`].

@@ -1,39 +1,39 @@
-//! What a net takes, told from its configuration before any of it is made.
+//! The size of a net, estimated from its configuration before it is built.
 //!
-//! Nothing here knows a cell: the net of one and of two layers is unrolled over two and over three steps, without numbers, and
-//! counted. A net is linear in its layers and steps beyond the first, so these four tell all others.
+//! No cell is known here: nets of one and two layers are unrolled over two and three steps, without values, and
+//! counted. Sizes are linear in the layers and steps beyond the first, so these four determine all others.
 
 use super::{Mode, Model, ModelError, Network};
 use std::fs;
 
-/// What a net takes.
+/// The size of a net.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
-    /// Numbers in all weights.
+    /// The number of weights.
     pub parameters: f64,
     /// Nodes of the graph.
     pub nodes: f64,
-    /// Numbers that all nodes hold together.
+    /// The number of elements of all nodes.
     pub values: f64,
-    /// Bytes, at most: weights with their gradients and the moments of an optimiser, the graph and what it is compiled to,
+    /// An upper bound in bytes: weights with their gradients and optimiser moments, the graph and its compiled form,
     /// and all values.
     pub bytes: f64,
 }
 
-/// Bytes of a number in training.
+/// Bytes of an element in training.
 const NUMBER: f64 = 4.0;
-/// Weights, gradients, two moments, the best weights, and what is about to be saved.
+/// Weights, gradients, two moments, the best weights, and the copy that is being saved.
 const COPIES: f64 = 6.0;
-/// Bytes of a node with its name, its place in the schedule and its code, measured on nets of a thousand steps.
+/// Bytes of a node with its name, schedule entry and code, measured on nets of a thousand steps.
 const NODE: f64 = 1200.0;
-/// Bytes of a parameter besides its numbers.
+/// Bytes of a parameter besides its elements.
 const PARAMETER: f64 = 300.0;
 
-/// Below so many nodes and numbers nobody has to ask.
+/// Smaller nets skip the check.
 const SMALL: f64 = 2e6;
 
 impl Model {
-    /// What the net takes, unrolled over `steps` steps for `batch` sequences.
+    /// The size of the net, unrolled over `steps` steps for `batch` sequences.
     ///
     /// # Errors
     /// As [`Model::network`].
@@ -49,7 +49,7 @@ impl Model {
             let two = if self.layers > 1 { count(2, steps)? } else { one };
             Ok([0, 1].map(|i| one[i] + more * (two[i] - one[i])))
         };
-        // The first step has no state before it: from the second on, all are alike.
+        // The first step has no state before it: all others are alike.
         let few = steps.min(2);
         let (first, next) = (whole(few)?, whole(few + 1)?);
         let [nodes, values] = [0, 1].map(|i| first[i] + (steps - few) as f64 * (next[i] - first[i]));
@@ -71,7 +71,7 @@ impl Model {
         fits(self.estimate(steps, batch, mode)?.bytes)
     }
 
-    /// Refuses weights that need more memory than is free, before there is a list of them.
+    /// Refuses weights that need more memory than is free, before they are listed.
     ///
     /// # Errors
     /// [`ModelError::Memory`].
@@ -79,7 +79,7 @@ impl Model {
         fits(self.weights()? * NUMBER + self.layers as f64 * 4.0 * PARAMETER)
     }
 
-    /// Numbers in all weights.
+    /// The number of weights.
     fn weights(&self) -> Result<f64, ModelError> {
         let cell = self.cell.cell()?;
         let lanes = 1 + usize::from(self.bidirectional);
@@ -97,14 +97,14 @@ impl Model {
     }
 }
 
-/// Numbers that all nodes of a net hold together.
+/// The number of elements of all nodes of a net.
 fn values(network: &Network) -> f64 {
     let graph = &network.graph;
     let of = |id| graph.node(id).map_or(0.0, |node| node.ty.shape.iter().map(|&n| n as f64).product());
     graph.ids().map(of).sum()
 }
 
-/// Refuses what needs more bytes than are free.
+/// Refuses to use more bytes than are free.
 ///
 /// # Errors
 /// [`ModelError::Memory`].
@@ -113,8 +113,8 @@ pub fn fits(bytes: f64) -> Result<(), ModelError> {
     if bytes <= free { Ok(()) } else { Err(ModelError::Memory { bytes, free }) }
 }
 
-/// The bytes that this process may still take: what Linux says is free, less where the process or its group may have less;
-/// elsewhere 16 GB.
+/// The bytes that this process may still use: free memory as Linux reports it, bounded by the limits of the process
+/// and its cgroup; 16 GB on other systems.
 pub fn free() -> f64 {
     let read = |path: &str| fs::read_to_string(path).ok();
     let kilobytes = |path: &str, name: &str| -> Option<f64> {
@@ -130,7 +130,7 @@ pub fn free() -> f64 {
         line.split_whitespace().next()?.parse::<f64>().ok()
     });
     let process = limit.map(|limit| limit - kilobytes("/proc/self/status", "VmSize:").unwrap_or(0.0));
-    // A container.
+    // The limit of a container.
     let group = number("/sys/fs/cgroup/memory.max")
         .map(|most| most - number("/sys/fs/cgroup/memory.current").unwrap_or(0.0));
     [process, group].into_iter().flatten().fold(machine, f64::min).max(0.0)

@@ -1,4 +1,4 @@
-//! First values of a model's parameters.
+//! Initial values of a model's parameters.
 
 use super::{Input, Model, ModelError, Start};
 use crate::cell::{Part, Role, Weight};
@@ -16,7 +16,7 @@ impl Model {
         Ok(self.specs()?.into_iter().map(|spec| (spec.name, spec.shape)).collect())
     }
 
-    /// First values of all parameters: a function of the model and the seed.
+    /// Initial values of all parameters: a function of the model and the seed.
     ///
     /// # Errors
     /// As [`Model::net`]; if an initialiser does not fit its weight, or a forget bias is given for a cell without
@@ -30,7 +30,7 @@ impl Model {
         specs.into_iter().map(|spec| Ok((spec.name.clone(), self.draw(&spec, seed)?))).collect()
     }
 
-    /// First values of a weight, part by part: each is a function of the seed and of its own name.
+    /// The initial value of a weight, part by part: each is a function of the seed and its own name.
     fn draw(&self, spec: &Spec, seed: u64) -> Result<ArrayD<f32>, ModelError> {
         let mut value = ArrayD::zeros(&spec.shape[..]);
         let mut start = 0;
@@ -92,7 +92,7 @@ struct Spec {
     name: String,
     shape: Vec<usize>,
     init: Init,
-    /// Of a recurrent weight; others are drawn as a whole.
+    /// The parts of a recurrent weight; others are drawn as a whole.
     parts: Vec<Part>,
 }
 

@@ -1,17 +1,17 @@
-//! Losses, element by element; the mean divides their sum by a count that the model knows.
+//! Elementwise losses; the model divides their sum by a count to get the mean.
 
 use autograd::Expr;
 use serde::{Deserialize, Serialize};
 
-/// What is minimised.
+/// The loss to minimise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
-    /// `−Σ t ⊙ ln softmax(z)`, t being a unit vector for each row, or zero for a row that is ignored.
+    /// `−Σ t ⊙ ln softmax(z)` with one-hot rows t; a zero row is ignored.
     CrossEntropy,
     /// `Σ (z − t)²`
     MeanSquared,
-    /// `Σ ln(1 + eᶻ) − t ⊙ z`: the cross entropy of σ(z) with a target in [0, 1], without the overflow.
+    /// `Σ ln(1 + eᶻ) − t ⊙ z`: the cross entropy of σ(z) with a target in [0, 1], without overflow.
     BinaryCrossEntropy,
 }
 
@@ -26,7 +26,7 @@ impl Loss {
         }
     }
 
-    /// Whether targets are classes and not real numbers.
+    /// Whether targets are classes, not real numbers.
     pub fn is_of_classes(self) -> bool {
         self == Self::CrossEntropy
     }

@@ -3,12 +3,12 @@
 use super::Outcome;
 use serde::{Deserialize, Serialize};
 
-/// Means over a number of batches.
+/// Means over several batches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Metrics {
     /// The mean loss, in nats or squared units.
     pub loss: f64,
-    /// The share of classes that were right, for losses of classes.
+    /// The fraction of correct classes, for classification losses.
     pub accuracy: Option<f64>,
 }
 

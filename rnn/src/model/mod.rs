@@ -1,5 +1,5 @@
-//! Models: an input, layers of a cell, a head and a loss. A [`Network`] is one unrolled over time, and [`Networks`] give
-//! the gradients of batches of any size.
+//! Models: an input, layers of a cell, a head and a loss. A [`Network`] is a model unrolled over time, and
+//! [`Networks`] compute the gradients of batches of any size.
 
 mod config;
 mod engine;

@@ -1,4 +1,4 @@
-//! A model unrolled for a number of steps and a size of batch: the graph that is trained and asked.
+//! A model unrolled for a number of steps and a batch size: the graph for training and inference.
 
 use super::{Head, Input, Loss, Model, ModelError, Start};
 use crate::cell::Clock;
@@ -9,51 +9,51 @@ use autograd::{Builder, Expr, Graph, NodeId, Point, Scalar, Type, Value, grad};
 use ndarray::{Array2, ArrayD, arr0};
 use std::sync::Arc;
 
-/// What a network is for.
+/// The variant of a network.
 #[allow(clippy::struct_excessive_bools)] // each is a question of its own
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Mode {
-    /// With dropout between layers and with gradients.
+    /// With dropout between layers, and with gradients.
     pub train: bool,
-    /// With what the cell's equations drop, if it is for training: without, the net is as it is used.
+    /// With the dropout of the cell's equations, if it is for training; without it, the net is as in inference.
     pub noise: bool,
-    /// With lengths: the sequences of a batch may differ.
+    /// With lengths, so that the sequences of a batch may differ.
     pub lengths: bool,
-    /// With initial states that are given, so that a state can be carried from one batch to the next.
+    /// With initial states as inputs, so that a state can be carried from one batch to the next.
     pub carry: bool,
-    /// With the number of steps that were read before, for a cell that reads it: it is the last of the carried states.
+    /// With the number of earlier steps as an input, for a cell that reads it: it is the last of the carried states.
     pub clock: bool,
 }
 
-/// A model unrolled over time, with handles to what is put in and what is read off.
+/// A model unrolled over time, with handles to its inputs and outputs.
 #[derive(Clone, Debug)]
 pub struct Network {
     /// The graph, with its derivative if the network is for training.
     pub graph: Arc<Graph>,
     /// The input: symbols `[time, batch]` or real features `[time, batch, feature]`.
     pub x: NodeId,
-    /// The targets: classes `[time, batch]` or `[batch]`, of which the number of classes means "ignore"; real
-    /// values `[time, batch, outputs]` or `[batch, outputs]`.
+    /// The targets: classes `[time, batch]` or `[batch]`, where the number of classes means "ignore"; real values
+    /// `[time, batch, outputs]` or `[batch, outputs]`.
     pub y: NodeId,
     /// The lengths, `[batch, 1]`.
     pub lengths: Option<NodeId>,
     /// The seed of the dropout masks.
     pub seed: Option<NodeId>,
-    /// The initial states, `[layers · directions, batch, size]`; where the network counts on, the number of steps before,
-    /// `[1, batch, 1]`, is the last.
+    /// The initial states, `[layers · directions, batch, size]`; if the clock is carried, the last is the number of
+    /// earlier steps, `[1, batch, 1]`.
     pub start: Vec<NodeId>,
-    /// What all places of each of these are before the first step.
+    /// The initial value of all elements of each of these.
     pub first: Vec<f64>,
-    /// The loss: a mean over all that is not ignored.
+    /// The loss: a mean over all targets that are not ignored.
     pub loss: NodeId,
-    /// What the mean is taken over: its number. If it is 0, so is the loss.
+    /// The denominator of that mean. If it is 0, so is the loss.
     pub count: NodeId,
-    /// The outputs `[batch, outputs]`: one a step, or a single one. Logits for classes.
+    /// The outputs `[batch, outputs]`: one per step, or a single one. Logits for classes.
     pub outputs: Vec<NodeId>,
-    /// The last states, `[layers · directions, batch, size]`; none unless states are carried.
+    /// The final states, `[layers · directions, batch, size]`; empty unless states are carried.
     pub last: Vec<NodeId>,
-    /// For each step, the first state of the last layer in its first direction, `[batch, size]`; none for a cell
-    /// without memory.
+    /// For each step, the first state of the last layer in its forward direction, `[batch, size]`; empty for a cell
+    /// without states.
     pub states: Vec<NodeId>,
     /// The loss of each step, `[]`: they add up to the loss. A single one unless the head reads every step.
     pub losses: Vec<NodeId>,
@@ -61,28 +61,28 @@ pub struct Network {
     pub lanes: Vec<Lane>,
     /// The parameters by name.
     pub parameters: Vec<(String, NodeId)>,
-    /// Their gradients, in the same order; none unless the network is for training.
+    /// Their gradients, in the same order; empty unless the network is for training.
     pub gradients: Vec<NodeId>,
 }
 
 /// A layer in one direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lane {
-    /// Whether it reads the sequence from its end.
+    /// Whether it reads the sequence in reverse.
     pub reverse: bool,
     /// The names of its states: `h`, `c`.
     pub names: Vec<String>,
-    /// For each step of the input, the states after it, `[batch, size]`; none for a cell without memory. One node can be
-    /// several states: what is `h` after a step is the `h` of the past after the next.
+    /// For each step of the input, the states after it, `[batch, size]`; empty for a cell without states. One node
+    /// can be several states: `h` after a step is the lagged `h` after the next.
     pub states: Vec<Vec<NodeId>>,
 }
 
-/// What one batch puts into a network.
+/// One batch of data for a network.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    /// The input, as [`Network::x`] wants it.
+    /// The input, as [`Network::x`] expects it.
     pub x: Value<f32>,
-    /// The targets, as [`Network::y`] wants them.
+    /// The targets, as [`Network::y`] expects them.
     pub y: Value<f32>,
     /// The length of each sequence, if they differ.
     pub lengths: Option<Vec<usize>>,
@@ -99,16 +99,16 @@ impl Feed {
         self.x.shape()[1]
     }
 
-    /// Whether the lengths are those of the batch.
+    /// Checks that the lengths fit the batch.
     ///
     /// # Errors
-    /// If there is not one for each sequence, at least 1 and at most the number of steps.
+    /// If the number of lengths is wrong, or a length is not in `1..=steps`.
     pub fn check_lengths(&self) -> Result<(), ModelError> {
         self.lengths.as_ref().map_or(Ok(()), |lengths| lengths_fit(lengths, self.batch(), self.steps()))
     }
 }
 
-/// Whether there is one length for each sequence of a batch, at least 1 and at most the number of steps.
+/// Checks that there is one length in `1..=steps` for each sequence of a batch.
 #[doc(hidden)]
 pub fn lengths_fit(lengths: &[usize], batch: usize, steps: usize) -> Result<(), ModelError> {
     if lengths.len() != batch {
@@ -173,7 +173,7 @@ impl Model {
             None => layers::Start::From(initial.clone()),
         };
 
-        // Streams of masks: one for each layer and step; the embedding's come after them, the head's last.
+        // Streams of dropout masks: one per layer and step; then the embedding's, and last the head's.
         let streams = self.layers * steps;
         if let (Some(dropout), Input::Embedding { .. }) = (between, self.input) {
             for (t, x) in inputs.iter_mut().enumerate() {
@@ -189,7 +189,7 @@ impl Model {
         );
         let tops = self.tops(&g, &run, lengths, steps);
         let (y, targets) = self.targets(&g, steps, batch);
-        // Beyond its length a sequence has no loss, whatever its targets are.
+        // Padding has no loss, whatever its targets are.
         let each = self.head == Head::EachStep;
         let live = |t: usize| run.live.as_ref().filter(|_| each).map(|live| live[t]);
         let live: Vec<Option<Expr>> = (0..targets.len()).map(live).collect();
@@ -269,7 +269,7 @@ impl Model {
         (x, (0..steps).map(at).collect())
     }
 
-    /// What the head reads: one `[batch, feature]` a step, or a single one.
+    /// The head's inputs: one `[batch, feature]` per step, or a single one.
     fn tops<'g>(
         &self,
         g: &'g Builder,
@@ -299,7 +299,7 @@ impl Model {
         let axis = usize::from(each);
         let (y, whole) = if self.loss.is_of_classes() {
             let y = g.batch_input("y", Type::index(&lead[..], n + 1), axis);
-            // The class beyond the last means "ignore": its unit vector loses its one.
+            // The class after the last means "ignore": slicing removes the one from its one-hot vector.
             let whole = y.one_hot(n + 1).slice(lead.len(), 0..n).named("targets");
             (y, whole)
         } else {
@@ -313,7 +313,7 @@ impl Model {
         (y, if each { (0..steps).map(at).collect() } else { vec![whole] })
     }
 
-    /// What the mean of the loss is taken over.
+    /// The denominator of the mean loss.
     fn count<'g>(
         &self,
         g: &'g Builder,
@@ -339,7 +339,7 @@ impl Model {
     }
 }
 
-/// The lanes of a net that has been unrolled; `names` are those of its cell's states.
+/// The lanes of an unrolled net; `names` are its cell's state names.
 fn lanes(run: &layers::Unrolled, names: Vec<String>) -> Vec<Lane> {
     let lane = |(direction, run): (usize, &crate::Run)| Lane {
         reverse: direction == 1,
@@ -349,16 +349,16 @@ fn lanes(run: &layers::Unrolled, names: Vec<String>) -> Vec<Lane> {
     run.runs.iter().flat_map(|directions| directions.iter().enumerate().map(lane)).collect()
 }
 
-/// Zero where a sequence has ended.
+/// Sets ended sequences to zero.
 fn masked<'g>(x: Expr<'g>, live: Option<Expr<'g>>) -> Expr<'g> {
     live.map_or(x, |live| live.select(x, 0.0))
 }
 
 impl Network {
-    /// The point at which the graph is read for a batch.
+    /// The point of the graph's leaves for a batch.
     ///
     /// # Errors
-    /// If there is not one length for each sequence, at least 1 and at most the number of steps.
+    /// If the number of lengths is wrong, or a length is not in `1..=steps`.
     pub fn point(
         &self,
         parameters: &Parameters,
@@ -390,7 +390,7 @@ impl Network {
         Ok(point)
     }
 
-    /// The states before the first step, in the order of [`Network::start`]: where the cell lets them start.
+    /// The initial states, in the order of [`Network::start`]: the cell's own initial values.
     ///
     /// # Errors
     /// If a handle is of another graph.
@@ -402,7 +402,7 @@ impl Network {
         self.start.iter().zip(&self.first).map(state).collect()
     }
 
-    /// The states before the first step: those that are given, and for the rest where the cell lets them start.
+    /// The initial states: the given ones, and the cell's own for the rest.
     ///
     /// # Errors
     /// As [`Network::first_states`].
@@ -411,7 +411,7 @@ impl Network {
         Ok(given.iter().take(self.start.len()).cloned().chain(rest).collect())
     }
 
-    /// The first node that is not finite, by its name and op, for a message: where a NaN arose.
+    /// The name and op of the first node that is not finite, for a message.
     pub fn culprit<S: Scalar>(&self, point: &Point<S>) -> Option<String> {
         let outputs: Vec<NodeId> = [self.loss].into_iter().chain(self.gradients.iter().copied()).collect();
         let id = autograd::first_not_finite(&self.graph, point, &outputs).ok()??;

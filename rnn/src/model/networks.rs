@@ -1,4 +1,4 @@
-//! Gradients of a batch: networks of the sizes that come, compiled.
+//! Gradients of batches: a cache of compiled networks by batch size.
 
 use super::engine::Engine;
 use super::{Feed, Mode, Model, ModelError, Network};
@@ -9,29 +9,29 @@ use ndarray::{ArrayD, ArrayView, aview0};
 use std::fmt;
 use std::sync::Arc;
 
-/// How many bytes they work in, together, at most; the one used last is kept in any case.
+/// The maximum working memory of all cached networks, in bytes; the last one used is always kept.
 const KEPT_BYTES: usize = 2 << 30;
 
-/// A model's networks, made as sizes of batches ask for them; the last that were used are kept.
+/// A model's networks, compiled on demand; the most recently used are cached.
 #[derive(Debug)]
 pub struct Networks {
     model: Model,
     mode: Mode,
     threads: usize,
-    /// By steps, sequences, and whether they train; the one used last stands last.
+    /// Keyed by steps, sequences, and training; the most recently used is last.
     made: Vec<((usize, usize, bool), Arc<Compiled>)>,
 }
 
-/// A network, ready to run.
+/// A compiled network.
 #[derive(Debug)]
 pub struct Compiled {
     /// The graph and its handles.
     pub network: Network,
     /// Computes the loss, its count, the gradients, the outputs and the last states, in this order.
     executable: Executable<f32>,
-    /// The lengths of sequences that are all whole.
+    /// The lengths of a batch without padding.
     full: Vec<usize>,
-    /// The initial states of those into which nothing has been carried.
+    /// The initial states when nothing is carried.
     first: Vec<ArrayD<f32>>,
 }
 
@@ -50,7 +50,7 @@ impl Compiled {
         Ok(Self { network, executable, full, first })
     }
 
-    /// The value of a leaf, where it lies: a parameter, or of the batch.
+    /// Borrows the value of a leaf: a parameter, or an input of the batch.
     fn view<'v>(
         &'v self,
         id: NodeId,
@@ -82,28 +82,28 @@ impl Compiled {
     }
 }
 
-/// What one batch gave.
+/// The results of one batch.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// The mean loss.
     pub loss: f64,
-    /// What the mean was taken over.
+    /// The denominator of the mean.
     pub count: f64,
-    /// How many classes were right, and how many were asked.
+    /// The numbers of correct and of all predictions, for classes.
     pub right: (usize, usize),
-    /// The gradient of the mean loss; empty if it was not asked for.
+    /// The gradient of the mean loss; empty if not requested.
     pub gradients: Parameters,
-    /// The outputs of each step, or the single one: `[batch, outputs]`.
+    /// The outputs of each step, or a single one: `[batch, outputs]`.
     pub outputs: Vec<ArrayD<f32>>,
-    /// The states at the end, `[layers · directions, batch, size]`; none unless states are carried.
+    /// The final states, `[layers · directions, batch, size]`; empty unless states are carried.
     pub last: Vec<ArrayD<f32>>,
 }
 
 impl Outcome {
-    /// Counts what is right, once all numbers are there.
+    /// Counts correct predictions and checks that all results are finite.
     ///
     /// # Errors
-    /// If the loss or a gradient is not finite: the node where that arose.
+    /// If the loss or a gradient is not finite: the node where it arose.
     pub fn check(
         &mut self,
         model: &Model,
@@ -130,7 +130,7 @@ impl Outcome {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StepError {
-    /// Another system that was to run it did not.
+    /// Another engine failed.
     #[error("{0}")]
     Engine(String),
     /// The network cannot be built.
@@ -139,7 +139,7 @@ pub enum StepError {
     /// It cannot be evaluated.
     #[error(transparent)]
     Graph(#[from] autograd::Error),
-    /// A NaN or an infinity.
+    /// A NaN or an infinity arose.
     #[error("a number that is not finite arose at {culprit}: {cause}")]
     NotFinite {
         /// The node where it arose.
@@ -152,15 +152,15 @@ pub enum StepError {
 /// Why a number is not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// It stands in the batch.
+    /// The batch contains it.
     Data,
-    /// A weight was not finite before.
+    /// A weight was already not finite.
     Weights,
-    /// The numbers are large already at the first weights.
+    /// The values overflow already at the initial weights.
     Start,
-    /// The weights have become large in training.
+    /// The weights have grown too large in training.
     Steps,
-    /// The numbers of this batch grow too large at these weights.
+    /// The values of this batch overflow at these weights.
     Size,
 }
 
@@ -179,15 +179,15 @@ impl fmt::Display for Cause {
 }
 
 impl Networks {
-    /// How many networks an engine keeps: those used last. Lengths that are rounded up come in fewer sizes.
+    /// The number of networks that an engine caches. Rounding lengths up reduces the number of sizes.
     pub const KEPT: usize = 64;
 
-    /// No networks yet. A batch's rows are shared out over `threads` threads.
+    /// An empty cache. The rows of a batch are sharded over `threads` threads.
     pub fn new(model: &Model, mode: Mode, threads: usize) -> Self {
         Self { model: model.clone(), mode, threads: threads.max(1), made: Vec::new() }
     }
 
-    /// The network for a size of batch.
+    /// The network for a batch size.
     ///
     /// # Errors
     /// If it cannot be built.
@@ -209,8 +209,8 @@ impl Networks {
     }
 }
 
-/// At one number of threads a result is the same bit for bit, run after run. Into an outcome of the same size nothing is
-/// allocated, and nothing but what the executable reads is copied.
+/// At a fixed number of threads, results are bit-identical from run to run. Writing into an outcome of the same size
+/// allocates nothing and copies only the executable's inputs.
 impl Engine for Networks {
     fn run_into(
         &mut self,
@@ -251,7 +251,7 @@ impl Engine for Networks {
     }
 }
 
-/// Why a result is not finite, as far as a batch and weights tell.
+/// The likely cause of a result that is not finite, judged by the batch and the weights.
 fn cause(feed: &Feed, parameters: &Parameters) -> Cause {
     let finite = |value: &Value<f32>| match value {
         Value::Float(array) => array.iter().all(|x| x.is_finite()),
@@ -267,7 +267,7 @@ fn cause(feed: &Feed, parameters: &Parameters) -> Cause {
     }
 }
 
-/// How many rows have their largest logit at the target, and how many have a target.
+/// The numbers of rows whose largest logit is at the target, and of rows with a target.
 fn score(outputs: &[ArrayD<f32>], y: &Value<f32>) -> (usize, usize) {
     let Value::Index(targets) = y else { return (0, 0) };
     let rows = outputs.iter().flat_map(|step| step.rows());
@@ -307,7 +307,7 @@ mod tests {
         let first = networks.network(1, 1, false).unwrap();
         for steps in 2..KEPT + 10 {
             networks.network(steps, 1, false).unwrap();
-            // What is asked for again and again is not built again.
+            // A repeated size is not compiled again.
             assert!(Arc::ptr_eq(&first, &networks.network(1, 1, false).unwrap()));
             assert_eq!(networks.made.len(), steps.min(KEPT));
         }

@@ -1,11 +1,11 @@
-//! Batches of data as networks take them.
+//! Converts batches of data to a network's inputs.
 
 use crate::data::{Classification, Regression, Transduction};
 use crate::model::Feed;
 use autograd::Value;
 use ndarray::{Array1, Array2, Axis};
 
-/// Reals in single precision.
+/// Rounds to single precision.
 #[allow(clippy::cast_possible_truncation)] // training is in f32
 fn single(x: f64) -> f32 {
     x as f32
@@ -25,8 +25,8 @@ impl From<Regression> for Feed {
 }
 
 impl Feed {
-    /// A batch of sequences of different lengths, padded until `steps` divides their number of steps, so that
-    /// batches of many lengths share few networks. Padding changes no result.
+    /// Pads a batch of sequences until `steps` divides its length, so that batches of many lengths share few
+    /// networks. Padding changes no result.
     pub fn padded(batch: Classification, steps: usize) -> Self {
         let Classification { mut inputs, lengths, targets } = batch;
         let more = inputs.nrows().max(1).next_multiple_of(steps) - inputs.nrows();

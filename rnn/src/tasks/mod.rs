@@ -1,4 +1,4 @@
-//! Tasks: what a net is trained to do, from data to batches and back to words and numbers.
+//! Training tasks: from data to batches, and from outputs back to words and numbers.
 
 mod feed;
 mod saved;

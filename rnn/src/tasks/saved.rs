@@ -1,4 +1,4 @@
-//! What a checkpoint says of the run that made it: enough to use the model, and to go on.
+//! The run configuration in a checkpoint: enough to use the model, and to resume.
 
 use super::Level;
 use crate::checkpoint::{Checkpoint, CheckpointError};
@@ -12,25 +12,25 @@ use std::path::{Path, PathBuf};
 /// The configuration of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
-    /// What was learned.
+    /// The task.
     pub task: Described,
     /// The model.
     pub model: Model,
-    /// How it was trained.
+    /// The training options.
     pub options: Options,
-    /// Sequences of a batch.
+    /// The number of sequences per batch.
     pub batch_size: usize,
-    /// Updates of an epoch.
+    /// The number of updates per epoch.
     pub updates: usize,
-    /// What it was trained on; nothing for a synthetic task, which makes its own data.
+    /// The data; `None` for a synthetic task.
     #[serde(default)]
     pub data: Option<Source>,
 }
 
-/// A file of data, and a digest of what was read from it: so that a run that goes on goes on with the same.
+/// A data file and the digest of its content, so that a resumed run uses the same data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// The file, as it was named.
+    /// The file, as given.
     pub path: PathBuf,
     /// The digest of the text, of the sentences and their labels, or of the values.
     pub digest: String,
@@ -43,22 +43,22 @@ impl Source {
     }
 }
 
-/// A task, as far as using its model needs it.
+/// A task, as far as inference needs it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Described {
     /// A language model.
     Text {
-        /// What a symbol is.
+        /// The level of its symbols.
         level: Level,
         /// The symbols.
         vocabulary: Vocabulary,
-        /// Steps of a window.
+        /// The number of steps per window.
         steps: usize,
     },
     /// Classes of sentences.
     Sentiment {
-        /// What a symbol is.
+        /// The level of its symbols.
         #[serde(default = "Described::words")]
         level: Level,
         /// The symbols.
@@ -70,9 +70,9 @@ pub enum Described {
     Series {
         /// The column.
         column: Option<String>,
-        /// Steps that a forecast looks at.
+        /// The number of steps in a window.
         window: usize,
-        /// How many steps it looks ahead.
+        /// The number of steps to forecast ahead.
         horizon: usize,
         /// The mean of the training part.
         mean: f64,
@@ -89,7 +89,7 @@ pub enum Described {
 }
 
 impl Described {
-    /// What symbols of sentences are unless a checkpoint says otherwise.
+    /// The default level for checkpoints without one.
     fn words() -> Level {
         Level::Word
     }
@@ -109,7 +109,7 @@ impl Described {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SavedError {
-    /// The file is no checkpoint, or its parameters do not fit.
+    /// The file is not a checkpoint, or its parameters do not fit.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// The configuration in the file cannot be read.
@@ -134,7 +134,7 @@ impl Saved {
     /// The configuration and the parameters in a checkpoint.
     ///
     /// # Errors
-    /// If the file is no checkpoint of this program or does not fit its own configuration.
+    /// If the file is not a checkpoint of this program or does not fit its own configuration.
     pub fn load(path: &Path) -> Result<(Self, Parameters), SavedError> {
         let mut checkpoint = Checkpoint::load(path)?;
         let saved: Self = serde_json::from_value(checkpoint.config.clone())

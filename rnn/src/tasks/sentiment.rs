@@ -1,11 +1,11 @@
-//! The class of a sentence, from the last state.
+//! Sentence classification, from the last state.
 
 use super::Level;
 use crate::data::{Classification, Error, Fractions, Labelled, Split, Vocabulary, batches, split};
 use crate::model::{Feed, Metrics, Mode, Model};
 use crate::train::{Baseline, Figure, Part, Task};
 
-/// Sentences longer than this are cut: their end says what they say.
+/// Longer sentences are cut to their end, which matters most.
 const LONGEST: usize = 400;
 
 /// Labelled sentences as sequences of words or of characters.
@@ -30,10 +30,10 @@ impl Sentiment {
         split(n, Fractions::default(), seed)
     }
 
-    /// The symbols of the training part that occur `minimum` times or more, at most `limit` of them.
+    /// The symbols that occur at least `minimum` times in the training part, at most `limit` of them.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there are none.
     pub fn vocabulary(
         level: Level,
         data: &Labelled,
@@ -46,7 +46,7 @@ impl Sentiment {
         level.words_of(symbols.iter().map(String::as_str), minimum, limit)
     }
 
-    /// Sentences as symbols of a vocabulary, in batches of `batch`.
+    /// Sentences as symbol ids, in batches of `batch`.
     ///
     /// # Errors
     /// If `batch` is zero.
@@ -70,12 +70,12 @@ impl Sentiment {
         Ok(Self { model, sentences, labels, classes, unknown, split: parts, batch, seed })
     }
 
-    /// The share of unknown symbols in the training part and in the validation part.
+    /// The fractions of unknown symbols in the training and the validation part.
     pub fn unknown(&self) -> [f64; 2] {
         self.unknown
     }
 
-    /// How many sentences of each class the training, the validation and the test part have.
+    /// The number of sentences per class in the training, validation and test part.
     pub fn counts(&self) -> [Vec<usize>; 3] {
         let Split { train, validation, test } = &self.split;
         [train, validation, test].map(|part| {
@@ -84,10 +84,10 @@ impl Sentiment {
         })
     }
 
-    /// A sentence as symbols; those that the vocabulary does not have become `<unk>`.
+    /// A sentence as symbol ids; unknown symbols become `<unk>`.
     ///
     /// # Errors
-    /// If there is no such symbol.
+    /// If the vocabulary lacks a symbol and has no unknown symbol.
     pub fn encode(level: Level, vocabulary: &Vocabulary, sentence: &str) -> Result<Vec<usize>, Error> {
         let mut symbols = vocabulary.encode_all(level.symbols(sentence))?;
         let excess = symbols.len().saturating_sub(LONGEST);
@@ -103,7 +103,7 @@ impl Sentiment {
         Feed::padded(Classification::padded(&members), 8)
     }
 
-    /// Batches of members of similar length, so that little is padded.
+    /// Batches of members of similar length, to reduce padding.
     fn in_order(&self, part: &[usize]) -> Box<dyn Iterator<Item = Feed> + '_> {
         let mut part = part.to_vec();
         part.sort_by_key(|&i| self.sentences[i].len());
@@ -126,7 +126,7 @@ impl Task for Sentiment {
     }
 
     fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Feed> + '_> {
-        // The constructor has seen that the batch size is not zero.
+        // The constructor has checked that the batch size is not zero.
         let order = batches(self.split.train.len(), self.batch, self.seed, epoch).unwrap_or_default();
         let members =
             move |batch: Vec<usize>| batch.into_iter().map(|i| self.split.train[i]).collect::<Vec<_>>();
@@ -141,8 +141,8 @@ impl Task for Sentiment {
         Some(self.in_order(&self.split.test))
     }
 
-    /// The class that is the most frequent in training, with the probability of each class that its count there says, one
-    /// added to each (Laplace).
+    /// The most frequent class in training, with class probabilities from its counts with add-one (Laplace)
+    /// smoothing.
     fn baseline(&self, part: Part) -> Option<Baseline> {
         let [train, validation, test] = self.counts();
         let held_out = if part == Part::Validation { validation } else { test };
@@ -165,7 +165,7 @@ impl Task for Sentiment {
         vec![Figure { name: "accuracy", value: accuracy }, Figure { name: "loss", value: metrics.loss }]
     }
 
-    /// Accuracy first; of equals, the smaller loss.
+    /// Accuracy first; the loss breaks ties.
     fn score(&self, metrics: &Metrics) -> f64 {
         1.0 - metrics.accuracy.unwrap_or(0.0) + 1e-6 * metrics.loss.min(1e3)
     }

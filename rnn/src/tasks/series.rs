@@ -6,7 +6,7 @@ use crate::train::{Baseline, Figure, Part, Task};
 use ndarray::Axis;
 use std::ops::Range;
 
-/// Windows of a series, each with the value some steps after it.
+/// Windows of a series with the value some steps later.
 #[derive(Debug)]
 pub struct Forecast {
     model: Model,
@@ -21,7 +21,7 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Windows of `window` steps and the value `horizon` steps after each, in batches of `batch`.
+    /// Windows of `window` steps with the value `horizon` steps later, in batches of `batch`.
     ///
     /// # Errors
     /// If the series is too short or a number is zero.
@@ -45,7 +45,7 @@ impl Forecast {
         &self.series
     }
 
-    /// The number of steps that a forecast looks at, and how many steps it looks ahead.
+    /// The number of steps in a window, and the number of steps ahead.
     pub fn window(&self) -> (usize, usize) {
         (self.window, self.horizon)
     }
@@ -71,7 +71,7 @@ impl Task for Forecast {
     }
 
     fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Feed> + '_> {
-        // The constructor has seen that the batch size is not zero.
+        // The constructor has checked that the batch size is not zero.
         let order = batches(self.train.targets.nrows(), self.batch, self.seed, epoch).unwrap_or_default();
         Box::new(order.into_iter().skip(from).map(|members| self.train.select(&members).into()))
     }
@@ -84,7 +84,7 @@ impl Task for Forecast {
         Some(self.feeds(&self.test))
     }
 
-    /// The last value that a window shows.
+    /// The last value of the window (persistence).
     fn baseline(&self, part: Part) -> Option<Baseline> {
         let part = if part == Part::Validation { &self.validation } else { &self.test };
         let last = part.inputs.index_axis(Axis(0), self.window - 1);

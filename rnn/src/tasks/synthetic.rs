@@ -1,4 +1,4 @@
-//! The published synthetic tasks: fresh batches without end.
+//! The published synthetic tasks: an endless supply of batches.
 
 use crate::data::Error;
 use crate::data::synthetic::{Adding, CopyMemory, TemporalOrder};
@@ -11,14 +11,14 @@ use std::ops::Range;
 pub enum SyntheticKind {
     /// The sum of two marked numbers.
     Adding(Adding),
-    /// Ten symbols to be repeated after a pause.
+    /// Ten symbols to repeat after a pause.
     Copy(CopyMemory),
-    /// The order of two symbols among many.
+    /// The order of two relevant symbols among distractors.
     TemporalOrder(TemporalOrder),
 }
 
 impl SyntheticKind {
-    /// What a step reads, where the output is taken, its size, and what is minimised.
+    /// The input, the head, the number of outputs, and the loss.
     pub fn shape(&self) -> (Input, Head, usize, Loss) {
         match self {
             Self::Adding(_) => (Input::Reals { size: 2 }, Head::Last, 1, Loss::MeanSquared),
@@ -33,7 +33,7 @@ impl SyntheticKind {
         }
     }
 
-    /// The loss of a net that has learned nothing of what comes first.
+    /// The loss of a net that uses no memory.
     pub fn baseline(&self) -> f64 {
         match self {
             Self::Adding(_) => Adding::BASELINE,
@@ -51,7 +51,7 @@ impl SyntheticKind {
     }
 }
 
-/// A synthetic task with a number of batches that is called an epoch.
+/// A synthetic task with a fixed number of batches per epoch.
 #[derive(Debug)]
 pub struct Synthetic {
     model: Model,
@@ -62,10 +62,10 @@ pub struct Synthetic {
 }
 
 impl Synthetic {
-    /// How many batches the validation and the test part have.
+    /// The number of batches in the validation and in the test part.
     const HELD_OUT: u64 = 20;
 
-    /// Batches of `batch` sequences, `batches` of them an epoch.
+    /// Batches of `batch` sequences, `batches` per epoch.
     ///
     /// # Errors
     /// If a number is zero.
@@ -86,7 +86,7 @@ impl Synthetic {
         &self.kind
     }
 
-    /// Batches are numbered from 0 for training; validation and test count down from the last number.
+    /// Training batches are numbered from 0; validation and test count down from the maximum.
     fn feeds(&self, numbers: Range<u64>) -> Box<dyn Iterator<Item = Feed> + '_> {
         Box::new(numbers.map(|index| self.kind.batch(self.batch, self.seed, index)))
     }

@@ -1,4 +1,4 @@
-//! A language model over a text: the next character, or the next word.
+//! A language model of a text: the next character, or the next word.
 
 use crate::cell::Clock;
 use crate::data::corpus::{self, Streams};
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
 use unicode_normalization::UnicodeNormalization;
 
-/// The share of a text that is learned.
+/// The training fraction of a text.
 const TRAIN: f64 = 0.9;
 
-/// What a symbol is.
+/// The level of symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
@@ -31,11 +31,11 @@ impl Level {
         }
     }
 
-    /// The vocabulary of a text: all its characters, or those words of its training part that occur `minimum` times or
-    /// more, at most `limit` of them.
+    /// The vocabulary of a text: all its characters, or the words that occur at least `minimum` times in its training
+    /// part, at most `limit` of them.
     ///
     /// # Errors
-    /// If the text is too short to have a training part, or no word occurs often enough.
+    /// If the text is too short for a training part, or no word is frequent enough.
     pub fn vocabulary(self, text: &str, minimum: usize, limit: Option<usize>) -> Result<Vocabulary, Error> {
         match self {
             Self::Char => Ok(Vocabulary::characters(text)),
@@ -49,7 +49,7 @@ impl Level {
 }
 
 impl Level {
-    /// What a symbol is called, in the plural.
+    /// The plural name of its symbols.
     pub fn name(self) -> &'static str {
         match self {
             Self::Char => "characters",
@@ -57,10 +57,10 @@ impl Level {
         }
     }
 
-    /// The vocabulary of those symbols that occur `minimum` times or more, and `<unk>`.
+    /// The vocabulary of the symbols that occur at least `minimum` times, and `<unk>`.
     ///
     /// # Errors
-    /// If it is `<unk>` alone.
+    /// If `<unk>` is the only one.
     pub(super) fn words_of<'a>(
         self,
         symbols: impl Iterator<Item = &'a str> + Clone,
@@ -76,28 +76,28 @@ impl Level {
     }
 }
 
-/// The first nine tenths of a text are learned, the rest is for validation. States are carried from window to
-/// window (Mikolov et al. 2010), so that the model reads each stream from its beginning to its end.
+/// The first nine tenths of a text are for training, the rest for validation. States are carried from window to
+/// window (Mikolov et al. 2010), so the model reads each stream from start to end.
 #[derive(Debug)]
 pub struct Text {
     model: Model,
-    /// Whether the cell's clock goes on from window to window.
+    /// Whether the cell's clock continues from window to window.
     clock: bool,
     level: Level,
     steps: usize,
     train: Streams,
     validation: Streams,
-    /// What always saying how often each symbol occurs reaches on the validation part.
+    /// The metrics of the unigram distribution on the validation part.
     unigram: Metrics,
-    /// The share of unknown symbols in the training and in the validation part.
+    /// The fractions of unknown symbols in the training and the validation part.
     unknown: [f64; 2],
 }
 
 impl Text {
-    /// A text as symbols of a vocabulary, in `batch` parallel streams and windows of `steps` steps.
+    /// A text as symbol ids, in `batch` parallel streams and windows of `steps` steps.
     ///
     /// # Errors
-    /// If the text is too short for so many streams, or a number is zero.
+    /// If the text is too short for `batch` streams, or a number is zero.
     pub fn new(
         model: Model,
         level: Level,
@@ -109,7 +109,7 @@ impl Text {
         let (train, validation) = corpus::split(symbols, TRAIN)?;
         let unknown = [train, validation].map(|part| vocabulary.unknown_share(part));
         let unigram = unigram(train, validation, model.outputs);
-        // A short text has a short rest: it is read in as many streams as it fills.
+        // A short validation part fills fewer streams.
         let few = batch.min(validation.len() / 2).max(1);
         let streams = |part: &'static str, symbols: &[usize], batch| {
             Streams::new(symbols, batch).map_err(|error| match error {
@@ -126,13 +126,13 @@ impl Text {
         Ok(Self { model, clock, level, steps, train, validation, unigram, unknown })
     }
 
-    /// The share of unknown symbols in the training part and in the validation part.
+    /// The fractions of unknown symbols in the training and the validation part.
     pub fn unknown(&self) -> [f64; 2] {
         self.unknown
     }
 
     fn windows<'a>(&self, streams: &'a Streams) -> Box<dyn Iterator<Item = Feed> + 'a> {
-        // The constructor has seen that the number of steps is not zero.
+        // The constructor has checked that the number of steps is not zero.
         match streams.windows(self.steps) {
             Ok(windows) => Box::new(windows.map(Feed::from)),
             Err(_) => Box::new(std::iter::empty()),
@@ -176,8 +176,8 @@ impl Task for Text {
     }
 }
 
-/// The mean loss over `held_out` of giving each of `classes` symbols the probability that its count in `train` says, one
-/// added to each (Laplace), and how often the most frequent is right.
+/// The mean loss on `held_out` of the unigram distribution of `train` over `classes` symbols, with add-one (Laplace)
+/// smoothing, and the accuracy of its most frequent symbol.
 fn unigram(train: &[usize], held_out: &[usize], classes: usize) -> Metrics {
     let mut counts = vec![1.0; classes];
     train.iter().for_each(|&symbol| counts[symbol] += 1.0);

@@ -2,10 +2,10 @@
 
 use crate::parameters::Parameters;
 
-/// The Euclidean norm of all gradients together, as one vector.
+/// The Euclidean norm of all gradients as one vector.
 ///
-/// The squares are added in f64, where those of f32 cannot overflow: the norm is infinite or NaN if and only
-/// if one of the gradients is.
+/// Squares are accumulated in f64, where those of f32 values cannot overflow: the norm is infinite or NaN if and only
+/// if a gradient is.
 ///
 /// ```
 /// use ndarray::arr1;
@@ -20,10 +20,10 @@ pub fn norm(gradients: &Parameters) -> f64 {
     gradients.iter().map(|(_, g)| g.iter().map(square).sum::<f64>()).sum::<f64>().sqrt()
 }
 
-/// Scales all gradients by max / (norm + 10⁻⁶) where that is below 1, and returns the norm before.
+/// Scales all gradients by max / (norm + 10⁻⁶) if that is below 1, and returns the original norm.
 ///
-/// As `PyTorch`'s `clip_grad_norm_`, but for one case: a norm that is infinite or NaN comes back and the
-/// gradients stay as they are, for the caller to see. No factor would make them finite.
+/// As `PyTorch`'s `clip_grad_norm_`, except that a norm that is infinite or NaN is returned and leaves the gradients
+/// unchanged: no factor would make them finite.
 pub fn by_norm(gradients: &mut Parameters, max: f64) -> f64 {
     let norm = norm(gradients);
     let scale = max / (norm + 1e-6);
@@ -35,10 +35,10 @@ pub fn by_norm(gradients: &mut Parameters, max: f64) -> f64 {
     norm
 }
 
-/// Brings every gradient into `[-bound, bound]`, and returns the norm before.
+/// Clamps every gradient to `[-bound, bound]`, and returns the original norm.
 ///
-/// As `PyTorch`'s `clip_grad_value_`: an infinity becomes the bound and a NaN stays. The returned norm is then
-/// not finite, for the caller to see.
+/// As `PyTorch`'s `clip_grad_value_`: an infinity becomes the bound and a NaN stays. The returned norm is then not
+/// finite.
 pub fn by_value(gradients: &mut Parameters, bound: f64) -> f64 {
     let norm = norm(gradients);
     #[allow(clippy::cast_possible_truncation)] // the gradients are f32
@@ -79,8 +79,8 @@ mod tests {
         assert_eq!(g, gradients(&[3.0, 0.0], &[-4.0]));
     }
 
-    /// The small constant in the denominator shows where the norm is as small as it is.
-    /// torch 2.15: from a gradient of 1e-6, `clip_grad_norm_` with maximum 1e-6 leaves 5e-7.
+    /// The small constant in the denominator matters for a norm of its size. torch 2.15: from a gradient of 1e-6,
+    /// `clip_grad_norm_` with maximum 1e-6 leaves 5e-7.
     #[test]
     fn the_denominator_is_that_of_pytorch() {
         let mut g = gradients(&[1e-6], &[]);

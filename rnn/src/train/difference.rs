@@ -1,11 +1,11 @@
-//! In what two configurations differ: a run goes on with its own alone.
+//! Differences between two configurations: a run resumes only with its own.
 
 use serde_json::Value;
 
 /// An entry in which two configurations differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Where it stands, such as `options.learning_rate`.
+    /// Its path, such as `options.learning_rate`.
     pub entry: String,
     /// Its value in the checkpoint.
     pub was: String,
@@ -13,10 +13,10 @@ pub struct Difference {
     pub now: String,
 }
 
-/// What may change when a run goes on.
+/// Entries that may change when a run resumes.
 const MAY_CHANGE: [&str; 3] = ["options.epochs", "options.patience", "data.path"];
 
-/// The first entry in which two configurations differ, unless it is one that may change when a run goes on.
+/// The first entry in which two configurations differ, except those that may change.
 pub(super) fn difference(saved: &Value, now: &Value) -> Option<Difference> {
     fn walk(path: &str, a: &Value, b: &Value) -> Option<Difference> {
         match (a, b) {
@@ -33,7 +33,7 @@ pub(super) fn difference(saved: &Value, now: &Value) -> Option<Difference> {
 }
 
 impl Difference {
-    /// Two values of an entry. Of long texts what differs is shown, and not their beginnings.
+    /// Two values of an entry. For long texts the differing part is shown, not their starts.
     fn of(entry: &str, was: &Value, now: &Value) -> Self {
         let (was, now) = match (was.as_str(), now.as_str()) {
             (Some(was), Some(now)) => {

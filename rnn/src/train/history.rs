@@ -1,4 +1,4 @@
-//! The losses of a run, for its picture: few numbers, however long the run.
+//! The losses of a run, for plotting: bounded in size, however long the run.
 
 use ndarray::{ArrayD, arr1};
 
@@ -11,10 +11,10 @@ pub struct History {
     pub validation: Curve,
 }
 
-/// A sequence of numbers, drawn by means over as many neighbours as keep them few.
+/// A sequence of numbers, stored as means over neighbours to bound its length.
 ///
-/// A checkpoint is written again and again, so what it holds must not grow with the run: of n updates that are saved each
-/// time, n²/2 numbers would be written.
+/// A checkpoint is written repeatedly, so its size must not grow with the run: n updates, each saved, would write
+/// n²/2 numbers.
 ///
 /// ```
 /// use rnn::train::Curve;
@@ -27,31 +27,31 @@ pub struct History {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
-    /// Of `each` numbers one after the other.
+    /// Means of `each` consecutive numbers.
     means: Vec<f32>,
     each: u32,
-    /// The mean of the `count` numbers after them, fewer than `each`.
+    /// The mean of the `count` numbers after them; `count` is below `each`.
     open: f32,
     count: u32,
 }
 
 impl Default for Curve {
-    /// Of no numbers.
+    /// An empty curve.
     fn default() -> Self {
-        // All the room that it will need, so that an update asks for none.
+        // Full capacity up front, so that an update never allocates.
         Self { means: Vec::with_capacity(Self::MOST), each: 1, open: 0.0, count: 0 }
     }
 }
 
 impl Curve {
-    /// The most points that a curve has: more than a picture has columns.
+    /// The maximum number of points: more than a picture has columns.
     pub const MOST: usize = 2048;
 
-    /// Takes in the next number.
+    /// Appends a number.
     #[allow(clippy::cast_possible_truncation)] // losses are computed in single precision
     pub fn push(&mut self, number: f64) {
         self.count += 1;
-        // In single precision, as a checkpoint holds it: so a run that goes on draws the same curve to the last bit.
+        // In single precision, as in a checkpoint: a resumed run gives the same curve to the last bit.
         self.open += ((number - f64::from(self.open)) / f64::from(self.count)) as f32;
         if self.count < self.each {
             return;
@@ -67,7 +67,7 @@ impl Curve {
         }
     }
 
-    /// The middle of the places, from 1, that a mean is taken over, and the mean.
+    /// The middle index (from 1) of each mean's range, and the mean.
     pub fn points(&self) -> impl Iterator<Item = (f64, f64)> {
         let each = f64::from(self.each);
         let whole = self.means.iter().enumerate();
@@ -77,8 +77,8 @@ impl Curve {
         whole.chain((self.count > 0).then_some(rest))
     }
 
-    /// As numbers, for a checkpoint: the counters are whole and far below 2²⁴, beyond which single precision has gaps,
-    /// as long as a run has fewer than 2³⁴ updates.
+    /// As numbers, for a checkpoint: the counters are whole and exact in single precision (below 2²⁴) for runs of
+    /// fewer than 2³⁴ updates.
     #[allow(clippy::cast_precision_loss)]
     fn array(&self) -> ArrayD<f32> {
         let head = [self.each as f32, self.count as f32, self.open];
@@ -102,13 +102,13 @@ impl History {
     const TRAINING: &str = "history/training";
     const VALIDATION: &str = "history/validation";
 
-    /// As a checkpoint holds it.
+    /// The curve as arrays of a checkpoint.
     pub(super) fn arrays(&self) -> [(String, ArrayD<f32>); 2] {
         [(Self::TRAINING, &self.training), (Self::VALIDATION, &self.validation)]
             .map(|(name, curve)| (name.into(), curve.array()))
     }
 
-    /// Takes it out of a checkpoint's arrays, and leaves the others. What is no curve is drawn as none.
+    /// Takes the curve out of a checkpoint's arrays. An invalid one becomes an empty curve.
     pub(super) fn take(arrays: &mut Vec<(String, ArrayD<f32>)>) -> Self {
         let mut take = |wanted: &str| {
             let at = arrays.iter().position(|(name, _)| name == wanted)?;
@@ -129,7 +129,7 @@ mod tests {
         curve
     }
 
-    /// Of 1, 2, 3 … the mean over neighbours is their middle place: every point lies on the diagonal.
+    /// The mean over neighbours of 1, 2, 3 … is their middle index: every point lies on the diagonal.
     #[test]
     fn a_curve_keeps_its_shape_and_stays_small() {
         for n in [1, 2, 2047, 2048, 2049, 4095, 5000, 100_001] {

@@ -1,7 +1,8 @@
 //! Training: batches in, parameters out.
 //!
-//! [`Trainer`] runs the loop: gradient ([`Networks`](crate::model::Networks)), clipping ([`clip`]), update ([`optim`]), learning rate
-//! ([`schedule`]), validation, early stop, checkpoints. What is learned comes as a [`Task`].
+//! [`Trainer`] runs the loop: gradient ([`Networks`](crate::model::Networks)), clipping ([`clip`]), update
+//! ([`optim`]), learning rate ([`schedule`]), validation, early stopping, checkpoints. A [`Task`] supplies the
+//! batches.
 
 pub mod clip;
 mod difference;

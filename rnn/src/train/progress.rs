@@ -1,23 +1,23 @@
-//! Where a run stands: all that resuming needs besides arrays.
+//! The progress of a run: all that resuming needs besides arrays.
 
 use crate::model::Tally;
 use serde::{Deserialize, Serialize};
 
-/// Where a run stands. Every random choice is a function of the seed and these counters, so a run that is
-/// resumed here goes on bit for bit as if it had not been stopped.
+/// The progress of a run. Every random choice is a function of the seed and these counters, so a resumed run is
+/// bit-identical to an uninterrupted one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Updates made so far.
+    /// The number of updates so far.
     pub step: u64,
-    /// Epochs finished.
+    /// The number of finished epochs.
     pub epoch: u64,
-    /// Batches done of the epoch that is under way.
+    /// The number of finished batches of the current epoch.
     pub batch: usize,
-    /// The sums behind the training loss of the epoch that is under way.
+    /// The sums of the current epoch's training loss.
     pub(super) sums: Tally,
     /// The best validation so far.
     pub best: Option<Best>,
-    /// Epochs since the best.
+    /// The number of epochs since the best validation.
     pub stale: u64,
 }
 
@@ -28,8 +28,8 @@ pub struct Best {
     pub score: f64,
     /// Its mean loss.
     pub loss: f64,
-    /// Its accuracy, for losses of classes.
+    /// Its accuracy, for classification losses.
     pub accuracy: Option<f64>,
-    /// The epoch after which it was reached, from 1.
+    /// The epoch that reached it, from 1.
     pub epoch: u64,
 }

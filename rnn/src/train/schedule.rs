@@ -1,4 +1,4 @@
-//! The learning rate over the steps of training, as a factor of its first value.
+//! The learning rate over the steps of training, as a factor of its initial value.
 
 use std::f64::consts::PI;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A learning-rate schedule. Written as `constant`, `cosine`, `cosine:0.1`, `step:1000:0.5`, each perhaps
-/// after `warmup:500+`.
+/// A learning-rate schedule. Written as `constant`, `cosine`, `cosine:0.1` or `step:1000:0.5`, optionally after
+/// `warmup:500+`.
 ///
 /// ```
 /// use rnn::train::schedule::Schedule;
@@ -23,31 +23,30 @@ use serde::{Deserialize, Serialize};
 pub struct Schedule {
     /// Steps of linear warm-up before the decay begins. Goyal et al. 2017, section 2.2.
     pub warmup: u64,
-    /// What follows the warm-up.
+    /// The decay after the warm-up.
     pub decay: Decay,
 }
 
-/// How the factor falls from 1.
+/// How the factor decays from 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Decay {
-    /// It does not fall.
+    /// No decay.
     Constant,
-    /// Half a cosine, from 1 down to the floor at the last step. Loshchilov & Hutter 2017, eq. 5, without
-    /// restarts.
+    /// Half a cosine, from 1 down to the floor at the last step. Loshchilov & Hutter 2017, eq. 5, without restarts.
     Cosine {
-        /// The last factor, in [0, 1].
+        /// The final factor, in [0, 1].
         floor: f64,
     },
-    /// Multiplied by `factor` after every so many steps.
+    /// Multiplied by `factor` every `every` steps.
     Step {
-        /// Steps from one fall to the next, at least 1.
+        /// The number of steps between two drops, at least 1.
         every: u64,
-        /// What it is multiplied by, above 0.
+        /// The factor of each drop, above 0.
         factor: f64,
     },
 }
 
-/// The string is no schedule.
+/// The string is not a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is no learning-rate schedule: write `constant`, `cosine`, `cosine:FLOOR` (0 to 1), \
@@ -56,10 +55,10 @@ pub enum Decay {
 pub struct ScheduleError(pub String);
 
 impl Schedule {
-    /// What the learning rate is multiplied by at `step` (counted from 0) of `total`.
+    /// The factor of the learning rate at `step` (counted from 0) of `total`.
     ///
-    /// In a warm-up of n steps the factor is (step + 1) / (n + 1): never 0, and 1 at step n, the first of the
-    /// decay. Beyond the total a cosine stays at its floor.
+    /// In a warm-up of n steps the factor is (step + 1) / (n + 1): never 0, and 1 at step n, the first of the decay.
+    /// Past the total a cosine stays at its floor.
     pub fn factor(&self, step: u64, total: u64) -> f64 {
         match step.checked_sub(self.warmup) {
             None => (step + 1) as f64 / (self.warmup + 1) as f64,
@@ -67,8 +66,7 @@ impl Schedule {
         }
     }
 
-    /// Whether the factor depends on how many steps there are in all: then a run cannot go on for longer than was said
-    /// at its start.
+    /// Whether the factor depends on the total number of steps: then a run cannot be extended when it resumes.
     pub fn needs_total(&self) -> bool {
         matches!(self.decay, Decay::Cosine { .. })
     }
@@ -191,7 +189,7 @@ mod tests {
         check("warmup:8+cosine", 4, &[(3, 4.0 / 9.0), (8, 0.0)]);
     }
 
-    /// By the meaning of the words: whether any step's factor changes with the total.
+    /// Checks the definition: whether any step's factor changes with the total.
     #[test]
     fn only_what_changes_with_the_total_needs_it() {
         for text in ["constant", "cosine", "cosine:0.1", "step:3:0.5", "warmup:5+constant", "warmup:5+cosine"]

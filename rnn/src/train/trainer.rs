@@ -1,4 +1,4 @@
-//! The loop.
+//! The training loop.
 
 use super::clip;
 use super::difference::{Difference, difference};
@@ -14,34 +14,34 @@ use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// How to train.
+/// The training options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Options {
-    /// How many times the training part is gone through.
+    /// The number of passes over the training part.
     pub epochs: u64,
     /// The update rule.
     pub method: Method,
     /// The learning rate, before the schedule.
     pub learning_rate: f64,
-    /// The learning rate over time.
+    /// The learning-rate schedule.
     pub schedule: Schedule,
-    /// What is done to large gradients.
+    /// Gradient clipping.
     pub clip: Option<Clip>,
-    /// Stops after so many epochs without a better validation.
+    /// Early stopping: the number of epochs without a better validation after which training ends.
     pub patience: Option<u64>,
-    /// Decides all that is random.
+    /// The seed of all randomness.
     pub seed: u64,
-    /// Over how many threads the rows of a batch are shared out. Runs are bit-identical at one number.
+    /// The number of threads that the rows of a batch are sharded over. Runs are bit-identical for a fixed number.
     pub threads: usize,
 }
 
-/// What is done to large gradients.
+/// Gradient clipping.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Clip {
-    /// All gradients are scaled down together to this norm (Pascanu, Mikolov & Bengio 2013).
+    /// Scales all gradients together down to this norm (Pascanu, Mikolov & Bengio 2013).
     Norm(f64),
-    /// Each element is cut to ± this value.
+    /// Clamps each element to ± this value.
     Value(f64),
 }
 
@@ -52,10 +52,10 @@ pub enum TrainError {
     /// The model cannot be built.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The learning rate is not a positive number.
+    /// The learning rate is not positive.
     #[error("the learning rate is {0}: it must be above 0")]
     LearningRate(f64),
-    /// The bound of clipping is not a positive number.
+    /// The clipping bound is not positive.
     #[error("gradients cannot be clipped to {0}: the bound must be above 0")]
     ClipBound(f64),
     /// There is nothing to train on.
@@ -64,26 +64,26 @@ pub enum TrainError {
     /// A batch gave no gradient.
     #[error("update {step}: {source}")]
     Step {
-        /// The update that was to be made.
+        /// The update that failed.
         step: u64,
-        /// Why it was not.
+        /// The cause.
         source: StepError,
     },
     /// A checkpoint cannot be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The checkpoint's optimiser is another one.
+    /// The checkpoint's optimiser state does not fit.
     #[error(transparent)]
     Optimiser(#[from] OptimError),
-    /// A checkpoint of another configuration.
+    /// The checkpoint has another configuration.
     #[error("cannot go on from `{}`: `{}` was {} and is now {}", path.display(), difference.entry, difference.was, difference.now)]
     Differs {
         /// The checkpoint.
         path: PathBuf,
-        /// What differs.
+        /// The difference.
         difference: Difference,
     },
-    /// The best model is one of another run.
+    /// The best model belongs to another run.
     #[error(
         "`{}` is not the best model of the run that `{}` goes on with: {reason}; put that model back, or begin anew at \
          another place",
@@ -94,10 +94,10 @@ pub enum TrainError {
         best: PathBuf,
         /// The last state.
         last: PathBuf,
-        /// How it is seen.
+        /// The evidence.
         reason: String,
     },
-    /// Another number of epochs, where the learning rate follows from it.
+    /// The number of epochs changed, but the schedule depends on it.
     #[error(
         "cannot go on from `{}`: the schedule `{schedule}` falls over all epochs, of which there were {was} and are now {now}",
         path.display()
@@ -112,7 +112,7 @@ pub enum TrainError {
         /// The number now.
         now: u64,
     },
-    /// A checkpoint that does not say where the run stands.
+    /// The checkpoint's progress is invalid.
     #[error("cannot go on from `{}`: {reason}; take another checkpoint", path.display())]
     Resume {
         /// The checkpoint.
@@ -123,8 +123,8 @@ pub enum TrainError {
 }
 
 impl TrainError {
-    /// What went wrong at an update, or in the validation after it, once so many were made. The trainer knows more of the
-    /// cause than the network: whether the weights are still the first.
+    /// An error at an update, or in the validation after it, when `made` updates were complete. Unlike the network,
+    /// the trainer knows whether the weights are still the initial ones.
     fn at(step: u64, made: u64, source: StepError) -> Self {
         let source = match source {
             StepError::NotFinite { culprit, cause: Cause::Size | Cause::Weights } => {
@@ -137,12 +137,12 @@ impl TrainError {
     }
 }
 
-/// What a run tells of itself while it goes.
+/// Events of a run.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// An update was made.
     Step {
-        /// Where the run stands.
+        /// The progress of the run.
         progress: &'a Progress,
         /// The losses so far, the new one included.
         history: &'a History,
@@ -155,7 +155,7 @@ pub enum Event<'a> {
     },
     /// An epoch is over.
     Epoch {
-        /// Where the run stands.
+        /// The progress of the run.
         progress: &'a Progress,
         /// The losses so far, the new one included.
         history: &'a History,
@@ -168,18 +168,18 @@ pub enum Event<'a> {
     },
 }
 
-/// How a run ended.
+/// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// All epochs are done.
+    /// All epochs are finished.
     Done,
-    /// The validation had stopped improving.
+    /// The validation stopped improving.
     Early,
-    /// It was asked to stop.
+    /// A stop was requested.
     Stopped,
 }
 
-/// A run: a task, its options, and where it stands.
+/// A run: a task, its options, and its progress.
 pub struct Trainer<'a> {
     task: &'a dyn Task,
     options: Options,
@@ -188,7 +188,7 @@ pub struct Trainer<'a> {
     best: Parameters,
     optimiser: Box<dyn Optimiser>,
     carry: Vec<ArrayD<f32>>,
-    /// What the last batch gave; the next is written over it.
+    /// The results of the last batch; the next reuses the memory.
     outcome: Outcome,
     progress: Progress,
     history: History,
@@ -196,7 +196,7 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// A run from the start. `config` is what a checkpoint must say besides the arrays.
+    /// A new run. `config` is the checkpoint's configuration.
     ///
     /// # Errors
     /// If an option is out of range or the model cannot be built.
@@ -233,16 +233,16 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// Lets another engine run the batches. What it computes differs in the last bits; all else is the same, so that a run
-    /// can begin on one engine and go on on another.
+    /// Uses another engine for the batches. Its results differ in the last bits; everything else is the same, so a
+    /// run can start on one engine and resume on another.
     #[must_use]
     pub fn on(mut self, engine: Box<dyn Engine + 'a>) -> Self {
         self.engine = engine;
         self
     }
 
-    /// Goes on from the last checkpoint of a run, `last`, with the best parameters from `best` if there are any. What may
-    /// change is the patience, the place of the data, and the number of epochs, unless the schedule needs it.
+    /// Resumes from the last checkpoint of a run, `last`, with the best parameters from `best` if there are any. The
+    /// patience, the path of the data, and the number of epochs (unless the schedule depends on it) may change.
     ///
     /// # Errors
     /// If a file cannot be read or belongs to another configuration or other data.
@@ -275,8 +275,8 @@ impl<'a> Trainer<'a> {
         Ok(self)
     }
 
-    /// How a best model is seen not to be of this run, whose last state knows of a best one. A run that was stopped between
-    /// the two files has the better model already.
+    /// Evidence that a best model does not belong to this run, whose last state records a best one. If the run was
+    /// stopped between the two writes, the best file is newer than the last state.
     fn is_of_another_run(&self, saved: &Checkpoint, known: &Best) -> Option<String> {
         if let Some(Difference { entry, was, now }) = difference(&saved.config, &self.config) {
             return Some(format!("`{entry}` was {was} there and is {now} here"));
@@ -292,7 +292,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Where the run stands.
+    /// The progress of the run.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
@@ -302,13 +302,13 @@ impl<'a> Trainer<'a> {
         &self.history
     }
 
-    /// The parameters of the best validation; before the first, those at hand.
+    /// The parameters of the best validation; before the first, the current ones.
     pub fn best(&self) -> &Parameters {
         if self.progress.best.is_some() { &self.best } else { &self.parameters }
     }
 
-    /// Trains until all epochs are done, validation no longer improves, or `stop` says so, which is asked before each
-    /// update and each validation: it may look at the run, and keep its [state](Self::state) while the next update lasts.
+    /// Trains until all epochs are finished, validation stops improving, or `stop` returns true. It is called before
+    /// each update and each validation, and may keep the run's [state](Self::state) during the next update.
     ///
     /// # Errors
     /// If a batch gives no finite gradient or a checkpoint cannot be written.
@@ -395,14 +395,14 @@ impl<'a> Trainer<'a> {
             self.progress.stale += 1;
         }
         self.history.validation.push(validation.loss);
-        // The listener comes before the file: a run that is killed between the two goes on from before this epoch's
-        // end, and tells it again.
+        // The listener runs before the file is written: a run killed between the two resumes before the end of this
+        // epoch and reports it again.
         let (progress, history) = (&self.progress, &self.history);
         tell(Event::Epoch { progress, history, train, validation, best: better });
         self.save_last(save)
     }
 
-    /// All that going on from here needs.
+    /// The state needed to resume.
     pub fn state(&self) -> Checkpoint {
         self.checkpoint(true)
     }
@@ -411,7 +411,7 @@ impl<'a> Trainer<'a> {
         save.map_or(Ok(()), |save| Ok(self.checkpoint(true).save(&save.last)?))
     }
 
-    /// The run as a checkpoint: with all that going on needs, or with what using the model needs.
+    /// The run as a checkpoint: with all that resuming needs, or with the model alone.
     fn checkpoint(&self, whole: bool) -> Checkpoint {
         let carry = self.carry.iter().enumerate().map(|(i, a)| (format!("carry/{i}"), a.clone()));
         let extra = || carry.chain(self.history.arrays()).collect();
@@ -425,14 +425,14 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// Where and how often checkpoints are written.
+/// The paths and the interval of checkpoints.
 #[derive(Clone, Debug)]
 pub struct Save {
     /// The file of the best validation.
     pub best: PathBuf,
-    /// The file that a run goes on from.
+    /// The file to resume from.
     pub last: PathBuf,
-    /// How many updates lie between two writings of it.
+    /// The number of updates between two writes of it.
     pub every: u64,
 }
 

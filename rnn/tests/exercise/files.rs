@@ -1,4 +1,4 @@
-//! What must hold of any bytes that are given as a file of data: they are refused with a message, or they are read.
+//! Properties of any bytes given as a data file: they are refused with a message, or read.
 
 use rnn::checkpoint::Checkpoint;
 use rnn::data::series::Gaps;
@@ -8,7 +8,7 @@ use std::path::Path;
 /// Whether the bytes are a table, by the first byte of sentences or of numbers, with commas or with tabs.
 ///
 /// # Panics
-/// If something holds of it that must not.
+/// If a property is violated.
 pub fn is_table(bytes: &[u8]) -> bool {
     let path = Path::new(if bytes.first().is_some_and(|b| b % 2 == 0) { "any.csv" } else { "any.tsv" });
     let Ok(text) = file::decode(bytes, None) else { return false };
@@ -40,7 +40,7 @@ pub fn is_table(bytes: &[u8]) -> bool {
     true
 }
 
-/// Whether the bytes are a checkpoint. One that is loaded can be saved, and comes back the same.
+/// Whether the bytes are a checkpoint. A loaded one can be saved, and loads the same again.
 ///
 /// # Panics
 /// If it does not.
@@ -49,7 +49,7 @@ pub fn is_checkpoint(bytes: &[u8]) -> bool {
     match Checkpoint::of(bytes, path) {
         Ok(checkpoint) => {
             let again = checkpoint.to_bytes().map(|bytes| Checkpoint::of(&bytes, path));
-            // Names that are set apart may clash.
+            // Reserved names may clash.
             assert!(again.is_err() || again.is_ok_and(|read| read.is_ok_and(|read| read == checkpoint)));
             true
         }

@@ -1,18 +1,18 @@
-//! What must hold of any text that is given as a cell: it is refused with a message, or it is a cell that is printed,
-//! read again, typeset and unrolled.
+//! Properties of any text given as a cell: it is refused with a message, or it is a cell that can be printed, parsed
+//! again, typeset and unrolled.
 
 use autograd::Builder;
 use autograd_view::math::Form;
 use rnn::equations::{EquationCell, parse};
 use rnn::{Cell, Layers, Start};
 
-/// Cells of more weights are read, and not unrolled.
+/// The maximum number of weights of a cell to be unrolled.
 const LARGEST: usize = 1 << 20;
 
 /// Whether the text is a cell.
 ///
 /// # Panics
-/// If it is one that cannot be printed, read again, typeset or unrolled.
+/// If it is a cell that cannot be printed, parsed again, typeset or unrolled.
 pub fn is_cell(text: &str) -> bool {
     let cell = match EquationCell::read(text, "any.cell") {
         Ok(cell) => cell,

@@ -1,8 +1,8 @@
-//! A function along one direction, and along several.
+//! A function along one direction, or along several.
 
 use super::FnCheck;
 use crate::leaves;
-use crate::numeric::{Curve, Derivative, FIRST, Look, Nearby, Noise, Scale};
+use crate::numeric::{Curve, Derivative, FIRST, Look, Nearby, Noise, Scale, pieces};
 use crate::report::{Element, Report};
 use crate::verdict::{Comparison, Verdict, corroborated};
 use autograd::ops::Sampler;
@@ -10,36 +10,42 @@ use autograd::{Error, Shape, Value, norm};
 use ndarray::{ArrayD, Zip};
 use std::collections::HashMap;
 
-/// What rounding may cost a claimed gradient, in units of the precision.
+/// The rounding error of a claimed gradient, in units of the precision.
 const ROUNDING: f64 = 16.0;
 
-/// Directions where the function has a kink: what is wrong can lie between the slopes along one of them.
+/// The number of directions at a kink: a wrong value can be between the one-sided slopes along one of them.
 pub(super) const ON_A_KINK: usize = 8;
+
+/// How many slopes are looked at where several kinks meet, in all, and in how many parts an array is turned there.
+const NEAR: usize = 512;
+const PARTS: usize = 32;
 
 /// The largest steps of the attempts after the first.
 const AGAIN: [f64; 3] = [0.06, 0.023, 0.17];
 
-/// A function that is checked, one array of it at a time. It is seen through a cotangent: as ⟨v, f⟩.
+/// The function under check, one array at a time, through a cotangent: ⟨v, f⟩.
 pub(super) struct Subject<'a, F> {
     pub check: &'a FnCheck,
     pub f: &'a mut F,
-    /// v, of the shape of what the function returns.
+    /// The cotangent v, in the shape of the function's result.
     pub cotangent: ArrayD<f64>,
-    /// What the function gave along one direction, while several cotangents are asked about it.
+    /// The function's values along one direction, kept for several cotangents.
     pub kept: Option<HashMap<u64, ArrayD<f64>>>,
-    /// How often it was called.
+    /// The number of calls.
     pub calls: usize,
     /// The relative precision of its values.
     pub precision: f64,
-    /// That of the claimed gradient.
+    /// The relative precision of the claimed gradient.
     pub rounding: f64,
-    /// The array that moves.
+    /// The index of the array that varies.
     pub i: usize,
     pub scale: Scale,
     /// Its noise along the first direction.
     pub noise: Option<Noise>,
-    /// Another shape than at the point, that the function had elsewhere.
+    /// A result shape that differs from the one at the point, if the function returned one.
     reshaped: Option<Shape>,
+    /// How many slopes may still be looked at where kinks meet.
+    near: usize,
 }
 
 impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
@@ -56,15 +62,16 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
             scale: Scale::typical(&ArrayD::zeros(vec![0])),
             noise: None,
             reshaped: None,
+            near: NEAR,
         }
     }
 
-    /// Turns to another array.
+    /// Selects another array.
     pub fn turn(&mut self, i: usize) {
         (self.i, self.scale, self.noise) = (i, self.check.scale(i), None);
     }
 
-    /// Whether the function may be called once more.
+    /// Whether the budget allows another call.
     pub fn may_ask(&self) -> bool {
         self.calls < self.check.budget
     }
@@ -87,7 +94,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         }
     }
 
-    /// The function where it is defined, while calls are left.
+    /// The function's value where it is defined, within the budget.
     pub fn value(&mut self, x: &[ArrayD<f64>]) -> ArrayD<f64> {
         let inside = self.check.bounds.as_ref().is_none_or(|[lower, upper]| {
             let within = |((x, l), u): ((&ArrayD<f64>, &ArrayD<f64>), &ArrayD<f64>)| {
@@ -103,12 +110,12 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         if y.shape() == self.cotangent.shape() {
             return y;
         }
-        // What has another shape elsewhere is not one function.
+        // A change of shape is an error: it is not one function.
         self.reshaped.get_or_insert_with(|| y.shape().into());
         &self.cotangent * f64::NAN
     }
 
-    /// Array i after it moved along a direction.
+    /// Array i, moved along a direction.
     pub fn moved(&self, i: usize, direction: &ArrayD<f64>, t: f64) -> ArrayD<f64> {
         let x = &self.check.at[i];
         match &self.check.motion {
@@ -117,7 +124,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         }
     }
 
-    /// The direction with every element that is on a bound turned inwards, and whether there is one.
+    /// The direction with every element at a bound turned inwards, and whether there was one.
     pub fn inwards(&self, direction: &ArrayD<f64>) -> (ArrayD<f64>, bool) {
         let mut turned = direction.clone();
         let Some([lower, upper]) = &self.check.bounds else { return (turned, false) };
@@ -138,7 +145,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         (turned, any)
     }
 
-    /// One measurement of the slope, beside the claimed one.
+    /// One measurement of the slope, compared with the claimed one.
     pub fn measure(
         &mut self,
         direction: &ArrayD<f64>,
@@ -149,7 +156,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         self.measure_beside(direction, None, length, first, known)
     }
 
-    /// The same beside the sum of some products; without them, of those of the claimed gradient and the direction.
+    /// The same, compared with the sum of some products; by default, of the claimed gradient and the direction.
     fn measure_beside(
         &mut self,
         direction: &ArrayD<f64>,
@@ -185,7 +192,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         Ok(comparison)
     }
 
-    /// The function after the array that was turned to moved along a direction.
+    /// The function's value after the selected array is moved along a direction.
     pub fn along(&mut self, x: &mut [ArrayD<f64>], direction: &ArrayD<f64>, t: f64) -> ArrayD<f64> {
         if let Some(y) = self.kept.as_ref().and_then(|kept| kept.get(&t.to_bits())) {
             return y.clone();
@@ -198,19 +205,76 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         y
     }
 
-    /// A measurement that is repeated at other steps if it does not agree.
+    /// A measurement that is repeated with other steps if it disagrees.
     pub fn confirmed(&mut self, direction: &ArrayD<f64>) -> Result<Comparison, Error> {
         self.confirmed_beside(direction, None)
     }
 
-    /// The same beside the sum of some products.
+    /// The same, compared with the sum of some products.
     pub fn confirmed_beside(
         &mut self,
         direction: &ArrayD<f64>,
         products: Option<&ArrayD<f64>>,
     ) -> Result<Comparison, Error> {
         let length = self.scale.length;
-        self.repeated(direction, products, length)
+        self.asked(direction, products, length)
+    }
+
+    /// What lies beyond the slopes from both sides may lie between those of other pieces that meet there.
+    fn asked(
+        &mut self,
+        direction: &ArrayD<f64>,
+        products: Option<&ArrayD<f64>>,
+        length: f64,
+    ) -> Result<Comparison, Error> {
+        let comparison = self.repeated(direction, products, length)?;
+        self.among_pieces(direction, length, comparison)
+    }
+
+    /// The same of a comparison that was made.
+    pub fn among_pieces(
+        &mut self,
+        direction: &ArrayD<f64>,
+        length: f64,
+        comparison: Comparison,
+    ) -> Result<Comparison, Error> {
+        let (direction, bounded) = self.inwards(direction);
+        let (Some(sides), Some(noise), None, false) =
+            (comparison.beyond(), self.noise, &self.check.motion, bounded)
+        else {
+            return Ok(comparison);
+        };
+        let (at, precision) = (self.check.at.clone(), self.precision);
+        let mut sampler = Sampler::new(self.check.seed);
+        let ways: Vec<ArrayD<f64>> = (0..at.len())
+            .map(|i| {
+                let scale = self.check.scale(i);
+                scale.length * scale.stretch(leaves::weights(&at[i].shape().into(), &mut sampler))
+            })
+            .collect();
+        let parts = direction.len().clamp(1, PARTS);
+        let step = length * pieces::step(precision);
+        let (method, cotangent) = (self.check.method, [self.cotangent.clone().into()]);
+        let mut slope = |factors: &[f64], away: f64| {
+            if self.near == 0 {
+                return Ok(None);
+            }
+            self.near -= 1;
+            let mut near = at.clone();
+            near.iter_mut().zip(&ways).for_each(|(x, way)| x.scaled_add(away, way));
+            let own = at[self.i].iter().zip(&ways[self.i]).enumerate();
+            for (near, (place, (x, v))) in near[self.i].iter_mut().zip(own) {
+                *near = x + away * factors[place % parts] * v;
+            }
+            let outputs = |t: f64| {
+                let mut x = near.clone();
+                x[self.i].scaled_add(t, &direction);
+                Ok(Look { values: vec![self.value(&x).into()], sides: Vec::new() })
+            };
+            Curve { outputs, cotangents: &cotangent, method, first: FIRST, precision }.inside(step, noise)
+        };
+        let found = pieces::reach(comparison.analytic, sides, precision, parts, &mut slope)?;
+        Ok(found.map_or(comparison, |pieces| comparison.between_pieces(pieces)))
     }
 
     fn repeated(
@@ -232,7 +296,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
                 }
             }
         }
-        // Perhaps the function bends on another scale than its argument says.
+        // The function may vary on another scale than its argument suggests.
         let others = [if (length - 1.0).abs() < 1e-9 { 1e-2 } else { 1.0 }, 1e-4 * length];
         for other in others {
             let so_far = corroborated(&attempts);
@@ -247,29 +311,43 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         Ok(corroborated(&attempts))
     }
 
-    /// Along a random direction; where the function has a kink, along others too. There a wrong gradient can lie between the
-    /// slopes along one direction, and a single one along which it does not is a proof that it is wrong. The sharpest is that
-    /// of the gradient itself.
+    /// Compares along a random direction and, at a kink, along others too. There a wrong gradient can be between the
+    /// one-sided slopes along one direction, but a single direction along which it is not proves it wrong. The most
+    /// sensitive direction is the gradient itself.
     pub fn along_several(&mut self, sampler: &mut Sampler) -> Result<Comparison, Error> {
         let shape = self.check.at[self.i].shape().into();
         let direction = self.scale.stretch(leaves::weights(&shape, sampler));
-        let mut comparison = self.confirmed(&direction)?;
+        let comparison = self.confirmed(&direction)?;
         if comparison.verdict != Verdict::Kink {
             return Ok(comparison);
         }
         let gradient = &self.check.claimed[self.i];
         let aligned = Zip::from(&direction).and(gradient).map_collect(|u, g| u.abs().copysign(*g));
-        // All elements alike: what ties stays tied, and the shares of a maximum add up to 1.
+        // All elements alike: ties stay tied, and the weights of a maximum add up to 1.
         let alike = self.scale.stretch(ArrayD::ones(gradient.raw_dim()));
         let mut others = vec![aligned, direction.mapv(f64::abs), alike];
         for _ in others.len()..ON_A_KINK {
             others.push(self.scale.stretch(leaves::weights(&shape, sampler)));
         }
+        let mut several = comparison.pieces.is_some();
         for direction in others {
             let other = self.confirmed(&direction)?;
+            several |= other.pieces.is_some();
             if other.verdict == Verdict::Fail {
-                comparison = other;
-                break;
+                return Ok(other);
+            }
+        }
+        // What one element has too much can lie between the slopes that the kinks of all others leave.
+        if several {
+            let count = gradient.len();
+            let mut places: Vec<usize> =
+                if count <= PARTS { (0..count).collect() } else { sampler.permutation(count) };
+            places.truncate(PARTS);
+            for place in places {
+                let one = self.element(place)?;
+                if one.verdict == Verdict::Fail {
+                    return Ok(one.comparison);
+                }
             }
         }
         Ok(comparison)
@@ -284,7 +362,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         *one = 1.0;
         let index = ndarray::Dimension::slice(&index).to_vec();
         let length = self.scale.of_element(place, x[&*index]);
-        let comparison = self.repeated(&direction, None, length)?;
+        let comparison = self.asked(&direction, None, length)?;
         Ok(Element { index, comparison })
     }
 }

@@ -1,4 +1,4 @@
-//! Functions and gradients that are known to few digits.
+//! Functions and gradients of low precision.
 
 use super::along::Subject;
 use crate::leaves;
@@ -8,26 +8,26 @@ use autograd::ops::Sampler;
 use autograd::{Error, norm};
 use ndarray::ArrayD;
 
-/// What rounding may cost a claimed gradient of few digits, in units of its norm.
+/// The rounding error of a claimed low-precision gradient, in units of its norm.
 const ROUNDING: f64 = 128.0;
 
-/// As many directions are averaged over…
+/// The number of directions to average over.
 const AVERAGED: usize = 8;
 
-/// …so that this, in place of [`SAFETY`](crate::SAFETY), is enough: of 8 independent errors the root of the mean
-/// square is hardly ever twice what it should be, and estimates can be half of it.
+/// The factor that replaces [`SAFETY`](crate::SAFETY): the root mean square of 8 independent errors hardly ever
+/// exceeds twice its expected value, and estimates can be half of the truth.
 const SAFETY: f64 = 4.0;
 
 impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
-    /// Whether function or gradient are known to few digits.
+    /// Whether the function or the gradient has low precision.
     pub fn is_coarse(&self) -> bool {
         self.precision.max(self.rounding) > 1e-12
     }
 
-    /// Along several random directions. Of few digits a single one can miss an error by accident, and its differences are
-    /// often no better than the error that is looked for. But directions are random, so that the mean square of the
-    /// differences between both sides is near the square of the distance of the gradients (Johnson and Lindenstrauss
-    /// 1984), and their errors are independent, so that of their mean square, too, little more than the estimate is seen.
+    /// Compares along several random directions. At low precision a single one can miss an error by accident, and its
+    /// differences are often no more accurate than the error. But directions are random, so the mean square of the
+    /// differences is near the square of the distance of the gradients (Johnson and Lindenstrauss 1984), and their
+    /// errors are independent, so the error of the mean square is close to the estimate.
     pub fn on_average(&mut self, sampler: &mut Sampler) -> Result<Comparison, Error> {
         let shape = self.check.at[self.i].shape().into();
         let length = self.scale.length;
@@ -35,12 +35,13 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         let mut sizes = Vec::new();
         for number in 0..AVERAGED {
             let direction = self.scale.stretch(leaves::weights(&shape, sampler));
-            // Steps that differ have other errors.
+            // Different steps have independent errors.
             let first = FIRST * (1.0 + number as f64 / AVERAGED as f64);
-            all.push(self.measure(&direction, length, first, None)?);
+            let comparison = self.measure(&direction, length, first, None)?;
+            all.push(self.among_pieces(&direction, length, comparison)?);
             sizes.push(norm(&(&self.check.claimed[self.i] * &direction)));
         }
-        // A direction along which a function bends sharply tells less than the others.
+        // A direction with strong curvature is the least informative.
         all.sort_by(|a, b| a.error.total_cmp(&b.error));
         let usual = 2.0 * all[all.len() / 2].error;
         all.retain(|c| c.error <= usual || !c.error.is_finite());
@@ -68,7 +69,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         } else {
             Verdict::Inconclusive
         };
-        // Shown is the direction that says so most clearly.
+        // Report the direction with the clearest difference.
         all.sort_by(|a, b| a.difference().total_cmp(&b.difference()));
         let shown = if verdict == Verdict::Fail { all[all.len() - 1] } else { all[0] };
         Ok(Comparison { tolerance, unseen: false, verdict, ..shown })

@@ -1,4 +1,4 @@
-//! Which elements of a gradient are wrong, found [by halves](Subject::by_halves), and whether they lie in one slice.
+//! Finds the wrong elements of a gradient [by bisection](Subject::by_halves), and whether they are in one slice.
 
 use super::along::Subject;
 use crate::ELEMENTS_OF_A_FAILURE;
@@ -11,7 +11,7 @@ use autograd::ops::Sampler;
 use ndarray::ArrayD;
 
 impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
-    /// Adds wrong elements to a tensor that fails, and says whether they are all there are, and whether they lie in one slice.
+    /// Adds wrong elements to a failed tensor, with whether they are complete, and whether they are in one slice.
     pub fn find_wrong(&mut self, tensor: &mut Tensor, sampler: &mut Sampler) -> Result<(), Error> {
         let count = tensor.shape.count();
         if count <= ELEMENTS_OF_A_FAILURE {
@@ -56,7 +56,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         Ok(())
     }
 
-    /// The direction with some of its elements alone.
+    /// The comparison along the direction restricted to some elements.
     fn part(&mut self, direction: &ArrayD<f64>, keep: impl Fn(usize) -> bool) -> Result<Comparison, Error> {
         let mut part = direction.clone();
         part.iter_mut().enumerate().filter(|(place, _)| !keep(*place)).for_each(|(_, u)| *u = 0.0);
@@ -65,7 +65,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
     }
 }
 
-/// The index at a row-major place.
+/// The index of a row-major position.
 pub(super) fn index(shape: &[usize], mut place: usize) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for (i, &n) in index.iter_mut().zip(shape).rev() {

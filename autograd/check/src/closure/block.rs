@@ -1,19 +1,19 @@
 //! A block of a Hessian: the second derivatives by two arrays.
 //!
-//! `uᵀ H w` is the limit of mixed differences of second order,
+//! `uᵀ H w` is the limit of mixed second differences,
 //!
 //! ```text
 //! M(h) = (φ(hu + hw) − φ(hu − hw) − φ(−hu + hw) + φ(−hu − hw)) / 4h² = uᵀHw + c₂h² + c₄h⁴ + …
 //! ```
 //!
-//! (Abramowitz and Stegun, 25.3.26), which are extrapolated to h = 0 as slopes are (`numeric/richardson.rs`). Their rounding error
-//! is σ/2h², and about 8 digits are left. Where one of the four points lies outside the bounds, the corner
-//! `(φ(hu + hw) − φ(hu) − φ(hw) + φ(0)) / h²` is taken.
+//! (Abramowitz and Stegun, 25.3.26), extrapolated to h = 0 as slopes are (`numeric/richardson.rs`). Their rounding
+//! error is σ/2h², which leaves about 8 digits. If one of the four points is outside the bounds, the corner `(φ(hu +
+//! hw) − φ(hu) − φ(hw) + φ(0)) / h²` is used.
 //!
-//! **Kinks.** Where these do not agree with the claim, the rays along u, w and u + w are asked: `dᵀ H d` must lie between the second
-//! derivatives towards both sides, `(φ(2hd) − 2φ(hd) + φ(0)) / h²`. At 0 those of relu² are 0 and 2. The slope may jump there, as that of
-//! relu, which has 0 on both sides. A fault can hide between them, so that on a kink other rays are asked too: each element alone, and
-//! together all that have no kink of their own.
+//! **Kinks.** If these disagree with the claim, the rays along u, w and u + w are checked: `dᵀ H d` must be between
+//! the second derivatives towards both sides, `(φ(2hd) − 2φ(hd) + φ(0)) / h²`. At 0 those of relu² are 0 and 2. The
+//! slope may jump there, as that of relu, whose second derivatives are 0 on both sides. A fault can hide between
+//! them, so at a kink other rays are checked too: each element alone, and all elements without a kink together.
 
 use super::along::{ON_A_KINK, Subject};
 use super::bisect;
@@ -25,16 +25,16 @@ use autograd::ops::Sampler;
 use autograd::{Error, Shape, norm};
 use ndarray::{ArrayD, Zip};
 
-/// Steps: from the first, by halves, to a 16,000th of it.
+/// The number of steps: halved from the first down to a 16,000th of it.
 const STEPS: i32 = 15;
 
-/// The first steps of the attempts.
+/// The first step of each attempt.
 const FIRST: [f64; 3] = [0.2, 0.13, 0.27];
 
-/// Of fewer rows, the relative change that is no accident.
+/// With fewer rows, the relative change that is not an accident.
 const SETTLED: f64 = 1e-9;
 
-/// What rounding may cost a claimed product, in units of its precision.
+/// The rounding error of a claimed product, in units of its precision.
 const ROUNDING: f64 = 64.0;
 
 /// A direction of one array.
@@ -48,7 +48,7 @@ struct Way<'w> {
 pub(super) type Product<'p> = dyn FnMut(&[ArrayD<f64>]) -> Result<Vec<ArrayD<f64>>, Error> + 'p;
 
 impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
-    /// The second derivatives by two arrays: along random directions, or all pairs of those that are told.
+    /// Checks the second derivatives by two arrays: along random directions, or all pairs of given ones.
     pub fn block(
         &mut self,
         [i, j]: [usize; 2],
@@ -78,7 +78,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         Ok(tensor)
     }
 
-    /// Those that are told of an array, or a random one; turned inwards where they are on a bound.
+    /// The given directions of an array, or a random one; turned inwards at bounds.
     fn directions(&mut self, i: usize, sampler: &mut Sampler) -> Vec<ArrayD<f64>> {
         self.turn(i);
         let check = self.check;
@@ -95,7 +95,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         self.inwards(&(self.scale.length * self.scale.stretch(direction))).0
     }
 
-    /// `uᵀ H w` beside differences, and whether it was decided along rays since the point lies on a kink.
+    /// Compares `uᵀ H w` with differences; also returns whether rays decided, since the point is at a kink.
     fn pair(
         &mut self,
         [u, w]: [Way; 2],
@@ -125,8 +125,8 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         Ok((comparison, false))
     }
 
-    /// Other rays on a kink, where a fault can lie between both sides: random ones, each element alone, and all those together that
-    /// have no kink of their own.
+    /// Checks other rays at a kink, where a fault can be between both sides: random ones, each element alone, and all
+    /// elements without a kink together.
     fn beside_kinks(
         &mut self,
         [u, w]: [Way; 2],
@@ -152,7 +152,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
                 if ray.verdict != Verdict::Pass {
                     *smooth = 0.0;
                 }
-                // The second derivatives by two arrays are not what a ray along one of them sees.
+                // A ray along one of two arrays does not see their mixed derivatives.
                 if ways.len() > 1 {
                     continue;
                 }
@@ -171,7 +171,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         Ok(())
     }
 
-    /// The wrong entries of a block that fails, by halves: its rows, and then the columns of each.
+    /// Finds the wrong entries of a failed block by bisection: its rows, and then the columns of each.
     fn wrong_pairs(
         &mut self,
         [u, w]: [Way; 2],
@@ -204,14 +204,14 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         Ok(())
     }
 
-    /// H w, of a w that is 0 but for some arrays.
+    /// H w, for a w that is 0 except for some arrays.
     fn product(&self, w: &[Way], product: &mut Product) -> Result<Vec<ArrayD<f64>>, Error> {
         let mut whole: Vec<ArrayD<f64>> = self.check.at.iter().map(|x| ArrayD::zeros(x.raw_dim())).collect();
         w.iter().for_each(|w| whole[w.array].assign(w.along));
         product(&whole)
     }
 
-    /// `dᵀ H d` as claimed, and towards both sides.
+    /// Compares `dᵀ H d` as claimed with the values towards both sides.
     fn ray(&mut self, d: &[Way], product: &mut Product) -> Result<Comparison, Error> {
         let of_d = self.product(d, product)?;
         let products: Vec<ArrayD<f64>> = d.iter().map(|d| &of_d[d.array] * d.along).collect();
@@ -233,7 +233,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         Ok(Comparison::new(size(|p| p), &sides, rounding, norm(products.iter().flatten())))
     }
 
-    /// The noise of the function as the array that was turned to moves.
+    /// The noise of the function along a direction of the selected array.
     fn noise_along(&mut self, direction: &ArrayD<f64>) -> Result<Noise, Error> {
         let (precision, method, cotangent) =
             (self.precision, self.check.method, [self.cotangent.clone().into()]);
@@ -244,7 +244,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
             .noise(&Nearby::new(16, precision), 1.0)
     }
 
-    /// `uᵀ H w` as claimed, and by differences.
+    /// Compares `uᵀ H w` as claimed with differences.
     fn mixed(&mut self, u: Way, w: Way, of_w: &ArrayD<f64>) -> Comparison {
         let product = u.along * of_w;
         let size = norm(&product);
@@ -266,7 +266,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         corroborated(&attempts)
     }
 
-    /// M(h), extrapolated.
+    /// M(h), extrapolated to 0.
     fn central(&mut self, u: Way, w: Way, first: f64) -> Slope {
         let signs = [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]];
         self.extrapolated(first, 4.0, |subject, h| {
@@ -276,7 +276,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         })
     }
 
-    /// The corner towards one side, extrapolated.
+    /// The corner formula towards one side, extrapolated.
     fn corner(&mut self, u: Way, w: Way, first: f64) -> Slope {
         let zero = self.there(u, 0.0, w, 0.0);
         self.extrapolated(first, 2.0, |subject, h| {
@@ -286,7 +286,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         })
     }
 
-    /// Differences of falling steps, extrapolated; their errors fall by a factor with each.
+    /// Differences at decreasing steps, extrapolated; their errors fall by a constant factor.
     fn extrapolated(
         &mut self,
         first: f64,
@@ -298,7 +298,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         for j in 0..STEPS {
             let h = first / 2f64.powi(j);
             let (difference, over, largest) = difference(self, h);
-            // Four values, and a unit in the last place of each, or what was measured.
+            // Four values, each with a rounding error of one unit in the last place, or as measured.
             let noise = self.noise.map_or(0.0, |noise| noise.deviation);
             let rounding = 2.0 * noise.max(self.precision * largest) / over;
             if difference.is_finite() {
@@ -330,14 +330,14 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
     }
 }
 
-/// The elements of a direction in a range, and zeros.
+/// A direction restricted to a range of elements, with zeros elsewhere.
 fn part(direction: &ArrayD<f64>, range: &std::ops::Range<usize>) -> ArrayD<f64> {
     let mut part = direction.clone();
     part.iter_mut().enumerate().filter(|(place, _)| !range.contains(place)).for_each(|(_, u)| *u = 0.0);
     part
 }
 
-/// The ways of the same arrays along other directions.
+/// The same arrays with other directions.
 fn along<'w>(ways: &[Way], directions: &'w [ArrayD<f64>]) -> Vec<Way<'w>> {
     ways.iter().zip(directions).map(|(way, along)| Way { array: way.array, along }).collect()
 }

@@ -1,21 +1,21 @@
-//! How many digits a function has, told from its values.
+//! Infers the precision of a function from its values.
 
 use super::along::Subject;
 use ndarray::ArrayD;
 
-/// Values that are looked at.
+/// The number of evaluations.
 const PROBES: i32 = 6;
 
-/// Outputs that are looked at.
+/// The number of outputs examined.
 const OUTPUTS: usize = 32;
 
-/// Types by the bits of their significand that `f64` has beyond theirs, and their precision.
+/// Types with the number of significand bits they lack relative to `f64`, and their precision.
 const TYPES: [(&str, u32, f64); 3] =
     [("bf16", 45, 7.8125e-3), ("f16", 42, 9.765_625e-4), ("f32", 29, 1.192_092_895_507_812_5e-7)];
 
 impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
-    /// If nobody said how precise the function is, and all of some values at places without a pattern end in as many zeros as
-    /// numbers of a smaller type do, it is taken to be computed in that type.
+    /// Without a given precision, a function is taken to be computed in a smaller type if all of its values at
+    /// irregular points end in as many zero bits as that type's.
     pub fn find_precision(&mut self, notes: &mut Vec<String>) {
         if self.check.precision.is_some() {
             return;

@@ -1,14 +1,14 @@
-//! What is told of a function must fit it.
+//! Checks that the options of a check fit its function.
 
 use super::{FnCheck, Method, Tier};
 use autograd::{Error, Place, Shape};
 use ndarray::ArrayD;
 
 impl FnCheck {
-    /// `claim` is what the arrays that are claimed are called, one of them.
+    /// `claim` names the claimed arrays, in the singular.
     ///
     /// # Errors
-    /// What does not fit, by name, if something does not.
+    /// The misfit, by name.
     pub(super) fn fits(&self, claim: &str, place: Place) -> Result<(), Error> {
         let refuse = |reason| Err(Error::Build { reason, place });
         let n = self.at.len();
@@ -41,7 +41,7 @@ impl FnCheck {
         Ok(())
     }
 
-    /// Whether something has the shape of array i.
+    /// Checks that an array has the shape of array i.
     fn is_like(&self, i: usize, what: &str, a: &ArrayD<f64>, place: Place) -> Result<(), Error> {
         let (x, name) = (&self.at[i], &self.names[i]);
         if x.shape() == a.shape() {
@@ -53,7 +53,7 @@ impl FnCheck {
     }
 
     /// # Errors
-    /// If elements are wanted one by one of a claim that is asked along directions alone.
+    /// If elements are requested for a claim that is checked along directions alone.
     pub(super) fn takes_no_tier(&self, claim: &str, place: Place) -> Result<(), Error> {
         if self.tier == Tier::default() {
             return Ok(());
@@ -63,7 +63,7 @@ impl FnCheck {
     }
 
     /// # Errors
-    /// If other differences are wanted of a claim that has its own.
+    /// If another method is requested for a claim that has its own.
     pub(super) fn takes_no_method(&self, claim: &str, place: Place) -> Result<(), Error> {
         if self.method == Method::default() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Which of many places are wrong, found by halves: of n places, k wrong ones in about 2 k log₂ n questions.
+//! Finds wrong positions by bisection: k wrong ones among n, with about 2 k log₂ n queries.
 
 use super::along::Subject;
 use crate::ELEMENTS_OF_A_FAILURE;
@@ -7,12 +7,12 @@ use autograd::Error;
 use ndarray::ArrayD;
 use std::ops::Range;
 
-/// Questions at most, besides four for each halving.
+/// The maximum number of queries, besides four per level.
 const MOST: usize = 48;
 
 impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
-    /// The wrong places below `count`, and whether they are all there are. A range is asked about, and if it is wrong, both its
-    /// halves: the one that is more so first.
+    /// Finds the wrong positions below `count`, and whether they are all. A range is queried, and if it is wrong,
+    /// both its halves: the one with the larger error first.
     pub fn by_halves(
         &mut self,
         count: usize,
@@ -42,7 +42,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
                 }
             }
         }
-        // What was asked when no call was left was not answered.
+        // Queries after the budget ran out were not answered.
         Ok((found, self.may_ask()))
     }
 }

@@ -1,7 +1,7 @@
 //! Second derivatives of a function: claims of its Hessian, as a matrix or by its products with vectors.
 //!
-//! A claim is asked block by block, for each pair of arrays (`block.rs`), and whether it is symmetric. A symmetric one whose blocks
-//! on the diagonal and above are right is right.
+//! A claim is checked block by block, for each pair of arrays (`block.rs`), and for symmetry. A symmetric Hessian
+//! with correct blocks on and above the diagonal is correct.
 
 use super::FnCheck;
 use super::along::Subject;
@@ -12,9 +12,9 @@ use autograd::{Error, Place, Shape};
 use ndarray::ArrayD;
 
 impl FnCheck {
-    /// Checks a Hessian of `f`: `claimed` has an array for each pair of arguments, pair by pair as the rows of a matrix, of the
-    /// shape of the first and then of the second. It must be symmetric. Wrong entries are told, of the blocks below the diagonal where it
-    /// is not symmetric.
+    /// Checks a Hessian of `f`: `claimed` has an array for each pair of arguments, in row-major order, with the shape
+    /// of the first followed by that of the second. It must be symmetric. Wrong entries are listed; those below the
+    /// block diagonal where it is not symmetric.
     ///
     /// ```
     /// use autograd_check::FnCheck;
@@ -77,7 +77,7 @@ impl FnCheck {
         self.second("a Hessian", f, product, place)
     }
 
-    /// Checks a product with the Hessian of `f`: `hvp(w)` is `H w`, an array for each argument. It must be symmetric:
+    /// Checks Hessian-vector products of `f`: `hvp(w)` is `H w`, an array for each argument. They must be symmetric:
     /// ⟨u, H w⟩ = ⟨w, H u⟩.
     ///
     /// ```
@@ -146,7 +146,7 @@ impl FnCheck {
     }
 }
 
-/// ⟨u, v⟩ over all arrays, and the sum of the sizes of its terms.
+/// ⟨u, v⟩ over all arrays, and the sum of the magnitudes of its terms.
 fn inner(u: &[ArrayD<f64>], v: &[ArrayD<f64>]) -> (f64, f64) {
     u.iter().zip(v).fold((0.0, 0.0), |(sum, size), (u, v)| {
         let product = u * v;

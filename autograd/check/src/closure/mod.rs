@@ -1,11 +1,12 @@
-//! A function that is not ours: values and a claim in, verdict out.
+//! Checks a foreign function: from values and a claim to a verdict.
 //!
 //! There are no nodes to ask, so differences alone decide. A direction at a time is looked at in `along.rs`, several of a
 //! function that is known to few digits in `average.rs`; which elements are wrong is found by halves in `bisect.rs`; and
-//! how many digits a function has, in `digits.rs`. Claims of functions that return arrays are in `vector.rs`, of second
+//! how many digits a function has, in `digits.rs`. A gradient that is asked more than once is in `asked.rs`, claims of functions that return arrays are in `vector.rs`, of second
 //! derivatives in `hessian.rs` and `block.rs`, and the Taylor test is in `taylor.rs`.
 
 mod along;
+mod asked;
 mod average;
 mod bisect;
 mod block;
@@ -25,11 +26,11 @@ use along::Subject;
 use autograd::Shape;
 use autograd::ops::Sampler;
 use autograd::{Error, Place, norm};
-use ndarray::{ArrayD, Zip};
+use ndarray::ArrayD;
 use std::sync::Arc;
 
-/// Checks the gradient that somebody claims for a function: `claimed` has an array for each of `at`, of its shape.
-/// [`FnCheck`] has the options.
+/// Checks a claimed gradient of a function: `claimed` has an array for each of `at`, with its shape. [`FnCheck`] has
+/// the options.
 ///
 /// ```
 /// use autograd_check::check_fn;
@@ -43,7 +44,7 @@ use std::sync::Arc;
 /// ```
 ///
 /// # Errors
-/// If there is not one array of the right shape for each, or the function is not finite there.
+/// If the claimed arrays do not match the arguments in number and shape, or the function is not finite there.
 #[track_caller]
 pub fn check_fn(
     f: impl FnMut(&[ArrayD<f64>]) -> f64,
@@ -53,12 +54,12 @@ pub fn check_fn(
     FnCheck::new(at, claimed).run(f)
 }
 
-/// A check of a function that is not ours, with its options.
+/// A check of a foreign function, with its options.
 ///
-/// No node tells on which side of a kink it is. Where the slopes from the left and from the right are different, and the
-/// claimed gradient lies between, the verdict is [`Verdict::Kink`].
+/// No node tells on which side of a kink it is. If the one-sided slopes differ, and the claimed gradient is between
+/// them, the verdict is [`Verdict::Kink`].
 ///
-/// A function that is computed in single precision, whatever type it returns:
+/// For a function computed in single precision, whatever type it returns:
 ///
 /// ```
 /// use autograd_check::FnCheck;
@@ -92,7 +93,7 @@ pub struct FnCheck {
 
 type Move = dyn Fn(&ArrayD<f64>, &ArrayD<f64>, f64) -> ArrayD<f64> + Send + Sync;
 
-/// How an array moves along a direction, if not straight on.
+/// How an array moves along a direction, if not in a straight line.
 #[derive(Clone)]
 struct Motion(Arc<Move>);
 
@@ -102,8 +103,11 @@ impl std::fmt::Debug for Motion {
     }
 }
 
+/// A gradient that is off by less can be that of a function that is known to few digits.
+const NEAR: f64 = 1e-3;
+
 impl FnCheck {
-    /// A check of the claimed gradient, an array for each of `at`, there.
+    /// A check of the claimed gradient, an array for each of `at`, at that point.
     pub fn new(at: &[ArrayD<f64>], claimed: &[ArrayD<f64>]) -> Self {
         Self {
             at: at.to_vec(),
@@ -122,42 +126,43 @@ impl FnCheck {
         }
     }
 
-    /// Of claims that are told later: [a Jacobian](Self::jacobian), its products ([`Self::vjp`], [`Self::jvp`]), second derivatives
-    /// ([`Self::hessian`], [`Self::hvp`]), or a gradient that is [asked](Self::run_with).
+    /// For claims passed to a method: [a Jacobian](Self::jacobian), its products ([`Self::vjp`], [`Self::jvp`]),
+    /// second derivatives ([`Self::hessian`], [`Self::hvp`]), or a gradient as a [function](Self::run_with).
     pub fn at(at: &[ArrayD<f64>]) -> Self {
         Self::new(at, &[])
     }
 
-    /// With names for the arrays; `x0`, `x1`, … without.
+    /// Sets the names of the arrays; by default `x0`, `x1`, ….
     pub fn names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         names.into_iter().zip(&mut self.names).for_each(|(new, name)| *name = new.into());
         self
     }
 
-    /// Of a function that is computed to this relative precision, and its gradient too: `f32::EPSILON`, or the tolerance of a
-    /// solver. Without, it is `f64::EPSILON`, or less if all values that are seen have no more digits than `f32`, `f16` or
-    /// `bf16` can hold; the report says so.
+    /// Sets the relative precision of the function and its gradient: `f32::EPSILON`, or the tolerance of a solver.
+    /// The default is `f64::EPSILON`, or lower if all values have no more digits than `f32`, `f16` or `bf16`; the
+    /// report says so.
     pub fn precision(mut self, precision: f64) -> Self {
         self.precision = Some(precision.max(f64::EPSILON));
         self.rounding = self.precision;
         self
     }
 
-    /// Of a gradient that was computed to this relative precision, while the function is known better: then more is seen.
+    /// Sets the relative precision of the claimed gradient, if the function is more precise: the check is then
+    /// sharper.
     pub fn claimed_precision(mut self, precision: f64) -> Self {
         self.rounding = Some(precision.max(f64::EPSILON));
         self
     }
 
-    /// With the usual size of each element, an array for each of `at`. Without, elements of an array move by as much as its
-    /// middle one, and those a hundred times smaller or larger by their own size.
+    /// Sets the typical size of each element, an array for each of `at`. By default, elements of an array move by the
+    /// same amount, except that those a hundred times smaller or larger than the median move by their own size.
     pub fn typical(mut self, sizes: &[ArrayD<f64>]) -> Self {
         self.typical = Some(sizes.to_vec());
         self
     }
 
-    /// Where the function is defined: it is never asked below `lower` or above `upper`, an array each for each of `at`. An element on a
-    /// bound moves inwards alone.
+    /// Sets the domain of the function, an array each for each of `at`: it is never called below `lower` or above
+    /// `upper`. An element at a bound moves inwards only.
     ///
     /// ```
     /// use autograd_check::FnCheck;
@@ -175,14 +180,15 @@ impl FnCheck {
         self
     }
 
-    /// Along this direction of array `i`, and no others of it but those that are told so too: of a gradient that is right on a
-    /// surface alone. What takes several at once, as a second derivative does, takes sums of those that are told.
+    /// Restricts array `i` to this direction and others given like it: for a gradient that is correct on a surface
+    /// alone. Checks that need several directions at once, such as second derivatives, use sums of the given ones.
     pub fn direction(mut self, i: usize, direction: ArrayD<f64>) -> Self {
         self.directions.push((i, direction));
         self
     }
 
-    /// With another way to move: `motion(x, u, t)` is x after it went along u for a time t, and x itself at 0. Without, `x + t u`.
+    /// Sets the motion: `motion(x, u, t)` is x moved along u for a time t, and x itself at 0. The default is `x + t
+    /// u`.
     ///
     /// On the unit sphere, along a tangent:
     ///
@@ -210,33 +216,34 @@ impl FnCheck {
         self
     }
 
-    /// With at most so many calls of the function. What is not decided by then is open, and a place that is not found is not
-    /// told.
+    /// Limits the number of calls of the function. What is undecided by then stays open, and wrong elements not found
+    /// by then are not listed.
     pub fn budget(mut self, calls: usize) -> Self {
         self.budget = calls;
         self
     }
 
-    /// With other random directions.
+    /// Sets the seed of the random directions.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// How many elements are looked at one by one. Of an array that fails, wrong elements are looked for by halves in any case.
-    /// JVPs, second derivatives and the Taylor test are asked along directions alone, and refuse another tier than the first.
+    /// Sets how many elements are checked one by one. In an array that fails, wrong elements are searched by
+    /// bisection in any case. JVPs, second derivatives and the Taylor test use directions alone, and refuse any tier
+    /// but the default.
     pub fn tier(mut self, tier: Tier) -> Self {
         self.tier = tier;
         self
     }
 
-    /// With another kind of differences. Second derivatives and the Taylor test have differences of their own, and refuse it.
+    /// Sets the differences. Second derivatives and the Taylor test have their own, and refuse it.
     pub fn method(mut self, method: Method) -> Self {
         self.method = method;
         self
     }
 
-    /// Does it.
+    /// Runs the check.
     ///
     /// # Errors
     /// As [`check_fn`].
@@ -253,76 +260,26 @@ impl FnCheck {
             report.tensors.push(subject.tensor(i, &mut sampler)?);
         }
         subject.tell(&mut report);
-        Ok(report)
-    }
-
-    /// Does it, with a gradient that is asked, and not given: here, and once more after it was asked elsewhere. A gradient that
-    /// then says something else has kept what it should have forgotten, and fails.
-    ///
-    /// ```
-    /// use autograd_check::FnCheck;
-    /// use ndarray::{ArrayD, arr1};
-    ///
-    /// let at = [arr1(&[0.1, 0.2]).into_dyn()];
-    /// let f = |x: &[ArrayD<f64>]| x[0].iter().map(|x| x.sin()).sum::<f64>();
-    /// let mut kept = ArrayD::zeros(at[0].raw_dim()); // like a `.grad` that nobody sets to zero
-    /// let gradient = |x: &[ArrayD<f64>]| {
-    ///     kept += &x[0].mapv(f64::cos);
-    ///     vec![kept.clone()]
-    /// };
-    /// let report = FnCheck::new(&at, &[]).run_with(f, gradient)?;
-    /// assert!(!report.passed() && report.notes[0].contains("asked again"));
-    /// # Ok::<(), autograd::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`check_fn`].
-    #[track_caller]
-    pub fn run_with(
-        &self,
-        mut f: impl FnMut(&[ArrayD<f64>]) -> f64,
-        mut gradient: impl FnMut(&[ArrayD<f64>]) -> Vec<ArrayD<f64>>,
-    ) -> Result<Report, Error> {
-        let place = Place::caller();
-        let check = self.claiming(gradient(&self.at));
-        check.fits("gradient", place)?;
-        // Elsewhere, in the order of one who trains: the function, then the gradient.
-        let mut elsewhere: Vec<ArrayD<f64>> = self.at.iter().map(|x| x * (1.0 + 1e-3)).collect();
-        if let Some([lower, upper]) = &self.bounds {
-            for ((x, lower), upper) in elsewhere.iter_mut().zip(lower).zip(upper) {
-                Zip::from(x).and(lower).and(upper).for_each(|x, &lower, &upper| *x = x.max(lower).min(upper));
-            }
-        }
-        f(&elsewhere);
-        gradient(&elsewhere);
-        let again = gradient(&self.at);
-        check.claiming(again.clone()).fits("gradient", place)?;
-        let mut report = check.run(f)?;
-        for ((tensor, first), second) in report.tensors.iter_mut().zip(&check.claimed).zip(&again) {
-            let unit = 16.0 * check.rounding.unwrap_or(f64::EPSILON);
-            // What is no number is apart from everything.
-            let is_same = first.shape() == second.shape() && norm(&(first - second)) <= unit * norm(first);
-            if !is_same {
-                tensor.comparison.verdict = Verdict::Fail;
-                tensor.decided_by = Decider::Gradient;
-                report.notes.insert(
-                    0,
-                    format!(
-                        "the gradient of `{}` is another one when it is asked again: it remembers what was asked before",
-                        tensor.name
-                    ),
-                );
-            }
+        // What an iteration stops at is smooth, and has a slope of its own.
+        let is_near = |t: &&Tensor| {
+            t.verdict() == Verdict::Fail && t.comparison.difference() <= NEAR * t.comparison.numeric.abs()
+        };
+        if let (Some(near), f64::EPSILON) = (report.tensors.iter().find(is_near), subject.precision) {
+            report.notes.push(format!(
+                "`{}` is off by {:.0e} of itself: if an iteration solves for the function, its tolerance can do that, and is to be told as the precision",
+                near.name,
+                near.comparison.difference() / near.comparison.numeric.abs(),
+            ));
         }
         Ok(report)
     }
 
-    /// The directions of an array that are told.
+    /// The given directions of an array.
     fn told(&self, i: usize) -> impl Iterator<Item = &ArrayD<f64>> {
         self.directions.iter().filter(move |(j, _)| *j == i).map(|(_, u)| u)
     }
 
-    /// A random direction of the space of those that are told of an array, if any are.
+    /// A random combination of an array's given directions, if there are any.
     fn among_told(&self, i: usize, sampler: &mut Sampler) -> Option<ArrayD<f64>> {
         let mut weighed = |u: &ArrayD<f64>| u * leaves::weights(&Shape::scalar(), sampler).sum();
         self.told(i).map(&mut weighed).reduce(|a, b| a + b)
@@ -342,7 +299,7 @@ impl FnCheck {
 }
 
 impl Tensor {
-    /// Of a function that is no graph, before it was looked at.
+    /// An empty result for a foreign function.
     fn of_function(shape: Shape, norm: f64) -> Self {
         Self {
             name: String::new(),
@@ -361,7 +318,7 @@ impl Tensor {
     }
 }
 
-/// The element that is not finite, first of all.
+/// The first element that is not finite.
 fn not_finite(claimed: &ArrayD<f64>) -> Option<Element> {
     let (index, &analytic) = claimed.indexed_iter().find(|(_, g)| !g.is_finite())?;
     let comparison = Comparison {
@@ -369,9 +326,8 @@ fn not_finite(claimed: &ArrayD<f64>) -> Option<Element> {
         numeric: f64::NAN,
         error: f64::NAN,
         tolerance: f64::NAN,
-        sides: None,
-        unseen: false,
         verdict: Verdict::Fail,
+        ..Comparison::NOTHING
     };
     Some(Element { index: ndarray::Dimension::slice(&index).to_vec(), comparison })
 }

@@ -1,8 +1,8 @@
-//! The Taylor test of a function that is not ours: see [`taylor`](crate::taylor()) for what it is.
+//! The Taylor test of a foreign function: see [`taylor`](crate::taylor()).
 //!
-//! No node tells where a kink is. Beyond one a residual stands, and on this side of it there is none: where it falls below the
-//! floor from one step to the next, faster than any power in question, the larger steps are beyond a kink. On a kink itself the
-//! second difference φ(ε) − 2φ(0) + φ(−ε) falls as ε, and not as ε²: there a gradient is judged by the slopes of both sides.
+//! No node reports kinks. A residual that falls from one step to the next to below the floor, faster than any
+//! relevant power, shows that the larger steps are beyond a kink. At a kink itself the second difference φ(ε) − 2φ(0)
+//! + φ(−ε) falls as ε instead of ε²: there a gradient is judged by the one-sided slopes.
 
 use super::FnCheck;
 use super::along::Subject;
@@ -13,16 +13,16 @@ use crate::verdict::Verdict;
 use autograd::{Error, Place, norm};
 use ndarray::ArrayD;
 
-/// From one step to the next, which is 1.8 times as large, a residual above the floor grows by no more than this.
+/// The maximum growth of a residual above the floor from one step to the next, which is 1.8 times as large.
 const GROWTH: f64 = 30.0;
 
-/// Points where the floor is measured.
+/// The number of points that measure the floor.
 const NEARBY: i32 = 32;
 
 impl FnCheck {
-    /// The Taylor test of `f` with the claimed gradient: along one random direction through all arrays, does what is left of f after
-    /// its value, and after its slope, fall as ε and as ε²? It takes no tolerance; it sees one number, and
-    /// [`run`](Self::run) says which array is wrong.
+    /// The Taylor test of `f` with the claimed gradient: along one random direction through all arrays, do the
+    /// remainders of f after its value, and after its slope, fall as ε and as ε²? It needs no tolerance. It tests one
+    /// number; [`run`](Self::run) finds which array is wrong.
     ///
     /// ```
     /// use autograd_check::{FnCheck, Verdict};
@@ -46,7 +46,7 @@ impl FnCheck {
         self.expand(f, |_| None, Place::caller())
     }
 
-    /// The same with a Hessian, by its product with a vector, as [`hvp`](Self::hvp) takes it: what is then left falls as ε³.
+    /// The same with a Hessian, given by [`hvp`](Self::hvp) products: the remainder after it falls as ε³.
     ///
     /// # Errors
     /// As [`check_fn`](crate::check_fn()).
@@ -81,7 +81,7 @@ impl FnCheck {
                 .unwrap_or_else(|| subject.scale.stretch(leaves::weights(&x.shape().into(), &mut sampler)));
             direction.push(subject.inwards(&(subject.scale.length * u)).0);
         }
-        // Of length 1, if all arrays are of size 1.
+        // Of norm 1, if all arrays have size 1.
         let root = (direction.iter().map(ArrayD::len).sum::<usize>().max(1) as f64).sqrt();
         direction.iter_mut().for_each(|u| *u /= root);
         let inner = |v: &[ArrayD<f64>]| v.iter().zip(&direction).map(|(v, u)| (v * u).sum()).sum::<f64>();
@@ -120,7 +120,7 @@ impl FnCheck {
         if !slope.is_finite() || orders.len() > 2 && !curvature.is_finite() {
             orders.iter_mut().skip(1).for_each(|order| order.verdict = Verdict::Fail);
         } else if Order::fit(2, &behind, floor).verdict == Verdict::Fail {
-            // The point lies on a kink. The slopes of both sides are those of the smallest steps that are seen.
+            // The point is at a kink. The one-sided slopes are those of the smallest resolved steps.
             let mut seen =
                 rows.iter().zip(&behind).filter(|(_, both)| both.smooth && both.of[1] > 100.0 * floor);
             if let Some((row, _)) = seen.next_back() {

@@ -1,9 +1,9 @@
 //! Functions that return an array: Jacobians, and their products with vectors from both sides.
 //!
-//! All three claims are asked through cotangents: of y = f(x) a random v makes the number ⟨v, y⟩, whose slope along u must be
-//! ⟨v, J u⟩ = ⟨Jᵀ v, u⟩. A claim that is wrong in one entry is right for no random v and u but by an accident of probability 0;
-//! it is asked with two v all the same, and which entry it is is found by halves, along columns and then down the rows: what the
-//! function gave along one column serves all its rows.
+//! All three claims are checked through cotangents: for y = f(x) a random v gives the number ⟨v, y⟩, whose slope
+//! along u must be ⟨v, J u⟩ = ⟨Jᵀ v, u⟩. A wrong entry satisfies this for random v and u with probability 0; two
+//! cotangents are used nevertheless. Bisection finds the entry, along columns and then down the rows: the function's
+//! values along one column serve all its rows.
 
 use super::FnCheck;
 use super::along::{ON_A_KINK, Subject};
@@ -17,8 +17,8 @@ use ndarray::{ArrayD, Axis, IxDyn};
 use std::collections::HashMap;
 
 impl FnCheck {
-    /// Checks a Jacobian of `f`, which returns an array y: `claimed` has an array for each of the arguments, of the shape of
-    /// y and then of that argument. Where one is wrong, its wrong entries are told.
+    /// Checks a Jacobian of `f`, which returns an array y: `claimed` has an array for each argument, with the shape
+    /// of y followed by that of the argument. Wrong entries are listed.
     ///
     /// ```
     /// use autograd_check::FnCheck;
@@ -96,8 +96,8 @@ impl FnCheck {
         Ok(report)
     }
 
-    /// Checks a product with the transposed Jacobian of `f`, which returns an array y: `vjp(v)` is `vᵀ ∂y/∂x`, an array for each
-    /// of the arguments. It must also be linear in v.
+    /// Checks vector-Jacobian products of `f`, which returns an array y: `vjp(v)` is `vᵀ ∂y/∂x`, an array for each
+    /// argument. It must also be linear in v.
     ///
     /// ```
     /// use autograd_check::FnCheck;
@@ -147,8 +147,8 @@ impl FnCheck {
         Ok(report)
     }
 
-    /// Checks a product with the Jacobian of `f`, which returns an array y: `jvp(u)` is `∂y/∂x u`, where u has an array for each of
-    /// the arguments. Off kinks it must also be linear in u.
+    /// Checks Jacobian-vector products of `f`, which returns an array y: `jvp(u)` is `∂y/∂x u`, where u has an array
+    /// for each argument. Away from kinks it must also be linear in u.
     ///
     /// ```
     /// use autograd_check::FnCheck;
@@ -194,7 +194,7 @@ impl FnCheck {
             if !told {
                 let mut draw = || leaves::weights(&self.at[i].shape().into(), &mut sampler);
                 directions.extend([(); ON_A_KINK].map(|()| subject.scale.stretch(draw())));
-                // What ties stays tied.
+                // Ties stay tied.
                 directions[ROUNDS] = subject.scale.stretch(ArrayD::ones(self.at[i].raw_dim()));
             }
             for (number, direction) in directions.into_iter().enumerate() {
@@ -223,7 +223,7 @@ impl FnCheck {
         Ok(report)
     }
 
-    /// The report, random numbers, and what the function is here.
+    /// The report, the sampler, and the function's value at the point.
     pub(super) fn begin(
         &self,
         f: &mut impl FnMut(&[ArrayD<f64>]) -> ArrayD<f64>,
@@ -239,16 +239,16 @@ impl FnCheck {
         Ok((report, Sampler::new(self.seed), y))
     }
 
-    /// The same of another gradient.
+    /// The same for another claimed gradient.
     pub(super) fn claiming(&self, claimed: Vec<ArrayD<f64>>) -> Self {
         Self { claimed, ..self.clone() }
     }
 }
 
-/// Cotangents, or directions of each array.
+/// The number of cotangents, or of directions of each array.
 const ROUNDS: usize = 2;
 
-/// Takes the worse of two reports on one array.
+/// Keeps the worse of two results for one array.
 fn merge(report: &mut Report, tensor: Tensor) {
     match report.tensors.iter_mut().find(|known| known.name == tensor.name) {
         Some(known) => {
@@ -261,7 +261,7 @@ fn merge(report: &mut Report, tensor: Tensor) {
     }
 }
 
-/// Whether what was answered for v, for w and for v − 2w fits together, to half of the digits.
+/// Checks that the answers for v, for w and for v − 2w are consistent, to half of the digits.
 fn linear(what: &str, answers: &[Vec<ArrayD<f64>>], precision: f64) -> Witness {
     let (mut off, mut size) = (0.0_f64, 0.0_f64);
     for ((v, w), both) in answers[0].iter().zip(&answers[1]).zip(&answers[2]) {
@@ -274,7 +274,7 @@ fn linear(what: &str, answers: &[Vec<ArrayD<f64>>], precision: f64) -> Witness {
 }
 
 impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
-    /// Of a Jacobian [m, n] that fails in some columns, the wrong entries.
+    /// Finds the wrong entries of a Jacobian [m, n] that fails in some columns.
     fn entries(&mut self, tensor: &mut Tensor, jacobian: &ArrayD<f64>) -> Result<(), Error> {
         let x = &self.check.at[self.i];
         let columns: Vec<Vec<usize>> =
@@ -300,7 +300,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         Ok(())
     }
 
-    /// A claimed tangent along a direction.
+    /// Checks a claimed tangent along a direction.
     fn tangent(&mut self, direction: &ArrayD<f64>, claimed: &ArrayD<f64>) -> Result<Tensor, Error> {
         let mut tensor = Tensor::of_function(claimed.shape().into(), norm(claimed));
         if let Some(element) = super::not_finite(claimed) {
@@ -317,7 +317,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         Ok(tensor)
     }
 
-    /// The outputs whose slopes along a direction are not as claimed, and whether they are all of them.
+    /// The outputs whose slopes along a direction are wrong, and whether they are all.
     fn wrong_outputs(
         &mut self,
         direction: &ArrayD<f64>,

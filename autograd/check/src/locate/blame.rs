@@ -1,9 +1,9 @@
-//! Which term of a node's equation is wrong.
+//! Finds the wrong term of a node's equation.
 //!
-//! Where a node has several users, its adjoint is a sum. The summands that the graph has are matched with the terms that
-//! there should be: what is left over on both sides belongs together. A term without a summand is a missing
-//! accumulation, a summand without a term one too many. Where the adjoint is no plain sum (slices are put together), the
-//! whole difference is compared with each term, and at last the element that is farthest off tells which users it has.
+//! If a node has several users, its adjoint is a sum. The summands in the graph are matched with the expected terms:
+//! unmatched ones on both sides belong together. A term without a summand is a missing accumulation, a summand
+//! without a term is superfluous. If the adjoint is not a plain sum (assembled slices), the whole difference is
+//! compared with each term, and finally the users of the worst element are considered.
 
 use super::Record;
 use super::edge::Edge;
@@ -26,34 +26,34 @@ pub(super) struct Equation<'a> {
     pub single: bool,
 }
 
-/// One term, and what stands in the graph for it.
+/// One term, and its counterpart in the graph.
 #[derive(Debug)]
 pub(super) struct Suspect {
-    /// The uses that are blamed, the last first; none if it is the seed. Several are uses of one rule.
+    /// The blamed uses, the last first; empty for the seed. Several are uses of one VJP.
     pub edges: Vec<usize>,
-    /// What is claimed for it: an array…
+    /// The claimed array for it…
     pub array: ArrayD<f64>,
-    /// …without these other terms.
+    /// …minus these other terms.
     pub without: Vec<usize>,
-    /// Whether the seed is a part of it.
+    /// Whether it includes the seed.
     pub seed: bool,
-    /// Whether it is one of several.
+    /// Whether it is one of several terms.
     pub summed: bool,
 }
 
-/// How far an equation may be off, over the size of its terms.
+/// The maximum relative residual of an equation.
 const EXACT: f64 = 1e-11;
 
-/// How many roundings of `f32` a VJP has at most, and sums of many terms.
+/// The maximum number of `f32` roundings of a VJP, and of a sum of many terms.
 const ROUNDINGS: f64 = 16.0;
 
-/// How many elements of an operand on a kink are looked at alone.
+/// The number of elements checked alone for an operand at a kink.
 const ALONE: usize = 64;
 
-/// How far slopes to one side may be off, over the size of the terms.
+/// The maximum relative error of one-sided slopes.
 const ONE_SIDED: f64 = 1e-6;
 
-/// How many directions a pattern must hold along.
+/// The number of directions along which a pattern must hold.
 pub(super) const DIRECTIONS: usize = 4;
 
 pub(super) fn directions(like: &ArrayD<f64>, sampler: &mut Sampler) -> Vec<ArrayD<f64>> {
@@ -68,7 +68,7 @@ fn size(a: &ArrayD<f64>) -> f64 {
     a.iter().map(|x| x.abs()).sum()
 }
 
-/// Σ|ū r| of an op that works element by element; of others no element can be told from another.
+/// Σ|ū r| for an elementwise op; other ops do not separate elements.
 fn read(edge: &Edge, r: &ArrayD<f64>) -> f64 {
     if edge.adjoint.shape() == r.shape() {
         return size(&(&edge.adjoint * r));
@@ -81,19 +81,19 @@ impl Equation<'_> {
         if self.single { 2.0 * f64::from(f32::EPSILON) } else { EXACT }
     }
 
-    /// Whether both sides are equal, up to rounding: along a random direction, and along one in which the elements of the
-    /// adjoint count alike, however small.
+    /// Whether both sides are equal, up to rounding: along a random direction, and along one in which the elements of
+    /// the adjoint have equal weight, however small.
     pub fn holds(&self, sampler: &mut Sampler) -> bool {
         let r = Scale::of(self.value).stretch(leaves::weights(&self.claimed.shape().into(), sampler));
         self.holds_along(&r) && self.levelled(&r).is_none_or(|r| self.holds_along(&r))
     }
 
-    /// The direction in which each element of the adjoint counts as much as any other, if they are of very different sizes.
+    /// The direction in which all elements of the adjoint have equal weight, if their sizes differ widely.
     fn levelled(&self, r: &ArrayD<f64>) -> Option<ArrayD<f64>> {
         let sizes = || self.claimed.iter().map(|x| x.abs()).filter(|x| *x > 0.0);
         let (least, most) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
         let apart = least < 1e-3 * most && most.is_finite();
-        // Beyond this the products of what is large with what is small overflow.
+        // Beyond this ratio, products of large and small numbers overflow.
         let least = least.max(1e-120 * most);
         apart.then(|| {
             Zip::from(r).and(&self.claimed).map_collect(|r, x| r.signum() * (least / x.abs().max(least)))
@@ -106,7 +106,7 @@ impl Equation<'_> {
         let claimed = &self.claimed * r;
         let difference = (claimed.sum() - terms.iter().map(|term| term.sum()).sum::<f64>()).abs();
         let scale = size(&claimed) + terms.iter().map(size).sum::<f64>();
-        // What is not finite on both sides is not decided here.
+        // If both sides are not finite, the equation is undecided.
         let overflow = !scale.is_finite() && claimed.iter().all(|x| x.is_finite());
         let tolerance =
             self.tolerance() * scale + self.read(r) + f64::MIN_POSITIVE * self.claimed.len() as f64;
@@ -114,12 +114,13 @@ impl Equation<'_> {
         overflow || difference <= tolerance || difference <= tolerance + doubt()
     }
 
-    /// A result is rounded, and a VJP that reads it, as that of a saturated sigmoid, loses as much of the adjoint.
+    /// A result is rounded, and a VJP that reads it, such as that of a saturated sigmoid, loses as much of the
+    /// adjoint.
     fn read(&self, r: &ArrayD<f64>) -> f64 {
         4.0 * f64::EPSILON * self.edges.iter().map(|edge| read(edge, r)).sum::<f64>()
     }
 
-    /// How far both sides lie apart, at most along several directions, in units of what rounding to `f32` costs.
+    /// The largest difference of both sides along several directions, in units of the `f32` rounding error.
     pub fn excess(&self, sampler: &mut Sampler) -> f64 {
         let read: f64 = self.edges.iter().map(|edge| norm(&edge.adjoint)).sum();
         let off = |r: &ArrayD<f64>| {
@@ -131,8 +132,8 @@ impl Equation<'_> {
         directions(&self.claimed, sampler).iter().map(off).fold(0.0, larger)
     }
 
-    /// How far a claim and the sum of some terms lie apart, in units of what rounding to `f32` costs: some units of each
-    /// of them, and of the norm of the adjoints they are made of, since results are rounded too that a VJP reads.
+    /// The difference between a claim and the sum of some terms, in units of the `f32` rounding error: some units of
+    /// each of them, and of the norm of the adjoints behind them, since a VJP reads rounded results.
     fn off(&self, claimed: &ArrayD<f64>, terms: &[ArrayD<f64>], read: f64) -> f64 {
         let difference = (claimed.sum() - terms.iter().map(|term| term.sum()).sum::<f64>()).abs();
         let scale = norm(claimed) + terms.iter().map(norm).sum::<f64>();
@@ -140,8 +141,8 @@ impl Equation<'_> {
         if difference <= tolerance { 0.0 } else { difference / tolerance }
     }
 
-    /// Whether the claim lies, along each of some directions, between what the slopes from the left and from the right of
-    /// ops on a kink make of it; nothing where no op is on one. The sharpest direction is that of the claim itself.
+    /// Whether the claim is, along each of some directions, between the values for the one-sided slopes of ops at
+    /// kinks; `None` if no op is at one. The most sensitive direction is the claim itself.
     pub fn holds_on_kinks(&self, sampler: &mut Sampler) -> Option<bool> {
         let mut along = directions(&self.claimed, sampler);
         let positive = along[0].mapv(f64::abs);
@@ -173,7 +174,7 @@ impl Equation<'_> {
             slack += 4.0 * f64::EPSILON * read;
             !slack.is_finite() || (low - slack <= claimed && claimed <= high + slack)
         };
-        // Along a single element, what is wrong of one is not lost between the slopes of others.
+        // Along a single element, its error is not hidden by the slopes of others.
         let mut places = sampler.permutation(self.claimed.len());
         places.truncate(ALONE);
         let units = places.into_iter().map(|place| worst::unit(&self.claimed, place));
@@ -181,24 +182,24 @@ impl Equation<'_> {
         kinks.then_some(holds)
     }
 
-    /// What a suspect claims along r.
+    /// The claimed value of a candidate along r.
     pub fn claimed(&self, suspect: &Suspect, r: &ArrayD<f64>) -> f64 {
         let others: f64 = suspect.without.iter().map(|&j| self.edges[j].product(r).sum()).sum();
         dot(&suspect.array, r) - others
     }
 
-    /// What it should be.
+    /// The expected value.
     pub fn expected(&self, suspect: &Suspect, r: &ArrayD<f64>) -> f64 {
         let seed = self.seed.as_ref().filter(|_| suspect.seed).map_or(0.0, |seed| dot(seed, r));
         seed + suspect.edges.iter().map(|&j| self.edges[j].product(r).sum()).sum::<f64>()
     }
 
-    /// All users but one, as they should be, taken off the claim.
+    /// The claim minus all users but one, at their expected values.
     fn one(&self, j: usize) -> Suspect {
         Suspect { summed: self.edges.len() > 1, ..self.some(vec![j]) }
     }
 
-    /// All users but some, as they should be, taken off the claim.
+    /// The claim minus all users but some, at their expected values.
     pub fn some(&self, edges: Vec<usize>) -> Suspect {
         let without = (0..self.edges.len()).filter(|k| !edges.contains(k)).collect();
         let array = match &self.seed {
@@ -209,7 +210,7 @@ impl Equation<'_> {
     }
 }
 
-/// The term of the equation that is wrong, and what its error looks like.
+/// The wrong term of the equation, with a hint about its error.
 pub(super) fn blame(
     record: &Record,
     i: usize,
@@ -235,7 +236,7 @@ pub(super) fn blame(
     if let Some(one) = one {
         return told(one, sampler);
     }
-    // A rule that is wrong is wrong wherever it is used: of a weight at all steps.
+    // A wrong VJP is wrong at every use: for a weight, at all steps.
     for group in groups(record, equation) {
         let (suspect, worst, hint) = told(equation.some(group), sampler);
         if !matches!(hint, Hint::Unknown | Hint::OneElement | Hint::NotFinite) {
@@ -246,7 +247,7 @@ pub(super) fn blame(
     told(one, sampler)
 }
 
-/// The uses of one rule: of the same op, operand and line of the source, and then of the same op and operand.
+/// The uses of one VJP: of the same op, operand and source line, and then of the same op and operand.
 fn groups(record: &Record, equation: &Equation) -> Vec<Vec<usize>> {
     let graph = record.scene.graph;
     let mut groups: Vec<Vec<usize>> = Vec::new();
@@ -272,7 +273,7 @@ fn groups(record: &Record, equation: &Equation) -> Vec<Vec<usize>> {
     groups
 }
 
-/// Numbers that are equal along all directions, up to rounding.
+/// Whether numbers are equal along all directions, up to rounding.
 fn same(a: &[f64], b: &[f64], tolerance: f64) -> bool {
     a.iter().zip(b).all(|(a, b)| (a - b).abs() <= tolerance * (a.abs() + b.abs()).max(f64::MIN_POSITIVE))
 }
@@ -309,10 +310,10 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
         };
         graph.operands_at(dx).map(value).collect::<Option<Vec<_>>>()
     });
-    // The adjoint can be a single term, though that be a sum for a reason of its own.
+    // The adjoint can be a single term, even if that is itself a sum.
     for summands in [Some(whole), parts.flatten()].into_iter().flatten() {
         let mut left: Vec<usize> = (0..terms.len()).collect();
-        // Of equal terms, the one through a cut is the one that is missing.
+        // Among equal terms, the one through a stop-gradient is the missing one.
         left.sort_by_key(|&j| equation.edges[j].identity);
         let mut over = Vec::new();
         for (s, summand) in summands.iter().enumerate() {
@@ -335,7 +336,7 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
             summed: true,
         };
         match (&left[..], &over[..]) {
-            // A lone summand that matches nothing could be anything.
+            // A single summand without a match could be anything.
             ([_], [_]) | ([], _) if summands.len() == 1 => {}
             ([j], over) => return Some(suspect(*j, sum(over))),
             // Several terms are missing.
@@ -350,8 +351,8 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
     None
 }
 
-/// Whether the terms that no summand of the adjoint equals are what the summands are that equal no term. After those that
-/// match are taken off both sides, an equation has no large terms behind which a small one that is wrong could hide.
+/// Whether the unmatched terms equal the unmatched summands. Once matches are removed from both sides, an equation
+/// has no large terms that could hide a small wrong one.
 pub(super) fn rest_holds(record: &Record, i: usize, equation: &Equation, sampler: &mut Sampler) -> bool {
     let Some(&dx) = record.adjoints.get(&i) else { return true };
     let graph = record.scene.graph;
@@ -376,7 +377,7 @@ pub(super) fn rest_holds(record: &Record, i: usize, equation: &Equation, sampler
         ));
     }
     terms.extend(equation.seed.as_ref().map(|seed| (project(seed), 0.0)));
-    // In the order of one projection, those that are equal stand beside each other.
+    // Sorted by one projection, equal ones are adjacent.
     summands.sort_by(|a, b| a[0].total_cmp(&b[0]));
     terms.sort_by(|(a, _), (b, _)| a[0].total_cmp(&b[0]));
     let (mut over, mut left) = (Vec::new(), Vec::new());
@@ -402,10 +403,10 @@ pub(super) fn rest_holds(record: &Record, i: usize, equation: &Equation, sampler
     })
 }
 
-/// How near a summand must be to a term to be the same.
+/// The maximum relative difference of a summand and a matching term.
 const MATCH: f64 = 1e-9;
 
-/// The term that the whole difference is a multiple of.
+/// The term to which the whole difference is proportional.
 fn by_proportion(equation: &Equation, along: &[ArrayD<f64>]) -> Option<Suspect> {
     let off: Vec<f64> = along
         .iter()
@@ -417,7 +418,7 @@ fn by_proportion(equation: &Equation, along: &[ArrayD<f64>]) -> Option<Suspect> 
         .collect();
     let fits = |edge: &Edge| {
         let term: Vec<f64> = along.iter().map(|r| edge.product(r).sum()).collect();
-        // The best factor, and what it leaves.
+        // The best factor, and its residual.
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let factor = dot(&off, &term) / dot(&term, &term);
         let rest: Vec<f64> = off.iter().zip(&term).map(|(off, t)| off - factor * t).collect();
@@ -429,7 +430,7 @@ fn by_proportion(equation: &Equation, along: &[ArrayD<f64>]) -> Option<Suspect> 
     fitting.next().is_none().then(|| equation.one(first))
 }
 
-/// The only user that reaches the element which is farthest off.
+/// The only user that reaches the worst element.
 fn by_element(equation: &Equation, sampler: &mut Sampler) -> Option<Suspect> {
     let all = equation.one(0);
     let all = Suspect { without: (0..equation.edges.len()).collect(), edges: Vec::new(), ..all };

@@ -6,7 +6,7 @@ use autograd::ops::{Op, Operator};
 use autograd::{Dual, Value};
 use ndarray::{ArrayD, Zip};
 
-/// Where the derivative of an op comes from.
+/// The source of an op's derivative.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum How {
     /// From its dual kernel.
@@ -24,7 +24,7 @@ pub(super) struct Edge<'a> {
     pub op: &'a dyn Operator,
     pub operands: Vec<&'a Value<f64>>,
     pub how: How,
-    /// Whether it is a cut that a VJP made: it hides a derivative, which is that of the identity.
+    /// Whether it is a stop-gradient inside a VJP: its derivative is then that of the identity.
     pub identity: bool,
     /// All operands of u that are x.
     pub same: Vec<usize>,
@@ -43,7 +43,7 @@ impl<'a> Edge<'a> {
         Some(Self { same, user, operand, adjoint, op, operands: operands?, how: How::Duals, identity })
     }
 
-    /// ū ⊙ J r, of the shape of u: its sum is what this use adds to ⟨x̄, r⟩.
+    /// ū ⊙ J r, in the shape of u: its sum is the contribution of this use to ⟨x̄, r⟩.
     pub fn product(&self, r: &ArrayD<f64>) -> ArrayD<f64> {
         self.product_with(&self.adjoint, &self.operands, self.operand, r)
     }
@@ -74,7 +74,7 @@ impl<'a> Edge<'a> {
         self.op.eval_dual(&x).into_float().mapv(|y| y.tangent)
     }
 
-    /// How far the sum of the product may be off because it is made of differences.
+    /// The error bound of the product's sum due to differences.
     pub fn doubt(&self, r: &ArrayD<f64>) -> f64 {
         if self.identity || self.how == How::Duals {
             return 0.0;
@@ -83,7 +83,7 @@ impl<'a> Edge<'a> {
         (&self.adjoint * &error).iter().map(|x| x.abs()).sum()
     }
 
-    /// J r from differences of the `f64` kernel, and how far each element may be off.
+    /// J r from differences of the `f64` kernel, with an error bound per element.
     fn difference(
         &self,
         operands: &[&Value<f64>],
@@ -122,11 +122,11 @@ impl<'a> Edge<'a> {
         read(self.op, &x)
     }
 
-    /// ū ⊙ the slopes from the left and from the right, the smaller of both and the larger, element by element; nothing
-    /// where the op is smooth. And how far rounding can shift their sum.
+    /// ū ⊙ the one-sided slopes, elementwise the smaller and the larger; `None` where the op is smooth. Also the
+    /// possible rounding error of their sum.
     ///
-    /// A kink shows in [`Operator::branches`], or in the slopes themselves.
-    /// All operands of the op that are this same node move at once: the share of each by itself is not determined.
+    /// A kink shows in [`Operator::branches`], or in the slopes themselves. All operands of the op that are this node
+    /// move together, since their individual contributions are undetermined.
     pub fn sides(&self, r: &ArrayD<f64>) -> Option<([ArrayD<f64>; 2], f64)> {
         if self.identity {
             return None;
@@ -135,7 +135,7 @@ impl<'a> Edge<'a> {
         let h = STEP * Scale::of(x).length;
         let at = |t: f64| self.moved_all(r, t, <dyn Operator>::eval_f64).into_float();
         let middle = at(0.0);
-        // Both points lie on the side: where the op jumps, the side has a slope all the same.
+        // Both points are on the same side: at a jump that side still has a slope.
         let [left, right] = [-h, h].map(|t| (at(2.0 * t) - at(t)) / t);
         let told = !self.op.branches(&self.operands).is_empty();
         let bent = if told { self.is_on_kink(r) } else { apart(&left, &right) };
@@ -149,7 +149,7 @@ impl<'a> Edge<'a> {
         })
     }
 
-    /// Whether the op is on a kink of its own as this operand moves along r, or nearer to one than can be told.
+    /// Whether the op is at its own kink as this operand moves along r, or too near to one to tell.
     fn is_on_kink(&self, r: &ArrayD<f64>) -> bool {
         let sides = self.op.branches(&self.operands);
         let step = match self.how {
@@ -161,10 +161,11 @@ impl<'a> Edge<'a> {
     }
 }
 
-/// The derivative of an array at 0 by five points, and how far each element may be off. Of several widths the best is taken.
+/// The derivative of an array at 0 by five points, with an error bound per element. The best of several widths is
+/// used.
 ///
-/// `F(h) = (8 (y(h) − y(−h)) − (y(2h) − y(−2h))) / 12h` has the error h⁴y⁽⁵⁾/30, of which `F(2h)` has sixteen times as much
-/// (Abramowitz and Stegun, 25.3.6).
+/// `F(h) = (8 (y(h) − y(−h)) − (y(2h) − y(−2h))) / 12h` has the error h⁴y⁽⁵⁾/30; that of `F(2h)` is sixteen times as
+/// large (Abramowitz and Stegun, 25.3.6).
 pub(super) fn five_points(at: impl Fn(f64) -> ArrayD<f64>, length: f64) -> (ArrayD<f64>, ArrayD<f64>) {
     let size = |a: &ArrayD<f64>| a.iter().map(|x| x.abs()).sum::<f64>();
     let mut best: Option<(ArrayD<f64>, ArrayD<f64>)> = None;
@@ -175,7 +176,7 @@ pub(super) fn five_points(at: impl Fn(f64) -> ArrayD<f64>, length: f64) -> (Arra
             (8.0 * (&near.0 - &near.1) - (&far.0 - &far.1)) / (12.0 * h)
         };
         let (slope, wide) = (slope(&one, &two, h), slope(&two, &four, 2.0 * h));
-        // Each value is rounded, and so is the place it is taken at.
+        // Each value is rounded, and so is its position.
         let error = Zip::from(&slope).and(&wide).and(&two.0).and(&two.1).map_collect(|d, wide, a, b| {
             let rounding = f64::EPSILON * (3.0 * (a.abs() + b.abs()) / h + 4.0 * d.abs() / width);
             TRUNCATION * (wide - d).abs() + rounding
@@ -192,19 +193,19 @@ pub(super) fn five_points(at: impl Fn(f64) -> ArrayD<f64>, length: f64) -> (Arra
     best.expect("there is a width")
 }
 
-/// The steps of differences of one op, over the size of the operand.
+/// The step widths for one op, relative to the size of the operand.
 const WIDTHS: [f64; 3] = [7e-4, 4e-5, 2.5e-6];
 
-/// How much of F(2h) − F(h) the error of F(h) may be: 1/15 for a smooth function, and some more.
+/// The error of F(h) as a fraction of F(2h) − F(h): 1/15 for a smooth function, with a margin.
 const TRUNCATION: f64 = 0.5;
 
-/// Of so small an error no other width is tried.
+/// Below this error no other width is tried.
 const FINE: f64 = 1e-9;
 
-/// The step of slopes to one side, over the size of the operand.
+/// The step of one-sided slopes, relative to the size of the operand.
 const STEP: f64 = 1e-7;
 
-/// Whether slopes from the left and from the right are different: more than a curve of any usual bend makes them.
+/// Whether the one-sided slopes differ by more than ordinary curvature explains.
 fn apart(left: &ArrayD<f64>, right: &ArrayD<f64>) -> bool {
     let scale = left.iter().chain(right).fold(0.0, |m: f64, x| m.max(x.abs()));
     left.iter().zip(right).any(|(a, b)| (a - b).abs() > 1e-3 * scale)

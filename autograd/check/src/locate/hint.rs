@@ -1,4 +1,4 @@
-//! What a wrong adjoint looks like: the usual mistakes, each tried along several random directions.
+//! Classifies a wrong adjoint: the usual mistakes, each tested along several random directions.
 
 use super::Record;
 use super::blame::{Equation, Suspect, directions, dot};
@@ -10,37 +10,37 @@ use autograd::ops::Sampler;
 use ndarray::{ArrayD, Axis};
 use std::fmt;
 
-/// What the error of an adjoint suggests.
+/// The likely mistake behind a wrong adjoint.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Hint {
     /// It is not finite.
     NotFinite,
-    /// It is the right one with the other sign.
+    /// It has the wrong sign.
     Sign,
-    /// It is a multiple of the right one.
+    /// It is a multiple of the correct one.
     Factor(f64),
     /// It is zero, and should not be.
     Zero,
-    /// One of several terms is left out of the sum.
+    /// One of several terms is missing from the sum.
     Missing,
     /// One of several terms is counted twice.
     Twice,
-    /// A mean where the sum belongs, or a sum where the mean does: off by the number of elements.
+    /// A mean instead of a sum, or a sum instead of a mean: wrong by the number of elements.
     Mean(usize),
     /// It is transposed.
     Transposed,
-    /// It is that of another time step, so many later.
+    /// It belongs to another time step, this many later.
     Shifted(i64),
-    /// It is that of another operand of the same op.
+    /// It belongs to another operand of the same op.
     WrongOperand(usize),
-    /// A row, along the first axis of the op's result, is left out.
+    /// A row, along the first axis of the op's result, is missing.
     RowSkipped(usize),
-    /// Only one row counts: a sum over the axis along which the operand was repeated is missing.
+    /// Only one row counts: the sum over a broadcast axis is missing.
     NotSummed,
-    /// A single element is off.
+    /// A single element is wrong.
     OneElement,
-    /// Nothing that is known.
+    /// Unknown.
     Unknown,
 }
 
@@ -67,7 +67,7 @@ impl Hint {
 }
 
 impl Hint {
-    /// Whether two hints tell the same, up to rounding.
+    /// Whether two hints agree, up to rounding.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Factor(a), Self::Factor(b)) => (a - b).abs() <= 1e-4 * (a - 1.0).abs().max(1e-9),
@@ -97,17 +97,17 @@ impl fmt::Display for Hint {
     }
 }
 
-/// The numbers of a suspect along some directions.
+/// The values of a candidate along some directions.
 struct Trial<'t, 'a> {
     along: Vec<ArrayD<f64>>,
     claimed: Vec<f64>,
     expected: Vec<f64>,
-    /// The uses that are blamed.
+    /// The blamed uses.
     edges: Vec<&'t Edge<'a>>,
 }
 
 impl Trial<'_, '_> {
-    /// Whether the claim is this function of the direction. What it differs by must be small beside the error itself.
+    /// Whether the claim is this function of the direction. The mismatch must be small relative to the error itself.
     fn is(&self, f: impl Fn(&ArrayD<f64>) -> f64) -> bool {
         self.along
             .iter()
@@ -181,13 +181,13 @@ fn transposed(trial: &Trial, equation: &Equation, suspect: &Suspect) -> Option<H
     let fits = rows == columns
         && trial.along.iter().zip(&trial.claimed).zip(&trial.expected).all(|((r, claimed), expected)| {
             let turned = r.t().to_owned();
-            // The claim along r is the right one along the transpose of r.
+            // The claim along r is the correct one along the transpose of r.
             (equation.expected(suspect, &turned) - claimed).abs() <= 1e-4 * (claimed - expected).abs()
         });
     fits.then_some(Hint::Transposed)
 }
 
-/// Rows of the op's result: one that is left out, or one that stands for all.
+/// Rows of the op's result: one that is missing, or one that replaces all.
 fn rows(trial: &Trial) -> Option<Hint> {
     let rows = edge_rows(trial);
     if !(2..=4096).contains(&rows)
@@ -238,7 +238,7 @@ fn shifted(trial: &Trial, record: &Record) -> Option<Hint> {
 }
 
 impl Record<'_> {
-    /// The adjoint and the operands of the same node so many steps later.
+    /// The adjoint and the operands of the same node, `by` steps later.
     fn twin(&self, edge: &Edge, by: i64) -> Option<(ArrayD<f64>, Vec<&Value<f64>>)> {
         let graph = self.scene.graph;
         let node = graph.at(edge.user);

@@ -11,37 +11,38 @@ use autograd::Value;
 use autograd::ops::Sampler;
 use ndarray::{ArrayD, Zip};
 
-/// Differences that are known worse than this, over the size of what they find, decide nothing.
+/// Differences with a larger relative error decide nothing.
 const COARSE: f64 = 1e-3;
 
 fn all(values: &[Value<f64>]) -> Vec<&Value<f64>> {
     values.iter().collect()
 }
 
-/// How far two tangents may lie apart, over their size: both are rounded some times.
+/// The maximum relative difference of two tangents: both are rounded several times.
 const ROUNDED: f64 = 1e-11;
 
-/// Four times what differences say of their own error is beyond accident.
+/// Four times the differences' own error estimate is not an accident.
 const BEYOND: f64 = 4.0;
 
-/// Where slopes to one side are taken, over the size of the operands.
+/// The step of one-sided slopes, relative to the size of the operands.
 const BESIDE: f64 = 1e-7;
 
-/// How far the widest differences reach, over the size of the operands, and some more.
+/// The reach of the widest differences, relative to the size of the operands, with a margin.
 const NEAR: f64 = 12e-3;
 
-/// What differences say of the dual kernel of a node.
+/// The result of differences for the dual kernel of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tangent {
-    /// It is right, or nobody can tell.
+    /// It is correct, or undecided.
     NotWrong,
     Wrong,
-    /// The node is on a kink of its own: the slopes from both sides decide.
+    /// The node is at its own kink: the one-sided slopes decide.
     OnKink,
 }
 
 impl Record<'_> {
-    /// What differences say of the dual kernel of a node, weighed with its adjoint: of what nothing depends on, nothing is said.
+    /// Checks the dual kernel of a node by differences, weighted with its adjoint: elements without effect on the
+    /// outputs do not count.
     pub(super) fn tangent(&self, u: usize, sampler: &mut Sampler) -> Tangent {
         let no = Tangent::NotWrong;
         let graph = self.scene.graph;
@@ -56,7 +57,7 @@ impl Record<'_> {
         if adjoint.iter().all(|y| *y == 0.0) {
             return no;
         }
-        // All operands that move, at once, each in its own size.
+        // All varying operands at once, each on its own scale.
         let mut directions: Vec<Option<ArrayD<f64>>> = Vec::new();
         for (k, x) in graph.operands_at(u).enumerate() {
             let moves = self.between[x] && graph.at(x).ty.kind == Kind::Float;
@@ -74,7 +75,7 @@ impl Record<'_> {
                 })
                 .collect()
         };
-        // Beside a kink steps must be smaller.
+        // Near a kink steps must be smaller.
         let sides = op.branches(&operands);
         let stays = |reach: &f64| {
             let same = |t: f64| op.branches(&all(&at(t))) == sides;
@@ -104,12 +105,12 @@ impl Record<'_> {
                 size += y.abs() * d.abs();
             }
         });
-        // What is not finite on one side alone is an error too, unless the function is steep there.
+        // A value that is not finite on one side alone is an error too, unless the function is steep there.
         let told = doubt <= COARSE * size || size == 0.0 && doubt == 0.0;
         if !(told && off > BEYOND * doubt + ROUNDED * size) {
             return no;
         }
-        // A kink that the op does not tell has two slopes, and their mean at every step.
+        // An undeclared kink has two slopes, and their mean at every step.
         let h = BESIDE * reach;
         let [left, right] = [-h, h].map(|t| {
             let value = |t: f64| op.eval_f64(&all(&at(t))).into_float();
@@ -120,7 +121,7 @@ impl Record<'_> {
         if bent > COARSE * size { Tangent::OnKink } else { Tangent::Wrong }
     }
 
-    /// A node whose VJP agrees with differences, and its dual kernel with neither.
+    /// A node whose VJP agrees with differences, while its dual kernel agrees with neither.
     pub(super) fn wrong_dual(&self, u: usize, sampler: &mut Sampler) -> Option<Guilty> {
         let graph = self.scene.graph;
         let adjoint = self.claimed(u);
@@ -153,7 +154,7 @@ impl Record<'_> {
         })
     }
 
-    /// Whether a node is a cut that a VJP made.
+    /// Whether a node is a stop-gradient inside a VJP.
     fn is_cut(&self, u: usize) -> bool {
         matches!(self.scene.graph.at(u).op, autograd::ops::Op::StopGradient(_)) && u >= self.scene.forward
     }

@@ -1,22 +1,22 @@
-//! Which node is guilty of a wrong gradient.
+//! Locates the faulty node behind a wrong gradient.
 //!
-//! Reverse mode is one equation a node. For a node x with the users u₁, u₂, …, of which it is an operand,
+//! Reverse mode is one equation per node. For a node x with the users u₁, u₂, …, of which it is an operand,
 //!
 //! `x̄ = seed + Σⱼ Jⱼᵀ ūⱼ`, so along a direction r `⟨x̄, r⟩ = ⟨seed, r⟩ + Σⱼ ⟨ūⱼ, Jⱼ r⟩`
 //!
-//! where Jⱼ r, the derivative of one op alone at its recorded operands, comes from its dual kernel, which knows nothing of
-//! any VJP. The ū are taken as they were claimed, right or wrong: so an error is seen at the one node where it arises, and
-//! not at all that follow. Nodes are walked from the outputs backwards, and the first whose equation does not hold is
-//! blamed. Which of its users is guilty says `blame.rs`, how much the element is off `worst.rs`, and what that suggests
-//! `hint.rs`.
+//! where Jⱼ r, the derivative of one op alone at its recorded operands, comes from its dual kernel, which is
+//! independent of VJPs. The ū are used as claimed, right or wrong: so an error shows at the one node where it arises,
+//! and not at those that follow. Nodes are walked backwards from the outputs, and the first one with a broken
+//! equation is blamed. `blame.rs` finds the faulty user, `worst.rs` the worst element, and `hint.rs` the likely
+//! mistake.
 //!
-//! An op on a kink of its own has no derivative there. What it hands back must lie between its slopes from both sides.
+//! An op at its own kink has no derivative there. Its VJP must give a value between its one-sided slopes.
 //!
-//! A kernel can be wrong about its own tangent too: the dual kernel of each op is compared with differences of its `f64`
-//! kernel, of that op alone (`kernel.rs`). Where the two differ, Jⱼ r is taken from the differences.
+//! A dual kernel can be wrong too: it is compared with differences of the op's `f64` kernel, for each op alone
+//! (`kernel.rs`). If the two differ, Jⱼ r is taken from the differences.
 //!
-//! **A proof.** If all these equations hold, the gradient is right by the chain rule, however large, small or chaotic the
-//! whole may be, since no equation has a scale but its own. That is looked at in every check ([`Proof`]).
+//! **A proof.** If all these equations hold, the gradient is correct by the chain rule, however large, small or
+//! chaotic the function is, since each equation has its own scale. Every check tests this ([`Proof`]).
 
 mod blame;
 mod edge;
@@ -38,16 +38,16 @@ use kernel::Tangent;
 use ndarray::ArrayD;
 use std::collections::{HashMap, HashSet};
 
-/// How many other equations that do not hold are compared with the first.
+/// The maximum number of other broken equations that are compared with the first.
 const ALIKE: usize = 1_000;
 
-/// Which part of an op is wrong.
+/// The part of an op that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Part {
     /// Its vector-Jacobian product: the gradient is wrong.
     Vjp,
-    /// Its kernel in dual numbers: forward mode is wrong, and the gradient is not.
+    /// Its kernel in dual numbers: forward mode is wrong, but the gradient is not.
     DualKernel,
 }
 
@@ -61,16 +61,16 @@ impl Part {
     }
 }
 
-/// A node whose own derivative is wrong, and how.
+/// A node whose own derivative is wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Guilty {
-    /// What of it is wrong.
+    /// The wrong part.
     pub part: Part,
     /// The node: `l0/f[3]`.
     pub node: String,
     /// Its op: `sigmoid`.
     pub op: String,
-    /// Which of its operands gets a wrong adjoint from it, from 0.
+    /// The operand with the wrong adjoint, from 0.
     pub operand: usize,
     /// That operand's name.
     pub operand_name: String,
@@ -80,19 +80,19 @@ pub struct Guilty {
     pub gate: Option<String>,
     /// The time step, from 1.
     pub step: Option<u32>,
-    /// The element that is farthest off, in the operand's adjoint.
+    /// The worst element of the operand's adjoint.
     pub index: Vec<usize>,
-    /// What is claimed for that element.
+    /// The claimed value of that element.
     pub analytic: f64,
-    /// What it should be.
+    /// The expected value.
     pub numeric: f64,
-    /// What the whole of it suggests.
+    /// The likely mistake.
     pub hint: Hint,
-    /// At how many uses of that line the same is wrong, one a step.
+    /// The number of uses of that line with the same fault, one per step.
     pub uses: usize,
-    /// How many uses there are.
+    /// The number of all uses.
     pub of: usize,
-    /// Of an op that works element by element: the rule that is sent, and the one that would fit, if they are short.
+    /// For an elementwise op: the actual VJP, and one that would fit, as short formulas if found.
     pub rule: Option<[String; 2]>,
 }
 
@@ -110,67 +110,67 @@ pub(super) struct Scene<'a> {
     pub point: &'a Point<f64>,
     pub ys: &'a [NodeId],
     pub cotangents: &'a [Value<f64>],
-    /// How many nodes the user's graph has; beyond them, a `stop_gradient` hides what should be there.
+    /// The number of nodes of the user's graph; a later `stop_gradient` hides a derivative.
     pub forward: usize,
     /// Whether the gradients are computed in `f32`.
     pub single: bool,
 }
 
-/// What the walk sees: values of the nodes between the x and the outputs, and of their adjoints.
+/// The recorded values of the nodes between the x and the outputs, and of their adjoints.
 struct Record<'a> {
     scene: Scene<'a>,
     values: HashMap<usize, Value<f64>>,
     /// The adjoint of each node that has one.
     adjoints: HashMap<usize, usize>,
-    /// Whether a node lies between.
+    /// Whether a node is in between.
     between: Vec<bool>,
     users: Users,
-    /// The nodes whose dual kernels are not trusted.
+    /// The nodes with untrusted dual kernels.
     doubted: HashSet<usize>,
 }
 
-/// What the equations of the nodes say, each by itself.
+/// The results of the nodes' equations.
 pub(super) struct Proof {
-    /// The nodes whose equations do not hold, from the outputs backwards.
+    /// The nodes with broken equations, from the outputs backwards.
     broken: Vec<usize>,
-    /// Those whose equations hold between the slopes of ops on a kink.
+    /// The nodes whose equations hold between the one-sided slopes of ops at kinks.
     kinks: Vec<usize>,
     /// Whether every op's dual kernel is the derivative of its `f64` kernel.
     pub kernels_agree: bool,
-    /// Who is guilty, if somebody is.
+    /// The faulty node, if one was found.
     pub guilty: Option<Guilty>,
-    /// The nodes that the gradient of a node is made of.
+    /// For the gradient of each node, the result of the equations behind it.
     behind: HashMap<NodeId, Equations>,
 }
 
-/// What the equations say that one gradient is made of.
+/// The result of the equations behind one gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Equations {
     /// All hold.
     Hold,
-    /// All hold, some of them between the slopes of an op on a kink.
+    /// All hold, some of them between the one-sided slopes of an op at a kink.
     HoldOnKinks,
-    /// All hold to the rounding of single precision, and the function has a slope to each side.
+    /// All hold to single precision, and the function has a slope on each side.
     HoldInSingle,
-    /// All hold to the rounding of single precision, which proves nothing.
+    /// All hold to single precision, which proves nothing.
     Unknown,
     /// One of them does not hold.
     Broken,
 }
 
 impl Proof {
-    /// What is said of the gradient with respect to a node.
+    /// The result for the gradient with respect to a node.
     pub fn of(&self, x: NodeId) -> Equations {
         self.behind.get(&x).copied().unwrap_or(Equations::Hold)
     }
 
-    /// Whether an equation does not hold.
+    /// Whether an equation is broken.
     pub fn is_broken(&self) -> bool {
         !self.broken.is_empty()
     }
 }
 
-/// Asks every node between the xs and the outputs about its own equation. `adjoint` says where a node's adjoint is.
+/// Checks the equation of every node between the xs and the outputs. `adjoint` returns a node's adjoint.
 ///
 /// # Errors
 /// As [`eval_with`].
@@ -188,7 +188,7 @@ pub(super) fn prove(
         guilty: None,
         behind: HashMap::new(),
     };
-    // What leads to a value that is held was not computed, and has no adjoint.
+    // Operands of a held value were not computed, and have no adjoint.
     let asked = |i: &usize| record.between[*i] && record.values.contains_key(i);
     let nodes: Vec<usize> = (0..record.between.len()).rev().filter(asked).collect();
     if scene.single {
@@ -247,7 +247,7 @@ impl<'a> Record<'a> {
             if let Some(dx) = adjoint(*id) {
                 adjoints.insert(id.index(), dx.index());
                 wanted.push(dx);
-                // What an adjoint is the sum of is looked at too.
+                // The summands of an adjoint are recorded too.
                 if matches!(graph.at(dx.index()).op, Op::Add(_)) {
                     wanted.extend(graph.operands_at(dx.index()).map(|s| graph.id(s)));
                 }
@@ -275,7 +275,7 @@ impl<'a> Record<'a> {
         let shape = &self.scene.graph.at(i).ty.shape;
         match value {
             Some(Value::Float(a)) if a.shape() == &shape[..] => a.clone(),
-            // A claim of another shape is compared as far as it broadcasts.
+            // A claim of another shape is compared if it broadcasts.
             Some(Value::Float(a)) => a
                 .broadcast(&shape[..])
                 .map_or_else(|| ArrayD::from_elem(&shape[..], f64::NAN), |a| a.to_owned()),
@@ -283,7 +283,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The uses of a node on the way to the outputs.
+    /// The uses of a node on paths to the outputs.
     fn edges(&self, i: usize) -> Vec<Edge<'_>> {
         let graph = self.scene.graph;
         let mut edges: Vec<Edge> = Vec::new();
@@ -300,7 +300,7 @@ impl<'a> Record<'a> {
         edges
     }
 
-    /// ⟨seed, r⟩ of a node that is an output.
+    /// The seed of a node that is an output.
     fn seed(&self, i: usize) -> Option<ArrayD<f64>> {
         let mut outputs = self.scene.ys.iter().zip(self.scene.cotangents).filter(|(y, _)| y.index() == i);
         let first = outputs.next()?.1.float().clone();
@@ -321,7 +321,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// In single precision: the node whose equation is farthest off, in units of what rounding may cost it.
+    /// In single precision: the node with the largest residual, in units of its rounding error.
     fn worst(&self, proof: &mut Proof, sampler: &mut Sampler) -> Option<Guilty> {
         let mut worst = (1.0, None);
         for i in (0..self.between.len()).rev().filter(|&i| self.between[i]) {
@@ -342,7 +342,7 @@ impl<'a> Record<'a> {
         Some(self.blamed(worst.1?, &proof.broken, sampler))
     }
 
-    /// What the equations say that the gradient with respect to one node is made of.
+    /// The result of the equations behind the gradient with respect to one node.
     fn of(&self, x: usize, proof: &Proof) -> Equations {
         let graph = self.scene.graph;
         let mut depends = vec![false; self.between.len()];
@@ -361,7 +361,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Who is guilty of an equation that does not hold, and in how many other places the same is wrong.
+    /// The faulty node of a broken equation, and the number of other places with the same fault.
     fn blamed(&self, i: usize, broken: &[usize], sampler: &mut Sampler) -> Guilty {
         let equation = self.equation(i);
         let (suspect, worst, hint) = blame::blame(self, i, &equation, sampler);
@@ -398,7 +398,7 @@ impl<'a> Record<'a> {
         guilty
     }
 
-    /// Whether two nodes stand on one line of the source, at different steps.
+    /// Whether two nodes come from one source line, at different steps.
     fn is_alike(&self, a: usize, b: usize) -> bool {
         let (a, b) = (self.scene.graph.at(a), self.scene.graph.at(b));
         let line = |node: &autograd::graph::Node| {

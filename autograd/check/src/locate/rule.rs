@@ -1,7 +1,7 @@
-//! Which rule was meant: short expressions of x, y and ȳ that fit what is sent, and what should be.
+//! Infers the intended VJP: short expressions of x, y and ȳ that fit the actual values, and the expected ones.
 //!
-//! Of an op of one operand that works element by element the VJP is `x̄ = ȳ e(x, y)`. What is sent over ȳ gives e, element by
-//! element, at every use; what should be sent, by the derivative of the op alone, gives the other. Both are looked for among
+//! The VJP of an elementwise op with one operand is `x̄ = ȳ e(x, y)`. The actual value divided by ȳ gives e, per
+//! element and use; the expected value, from the derivative of the op alone, gives the other. Both are searched among
 //! products of a number and two small factors.
 
 use super::blame::Equation;
@@ -49,27 +49,27 @@ const NUMBERS: [(&str, f64); 8] = [
     ("4 ", 4.0),
 ];
 
-/// Elements that are compared at most.
+/// The maximum number of elements that are compared.
 const MOST: usize = 400;
-/// Fewer fit by accident.
+/// The minimum number: fewer fit by accident.
 const LEAST: usize = 4;
 
-/// The rule that is sent at these uses, and the rule that would fit. Each use is a claimed adjoint, its equation, and which of
-/// its users is blamed.
+/// The actual VJP at these uses, and the one that would fit. Each use is a claimed adjoint, its equation, and the
+/// blamed user.
 pub(super) fn search<'a>(
     uses: impl Iterator<Item = (ArrayD<f64>, Equation<'a>, usize)>,
 ) -> Option<[String; 2]> {
     let mut samples: Vec<[f64; 4]> = Vec::new();
     for (claimed, equation, j) in uses {
         let edge = &equation.edges[j];
-        // A sum of several terms says nothing of one, element by element.
+        // A sum of several terms does not separate them per element.
         let ([_], [_]) = (&edge.operands[..], &equation.edges[..]) else { continue };
         let x = edge.operands[0].float();
         let y = edge.op.eval_f64(&edge.operands).into_float();
         if x.shape() != y.shape() || equation.seed.is_some() {
             continue;
         }
-        // Along ones, the derivative of an op that works element by element is that of each of them.
+        // Along ones, the derivative of an elementwise op is that of each element.
         let right = edge.product(&ArrayD::ones(x.raw_dim()));
         let elements = x.iter().zip(&y).zip(claimed.iter().zip(&right)).zip(&edge.adjoint);
         for (((&x, &y), (&sent, &right)), &dy) in elements {
@@ -84,7 +84,7 @@ pub(super) fn search<'a>(
     Some([fit(&samples, 2)?, fit(&samples, 3)?])
 }
 
-/// The shortest expression that is column `of` of all samples.
+/// The shortest expression that equals column `of` in all samples.
 fn fit(samples: &[[f64; 4]], of: usize) -> Option<String> {
     let scale = samples.iter().fold(0.0, |m: f64, s| m.max(s[of].abs()));
     let fits = |number: f64, a: fn(f64, f64) -> f64, b: fn(f64, f64) -> f64| {

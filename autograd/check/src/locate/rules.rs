@@ -1,4 +1,4 @@
-//! Every equation by itself: how far the adjoint of a node is from what its users send back.
+//! The residual of every node's equation: the distance of its adjoint from the sum of its users' contributions.
 
 use super::{Record, Scene};
 use crate::{Rule, leaves};

@@ -1,4 +1,4 @@
-//! The element that is farthest off, found by halves.
+//! Finds the worst element by bisection.
 
 use super::blame::{Equation, Suspect};
 use crate::leaves;
@@ -6,7 +6,7 @@ use autograd::ops::Sampler;
 use ndarray::ArrayD;
 use std::ops::Range;
 
-/// An element of an adjoint, as claimed and as it should be.
+/// An element of an adjoint, as claimed and as expected.
 #[derive(Clone, Debug)]
 pub(super) struct Worst {
     pub place: usize,
@@ -22,8 +22,8 @@ pub(super) fn unit(like: &ArrayD<f64>, place: usize) -> ArrayD<f64> {
     r
 }
 
-/// The row-major place of an element that is far off: of two halves the one whose difference is larger along a random
-/// direction, and so on. Up to 64 elements are looked at one by one.
+/// The row-major position of a bad element: bisection follows the half with the larger difference along a random
+/// direction. Up to 64 elements are checked one by one.
 pub(super) fn farthest(equation: &Equation, suspect: &Suspect, sampler: &mut Sampler) -> usize {
     let off = |r: &ArrayD<f64>| {
         let off = (equation.claimed(suspect, r) - equation.expected(suspect, r)).abs();

@@ -1,16 +1,17 @@
-//! The derivative by differences, with an estimate of its own error.
+//! Numeric derivatives with an error estimate.
 //!
-//! What is differentiated is `φ(t) = ⟨ȳ, y(x + t u)⟩`, a [`Curve`]. A [`Method`] says how: one step, or many of them
-//! extrapolated (`richardson.rs`). The error of a [`Slope`] has two parts, which it keeps apart: truncation, which is how
-//! much the estimates still change as h falls, and rounding, from the noise of φ as it was measured (`noise.rs`).
+//! The function is `φ(t) = ⟨ȳ, y(x + t u)⟩`, a [`Curve`]. A [`Method`] uses one step, or extrapolates many
+//! (`richardson.rs`). The error of a [`Slope`] has two separate parts: truncation, the change of the estimates as h
+//! falls, and rounding, from the measured noise of φ (`noise.rs`).
 //!
 //! **Kinks.** Nodes such as `relu` tell on which side of their kink they are
 //! ([`Operator::branches`](autograd::ops::Operator::branches)). Two places with equal sides see the same smooth function,
 //! so a difference is taken only where the sides at x, x + h and x − h are equal; otherwise h falls. Where it can fall as
 //! far as it likes, x itself lies on the kink, and there are two slopes: one from the left and one from the right
-//! (`sides.rs`).
+//! (`sides.rs`). Of several kinks together there are more (`pieces.rs`).
 
 mod noise;
+pub(super) mod pieces;
 mod richardson;
 mod scale;
 mod sides;
@@ -24,40 +25,40 @@ use super::verdict::{Comparison, Verdict};
 use autograd::{Error, Value};
 use ndarray::Zip;
 
-/// k in the tolerance: how many times its own estimate the error of a numeric derivative may be.
+/// k in the tolerance: the factor by which the error of a numeric derivative may exceed its estimate.
 ///
-/// The part from rounding is a standard deviation. Of a million normal deviates the largest is 5; beyond the next
-/// power of two, which a step can reach and the measurement does not, deviations are twice as large; and the entry
-/// that is taken is the best of 28, so that its estimate can be small by luck: twice again.
+/// The rounding part is a standard deviation. Among a million normal deviates the largest is 5; past the next power
+/// of two, which a step can cross but the measurement does not, deviations are twice as large; and the chosen entry
+/// is the best of 28, so its estimate can be too small by chance: twice again.
 pub const SAFETY: f64 = 20.0;
 
-/// How a numeric derivative is taken. Steps are in units of max(1, the size of x).
+/// The method of a numeric derivative. Steps are in units of max(1, the size of x).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Method {
-    /// `D(h) = (φ(h) − φ(−h)) / 2h`. In f64 a step of 6·10⁻⁶ is best, and the error is about 4·10⁻¹¹; it is estimated from
-    /// `D(2h)`.
+    /// `D(h) = (φ(h) − φ(−h)) / 2h`. In f64 a step of 6·10⁻⁶ is best, and the error is about 4·10⁻¹¹; it is estimated
+    /// from `D(2h)`.
     Central {
         /// h
         step: f64,
     },
-    /// `(4 D(h) − D(2h)) / 3`, five points with the middle one. In f64 a step of 7·10⁻⁴ is best, and the error is about
-    /// 3·10⁻¹³; it is estimated from the same at 2h.
+    /// `(4 D(h) − D(2h)) / 3`, five points including the middle one. In f64 a step of 7·10⁻⁴ is best, and the error
+    /// is about 3·10⁻¹³; it is estimated from the same formula at 2h.
     FivePoint {
         /// h
         step: f64,
     },
-    /// Central differences at falling steps, extrapolated to h = 0 until they settle.
+    /// Central differences at decreasing steps, extrapolated to h = 0 until they converge.
     #[default]
     Richardson,
 }
 
-/// What is seen at one place of a curve.
+/// An evaluation at one point of a curve.
 #[derive(Debug)]
 pub(super) struct Look {
     /// The outputs.
     pub values: Vec<Value<f64>>,
-    /// For each node with kinks, on which sides of them it is.
+    /// For each node with kinks, the sides it is on.
     pub sides: Vec<Vec<bool>>,
 }
 
@@ -65,13 +66,13 @@ pub(super) struct Look {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slope {
     pub value: f64,
-    /// How much the estimates still change as the step falls.
+    /// The change of the estimates as the step falls.
     pub truncation: f64,
-    /// A standard deviation.
+    /// The rounding error, a standard deviation.
     pub rounding: f64,
-    /// A change per length so small beside the function's own value that differences cannot see it: √ε Σ|ȳ y|.
+    /// The smallest slope per length that differences resolve beside the function's value: √ε Σ|ȳ y|.
     pub unseen: f64,
-    /// The smallest step it was taken at.
+    /// The smallest step in use.
     pub step: f64,
 }
 
@@ -84,24 +85,24 @@ impl Slope {
         self.truncation + self.rounding
     }
 
-    /// Whether the estimates have come to rest: near a pole they never do, and then they say nothing.
+    /// Whether the estimates have converged: near a pole they never do, and are then meaningless.
     pub fn is_settled(&self) -> bool {
         let small = self.truncation <= 0.05 * self.value.abs() || self.truncation <= 10.0 * self.rounding;
         self.truncation.is_finite() && small
     }
 }
 
-/// What differences find at 0.
+/// The result of differences at 0.
 #[derive(Clone, Debug)]
 pub(super) enum Derivative {
     /// The function is smooth there.
     Smooth(Slope),
-    /// It has a kink: a slope from each side, and the numbers of the nodes that change sides.
+    /// It has a kink: a slope on each side, and the indices of the nodes that change sides.
     Sides {
         left: Slope,
         right: Slope,
         sharp: Vec<usize>,
-        /// Whether the values from both sides do not meet in the value there: a jump.
+        /// Whether the limits from both sides differ from the value there: a jump.
         jump: bool,
     },
 }
@@ -118,20 +119,20 @@ pub(super) struct Curve<'a, F> {
     pub precision: f64,
 }
 
-/// The largest step of an extrapolation, if nothing else is wished.
+/// The default largest step of an extrapolation.
 pub(super) const FIRST: f64 = 0.1;
-/// Beyond this a precision is single, or worse.
+/// A larger precision is single precision, or worse.
 const COARSE: f64 = 1e-12;
-/// A function whose noise is more than this part of itself says nothing.
+/// A function with more relative noise than this says nothing.
 const LOST: f64 = 1e-2;
-/// How often steps fall at most: to 6·10⁻¹² of the length.
+/// The maximum number of step reductions: to 6·10⁻¹² of the length.
 const MOST: i32 = 18;
 
 impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
-    /// dφ/dt at 0. `length` is what steps are measured in.
+    /// dφ/dt at 0. `length` is the unit of steps.
     pub fn derivative(&mut self, length: f64, noise: Noise) -> Result<Derivative, Error> {
         let base = (self.outputs)(0.0)?;
-        // Another attempt has other steps, whatever the method.
+        // Each attempt has other steps, whatever the method.
         let part = self.first / FIRST;
         let smooth = match self.method {
             Method::Richardson => self.richardson(&base, length, noise)?,
@@ -152,15 +153,15 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         Ok(derivative)
     }
 
-    /// Whether the function moves no more over the largest step than it does within a ten thousand millionth: in chaos there
-    /// is a slope, and no difference finds it.
+    /// Whether the function changes no more over the largest step than over 10⁻¹⁰ of it: in chaos a slope exists, but
+    /// differences cannot find it.
     fn is_lost(&mut self, base: &Look, length: f64, noise: Noise) -> Result<bool, Error> {
         let small = |size: f64| noise.deviation <= LOST * size;
         if small(noise.size) {
             return Ok(false);
         }
         let largest = self.largest() * length;
-        // Beside a kink it may be flat towards one side.
+        // Near a kink it may be flat towards one side.
         let mut moved = 0.0_f64;
         for t in [largest, -largest] {
             let far = (self.outputs)(t)?;
@@ -169,8 +170,8 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         Ok(moved.is_finite() && !small(moved))
     }
 
-    /// The derivative, and what it says beside an analytic one. A kink that no node tells shows in the slopes alone: they are
-    /// looked at where the derivative does not agree.
+    /// The derivative, compared with an analytic one. An undeclared kink shows in the slopes alone: they are computed
+    /// if the derivative disagrees.
     pub fn compared(
         &mut self,
         length: f64,
@@ -182,7 +183,8 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         if let (Verdict::Fail, Derivative::Smooth(slope)) = (comparison.verdict, &derivative)
             && comparison.analytic.is_finite()
         {
-            // A function can be rough where its last places are not, as what an iteration stops at.
+            // A function can be rough on a larger scale than rounding, such as an iteration with a stopping
+            // criterion.
             let rough = self.roughness(slope.step)?;
             if rough > noise.deviation {
                 derivative = self.derivative(length, Noise { deviation: rough, ..noise })?;
@@ -201,8 +203,8 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         Ok(if told { (apart, sides) } else { (comparison, derivative) })
     }
 
-    /// By how much steps fall. A function that is known to few digits has its best steps among the large ones, and they
-    /// lie closer.
+    /// The ratio of successive steps. A function of low precision has its best steps among the large ones, with a
+    /// finer ratio.
     fn ratio(&self) -> f64 {
         if self.precision < COARSE { 4.0 } else { 2.0 }
     }
@@ -222,10 +224,10 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         Ok((before.sides == base.sides).then_some([before, after]))
     }
 
-    /// The noise of a difference: what was measured near 0, or half a unit in the last place of each element that moves,
-    /// which can be larger far from there.
+    /// The noise of a difference: as measured near 0, or half a unit in the last place of each changing element,
+    /// which can be larger far away.
     fn deviation(&self, noise: Noise, moved: f64) -> f64 {
-        // Where no bit moves, what could have moved unseen is half a unit of the whole.
+        // If no bit changes, a change of half a unit of the whole could be hidden.
         let moved = if moved > 0.0 { moved } else { noise.size };
         noise.deviation.max(0.5 * self.precision * moved)
     }
@@ -234,7 +236,7 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         self.precision.sqrt() * size / length
     }
 
-    /// ⟨ȳ, b − a⟩. Elements are subtracted before they are added up, so that those that do not move add no error.
+    /// ⟨ȳ, b − a⟩. Elements are subtracted before they are summed, so unchanged ones add no error.
     fn difference(&self, a: &Look, b: &Look) -> f64 {
         let term = |((v, a), b): ((&Value<f64>, &Value<f64>), &Value<f64>)| {
             Zip::from(v.float()).and(a.float()).and(b.float()).fold(0.0, |sum, &v, &a, &b| sum + v * (b - a))
@@ -242,7 +244,7 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         self.cotangents.iter().zip(&a.values).zip(&b.values).map(term).sum()
     }
 
-    /// Σ|ȳ y| over the elements that move, at the larger end of each.
+    /// Σ|ȳ y| over the changing elements, at the larger end of each.
     fn moved(&self, a: &Look, base: &Look, b: &Look) -> f64 {
         let mut size = 0.0;
         let values = a.values.iter().zip(&base.values).zip(&b.values);
@@ -250,7 +252,7 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
             Zip::from(v.float()).and(a.float()).and(base.float()).and(b.float()).for_each(
                 |v, a: &f64, base: &f64, b: &f64| {
                     if a.to_bits() != base.to_bits() || base.to_bits() != b.to_bits() {
-                        // Beyond a pole there is nothing to measure.
+                        // Past a pole there is nothing to measure.
                         let ends = [a, b].map(|y| if y.is_finite() { y.abs() } else { 0.0 });
                         size += v.abs() * ends[0].max(ends[1]).max(base.abs());
                     }

@@ -1,16 +1,16 @@
-//! The rounding noise of a function, measured.
+//! Measures the rounding noise of a function.
 //!
-//! It is what is left when a polynomial is fitted to values at points so near each other that a smooth function is one of
-//! its degree (the idea of Moré and Wild 2011, *Estimating computational noise*; their points are equidistant, which the
-//! lattice of floating-point numbers can resonate with). In f64 the points lie within 10⁻¹⁰, a million times ε, so that
-//! the last places are random, and a straight line will do. Of a function that is computed in f32 they lie within ∛ε, and
-//! the polynomial is a cubic.
+//! The noise is the residual of a polynomial fit to values at points so close that a smooth function is a polynomial
+//! of that degree (the idea of Moré and Wild 2011, *Estimating computational noise*; their points are equidistant,
+//! which can resonate with the lattice of floating-point numbers). In f64 the points are within 10⁻¹⁰, a million
+//! times ε, so that the last digits are random, and a straight line suffices. For a function computed in f32 they are
+//! within ∛ε, and the polynomial is cubic.
 
 use super::{COARSE, Curve, Look};
 use autograd::{Error, Value};
 use ndarray::ArrayD;
 
-/// How well φ is known.
+/// The precision of φ.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Noise {
     /// The standard deviation of its rounding errors.
@@ -19,7 +19,7 @@ pub(crate) struct Noise {
     pub size: f64,
 }
 
-/// The points where noise is measured, over the length of x.
+/// The points for noise measurements, relative to the length of x.
 #[derive(Clone, Debug)]
 pub(crate) struct Nearby {
     pub points: Vec<f64>,
@@ -27,9 +27,9 @@ pub(crate) struct Nearby {
 }
 
 impl Nearby {
-    /// As many points, for a function of this relative precision.
+    /// `count` points, for a function of this relative precision.
     pub fn new(count: i32, precision: f64) -> Self {
-        // The fractions of i² times an irrational number are spread evenly (Weyl 1916).
+        // The fractional parts of i² times an irrational number are equidistributed (Weyl 1916).
         let golden = 0.5 * (5f64.sqrt() - 1.0);
         let (radius, degree) = if precision < COARSE { (1e-10, 1) } else { (precision.cbrt(), 3) };
         let points =
@@ -37,7 +37,7 @@ impl Nearby {
         Self { points, degree }
     }
 
-    /// The same to one side.
+    /// The same points on one side.
     pub fn inwards(mut self) -> Self {
         self.points.iter_mut().for_each(|t| *t = t.abs());
         self
@@ -46,25 +46,25 @@ impl Nearby {
     /// The standard deviation, over all elements, of the rounding errors in the values at the points.
     pub fn deviation(&self, values: &[ArrayD<f64>]) -> f64 {
         let Some(first) = values.first() else { return 0.0 };
-        // Differences of numbers this near are exact.
+        // Differences of such close numbers are exact.
         let mut rest: Vec<ArrayD<f64>> = values.iter().map(|y| y - first).collect();
         for basis in self.basis() {
             let part = rest.iter().zip(&basis).fold(first * 0.0, |sum, (y, q)| sum + y * *q);
             rest.iter_mut().zip(&basis).for_each(|(y, q)| y.zip_mut_with(&part, |y, part| *y -= q * part));
         }
-        // Squares of what is very large or small are beyond the range of f64.
+        // Scale, since squares of very large or small numbers are out of range.
         let largest = rest.iter().flatten().fold(0.0, |m: f64, r| m.max(r.abs()));
         if largest == 0.0 || !largest.is_finite() {
             return largest;
         }
         let squares: f64 = rest.iter().flatten().map(|r| (r / largest).powi(2)).sum();
         let freedom = values.len().saturating_sub(self.degree + 1).max(1);
-        // Few points may lie near the polynomial by luck.
+        // Few points may be near the polynomial by chance.
         let luck = (1.0 + 4.0 / freedom as f64).sqrt();
         luck * largest * (squares / (freedom * first.len().max(1)) as f64).sqrt()
     }
 
-    /// The polynomials up to the degree, orthonormal over the points (Gram and Schmidt).
+    /// The polynomials up to the degree, orthonormal over the points (Gram-Schmidt).
     fn basis(&self) -> Vec<Vec<f64>> {
         let scale = self.points.iter().fold(0.0, |m: f64, t| m.max(t.abs()));
         let mut basis: Vec<Vec<f64>> = Vec::new();
@@ -89,7 +89,7 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         let size = |(v, y): (&Value<f64>, &Value<f64>)| (v.float() * y.float()).map(|p| p.abs()).sum();
         let size = self.cotangents.iter().zip(&first.values).map(size).sum();
         if deviation > ACROSS * self.precision * size {
-            // Perhaps there is a kink or a jump, which nobody tells, and both sides of it are smooth.
+            // There may be an undeclared kink or jump, with both sides smooth.
             let sides = [length, -length];
             let sides: Vec<(f64, bool)> = sides
                 .into_iter()
@@ -103,7 +103,7 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         Ok(Noise { deviation, size })
     }
 
-    /// The deviation over points nearby, and whether φ moves at all.
+    /// The deviation over nearby points, and whether φ changes at all.
     fn spread(&mut self, first: &Look, nearby: &Nearby, length: f64) -> Result<(f64, bool), Error> {
         let mut values = Vec::new();
         for t in &nearby.points {
@@ -116,8 +116,8 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         Ok((nearby.deviation(&values), moves))
     }
 
-    /// The height of the first stair beside 0, of a function that does not move nearby: `(x + 10¹²) − 10¹²` moves by 10⁻⁴ or
-    /// not at all.
+    /// The height of the first step next to 0, for a function that is constant nearby: `(x + 10¹²) − 10¹²` changes by
+    /// 10⁻⁴ or not at all.
     fn stair(&mut self, first: &Look, length: f64) -> Result<f64, Error> {
         for k in 1..=STAIRS {
             let near = (self.outputs)(1e-10 * length * 10f64.powi(k))?;
@@ -133,19 +133,19 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
     }
 }
 
-/// Noise of so many units in the last place is looked at from each side alone.
+/// Noise above this many units in the last place is measured on each side alone.
 const ACROSS: f64 = 1e6;
 
-/// How often a distance without a change is made ten times as large: to a thousandth of the length.
+/// How often a distance without a change is multiplied by ten: up to a thousandth of the length.
 const STAIRS: i32 = 7;
 
-/// Points where the roughness of a function is measured.
+/// The number of points that measure the roughness of a function.
 const ROUGH: i32 = 9;
 
 impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
-    /// How rough φ is on the scale of a step at which its slope is known: what is left of differences of high order over
-    /// points of equal distance, which of a smooth function is its rounding (Moré and Wild 2011, section 5). An iteration
-    /// that stops after another number of rounds here and there, or terms that cancel a large constant, are seen so.
+    /// The roughness of φ on the scale of a step: the residual of high-order differences over equidistant points,
+    /// which is rounding for a smooth function (Moré and Wild 2011, section 5). It detects an iteration that stops
+    /// after a varying number of rounds, or terms that cancel a large constant.
     pub fn roughness(&mut self, step: f64) -> Result<f64, Error> {
         let first = (self.outputs)(0.0)?;
         let mut row = Vec::new();

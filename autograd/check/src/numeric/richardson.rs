@@ -1,35 +1,36 @@
 //! Extrapolation to a step of zero.
 //!
-//! **Truncation.** Central differences `D(h) = (φ(h) − φ(−h)) / 2h` have the error c₂h² + c₄h⁴ + …. Neville's
-//! scheme extrapolates a sequence of them to h = 0, and how much the entries of its table still change
-//! estimates the error of each (Ridders 1982, *Accurate computation of F'(x) and F'(x) F''(x)*). The steps fall
-//! by quarters from a tenth of the length of x. After eight of them, at 6·10⁻⁶, a plain central difference in `f64` is
-//! best (∛ε): a smooth function is extrapolated from the large ones, one with a pole nearby needs the small ones, and goes
-//! on to smaller ones still.
+//! **Truncation.** Central differences `D(h) = (φ(h) − φ(−h)) / 2h` have the error c₂h² + c₄h⁴ + …. Neville's scheme
+//! extrapolates a sequence of them to h = 0, and the change between the entries of its table estimates the error of
+//! each (Ridders 1982, *Accurate computation of F'(x) and F'(x) F''(x)*). Each step is a quarter of the previous one,
+//! from a tenth of the length of x. After eight of them, at 6·10⁻⁶, a plain central difference in `f64` is best (∛ε):
+//! a smooth function is extrapolated from the large steps, one with a pole nearby needs the small ones, and continues
+//! to smaller ones.
 //!
-//! **Rounding.** A difference over 2h has the rounding error σ/√2h, and the table's recurrence carries it on beside the
-//! values.
+//! **Rounding.** A difference over 2h has the rounding error σ/√2h, which the table's recurrence propagates along
+//! with the values.
 //!
-//! The entry with the smallest sum of both is taken. One bad step out of the domain (a NaN) spoils only the entries made
-//! of it. But the second difference `φ(h) − 2φ(0) + φ(−h)` of a smooth function falls as h² does, and with a kink or a pole nearer
-//! than h as h, or not at all: then the entries mean nothing, and the table begins anew.
+//! The entry with the smallest sum of both is used. One bad step out of the domain (a NaN) spoils only the entries
+//! that depend on it. But the second difference `φ(h) − 2φ(0) + φ(−h)` of a smooth function falls as h², and with a
+//! kink or a pole nearer than h it falls as h, or not at all: then the entries are meaningless, and the table
+//! restarts.
 
 use super::{Curve, Look, MOST, Noise, Slope};
 use autograd::Error;
 
-/// Rows that a table has before it may be given up for settled.
+/// The minimum number of rows before a table counts as converged.
 const ROWS: usize = 8;
-/// Of fewer rows, the relative change that is no accident.
+/// With fewer rows, the relative change that is not an accident.
 const SETTLED: f64 = 1e-10;
 
-/// A second difference of so many times the noise is none.
+/// A second difference below this multiple of the noise counts as zero.
 const NOTHING: f64 = 100.0;
 
-/// Neville's table, of which only the last row is kept.
+/// Neville's table, with only its last row stored.
 pub(crate) struct Table {
     /// Value and rounding error, for 1, 2, 3… steps extrapolated.
     row: Vec<(f64, f64)>,
-    /// The factor between the weights of two columns: the ratio of steps to the power that errors fall by.
+    /// The ratio of the weights of two columns: the step ratio to the order by which errors fall.
     factor: f64,
     pub best: Slope,
     pub rows: usize,
@@ -40,7 +41,7 @@ impl Table {
         Self { row: Vec::new(), factor, best: Slope::NONE, rows: 0 }
     }
 
-    /// The next row, from the difference at the next smaller step.
+    /// Adds a row, from the difference at the next smaller step.
     pub fn push(&mut self, value: f64, rounding: f64) {
         let mut row = vec![(value, rounding)];
         let mut weight = 1.0;
@@ -61,7 +62,7 @@ impl Table {
 }
 
 impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
-    /// The slope at 0, or nothing if there is a kink however small the step.
+    /// The slope at 0, or `None` if there is a kink at every step size.
     pub(super) fn richardson(
         &mut self,
         base: &Look,
@@ -75,8 +76,8 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         for j in 0..MOST {
             let h = self.largest() * length / ratio.powi(j);
             let Some([before, after]) = self.both(base, h)? else { continue };
-            // Each row has the noise of its own ends: a function that grows fast is not noisy here because it is large far
-            // off.
+            // Each row has the noise of its own end points: a function that grows fast is not noisy here because it
+            // is large far away.
             let moved = self.moved(&before, base, &after);
             let deviation = self.deviation(noise, moved);
             unseen = self.unseen(noise.size.max(moved), length);
@@ -94,7 +95,7 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
                 break;
             }
         }
-        // Without two rows no entry was made.
+        // One row gives no error estimate.
         Ok((table.rows > 1).then_some(Slope { unseen, step, ..table.best }))
     }
 }

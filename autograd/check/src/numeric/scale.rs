@@ -1,26 +1,26 @@
-//! In what steps are measured: the size of what moves, element by element.
+//! The unit of steps: the scale of each element.
 //!
-//! The elements of one array are usually of one kind, and then all move by as much: by the root of their mean square, or by 1
-//! if that is between a thousandth and 1, since a function of small weights does not bend sooner because they are small.
-//! An element a hundred times smaller or larger than the middle one is of another kind, a rate beside a population, and moves
-//! by its own size. Whoever knows better says so.
+//! The elements of an array are usually of one kind, and then all move by the same amount: their root mean square, or
+//! 1 if that is between a thousandth and 1, since a function of small weights does not have a smaller scale because
+//! of that. An element a hundred times smaller or larger than the median is of another kind, such as a rate beside a
+//! population, and moves by its own size. The caller can override this.
 
 use ndarray::{ArrayD, Zip};
 
-/// An element so many times smaller or larger than the middle one is of another kind.
+/// An element this many times smaller or larger than the median is of another kind.
 const KIND: f64 = 1e2;
 
-/// How far elements move.
+/// The scales of an array's elements.
 #[derive(Clone, Debug)]
 pub(crate) struct Scale {
-    /// What most of them are measured in.
+    /// The scale of most elements.
     pub length: f64,
-    /// What each is measured in, over that.
+    /// The scale of each element, relative to that.
     pub each: ArrayD<f64>,
 }
 
 impl Scale {
-    /// Of this array.
+    /// The scales of this array.
     pub fn of(x: &ArrayD<f64>) -> Self {
         let mut sizes: Vec<f64> =
             x.iter().map(|x| x.abs()).filter(|size| *size > 0.0 && size.is_finite()).collect();
@@ -37,19 +37,19 @@ impl Scale {
         Self { length, each }
     }
 
-    /// Where the size of each element is known.
+    /// From known element sizes.
     pub fn typical(sizes: &ArrayD<f64>) -> Self {
         let largest = sizes.iter().fold(0.0, |m: f64, s| m.max(s.abs()));
         let length = if largest > 0.0 { largest } else { 1.0 };
         Self { length, each: sizes.mapv(|s| if s == 0.0 { 1.0 } else { s.abs() / length }) }
     }
 
-    /// A direction of ordinary numbers, each in its own size over [the length](Self::length).
+    /// A direction with each element scaled relative to [the length](Self::length).
     pub fn stretch(&self, direction: ArrayD<f64>) -> ArrayD<f64> {
         Zip::from(&direction).and(&self.each).map_collect(|u, s| u * s)
     }
 
-    /// What a single element of this value moves by.
+    /// The step unit of a single element with this value.
     pub fn of_element(&self, place: usize, value: f64) -> f64 {
         let own = self.each.iter().nth(place).copied().unwrap_or(1.0);
         if (own - 1.0).abs() < 1e-9 { self.length.max(value.abs()) } else { own * self.length }

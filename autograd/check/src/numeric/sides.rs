@@ -1,26 +1,27 @@
-//! On a kink: the slope from the left and the slope from the right.
+//! One-sided slopes at a kink.
 //!
-//! Of each side the points h, h/4, h/16 … lie strictly on it, and differences are taken between them, not against the point
-//! itself: so they are slopes of that side also where the function jumps. They have the error c₁h + c₂h² + …, and are
-//! extrapolated as central ones are. Only those steps count at which every node is on the same sides as at the smallest one;
-//! where nodes do not tell, a change of slope that does not fall as h shows a kink farther out, and the table begins anew.
+//! The points h, h/4, h/16 … of each side are strictly on it, and differences are taken between them, not with the
+//! point itself: so they are one-sided slopes also at a jump. They have the error c₁h + c₂h² + …, and are
+//! extrapolated like central ones. Only steps at which every node is on the same sides as at the smallest one count;
+//! where nodes do not declare kinks, a change of slope that does not fall as h shows a kink farther out, and the
+//! table restarts.
 
 use super::richardson::Table;
 use super::{Curve, Derivative, Look, Noise, Slope};
 use autograd::Error;
 
-/// Steps to each side: to 6·10⁻⁹ of the length.
+/// The number of steps per side: to 6·10⁻⁹ of the length.
 const STEPS: i32 = 13;
 
-/// A change of the slope of so many times its rounding is none.
+/// A change of the slope below this multiple of its rounding error counts as zero.
 const NOTHING: f64 = 30.0;
 
-/// What is seen towards one side.
+/// The result for one side.
 struct Side {
     slope: Slope,
     /// The sides that nodes are on.
     told: Vec<Vec<bool>>,
-    /// Whether the function jumps on the way.
+    /// Whether the function jumps in between.
     jump: bool,
 }
 
@@ -37,7 +38,7 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         })
     }
 
-    /// The slope towards larger t alone, as at a bound.
+    /// The slope towards larger t alone, for a bound.
     pub fn inwards(&mut self, length: f64, noise: Noise) -> Result<Derivative, Error> {
         let base = (self.outputs)(0.0)?;
         Ok(Derivative::Smooth(self.side(&base, length, noise)?.slope))

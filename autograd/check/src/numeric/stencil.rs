@@ -1,8 +1,8 @@
-//! Differences at one step: three points and five.
+//! Differences at one step size: three points and five.
 //!
-//! `D(h) = (φ(h) − φ(−h)) / 2h = φ' + h²φ‴/6 + …`, and `F(h) = (4 D(h) − D(2h)) / 3 = φ' − h⁴φ⁗'/30 + …`
-//! (Abramowitz and Stegun, 25.3.21 and 25.3.24). Twice the step has four and sixteen times the error, so that
-//! `|D(2h) − D(h)| / 3` and `|F(2h) − F(h)| / 15` estimate it. Where a kink lies between the points the step falls.
+//! `D(h) = (φ(h) − φ(−h)) / 2h = φ' + h²φ‴/6 + …`, and `F(h) = (4 D(h) − D(2h)) / 3 = φ' − h⁴φ⁗'/30 + …` (Abramowitz
+//! and Stegun, 25.3.21 and 25.3.24). Twice the step has four and sixteen times the error, so `|D(2h) − D(h)| / 3` and
+//! `|F(2h) − F(h)| / 15` estimate it. If a kink is between the points the step is reduced.
 
 use super::{Curve, Look, MOST, Noise, Slope};
 use autograd::Error;

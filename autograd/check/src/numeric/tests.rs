@@ -1,11 +1,11 @@
-//! Known derivatives lie within the estimated error, whatever the method.
+//! Known derivatives are within the estimated error, for every method.
 
 use super::*;
 
 const METHODS: [Method; 3] =
     [Method::Richardson, Method::Central { step: 6e-6 }, Method::FivePoint { step: 7e-4 }];
 
-/// What differences find of `f` at `x`, which says on which side of a kink it is.
+/// The result of differences for `f` at `x`; `f` also reports on which side of a kink it is.
 fn derivative(method: Method, precision: f64, f: impl Fn(f64) -> (f64, Vec<bool>), x: f64) -> Derivative {
     let outputs = |t: f64| {
         let (y, sides) = f(x + t);
@@ -31,7 +31,7 @@ fn agrees(f: impl Fn(f64) -> f64, x: f64, exact: f64, at_most: f64) {
         let slope = slope(method, &f, x);
         let (value, error) = (slope.value, slope.error());
         assert!((value - exact).abs() <= SAFETY * error, "{method:?}: {value} is not {exact} within {error}");
-        // At one step, which grows with x, the estimate is what the function leaves.
+        // At a fixed relative step the accuracy depends on the function.
         let at_most = match method {
             Method::Richardson => at_most,
             _ if x.abs() < 10.0 => 1e-8,
@@ -71,12 +71,12 @@ fn a_pole_nearby_leaves_the_small_steps() {
     poles(|x| x.abs() * x.cos(), 1e-3, 1e-3_f64.cos() - 1e-3 * 1e-3_f64.sin());
     poles(f64::ln, 0.01, 100.0);
     poles(f64::recip, 1e-3, -1e6);
-    // Steps go on falling until both ends of one lie on the same side of the pole.
+    // Steps are reduced until both ends are on the same side of the pole.
     poles(f64::recip, 1e-7, -1e14);
     poles(f64::ln, 1e-8, 1e8);
 }
 
-/// At x = 10⁻⁴ the steps stay below; at 0 there are two slopes, and the node is told.
+/// At x = 10⁻⁴ the steps stay smaller; at 0 there are two slopes, and the node is named.
 #[test]
 fn kinks_are_seen_by_the_sides() {
     let relu = |x: f64| (x.max(0.0).sin(), vec![x > 0.0]);

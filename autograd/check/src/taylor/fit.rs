@@ -1,36 +1,36 @@
-//! The order of a residual: the slope of a straight line on log-log paper.
+//! The order of a residual: the slope of a straight line in a log-log plot.
 
 use super::{Residuals, Verdict};
 use std::fmt;
 
-/// How far above the rounding floor a residual is looked at: its noise is then a hundredth of it.
+/// The minimum ratio of a residual to the rounding floor: its noise is then below a hundredth.
 const ABOVE: f64 = 100.0;
-/// How many steps an order is fitted to, at most and at least. At four to the decade these are 2 and 1 decades.
+/// The maximum and minimum number of steps for a fit. At four per decade these are 2 and 1 decades.
 const MOST: usize = 9;
 const LEAST: usize = 5;
-/// How near to a whole number a measured order is that number.
+/// A measured order this close to a whole number counts as that number.
 const NEAR: f64 = 0.05;
-/// A residual at the floor says that nothing is left if steps up to this one were seen. A derivative that is wrong by a
-/// thousandth would have shown there: it leaves 10⁻⁷ in r₂ and 10⁻¹¹ in r₃.
+/// A residual at the floor means a zero remainder if steps up to this size were resolved. A derivative that is wrong
+/// by a thousandth would show there: it leaves 10⁻⁷ in r₂ and 10⁻¹¹ in r₃.
 const SEEN: f64 = 1e-4;
 
 /// The order of one residual.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Order {
-    /// What it must be: 1, 2 or 3.
+    /// The expected order: 1, 2 or 3.
     pub expected: u32,
-    /// What it is; `None` if too little of the residual lies above the rounding floor.
+    /// The measured order; `None` if too little of the residual is above the rounding floor.
     pub measured: Option<f64>,
-    /// The least and the largest ε that it was fitted to; if none was, 0 and the largest on this side of a kink.
+    /// The smallest and the largest ε of the fit; without a fit, 0 and the largest on this side of a kink.
     pub range: [f64; 2],
-    /// Pass if it is what it must be, or higher, or if r₂ or r₃ is all at the rounding floor; fail if it is one of the
-    /// whole numbers below, as a wrong derivative leaves it. Otherwise inconclusive: in between, with a kink too near, or if
-    /// the function itself does not move.
+    /// Pass if the order is the expected one or higher, or if r₂ or r₃ is entirely at the rounding floor; fail if it
+    /// is a smaller whole number, as a wrong derivative gives it. Otherwise inconclusive: in between, with a kink too
+    /// near, or if the function is constant.
     pub verdict: Verdict,
 }
 
 impl Order {
-    /// Fits the smallest steps whose residuals are well above the floor: there the first terms that are left rule.
+    /// Fits the smallest steps whose residuals are well above the floor, where the leading term dominates.
     pub(crate) fn fit(expected: u32, rows: &[Residuals], floor: f64) -> Self {
         let place = expected as usize - 1;
         let above = |row: &&Residuals| row.smooth && row.of[place] > ABOVE * floor;
@@ -74,9 +74,9 @@ impl fmt::Display for Order {
     }
 }
 
-/// k of `r = c εᵏ (1 + bε)`, by least squares over `ln r = ln c + k ln ε + bε`: the next term of the expansion, which bends
-/// the line at its upper end, is fitted along. What ε explains of both logarithms is taken out first; k is the slope of
-/// what is left (Frisch & Waugh 1933).
+/// k of `r = c εᵏ (1 + bε)`, by least squares over `ln r = ln c + k ln ε + bε`: the next term of the expansion, which
+/// bends the line at its upper end, is part of the fit. The dependence of both logarithms on ε is removed first; k is
+/// the slope of the rest (Frisch & Waugh 1933).
 fn order(points: &[[f64; 2]]) -> f64 {
     let without = |of: fn(&[f64; 2]) -> f64| {
         let over: Vec<[f64; 2]> = points.iter().map(|p| [p[0], of(p).ln()]).collect();
@@ -87,14 +87,14 @@ fn order(points: &[[f64; 2]]) -> f64 {
     slope(&left.map(|(x, y)| [x, y]).collect::<Vec<_>>())
 }
 
-/// The standard deviation from the straight line with the least squares, which takes two degrees of freedom.
+/// The standard deviation from the least-squares line, which uses two degrees of freedom.
 pub(super) fn scatter(points: &[[f64; 2]]) -> f64 {
     let (slope, [x, y]) = (slope(points), middle(points));
     let squares: f64 = points.iter().map(|p| (p[1] - y - slope * (p[0] - x)).powi(2)).sum();
     (squares / (points.len().max(3) - 2) as f64).sqrt()
 }
 
-/// The slope of the straight line with the least squares.
+/// The slope of the least-squares line.
 fn slope(points: &[[f64; 2]]) -> f64 {
     let [x, y] = middle(points);
     let both: f64 = points.iter().map(|p| (p[0] - x) * (p[1] - y)).sum();
@@ -109,7 +109,7 @@ fn middle(points: &[[f64; 2]]) -> [f64; 2] {
 mod tests {
     use super::*;
 
-    /// The order of r₂ when it is this function of ε.
+    /// The order of r₂ as a given function of ε.
     fn second(residual: impl Fn(f64) -> f64) -> Order {
         let row = |step| Residuals { step, of: [0.0, residual(step), 0.0], smooth: true };
         Order::fit(2, &super::super::steps().map(row).collect::<Vec<_>>(), 1e-16)

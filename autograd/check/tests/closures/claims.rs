@@ -1,5 +1,5 @@
-//! Claims of functions that return arrays: Jacobians, and products with them from both sides. Faults that are planted in right
-//! ones are found, and their places told; right ones pass, where they are steep, on kinks, at bounds and in few digits too.
+//! Claims of functions that return arrays: Jacobians, and products with them from both sides. Planted faults are
+//! found and located; correct claims pass, also for steep functions, at kinks, at bounds and in low precision.
 
 use autograd_check::{FnCheck, Report, Verdict};
 use ndarray::{Array2, ArrayD, Axis, IxDyn, arr1, arr2};
@@ -29,7 +29,7 @@ fn place(m: usize, n: usize) -> Vec<ArrayD<f64>> {
     vec![of(n, 0.7), of(m, 1.9)]
 }
 
-/// The Jacobians by both.
+/// The Jacobians by both arguments.
 fn jacobians(w: &Array2<f64>, at: &[ArrayD<f64>]) -> Vec<ArrayD<f64>> {
     let slopes: Vec<f64> = at[0].iter().map(|x| 1.0 - x.tanh().powi(2)).collect();
     let by_x = Array2::from_shape_fn(w.dim(), |(i, j)| w[[i, j]] * slopes[j]);
@@ -55,7 +55,7 @@ fn three(w: &Array2<f64>, at: &[ArrayD<f64>], j: &[ArrayD<f64>], seed: u64) -> [
     ]
 }
 
-/// A fault at a place of a Jacobian.
+/// A fault at a position of a Jacobian.
 type Plant = fn(&mut ArrayD<f64>, [usize; 2]);
 
 #[test]
@@ -98,7 +98,7 @@ fn right_products_pass_and_wrong_ones_do_not() {
     }
 }
 
-/// One entry of 2,000, by its row and column; and what is told of a product is the row.
+/// One entry of 2,000, by its row and column; for a product, the row is reported.
 #[test]
 fn the_entry_that_is_wrong_is_named() {
     let (m, n) = (40, 50);
@@ -131,7 +131,7 @@ fn the_entry_that_is_wrong_is_named() {
     assert_eq!(found, [vec![3, 5], vec![9, 49], vec![33, 5]]);
 }
 
-/// A product that is right for one vector and no product: it keeps what it was asked, or is not linear.
+/// A product that is right for one vector only: it stores its argument, or is not linear.
 #[test]
 fn products_are_linear() {
     let (w, at) = (weights(3, 3), place(3, 3));
@@ -155,7 +155,7 @@ fn products_are_linear() {
 
 #[test]
 fn steep_and_kinked_functions_and_bounds() {
-    // Steep, and beside it flat.
+    // Steep in one argument, flat in the other.
     let f = |x: &[ArrayD<f64>]| row(&[(300.0 * x[0][[0]]).exp(), x[0][[0]].sin()]);
     let at = [row(&[0.0])];
     for (slope, verdict) in [(300.0, Verdict::Pass), (-300.0, Verdict::Fail), (303.0, Verdict::Fail)] {
@@ -164,7 +164,7 @@ fn steep_and_kinked_functions_and_bounds() {
         let jvp = FnCheck::at(&at).jvp(f, |u| forth(&j, &u[0])).unwrap();
         assert_eq!(jvp.verdict(), verdict, "{jvp}");
     }
-    // relu, one element of it on its kink: what lies between 0 and 1 is a slope of it, and nothing else is.
+    // relu, with one element at its kink: values between 0 and 1 are subgradients, others are not.
     let relu = |x: &[ArrayD<f64>]| x[0].mapv(|x| x.max(0.0));
     let at = [row(&[0.3, 0.0, -0.4])];
     for (g, verdict) in [
@@ -187,7 +187,7 @@ fn steep_and_kinked_functions_and_bounds() {
             }
         }
     }
-    // Defined above 0 alone, and asked at 0.
+    // Defined for positive numbers alone, and checked at 0.
     let f = |x: &[ArrayD<f64>]| x[0].mapv(|x| if x < 0.0 { f64::NAN } else { x.powf(1.5) + x });
     let at = [row(&[0.0, 1.0])];
     for (slope, verdict) in [(1.0, Verdict::Pass), (1.1, Verdict::Fail)] {
@@ -204,7 +204,7 @@ fn steep_and_kinked_functions_and_bounds() {
     }
 }
 
-/// On the unit circle a tangent is the only direction there is.
+/// On the unit circle the only allowed direction is the tangent.
 #[test]
 fn along_a_manifold() {
     let f = |x: &[ArrayD<f64>]| row(&[x[0][[0]] * x[0][[1]], x[0][[0]].exp()]);
@@ -214,7 +214,7 @@ fn along_a_manifold() {
         let norm = y.mapv(|y| y * y).sum().sqrt();
         y / norm
     };
-    // The part along the circle of each row of the Jacobian.
+    // The component of each row of the Jacobian along the circle.
     let rows = [[0.8, 0.6], [0.6_f64.exp(), 0.0]];
     let along = rows.map(|r| r[0] * u[[0]] + r[1] * u[[1]]);
     let j = Array2::from_shape_fn((2, 2), |(i, k)| along[i] * u[[k]]).into_dyn();
@@ -230,7 +230,7 @@ fn along_a_manifold() {
             assert_eq!(report.verdict(), verdict, "{report}");
         }
     }
-    // x y is ½ sin 2θ on it, and its second derivative −4 x y. Of what leads away from it nothing is asked.
+    // x y is ½ sin 2θ on it, and its second derivative −4 x y. Nothing off the circle is evaluated.
     let f = |x: &[ArrayD<f64>]| x[0][[0]] * x[0][[1]];
     for (second, verdict) in [(-4.0 * 0.48, Verdict::Pass), (4.0 * 0.48, Verdict::Fail)] {
         let h =
@@ -246,7 +246,7 @@ fn along_a_manifold() {
     }
 }
 
-/// In single precision, which shows in the values.
+/// Single precision is detected from the values.
 #[test]
 #[allow(clippy::cast_possible_truncation)]
 fn few_digits() {
@@ -312,7 +312,7 @@ fn what_has_another_shape_is_told() {
     );
 }
 
-/// A function that returns another shape elsewhere says so in no difference.
+/// A function whose result changes shape elsewhere gives an error.
 #[test]
 fn another_shape_at_a_moved_point_is_told() {
     let f = |x: &[ArrayD<f64>]| {
@@ -332,7 +332,7 @@ fn another_shape_at_a_moved_point_is_told() {
     }
 }
 
-/// Within a budget that ends in the middle of a search, nobody says that all wrong entries are told.
+/// If the budget ends in the middle of a search, the report does not claim that all wrong entries are listed.
 #[test]
 fn a_search_that_was_cut_short_is_not_complete() {
     let (w, at) = (weights(20, 20), place(20, 20));

@@ -1,4 +1,4 @@
-//! Second derivatives, and the Taylor test, of functions that are not ours.
+//! Second derivatives, and the Taylor test, of foreign functions.
 
 use autograd_check::{FnCheck, Report, Taylor, Verdict};
 use ndarray::{Array2, ArrayD, IxDyn, arr1};
@@ -70,10 +70,10 @@ fn right_hessians_pass_and_wrong_ones_do_not() {
             for (number, block) in [(0, 0), (1, 0), (2, 1), (3, 3), (4, 0), (5, 0), (6, 2)] {
                 let mut wrong = right.clone();
                 match number {
-                    // The last of these below the diagonal of blocks alone.
+                    // The last of these is below the block diagonal alone.
                     0 | 2 | 3 | 6 => wrong[block] *= 1.001,
                     1 => wrong[block] *= -1.0,
-                    // Both of a pair; one of a pair.
+                    // Both entries of a pair; one of a pair.
                     4 => {
                         (wrong[0][[0, 1]], wrong[0][[1, 0]]) =
                             (wrong[0][[0, 1]] + 1e-4, wrong[0][[1, 0]] + 1e-4);
@@ -143,7 +143,7 @@ fn steep_kinked_bounded_and_not_finite() {
     let smooth = |x: f64| x.max(0.0).powi(2);
     for (h, verdict) in [(0.0, Kink), (1.0, Pass), (2.0, Kink), (2.1, Fail), (-0.1, Fail)] {
         let told = verdicts(&smooth, 0.0, h);
-        // Central differences find the middle.
+        // Central differences give the mean.
         assert!(told == [verdict] || verdict == Pass && told == [Kink], "{h}: {told:?}");
     }
     // |x|: the slope jumps, and both sides are straight.
@@ -163,8 +163,8 @@ fn steep_kinked_bounded_and_not_finite() {
     }
 }
 
-/// Where one element lies on a kink, what is wrong of the others is still wrong: an entry on the diagonal, a pair beside it, and one
-/// of two arrays.
+/// If one element is at a kink, faults in the others are still found: an entry on the diagonal, a pair beside it, and
+/// one of two arrays.
 #[test]
 fn a_fault_beside_a_kink_is_no_kink() {
     let matrix = |rows: &[f64], n: usize| ArrayD::from_shape_vec(IxDyn(&[n, n]), rows.to_vec()).unwrap();
@@ -201,7 +201,7 @@ fn a_fault_beside_a_kink_is_no_kink() {
     }
 }
 
-/// What is told of how to look is done, or refused by name.
+/// Options are applied, or refused by name.
 #[test]
 fn options_are_heard() {
     use autograd_check::{Method, Tier};
@@ -273,7 +273,7 @@ fn orders_are_those_of_the_theorem() {
 
 #[test]
 fn expansions_of_what_is_not_smooth() {
-    // Beside a kink, and on it.
+    // Near a kink, and at it.
     for d in [1e-1, 1e-2, 1e-3, 1e-4] {
         for (g, wrong) in [(1.0, false), (0.0, true), (0.5, true)] {
             let report = expanded(|x| x.max(0.0) + x.sin(), d, g + d.cos());

@@ -1,7 +1,8 @@
-//! Chaos: no difference knows the slope, and every node's own equation does. Right gradients pass, and a factor of 1 + 1e-6 at any
-//! step is found and named; nothing is open.
+//! Chaotic functions: no difference resolves the slope, but every node can be checked alone. Correct gradients pass,
+//! and a factor of 1 + 1e-6 at any step is found and named; nothing is left open.
 //!
-//! Tests look at a few steps; `cargo test --release -p bptt-check --test graphs -- --ignored` plants the fault at every one.
+//! Tests check a few steps; `cargo test --release -p bptt-check --test graphs -- --ignored` plants the fault at every
+//! one.
 
 use super::{Squash, tanh_net};
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
@@ -24,7 +25,7 @@ fn net(steps: usize, at: impl IntoIterator<Item = usize>) {
     }
 }
 
-/// x ↦ r f(x), so many times, from 0.3; with a rule that is wrong at one step.
+/// x ↦ r f(x), iterated from 0.3; with a wrong VJP at one step.
 fn map(steps: usize, wrong: usize, r: f64, f: for<'g> fn(Expr<'g>) -> Expr<'g>) -> Report {
     let g = Builder::new();
     let (factor, x0) = (g.parameter("r", []), g.parameter("x0", []));
@@ -42,7 +43,7 @@ fn map(steps: usize, wrong: usize, r: f64, f: for<'g> fn(Expr<'g>) -> Expr<'g>) 
 
 type Map = (&'static str, f64, for<'g> fn(Expr<'g>) -> Expr<'g>);
 
-/// The logistic map, the tent map, and one of slope 3.9 that stays within [0, 1] by its modulus.
+/// The logistic map, the tent map, and one of slope 3.9 that stays within [0, 1] by a modulo.
 const MAPS: [Map; 3] = [
     ("logistic", 3.9, |x| x * (1.0 - x)),
     ("tent", 1.99, |x| x.min(1.0 - x)),
@@ -80,7 +81,7 @@ fn a_fault_at_any_step_of_chaos_is_named() {
     net(500, (1..=500).step_by(7));
 }
 
-/// `y = x`, with a rule that is off by 1e-6.
+/// `y = x`, with a VJP that is off by 1e-6.
 #[derive(Debug)]
 struct Off;
 

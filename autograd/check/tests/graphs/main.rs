@@ -1,4 +1,4 @@
-//! Graphs where differences of the whole say nothing, or the wrong thing: every node's own equation decides.
+//! Graphs for which differences of the whole function say nothing, or mislead: checks node by node decide.
 
 mod chaos;
 mod regimes;
@@ -48,7 +48,7 @@ impl Operator for Squash {
     }
 }
 
-/// `h[t] = tanh(U h[t−1] + b)`, with a fault in the rule of one step.
+/// `h[t] = tanh(U h[t−1] + b)`, with a fault in the VJP of one step.
 fn tanh_net(steps: usize, gain: f64, at: usize, squash: fn() -> Squash) -> Report {
     let g = Builder::new();
     let (u, b) = (g.parameter("U", [4, 4]), g.parameter("b", [4]));
@@ -58,7 +58,7 @@ fn tanh_net(steps: usize, gain: f64, at: usize, squash: fn() -> Squash) -> Repor
         let a = h.linear(u) + b;
         h = if t == at { a.custom(squash()) } else { a.tanh() }.named("h");
     }
-    // Of every state to the next, and a little to the others.
+    // From each state to the next, with small weights to the others.
     let weights = Array2::from_shape_fn((4, 4), |(i, j)| {
         if (i + 1) % 4 == j { gain } else { 0.1 * gain * ((3 * i + 5 * j) as f64).sin() }
     });
@@ -66,7 +66,8 @@ fn tanh_net(steps: usize, gain: f64, at: usize, squash: fn() -> Squash) -> Repor
     Check::new(h.powi(2).sum()).at(point).run().unwrap()
 }
 
-/// The gradient of step 1 is 1e-9 to 1e-150 of that of the last: no difference and no sum sees it, and its own node does.
+/// The gradient of step 1 is 1e-9 to 1e-150 of that of the last: no difference and no sum resolves it, but its own
+/// node's check does.
 #[test]
 fn a_vanished_gradient_is_proved_or_refuted() {
     for steps in [20, 100, 300] {
@@ -110,7 +111,7 @@ fn scales_far_from_one_are_proved_or_refuted() {
     assert_eq!(report.verdict(), Verdict::Pass, "{report}");
 }
 
-/// Of two witnesses against one, the one is named.
+/// If one of three methods disagrees, that one is named.
 #[test]
 fn the_kernel_that_is_wrong_is_named_and_not_the_rule() {
     let report = |vjp: f64, dual: f64| {
@@ -122,7 +123,7 @@ fn the_kernel_that_is_wrong_is_named_and_not_the_rule() {
     assert_eq!((guilty.part, wrong.verdict()), (Part::DualKernel, Verdict::Fail), "{wrong}");
     assert!(wrong.tensors.iter().all(|t| t.verdict() == Verdict::Pass), "{wrong}");
     assert!(!wrong.to_string().lines().next().unwrap().ends_with("passed"), "{wrong}");
-    // Both share the mistake, however small: differences of that op alone see it.
+    // Forward and reverse mode share the mistake, however small: differences of that op alone show it.
     for off in [2.0, 1.001, 1.0 + 1e-5, 1.0 + 1e-8] {
         let wrong = report(off, off);
         let guilty = wrong.guilty.as_ref().unwrap_or_else(|| panic!("{off}\n{wrong}"));
@@ -130,7 +131,7 @@ fn the_kernel_that_is_wrong_is_named_and_not_the_rule() {
     }
 }
 
-/// At 0 each relu hands back 0, which lies between its slopes, and the whole is x.
+/// At 0 each relu returns 0, which is between its slopes, but the function is x.
 #[test]
 fn a_convention_that_is_wrong_for_the_whole_is_called_so() {
     let g = Builder::new();
@@ -141,6 +142,41 @@ fn a_convention_that_is_wrong_for_the_whole_is_called_so() {
     assert!(!report.passed());
     let kink = Check::new(x.relu()).at(at).run().unwrap();
     assert_eq!(kink.verdict(), Verdict::Kink, "{kink}");
+}
+
+/// Of several kinks together both sides of a line are two pieces of many, and the gradient is that of another.
+#[test]
+fn the_gradient_of_any_piece_is_right() {
+    for seed in 0..20 {
+        let g = Builder::new();
+        let x = g.parameter("x", [6]);
+        let weights = g.constant(arr1(&[1.0, -2.0, 0.5, 3.0, -0.25, 1.5]));
+        let at = Point::new().with(x, arr1(&[0.0; 6]));
+        let check = |loss: Expr| Check::new(loss).at(at.clone()).seed(seed).elements(6).run().unwrap();
+        for report in [check((x.relu() * weights).sum()), check((x.abs() * weights).sum())] {
+            assert_eq!(report.verdict(), Verdict::Kink, "{seed}\n{report}");
+        }
+        // Of a rule that is wrong the node is named all the same.
+        let wrong =
+            check((x.relu() * weights).sum() + (x + 1.0).custom(Squash { vjp: 1.01, dual: 1.0 }).sum());
+        assert_eq!(wrong.verdict(), Verdict::Fail, "{seed}\n{wrong}");
+    }
+}
+
+/// The gradient of ln(|x| + ½) jumps at 0: it has no slope there that a second derivative could be compared with, and the
+/// equations of the nodes decide.
+#[test]
+fn where_a_gradient_jumps_the_nodes_decide() {
+    let g = Builder::new();
+    let x = g.parameter("x", [3]);
+    let at = Point::new().with(x, arr1(&[0.0, 0.0, 0.5]));
+    let check = |loss: Expr| Check::new(loss).at(at.clone()).order(2).run().unwrap();
+    let report = check((x.abs() + 0.5).ln().sum());
+    assert_eq!(report.verdict(), Verdict::Kink, "{report}");
+    let second = report.tensors.iter().find(|t| t.order == 2).unwrap();
+    assert_eq!(second.decided_by, Decider::Equations, "{report}");
+    let wrong = check((x.abs() + 0.5).ln().custom(Squash { vjp: 1.01, dual: 1.0 }).sum());
+    assert_eq!(wrong.verdict(), Verdict::Fail, "{wrong}");
 }
 
 /// A rule with a state of its own: right at first, doubled when it is asked again.
@@ -181,7 +217,7 @@ fn a_rule_that_remembers_is_found() {
     assert!(report.to_string().contains("asked again"), "{report}");
 }
 
-/// What is held by a stop passes, and the report says what it hides.
+/// Values held by a stop-gradient pass, and the report says what it hides.
 #[test]
 fn stops_are_told() {
     let g = Builder::new();
@@ -192,7 +228,7 @@ fn stops_are_told() {
     assert!(text.contains("held") && text.contains("∂w") && !text.contains("∂x "), "{text}");
 }
 
-/// `y = x Wᵀ + b`, with rules of one's own.
+/// `y = x Wᵀ + b`, with custom VJPs.
 struct Affine(for<'g> fn(usize, Expr<'g>) -> Expr<'g>);
 
 impl std::fmt::Debug for Affine {
@@ -235,7 +271,7 @@ impl Operator for Affine {
     }
 }
 
-/// A rule that is wrong at every step, as a wrong line of code is, is one fault, and is told once.
+/// A VJP that is wrong at every step, like a wrong line of code, is one fault, reported once.
 #[test]
 fn one_fault_at_all_steps_is_told_once() {
     type Rule = for<'g> fn(usize, Expr<'g>) -> Expr<'g>;
@@ -267,7 +303,7 @@ fn one_fault_at_all_steps_is_told_once() {
     }
 }
 
-/// The square that was forgotten: what is sent, and what would fit.
+/// The forgotten square: the actual adjoint, and one that would fit.
 #[test]
 fn the_rule_that_was_meant_is_found() {
     #[derive(Debug)]

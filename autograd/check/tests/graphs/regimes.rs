@@ -1,11 +1,11 @@
-//! Regimes: what a check has visited, and rules that are wrong only where ordinary numbers do not lead.
+//! Regimes: what a check has visited, and VJPs that are wrong only at unusual values.
 
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
 use autograd::{Builder, Expr, Point, Scalar, Type, Value, kernels};
 use autograd_check::{Check, Coverage, Verdict};
 use ndarray::{ArrayD, arr1};
 
-/// `y = tanh x`, with a rule that is wrong somewhere.
+/// `y = tanh x`, with a VJP that is wrong somewhere.
 #[derive(Debug)]
 struct Bent(Where);
 
@@ -13,7 +13,7 @@ struct Bent(Where);
 enum Where {
     /// Cut off beyond 2.
     Beyond,
-    /// 1 times 1.5 at exactly 0.
+    /// Multiplied by 1.5 at exactly 0.
     AtZero,
 }
 
@@ -65,7 +65,7 @@ fn regimes_are_counted() {
     assert_eq!(visited(&[0.1, -0.2, 0.0]), ["reduce_max at a tie", "tanh saturated"]);
     assert_eq!(visited(&[9.0, -0.2, 0.0]), ["reduce_max at a tie"]);
     assert!(visited(&[9.0, -0.2, 0.0, 9.0]).is_empty());
-    // An index, and a choice.
+    // An index, and a selection.
     let g = Builder::new();
     let (table, i) = (g.parameter("table", [5, 2]), g.index_input("i", [3], 5));
     let x = table.gather(i);
@@ -88,7 +88,8 @@ fn regimes_are_counted() {
     assert_eq!(of([0, 1, 0]), rest);
 }
 
-/// A rule that is wrong at saturated gates, or at exactly 0, passes where neither is; and is found by a check that goes there.
+/// A VJP that is wrong at saturated gates, or at exactly 0, passes elsewhere, and is found by a check that goes
+/// there.
 #[test]
 fn rules_that_are_wrong_elsewhere_are_found() {
     for at in [Where::Beyond, Where::AtZero] {
@@ -108,7 +109,7 @@ fn rules_that_are_wrong_elsewhere_are_found() {
     }
 }
 
-/// Right gradients pass in all regimes; what no point reaches is told.
+/// Correct gradients pass in all regimes; unreachable ones are reported.
 #[test]
 fn right_gradients_pass_everywhere() {
     for seed in 0..10 {
@@ -118,7 +119,7 @@ fn right_gradients_pass_everywhere() {
         let h = (x.linear(w) + b).relu().sum_over([0]) + table.gather(i).tanh().max_over([0]);
         let report = Check::new(h).seed(seed).visit(20).run().unwrap();
         assert!(report.passed() && report.coverage.is_complete(), "seed {seed}: {report}");
-        // A positive number never meets the other side.
+        // A positive number never reaches the other side.
         let y = (x.exp() + 1.0).relu();
         let report = Check::new(y).seed(seed).visit(6).run().unwrap();
         assert_eq!(missing(&report.coverage), ["relu at 0", "relu below 0"], "{report}");

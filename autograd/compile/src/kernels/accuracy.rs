@@ -1,7 +1,7 @@
-//! The errors of the vectorised functions, against better witnesses: `f64` for `f32`, double-doubles for `f64`.
+//! The errors of the vectorised functions against higher precision: `f64` for `f32`, double-doubles for `f64`.
 //!
-//! `cargo test` looks at every 1021st `f32`. With the environment variable `EVERY_F32` set it looks at all 2³²,
-//! which takes a quarter of an hour and prints the largest errors; those are the figures in [`strips`].
+//! `cargo test` checks every 1021st `f32`. With the environment variable `EVERY_F32` set it checks all 2³², which
+//! takes a quarter of an hour and prints the largest errors; those are the figures in [`strips`].
 
 use super::machine::Portable;
 use super::{math, strips};
@@ -9,7 +9,7 @@ use witness::Double;
 
 mod witness;
 
-/// The distance of `y` from `exact + rest` in units in the last place of a float with `digits` bits and the least
+/// The distance of `y` from `exact + rest` in units in the last place of a float with `digits` bits and the minimum
 /// exponent `least`.
 fn ulps(y: f64, exact: f64, rest: f64, digits: f64, least: f64) -> f64 {
     if exact.is_nan() || y.is_nan() {
@@ -23,7 +23,7 @@ fn ulps(y: f64, exact: f64, rest: f64, digits: f64, least: f64) -> f64 {
 }
 
 fn ulps_f32(y: f32, exact: f64) -> f64 {
-    // Beyond the largest number, infinity stands for the next power of two, as in rounding.
+    // Beyond the largest number, infinity counts as the next power of two, as in rounding.
     let y = if y.is_infinite() { f64::from(y.signum()) * 2f64.powi(128) } else { f64::from(y) };
     let limit = 2f64.powi(128);
     ulps(y, exact.clamp(-limit, limit), 0.0, 24.0, -126.0)
@@ -31,7 +31,7 @@ fn ulps_f32(y: f32, exact: f64) -> f64 {
 
 type Strip = fn(&mut [f32], &[f32]);
 
-/// Largest errors of `strip`, compiled for this machine, and of the same function without FMA.
+/// The largest errors of `strip`, compiled for this machine, and of the same function without FMA.
 fn worst(name: &str, strip: Strip, portable: fn(f32) -> f32, exact: fn(f64) -> f64) -> [f64; 2] {
     const LENGTH: usize = 1 << 12;
     let every = std::env::var_os("EVERY_F32").is_some();

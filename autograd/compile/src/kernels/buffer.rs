@@ -1,10 +1,11 @@
 //! Memory for kernels.
 
+use super::machine::pages;
 use super::real::Real;
 use std::ops::{Deref, DerefMut};
 
 /// A slice of zeros that begins on a cache line, so that no vector of its rows lies on two: a one-row product over
-/// such a matrix takes about half the time.
+/// such a matrix takes about half the time. A long one begins on a large page, and asks for more of them.
 pub struct Buffer<S> {
     memory: Vec<S>,
     start: usize,
@@ -17,8 +18,14 @@ impl<S: Real> Buffer<S> {
 
     /// `len` zeros.
     pub fn new(len: usize) -> Self {
-        let memory = vec![S::ZERO; len + Self::LINE / size_of::<S>()];
-        let start = memory.as_ptr().align_offset(Self::LINE);
+        let large = len * size_of::<S>() >= pages::LARGE;
+        let align = if large { pages::LARGE } else { Self::LINE };
+        // Zeros that nobody has touched take no memory.
+        let mut memory = vec![S::ZERO; len + align / size_of::<S>()];
+        let start = memory.as_ptr().align_offset(align);
+        if large {
+            pages::ask(&mut memory[start..]);
+        }
         Self { memory, start, len }
     }
 
@@ -40,5 +47,26 @@ impl<S> Deref for Buffer<S> {
 impl<S> DerefMut for Buffer<S> {
     fn deref_mut(&mut self) -> &mut [S] {
         &mut self.memory[self.start..][..self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_zero_and_begins_where_it_should() {
+        for (bytes, begins) in [
+            (0, 64),
+            (40, 64),
+            (pages::LARGE - 8, 64),
+            (pages::LARGE, pages::LARGE),
+            (5_000_000, pages::LARGE),
+        ] {
+            let mut buffer = Buffer::<f64>::new(bytes / 8);
+            assert_eq!((buffer.len(), buffer.as_ptr().addr() % begins), (bytes / 8, 0));
+            assert!(buffer.iter().all(|&x| x == 0.0));
+            buffer.fill(1.0);
+        }
     }
 }

@@ -4,8 +4,9 @@
 //! AVX-512, of AVX2 with FMA, and of the target as it is, where the compiler turns its loops into vector
 //! instructions. Calling a function that needs features is `unsafe`, because a processor without them would
 //! fault; the choice below is the proof that it has them. The tiles of products (`tile.rs`) are written in vector
-//! instructions themselves.
+//! instructions themselves; large pages of memory (`pages.rs`) are asked of the system.
 
+pub(super) mod pages;
 mod tile;
 
 pub use tile::{Tile, Tiles};

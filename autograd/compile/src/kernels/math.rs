@@ -1,16 +1,16 @@
-//! Exponentials and logarithms without a branch, so that a loop over them becomes vector instructions.
+//! Branchless exponentials and logarithms, so that loops over them vectorise.
 //!
-//! `eˣ`: x = n ln 2 + r with |r| ≤ ½ ln 2 (Cody and Waite, *Software Manual for the Elementary Functions*, 1980);
-//! `eʳ − 1` is its series, and 2ⁿ goes into the exponent. σ and tanh are made of it, tanh of `e²ˣ − 1`, which
-//! keeps its relative precision next to 0. `ln` is the algorithm of FreeBSD's msun (`e_log.c`, Sun Microsystems,
-//! 1993), with its coefficients.
+//! `eˣ`: x = n ln 2 + r with |r| ≤ ½ ln 2 (Cody and Waite, *Software Manual for the Elementary Functions*, 1980); `eʳ
+//! − 1` is a series, and 2ⁿ goes into the exponent. σ and tanh are computed from it, tanh from `e²ˣ − 1`, which keeps
+//! its relative precision near 0. `ln` is the algorithm of FreeBSD's msun (`e_log.c`, Sun Microsystems, 1993), with
+//! its coefficients.
 //!
 //! Largest errors in units in the last place: see [`super::strips`].
 
 use super::machine::Machine;
 use super::real::Real;
 
-/// `a b + c`, rounded once where that is one instruction.
+/// `a b + c`, with a single rounding if FMA is available.
 #[inline(always)]
 pub(super) fn mul_add<S: Real, M: Machine>(a: S, b: S, c: S) -> S {
     if M::FMA { a.fused(b, c) } else { a * b + c }
@@ -52,7 +52,7 @@ pub(super) fn exp<S: Real, M: Machine>(x: S) -> S {
     mul_add::<S, M>(expm1_reduced::<S, M>(r), p, p) * q
 }
 
-/// `tanh x = m / (m + 2)` with m = e²ˣ − 1; what m is off by goes out of the quotient as it grows
+/// `tanh x = m / (m + 2)` with m = e²ˣ − 1; the error of m cancels in the quotient as m grows
 #[inline(always)]
 pub(super) fn tanh<S: Real, M: Machine>(x: S) -> S {
     let y = x.magnitude();
@@ -64,7 +64,7 @@ pub(super) fn tanh<S: Real, M: Machine>(x: S) -> S {
     (expm1 / (expm1 + S::TWO)).signed_as(x)
 }
 
-/// `σ(x) = 1 / (1 + e⁻ˣ)`; the exponential is taken of a negative number, so that it cannot overflow
+/// `σ(x) = 1 / (1 + e⁻ˣ)`; the exponential is taken of a negative number, so it cannot overflow
 #[inline(always)]
 pub(super) fn sigmoid<S: Real, M: Machine>(x: S) -> S {
     let e = exp::<S, M>(-x.magnitude());
@@ -103,9 +103,9 @@ pub(super) fn ln<S: Real, M: Machine>(x: S) -> S {
 #[inline(always)]
 pub(super) fn softplus<S: Real, M: Machine>(x: S) -> S {
     let e = exp::<S, M>(-x.magnitude());
-    // 1 + e lies in [1, 2]; its upper part is taken as 2 × (1 + f) with f = (e − 1) / 2.
+    // 1 + e is in [1, 2]; its upper part is taken as 2 × (1 + f) with f = (e − 1) / 2.
     let upper = e > S::SQRT_2_LESS_1;
     let (f, n) = if upper { (S::HALF * (e - S::ONE), S::ONE) } else { (e, S::ZERO) };
-    // NaN comes through e.
+    // NaN propagates through e.
     ln_1p_reduced::<S, M>(f, n) + if x > S::ZERO { x } else { S::ZERO }
 }

@@ -1,9 +1,9 @@
 //! The lowest layer: vectorised loops over slices, and matrix products.
 //!
-//! Nothing here knows a graph, allocates, or starts a thread. Elementwise functions work on *strips*, short
-//! slices that stay in the first cache ([`strips`]); some work on the rows of a matrix ([`rows`]); products
-//! go to kernels of ours or to the matrix library ([`Product`]). Every function is compiled for several
-//! instruction sets, and a call takes the widest that the machine has.
+//! Nothing here knows graphs, allocates, or starts threads. Elementwise functions work on *strips*, short slices that
+//! stay in the L1 cache ([`strips`]); some work on the rows of a matrix ([`rows`]); products use kernels of this
+//! crate or the matrix library ([`Product`]). Every function is compiled for several instruction sets, and a call
+//! dispatches to the widest that the machine has.
 //!
 //! ```
 //! use autograd_compile::kernels::strips;

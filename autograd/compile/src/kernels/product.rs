@@ -4,37 +4,37 @@ use super::buffer::Buffer;
 use super::real::Real;
 use super::{panels, tiles};
 
-/// Where the elements of a matrix are in its slice: (i, j) at `i × strides[0] + j × strides[1]`.
+/// The layout of a matrix in its slice: element (i, j) is at `i × strides[0] + j × strides[1]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The number of rows.
     pub rows: usize,
     /// The number of columns.
     pub columns: usize,
-    /// How far apart rows are, and columns.
+    /// The row and the column stride.
     pub strides: [usize; 2],
 }
 
 impl Layout {
-    /// Rows one after the other.
+    /// A row-major matrix.
     pub fn row_major(rows: usize, columns: usize) -> Self {
         Self { rows, columns, strides: [columns, 1] }
     }
 
-    /// The same elements as the transposed matrix.
+    /// The layout of the transposed matrix.
     #[must_use]
     pub fn transposed(self) -> Self {
         let [row, column] = self.strides;
         Self { rows: self.columns, columns: self.rows, strides: [column, row] }
     }
 
-    /// The same matrix as some columns of a wider one, whose rows are `stride` apart.
+    /// The layout as columns of a wider matrix with the row stride `stride`.
     #[must_use]
     pub fn rows_apart(self, stride: usize) -> Self {
         Self { strides: [stride, self.strides[1]], ..self }
     }
 
-    /// How long a slice must be to hold the matrix.
+    /// The minimum length of the slice.
     fn extent(&self) -> usize {
         match (self.rows, self.columns) {
             (0, _) | (_, 0) => 0,
@@ -43,8 +43,7 @@ impl Layout {
     }
 }
 
-/// Memory that products use while they run; grows to what the largest needs, then is never allocated again.
-/// Each thread has its own.
+/// Scratch memory of products; it grows to the largest demand and is then reused. Each thread has its own.
 pub struct Workspace<S> {
     library: gemmkit::Workspace,
     pub(super) scratch: Buffer<S>,
@@ -56,20 +55,20 @@ impl<S: Real> Default for Workspace<S> {
     }
 }
 
-/// Who computes a product.
+/// The implementation of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
-    /// Tiles that read A and B where they lie.
+    /// Tiles that read A and B in place.
     Tiles,
-    /// Tiles that read B, and A if it lies by columns, from panels that are copied while they run.
+    /// Tiles that read B, and a column-major A, from panels packed during the run.
     Panels,
-    /// Tiles that read B from panels that were made before.
+    /// Tiles that read B from panels packed before.
     Packed,
     /// The matrix library.
     Library,
 }
 
-/// A matrix product whose shapes are known: what is checked and chosen once, before it runs many times.
+/// A matrix product with known shapes: checked and planned once, before many runs.
 ///
 /// shape   `A: [m, k], B: [k, n], C: [m, n]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,21 +77,21 @@ pub struct Product {
     pub(super) b: Layout,
     pub(super) c: Layout,
     by: By,
-    /// Whether this is `Cᵀ = Bᵀ Aᵀ`, A and B having changed places.
+    /// Whether this computes `Cᵀ = Bᵀ Aᵀ`, with A and B swapped.
     swapped: bool,
-    /// How long the slices of A, B and C must be.
+    /// The minimum lengths of the slices of A, B and C.
     extents: [usize; 3],
 }
 
 impl Product {
-    /// A product of matrices laid out like this.
+    /// A product of matrices with these layouts.
     ///
     /// # Panics
     /// If the shapes do not fit.
     pub fn new(a: Layout, b: Layout, c: Layout) -> Self {
         assert_eq!(a.columns, b.rows, "A has as many columns as B has rows");
         assert_eq!((a.rows, b.columns), (c.rows, c.columns), "C has the rows of A and the columns of B");
-        // The library and the tiles prefer C by rows: Cᵀ = Bᵀ Aᵀ.
+        // The library and the tiles prefer a row-major C: Cᵀ = Bᵀ Aᵀ.
         let swapped = c.strides[0] == 1 && c.strides[1] != 1;
         let [a, b, c] = if swapped { [b, a, c].map(Layout::transposed) } else { [a, b, c] };
         let by = if tiles::fit(&a, &b, &c) && worth_tiles(&a, &b) {
@@ -106,8 +105,8 @@ impl Product {
         Self { a, b, c, by, swapped, extents: sides.map(|layout| layout.extent()) }
     }
 
-    /// The product from a right side that [`Product::pack`] has put into panels: for one that is used again and again.
-    /// `None` if that brings nothing: on machines without vector instructions of ours, or for so small a product.
+    /// The product with a right side packed by [`Product::pack`], for one that is used repeatedly. `None` if that
+    /// brings nothing: on machines without vector tiles, or for a small product.
     #[must_use]
     pub fn packed<S: Real>(self) -> Option<Self> {
         let worth = self.multiplications() >= 1 << 14 && self.a.rows > 1;
@@ -117,10 +116,10 @@ impl Product {
         (worth && fits).then_some(Self { by: By::Packed, extents: [a, panels, c], ..self })
     }
 
-    /// Puts B into panels.
+    /// Packs B into panels.
     ///
     /// # Panics
-    /// If the right side of this product is not packed, or a slice is shorter than it must be.
+    /// If the right side of this product is not packed, or a slice is too short.
     pub fn pack<S: Real>(&self, b: &[S], to: &mut [S]) {
         assert!(self.by == By::Packed, "the right side of this product is not packed");
         panels::pack(self.b, b, &mut to[..self.extents()[1]]);
@@ -131,15 +130,15 @@ impl Product {
         self.c.rows * self.a.columns * self.c.columns
     }
 
-    /// How long the slices of A, B and C must be.
+    /// The minimum lengths of the slices of A, B and C.
     pub fn extents(&self) -> [usize; 3] {
         self.extents
     }
 
-    /// Computes `C = A B`, or `C += A B` if it accumulates. Otherwise C may hold anything, NaN too.
+    /// Computes `C = A B`, or `C += A B` if it accumulates. Otherwise C may hold anything, even NaN.
     ///
     /// # Panics
-    /// If a slice is shorter than [`Product::extents`] says.
+    /// If a slice is shorter than [`Product::extents`].
     pub fn run<S: Real>(
         &self,
         workspace: &mut Workspace<S>,
@@ -160,13 +159,13 @@ impl Product {
     }
 }
 
-/// Whether a product is so small that preparations cost more than the better use of the caches brings. The two are equal
-/// at about half a million multiplications.
+/// Whether a product is so small that packing costs more than better cache use brings. The break-even is at about
+/// half a million multiplications.
 fn worth_tiles(a: &Layout, b: &Layout) -> bool {
     b.columns >= 8 && (1..=1 << 17).contains(&(a.rows * a.columns * b.columns))
 }
 
-/// The matrix library for one type of number.
+/// The matrix library for one scalar type.
 pub trait Library: Sized {
     /// The product by the library.
     fn library(
@@ -190,7 +189,7 @@ macro_rules! library {
                 accumulate: bool,
                 c: &mut [$float],
             ) {
-                // A slice is never longer than `isize::MAX`, so no stride inside one is.
+                // A slice is at most `isize::MAX` long, so strides within one fit.
                 let signed = |layout: Layout| layout.strides.map(usize::cast_signed);
                 let view = |data, layout: Layout| {
                     let [row, column] = signed(layout);
@@ -220,8 +219,8 @@ mod tests {
         i * layout.strides[0] + j * layout.strides[1]
     }
 
-    /// Every element against the sum that defines it, and nothing written between the rows of C; from a packed right side
-    /// too.
+    /// Checks every element against the defining sum, and that gaps between rows of C are untouched; also with a
+    /// packed right side.
     fn check<S: Real>(a: Layout, b: Layout, c: Layout) {
         let (x, y) = (whole::<S>(a.extent(), 5), whole::<S>(b.extent(), 3));
         let product = Product::new(a, b, c);
@@ -272,10 +271,10 @@ mod tests {
         }
     }
 
-    /// More rows than a block, more columns of A than a part, and a rest of every kind.
+    /// More rows than a block, a longer k than a block, and remainders of every kind.
     #[test]
     fn large_products_are_made_of_blocks() {
-        for (m, k, n) in [(70, 60, 65), (300, 530, 70), (261, 1100, 33), (13, 2000, 100), (24, 600, 8)] {
+        for (m, k, n) in [(70, 60, 65), (530, 300, 70), (261, 1100, 33), (13, 2000, 100), (24, 600, 8)] {
             for (ta, tb) in [(false, false), (true, false), (false, true), (true, true)] {
                 check::<f32>(stored(m, k, ta, 3), stored(k, n, tb, 1), stored(m, n, false, 2));
                 check::<f64>(stored(m, k, ta, 0), stored(k, n, tb, 0), stored(m, n, false, 0));

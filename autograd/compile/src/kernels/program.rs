@@ -1,14 +1,14 @@
-//! Programs over strips: what an elementwise region of a graph becomes.
+//! Bytecode over strips: the code of a fused elementwise region.
 //!
-//! A program is a list of instructions, each one loop over a block of elements. The whole list runs within one function
-//! that is compiled for the machine's instruction set: an instruction costs a jump and its loop.
+//! A program is a list of instructions, each one loop over a block of elements. The whole list runs within one
+//! function compiled for the machine's instruction set: an instruction costs a jump and its loop.
 
 use super::machine::{Machine, vectorised};
 use super::real::Real;
 use super::strips::{BLOCK, numbers};
 use autograd::ops::{Function, Relation};
 
-/// What an instruction computes.
+/// The operation of an instruction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Code {
     /// The function of an op.
@@ -21,29 +21,29 @@ pub(crate) enum Code {
     TanhAdjoint,
     /// p a + q
     Affine,
-    /// A strip from memory with strides.
+    /// A strided load into a strip.
     Load,
-    /// A strip to memory with strides.
+    /// A strided store from a strip.
     Store,
 }
 
-/// One instruction. Operands and result are numbers of slots: first those in memory, then strips.
+/// One instruction. Operands and result are slot numbers: first those in memory, then strips.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Instruction<S> {
     pub code: Code,
-    /// How many operands it reads.
+    /// The number of operands.
     pub arity: u8,
     pub out: u16,
     pub args: [u16; 3],
     pub numbers: [S; 2],
-    /// Whether it is done row by row, because an operand or the result has gaps between its rows.
+    /// Whether it runs row by row, because an operand or the result is not contiguous across rows.
     pub by_rows: bool,
 }
 
 vectorised! {
-    /// Runs a program on a block of `shape` rows and columns. `at` says where each operand begins, those in memory first,
-    /// whose rows and columns lie `strides` apart; the others are strips, without gaps. An instruction may write where it
-    /// reads, if both begin at one place.
+    /// Runs a program on a block of `shape` rows and columns. `at` holds the start of each operand: first those in
+    /// memory, with the row and column `strides`, then strips, which are contiguous. An instruction may write where
+    /// it reads, if both start at the same position.
     pub(crate) fn run<S, M>(
         code: &[Instruction<S>],
         arena: &mut [S],
@@ -59,7 +59,7 @@ vectorised! {
             match instruction.code {
                 Code::Load => load(arena, to, from[0], shape, apart(strides, args[0], columns)),
                 Code::Store => store(arena, to, from[0], shape, apart(strides, *out, columns)),
-                // Without gaps, all rows are one.
+                // Contiguous rows form one long row.
                 _ if !by_rows => {
                     compute::<S, M>(instruction, arena, &Lines { to, from, count: 1, n: rows * columns, apart: [0; 4] });
                 }
@@ -78,23 +78,23 @@ fn apart(strides: &[[usize; 2]], slot: u16, columns: usize) -> [usize; 2] {
     strides.get(slot as usize).copied().unwrap_or([columns, 1])
 }
 
-/// Elements of a cheap function that are worked on at once.
+/// The number of elements per iteration of a cheap function.
 const WIDE: usize = 4 * BLOCK;
 
-/// What an instruction reads and writes: lines of numbers without gaps.
+/// The operands and the result of an instruction: contiguous lines.
 struct Lines {
     to: usize,
     from: [usize; 3],
-    /// How many lines there are.
+    /// The number of lines.
     count: usize,
-    /// How many numbers a line has.
+    /// The length of a line.
     n: usize,
-    /// How far apart the lines of the result are, and those of the operands.
+    /// The line strides of the result and of the operands.
     apart: [usize; 4],
 }
 
 impl Lines {
-    /// A function of A operands, block by block of L, then of [`BLOCK`]. All of a block is read before it is written.
+    /// A function of A operands, in blocks of L, then of [`BLOCK`]. Each block is read before it is written.
     #[inline(always)]
     fn blocks<S: Real, const A: usize, const L: usize>(
         &self,
@@ -119,7 +119,7 @@ impl Lines {
                 (x, y, left) = (x.map(|x| x + BLOCK), y + BLOCK, left - BLOCK);
             }
             if left > 0 {
-                // Ones: no function is slow there.
+                // Padding with ones: no function is slow there.
                 let mut operands = [[S::ONE; BLOCK]; A];
                 for (operand, x) in operands.iter_mut().zip(x) {
                     operand[..left].copy_from_slice(&arena[x..][..left]);
@@ -129,20 +129,20 @@ impl Lines {
         }
     }
 
-    /// A function of numbers that takes few instructions.
+    /// An elementwise function of few instructions.
     #[inline(always)]
     fn cheap<S: Real, const A: usize>(&self, arena: &mut [S], of: impl Fn([S; A]) -> S) {
         self.blocks::<S, A, WIDE>(arena, |x| each(x, &of), |x| each(x, &of));
     }
 
-    /// A function of numbers that takes many.
+    /// An elementwise function of many instructions.
     #[inline(always)]
     fn dear<S: Real, const A: usize>(&self, arena: &mut [S], of: impl Fn([S; A]) -> S) {
         self.blocks::<S, A, BLOCK>(arena, |x| each(x, &of), |x| each(x, &of));
     }
 }
 
-/// Why a block is there.
+/// Why a block exists.
 const INSIDE: &str = "what a region reads and writes lies in the arena";
 
 #[inline(always)]
@@ -150,7 +150,7 @@ fn first<S, const L: usize>(x: &[S]) -> &[S; L] {
     x.first_chunk().expect(INSIDE)
 }
 
-/// A function of numbers on each element.
+/// Applies a function to each element.
 #[inline(always)]
 fn each<S: Real, const A: usize, const L: usize>(x: [[S; L]; A], of: &impl Fn([S; A]) -> S) -> [S; L] {
     let mut y = [S::ZERO; L];
@@ -164,7 +164,7 @@ fn each<S: Real, const A: usize, const L: usize>(x: [[S; L]; A], of: &impl Fn([S
     y
 }
 
-/// Computes an instruction that is more than a move.
+/// Runs an instruction other than a move.
 #[inline(always)]
 fn compute<S: Real, M: Machine>(it: &Instruction<S>, arena: &mut [S], lines: &Lines) {
     let [p, q] = it.numbers;
@@ -174,7 +174,7 @@ fn compute<S: Real, M: Machine>(it: &Instruction<S>, arena: &mut [S], lines: &Li
         Code::SigmoidAdjoint => lines.cheap(arena, |[a, d]| numbers::sigmoid_adjoint::<S, M>(a, d)),
         Code::TanhAdjoint => lines.cheap(arena, |[a, d]| numbers::tanh_adjoint::<S, M>(a, d)),
         Code::Affine => lines.cheap(arena, |[a]| numbers::affine::<S, M>(a, p, q)),
-        // They are done by whoever runs the block.
+        // The caller handles these.
         Code::Load | Code::Store => {}
     }
 }
@@ -228,7 +228,7 @@ fn compare<S: Real, M: Machine>(relation: Relation, arena: &mut [S], lines: &Lin
     }
 }
 
-/// An arena without the part that is written.
+/// The arena without the range being written.
 pub(crate) struct Rest<'a, S> {
     before: &'a [S],
     after: &'a [S],
@@ -236,7 +236,7 @@ pub(crate) struct Rest<'a, S> {
 }
 
 impl<'a, S> Rest<'a, S> {
-    /// The `n` places from `start` on, to be written, and the rest.
+    /// Splits off `n` elements from `start` on for writing.
     #[inline(always)]
     pub fn around(arena: &'a mut [S], start: usize, n: usize) -> (&'a mut [S], Self) {
         let (before, rest) = arena.split_at_mut(start);
@@ -244,14 +244,14 @@ impl<'a, S> Rest<'a, S> {
         (y, Self { before, after, end: start + n })
     }
 
-    /// The `n` places from `start` on, to be read.
+    /// The `n` elements from `start` on, for reading.
     #[inline(always)]
     pub fn at(&self, start: usize, n: usize) -> &'a [S] {
         if start >= self.end { &self.after[start - self.end..][..n] } else { &self.before[start..][..n] }
     }
 }
 
-/// A strip from places with strides.
+/// Loads a strip with strides.
 fn load<S: Real>(
     arena: &mut [S],
     to: usize,
@@ -276,7 +276,7 @@ fn load<S: Real>(
     }
 }
 
-/// A strip to places with strides.
+/// Stores a strip with strides.
 fn store<S: Real>(
     arena: &mut [S],
     to: usize,

@@ -1,4 +1,4 @@
-//! The two float types of the kernels, with what depends on their bits and their precision.
+//! The two float types of the kernels, with the constants that depend on their format.
 
 use super::machine::Tiles;
 use super::product::Library;
@@ -6,7 +6,7 @@ use autograd::Scalar;
 use autograd::ops::Unary;
 use std::ops::AddAssign;
 
-/// `f32` or `f64`, as the kernels of [`super`] see them.
+/// `f32` or `f64`, as the kernels of [`super`] use them.
 pub trait Real: Scalar + Library + Tiles + AddAssign {
     /// 0
     const ZERO: Self;
@@ -20,15 +20,14 @@ pub trait Real: Scalar + Library + Tiles + AddAssign {
     const INFINITY: Self;
     /// Not a number.
     const NAN: Self;
-    /// The smallest positive number of full precision.
+    /// The smallest positive normal number.
     const MIN_POSITIVE: Self;
 
-    /// `x + MAGIC` has the whole number next to x in its last bits: 1.5 × 2ᵖ, p being the bits after the point.
+    /// `x + MAGIC` has the integer nearest to x in its last bits: 1.5 × 2ᵖ, with p fraction bits.
     const MAGIC: Self;
     /// log₂ e
     const LOG2_E: Self;
-    /// ln 2 as a sum of two numbers. The first ends in so many zero bits that its product with any exponent
-    /// is exact.
+    /// ln 2 as a sum of two numbers. The first has enough trailing zero bits for an exact product with any exponent.
     const LN_2: [Self; 2];
     /// Below the first eˣ rounds to 0, above the second it overflows.
     const EXP_RANGE: [Self; 2];
@@ -40,10 +39,10 @@ pub trait Real: Scalar + Library + Tiles + AddAssign {
     const LN_SERIES: &'static [Self];
     /// √2 − 1
     const SQRT_2_LESS_1: Self;
-    /// By how much `split` must scale a subnormal number, and the logarithm of that.
+    /// The factor by which `split` scales a subnormal number, and its log₂.
     const SUBNORMAL: [Self; 2];
 
-    /// `self × b + c`, rounded once.
+    /// `self × b + c`, with a single rounding.
     #[must_use]
     fn fused(self, b: Self, c: Self) -> Self;
     /// |x|
@@ -55,12 +54,12 @@ pub trait Real: Scalar + Library + Tiles + AddAssign {
     /// `a − b ⌊a / b⌋`, the quotient in `f64`.
     #[must_use]
     fn modulo(self, b: Self) -> Self;
-    /// Two powers of two whose product is 2ⁿ, for `shifted` = n + MAGIC. One alone would leave the range of
-    /// exponents where eˣ is subnormal or next to overflow.
+    /// Two powers of two whose product is 2ⁿ, for `shifted` = n + MAGIC. A single one would be out of range where eˣ
+    /// is subnormal or close to overflow.
     fn powers_of_two(shifted: Self) -> [Self; 2];
     /// A function of numbers of this type.
     fn function(of: Unary) -> fn(Self) -> Self;
-    /// m and n of `self = m × 2ⁿ` with √½ ≤ m < √2, for a positive number of full precision.
+    /// m and n of `self = m × 2ⁿ` with √½ ≤ m < √2, for a positive normal number.
     fn split(self) -> [Self; 2];
 }
 
@@ -111,7 +110,7 @@ macro_rules! real {
             fn split(self) -> [Self; 2] {
                 const FRACTION: u32 = $float::MANTISSA_DIGITS - 1;
                 const BIAS: $bits = ($float::MAX_EXP - 1) as $bits;
-                /// 2ᵖ: its last bits are a whole number, added.
+                /// 2ᵖ: its last bits are the integer.
                 const WHOLE: $float = ((1 as $bits) << FRACTION) as $float;
                 const SQRT_HALF: $bits = $sqrt_half;
                 const ONE: $bits = (1.0 as $float).to_bits();

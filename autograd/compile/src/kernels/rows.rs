@@ -1,21 +1,21 @@
-//! Kernels on the rows of a row-major matrix `[m, n]`: biases, sums, softmax, rows of a table.
+//! Kernels on the rows of a row-major matrix `[m, n]`: sums, maxima, softmax, rows of a table.
 //!
 //! # Panics
-//! Every function of this module panics if the lengths of its slices are not those of the shapes given.
+//! Every function of this module panics if the lengths of its slices do not match the shapes given.
 
 use super::machine::{Machine, vectorised};
 use super::math;
 use super::real::Real;
 use super::strips::{BLOCK, by_blocks};
 
-/// The larger of two; NaN if either is.
+/// The maximum of two; NaN if either is.
 #[inline(always)]
 fn larger<S: Real>(a: S, b: S) -> S {
     // Only NaN differs from itself.
     if a >= b || a != a { a } else { b }
 }
 
-/// The largest element; NaN if any is.
+/// The maximum; NaN if any element is.
 #[inline(always)]
 fn largest<S: Real>(x: &[S]) -> S {
     let mut parts = [-S::INFINITY; BLOCK];
@@ -75,7 +75,7 @@ fn exp_total<S: Real, M: Machine>(x: &[S], m: S) -> S {
     halved(parts)
 }
 
-/// The sum of a block, by halves.
+/// The sum of a block, pairwise.
 #[inline(always)]
 fn halved<S: Real>(mut parts: [S; BLOCK]) -> S {
     let mut width = BLOCK;
@@ -88,8 +88,8 @@ fn halved<S: Real>(mut parts: [S; BLOCK]) -> S {
     parts[0]
 }
 
-/// The largest element m of each of the rows, and `ln Σ eˣ⁻ᵐ`, as the interpreter keeps them apart. Up to a block of
-/// rows at once, so that their logarithms are one.
+/// The maximum m of each row, and `ln Σ eˣ⁻ᵐ`, separately as in the interpreter. Processes up to a block of rows at
+/// once, so that their logarithms vectorise.
 #[inline(always)]
 fn log_sum_exps<S: Real, M: Machine>(x: &[S], n: usize) -> [[S; BLOCK]; 2] {
     let (mut tops, mut rests) = ([S::ZERO; BLOCK], [S::ONE; BLOCK]);
@@ -103,7 +103,7 @@ fn log_sum_exps<S: Real, M: Machine>(x: &[S], n: usize) -> [[S; BLOCK]; 2] {
     [tops, rests]
 }
 
-/// `n`, checked to be the length of a row.
+/// Checks that `n` is the length of a row.
 fn row_length(matrix: usize, m: usize) -> usize {
     assert!(m > 0 && matrix.is_multiple_of(m), "{matrix} elements are not {m} rows");
     matrix / m
@@ -186,7 +186,7 @@ vectorised! {
     }
 }
 
-/// `y[i] = A[k[i]]`: rows of a table by their numbers.
+/// `y[i] = A[k[i]]`: rows of a table by index.
 ///
 /// shape   `Y: [m, n], A: [rows, n], k: [m]`
 pub fn gather<S: Real>(y: &mut [S], table: &[S], index: &[usize]) {
@@ -200,7 +200,7 @@ pub fn gather<S: Real>(y: &mut [S], table: &[S], index: &[usize]) {
 }
 
 vectorised! {
-    /// `Y[k[i]] += A[i]`: rows added into a table by their numbers.
+    /// `Y[k[i]] += A[i]`: rows added into a table by index.
     ///
     /// shape   `Y: [rows, n], A: [m, n], k: [m]`
     pub fn accumulate_scattered<S, M>(table: &mut [S], a: &[S], index: &[usize]) {
@@ -220,14 +220,14 @@ mod tests {
 
     const M: usize = 19;
 
-    /// Rows of numbers that exponentials would overflow without care, one with an infinity and one with a NaN.
+    /// Rows whose exponentials would overflow without care, one with an infinity and one with a NaN.
     fn rows(n: usize) -> ArrayD<f64> {
         let mut x = Array2::from_shape_fn((M, n), |(i, j)| ((i * 31 + j * 17) % 23) as f64 * 90.0 - 900.0);
         (x[[3, 0]], x[[4, n - 1]]) = (f64::NEG_INFINITY, f64::NAN);
         x.into_dyn()
     }
 
-    /// The interpreter's answer, for matrices of n columns.
+    /// The interpreter's result, for matrices of n columns.
     fn interpreted(x: &ArrayD<f64>, op: impl for<'g> Fn(Expr<'g>) -> Expr<'g>) -> Vec<f64> {
         let g = Builder::new();
         let input = g.input("x", [M, x.shape()[1]]);

@@ -1,7 +1,7 @@
 //! Elementwise functions over strips: `y[i] = f(a[i], b[i], …)`.
 //!
-//! A strip is a slice; the operands' length is the result's. All semantics at the edges, NaN, ±∞, ties, are
-//! the interpreter's.
+//! A strip is a slice; operands and result have the same length. Edge cases (NaN, ±∞, ties) are those of the
+//! interpreter.
 //!
 //! Largest errors in units in the last place, over all 2³² numbers for `f32` and 200,000 random ones for `f64`:
 //!
@@ -15,11 +15,11 @@
 
 use super::machine::vectorised;
 
-/// Elements worked on together where a loop needs an array: as many as fit the longest vector of any machine.
+/// The number of elements processed together where a loop needs an array: the longest vector of any machine.
 pub(super) const BLOCK: usize = 16;
 
-/// `y[i] = f(x[i])` for an f so dear that only whole vectors of it are computed: the last block overlaps the one
-/// before, or is padded if it is the only one.
+/// `y[i] = f(x[i])` for an expensive f, computed in whole vectors only: the last block overlaps the previous one, or
+/// is padded if it is the only one.
 macro_rules! by_blocks {
     ($y:expr, $x:ident, $of:expr) => {{
         use $crate::kernels::strips::BLOCK;
@@ -46,7 +46,7 @@ macro_rules! by_blocks {
 }
 pub(super) use by_blocks;
 
-/// The functions, from their formulas: of strips and, behind the semicolon, of numbers that are the same for all elements.
+/// The functions, from their formulas: of strips and, after the semicolon, of scalars.
 macro_rules! table {
     ($emit:ident) => {
         $emit! {
@@ -81,7 +81,7 @@ macro_rules! table {
 
             /// `y = −a`
             neg<S, M>(a) = -a;
-            /// `y = a p + q`, rounded once where the machine can
+            /// `y = a p + q`, with a single rounding if FMA is available
             affine<S, M>(a; p, q) = math::mul_add::<S, M>(a, p, q);
             /// `y = |a|`
             abs<S, M>(a) = a.magnitude();
@@ -96,7 +96,7 @@ macro_rules! table {
             /// `y = cos a`, by the standard library, element by element
             cos<S, M>(a) = a.cos();
 
-            /// `y = a + b c`, rounded once where the machine can
+            /// `y = a + b c`, with a single rounding if FMA is available
             mul_add<S, M>(a, b, c) = math::mul_add::<S, M>(b, c, a);
             /// `y = d a (1 − a)`: the adjoint through `a = σ(x)`
             sigmoid_adjoint<S, M>(a, d) = d * (a * (S::ONE - a));
@@ -118,7 +118,7 @@ macro_rules! table {
     };
 }
 
-/// Each function as one of numbers, for whoever is compiled for an instruction set already.
+/// Each function as a scalar one, for callers that are already compiled for an instruction set.
 macro_rules! of_numbers {
     (dear $($functions:tt)*) => { of_numbers! { $($functions)* } };
     ($($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($($x:ident),+ $(; $($p:ident),+)?) = $of:expr;)*) => {$(
@@ -130,7 +130,7 @@ macro_rules! of_numbers {
     )*};
 }
 
-/// Each function of strips, for everybody. What is `dear` goes [`by_blocks!`].
+/// Each function over strips. Expensive ones use [`by_blocks!`].
 macro_rules! of_strips {
     ($($(#[$doc:meta])* $name:ident<$S:ident, $M:ident>($($x:ident),+ $(; $($p:ident),+)?) = $of:expr;)*) => {
         vectorised! {$(
@@ -155,7 +155,7 @@ macro_rules! of_strips {
     };
 }
 
-/// The functions as those of numbers.
+/// The functions as scalar ones.
 pub(super) mod numbers {
     use super::BLOCK;
     use crate::kernels::machine::Machine;
@@ -199,7 +199,7 @@ vectorised! {
         y.iter_mut().for_each(|y| *y = *y * p);
     }
 
-    /// `Σ a`, in parts of one vector each
+    /// `Σ a`, with one partial sum per lane
     pub fn sum<S, M>(a: &[S]) -> S {
         let mut parts = [S::ZERO; BLOCK];
         let blocks = a.chunks_exact(BLOCK);
@@ -221,7 +221,7 @@ mod tests {
     type UnaryOp = fn(Expr) -> Expr;
     type BinaryOp = for<'g> fn(Expr<'g>, Expr<'g>) -> Expr<'g>;
 
-    /// Edges, and enough ordinary numbers for a block and a part of one.
+    /// Edge cases, and enough ordinary numbers for a block and part of one.
     fn edges() -> Vec<f32> {
         let edges = [
             f32::NAN,
@@ -247,7 +247,7 @@ mod tests {
         [a, b]
     }
 
-    /// What the interpreter says.
+    /// The interpreter's result.
     fn interpreted(x: &[Vec<f32>], op: impl for<'g> Fn(&[Expr<'g>]) -> Expr<'g>) -> Vec<f32> {
         let g = Builder::new();
         let mut point = Point::new();
@@ -262,7 +262,7 @@ mod tests {
             .0
     }
 
-    /// Equal within `ulps`, NaN being NaN and zeros having any sign.
+    /// Equal within `ulps`; NaN equals NaN, and zeros have any sign.
     fn agree(name: &str, x: &[Vec<f32>], ours: &[f32], theirs: &[f32], ulps: f32) {
         for (i, (&a, &b)) in ours.iter().zip(theirs).enumerate() {
             let near = a == b

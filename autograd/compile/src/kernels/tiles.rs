@@ -4,9 +4,9 @@
 //! k runs: one row of B at a time is multiplied by R numbers of A. Nothing is copied or packed, so a product of a few
 //! hundred multiplications costs little more than these. The limit is B in the second cache.
 
-use super::machine::{self, Level, Machine, Tile, vectorised};
+use super::machine::{Machine, Tile, vectorised};
 use super::math;
-use super::panels::{self, by_rows};
+use super::panels::{self, blocks, by_rows};
 use super::product::{Layout, Product};
 use super::real::Real;
 
@@ -22,42 +22,30 @@ pub(super) fn multiply<S: Real>(p: &Product, a: &[S], b: &[S], accumulate: bool,
     if !panels::exist() || !p.c.columns.is_multiple_of(lanes) {
         return of_any_width(p, a, b, accumulate, c);
     }
-    match machine::level() {
-        Level::Avx512 => of_whole_vectors::<S, 8>(p, lanes, a, b, accumulate, c),
-        _ => of_whole_vectors::<S, 6>(p, lanes, a, b, accumulate, c),
-    }
+    of_whole_vectors(p, lanes, a, b, accumulate, c);
 }
 
-/// The product where the columns of C are whole vectors: R rows and two vectors at a time, while there are as many.
-fn of_whole_vectors<S: Real, const R: usize>(
-    p: &Product,
-    lanes: usize,
-    a: &[S],
-    b: &[S],
-    accumulate: bool,
-    c: &mut [S],
-) {
+/// The product where the columns of C are whole vectors: as many rows as a tile has and two vectors at a time, while there
+/// are as many.
+fn of_whole_vectors<S: Real>(p: &Product, lanes: usize, a: &[S], b: &[S], accumulate: bool, c: &mut [S]) {
     let (k, m, n) = (p.a.columns, p.c.rows, p.c.columns);
-    let mut i = 0;
-    while i < m {
-        let mut rows = 0;
+    for rows in blocks(m) {
         for j in (0..n).step_by(2 * lanes) {
             let columns = (2 * lanes).min(n - j);
             let tile = Tile {
                 k,
-                a: &a[i * p.a.strides[0]..],
+                a: &a[rows.start * p.a.strides[0]..],
                 a_strides: p.a.strides,
                 panel: &b[j..],
                 panel_stride: p.b.strides[0],
-                c: &mut c[i * p.c.strides[0] + j..],
+                c: &mut c[rows.start * p.c.strides[0] + j..],
                 c_stride: p.c.strides[0],
-                rows: R.min(m - i),
+                rows: rows.len(),
                 columns,
                 accumulate,
             };
-            rows = if columns > lanes { by_rows::<S, R, 2>(tile) } else { by_rows::<S, R, 1>(tile) };
+            if columns > lanes { by_rows::<S, 2>(tile) } else { by_rows::<S, 1>(tile) }
         }
-        i += rows.max(1);
     }
 }
 

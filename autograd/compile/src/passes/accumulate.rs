@@ -1,5 +1,6 @@
-//! Accumulation in place (the β of a BLAS gemm): the products of a sum are added first, one onto the other: `a + x W + b → (a + x W) + b`, where a is a product too.
-//! The plan then lets the matrix library add, instead of writing a product to be read again.
+//! Accumulation in place (the β of a BLAS gemm): adds the products of a sum first, each onto the previous one: `a + x
+//! W + b → (a + x W) + b`, where a is a product too. The matrix library then accumulates, instead of writing a
+//! product to be read again.
 
 use super::super::program::{Program, Rewrite};
 use super::super::writer::Writer;
@@ -16,7 +17,7 @@ impl Accumulate {
         Self { readers: p.readers() }
     }
 
-    /// The products among the terms of a sum, rows of a product first; and the other terms.
+    /// The products among the terms of a sum, slices of products first; and the other terms.
     fn parts(&self, p: &Program, v: usize) -> Option<(Vec<usize>, Vec<usize>)> {
         let Op::Add(_) = p.graph.at(v).op else { return None };
         let whole = |x: usize| p.shape(x) == p.shape(v) && self.readers[x] == 1;

@@ -1,5 +1,5 @@
-//! A stack of columns is columns of a stack: where gates lie side by side at every step, `[f₁; f₂; …]` is in
-//! `[[f₁ n₁]; [f₂ n₂]; …]`, and need not be laid out again.
+//! Stacked columns are columns of a stack: if gates are adjacent at every step, `[f₁; f₂; …]` is a slice of `[[f₁
+//! n₁]; [f₂ n₂]; …]`, and need not be copied.
 
 use super::super::program::{Program, Rewrite};
 use super::super::writer::Writer;
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 /// See the head of the file.
 pub(in super::super) struct Columns {
-    /// For each stack that is found in another: that one, the first of its rows, and the columns.
+    /// For each stack found in another: that one, its rows, and its columns.
     found: HashMap<usize, (usize, Slice, Slice)>,
 }
 
@@ -18,7 +18,8 @@ impl Columns {
             (0..p.graph.len())
                 .filter(move |&v| p.graph.at(v).op == Op::Concat(Concat { axis }) && p.shape(v).len() == 2)
         };
-        // For each node, where it stands beside others; for each of those, where it is stacked.
+        // For each node, its position in a concatenation by columns; for each of those, its position in a stack of
+        // rows.
         let (mut beside, mut stacked) = (HashMap::new(), HashMap::new());
         for v in concats(1) {
             let mut start = 0;

@@ -1,4 +1,4 @@
-//! What all terms of a sum have in common is done once: `a/c + b/c → (a + b)/c`, also for products and negation.
+//! Factors out what all terms of a sum share: `a/c + b/c → (a + b)/c`, also for products and negation.
 
 use super::super::program::{Program, Rewrite};
 use super::super::writer::Writer;
@@ -15,7 +15,7 @@ impl Factor {
         Self { readers: p.readers() }
     }
 
-    /// The op that all terms apply last, with its second operand.
+    /// The last op of all terms, with its second operand, if they share both.
     fn common<'p>(&self, p: &'p Program, v: usize, terms: &[usize]) -> Option<(&'p Op, Option<usize>)> {
         let last = |x: usize| {
             let op = &p.graph.at(x).op;

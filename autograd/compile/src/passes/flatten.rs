@@ -1,4 +1,4 @@
-//! Sums of sums are one sum: `(a + b) + c → a + b + c`.
+//! Flattens nested sums: `(a + b) + c → a + b + c`.
 
 use super::super::program::{Program, Rewrite};
 use super::super::writer::Writer;

@@ -1,10 +1,11 @@
-//! Products that share an operand and do not depend on each other are one product.
+//! Merges independent products with a common operand.
 //!
-//! - The same left side, `x Wᵢ` and `x Wⱼ`: the right sides are joined, `x [Wᵢ Wⱼ]`. The gates of a cell.
-//! - The same right side, `aᵀ x` and `bᵀ x`: the left sides are joined, `[a b]ᵀ x`. The gradients of the gates' weights.
+//! - The same left side, `x Wᵢ` and `x Wⱼ`: the right sides are concatenated, `x [Wᵢ Wⱼ]`. The gates of a cell.
+//! - The same right side, `aᵀ x` and `bᵀ x`: the left sides are concatenated, `[a b]ᵀ x`. The gradients of the gates'
+//! weights.
 //! - The same weight, `x₁ W` and `x₂ W`: the rows are stacked, `[x₁; x₂] W`. The input products of all steps.
 //!
-//! The first and the third go by levels (`products.rs`): members of one level are independent.
+//! The first and the third group by levels (`products.rs`): products of one level are independent.
 
 use super::super::program::{Program, Rewrite};
 use super::super::writer::Writer;
@@ -13,7 +14,7 @@ use autograd::ops::{Concat, MatMul, Op, Slice};
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// What the members of a group share.
+/// The common operand of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Shared {
     /// The left operand.
@@ -28,7 +29,7 @@ pub(in super::super) enum Shared {
 pub(in super::super) struct Join {
     shared: Shared,
     groups: Vec<Vec<usize>>,
-    /// The group of each product that is in one.
+    /// The group of each product, if it has one.
     group_of: HashMap<usize, usize>,
 }
 
@@ -80,8 +81,8 @@ fn gather<K: Hash + Eq>(members: impl Iterator<Item = (K, usize)>) -> Vec<Vec<us
     groups
 }
 
-/// For each node that stands beside others in a concatenation, which one and where: whoever else puts the same nodes
-/// beside each other takes the same order, and one place serves both.
+/// For each operand of a concatenation, which one and where: another concatenation of the same nodes uses the same
+/// order, so that both share memory.
 fn neighbours(p: &Program) -> HashMap<usize, (usize, usize)> {
     let mut beside = HashMap::new();
     for v in 0..p.graph.len() {
@@ -94,7 +95,7 @@ fn neighbours(p: &Program) -> HashMap<usize, (usize, usize)> {
     beside
 }
 
-/// What is stacked, or the node itself.
+/// The stacked operands, or the node itself.
 fn stacked(p: &Program, x: usize) -> impl Iterator<Item = usize> + '_ {
     let stack = p.graph.at(x).op == Op::Concat(Concat { axis: 0 });
     let parts = stack.then(|| p.graph.operands_at(x)).into_iter().flatten();

@@ -1,7 +1,9 @@
-//! Batching over time: what is done alike to every step is done to all steps at once: `f(x[0..b]), f(x[b..2b]), … → f(x)`, in blocks of rows.
+//! Batching over time: an op that is applied to every step alike is applied to all steps at once: `f(x[0..b]),
+//! f(x[b..2b]), … → f(x)`, in blocks of rows.
 //!
-//! Once the logits of all steps are one product, their softmax, their loss and its derivative follow here; of a cell
-//! whose gates do not read the state, the gates. A recurrence is left alone: its blocks come from no whole.
+//! Once the logits of all steps are one product, their softmax, their loss and its derivative are batched here; in a
+//! cell whose gates do not read the state, so are the gates. A recurrence is not: its blocks are not slices of one
+//! array.
 
 use super::super::program::{Program, Rewrite};
 use super::super::writer::Writer;
@@ -9,12 +11,12 @@ use autograd::Kind;
 use autograd::ops::{Broadcast, Class, Op, Reshape, Slice};
 use std::collections::HashMap;
 
-/// Where a block of rows comes from.
+/// The array that a block of rows is a slice of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Whole {
     /// A node.
     Node(usize),
-    /// What will be made of a group.
+    /// The future result of a group.
     Group(usize),
 }
 
@@ -24,10 +26,10 @@ struct Block {
     start: usize,
 }
 
-/// What an operand is to all members of a group.
+/// The role of an operand for all members of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Part {
-    /// A block of a whole, so many rows from where the first operand's block lies.
+    /// A block of an array, at this row offset from the first operand's block.
     Rows(Whole, isize),
     /// The same node for every block.
     Same(usize),
@@ -37,7 +39,7 @@ enum Part {
 struct Group {
     op: Op,
     parts: Vec<Part>,
-    /// The members by the first row of their first block; all are of `height` rows.
+    /// The members by the first row of their first block; all have `height` rows.
     members: Vec<(usize, usize)>,
     height: usize,
     valid: bool,
@@ -82,7 +84,7 @@ impl Lift {
         this
     }
 
-    /// Whether the blocks of a group follow one another, and those they are made of too.
+    /// Whether the blocks of a group are contiguous, and so are those of its operands.
     fn is_whole(&self, i: usize) -> bool {
         let Group { members, height, parts, .. } = &self.groups[i];
         let joined = members.windows(2).all(|pair| pair[0].0 + height == pair[1].0);
@@ -93,7 +95,7 @@ impl Lift {
         members.len() > 1 && joined && parts.iter().all(covered)
     }
 
-    /// Writes the whole of a group.
+    /// Writes the batched result of a group.
     fn whole(&self, i: usize, p: &Program, out: &mut Writer) -> u32 {
         let Group { op, parts, members, height, .. } = &self.groups[i];
         let (from, rows) = (members[0].0, height * members.len());
@@ -126,12 +128,12 @@ impl Lift {
     }
 }
 
-/// Node `v` as what could be done to a whole: where its first block starts, the op, and its operands.
+/// Node `v` as a batchable op: the start of its first block, the op, and its operands.
 fn lifted(p: &Program, v: usize, blocks: &HashMap<usize, Block>) -> Option<(usize, Op, Vec<Part>)> {
     let node = p.graph.at(v);
     let (shape, rank) = (&node.ty.shape, node.ty.shape.len());
     let height = *shape.first()?;
-    // Of truth values there are no slices.
+    // Truth values cannot be sliced.
     if height == 0 || node.ty.kind != Kind::Float || !is_by_rows(p, v) {
         return None;
     }
@@ -144,7 +146,7 @@ fn lifted(p: &Program, v: usize, blocks: &HashMap<usize, Block>) -> Option<(usiz
                 let start = *first.get_or_insert(block.start);
                 Part::Rows(block.whole, block.start.cast_signed() - start.cast_signed())
             }
-            // What is repeated over the rows is the same for all.
+            // An operand broadcast over the rows is the same for all.
             _ if node.op.class().is_elementwise()
                 && (theirs.len() < rank || theirs[0] == 1 && height > 1) =>
             {
@@ -156,12 +158,12 @@ fn lifted(p: &Program, v: usize, blocks: &HashMap<usize, Block>) -> Option<(usiz
     Some((first?, node.op.clone(), parts))
 }
 
-/// The rank that an operand must have for its rows to be those of the result.
+/// The rank that an operand needs for its rows to be those of the result.
 fn rank_of(op: &Op, rank: usize, theirs: usize) -> usize {
     if op.class().is_elementwise() { rank } else { theirs }
 }
 
-/// Whether each row of the result depends on the same row of the operands alone.
+/// Whether each row of the result depends only on the same row of the operands.
 fn is_by_rows(p: &Program, v: usize) -> bool {
     let op = &p.graph.at(v).op;
     match op {

@@ -1,4 +1,4 @@
-//! The passes of the compiler, graph to graph: each reads a graph and writes the next one. One file a pass, in the order in which they run.
+//! The passes of the compiler: each reads a graph and writes the next one. One file per pass, in execution order.
 
 mod accumulate;
 mod columns;
@@ -17,28 +17,28 @@ use super::program::{Program, Rewrite, Rewritten};
 use super::writer::{Canonicalize, Writer};
 use std::collections::BTreeMap;
 
-/// What a pass did.
+/// The effect of a pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassReport {
     /// The pass.
     pub name: &'static str,
-    /// The rules it applied, and how often.
+    /// The rules it applied, with counts.
     pub rules: BTreeMap<&'static str, usize>,
     /// The number of nodes before it.
     pub before: usize,
     /// The number of nodes after it.
     pub after: usize,
-    /// Whether it was left out, because what it would have joined would have to come before itself.
+    /// Whether it was skipped, because a merged node would have depended on itself.
     pub left_out: bool,
 }
 
-/// Copies every node: what is done is done by the writer.
+/// Copies every node: the writer does the work.
 struct Copy;
 impl Rewrite for Copy {}
 
 type Run = fn(&Program, Writer) -> Rewritten;
 
-/// A pass by its name.
+/// A pass with its name.
 #[derive(Debug)]
 pub(super) struct Pass {
     pub name: &'static str,
@@ -70,8 +70,8 @@ pub(super) static PASSES: &[Pass] = passes! {
 };
 
 impl Pass {
-    /// The program after this pass, and what it did. A pass whose groups would have to come before themselves is left
-    /// out.
+    /// Applies this pass; returns the new program and a report. A pass whose groups would depend on themselves is
+    /// skipped.
     pub fn apply(&self, p: Program, canonicalize: Canonicalize) -> (Program, PassReport) {
         let before = p.graph.len();
         let (p, rules, left_out) = match (self.run)(&p, Writer::new(canonicalize)) {

@@ -1,5 +1,5 @@
-//! Stacks that overlap are slices of one: `[h₀; h₁; h₂]`, which a weight's gradient reads, and `[h₁; h₂; h₃]`, which the
-//! head reads, are both in `[h₀; h₁; h₂; h₃]`.
+//! Merges overlapping stacks: `[h₀; h₁; h₂]`, which a weight's gradient reads, and `[h₁; h₂; h₃]`, which the head
+//! reads, are both slices of `[h₀; h₁; h₂; h₃]`.
 
 use super::super::program::{Program, Rewrite};
 use super::super::writer::Writer;
@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 /// See the head of the file.
 pub(in super::super) struct Overlap {
     chains: Vec<Vec<usize>>,
-    /// For each concatenation that is a part: its chain, and the place of its first operand there.
+    /// For each concatenation that is a slice: its chain, and the position of its first operand there.
     parts: HashMap<usize, (usize, usize)>,
     made: HashMap<usize, u32>,
 }
@@ -22,7 +22,7 @@ impl Overlap {
                 _ => None,
             })
             .collect();
-        // The longest decide.
+        // Longer concatenations take precedence.
         concats.sort_by_key(|&(_, v)| (std::cmp::Reverse(p.graph.operands_at(v).len()), v));
         let mut after: HashMap<(usize, usize), usize> = HashMap::new();
         let mut before: HashMap<(usize, usize), usize> = HashMap::new();
@@ -41,7 +41,7 @@ impl Overlap {
             }
         }
         let mut this = Self { chains: Vec::new(), parts: HashMap::new(), made: HashMap::new() };
-        // The place of each operand in its chain.
+        // The position of each operand in its chain.
         let mut place: HashMap<(usize, usize), (usize, usize)> = HashMap::new();
         let mut members: Vec<Vec<(usize, usize)>> = Vec::new();
         for (axis, v, x) in kept {
@@ -69,7 +69,7 @@ impl Overlap {
                 members.push(Vec::new());
             }
             let (chain, at) = place[&(axis, x[0])];
-            // In a circle, as of `[x; y]` and `[y; x]`, the chain is cut somewhere.
+            // A cycle, as of `[x; y]` and `[y; x]`, is cut at some point.
             if x.iter().enumerate().all(|(i, &x)| place.get(&(axis, x)) == Some(&(chain, at + i))) {
                 members[chain].push((v, at));
             }

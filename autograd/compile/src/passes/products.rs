@@ -1,4 +1,4 @@
-//! What several passes ask of matrix products.
+//! Queries about matrix products, shared by several passes.
 
 use super::super::program::Program;
 use autograd::ops::{MatMul, Op, Slice};
@@ -20,16 +20,16 @@ pub(super) fn product(p: &Program, v: usize) -> Option<Product> {
     (p.shape(a).len() == 2 && p.shape(b).len() == 2).then_some(Product { a, b, op })
 }
 
-/// Where a product stands among those by the same weight.
+/// The level of a product among those with the same weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Level {
-    /// How many of them lie on the longest path back. Products of one level do not depend on each other.
+    /// The number of them on the longest path back. Products of one level are independent.
     pub of: u32,
-    /// The highest level: 0 for weights that no product feeds back into, as those of inputs and heads.
+    /// The highest level: 0 for weights without recurrence, as those of inputs and heads.
     pub depth: u32,
 }
 
-/// The levels of all products by a weight: a right operand that depends on no input.
+/// The levels of all products with a weight: a right operand that depends on no input.
 pub(super) fn levels(p: &Program, invariant: &[bool]) -> HashMap<usize, Level> {
     let mut by_weight: HashMap<(usize, MatMul), Vec<usize>> = HashMap::new();
     for v in 0..p.graph.len() {
@@ -40,7 +40,7 @@ pub(super) fn levels(p: &Program, invariant: &[bool]) -> HashMap<usize, Level> {
     let mut found = HashMap::new();
     let mut level = vec![0u32; p.graph.len()];
     for members in by_weight.into_values() {
-        // Only nodes between the first member and the last can be on a path between two.
+        // Only nodes between the first and the last member can be on a path between two.
         let (first, last) = (members[0], members[members.len() - 1]);
         let mut next = members.iter().peekable();
         let mut own = Vec::with_capacity(members.len());
@@ -59,7 +59,7 @@ pub(super) fn levels(p: &Program, invariant: &[bool]) -> HashMap<usize, Level> {
     found
 }
 
-/// Where a matrix lies in what it was cut from: parts of one whole are put together in their order.
+/// The array that a matrix is a slice of, and its start: slices of one array are concatenated in order.
 pub(super) fn place(p: &Program, x: usize) -> (usize, usize) {
     match p.graph.at(x).op {
         Op::Slice(Slice { start, .. }) => (p.graph.operands_at(x).next().unwrap_or(x), start),

@@ -1,5 +1,5 @@
-//! A sum of slices is a slice of the sum: where each gate adds its columns of two joined products, the products are
-//! added whole, so that the second can be accumulated onto the first.
+//! A sum of slices becomes a slice of the sum: if each gate adds its columns of two merged products, the products are
+//! added as a whole, so that the second can be accumulated onto the first.
 
 use super::super::program::{Program, Rewrite};
 use super::super::writer::Writer;
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 /// See the head of the file.
 pub(in super::super) struct Regroup {
-    /// For each sum that changes: the products that are added whole, and the columns it takes of them.
+    /// For each sum that changes: the products to add as a whole, and its columns of them.
     sums: HashMap<usize, (Vec<usize>, Slice)>,
     absorbed: Vec<bool>,
 }
@@ -34,7 +34,7 @@ impl Regroup {
         }
         let mut this = Self { sums: HashMap::new(), absorbed: vec![false; p.graph.len()] };
         for (of, sums) in found {
-            // Only where nothing else reads the products: otherwise they would be kept beside their sum.
+            // Only if nothing else reads the products: otherwise they would be kept beside their sum.
             if of.len() < 2 || of.iter().any(|&x| readers[x] as usize != sums.len()) {
                 continue;
             }

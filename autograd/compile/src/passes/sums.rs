@@ -1,8 +1,9 @@
-//! A sum of products is a product of stacks: `A₁B₁ + A₂B₂ = [A₁ A₂] [B₁; B₂]`; of one matrix, of a sum: `A₁B + A₂B = (A₁ + A₂) B`.
+//! A sum of products becomes a product of concatenations: `A₁B₁ + A₂B₂ = [A₁ A₂] [B₁; B₂]`; with a common factor, of
+//! a sum: `A₁B + A₂B = (A₁ + A₂) B`.
 //!
-//! Of a weight's gradient, `Σₜ aₜᵀ bₜ`, it makes one product over all of time; of a state's adjoint, to which each gate
-//! adds its own product, one product of all gates. Likewise sums over rows, as of a bias' gradient, are one sum over
-//! the rows of all.
+//! A weight's gradient, `Σₜ aₜᵀ bₜ`, becomes one product over all of time; a state's adjoint, a sum of one product
+//! per gate, becomes one product of all gates. Likewise sums over rows, as in a bias gradient, become one sum over
+//! all rows.
 
 use super::super::program::{Program, Rewrite};
 use super::super::writer::Writer;
@@ -10,20 +11,20 @@ use super::products::{Level, Product, levels, place, product};
 use autograd::ops::{Add, Axes, Concat, MatMul, Op, ReduceSum};
 use std::collections::HashMap;
 
-/// Terms of one kind may be taken together.
+/// Terms of one kind can be merged.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Kind {
-    /// Products by weights, of one level.
+    /// Products with weights, at one level.
     ByWeight(MatMul, Level),
     /// Other products.
     Free(MatMul),
-    /// Sums over rows, and over these axes.
+    /// Sums over these axes, with rows concatenated.
     OverRows(Axes, Vec<usize>),
 }
 
 /// See the head of the file.
 pub(in super::super) struct Sums {
-    /// For each sum that changes: terms taken together, and the others.
+    /// For each sum that changes: the merged terms, and the others.
     plans: HashMap<usize, Plan>,
     absorbed: Vec<bool>,
 }
@@ -73,9 +74,9 @@ impl Sums {
             plan.others.extend(single.into_iter().flat_map(|(_, group)| group));
             for (kind, group) in &mut plan.groups {
                 match kind {
-                    // Gates in the order of their weights, which then are one again.
+                    // In the order of their weights, so that these merge again.
                     Kind::ByWeight(..) => group.sort_by_key(|&x| product(p, x).map(|x| place(p, x.b))),
-                    // Steps in the order of time.
+                    // In the order of time.
                     _ => group.sort_by_key(|&x| (p.step(x), x)),
                 }
                 group.iter().for_each(|&x| this.absorbed[x] = true);
@@ -140,7 +141,7 @@ impl Rewrite for Sums {
     }
 }
 
-/// Left operands of the same right one, added up: what an author has written twice has two adjoints and one operand.
+/// Adds the left operands of equal right ones: an expression that an author has written twice has two adjoints.
 fn together(a: &[u32], b: &[u32], out: &mut Writer) -> (Vec<u32>, Vec<u32>) {
     let mut of: Vec<(u32, Vec<u32>)> = Vec::with_capacity(b.len());
     let mut known: HashMap<u32, usize> = HashMap::new();

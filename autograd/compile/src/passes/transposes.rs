@@ -1,4 +1,4 @@
-//! A weight that is read transposed is transposed once: matrix products read a transposed right side slowly, and the
+//! Transposes a weight once if it is read transposed: matrix products are slow with a transposed right side, and the
 //! same weight is read at every step.
 
 use super::super::program::{Program, Rewrite};

@@ -1,9 +1,9 @@
-//! Memory allocation: one block for all buffers, by their live ranges. Buffers that are live at the same time lie beside each
-//! other; the others may share memory.
+//! Memory allocation: all buffers in one arena, by their live ranges. Buffers with disjoint live ranges may share
+//! memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// When a buffer is alive, in steps, both ends included, and how many numbers it holds.
+/// The live range of a buffer in steps, both ends included, and its size in elements.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LiveRange {
     pub from: usize,
@@ -11,13 +11,13 @@ pub(super) struct LiveRange {
     pub size: usize,
 }
 
-/// Buffers begin at multiples of so many numbers: at cache lines.
+/// The alignment of buffers in elements: a cache line.
 const LINE: usize = 16;
 
-/// The place of each buffer, and how many numbers they take together. First fit, in the order of their births.
+/// The offset of each buffer, and the total size. First fit, in the order of the starts of live ranges.
 pub(super) fn allocate(ranges: &[LiveRange]) -> (Vec<usize>, usize) {
     let mut order: Vec<usize> = (0..ranges.len()).collect();
-    // Of those born together the largest comes first.
+    // Of those that start together the largest comes first.
     order.sort_by_key(|&i| (ranges[i].from, std::cmp::Reverse(ranges[i].size), i));
     let mut ends: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     let mut free = FreeList::default();
@@ -42,7 +42,7 @@ pub(super) fn allocate(ranges: &[LiveRange]) -> (Vec<usize>, usize) {
     (places, total)
 }
 
-/// Free ranges, by place and by size.
+/// Free gaps, by offset and by size.
 #[derive(Default)]
 struct FreeList {
     sizes: BTreeMap<usize, usize>,
@@ -50,7 +50,7 @@ struct FreeList {
 }
 
 impl FreeList {
-    /// Takes the beginning of the smallest gap that is large enough.
+    /// Allocates the start of the smallest gap that is large enough.
     fn alloc(&mut self, size: usize) -> Option<usize> {
         let &(gap, at) = self.by_size.range((size, 0)..).next()?;
         self.remove(at, gap);
@@ -58,7 +58,7 @@ impl FreeList {
         Some(at)
     }
 
-    /// Gives a range back, joined with free neighbours.
+    /// Frees a range, and merges it with adjacent gaps.
     fn free(&mut self, mut at: usize, mut size: usize) {
         if let Some(&after) = self.sizes.get(&(at + size)) {
             self.remove(at + size, after);
@@ -112,7 +112,7 @@ mod tests {
         }
     }
 
-    /// Three buffers of one size of which two never meet take the room of two.
+    /// Three buffers of one size, two of which are never live together, use the memory of two.
     #[test]
     fn room_is_used_again() {
         let range = |from, to| LiveRange { from, to, size: 64 };

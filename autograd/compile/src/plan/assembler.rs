@@ -9,18 +9,18 @@ use autograd::ops::{Class, Function, Leaf, Op};
 use smallvec::SmallVec;
 use std::collections::{BTreeSet, HashMap};
 
-/// How a block of a value lies in memory.
+/// The contiguity of a block of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Contiguity {
-    /// Without gaps.
+    /// Contiguous.
     Whole,
-    /// With gaps between rows, or one row for all.
+    /// Contiguous rows with gaps between them, or one row broadcast.
     Rows,
-    /// With gaps between the elements of a row, or one element for all.
+    /// Strided elements, or one element broadcast.
     Scattered,
 }
 
-/// The number that a node holds everywhere, if it is a constant.
+/// The value of a constant node with equal elements.
 fn number(p: &Program, x: usize) -> Option<f64> {
     match &p.graph.at(x).op {
         Op::Leaf(Leaf::Constant(value)) if value.shape().count() == 1 => match &**value {
@@ -32,7 +32,7 @@ fn number(p: &Program, x: usize) -> Option<f64> {
     }
 }
 
-/// Writes the program of a region: `members` ascend, and those of `visible` are read outside.
+/// Generates the code of a region: `members` ascend, and those of `visible` are read outside.
 pub(super) struct Assembler<'a, S> {
     p: &'a Program,
     places: &'a Places,
@@ -42,10 +42,10 @@ pub(super) struct Assembler<'a, S> {
     slots: Vec<Slot>,
     /// For each operand from memory, its slot.
     slot_of: HashMap<usize, u16>,
-    /// For each value at hand, where it is.
+    /// The location of each value.
     at: HashMap<usize, Hand>,
     code: Vec<Instruction<S>>,
-    /// How many strips there would be if none were used twice.
+    /// The number of virtual strips.
     virtual_strips: usize,
 }
 
@@ -55,7 +55,7 @@ enum Hand {
     Strip(usize),
 }
 
-/// Virtual strips are numbered from here on until they are given real ones.
+/// Virtual strips are numbered from here on until they are allocated.
 const VIRTUAL: usize = 1 << 14;
 
 impl<'a, S: Real> Assembler<'a, S> {
@@ -80,10 +80,10 @@ impl<'a, S: Real> Assembler<'a, S> {
         }
     }
 
-    /// The program for `members`.
+    /// The code for `members`.
     pub fn assemble(mut self, members: &[usize], visible: impl Fn(usize) -> bool) -> Strips<S> {
         let shape = self.p.shape(members[0]).to_vec();
-        // All that is read from memory or written to it decides together how axes merge.
+        // All memory operands together decide how axes merge.
         let fused = self.fused(members, &visible);
         let outside = members.iter().flat_map(|&v| self.p.graph.operands_at(v));
         let outside: BTreeSet<usize> = outside.filter(|&x| self.region[x] != self.number).collect();
@@ -119,7 +119,8 @@ impl<'a, S: Real> Assembler<'a, S> {
             };
         let reach: Vec<Contiguity> = self.slots.iter().map(reach).collect();
         let free = self.read_last(members, &fused);
-        // What waits in a strip until what lies at its place has been read: by whom, the slot, and the strip.
+        // Stores deferred until the values at their destination have been read: the last reader, the slot, and the
+        // strip.
         let mut waiting: Vec<(usize, u16, u16)> = Vec::new();
         for &v in members.iter().filter(|v| !fused[v]) {
             let slot = self.slot_of.get(&v).copied();
@@ -164,10 +165,10 @@ impl<'a, S: Real> Assembler<'a, S> {
         }
     }
 
-    /// For each place that the region reads, the member whose instructions are the last to do so.
+    /// For each memory location that the region reads, the last member to read it.
     fn read_last(&self, members: &[usize], fused: &HashMap<usize, bool>) -> HashMap<Place, usize> {
         let mut last = HashMap::new();
-        // A fused node is computed where its reader is.
+        // A fused node is computed with its reader.
         let mut computed: HashMap<usize, usize> = members.iter().map(|&v| (v, v)).collect();
         for &v in members.iter().rev() {
             let at = computed[&v];
@@ -184,7 +185,7 @@ impl<'a, S: Real> Assembler<'a, S> {
         last
     }
 
-    /// Members that are computed only as a part of another's instruction.
+    /// Members computed only as part of another's instruction.
     fn fused(&self, members: &[usize], visible: &impl Fn(usize) -> bool) -> HashMap<usize, bool> {
         let mut fused: HashMap<usize, bool> = members.iter().map(|&v| (v, false)).collect();
         let alone = |x: usize| self.region[x] == self.number && self.readers[x] == 1 && !visible(x);
@@ -214,7 +215,7 @@ impl<'a, S: Real> Assembler<'a, S> {
         fused
     }
 
-    /// `d (a (1 − a))` and `d (1 − a a)`: the code, and the nodes that are part of it. The first operand is a, the
+    /// `d (a (1 − a))` and `d (1 − a a)`: the instruction, and the nodes it covers. The first operand is a, the
     /// second d.
     fn adjoint_pattern(
         &self,
@@ -276,7 +277,7 @@ impl<'a, S: Real> Assembler<'a, S> {
         self.code.push(Instruction { code, arity, out, args, numbers, by_rows: false });
     }
 
-    /// A value as the operand of an instruction: loaded if it does not lie without gaps.
+    /// A value as an instruction's operand; loaded into a strip if it is scattered.
     fn operand(&mut self, x: usize, reach: &[Contiguity]) -> u16 {
         if let Some(&hand) = self.at.get(&x) {
             return self.code_of(hand);
@@ -314,7 +315,7 @@ impl<'a, S: Real> Assembler<'a, S> {
             let args = [self.operand(a, reach), self.operand(d, reach)];
             return self.emit(code, out, &args, zero);
         }
-        // A constant becomes a part of the instruction.
+        // A constant is embedded in the instruction.
         let constants = [number(self.p, operands[0]), operands.get(1).and_then(|&x| number(self.p, x))];
         let affine = match (&op, constants) {
             (Op::Sub(_), [Some(c), None]) => Some((1, -1.0, c)),
@@ -331,7 +332,7 @@ impl<'a, S: Real> Assembler<'a, S> {
         self.emit(Code::Of(function), out, &args, zero);
     }
 
-    /// A sum: products are multiplied and added in one.
+    /// A sum: products are fused into multiply-adds.
     fn sum(&mut self, terms: &[usize], out: u16, reach: &[Contiguity], fused: &HashMap<usize, bool>) {
         let zero = [S::ZERO; 2];
         let mut shift = 0.0;
@@ -381,7 +382,7 @@ impl<'a, S: Real> Assembler<'a, S> {
         match at {
             Some(a) if shifts => self.emit(Code::Affine, out, &[a], [S::ONE, S::of(shift)]),
             Some(_) => {}
-            // Of constants alone.
+            // A sum of constants.
             None => {
                 let a = self.operand(terms[0], reach);
                 self.emit(Code::Affine, out, &[a], [S::ZERO, S::of(shift)]);
@@ -389,7 +390,7 @@ impl<'a, S: Real> Assembler<'a, S> {
         }
     }
 
-    /// Gives virtual strips real ones, each free again after its last reader. Returns how many there are.
+    /// Allocates virtual strips to physical ones, each free after its last read. Returns the number used.
     fn allocate(&mut self) -> usize {
         let mut last = vec![0; self.virtual_strips];
         let is_virtual = |slot: u16| (slot as usize).checked_sub(VIRTUAL);
@@ -432,7 +433,7 @@ impl<'a, S: Real> Assembler<'a, S> {
     }
 }
 
-/// The axes of a shape, merged wherever all places allow it; for each place, its strides along them.
+/// The axes of a shape, merged where all strides allow it; for each operand, its strides along them.
 fn merge(shape: &[usize], places: &[Place]) -> (Vec<usize>, Vec<Vec<usize>>) {
     let mut sizes: Vec<usize> = Vec::new();
     let mut strides: Vec<Vec<usize>> = vec![Vec::new(); places.len()];

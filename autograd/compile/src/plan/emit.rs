@@ -8,7 +8,7 @@ use crate::kernels::{Layout, Product, Real};
 use crate::program::Program;
 use autograd::ops::{Axes, Concat, LogSoftmax, LogSumExp, Op, ReduceMax, ReduceMean, ReduceSum, Softmax};
 
-/// How often a right side is read before it is worth to be packed.
+/// The number of reads from which a right side is worth packing.
 const PACKED_FROM: u32 = 2;
 
 impl<S: Real> Planner<'_, S> {
@@ -32,7 +32,7 @@ impl<S: Real> Planner<'_, S> {
         }
     }
 
-    /// Copies the operands of a concatenation that do not lie in it.
+    /// Copies the operands of a concatenation that are not computed in place.
     fn whole(&mut self, v: usize) {
         let Op::Concat(Concat { axis }) = self.p.graph.at(v).op else { return };
         let whole = self.places.at(v).clone();
@@ -48,7 +48,7 @@ impl<S: Real> Planner<'_, S> {
         }
     }
 
-    /// A product onto the first operand of a sum.
+    /// Accumulates a product onto the first operand of a sum.
     fn accumulate(&mut self, v: usize) {
         let mut operands = self.p.graph.operands_at(v);
         let (Some(base), Some(product)) = (operands.next(), operands.next()) else { return };
@@ -60,7 +60,7 @@ impl<S: Real> Planner<'_, S> {
         self.product(product, to, true, &[v, product]);
     }
 
-    /// A product of matrices into a place.
+    /// Computes a matrix product into a place.
     fn product(&mut self, v: usize, c: Place, accumulate: bool, of: &[usize]) {
         let Op::MatMul(op) = self.p.graph.at(v).op else { return };
         let mut operands = self.p.graph.operands_at(v);
@@ -104,8 +104,8 @@ impl<S: Real> Planner<'_, S> {
         to
     }
 
-    /// A matrix whose rows or columns are without gaps, and which is apart from the place `c` of the product `v`: as a
-    /// factor and its product are not, where both lie side by side in a third.
+    /// A matrix with contiguous rows or columns that does not overlap the result `c` of the product `v`; a factor and
+    /// the product may be interleaved in a larger array.
     fn matrix(&mut self, x: usize, c: &Place, v: usize) -> Place {
         let (place, shape) = (self.places.at(x).clone(), self.p.shape(x).to_vec());
         let fits = place.strides.iter().zip(&shape).all(|(&stride, &n)| stride > 0 || n <= 1)
@@ -128,7 +128,7 @@ impl<S: Real> Planner<'_, S> {
         let rank = self.p.shape(x).len();
         match &node.op {
             Op::MatMul(_) if rank == 2 && self.p.shape(operands[1]).len() == 2 => {
-                // A product that is accumulated onto another is made by the sum.
+                // A product that is accumulated is emitted by its sum.
                 if !self.accumulated[v] {
                     self.product(v, y, false, &[v]);
                 }
@@ -169,7 +169,7 @@ impl<S: Real> Planner<'_, S> {
         }
     }
 
-    /// A step that writes `v` without gaps; what `v` lies in may have some.
+    /// Emits a step that writes `v` contiguously, followed by a copy if its place is not.
     fn densely(&mut self, v: usize, step: impl FnOnce(At) -> Step<S>) {
         let (y, shape) = (self.places.at(v).clone(), self.p.shape(v).to_vec());
         if y.is_dense(&shape) {
@@ -180,7 +180,7 @@ impl<S: Real> Planner<'_, S> {
         self.copy(from, y, &shape, &[v]);
     }
 
-    /// A function of rows of the last axis.
+    /// A function of rows along the last axis.
     fn by_row(&mut self, v: usize, what: ByRow, axes: usize) {
         let x = self.operand_at(v, 0);
         let shape = self.p.shape(x);
@@ -193,7 +193,7 @@ impl<S: Real> Planner<'_, S> {
         self.densely(v, |y| Step::ByRow { what, x, y, rows, columns });
     }
 
-    /// A reduction over the first axes or the last.
+    /// A reduction over the first or the last axes.
     fn reduce(&mut self, v: usize, axes: &Axes, what: ByRow, scale: f64) {
         let x = self.operand_at(v, 0);
         let (rank, n, count) =
@@ -215,7 +215,7 @@ impl<S: Real> Planner<'_, S> {
             if y.is_dense(self.p.shape(v)) {
                 self.push(Step::Scale { y: At::from(&y), n, by: S::of(scale) }, &[v]);
             } else {
-                // The interpreter overwrites what was begun.
+                // The interpreter recomputes it from scratch.
                 self.interpret(v);
             }
         }

@@ -1,8 +1,8 @@
-//! Lowering: a program becomes a plan, steps over one block of memory.
+//! Lowering: turns a program into a plan, a list of steps over one arena.
 //!
-//! First each value gets a place in a buffer, or is a view of another (`place.rs`); elementwise ops are fused into regions
-//! (`regions.rs`, `strip.rs`). Then the units are scheduled (`order.rs`), and the live ranges of the buffers are allocated
-//! (`arena.rs`).
+//! First each value gets a place in a buffer, or is a view of another (`place.rs`); elementwise ops are fused into
+//! regions (`regions.rs`, `strip.rs`). Then the units are scheduled (`order.rs`), and buffers are allocated by their
+//! live ranges (`arena.rs`).
 
 mod arena;
 mod assembler;
@@ -29,31 +29,31 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use steps::At;
 
-/// A leaf and where its value goes.
+/// A leaf and the destination of its value.
 #[derive(Clone, Debug)]
 pub(super) struct Given {
     /// Its position in the source graph.
     pub source: u32,
     pub ty: Type,
-    /// In the arena; for whole numbers, their number among the index leaves.
+    /// The position in the arena; for whole numbers, the index among index leaves.
     pub at: usize,
 }
 
-/// A program as steps.
+/// A lowered program.
 #[derive(Debug)]
 pub(super) struct Plan<S> {
     pub given: Vec<Given>,
-    /// Constants and where they go, once.
+    /// Constants and their positions, copied once.
     pub constants: Vec<(Arc<autograd::Value<f64>>, usize)>,
-    /// Constant whole numbers, by their number among the index leaves.
+    /// Index constants, with their index among index leaves.
     pub index_constants: Vec<(Arc<autograd::Value<f64>>, usize)>,
     pub indices: Vec<usize>,
     pub steps: Vec<Step<S>>,
-    /// For each step, what it stands for in the source graph.
+    /// For each step, its source nodes.
     pub of: Vec<Provenance>,
-    /// Where each output lies, with its type; whole numbers by their number among the index leaves.
+    /// The place of each output, with its type; for whole numbers, the index among index leaves.
     pub outputs: Vec<(Type, Operand)>,
-    /// Numbers in the arena, strips included.
+    /// The size of the arena in elements, strips included.
     pub size: usize,
 }
 
@@ -62,7 +62,7 @@ struct Planner<'a, S> {
     places: Places,
     readers: Vec<u32>,
     region: Vec<u32>,
-    /// For each node of whole numbers, its number among them.
+    /// For each node of whole numbers, its index among index leaves.
     index_of: HashMap<usize, usize>,
     steps: Vec<Step<S>>,
     of: Vec<Provenance>,
@@ -71,9 +71,9 @@ struct Planner<'a, S> {
     outside: Vec<bool>,
     /// Products that a sum accumulates.
     accumulated: Vec<bool>,
-    /// For each node, of how many products it is the right side.
+    /// For each node, the number of products of which it is the right side.
     right_sides: Vec<u32>,
-    /// Right sides in panels, by node and whether they are transposed there.
+    /// Packed right sides, by node and transposition.
     panels: HashMap<(usize, bool), At>,
 }
 
@@ -115,7 +115,7 @@ impl<S: Real> Plan<S> {
     }
 }
 
-/// For each node, of how many products of matrices it is the right side.
+/// For each node, the number of matrix products of which it is the right side.
 fn right_sides(p: &Program) -> Vec<u32> {
     let mut count = vec![0; p.graph.len()];
     for v in (0..p.graph.len()).filter(|&v| matches!(p.graph.at(v).op, Op::MatMul(_))) {
@@ -150,7 +150,7 @@ impl<S: Real> Planner<'_, S> {
         for unit in self.order() {
             self.emit(&unit);
         }
-        // Beyond the last step: what is read off, and constants, which are written but once.
+        // Outputs and constants, which are written only once, stay live past the last step.
         let end = self.steps.len() + 1;
         let constant: Vec<u32> = constants.iter().map(|&(_, buffer)| super::narrow(buffer)).collect();
         constant.into_iter().for_each(|buffer| self.touch(buffer, end));
@@ -170,7 +170,7 @@ impl<S: Real> Planner<'_, S> {
                 self.touch(buffer, end);
             }
         }
-        // Nothing is alive that was never touched.
+        // A buffer that no step touches has no live range.
         self.lives.iter_mut().filter(|life| life.from == usize::MAX).for_each(|life| life.size = 0);
         let (at, scratch) = allocate(&self.lives);
         let mut settle = |buffer: u32, offset: &mut usize| *offset += at[buffer as usize];
@@ -191,7 +191,7 @@ impl<S: Real> Planner<'_, S> {
         Plan { given, constants, index_constants, indices, steps: self.steps, of: self.of, outputs, size }
     }
 
-    /// A buffer is alive at a step, counted from 1.
+    /// Extends the live range of a buffer to a step, counted from 1.
     fn touch(&mut self, buffer: u32, step: usize) {
         let life = &mut self.lives[buffer as usize];
         life.from = life.from.min(step);
@@ -205,7 +205,7 @@ impl<S: Real> Planner<'_, S> {
         self.of.push(of.iter().flat_map(|&v| self.p.of[v].iter().copied()).collect());
     }
 
-    /// A new buffer without gaps for an array of this shape.
+    /// A new contiguous buffer for an array of this shape.
     fn buffer(&mut self, shape: &[usize]) -> Place {
         let size = shape.iter().product();
         self.lives.push(LiveRange { from: usize::MAX, to: 0, size });
@@ -216,7 +216,7 @@ impl<S: Real> Planner<'_, S> {
         self.push(Step::Copy { from, to, shape: shape.into() }, of);
     }
 
-    /// A value without gaps, copied if it has some.
+    /// A contiguous value, copied if it is not.
     fn dense(&mut self, x: usize) -> Place {
         let (place, shape) = (self.places.at(x).clone(), self.p.shape(x).to_vec());
         if place.is_dense(&shape) {

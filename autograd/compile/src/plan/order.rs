@@ -1,4 +1,4 @@
-//! In which order a plan computes what it computes.
+//! Scheduling: the order of the units of a plan.
 
 use super::Planner;
 use super::place::Role;
@@ -7,16 +7,16 @@ use crate::program::NONE;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-/// What is computed at once.
+/// A unit of scheduling.
 pub(super) enum Unit {
-    /// A region's nodes, ascending.
+    /// The nodes of a region, ascending.
     Region(Vec<usize>),
-    /// A node by itself.
+    /// A single node.
     Node(usize),
 }
 
 impl<S> Planner<'_, S> {
-    /// The units, operands before users; otherwise in the order of their last nodes.
+    /// The units in dependency order; otherwise in the order of their last nodes.
     pub(super) fn order(&self) -> Vec<Unit> {
         let p = self.p;
         let n = p.graph.len();
@@ -45,7 +45,7 @@ impl<S> Planner<'_, S> {
             };
             unit_of[v] = narrow(unit);
         }
-        // A view depends on what it is a view of.
+        // A view depends on its operand.
         for (v, role) in self.places.roles.iter().enumerate() {
             if let (Role::View, Some(x)) = (role, p.graph.operands_at(v).next()) {
                 unit_of[v] = unit_of[x];

@@ -1,29 +1,29 @@
-//! What is written over what: values that take the place of others that nobody needs any more.
+//! Buffer reuse in place: results overwrite operands that are not needed any more.
 //!
-//! The gates of a cell lie over the pre-activations that they are computed from, and the adjoints of the
-//! pre-activations, all steps together, over the gates: of three arrays `[time, batch, gates]` one remains. What a region
-//! reads and writes at one place it reads before it writes; the assembler sees to that.
+//! The gates of a cell overwrite the pre-activations from which they are computed, and the adjoints of the
+//! pre-activations, all steps together, overwrite the gates: of three arrays `[time, batch, gates]` one remains. A
+//! region reads a location before it writes it; the assembler ensures that.
 
 use super::super::program::{NONE, Program, ReadBy};
 use super::place::{Place, Places, Role};
 use autograd::ops::{Broadcast, Concat, Op, Slice};
 use std::collections::{HashMap, HashSet};
 
-/// What a value is computed from is looked for among so many nodes: a chain over all steps of a net is long.
+/// The maximum number of nodes searched for an operand to overwrite: a chain over all steps is long.
 const FARTHEST: usize = 64;
 
-/// Who reads and who lies where.
+/// The readers and the occupants of memory.
 struct Tenancy<'a> {
     p: &'a Program,
     places: &'a mut Places,
     region: &'a [u32],
     is_output: Vec<bool>,
     read_by: ReadBy,
-    /// For each buffer, the nodes that are written there.
+    /// For each buffer, the nodes written there.
     tenants: Vec<Vec<u32>>,
 }
 
-/// Lets values take the places of others.
+/// Lets results overwrite dead operands.
 pub(super) fn write_over(p: &Program, region: &[u32], places: &mut Places) {
     let mut this = Tenancy::new(p, region, places);
     this.results_over_operands();
@@ -44,12 +44,12 @@ impl<'a> Tenancy<'a> {
         Self { p, places, region, is_output, read_by: p.read_by(), tenants }
     }
 
-    /// Whether regions alone read a value.
+    /// Whether only regions read a value.
     fn is_between_regions(&self, x: usize) -> bool {
         !self.is_output[x] && self.read_by.of(x).all(|v| self.region[v] != NONE)
     }
 
-    /// Whether the memory of a value is read through this value alone.
+    /// Whether the memory of a value is read only through this value.
     fn is_alone(&self, mut x: usize) -> bool {
         while !self.is_output[x] {
             match (self.places.roles[x], &self.p.graph.at(x).op) {
@@ -68,7 +68,7 @@ impl<'a> Tenancy<'a> {
         false
     }
 
-    /// Whether all that read a value are slices of it that have no element in common.
+    /// Whether all readers of a value are disjoint slices of it.
     fn is_read_in_parts(&self, x: usize) -> bool {
         let mut ranges = Vec::new();
         let mut along = None;
@@ -83,7 +83,7 @@ impl<'a> Tenancy<'a> {
         ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0)
     }
 
-    /// Elementwise results over what they, and nobody else, are computed from.
+    /// Elementwise results overwrite operands that nothing else reads.
     fn results_over_operands(&mut self) {
         for v in 0..self.p.graph.len() {
             if self.region[v] == NONE || !self.is_between_regions(v) {
@@ -102,7 +102,7 @@ impl<'a> Tenancy<'a> {
         }
     }
 
-    /// A value from memory that is read for the sake of the elementwise node `v` alone.
+    /// A value in memory that is read only for the elementwise node `v`.
     fn used_up_by(&self, v: usize) -> Option<usize> {
         let (mut within, mut seen) = (vec![v], 0);
         while let Some(u) = within.pop()
@@ -123,14 +123,15 @@ impl<'a> Tenancy<'a> {
         None
     }
 
-    /// Arrays put together from elementwise results, each over what its region has read for the last time.
+    /// Concatenations of elementwise results, each part overwriting an operand that its region reads for the last
+    /// time.
     fn arrays_over_operands(&mut self) {
         let n = self.p.graph.len();
         let mut members: HashMap<u32, Vec<usize>> = HashMap::new();
         (0..n).filter(|&v| self.region[v] != NONE).for_each(|v| {
             members.entry(self.region[v]).or_default().push(v);
         });
-        // The last value at each place, of those that regions read.
+        // The last value at each place that regions read.
         let mut last: HashMap<(u32, usize), usize> = HashMap::new();
         for x in (0..n).filter(|&x| self.read_by.of(x).any(|v| self.region[v] != NONE)) {
             if let Some(place) = &self.places.of[x] {
@@ -152,7 +153,7 @@ impl<'a> Tenancy<'a> {
         }
     }
 
-    /// The elementwise results that lie in a buffer, if nothing but these is put together there.
+    /// The elementwise results in a buffer, if it holds nothing else.
     fn parts(&self, buffer: usize) -> Option<Vec<usize>> {
         let mut parts = Vec::new();
         for &v in &self.tenants[buffer] {
@@ -176,7 +177,7 @@ impl<'a> Tenancy<'a> {
         (parts.len() > 1).then_some(parts)
     }
 
-    /// A place for a buffer of these parts, each over a value that is not needed when the part is written.
+    /// A new place for a buffer of these parts, each over a value that is dead when the part is written.
     fn new_home(
         &self,
         parts: &[usize],
@@ -187,7 +188,7 @@ impl<'a> Tenancy<'a> {
         let v = parts[0];
         let mine = self.places.at(v);
         let before = self.before(&members[&self.region[v]]);
-        // What the region reads, and what the regions before it have read.
+        // Values that this region and earlier ones have read.
         let mut seen = HashSet::new();
         let candidates = before.iter().chain([&self.region[v]]).flat_map(|r| &members[r]);
         let candidates = candidates.flat_map(|&m| self.p.graph.operands_at(m)).filter_map(|x| {
@@ -243,7 +244,7 @@ impl<'a> Tenancy<'a> {
     }
 }
 
-/// Where a buffer goes: over which values, how far from where it was.
+/// The new place of a buffer: the values it overwrites, and the shift from its old place.
 struct Home {
     buffer: u32,
     shift: isize,

@@ -1,26 +1,26 @@
-//! Where values lie: each in a buffer, with strides. A slice, a reshape and a broadcast are views of their operand, and the
-//! operands of a concatenation are computed in their places in the result (concatenation in place).
+//! The place of each value: a buffer with strides. A slice, a reshape and a broadcast are views of their operand, and
+//! the operands of a concatenation are computed in their part of the result (concatenation in place).
 
 use super::super::program::Program;
 use autograd::Kind;
 use autograd::ops::{Add, Broadcast, Concat, Leaf, Op, Reshape, Slice};
 use smallvec::SmallVec;
 
-/// How far apart neighbours of an axis are.
+/// The strides of an array.
 pub(in super::super) type Strides = SmallVec<[usize; 4]>;
 
-/// A value's place.
+/// The place of a value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in super::super) struct Place {
     /// Its buffer.
     pub buffer: u32,
-    /// Where in the buffer it begins.
+    /// The offset in the buffer.
     pub offset: usize,
-    /// One for each axis; 0 where elements are repeated.
+    /// One per axis; 0 for broadcast axes.
     pub strides: Strides,
 }
 
-/// The strides of an array without gaps.
+/// The strides of a contiguous array.
 pub(in super::super) fn dense(shape: &[usize]) -> Strides {
     let mut strides: Strides = shape.iter().map(|_| 0).collect();
     let mut next = 1;
@@ -32,13 +32,13 @@ pub(in super::super) fn dense(shape: &[usize]) -> Strides {
 }
 
 impl Place {
-    /// Whether an array of this shape lies there without gaps.
+    /// Whether an array of this shape is contiguous there.
     pub fn is_dense(&self, shape: &[usize]) -> bool {
         let dense = dense(shape);
         shape.iter().zip(&self.strides).zip(&dense).all(|((&n, &have), &want)| n <= 1 || have == want)
     }
 
-    /// The place one past the last element.
+    /// The offset after the last element.
     fn end(&self, shape: &[usize]) -> usize {
         if shape.contains(&0) {
             return self.offset;
@@ -46,7 +46,7 @@ impl Place {
         self.offset + shape.iter().zip(&self.strides).map(|(&n, &stride)| (n - 1) * stride).sum::<usize>() + 1
     }
 
-    /// Whether the stretches of memory from the first to the last element of two values overlap.
+    /// Whether the memory ranges of two values, from the first to the last element, overlap.
     pub fn meets(&self, shape: &[usize], other: &Self, other_shape: &[usize]) -> bool {
         self.buffer == other.buffer && self.offset < other.end(other_shape) && other.offset < self.end(shape)
     }
@@ -55,13 +55,13 @@ impl Place {
         Self { offset: self.offset + start * self.strides[axis], ..self.clone() }
     }
 
-    /// The place of the same elements in another shape, if strides can say it.
+    /// The place of the same elements in another shape, if strides can express it.
     fn reshape(&self, from: &[usize], to: &[usize]) -> Option<Self> {
         let bare = |shape: &[usize]| shape.iter().copied().filter(|&n| n != 1).collect::<Strides>();
         if self.is_dense(from) {
             return Some(Self { strides: dense(to), ..self.clone() });
         }
-        // Axes of size 1 come and go.
+        // Axes of size 1 are free to change.
         if bare(from) != bare(to) {
             return None;
         }
@@ -70,7 +70,7 @@ impl Place {
         Some(Self { strides, ..self.clone() })
     }
 
-    /// The place of an array that is repeated to a larger shape.
+    /// The place of a broadcast array.
     pub fn spread(&self, from: &[usize], to: &[usize]) -> Self {
         let new = to.len() - from.len();
         let stride = |(axis, &n): (usize, &usize)| {
@@ -81,20 +81,20 @@ impl Place {
     }
 }
 
-/// What is to be done about a node.
+/// The storage of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Role {
-    /// A value from outside, or a constant.
+    /// An input or a constant.
     Given,
-    /// It lies in its operand.
+    /// A view of its operand.
     View,
-    /// Its operands lie in it; those that do not are copied.
+    /// A concatenation in place; operands computed elsewhere are copied.
     Whole,
-    /// A sum of two of which the second, a product, is accumulated onto the first.
+    /// A sum of two whose second operand, a product, is accumulated onto the first.
     Accumulate,
-    /// It is computed.
+    /// A computed buffer.
     Made,
-    /// Whole numbers: they have no place among the real ones.
+    /// Whole numbers, which are not in the arena.
     Index,
 }
 
@@ -103,12 +103,12 @@ pub(in super::super) enum Role {
 pub(in super::super) struct Places {
     pub roles: Vec<Role>,
     pub of: Vec<Option<Place>>,
-    /// For each buffer, how many numbers it holds.
+    /// For each buffer, its size in elements.
     pub buffers: Vec<usize>,
 }
 
 impl Places {
-    /// Finds a place for every value.
+    /// Assigns a place to every value.
     pub fn new(p: &Program) -> Self {
         let n = p.graph.len();
         let readers = p.readers();
@@ -123,7 +123,7 @@ impl Places {
             is_output
         };
         let onto = blocks_written_over(p, &this.roles, &readers, &is_output);
-        // From the last to the first: whoever reads a value has its place before the value looks for one.
+        // Backwards: a reader gets its place before its operands do.
         for v in (0..n).rev() {
             match this.roles[v] {
                 Role::Made | Role::Given | Role::Whole => this.ensure(p, v),
@@ -131,7 +131,7 @@ impl Places {
                     let base = p.graph.operands_at(v).next().expect("it has two operands");
                     let free = this.of[v].is_none();
                     if onto[v] && free {
-                        continue; // it lies where its first operand does
+                        continue; // it shares the place of its first operand
                     }
                     this.ensure(p, v);
                     let own =
@@ -148,7 +148,7 @@ impl Places {
                 this.place_parts(p, v);
             }
         }
-        // From the first to the last: what lies in its operand.
+        // Forwards: views and accumulations take the place of their operand.
         for v in 0..n {
             let first = p.graph.operands_at(v).next();
             match (this.roles[v], first) {
@@ -177,7 +177,7 @@ impl Places {
         this
     }
 
-    /// Gives a node a buffer of its own unless it has a place.
+    /// Gives a node its own buffer unless it has a place.
     fn ensure(&mut self, p: &Program, v: usize) {
         if self.of[v].is_none() {
             let shape = p.shape(v);
@@ -187,7 +187,7 @@ impl Places {
         }
     }
 
-    /// Places the operands of a concatenation in it, as far as they are free.
+    /// Places the operands of a concatenation in it, where they have no place yet.
     fn place_parts(&mut self, p: &Program, v: usize) {
         let Op::Concat(Concat { axis }) = p.graph.at(v).op else { return };
         let whole = self.of[v].clone().expect("it has just been given one");
@@ -202,7 +202,7 @@ impl Places {
         }
     }
 
-    /// The place of a node that holds real numbers or truth values.
+    /// The place of a node with real numbers or truth values.
     pub fn at(&self, v: usize) -> &Place {
         self.of[v].as_ref().expect("every value but whole numbers has a place")
     }
@@ -236,7 +236,7 @@ fn role(p: &Program, v: usize, readers: &[u32], whole: &[bool]) -> Role {
     }
 }
 
-/// For each node, whether a product or a concatenation reads it, which want every element in its place.
+/// For each node, whether a product or a concatenation reads it; these need every element stored.
 fn read_whole(p: &Program) -> Vec<bool> {
     let mut whole = vec![false; p.graph.len()];
     for v in 0..p.graph.len() {
@@ -247,7 +247,7 @@ fn read_whole(p: &Program) -> Vec<bool> {
     whole
 }
 
-/// Whether a node is rows of a product, or itself a sum of products.
+/// Whether a node is a slice of a product, or a sum that ends with a product.
 fn accumulates(p: &Program, a: usize) -> bool {
     let is_product = |x: usize| matches!(p.graph.at(x).op, Op::MatMul(_)) && p.shape(x).len() == 2;
     let mut x = p.graph.operands_at(a);
@@ -258,11 +258,10 @@ fn accumulates(p: &Program, a: usize) -> bool {
     }
 }
 
-/// For each accumulating sum, whether it may be written over its first operand: rows of a product of which nobody
-/// reads these rows but it.
+/// For each accumulating sum, whether it may overwrite its first operand: rows of a product that nothing else reads.
 fn blocks_written_over(p: &Program, roles: &[Role], readers: &[u32], is_output: &[bool]) -> Vec<bool> {
     let n = p.graph.len();
-    // For each product, the rows that slices read of it; none if something else reads it.
+    // For each product, the row ranges that slices read of it; `None` if anything else reads it.
     let mut rows: Vec<Option<Vec<(usize, usize)>>> = vec![Some(Vec::new()); n];
     for v in 0..n {
         for x in p.graph.operands_at(v) {

@@ -1,8 +1,10 @@
-//! Fusion: which elementwise nodes are computed together, strip by strip, so that what is between them never reaches memory.
+//! Fusion: groups elementwise nodes that are computed together, strip by strip, so that intermediate values never
+//! reach memory.
 //!
-//! A region is a connected set of elementwise nodes of one shape, from which no path leaves and comes back. Each node has
-//! a stage: elementwise nodes stay in the stage of their elementwise operands, everything else begins a new one. Within
-//! a stage no path can leave and return. Nodes that only a later region reads then sink into it: it is there that `1 − y²`
+//! A region is a connected set of elementwise nodes of one shape that no path leaves and re-enters. Each node has a
+//! stage: elementwise nodes stay in the stage of their elementwise operands, everything else starts a new one. Within
+//! a stage no path can leave and re-enter. Nodes that only a later region reads then sink into it: `1 − y²` is
+//! computed there, with the adjoint that it scales, instead of with `y`.
 //! belongs, beside the adjoint that it scales, and not where `y` was made.
 
 use super::super::program::{NONE, Program, ReadBy};
@@ -10,13 +12,13 @@ use super::place::Role;
 use autograd::ops::Op;
 use std::collections::HashMap;
 
-/// A node of a region has at most so many operands.
+/// The maximum number of operands of a node in a region.
 const TERMS: usize = 64;
 
-/// A region has at most so many nodes.
+/// The maximum number of nodes of a region.
 const LARGEST: usize = 128;
 
-/// For each node, the number of its region; `NONE` if it is in none.
+/// For each node, the number of its region; `NONE` if it has none.
 pub(super) fn regions(p: &Program, roles: &[Role]) -> Vec<u32> {
     let n = p.graph.len();
     let elementwise: Vec<bool> = (0..n)
@@ -26,7 +28,7 @@ pub(super) fn regions(p: &Program, roles: &[Role]) -> Vec<u32> {
     for v in 0..n {
         for x in p.graph.operands_at(v) {
             let together = elementwise[v] && elementwise[x] && p.shape(v) == p.shape(x);
-            // A view has no stage of its own, unless of a region's result.
+            // A view has no stage of its own, unless it is of a region's result.
             let follows = matches!(roles[v], Role::View) && !elementwise[x];
             stage[v] = stage[v].max(stage[x] + u32::from(!together && !follows));
         }
@@ -40,7 +42,7 @@ pub(super) fn regions(p: &Program, roles: &[Role]) -> Vec<u32> {
             if elementwise[x] && stage[x] == stage[v] && p.shape(x) == p.shape(v) {
                 union(&mut parent, x, v);
             } else if p.shape(x) == p.shape(v) {
-                // Two nodes of one stage and shape that read the same value read it once.
+                // Two nodes of one stage and shape that read the same value are fused, to read it once.
                 let other = *first_reader.entry((x, stage[v])).or_insert(v);
                 if p.shape(other) == p.shape(v) {
                     union(&mut parent, other, v);
@@ -54,13 +56,13 @@ pub(super) fn regions(p: &Program, roles: &[Role]) -> Vec<u32> {
     regions
 }
 
-/// Cuts regions of very many nodes, as an elementwise recurrence makes, in the order of their nodes.
+/// Splits regions with too many nodes, as of an elementwise recurrence, in the order of their nodes.
 fn cut(regions: &mut [u32]) {
     let mut sizes: HashMap<u32, (usize, u32)> = HashMap::new();
     for (v, region) in regions.iter_mut().enumerate().filter(|(_, region)| **region != NONE) {
         let (count, number) = sizes.entry(*region).or_insert((0, *region));
         if *count == LARGEST {
-            // A region is called by its first node: no other has this number.
+            // A region's number is its first node, which is unique.
             (*count, *number) = (0, super::super::narrow(v));
         }
         *count += 1;
@@ -68,8 +70,7 @@ fn cut(regions: &mut [u32]) {
     }
 }
 
-/// Whether it is no work for strips: whole numbers are compared, and sums of very many terms added up, by the
-/// interpreter's kernels.
+/// Whether the interpreter's kernel must compute it: comparisons of whole numbers, and sums of very many terms.
 fn is_other(p: &Program, v: usize) -> bool {
     p.graph.operands_at(v).len() > TERMS
         || p.graph.operands_at(v).any(|x| matches!(p.graph.at(x).ty.kind, autograd::Kind::Index { .. }))
@@ -79,7 +80,7 @@ fn is_other(p: &Program, v: usize) -> bool {
 fn sink(p: &Program, elementwise: &[bool], stage: &mut [u32]) {
     let n = p.graph.len();
     let read_by = p.read_by();
-    // The only stage of the readers; `NONE` once there are several, or one that is no elementwise node of the shape.
+    // The only stage of the readers; `NONE` for several, or for a reader that is not elementwise of the same shape.
     let mut readers: Vec<Option<u32>> = vec![None; n];
     p.outputs.iter().for_each(|&y| readers[y as usize] = Some(NONE));
     for v in (0..n).rev() {
@@ -101,14 +102,14 @@ fn sink(p: &Program, elementwise: &[bool], stage: &mut [u32]) {
     }
 }
 
-/// Whether no more has to be kept if the elementwise node `v` is computed at a later stage: of what it is computed
-/// from, directly or by way of nodes that it alone reads, one array at most would else be done with before.
+/// Whether moving the elementwise node `v` to a later stage keeps no more memory live: of its operands, direct or
+/// through nodes that only it reads, at most one array would have its live range extended.
 fn gains(p: &Program, read_by: &ReadBy, elementwise: &[bool], stage: &[u32], v: usize, later: u32) -> bool {
     let (mut kept, mut within, mut seen) = (None, vec![v], 0);
     while let Some(u) = within.pop() {
         for x in p.graph.operands_at(u) {
             seen += 1;
-            // What is repeated is small.
+            // A broadcast operand is small.
             if p.shape(x) != p.shape(v) || matches!(p.graph.at(x).op, Op::Broadcast(_)) {
                 continue;
             }

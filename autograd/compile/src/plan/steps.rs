@@ -1,4 +1,4 @@
-//! What a plan consists of: one step for a product, for a region, for each other op.
+//! The steps of a plan: one for a product, for a region, for each other op.
 
 use super::place::Place;
 use super::strip::Strips;
@@ -7,7 +7,7 @@ use autograd::Type;
 use autograd::ops::{DropoutMask, Op};
 use smallvec::SmallVec;
 
-/// Where something begins: in its buffer, and, once buffers have places, in the arena.
+/// A position: in its buffer and, after allocation, in the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct At {
     pub buffer: u32,
@@ -30,16 +30,16 @@ pub(in super::super) enum ByRow {
     Max,
 }
 
-/// A step of a plan. Matrices are without gaps unless a layout or strides say otherwise.
+/// A step of a plan. Matrices are contiguous unless a layout or strides say otherwise.
 #[derive(Clone, Debug)]
 pub(in super::super) enum Step<S> {
     /// `C = A B`, or `C += A B`.
     Product { product: Product, a: At, b: At, c: At, accumulate: bool },
-    /// The right side of products, which takes so many places, into panels.
+    /// Packs the right side of products into panels of this length.
     Pack { product: Product, b: At, length: usize, to: At },
     /// Elementwise nodes.
     Region(Box<Strips<S>>),
-    /// The same elements elsewhere.
+    /// A copy.
     Copy { from: Place, to: Place, shape: SmallVec<[usize; 4]> },
     /// A function of each row.
     ByRow { what: ByRow, x: At, y: At, rows: usize, columns: usize },
@@ -47,13 +47,13 @@ pub(in super::super) enum Step<S> {
     SumRows { x: At, y: At, rows: usize, columns: usize },
     /// `y = c y`
     Scale { y: At, n: usize, by: S },
-    /// Rows of a table, by the index leaf of that number.
+    /// Rows of a table, by an index leaf.
     Gather { table: At, size: usize, index: usize, y: At, columns: usize },
     /// Rows added into a table.
     Scatter { x: At, index: usize, y: At, rows: usize, columns: usize },
-    /// Unit vectors.
+    /// One-hot encoding.
     OneHot { index: usize, y: At, classes: usize },
-    /// What dropout multiplies by, of the seed in the index leaf of that number.
+    /// A dropout mask, with the seed in an index leaf.
     Mask { mask: Box<DropoutMask>, seed: usize, y: At },
     /// Any other op, by the interpreter's kernel.
     Interpret(Box<Interpreted>),
@@ -67,12 +67,12 @@ pub(in super::super) struct Interpreted {
     pub y: Place,
 }
 
-/// A value for, or from, outside.
+/// An input or output value.
 #[derive(Clone, Debug)]
 pub(in super::super) enum Operand {
     /// Real numbers or truth values.
     Number(Type, Place),
-    /// Whole numbers, by their number among the leaves.
+    /// Whole numbers, by their index among the leaves.
     Index(Type, usize),
 }
 
@@ -85,7 +85,7 @@ impl Operand {
 }
 
 impl<S> Step<S> {
-    /// What kind of step it is, in a word.
+    /// The kind of step, in a word.
     pub fn what(&self) -> &'static str {
         match self {
             Self::Product { .. } => "product",
@@ -99,7 +99,7 @@ impl<S> Step<S> {
         }
     }
 
-    /// The multiplications of a matrix product.
+    /// The number of multiplications of a matrix product.
     pub fn multiplications(&self) -> usize {
         match self {
             Self::Product { product, .. } => product.multiplications(),
@@ -107,7 +107,7 @@ impl<S> Step<S> {
         }
     }
 
-    /// Shows every buffer that the step reads or writes, with the place in it.
+    /// Visits every buffer that the step reads or writes, with the position in it.
     pub fn visit(&mut self, f: &mut impl FnMut(u32, &mut usize)) {
         let mut at = |at: &mut At| f(at.buffer, &mut at.offset);
         match self {

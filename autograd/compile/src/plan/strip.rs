@@ -1,57 +1,57 @@
-//! A region's program at work.
+//! Executes the bytecode of a region.
 //!
-//! The elements of a region are gone through in blocks that fit the first cache. For each block the program runs once,
-//! an instruction being one vectorised loop over the block. What lies without gaps is read and written where it is;
-//! anything else goes through a strip of scratch memory.
+//! A region is processed in blocks that fit the L1 cache. For each block the program runs once, each instruction
+//! being one vectorised loop over the block. Contiguous operands are read and written in place; others go through a
+//! strip of scratch memory.
 
 use super::place::Place;
 use crate::kernels::Real;
 use crate::kernels::program::{self, Instruction};
 use smallvec::SmallVec;
 
-/// The elements of a strip at most: a few of them fit the first cache.
+/// The maximum number of elements of a strip: a few of them fit the L1 cache.
 pub(in super::super) const STRIP: usize = 1024;
 
-/// A value in memory, as a region reads or writes it.
+/// A memory operand of a region.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Slot {
-    /// Its buffer; then, once buffers have places, where it begins.
+    /// Its buffer; after allocation, its position.
     pub place: Place,
-    /// How far apart rows are.
+    /// The row stride.
     pub row: usize,
-    /// How far apart the elements of a row are.
+    /// The column stride.
     pub column: usize,
-    /// For each outer axis, how far apart its places are.
+    /// The stride of each outer axis.
     pub outer: SmallVec<[usize; 2]>,
 }
 
 /// A region's program.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Strips<S> {
-    /// The sizes of the axes around the rows.
+    /// The sizes of the outer axes.
     pub outer: SmallVec<[usize; 2]>,
     pub rows: usize,
     pub columns: usize,
     /// The rows and columns of a block.
     pub block: [usize; 2],
     pub slots: Vec<Slot>,
-    /// How far apart the rows and columns of each slot are.
+    /// The row and column strides of each slot.
     pub strides: Vec<[usize; 2]>,
-    /// How many strips of scratch memory it needs.
+    /// The number of scratch strips.
     pub scratch: usize,
     pub code: Vec<Instruction<S>>,
-    /// Where the first block's operands begin: the slots, then the strips.
+    /// The positions of the first block's operands: the slots, then the strips.
     pub at: Vec<usize>,
 }
 
 impl<S: Real> Strips<S> {
-    /// Settles where the operands begin, once buffers have places. Strips lie from `scratch` on.
+    /// Fixes the positions after allocation. Strips start at `scratch`.
     pub fn settle(&mut self, scratch: usize) {
         self.at = self.slots.iter().map(|slot| slot.place.offset).collect();
         self.at.extend((0..self.scratch).map(|i| scratch + i * STRIP));
     }
 
-    /// Runs the program on an arena. `at` has room for where the operands of a block begin.
+    /// Runs the program on an arena. `at` is scratch for the positions of a block's operands.
     pub fn run(&self, arena: &mut [S], at: &mut Vec<usize>) {
         let outer: usize = self.outer.iter().product();
         let base = self.slots.len();

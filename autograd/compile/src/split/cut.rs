@@ -1,4 +1,4 @@
-//! The program of a shard: the graph with its share of the batch.
+//! The program of a shard: the graph for its rows of the batch.
 
 use super::Sharding;
 use super::shardings::Shardings;
@@ -17,12 +17,12 @@ pub(super) struct Cut<'a> {
     source: &'a Arc<Graph>,
     shardings: &'a Shardings,
     batch: usize,
-    /// How many rows the shard has.
+    /// The number of rows of the shard.
     rows: usize,
     graph: Graph,
     of: Vec<Provenance>,
     place: Vec<u32>,
-    /// Values that are the same for all rows, for this shard of them along an axis.
+    /// Replicated values sliced to this shard, by node and axis.
     made: HashMap<(usize, usize), u32>,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Cut<'a> {
         Program { source: source.clone(), graph: this.graph, outputs, of: this.of }.without_dead()
     }
 
-    /// A size along an axis of rows.
+    /// A size along a sharded axis.
     fn size(&self, size: usize) -> usize {
         size / self.batch * self.rows
     }
@@ -67,7 +67,7 @@ impl<'a> Cut<'a> {
         let types: SmallVec<[Type; 4]> =
             operands.iter().map(|&x| self.graph.at(x as usize).ty.clone()).collect();
         let operator = op.operator().expect("leaves are written apart");
-        // The shardings say that the op goes on shards of its operands.
+        // The shardings guarantee that the op accepts shards of its operands.
         let ty = operator.infer(&types).unwrap_or_else(|why| panic!("a shard of {}: {why}", op.name()));
         self.push(v, op, ty, operands)
     }
@@ -117,13 +117,13 @@ impl<'a> Cut<'a> {
             Op::Reshape(Reshape { shape }) => Reshape { shape: rows(shape, self) }.into(),
             Op::DropoutMask(mask) => match sharding {
                 Sharding::Sharded { axis, .. } => {
-                    // Each shard adds where its rows begin.
+                    // Each shard adds its first row.
                     let part = Some((axis, 0, mask.shape[axis]));
                     DropoutMask { shape: rows(&mask.shape, self), part, ..mask.clone() }.into()
                 }
                 _ => mask.clone().into(),
             },
-            // The mean of a shard is not a part of the whole's: its sum over the whole's count is.
+            // The mean of a shard is not a partial sum: its sum divided by the whole count is.
             Op::ReduceMean(ReduceMean(axes))
                 if sharding == Sharding::PartialSum && self.shardings.of[x[0]] != Sharding::PartialSum =>
             {
@@ -139,8 +139,8 @@ impl<'a> Cut<'a> {
         self.add(v, op, &operands)
     }
 
-    /// A value that is the same for all rows, for this shard of them along an axis. What it is made of is made first, by a
-    /// stack: it may be as deep as a sequence is long.
+    /// A replicated value sliced to this shard along an axis. Operands are written first, with an explicit stack,
+    /// since the depth can be the length of a sequence.
     fn shard(&mut self, x: usize, axis: usize) -> u32 {
         let mut stack = vec![(x, axis)];
         while let Some(&(x, axis)) = stack.last() {
@@ -159,13 +159,13 @@ impl<'a> Cut<'a> {
         self.shared(x, axis).expect("it has just been made")
     }
 
-    /// Such a value, if it is there: one that does not change along the axis always is.
+    /// Such a value, if it exists; one that does not vary along the axis is unchanged.
     fn shared(&self, x: usize, axis: usize) -> Option<u32> {
         let same = self.source.at(x).ty.shape[axis] == 1 || self.shardings.global[x];
         if same { Some(self.place[x]) } else { self.made.get(&(x, axis)).copied() }
     }
 
-    /// Operands, with that axis of their own, if they have it.
+    /// The operands, with their own index of that axis, if they have it.
     fn operands_along(&self, x: usize, axis: usize) -> SmallVec<[(usize, Option<usize>); 4]> {
         let rank = |x: usize| self.source.at(x).ty.shape.len();
         self.source.operands_at(x).map(|y| (y, (axis + rank(y)).checked_sub(rank(x)))).collect()

@@ -1,9 +1,9 @@
 //! Data parallelism over the batch, by propagation of shardings (Xu et al. 2021, GSPMD).
 //!
-//! Each value is replicated, sharded along one axis, or a partial sum over the batch. The inputs say along which axis their
-//! samples lie; the shardings of all other values follow from the ops. A partial sum that is used other than linearly, for
-//! example the number of positions under a mean, is computed once for the whole batch, before the shards run (`global`). If a
-//! sharding cannot be derived, the graph is compiled for one thread, and `Executable::why_whole` says why.
+//! Each value is replicated, sharded along one axis, or a partial sum over the batch. Inputs declare their batch
+//! axis; the shardings of all other values follow from the ops. A partial sum that is used nonlinearly, for example
+//! the number of valid positions in a mean, is computed once for the whole batch, before the shards run (`global`).
+//! If no sharding can be derived, the graph is compiled for one thread, and `Executable::why_whole` says why.
 
 mod cut;
 mod shardings;
@@ -17,30 +17,30 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What a value is to the batch.
+/// The sharding of a value over the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Sharding {
     /// The same for every row of the batch.
     Replicated,
-    /// A shard of the rows along an axis, which may hold `outer` batches one after the other.
+    /// Sharded along an axis, which may hold `outer` batches one after the other.
     Sharded { axis: usize, outer: usize },
-    /// A part of a sum over the batch: the shards' values add up to it.
+    /// A partial sum over the batch: the shards' values add up to it (all-reduce).
     PartialSum,
 }
 
-/// A graph cut into shards of rows.
+/// A sharded graph.
 pub(super) struct Split {
     /// The rows of each shard.
     pub rows: Vec<Range<usize>>,
-    /// The program of each shard; equal ones are one.
+    /// The program of each shard; shards of equal size share one.
     pub programs: Vec<Arc<Program>>,
-    /// What each output is.
+    /// The sharding of each output.
     pub outputs: Vec<Sharding>,
-    /// The nodes that are computed before, for the whole batch.
+    /// The nodes computed beforehand, for the whole batch.
     pub global: Vec<usize>,
 }
 
-/// The graph for `threads` threads; the reason if it is left whole.
+/// Shards the graph for `threads` threads; the error is the reason why it cannot.
 pub(super) fn split(source: &Arc<Graph>, outputs: &[usize], threads: usize) -> Result<Split, String> {
     if threads < 2 {
         return Err("one thread was asked for".into());
@@ -52,7 +52,7 @@ pub(super) fn split(source: &Arc<Graph>, outputs: &[usize], threads: usize) -> R
     }
     let shardings = Shardings::new(source, outputs, batch)?;
     let rows: Vec<Range<usize>> = (0..shards).map(|i| i * batch / shards..(i + 1) * batch / shards).collect();
-    // What a program is depends on how many rows it is for, and not on which.
+    // A program depends on the number of its rows, not on which ones.
     let mut made: HashMap<usize, Arc<Program>> = HashMap::new();
     let programs = rows
         .iter()
@@ -68,7 +68,7 @@ pub(super) fn split(source: &Arc<Graph>, outputs: &[usize], threads: usize) -> R
     Ok(Split { rows, programs, outputs: of, global })
 }
 
-/// The size of the batch that all inputs agree on.
+/// The batch size on which all inputs agree.
 fn batch(source: &Graph, outputs: &[usize]) -> Option<usize> {
     let live = live(source, outputs);
     let mut batch = None;

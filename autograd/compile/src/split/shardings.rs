@@ -8,26 +8,26 @@ use autograd::{Kind, Value};
 use smallvec::SmallVec;
 use std::collections::HashSet;
 
-/// Sums over the batch build on one another so often at most, before a graph is left whole.
+/// The maximum depth of global sums that depend on one another, before a graph is left unsharded.
 const ROUNDS: usize = 16;
 
 /// The shardings of the nodes that outputs depend on.
 pub(super) struct Shardings {
     pub of: Vec<Sharding>,
     pub live: Vec<bool>,
-    /// Which parts are computed before, for the whole batch.
+    /// The nodes computed beforehand, for the whole batch.
     pub global: Vec<bool>,
 }
 
 impl Shardings {
-    /// Follows the shardings from the inputs to the outputs.
+    /// Propagates the shardings from the inputs to the outputs.
     ///
     /// # Errors
-    /// The first node whose sharding does not follow.
+    /// The first node without a valid sharding.
     pub fn new(source: &Graph, outputs: &[usize], batch: usize) -> Result<Self, String> {
         let live = live(source, outputs);
         let mut global = vec![false; source.len()];
-        // What meets is the same for all rows from then on, also for those who could have used the parts.
+        // An all-reduced value is replicated from then on, also for users that could read the partial sums.
         for _ in 0..ROUNDS {
             let of = vec![Sharding::Replicated; source.len()];
             let mut this = Self { of, live: live.clone(), global: global.clone() };
@@ -40,9 +40,9 @@ impl Shardings {
         Err(format!("more than {ROUNDS} sums over the whole batch build on one another"))
     }
 
-    /// Shardings every node; or stops where parts must meet, and returns them.
+    /// Assigns shardings to all nodes; stops where partial sums must be all-reduced, and returns these.
     fn follow(&mut self, source: &Graph, batch: usize) -> Result<Vec<usize>, String> {
-        // Whether a product of rows has gone into a value: then it is too expensive to be computed twice.
+        // Whether a value depends on a product over the rows: then it is too expensive to compute twice.
         let mut expensive = vec![false; source.len()];
         for v in 0..source.len() {
             if !self.live[v] || self.global[v] {
@@ -69,7 +69,7 @@ impl Shardings {
         Ok(Vec::new())
     }
 
-    /// Whether outputs can be put together from shards.
+    /// Checks that outputs can be assembled from shards.
     fn fit_outputs(self, source: &Graph, outputs: &[usize]) -> Result<Self, String> {
         for &y in outputs {
             let number = !matches!(source.at(y).ty.kind, Kind::Index { .. });
@@ -90,8 +90,8 @@ impl Shardings {
             });
         }
         if x.iter().all(|&x| self.of[x] == Sharding::Replicated) {
-            // What is repeated, or drawn, for as many rows as the batch has is so for a shard of them. It would be right
-            // of any axis; of the batch's own it fits what else there is.
+            // A value that is broadcast or drawn along an axis of the batch's size can be sharded there. This is
+            // correct for any such axis, and matches the other operands if it is the batch's.
             let shape = &node.ty.shape;
             let axis = (0..shape.len()).find(|&axis| shape[axis] == batch && repeats(source, v, axis));
             return Some(axis.map_or(Sharding::Replicated, |axis| Sharding::Sharded { axis, outer: 1 }));
@@ -103,15 +103,15 @@ impl Shardings {
             op if op.class().is_elementwise() => self.pointwise(source, v, &x),
             Op::MatMul(op) => self.product(source, *op, x[0], x[1], node.ty.shape.len()),
             Op::Concat(_) | Op::Stack(_) => self.beside(source, &node.op, &x),
-            // A table of all rows, read by the numbers of a shard.
+            // A table of all rows, indexed by a shard.
             Op::Gather(Gather) if self.of[x[0]] == Sharding::Replicated => Some(self.of[x[1]]),
             _ => self.of_one(source, v, &x, batch),
         }
     }
 
-    /// Whether the result is a part because the op is linear in what are parts, and nothing else is cut.
+    /// Whether the result is a partial sum: the op is linear in its partial sums, and nothing else is sharded.
     ///
-    /// A zero is a part of any sum, if it is one of the whole size.
+    /// A zero counts as a partial sum, if it has the full size.
     fn is_linear(&self, source: &Graph, op: &Op, x: &[usize]) -> bool {
         let Some(operator) = op.operator() else { return false };
         let part = |x: usize| self.of[x] == Sharding::PartialSum;
@@ -124,7 +124,7 @@ impl Shardings {
         x.iter().any(|&x| part(x)) && (linear_in(&part) || linear_in(&|x| part(x) || zero(x)))
     }
 
-    /// Of an elementwise op: all that is cut is cut along one axis of the result.
+    /// For an elementwise op: all sharded operands are sharded along one axis of the result.
     fn pointwise(&self, source: &Graph, v: usize, x: &[usize]) -> Option<Sharding> {
         let rank = source.at(v).ty.shape.len();
         let theirs = |x: usize| source.at(x).ty.shape.len();
@@ -148,8 +148,8 @@ impl Shardings {
         same.all(fits).then_some(Sharding::Sharded { axis, outer })
     }
 
-    /// Of a product: rows of A are rows of the result, columns of B its columns; what is cut along the inner axis gives a
-    /// part of a sum.
+    /// For a product: rows of A are rows of the result, columns of B its columns; a sharded inner axis gives a
+    /// partial sum.
     fn product(&self, source: &Graph, op: MatMul, a: usize, b: usize, rank: usize) -> Option<Sharding> {
         let MatMul { a_transposed: ta, b_transposed: tb } = op;
         let (rank_a, rank_b) = (source.at(a).ty.shape.len(), source.at(b).ty.shape.len());
@@ -172,7 +172,7 @@ impl Shardings {
         }
     }
 
-    /// Of operands beside each other: all are cut alike, along another axis.
+    /// For a concatenation: all operands are sharded alike, along another axis.
     fn beside(&self, source: &Graph, op: &Op, x: &[usize]) -> Option<Sharding> {
         let rows =
             x.iter().map(|&x| self.of[x]).find(|sharding| matches!(sharding, Sharding::Sharded { .. }))?;
@@ -192,19 +192,19 @@ impl Shardings {
         }
     }
 
-    /// Of an op whose first operand is cut: where its rows go.
+    /// For an op with a sharded first operand.
     fn of_one(&self, source: &Graph, v: usize, x: &[usize], batch: usize) -> Option<Sharding> {
         let Sharding::Sharded { axis, outer } = self.of[x[0]] else { return None };
         let (theirs, shape) = (&source.at(x[0]).ty.shape, &source.at(v).ty.shape);
         let at = |axis: usize| Some(Sharding::Sharded { axis, outer });
-        // Where the axis is after others have gone.
+        // The position of the axis after others are removed.
         let without = |gone: &Axes| {
             let before = gone.iter().filter(|&a| a < axis).count();
             if gone.iter().any(|a| a == axis) { None } else { at(axis - before) }
         };
         let op = &source.at(v).op;
         match (op, op.class()) {
-            // The sum of a shard is a part of the whole's.
+            // The sum of a shard is a partial sum.
             (Op::ReduceSum(ReduceSum(axes)) | Op::ReduceMean(ReduceMean(axes)), _)
                 if axes.iter().any(|a| a == axis) =>
             {
@@ -224,8 +224,8 @@ impl Shardings {
         }
     }
 
-    /// Whether a value that is the same for all rows can be had for a shard of them along an axis: whether all that it is
-    /// made of, as far as it has that axis, is elementwise.
+    /// Whether a replicated value can be sliced to a shard along an axis: whether all its operands with that axis are
+    /// elementwise.
     fn can_cut(&self, source: &Graph, x: usize, axis: usize) -> bool {
         let (mut seen, mut stack) = (HashSet::new(), vec![(x, axis)]);
         while let Some((x, axis)) = stack.pop() {
@@ -244,7 +244,7 @@ impl Shardings {
     }
 }
 
-/// What a value repeats: each shard can repeat it for itself.
+/// The operand of a broadcast: each shard can broadcast it itself.
 fn unrepeated(source: &Graph, mut x: usize) -> usize {
     while let (Op::Broadcast(_), Some(of)) = (&source.at(x).op, source.operands_at(x).next()) {
         x = of;
@@ -252,7 +252,7 @@ fn unrepeated(source: &Graph, mut x: usize) -> usize {
     x
 }
 
-/// Whether a node is made by repetition along an axis, or drawn element by element.
+/// Whether a node is broadcast along an axis, or a dropout mask.
 fn repeats(source: &Graph, v: usize, axis: usize) -> bool {
     match &source.at(v).op {
         Op::Broadcast(_) => source.operands_at(v).next().is_some_and(|x| {
@@ -264,7 +264,7 @@ fn repeats(source: &Graph, v: usize, axis: usize) -> bool {
     }
 }
 
-/// Whether a node is zero everywhere: a part of any sum.
+/// Whether a node is zero everywhere: a partial sum of zero.
 fn is_zero(source: &Graph, x: usize) -> bool {
     match &source.at(x).op {
         Op::Leaf(Leaf::Constant(value)) => matches!(&**value, Value::Float(a) if a.iter().all(|&x| x == 0.0)),
@@ -273,11 +273,11 @@ fn is_zero(source: &Graph, x: usize) -> bool {
     }
 }
 
-/// The sharding of a reshape: the rows' axis stays whole, or is joined with the axes before it.
+/// The sharding of a reshape: the batch axis is unchanged, or merged with the axes before it.
 fn reshaped(from: &[usize], to: &[usize], axis: usize, outer: usize, batch: usize) -> Option<Sharding> {
     let before: usize = from[..axis].iter().product();
     let (want, mut seen) = (before * outer, 1);
-    // `want` batches lie before any row is repeated: the axis where they are all passed holds the rows.
+    // `want` batches precede the first repeated row: the axis at which they are complete holds the rows.
     for (i, &n) in to.iter().enumerate() {
         if seen <= want && want.is_multiple_of(seen) && n == want / seen * batch {
             let tail: usize = to[i + 1..].iter().product();

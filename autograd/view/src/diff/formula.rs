@@ -1,17 +1,17 @@
-//! A node as a formula over the named nodes that it is made of.
+//! Writes a node as a formula over the named nodes behind it.
 
 use super::named;
 use autograd::graph::Graph;
 use autograd::ops::{Leaf, Notation, Op};
 
-/// The longest formula, in characters; what would be longer is cut.
+/// The maximum length of a formula in characters; longer ones are truncated.
 const LONGEST: usize = 160;
 
-/// The most terms of a sum that are all written.
+/// The maximum number of terms of a sum that are all written.
 const MOST: usize = 5;
 
-/// A node as a formula, with times counted from its own step: `f[t] ⊙ c[t−1]`. Nodes without names are written out, and
-/// names of its own layer go without it.
+/// A node as a formula, with times relative to its own step: `f[t] ⊙ c[t−1]`. Unnamed nodes are written out, and
+/// names of its own layer omit the layer.
 pub(super) fn formula(graph: &Graph, index: usize) -> String {
     let mut left = LONGEST;
     let text = Writer { graph, root: index }.write(index, true, &mut left).0;
@@ -23,21 +23,21 @@ pub(super) fn template(graph: &Graph, index: usize) -> String {
     relative(&graph.name_at(index), step_of(graph, index))
 }
 
-/// The step of a node. What a pass makes of nodes of one step has it in its name alone.
+/// The step of a node. A node merged by a pass from nodes of one step has it only in its name.
 pub(super) fn step_of(graph: &Graph, index: usize) -> Option<u32> {
     let node = graph.at(index);
     let in_name = || step_in(&graph.name_at(index)).map(|(step, ..)| step);
     node.origin.step.or_else(|| node.op.operator().and_then(|_| in_name()))
 }
 
-/// The last number in brackets of a name, with what stands before and after it.
+/// The last bracketed number of a name, with the text before and after it.
 fn step_in(name: &str) -> Option<(u32, &str, &str)> {
     let (before, after) = name.rsplit_once('[')?;
     let (number, after) = after.split_once(']')?;
     Some((number.parse().ok()?, before, after))
 }
 
-/// A name with its step counted from another.
+/// A name with its step relative to another.
 fn relative(name: &str, step: Option<u32>) -> String {
     let (Some(step), Some((number, before, after))) = (step, step_in(name)) else { return name.into() };
     let time = match i64::from(number) - i64::from(step) {
@@ -54,7 +54,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// The formula and how tightly it binds: sums 1, products 2, signs 3, one piece 5.
+    /// The formula and its binding power: sums 1, products 2, signs 3, atoms 5.
     fn write(&self, i: usize, open: bool, left: &mut usize) -> (String, u8) {
         let node = self.graph.at(i);
         if let Some(number) = number(&node.op) {

@@ -1,4 +1,4 @@
-//! Which nodes of two graphs are the same node.
+//! Matches the nodes of two graphs.
 
 use super::Change;
 use autograd::graph::{Graph, Role};
@@ -6,7 +6,7 @@ use autograd::ops::{Leaf, Op};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// For each node of the one graph its like in the other.
+/// For each node of one graph its match in the other.
 #[derive(Clone, Debug)]
 pub(super) struct Matching {
     pub to_after: Vec<Option<usize>>,
@@ -15,14 +15,14 @@ pub(super) struct Matching {
     pub changes: Vec<Change>,
 }
 
-/// Who a node belongs to, in terms of the second graph.
+/// The named node to which a node belongs, in terms of the second graph.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Owner {
     Forward(Option<Arc<str>>, Option<Arc<str>>, Option<u32>),
     Backward(usize, u32),
 }
 
-/// A node's own name, of those that have one.
+/// The identity of a named node.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Name {
     Leaf(Arc<str>),
@@ -30,10 +30,10 @@ enum Name {
     Adjoint(usize, u32),
 }
 
-/// Op, attributes and type: what a node is besides its operands.
+/// Op, attributes and type: the properties of a node besides its operands.
 type Kind = (&'static str, String, String);
 
-/// What a node on the way is: whose, what, and of which nodes of the second graph.
+/// The identity of an intermediate node: owner, kind, and matched operands.
 type Exactly = (Owner, Kind, Vec<Option<usize>>);
 
 impl Matching {
@@ -54,7 +54,7 @@ impl Matching {
                 alike.entry((owner, after.at(i).op.name())).or_default().push_back(i);
             }
         }
-        // Operands come before users, so that what a node reads is matched before it is.
+        // Operands precede users, so a node's operands are matched before it.
         let mut take = |i: usize, j: usize, to_after: &mut Vec<Option<usize>>| {
             if to_before[j].is_none() {
                 (to_before[j], to_after[i]) = (Some(i), Some(j));
@@ -77,7 +77,7 @@ impl Matching {
                 }
             }
         }
-        // What is left of an owner: its ops in their order.
+        // The remaining nodes of an owner: its ops in order.
         for i in 0..before.len() {
             if to_after[i].is_some() || name(before, i, |x| to_after[x]).is_some() {
                 continue;
@@ -105,7 +105,7 @@ impl Matching {
     }
 }
 
-/// `like` finds a node of the same graph in the second.
+/// `like` maps a node of this graph to the second.
 fn name(graph: &Graph, i: usize, like: impl Fn(usize) -> Option<usize>) -> Option<Name> {
     let node = graph.at(i);
     if let Op::Leaf(leaf @ (Leaf::Input { .. } | Leaf::Parameter { .. })) = &node.op {
@@ -124,7 +124,7 @@ fn owner(graph: &Graph, i: usize, like: impl Fn(usize) -> Option<usize>) -> Opti
     let origin = &graph.at(i).origin;
     match origin.role {
         Role::Forward => Some(Owner::Forward(origin.layer.clone(), origin.name.clone(), origin.step)),
-        // The adjoint of what the other graph does not have has no like there.
+        // The adjoint of an unmatched node has no match.
         Role::Adjoint { .. } => None,
         Role::Backward { of, sweep } => like(of as usize).map(|of| Owner::Backward(of, sweep)),
     }

@@ -1,22 +1,22 @@
-//! Both graphs in one, to be drawn.
+//! Merges both graphs into one, for drawing.
 
 use super::Change;
 use super::matching::Matching;
 use autograd::graph::{Graph, Origin, Role};
 
-/// Both graphs in one.
+/// The merged graph.
 #[derive(Clone, Debug)]
 pub(super) struct Merged {
     pub graph: Graph,
     pub changes: Vec<Change>,
-    /// For each node, which node of the first and of the second graph it is.
+    /// For each node, its position in the first and in the second graph.
     pub before: Vec<Option<usize>>,
     pub after: Vec<Option<usize>>,
-    /// Operands that were added or removed. Removed operands of nodes that stay are no operands of the graph.
+    /// Added and removed operands. Removed operands of remaining nodes are not operands of the merged graph.
     pub links: Vec<(usize, usize, Change)>,
 }
 
-/// Where the nodes of both graphs went.
+/// The new positions of both graphs' nodes.
 #[derive(Default)]
 struct Places {
     before: Vec<Option<u32>>,
@@ -36,7 +36,7 @@ impl Merged {
         merged.graph.set_sweeps(after.sweeps().len().max(before.sweeps().len()));
         let mut next = 0;
         for j in 0..after.len() {
-            // What was removed stands where it stood: before the next node that is still there.
+            // A removed node keeps its position: before the next remaining node.
             if let Some(i) = matching.to_before[j] {
                 while next < i {
                     merged.removed(before, matching, &mut places, next);
@@ -73,7 +73,7 @@ impl Merged {
         }
     }
 
-    /// Appends a node of one of the graphs, with the operands that are there already.
+    /// Appends a node of one of the graphs, with its already merged operands.
     fn push(&mut self, from: &Graph, i: usize, place: impl Fn(usize) -> Option<u32>) -> u32 {
         let node = from.at(i);
         let role = match node.origin.role {

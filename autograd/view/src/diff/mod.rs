@@ -1,8 +1,8 @@
-//! What changed between two graphs.
+//! The differences between two graphs.
 //!
-//! Names are stable: what a layer calls `h` at step 3 is `l0/h[3]` however often it is unrolled. So nodes with names are
-//! matched by name, and nodes on the way to them by what they compute of what is matched already. What is left is added or
-//! removed, and a pair that does not compute the same of the same is changed.
+//! Names are stable: `h` of layer `l0` at step 3 is `l0/h[3]` however often the net is unrolled. So named nodes are
+//! matched by name, and intermediate nodes by what they compute from matched nodes. Unmatched nodes are added or
+//! removed, and a matched pair with different ops or operands is changed.
 //!
 //! ```
 //! use autograd_view::diff::Diff;
@@ -37,12 +37,12 @@ use autograd::ops::{Leaf, Op};
 use matching::Matching;
 use merge::Merged;
 
-/// What became of a node.
+/// The change of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Change {
     /// Only the first graph has it.
     Removed,
-    /// Both have it, and it computes something else, or of something else.
+    /// Both have it, with another op or other operands.
     Changed,
     /// Only the second graph has it.
     Added,
@@ -50,7 +50,7 @@ pub enum Change {
     Same,
 }
 
-/// What changed between two graphs. See the [module](self).
+/// The differences between two graphs. See the [module](self).
 #[derive(Clone, Debug)]
 pub struct Diff {
     before: Graph,
@@ -66,40 +66,40 @@ impl Diff {
         Self { before: before.clone(), after: after.clone(), merged }
     }
 
-    /// Whether both graphs compute the same by the same names.
+    /// Whether both graphs compute the same values under the same names.
     pub fn is_empty(&self) -> bool {
         self.count(Change::Same) == self.merged.changes.len()
     }
 
-    /// How many nodes changed so. Of a changed pair the two count once.
+    /// The number of nodes with this change. A changed pair counts once.
     pub fn count(&self, change: Change) -> usize {
         self.merged.changes.iter().filter(|&&c| c == change).count()
     }
 
-    /// Both graphs in one: the nodes of the second, and among them those that were removed.
+    /// Both graphs in one: the nodes of the second, and among them the removed ones.
     pub fn merged(&self) -> &Graph {
         &self.merged.graph
     }
 
-    /// For each node of the merged graph what became of it.
+    /// The change of each node of the merged graph.
     pub fn changes(&self) -> &[Change] {
         &self.merged.changes
     }
 
-    /// The operands that were added or removed, by the positions of operand and user in the merged graph. Removed ones are no
+    /// The added and removed operands, by the positions of operand and user in the merged graph. Removed ones are not
     /// operands there.
     pub(crate) fn links(&self) -> &[(usize, usize, Change)] {
         &self.merged.links
     }
 
-    /// What changed, for people: a line for each named node, once for all steps that agree in it. A line begins with `-` for
-    /// what was removed, `+` for what was added and `~` for what is computed otherwise.
+    /// The differences as text: a line per named node, shared by all steps with the same difference. A line starts
+    /// with `-` for removed, `+` for added and `~` for changed nodes.
     pub fn text(&self) -> String {
         text::write(self)
     }
 }
 
-/// Whether a node is one that people look for by its name, and not on the way to such a node.
+/// Whether a node has a name of its own, as opposed to an intermediate node.
 fn named(graph: &Graph, index: usize) -> bool {
     let node = graph.at(index);
     match node.origin.role {

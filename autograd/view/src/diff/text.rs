@@ -1,4 +1,4 @@
-//! What changed, in lines.
+//! The differences as lines of text.
 
 use super::formula::{formula, step_of, template};
 use super::{Change, Diff, named};
@@ -6,7 +6,7 @@ use autograd::graph::Graph;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::{self, Write};
 
-/// What is said of a named node; all steps of which the same is said share a line.
+/// The text for a named node; steps with equal text share a line.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Line {
     change: Change,
@@ -95,7 +95,7 @@ fn describe(graph: &Graph, index: usize) -> String {
     }
 }
 
-/// For each node of the merged graph the named node that it is, or was, on the way to; or itself.
+/// For each node of the merged graph its named node, or the one that it is intermediate to.
 fn owners(diff: &Diff) -> Vec<usize> {
     let graph = diff.merged();
     let mut gone: HashMap<usize, Vec<usize>> = HashMap::new();

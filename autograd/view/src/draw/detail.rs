@@ -1,9 +1,9 @@
-//! Fewer boxes: one for each variable, or one for each cell.
+//! Levels of detail: one box per variable, or one box per cell.
 //!
-//! Who draws a net for others wants gates, states, outputs and losses, and not the eleven nodes of a softmax. A node that
-//! is on the way to a named value is in the box of that value; a node of a derivative is in the box of the adjoint of the
-//! value that it was made for. Lines between boxes are those between their nodes. What only tells the loss what is wanted
-//! has no box, parameters have boxes without lines, and what the backward part reads of the forward part is not drawn.
+//! A picture of a net for others shows gates, states, outputs and losses, not the eleven nodes of a softmax. An
+//! intermediate node is in the box of its named value; a node of a derivative is in the box of the adjoint for which
+//! it was built. Lines between boxes are those between their nodes. Targets have no box, parameters have boxes
+//! without lines, and reads of forward values by the backward part are not drawn.
 
 use super::cut::Part;
 use super::label::{self, Class};
@@ -13,7 +13,7 @@ use autograd::ops::{Leaf, Op};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// How much a picture tells apart.
+/// The level of detail of a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Detail {
     /// A box for each cell at each step, and for each value between cells.
@@ -25,7 +25,7 @@ pub enum Detail {
     Ops,
 }
 
-/// What is in one box.
+/// The contents of one box.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Group {
     Node(usize),
@@ -36,13 +36,13 @@ enum Group {
 }
 
 impl Scene<'_> {
-    /// The scene with the boxes of that detail.
+    /// The scene at this level of detail.
     pub fn in_detail(mut self, detail: Detail) -> Self {
         if detail == Detail::Ops {
             return self;
         }
         let groups = groups(&self, detail);
-        // The members of each group that have a box, and the one whose name it has.
+        // The members of each group with a box, and the one that names it.
         let mut members: HashMap<&Group, Vec<usize>> = HashMap::new();
         for (item, node) in self.items.iter().enumerate().map(|(k, item)| (k, item.node)) {
             if let Some(group) = groups[node].as_ref().filter(|_| !self.items[item].outside) {
@@ -71,7 +71,7 @@ impl Scene<'_> {
             let nodes = [self.items[link.from].node, self.items[link.to].node];
             let (Some(from), Some(to)) = (number(nodes[0]), number(nodes[1])) else { continue };
             let (a, b) = (&items[from], &items[to]);
-            // From the end of a step that stands for others back to its beginning is the way to the next of them.
+            // A line from the end of a rolled step back to its start leads to the next step.
             let on = from < to || (from > to && link.is_loop(&self.items));
             if on && a.part == b.part && !shared(a) && !shared(b) && seen.insert((from, to)) {
                 let port = links.iter().filter(|l: &&Link| l.to == to).count();
@@ -84,7 +84,7 @@ impl Scene<'_> {
     }
 }
 
-/// The group of every node of the graph; none for what has no box.
+/// The group of every node of the graph; `None` for nodes without a box.
 fn groups(scene: &Scene, detail: Detail) -> Vec<Option<Group>> {
     let graph = scene.graph;
     let (told, whole) = (told(graph), whole(scene));
@@ -111,7 +111,7 @@ fn groups(scene: &Scene, detail: Detail) -> Vec<Option<Group>> {
             },
         };
     }
-    // What has no name is on the way to what reads it first.
+    // An unnamed node belongs to its first user.
     for i in (0..graph.len()).rev().filter(|&i| graph.at(i).origin.role == Role::Forward) {
         for x in graph.operands_at(i) {
             let unnamed = groups[x] == Some(Group::Node(x)) && !matches!(graph.at(x).op, Op::Leaf(_));
@@ -121,7 +121,7 @@ fn groups(scene: &Scene, detail: Detail) -> Vec<Option<Group>> {
             }
         }
     }
-    // Adjoints follow.
+    // Adjoints follow their forward nodes.
     for i in 0..graph.len() {
         if let Role::Adjoint { of, sweep } | Role::Backward { of, sweep } = graph.at(i).origin.role {
             groups[i] = groups[of as usize].clone().map(|group| Group::Adjoint(Box::new(group), sweep));
@@ -130,7 +130,7 @@ fn groups(scene: &Scene, detail: Detail) -> Vec<Option<Group>> {
     groups
 }
 
-/// Whether a node is a whole sequence of which the steps read their parts: those have boxes of their own.
+/// Whether a node is a whole sequence whose parts the steps read: the parts have boxes instead.
 fn whole(scene: &Scene) -> Vec<bool> {
     let graph = scene.graph;
     let users = graph.users();
@@ -148,7 +148,7 @@ fn whole(scene: &Scene) -> Vec<bool> {
     (0..graph.len()).map(sequence).collect()
 }
 
-/// Whether a node is only told to the loss: where there are layers, what is not learned and enters none.
+/// Whether a node only feeds the loss: in a graph with layers, a leaf that is not learned and enters no layer.
 fn told(graph: &Graph) -> Vec<bool> {
     let forward = |i: &usize| graph.at(*i).origin.role == Role::Forward;
     let (mut learned, mut enters) = (vec![false; graph.len()], vec![false; graph.len()]);
@@ -166,7 +166,7 @@ fn told(graph: &Graph) -> Vec<bool> {
     (0..graph.len()).map(|i| layered && forward(&i) && !learned[i] && !enters[i]).collect()
 }
 
-/// The member whose name a box has: the last named one of the forward part, the adjoint of it in the backward part.
+/// The member that names a box: the last named forward one, or its adjoint in the backward part.
 fn face(scene: &Scene, items: &[usize]) -> usize {
     let graph = scene.graph;
     let whole = |k: &usize| {
@@ -180,7 +180,7 @@ fn face(scene: &Scene, items: &[usize]) -> usize {
             Role::Backward { .. } => false,
         }
     };
-    // Of a parameter and what is cut from it, the parameter; of their gradients, its.
+    // For a parameter and its slices, the parameter; for their gradients, its gradient.
     let leaf = |k: &usize| {
         let node = scene.items[*k].node;
         let of = match graph.at(node).origin.role {
@@ -218,7 +218,7 @@ fn boxed(scene: &Scene, item: usize, group: &Group, members: &[usize]) -> Item {
     let cut = members.iter().any(|&k| scene.items[k].class == Class::Cut);
     let subtitle = match forward {
         Group::Cell(..) => {
-            // What the cell hands on.
+            // The outputs of the cell.
             let inside: HashSet<usize> = members.iter().copied().collect();
             let mut names: Vec<&str> = Vec::new();
             for link in scene.links.iter().filter(|l| inside.contains(&l.from) && !inside.contains(&l.to)) {
@@ -230,14 +230,14 @@ fn boxed(scene: &Scene, item: usize, group: &Group, members: &[usize]) -> Item {
             Some(if backward { String::new() } else { names.join("  ") })
         }
         Group::Variable(..) if backward => Some(String::new()),
-        // A function says what a variable is; the last sum or product of several does not.
+        // A function describes a variable; the last of several sums or products does not.
         Group::Variable(..) => {
             let sign = label::sign(graph, own.node);
             let function =
                 sign.chars().all(char::is_alphabetic) && graph.at(own.node).op.operator().is_some();
             Some(if function && !matches!(graph.at(own.node).op, Op::At(_)) { sign } else { String::new() })
         }
-        // How a gradient is put together from its parts is for a picture of all ops.
+        // The assembly of a gradient from its parts is shown only at the level of ops.
         _ if matches!(class, Class::Gradient(_)) => Some(graph.at(own.node).ty.to_string()),
         _ => own.subtitle.clone(),
     };
@@ -256,7 +256,7 @@ fn boxed(scene: &Scene, item: usize, group: &Group, members: &[usize]) -> Item {
     }
 }
 
-/// A group without its step: the same for the boxes that are alike.
+/// A group without its step, equal for similar boxes.
 fn timeless(group: &Group) -> String {
     match group {
         Group::Node(i) => format!("node {i}"),

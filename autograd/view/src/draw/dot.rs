@@ -1,11 +1,11 @@
-//! The graph in the language of Graphviz.
+//! Output in Graphviz's DOT language.
 //!
-//! Ranks run from left to right, and so does time: each column (before the steps, each step, after them) is a
-//! cluster with one for its forward and one for its backward nodes. Points that are not seen stand between the
-//! columns, with a stiff edge to and from the nodes at each column's ends, so that Graphviz keeps columns apart.
+//! Ranks run from left to right, as time does: each column (before the steps, each step, after them) is a cluster
+//! with nested clusters for its forward and its backward nodes. Invisible points stand between the columns, with
+//! heavy edges to and from the nodes at each column's ends, so that Graphviz separates columns.
 //!
-//! An edge goes from operand to user. One that runs back in time is written from right to left with `dir=back`,
-//! as Graphviz would otherwise turn time round for it; its arrow is at the user as ever.
+//! An edge goes from operand to user. One that runs back in time is written from right to left with `dir=back`, since
+//! Graphviz would otherwise reverse the time axis; its arrow is still at the user.
 
 use super::Options;
 use super::cut::Part;
@@ -80,7 +80,7 @@ fn fences(to: &mut String, scene: &Scene, columns: &[Vec<&Item>]) -> fmt::Result
     writeln!(to, "  edge [style=solid weight=1]")
 }
 
-/// How many steps a column stands for, if they are several.
+/// The number of steps that a column represents, if there are several.
 fn times(step: &Step) -> String {
     if step.group.is_empty() { String::new() } else { format!("  ×{}", step.group.len()) }
 }
@@ -134,7 +134,7 @@ fn edge(to: &mut String, scene: &Scene, link: &Link) -> fmt::Result {
         _ if a.part == Part::Forward => "#5f7d9c".into(),
         _ => "#bf7c45".into(),
     };
-    // Only the order of columns, and lines within a part of one, set ranks.
+    // Only the order of columns, and lines within one part of a column, determine ranks.
     let ranks = a.column == b.column && a.part == b.part && !link.is_loop(&scene.items);
     let constraint = if ranks { "" } else { " constraint=false" };
     if column(scene, a) > column(scene, b) {
@@ -144,7 +144,7 @@ fn edge(to: &mut String, scene: &Scene, link: &Link) -> fmt::Result {
     }
 }
 
-/// A string of the language: quotes and backslashes mean themselves, line ends are `\n`.
+/// A quoted DOT string: quotes and backslashes are escaped, line ends are `\n`.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {

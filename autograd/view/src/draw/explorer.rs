@@ -1,8 +1,8 @@
-//! The graph as a graph collection of Google's Model Explorer, whose input format is declared in
+//! Output as a graph collection for Google's Model Explorer, whose input format is declared in
 //! `src/ui/src/components/visualizer/common/input_graph.ts` of its repository.
 //!
-//! A node's namespace is `part/layer/step/gate`, so that the explorer opens with two boxes, and each opens into layers, a
-//! layer into steps, and a step into gates. The edges are those of the text dump, and so are the numbers of the nodes.
+//! A node's namespace is `part/layer/step/gate`, so the explorer opens with two boxes, each of which opens into
+//! layers, a layer into steps, and a step into gates. Edges and node numbers are those of the text dump.
 
 use super::Options;
 use super::cut::View;
@@ -69,7 +69,7 @@ struct Style {
 pub(super) fn write(view: &View, options: &Options) -> String {
     let graph = view.graph;
     let scene = Scene::new(view);
-    // What the pictures draw has their words and colours.
+    // Nodes that pictures draw have the same labels and colours here.
     let drawn: HashMap<usize, usize> =
         scene.items.iter().enumerate().map(|(k, item)| (item.node, k)).collect();
     let mut incoming: HashMap<usize, Vec<IncomingEdge>> = HashMap::new();
@@ -123,7 +123,7 @@ pub(super) fn write(view: &View, options: &Options) -> String {
         .expect("strings, numbers and arrays are always JSON")
 }
 
-/// A name as one part of a namespace: a slash would part it.
+/// A name as a component of a namespace, without slashes.
 fn component(name: &str) -> String {
     let name: String =
         name.chars().map(|c| if c == '/' { '∕' } else { c }).filter(|c| !c.is_control()).collect();

@@ -1,8 +1,7 @@
-//! The graph as `GraphML` (<http://graphml.graphdrawing.org>), for yEd, Gephi, Cytoscape, igraph and networkx.
+//! Output as `GraphML` (<http://graphml.graphdrawing.org>), for yEd, Gephi, Cytoscape, igraph and networkx.
 //!
-//! Nodes and edges lie in one flat graph. What they belong to is said by attributes, because readers that fold do so by
-//! attributes (a partition in Gephi, `quotient_graph` in networkx), and few of them read graphs within nodes.
-//! An absent attribute is left out.
+//! Nodes and edges are in one flat graph. Attributes give the groups, because readers fold by attributes (a partition
+//! in Gephi, `quotient_graph` in networkx), and few of them read nested graphs. Absent attributes are omitted.
 //!
 //! | attribute of a node | value |
 //! |---|---|

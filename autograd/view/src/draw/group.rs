@@ -1,4 +1,4 @@
-//! Where a node belongs when a reader folds a graph: part, layer, time step, gate.
+//! The groups of a node for folding: part, layer, time step, gate.
 
 use super::cut::{Part, View};
 use super::scene::Step;
@@ -6,8 +6,8 @@ use autograd::graph::Graph;
 use autograd::ops::{Leaf, Op};
 use std::sync::Arc;
 
-/// The gate of a node: the variable that it is, or is on the way to. A backward node has that of the forward node it belongs
-/// to.
+/// The gate of a node: its variable, or the one that it is intermediate to. A backward node has that of its forward
+/// node.
 pub(super) fn gate(graph: &Graph, index: usize) -> Option<&Arc<str>> {
     let mut node = graph.at(index);
     while let Some(of) = node.origin.role.of() {
@@ -16,8 +16,8 @@ pub(super) fn gate(graph: &Graph, index: usize) -> Option<&Arc<str>> {
     node.origin.name.as_ref()
 }
 
-/// The groups that a node lies in, from the outermost: part, layer, step, gate. Inputs, parameters and what else belongs to no
-/// step lie in none below their part.
+/// The groups of a node, outermost first: part, layer, step, gate. Inputs, parameters and other nodes without a step
+/// have only a part.
 pub(super) fn path(view: &View, index: usize) -> Vec<String> {
     let graph = view.graph;
     let node = graph.at(index);
@@ -34,7 +34,7 @@ pub(super) fn path(view: &View, index: usize) -> Vec<String> {
     path
 }
 
-/// A step with the steps that it stands for.
+/// A step with the steps it represents.
 pub(super) fn column(view: &View, number: u32) -> Step {
     let group = view.roll.as_ref().and_then(|roll| roll.group(number)).unwrap_or_default().to_vec();
     Step { number, group }

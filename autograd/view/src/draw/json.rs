@@ -1,7 +1,7 @@
-//! The graph as node-link data, with nothing left out.
+//! Output as node-link data, without omissions.
 //!
-//! The keys are those that networkx writes and reads:
-//! `networkx.node_link_graph(json.load(file), edges="links")`. Absent values are left out.
+//! The keys are those of networkx: `networkx.node_link_graph(json.load(file), edges="links")`. Absent values are
+//! omitted.
 //!
 //! | field | value |
 //! |---|---|
@@ -137,7 +137,7 @@ fn node(graph: &Graph, id: usize, value: Option<Value<f64>>) -> NodeData<'_> {
         layer: origin.layer.as_deref(),
         step: origin.step,
         gate: gate(graph, id).map(|name| &**name),
-        // A leaf is called by its own name.
+        // A leaf has its own name.
         ordinal: if matches!(op, Op::Leaf(leaf) if leaf.name().is_some()) { 0 } else { origin.ordinal },
         role: match origin.role {
             Role::Forward => "forward",
@@ -155,7 +155,7 @@ fn node(graph: &Graph, id: usize, value: Option<Value<f64>>) -> NodeData<'_> {
     }
 }
 
-/// An array as arrays in arrays; one without axes as its element.
+/// An array as nested arrays; a scalar as its element.
 fn nested<T>(a: ArrayViewD<T>, element: &impl Fn(&T) -> serde_json::Value) -> serde_json::Value {
     match a.ndim() {
         0 => a.first().map_or(serde_json::Value::Null, element),

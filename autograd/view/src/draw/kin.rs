@@ -1,8 +1,8 @@
-//! Which nodes of different steps are the same node of the step.
+//! Identifies corresponding nodes of different steps.
 //!
-//! Two nodes are kin if they were made by the same words: for forward nodes the same layer, name, op and
-//! place in the source; for backward nodes the same part of the VJP of kin. Numbers that count nodes within a
-//! step are of no use, for the first and the last step have fewer nodes than the others.
+//! Two nodes correspond (are *kin*) if the same code made them: for forward nodes the same layer, name, op and source
+//! place; for backward nodes the same part of the VJP of kin. Node counts within a step are useless for this, since
+//! the first and the last step have fewer nodes than the others.
 
 use crate::draw::scene::Column;
 use autograd::graph::{Graph, Node, Role};
@@ -18,14 +18,14 @@ enum Family {
     Backward(u32, u32, &'static str, &'static str, u32),
 }
 
-/// For each node of the graph a number that its kin in other columns share, and no other node of its column.
+/// For each node of the graph a number that is shared by its kin in other columns, and unique within its column.
 pub(in crate::draw) fn kin(graph: &Graph, column: &[Column]) -> Vec<u32> {
     let (mut families, mut members) = (HashMap::new(), HashMap::new());
     let mut seen: HashMap<(u32, Column), u32> = HashMap::new();
     let mut kin = Vec::with_capacity(graph.len());
     for (i, &column) in column.iter().enumerate() {
         let family = number(&mut families, family(graph.at(i), &kin));
-        // Nodes of one column made by the same words are told apart by their order.
+        // Nodes of one column made by the same code are distinguished by their order.
         let rank = seen.entry((family, column)).or_default();
         kin.push(number(&mut members, (family, *rank)));
         *rank += 1;

@@ -1,25 +1,25 @@
-//! What is written on a node: its name or its sign, and what it looks like.
+//! Labels: the name or sign of a node, and its class.
 
 use autograd::graph::{Graph, Role};
 use autograd::ops::{Leaf, Notation, Op};
 use autograd::{Kind, Value};
 
-/// What a node looks like.
+/// The class of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Class {
-    /// Data that the graph is given.
+    /// An input.
     Input,
-    /// What is learned; the number tells parameters apart.
+    /// A parameter; the number distinguishes parameters.
     Parameter(usize),
     /// A forward node that its author named.
     Named,
-    /// A forward node on the way to a named one.
+    /// An intermediate forward node.
     Interior,
-    /// A forward node that nothing else in the forward part uses: a loss, a result.
+    /// A forward node without forward users: a loss, a result.
     Output,
     /// A stop-gradient: the adjoint ends here.
     Cut,
-    /// A comparison, a choice, a mask.
+    /// A comparison, a selection, a mask.
     Mask,
     /// The adjoint of a named node.
     Adjoint,
@@ -46,7 +46,7 @@ impl Class {
         }
     }
 
-    /// The number of a parameter, also of its gradient.
+    /// The number of a parameter, also for its gradient.
     pub fn parameter(self) -> Option<usize> {
         match self {
             Self::Parameter(k) | Self::Gradient(k) => Some(k),
@@ -55,7 +55,7 @@ impl Class {
     }
 }
 
-/// The sign of an op with its constant operands written in: `tanh`, `⊙`, `1 −`, `max(·, 0)`.
+/// The sign of an op with its constant operands: `tanh`, `⊙`, `1 −`, `max(·, 0)`.
 pub(super) fn sign(graph: &Graph, index: usize) -> String {
     let op = &graph.at(index).op;
     let Some(operator) = op.operator() else {
@@ -68,7 +68,7 @@ pub(super) fn sign(graph: &Graph, index: usize) -> String {
     };
     let name = short(operator.name());
     match operator.notation() {
-        // A number that is repeated is still that number.
+        // A broadcast number is written as the number.
         _ if matches!(op, Op::Broadcast(_)) && !bare => written("").concat(),
         _ if matches!(op, Op::StopGradient(_)) => "✂".into(),
         Notation::Infix { sign, .. } if bare => sign.into(),
@@ -81,18 +81,18 @@ pub(super) fn sign(graph: &Graph, index: usize) -> String {
     }
 }
 
-/// What stands under a name: sign and shape. The place that a step was cut from stays out; the name says it.
+/// The line under a name: sign and shape. The index of a step's slice is omitted; the name shows it.
 pub(super) fn subtitle(graph: &Graph, index: usize, sign: &str) -> String {
     let node = graph.at(index);
     let ty = if node.ty.shape.is_empty() { "scalar".into() } else { node.ty.to_string() };
     match &node.op {
         Op::Leaf(_) | Op::At(_) | Op::Slice(_) => ty,
-        // An en space: other spaces next to each other become one.
+        // An en space: adjacent ordinary spaces collapse.
         _ => format!("{sign}\u{2002}{ty}"),
     }
 }
 
-/// An op's name as it stands in a small box.
+/// An op's name for a small box.
 fn short(name: &'static str) -> &'static str {
     match name {
         "sigmoid" => "σ",
@@ -102,7 +102,7 @@ fn short(name: &'static str) -> &'static str {
     }
 }
 
-/// The value of a constant that is a single number, in a few characters.
+/// The value of a scalar constant, in a few characters.
 pub(super) fn number(op: &Op) -> Option<String> {
     let Op::Leaf(Leaf::Constant(value)) = op else {
         return None;
@@ -119,8 +119,7 @@ pub(super) fn number(op: &Op) -> Option<String> {
     }
 }
 
-/// The name under which people look for a node, without its layer: `h[3]`, `∂h[3]`, `W`. Nodes on the way to a
-/// named one have none.
+/// The short name of a node, without its layer: `h[3]`, `∂h[3]`, `W`. Intermediate nodes have none.
 pub(super) fn title(graph: &Graph, index: usize) -> Option<String> {
     let node = graph.at(index);
     if let Op::Leaf(leaf @ (Leaf::Input { .. } | Leaf::Parameter { .. })) = &node.op {
@@ -130,7 +129,7 @@ pub(super) fn title(graph: &Graph, index: usize) -> Option<String> {
     match origin.role {
         Role::Backward { .. } => None,
         Role::Adjoint { of, sweep } => {
-            // Only the count of the sweep stands between the sign and the name of what it is the adjoint of.
+            // Only the sweep's number is between the sign and the forward name.
             let of = of as usize;
             let named = title(graph, of)?;
             let (long, plain) = (graph.name_at(index), graph.name_at(of));
@@ -145,8 +144,7 @@ pub(super) fn title(graph: &Graph, index: usize) -> Option<String> {
     }
 }
 
-/// How a node is written where it is an operand far from its box: its title, or a short formula over titles,
-/// or its full name.
+/// The text for an operand far from its box: its title, or a short formula over titles, or its full name.
 pub(super) fn reference(graph: &Graph, index: usize) -> String {
     const LONGEST: usize = 18;
     if let Some(title) = title(graph, index) {
@@ -167,7 +165,7 @@ pub(super) fn reference(graph: &Graph, index: usize) -> String {
     })
 }
 
-/// What a node looks like. `parameter` numbers the parameters.
+/// The class of a node. `parameter` numbers the parameters.
 pub(super) fn class(graph: &Graph, index: usize, parameter: &[usize], used: bool) -> Class {
     let node = graph.at(index);
     let is_parameter = |i: usize| matches!(graph.at(i).op, Op::Leaf(Leaf::Parameter { .. }));

@@ -1,11 +1,10 @@
-//! The graph as a flowchart of Mermaid (<https://mermaid.js.org>), which many wikis and READMEs draw.
+//! Output as a Mermaid flowchart (<https://mermaid.js.org>), which many wikis and READMEs render.
 //!
-//! Each column is a subgraph, with one for each part in it, one for each layer, and one for each gate that has several
-//! nodes. The words are those of the pictures. An edge that leads from a step that stands for others to the next of them is
-//! dashed.
+//! Each column is a subgraph, with nested ones for each part, each layer, and each gate that has several nodes.
+//! Labels are those of the pictures. An edge from a rolled step to the next of its steps is dashed.
 //!
-//! Mermaid takes labels in quotes for Markdown with entities, and its entities are written `#35;`. So all that could mean
-//! anything to it is written that way.
+//! Mermaid parses quoted labels as Markdown with entities, written `#35;`. So every character with a meaning is
+//! escaped that way.
 
 use super::Options;
 use super::cut::Part;
@@ -22,7 +21,7 @@ pub(super) fn write(scene: &Scene, options: &Options) -> String {
     text
 }
 
-/// The items of a group and the groups in it.
+/// A group's items and nested groups.
 #[derive(Default)]
 struct Group<'a> {
     items: Vec<&'a Item>,
@@ -43,7 +42,7 @@ impl<'a> Group<'a> {
 
 fn draw(to: &mut String, scene: &Scene, options: &Options) -> fmt::Result {
     if let Some(title) = &options.title {
-        // A string of JSON is one of YAML.
+        // A JSON string is a valid YAML string.
         writeln!(to, "---\ntitle: {}\n---", serde_json::Value::from(title.as_str()))?;
     }
     writeln!(to, "flowchart LR")?;
@@ -93,7 +92,7 @@ fn draw(to: &mut String, scene: &Scene, options: &Options) -> fmt::Result {
 
 fn subgraph(to: &mut String, label: &str, group: &Group, number: &mut usize, depth: usize) -> fmt::Result {
     let space = "  ".repeat(depth);
-    // A frame around one box says nothing.
+    // A frame around a single box is omitted.
     let framed = group.items.len() != 1 || !group.groups.is_empty();
     if framed {
         writeln!(to, "{space}subgraph g{number}[\"{}\"]", Label(label))?;
@@ -113,7 +112,7 @@ fn subgraph(to: &mut String, label: &str, group: &Group, number: &mut usize, dep
     if framed { writeln!(to, "{space}end") } else { Ok(()) }
 }
 
-/// What a class is called in the text.
+/// The name of a class in the text.
 fn word(class: Class) -> String {
     match class {
         Class::Parameter(k) => format!("parameter{}", k % 8),
@@ -122,7 +121,7 @@ fn word(class: Class) -> String {
     }
 }
 
-/// Text that means nothing to Mermaid, nor to Markdown or HTML.
+/// Text escaped for Mermaid, Markdown and HTML.
 struct Label<'a>(&'a str);
 
 impl fmt::Display for Label<'_> {
@@ -132,7 +131,7 @@ impl fmt::Display for Label<'_> {
         while let Some(c) = rest.next() {
             let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
             let plain = match c {
-                // At the beginning a sign makes a list, and so does a number with a point or bracket.
+                // At the start a sign makes a list, and so does a number with a point or bracket.
                 '+' | '-' => before.is_some(),
                 '0'..='9' => before.is_some() || !matches!(rest.peek(), Some('.' | ')')),
                 '_' => inside(before) && inside(rest.peek().copied()),

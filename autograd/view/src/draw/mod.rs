@@ -1,23 +1,21 @@
-//! Drawings of a graph, unrolled over time.
+//! Drawings of an unrolled graph.
 //!
-//! A drawing of backpropagation through time should show what a teacher would put on the board: time runs from
-//! left to right, layers are stacked from the input at the bottom to the output on top, every step looks like
-//! every other, and the derivative lies below as the mirror image of the computation that it is the derivative
-//! of. So drawings here are made from origins: the column of a node is its step, its band is its layer, and a
-//! backward node stands below the forward node that it belongs to.
+//! A drawing of backpropagation through time follows blackboard conventions: time runs from left to right, layers are
+//! stacked from the input at the bottom to the output on top, all steps look alike, and the derivative is below, as
+//! the mirror image of its forward computation. So drawings use origins: the column of a node is its step, its band
+//! is its layer, and a backward node is below its forward node.
 //!
 //! A format for each reader:
-//! - [`html()`] for people who want to look into it: a page that shows values, and walks through the computation.
-//! - [`svg()`] for people: laid out here, with one layout for all steps, complete in one file.
-//! - [`dot()`] for Graphviz, [`mermaid()`] for wikis: a cluster for each step.
+//! - [`html()`] for interactive reading: a page that shows values, and steps through the computation.
+//! - [`svg()`] for people: with one layout for all steps, self-contained.
+//! - [`dot()`] for Graphviz, [`mermaid()`] for wikis: a cluster per step.
 //! - [`explorer()`] for Model Explorer, which folds by layer, step and gate.
-//! - [`json()`] and [`graphml()`] for programs: all nodes with all that is known of them.
+//! - [`json()`] and [`graphml()`] for programs: all nodes with all their data.
 //!
-//! All of them draw a [`View`]: the whole graph, or what cuts leave of it.
+//! All of them draw a [`View`]: the whole graph, or a part of it.
 //!
-//! In the pictures a constant that is a single number stands inside the box of the node that uses it (`1 −`),
-//! equal constants are drawn once, and a name is written where a long line would confuse: a parameter is drawn
-//! once, and a port with its name and colour stands at each of its uses.
+//! In the pictures a scalar constant is inside the box of its user (`1 −`), equal constants are drawn once, and a
+//! name replaces a long line: a parameter is drawn once, and a port with its name and colour is at each of its uses.
 //!
 //! ```
 //! use autograd::{Builder, grad};
@@ -66,14 +64,14 @@ use autograd::{Error, Value};
 use scene::Scene;
 use std::sync::Arc;
 
-/// What to draw, and under which title.
+/// The options of a drawing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Whether nodes of derivatives are drawn.
+    /// Whether to draw the nodes of derivatives.
     pub backward: bool,
-    /// Written above the drawing.
+    /// The title above the drawing.
     pub title: Option<String>,
-    /// What pictures tell apart: [`svg()`], [`dot()`] and [`mermaid()`].
+    /// The level of detail of pictures: [`svg()`], [`dot()`] and [`mermaid()`].
     pub detail: Detail,
 }
 
@@ -100,19 +98,18 @@ impl Options {
     }
 }
 
-/// The graph in the language of Graphviz, for `dot -Tsvg`.
+/// The graph in Graphviz's DOT language, for `dot -Tsvg`.
 pub fn dot<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
     dot::write(&options.scene(view), options)
 }
 
-/// The graph as node-link data, which `networkx.node_link_graph` reads. The schema stands at the head of
-/// `draw/json.rs`.
+/// The graph as node-link data, readable by `networkx.node_link_graph`. The schema is at the head of `draw/json.rs`.
 pub fn json<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
     json::write(&options.view(view), options, |_| None)
 }
 
-/// The graph as node-link data with the value of each node that `value` knows, as nested arrays. What is no finite number is one
-/// of the strings `NaN`, `Infinity` and `-Infinity`.
+/// The graph as node-link data with the value of each node that `value` returns, as nested arrays. A number that is
+/// not finite is one of the strings `NaN`, `Infinity` and `-Infinity`.
 pub fn json_with_values<'a>(
     view: impl Into<View<'a>>,
     options: &Options,
@@ -121,23 +118,23 @@ pub fn json_with_values<'a>(
     json::write(&options.view(view), options, value)
 }
 
-/// The graph as `GraphML`. The attributes stand at the head of `draw/graphml.rs`.
+/// The graph as `GraphML`. The attributes are listed at the head of `draw/graphml.rs`.
 pub fn graphml<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
     graphml::write(&options.view(view), options)
 }
 
-/// The graph as a flowchart of Mermaid. It draws small graphs: 500 edges and 50,000 characters are its limits.
+/// The graph as a Mermaid flowchart. Mermaid draws small graphs: its limits are 500 edges and 50,000 characters.
 pub fn mermaid<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
     mermaid::write(&options.scene(view), options)
 }
 
-/// The graph as a graph collection for Model Explorer, to fold and unfold by layer, step and gate.
+/// The graph as a graph collection for Model Explorer, folded by layer, step and gate.
 pub fn explorer<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
     explorer::write(&options.view(view), options)
 }
 
-/// The nodes of a view as text: the lines of [`Graph::text`](autograd::Graph::text), with a line before them for each step that
-/// stands for others.
+/// The nodes of a view as text: the lines of [`Graph::text`](autograd::Graph::text), with a line before them for each
+/// step that represents others.
 pub fn text<'a>(view: impl Into<View<'a>>) -> String {
     let view = view.into();
     let rolled = view.roll.iter().flat_map(|roll| &roll.groups).filter(|group| group.len() > 1);
@@ -148,11 +145,11 @@ pub fn text<'a>(view: impl Into<View<'a>>) -> String {
     head.collect::<String>() + &view.graph.lines(view.nodes())
 }
 
-/// The graph as a page to walk through: one HTML file that needs no other, for any browser, for 3 steps or 1,000.
+/// The graph as an interactive page: one self-contained HTML file, for any browser, for 3 steps or 1,000.
 ///
-/// It shows the net rolled up, unrolled and open; its computation forward and backward in order of execution; of each
-/// node the equation, value, adjoint and rule; of each parameter what every step adds to its gradient; and how the
-/// ways from a loss to a state shrink or grow it.
+/// It shows the net rolled, unrolled and in detail; its computation forward and backward in order of execution; for
+/// each node the equation, value, adjoint and VJP; for each parameter the contribution of every step to its gradient;
+/// and how the paths from a loss to a state shrink or grow the gradient.
 ///
 /// ```
 /// use autograd::{Builder, Point, grad};
@@ -169,19 +166,19 @@ pub fn text<'a>(view: impl Into<View<'a>>) -> String {
 /// ```
 ///
 /// # Errors
-/// If the point lacks a value or has one that does not fit.
+/// If a leaf has no value at the point, or an unfit one.
 pub fn html(graph: &Arc<Graph>, options: &Options, page: &Page) -> Result<String, Error> {
     html::write(graph, options, page)
 }
 
-/// The graph as a picture: one SVG element that needs no other file.
+/// The graph as a picture: one self-contained SVG element.
 pub fn svg<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
     let scene = options.scene(view);
     svg::write(&scene, &layout::Layout::new(&scene), options)
 }
 
-/// What changed between two graphs as one picture: what was added in green, what was removed in red and dashed, what changed
-/// in amber, and the rest pale. The view is one of [`Diff::merged`]: all of it, or a cut, as [`View::rolled`].
+/// The differences between two graphs as one picture: added nodes in green, removed ones in red and dashed, changed
+/// ones in amber, and the rest pale. The view is one of [`Diff::merged`]: all of it, or a part, as [`View::rolled`].
 pub fn diff<'a>(diff: &'a Diff, view: impl Into<View<'a>>, options: &Options) -> String {
     let mut scene = Scene::new(&options.view(view));
     scene.mark(diff);

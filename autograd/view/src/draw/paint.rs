@@ -1,4 +1,4 @@
-//! Colours by role, the same in all pictures. They keep their contrast on a projector.
+//! Colours by class, the same in all pictures, with enough contrast for a projector.
 
 use super::label::Class;
 use super::scene::Item;
@@ -16,7 +16,7 @@ const fn paint(fill: &'static str, edge: &'static str, ink: &'static str) -> Pai
     Paint { fill, edge, ink }
 }
 
-/// One for each parameter, in turn: edge and ink, and fill. Its gradient has the same.
+/// Colours of parameters, cyclically: edge and ink, and fill. Gradients have the same.
 const PARAMETERS: [Paint; 8] = [
     paint("#fbe9f3", "#ad2a75", "#8a1c5b"),
     paint("#e5f4f1", "#127c6e", "#0c5f54"),
@@ -44,7 +44,7 @@ impl Class {
         }
     }
 
-    /// What the class is called in the legend.
+    /// The name of the class in the legend.
     pub fn word(self) -> &'static str {
         match self {
             Self::Input => "input",
@@ -62,7 +62,7 @@ impl Class {
 }
 
 impl Item {
-    /// The colours of a node: by its class, or by what became of it where two graphs are compared.
+    /// The colours of a node: by its class, or by its change when two graphs are compared.
     pub fn paint(&self) -> Paint {
         self.change.map_or_else(|| self.class.paint(), Change::paint)
     }
@@ -78,7 +78,7 @@ impl Change {
         }
     }
 
-    /// What it is called in the legend.
+    /// The name in the legend.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Removed => "removed",

@@ -1,7 +1,7 @@
-//! A graph read back from its JSON dump: to be drawn and compared, not to be computed.
+//! Reads a graph from its JSON dump, for drawing and comparison, not for evaluation.
 //!
-//! An op that its name says whole is that op again. Of the others the dump keeps what they are called and how they are
-//! written: they are [`Recorded`], and compute nothing.
+//! An op whose name determines it becomes that op. For others only the name and notation are known: they are
+//! [`Recorded`], and compute nothing.
 
 use autograd::graph::{Graph, Origin, Role};
 use autograd::ops::{Adjoint, Compare, Custom, Leaf, Notation, Op, Operator, Relation, Sample, Sampler};
@@ -45,7 +45,7 @@ struct Link {
     port: usize,
 }
 
-/// An op of which only the words are known. Its values are not numbers.
+/// An op of which only the text is known. Its values are not numbers.
 #[derive(Debug)]
 struct Recorded {
     like: Op,
@@ -89,20 +89,20 @@ impl Operator for Recorded {
     }
 }
 
-/// A constant has at most so many elements.
+/// The maximum number of elements of a constant.
 const LARGEST_CONSTANT: usize = 1 << 26;
 
-/// Reads what [`json`](super::json()) has written.
+/// Reads the output of [`json`](super::json()).
 ///
 /// # Errors
-/// [`Error::Dump`] if the text is no such dump, or one of a rolled graph, whose steps read themselves.
+/// [`Error::Dump`] if the text is not such a dump, or is that of a rolled graph, whose steps read themselves.
 pub fn read_json(text: &str) -> Result<Graph, Error> {
     let dump: NodeLink = serde_json::from_str(text).map_err(|e| Error::Dump { reason: e.to_string() })?;
     let mut operands: HashMap<usize, Vec<(usize, usize)>> = HashMap::new();
     for link in &dump.links {
         operands.entry(link.target).or_default().push((link.port, link.source));
     }
-    // A comparison is called by its relation, and a sample is of one alone.
+    // A comparison has the name of its relation, and the samples have only one.
     let samples = Op::samples(&mut Sampler::new(0)).into_iter().map(|sample| sample.op);
     let ops = samples.chain(Relation::ALL.map(|relation| Op::Compare(Compare(relation))));
     let known: HashMap<&str, Op> = ops.map(|op| (op.name(), op)).collect();
@@ -128,7 +128,7 @@ pub fn read_json(text: &str) -> Result<Graph, Error> {
             .map(|(_, x)| place.get(&x).copied().ok_or_else(|| late(x)))
             .collect::<Result<_, _>>()?;
         let ty = node.ty()?;
-        // A constant is read with all its numbers; of other nodes none is.
+        // A constant is read with all its elements; other nodes have none.
         let most = if node.op == "constant" { LARGEST_CONSTANT } else { usize::MAX };
         if ty.shape.checked_count().is_none_or(|count| count > most) {
             return Err(Error::Dump {
@@ -193,7 +193,7 @@ impl Node {
             }
         }
         let like = known.get(self.op.as_str()).cloned();
-        // An op from outside the crate is told by its name, which the text of the recorded one begins with.
+        // A custom op is identified by its name, with which the recorded text starts.
         let attributes = match &like {
             Some(_) => self.attributes.clone(),
             None => format!("{} {}", self.op, self.attributes).trim_end().into(),

@@ -1,9 +1,8 @@
-//! What there is to draw, derived once for all formats: which nodes, in which column and band, with which words.
+//! The scene, derived once for all formats: the drawn nodes with their columns, bands and labels.
 //!
-//! A *column* is a time step, or the side for what comes before the first step (parameters, whole sequences,
-//! initial states), or the end for what comes after (losses, results). A *part* is forward or backward; a
-//! backward node stands in the column of the forward node that it belongs to. A *band* is a layer, or what lies
-//! between two layers.
+//! A *column* is a time step, or the side before the first step (parameters, whole sequences, initial states), or the
+//! end after the last (losses, results). A *part* is forward or backward; a backward node is in the column of its
+//! forward node. A *band* is a layer, or the space between two layers.
 
 use super::cut::{Part, View};
 use super::detail::Detail;
@@ -15,7 +14,7 @@ use autograd::ops::{Leaf, Op};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Where a node stands from left to right.
+/// The column of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(super) enum Column {
     /// Before the first step.
@@ -26,46 +25,46 @@ pub(super) enum Column {
     End,
 }
 
-/// A node that is drawn, or named at those that use it.
+/// A drawn node, or one that is named at its users.
 #[derive(Debug)]
 pub(super) struct Item {
     /// Its position in the graph.
     pub node: usize,
     pub part: Part,
     pub column: Column,
-    /// 2k + 1 for layer k, 2k for what lies below it.
+    /// 2k + 1 for layer k, 2k for the space below it.
     pub band: usize,
     pub class: Class,
     /// Name or sign.
     pub title: String,
-    /// Op and shape, of a node with a name.
+    /// Op and shape, for a named node.
     pub subtitle: Option<String>,
-    /// It lies outside the view: it has no box, and users of it say its name.
+    /// Whether it is outside the view: it has no box, and its users show its name.
     pub outside: bool,
-    /// The same number as its kin of other steps have.
+    /// The number that it shares with its kin of other steps.
     pub kin: u32,
-    /// What became of it, where two graphs are compared.
+    /// Its change, when two graphs are compared.
     pub change: Option<Change>,
 }
 
-/// An operand: from the operand to its user, both by their positions among the items.
+/// An edge from an operand to its user, both by their item positions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Link {
     pub from: usize,
     pub to: usize,
-    /// Which operand it is, from 0.
+    /// The index of the operand, from 0.
     pub port: usize,
-    /// The operand and the user themselves, where others stand for them.
+    /// The operand and the user themselves, if they have representatives.
     pub operand: usize,
     pub user: usize,
-    /// How many steps later the user is.
+    /// The lag: how many steps later the user is.
     pub lag: i64,
-    /// What became of it, where two graphs are compared.
+    /// Its change, when two graphs are compared.
     pub change: Change,
 }
 
 impl Link {
-    /// Whether it passes from one of the steps that a column stands for to another of them.
+    /// Whether it passes between steps of one rolled column.
     pub fn is_loop(&self, items: &[Item]) -> bool {
         self.lag != 0
             && matches!(items[self.to].column, Column::Step(_))
@@ -73,12 +72,12 @@ impl Link {
     }
 }
 
-/// A column of a time step, or of several that look alike.
+/// The column of a time step, or of several similar ones.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    /// The step that is drawn.
+    /// The drawn step.
     pub number: u32,
-    /// The steps that it stands for, if they are more.
+    /// The steps it represents, if there are several.
     pub group: Vec<u32>,
 }
 
@@ -95,7 +94,7 @@ impl Step {
         }
     }
 
-    /// A text with the numbers of steps as they are for any of the steps of the column: `h[t−1]`.
+    /// A text with step numbers written for any step of the column: `h[t−1]`.
     fn relative(&self, text: &str, step: u32) -> String {
         if self.group.is_empty() {
             return text.into();
@@ -123,21 +122,21 @@ impl Step {
     }
 }
 
-/// What there is to draw.
+/// The scene of a drawing.
 #[derive(Debug)]
 pub(super) struct Scene<'a> {
     pub graph: &'a Graph,
-    /// Operands before users, but for those outside the view, which come last.
+    /// Operands before users, except for those outside the view, which come last.
     pub items: Vec<Item>,
     /// In the order of the users.
     pub links: Vec<Link>,
-    /// The layers, as the data meets them.
+    /// The layers, in the order of the data flow.
     pub layers: Vec<Arc<str>>,
     /// The columns of time steps, ascending.
     pub steps: Vec<Step>,
     /// The column of every node of the graph.
     pub columns: Vec<Column>,
-    /// What its items are.
+    /// The level of detail of its items.
     pub detail: Detail,
 }
 
@@ -180,7 +179,7 @@ impl<'a> Scene<'a> {
         let step = |i: usize| graph.at(i).origin.step.map(i64::from);
         let mut links = Vec::new();
         for u in view.uses() {
-            // What other steps read of the other part is said once, as it is for any step.
+            // Reads of the other part from several steps are shown once, in relative form.
             let [from, to] = [drawn[u.from], drawn[u.to]];
             if from == usize::MAX || to != u.to {
                 continue;
@@ -214,7 +213,7 @@ impl<'a> Scene<'a> {
                 let title = self.steps[s].relative(&title, self.steps[s].number);
                 (title, Some(label::subtitle(graph, i, &sign)))
             }
-            // Outside the steps no band says of which layer it is.
+            // Outside the steps no band shows the layer.
             (Some(_), _) => (graph.name_at(i), Some(label::subtitle(graph, i, &sign))),
             (None, _) => (sign, None),
         };
@@ -233,8 +232,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Where a step that stands for others reads something of the step before it in the other part, the name that is
-    /// written is the one that fits them all.
+    /// Where a rolled step reads something of the previous step in the other part, the name is written in the form
+    /// that fits all its steps.
     fn say_once(&mut self) {
         let by_name = |l: &Link| self.items[l.from].part != self.items[l.to].part;
         let others: HashSet<(usize, usize)> = self
@@ -252,7 +251,7 @@ impl<'a> Scene<'a> {
         self.links.retain(|_| keep.next().unwrap_or(true));
     }
 
-    /// Says of each item and link what became of it, and adds the links that were removed.
+    /// Sets the change of each item and link, and adds the removed links.
     pub fn mark(&mut self, diff: &Diff) {
         self.items.iter_mut().for_each(|item| item.change = Some(diff.changes()[item.node]));
         let position: HashMap<usize, usize> =
@@ -267,7 +266,7 @@ impl<'a> Scene<'a> {
             diff.links().iter().filter(|&&(from, to, _)| !drawn.contains(&(from, to)))
         {
             let (Some(&from), Some(&to)) = (position.get(&operand), position.get(&user)) else { continue };
-            // What is read later than it is made, in the one graph, may come earlier in the other.
+            // Edges that run forwards in one graph may run backwards in the other.
             if operand < user {
                 self.links.push(Link { from, to, port: 0, operand, user, lag: 0, change });
             }
@@ -275,13 +274,13 @@ impl<'a> Scene<'a> {
         self.links.sort_by_key(|link| link.to);
     }
 
-    /// How an operand is written below its user.
+    /// The text of an operand below its user.
     pub fn operand_name(&self, link: &Link) -> String {
         let name = label::reference(self.graph, link.operand);
         self.seen_from(link.to, link.user, name)
     }
 
-    /// How a user is written above its operand.
+    /// The text of a user above its operand.
     pub fn user_name(&self, link: &Link) -> String {
         let name = label::reference(self.graph, link.user);
         self.seen_from(link.from, link.operand, name)
@@ -294,8 +293,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The scene with some of its steps alone, by their positions, ascending; they become neighbours. What stands at the
-    /// end and reads nothing else goes with its steps.
+    /// The scene with only some of its steps, by position, ascending; they become adjacent. An item at the end that
+    /// reads nothing else is removed with its steps.
     pub fn only(mut self, kept: &[usize]) -> Self {
         let place = |column: Column| match column {
             Column::Step(s) => kept.binary_search(&s).ok().map(Column::Step),
@@ -323,20 +322,20 @@ impl<'a> Scene<'a> {
         self
     }
 
-    /// What the band is called: the layer, or nothing between layers.
+    /// The name of a band: the layer, or `None` between layers.
     pub fn band_name(&self, band: usize) -> Option<&str> {
         (band % 2 == 1).then(|| &*self.layers[band / 2])
     }
 }
 
-/// What is known of all nodes of the graph.
+/// The properties of all nodes of the graph.
 struct Made {
     parameter: Vec<usize>,
     used: Vec<bool>,
     kin: Vec<u32>,
 }
 
-/// The columns of the steps that have something to show.
+/// The columns of the steps that have visible items.
 fn steps(view: &View, drawn: &[usize], columns: &[Column], all: &[u32]) -> Vec<Step> {
     let mut seen = vec![false; all.len()];
     for i in view.nodes().filter(|&i| drawn[i] == i) {
@@ -349,8 +348,8 @@ fn steps(view: &View, drawn: &[usize], columns: &[Column], all: &[u32]) -> Vec<S
     shown.map(|(&number, _)| Step { number, group: group(number) }).collect()
 }
 
-/// For each node the node whose box stands for it: itself, or an equal constant before it; `usize::MAX` if it
-/// has no box. A constant that is a single number is written into the boxes of its users.
+/// For each node the node whose box represents it: itself, or an earlier equal constant; `usize::MAX` if it has no
+/// box. A scalar constant is written into the boxes of its users.
 fn drawn(view: &View) -> Vec<usize> {
     let graph = view.graph;
     let mut used = vec![false; graph.len()];
@@ -370,7 +369,7 @@ fn drawn(view: &View) -> Vec<usize> {
     (0..graph.len()).map(box_of).collect()
 }
 
-/// For each node its column, given the steps, ascending.
+/// The column of each node, given the steps, ascending.
 pub(super) fn columns(graph: &Graph, steps: &[u32]) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::with_capacity(graph.len());
     for i in 0..graph.len() {
@@ -389,10 +388,10 @@ pub(super) fn columns(graph: &Graph, steps: &[u32]) -> Vec<Column> {
     columns
 }
 
-/// The layers, and for each node its band.
+/// The layers, and the band of each node.
 ///
-/// What has no layer lies above the highest layer that it reads at its own step. If it reads none, it lies
-/// below the lowest that reads it. Where a layer has directions, which are layers of their own, what joins or feeds them lies
+/// A node without a layer is above the highest layer that it reads at its own step. If it reads none, it is below the
+/// lowest that reads it. If a layer has directions, which are nested layers, the nodes that join or feed them are
 /// between layers too.
 fn bands(graph: &Graph, columns: &[Column]) -> (Vec<Arc<str>>, Vec<usize>) {
     let mut number: HashMap<Arc<str>, usize> = HashMap::new();
@@ -431,7 +430,7 @@ fn bands(graph: &Graph, columns: &[Column]) -> (Vec<Arc<str>>, Vec<usize>) {
     (layers, bands)
 }
 
-/// The layers that have layers within them, as `l0` has `l0/forward` and `l0/reverse`.
+/// The layers with nested layers, as `l0` has `l0/forward` and `l0/reverse`.
 pub(super) fn directed(graph: &Graph) -> HashSet<Arc<str>> {
     let layers: HashSet<&Arc<str>> =
         graph.ids().filter_map(|id| graph.at(id.index()).origin.layer.as_ref()).collect();
@@ -445,7 +444,7 @@ fn numbered_parameters(graph: &Graph) -> Vec<usize> {
     number
 }
 
-/// Whether a forward node uses it.
+/// Whether each node has a forward user.
 fn used_forward(graph: &Graph) -> Vec<bool> {
     let mut used = vec![false; graph.len()];
     for i in (0..graph.len()).filter(|&i| graph.at(i).origin.role == Role::Forward) {

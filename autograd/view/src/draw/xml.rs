@@ -1,13 +1,13 @@
-//! Words in XML: whatever a name holds, it is only text.
+//! Text in XML: any name is plain text.
 
 use autograd::graph::Graph;
 use std::fmt::{self, Write};
 
-/// The operands that are named one by one.
+/// The maximum number of operands that are all named.
 const OPERANDS: usize = 8;
 
-/// Full name, op, type, operands and origin. Of very many operands the first and the last are named: a sum over a thousand
-/// steps is spoken of at each of them.
+/// Full name, op, type, operands and origin. For very many operands only the first and the last are named: otherwise
+/// a sum over a thousand steps would be repeated at each of them.
 pub(super) struct Tooltip<'a>(pub &'a Graph, pub usize);
 
 impl fmt::Display for Tooltip<'_> {
@@ -33,7 +33,7 @@ impl fmt::Display for Tooltip<'_> {
     }
 }
 
-/// Text that means nothing to XML. Characters that XML has no place for are replaced.
+/// Text escaped for XML. Characters that XML cannot contain are replaced.
 pub(super) struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use autograd::Builder;
 
-    /// What is said of a sum over many steps.
+    /// The tooltip of a sum over many steps.
     fn said(terms: usize) -> String {
         let g = Builder::new();
         let terms: Vec<_> = (1..=terms).map(|k| g.input(&format!("x{k}"), [])).collect();

@@ -1,23 +1,23 @@
-//! Formulas in numbers: what is printed, computed.
+//! Evaluates formulas numerically.
 
 use super::{Math, Sign, Symbol, Time};
 use autograd::ops::Op;
 use ndarray::{Array2, ArrayView2, Axis, Zip, concatenate};
 
-/// What the names of a formula stand for.
+/// The values of the names in a formula.
 pub trait Values {
-    /// The value of a name at its step, or of its adjoint: a column for each sample.
+    /// The value of a name at its step, or of its adjoint: a column per sample.
     fn value(&self, name: &Symbol, adjoint: bool) -> Option<Array2<f64>>;
 
-    /// The number of steps: `Σₜ` goes from 1 to it.
+    /// The number of steps: `Σₜ` runs from 1 to it.
     fn steps(&self) -> i64;
 }
 
-/// The value of a formula at step t. Truth values are 1 and 0; what has one row or one column is repeated where it stands
-/// element by element beside what has more.
+/// The value of a formula at step t. Truth values are 1 and 0; a single row or column broadcasts in elementwise
+/// operations.
 ///
 /// # Errors
-/// The name that has no value, the function that is not known, or the sizes that do not fit, as a sentence.
+/// A sentence: the name without a value, the unknown function, or the sizes that do not fit.
 pub fn evaluate(math: &Math, t: i64, values: &dyn Values) -> Result<Array2<f64>, String> {
     let of = |math: &Math| evaluate(math, t, values);
     let number = |n: f64| Array2::from_elem([1, 1], n);
@@ -104,7 +104,7 @@ fn infix(sign: Sign, a: f64, b: f64) -> f64 {
     }
 }
 
-/// Functions of the elements, and of the columns: `sum`, `mean`, `dim` and the softmax family go down each column.
+/// Functions of the elements, and of the columns: `sum`, `mean`, `dim` and the softmax family reduce each column.
 fn call(function: &str, x: &[Array2<f64>]) -> Result<Array2<f64>, String> {
     let largest = |x: &Array2<f64>| {
         let top = x.fold_axis(Axis(0), f64::NEG_INFINITY, |&a, &b| a.max(b));
@@ -131,7 +131,7 @@ fn call(function: &str, x: &[Array2<f64>]) -> Result<Array2<f64>, String> {
     }
 }
 
-/// A function of one number that is an op of the engine, by its name.
+/// A unary function that is an op of the engine, by name.
 fn pointwise(function: &str, x: &Array2<f64>) -> Option<Array2<f64>> {
     let op = Op::functions().iter().find(|op| op.name() == function)?.operator()?;
     op.eval_f64(&[&x.clone().into_dyn().into()]).into_float().into_dimensionality().ok()

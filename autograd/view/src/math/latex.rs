@@ -123,7 +123,7 @@ impl Notation for Latex {
     }
 }
 
-/// Accents that are signs of their own, and their commands.
+/// Combining accents and their commands.
 const ACCENTS: &[(char, &str)] = &[
     ('\u{300}', "grave"),
     ('\u{301}', "acute"),
@@ -136,7 +136,7 @@ const ACCENTS: &[(char, &str)] = &[
     ('\u{30c}', "check"),
 ];
 
-/// A letter, or a word in one piece.
+/// A letter, or an upright word.
 fn letter(base: &str) -> String {
     let mut letters: Vec<String> = Vec::new();
     for c in base.chars() {
@@ -156,7 +156,7 @@ fn letter(base: &str) -> String {
     }
 }
 
-/// A character that stands for itself.
+/// An escaped character.
 fn literal(c: char) -> String {
     match c {
         '_' | '#' | '$' | '%' | '&' | '{' | '}' => format!(r"\{c}"),
@@ -167,7 +167,7 @@ fn literal(c: char) -> String {
     }
 }
 
-/// What stands above, subscripts and time.
+/// Superscripts, subscripts and time.
 fn below(symbol: &Symbol) -> String {
     let upright = |word: &String| match word.chars().count() {
         1 => letter(word),

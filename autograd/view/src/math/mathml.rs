@@ -39,7 +39,7 @@ impl Notation for MathMl {
             Sign::Hadamard => "⊙",
             Sign::Times => "·",
             Sign::Modulo => "mod",
-            // The sign of a product that is not seen.
+            // The invisible sign of a product.
             Sign::Product => "\u{2062}",
         };
         format!("{a}<mo>{sign}</mo>{b}")
@@ -76,7 +76,7 @@ impl Notation for MathMl {
     fn call(&self, function: &str, arguments: Vec<String>) -> String {
         let function = if function == "sigmoid" { "σ" } else { function };
         let arguments = arguments.join("<mo>,</mo>");
-        // The sign of a function that is applied is not seen.
+        // Function application has an invisible sign.
         row(&format!("{}<mo>\u{2061}</mo><mo>(</mo>{arguments}<mo>)</mo>", identifier(function)))
     }
 
@@ -131,13 +131,13 @@ fn cells(cells: &[&str]) -> String {
     format!("<mtr><mtd>{}</mtd></mtr>", cells.join("</mtd><mtd>"))
 }
 
-/// A letter, slanted; a word of several letters is upright by itself.
+/// A letter, in italics; a word of several letters is upright by default.
 fn identifier(name: &str) -> String {
     let name = name.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     format!("<mi>{name}</mi>")
 }
 
-/// A base with its subscripts and its time, and with what stands above it.
+/// A base with its subscripts, time and superscripts.
 fn below(base: String, symbol: &Symbol) -> String {
     let is_number = |word: &String| word.bytes().all(|c| c.is_ascii_digit());
     let word = |word: &String| if is_number(word) { format!("<mn>{word}</mn>") } else { identifier(word) };

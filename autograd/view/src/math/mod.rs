@@ -1,4 +1,4 @@
-//! Formulas as a paper sets them: one small tree, written as Unicode text, LaTeX or MathML.
+//! Mathematical formulas: one small tree, written as Unicode text, LaTeX or MathML.
 //!
 //! ```
 //! use autograd_view::math::{Form, Line, Math, Symbol};
@@ -11,8 +11,7 @@
 //! assert_eq!(Form::Unicode.write(&[line]), "h̄ₜ = W_hᵀ ((1 − hₜ₊₁²) ⊙ h̄ₜ₊₁)\n");
 //! ```
 //!
-//! Where parentheses stand is decided here, once; the notations (`unicode.rs`, `latex.rs`, `mathml.rs`) join pieces that
-//! are written already.
+//! Parentheses are decided here, once; the notations (`unicode.rs`, `latex.rs`, `mathml.rs`) join finished pieces.
 
 mod evaluate;
 mod latex;
@@ -41,7 +40,7 @@ pub enum Math {
     Symbol(Symbol),
     /// `−a`
     Negative(Box<Math>),
-    /// `a + b` and the like.
+    /// `a + b` and other infix signs.
     Infix(Sign, Box<Math>, Box<Math>),
     /// `a / b`
     Fraction(Box<Math>, Box<Math>),
@@ -57,21 +56,21 @@ pub enum Math {
     Adjoint(Box<Math>),
     /// `tanh(a)`; `sigmoid` is written σ.
     Call(String, Vec<Math>),
-    /// `[a; b]`, one under the other.
+    /// `[a; b]`, stacked vertically.
     Stack(Vec<Math>),
-    /// Values with their conditions, and the value otherwise.
+    /// Values with their conditions, and the default value.
     Cases(Vec<(Math, Math)>, Box<Math>),
-    /// `[a > 0]`: 1 where it holds, 0 elsewhere (Iverson's bracket).
+    /// `[a > 0]`: 1 where it holds, 0 elsewhere (Iverson bracket).
     Indicator(Box<Math>),
-    /// `𝟏`, a column of so many ones.
+    /// `𝟏`, a column of ones of this length.
     Ones(usize),
-    /// `a[b]`: the rows of a that belong to b, with their numbers, if they are known.
+    /// `a[b]`: the rows of a that belong to b, with their indices, if known.
     Part(Box<Math>, Box<Math>, Option<Range<usize>>),
     /// `Σₜ a`, over all steps.
     Total(Box<Math>),
 }
 
-/// A sign between two formulas.
+/// An infix sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // their signs say it
 pub enum Sign {
@@ -89,12 +88,12 @@ pub enum Sign {
     Times,
     /// `t mod 2`
     Modulo,
-    /// `W x`, a matrix and what it is multiplied by.
+    /// `W x`, a matrix and its operand.
     Product,
 }
 
 impl Sign {
-    /// How tightly it binds: relations 0, sums 1, elementwise products 2, matrix products 3.
+    /// The binding power: relations 0, sums 1, elementwise products 2, matrix products 3.
     fn binding(self) -> u8 {
         match self {
             Self::Plus | Self::Minus => 1,
@@ -108,13 +107,13 @@ impl Sign {
 /// `left = right`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// What is defined.
+    /// The left side.
     pub left: Math,
-    /// What it is equal to.
+    /// The right side.
     pub right: Math,
 }
 
-/// A way of writing formulas.
+/// A notation for formulas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Text for a terminal
@@ -126,8 +125,8 @@ pub enum Form {
 }
 
 impl Form {
-    /// Equations under each other, aligned at their signs; the text ends with a newline. Sums that would be longer than 100
-    /// columns of text are broken at their signs.
+    /// Equations under each other, aligned at their signs; the text ends with a newline. Sums longer than 100 columns
+    /// of text are broken at their signs.
     pub fn write(self, lines: &[Line]) -> String {
         let notation = self.notation();
         let sides = |line: &Line| {
@@ -137,7 +136,7 @@ impl Form {
         notation.lines(&lines.iter().map(sides).collect::<Vec<_>>())
     }
 
-    /// A formula within a text: in LaTeX without the dollars, in MathML without the math element.
+    /// An inline formula: in LaTeX without the dollars, in MathML without the math element.
     pub fn formula(self, math: &Math) -> String {
         write(math, self.notation(), 0)
     }
@@ -154,7 +153,7 @@ impl Form {
 /// The columns of a page.
 const WIDTH: usize = 100;
 
-/// A formula in one row, or a long sum in several, those after the first beginning with a sign.
+/// A formula in one row, or a long sum in several, where continuation rows start with a sign.
 fn rows(math: &Math, notation: &dyn Notation, room: usize) -> Vec<String> {
     if unicode::width(&write(math, &unicode::Unicode, 0)) <= room {
         return vec![write(math, notation, 0)];
@@ -218,9 +217,9 @@ impl From<Symbol> for Box<Math> {
     }
 }
 
-/// How pieces that are written already are joined.
+/// Joins finished pieces.
 trait Notation {
-    /// Whether fractions have a bar and cases stand under each other.
+    /// Whether fractions have a bar and cases are stacked.
     fn is_two_dimensional(&self) -> bool;
     fn number(&self, number: f64) -> String;
     fn symbol(&self, symbol: &Symbol) -> String;
@@ -233,7 +232,7 @@ trait Notation {
     fn absolute(&self, a: String) -> String;
     fn transpose(&self, a: String) -> String;
     fn adjoint(&self, a: String) -> String;
-    /// The bar stands over the name and not over its time.
+    /// The bar is over the name, not over its time.
     fn adjoint_of(&self, symbol: &Symbol) -> String;
     fn call(&self, function: &str, arguments: Vec<String>) -> String;
     fn stack(&self, parts: Vec<String>) -> String;
@@ -242,17 +241,17 @@ trait Notation {
     fn ones(&self) -> String;
     fn part(&self, whole: String, label: String) -> String;
     fn total(&self, a: String) -> String;
-    /// Equations under each other: the left side, and the rows of the right one.
+    /// Equations under each other: the left side, and the rows of the right side.
     fn lines(&self, lines: &[(String, Vec<String>)]) -> String;
 }
 
-/// How tightly a formula holds together: as [`Sign::binding`], then signs and bars 3, powers 4, and 5 for what is one piece.
+/// The binding power of a formula: as [`Sign::binding`], then signs and bars 3, powers 4, and atoms 5.
 fn binding(math: &Math, notation: &dyn Notation) -> u8 {
     match math {
         Math::Infix(sign, ..) => sign.binding(),
-        // What stands behind Σ is a product, and the sum goes to its end.
+        // The operand of Σ is a product, and the sum extends to its end.
         Math::Total(_) => 1,
-        // A list of cases has no end that could be seen.
+        // A list of cases has no visible end.
         Math::Cases(..) if notation.is_two_dimensional() => 0,
         Math::Fraction(..) if !notation.is_two_dimensional() => 2,
         Math::Fraction(..) | Math::Negative(_) => 3,
@@ -262,7 +261,7 @@ fn binding(math: &Math, notation: &dyn Notation) -> u8 {
     }
 }
 
-/// A formula, in parentheses if it holds less tightly than `least`.
+/// A formula, in parentheses if its binding power is below `least`.
 fn write(math: &Math, notation: &dyn Notation, least: u8) -> String {
     let inner = |a: &Math| write(a, notation, 0);
     let all = |parts: &[Math]| parts.iter().map(inner).collect();
@@ -271,14 +270,14 @@ fn write(math: &Math, notation: &dyn Notation, least: u8) -> String {
         Math::Number(number) => notation.number(*number),
         Math::Symbol(symbol) => notation.symbol(symbol),
         Math::Negative(a) if matches!(**a, Math::Total(_)) => notation.negative(inner(a)),
-        // −a ⊙ b and −(a ⊙ b) are one.
+        // −a ⊙ b equals −(a ⊙ b).
         Math::Negative(a) => notation.negative(operand(a, notation, 2)),
         Math::Infix(sign, a, b) => {
             let (left, right) = match sign {
                 Sign::Product => (4, 3),
                 sign => (sign.binding(), sign.binding() + 1),
             };
-            // `W x ⊙ y` could be taken for W (x ⊙ y).
+            // `W x ⊙ y` could be read as W (x ⊙ y).
             let clear = |a: &Math, least: u8| match a {
                 Math::Infix(Sign::Product, ..) if *sign == Sign::Hadamard => 4,
                 _ => least,
@@ -308,7 +307,7 @@ fn write(math: &Math, notation: &dyn Notation, least: u8) -> String {
     if binding(math, notation) < least { notation.parentheses(written) } else { written }
 }
 
-/// What stands behind a sign: a sign of its own is put in parentheses.
+/// An operand after a sign: a leading sign is put in parentheses.
 fn operand(math: &Math, notation: &dyn Notation, least: u8) -> String {
     let signed = matches!(math, Math::Negative(_)) || matches!(math, Math::Number(n) if *n < 0.0);
     write(math, notation, if signed { 5 } else { least })

@@ -1,4 +1,4 @@
-//! Each op as a person writes it.
+//! The mathematical notation of each op.
 
 use super::read::{Reader, number};
 use super::simplify::{
@@ -8,7 +8,7 @@ use super::{Math, Sign, Symbol};
 use autograd::graph::{Graph, Role};
 use autograd::ops::{Axes, Leaf, MatMul, Op, ReduceMax, ReduceMean, ReduceSum, Relation, Slice};
 
-/// For each node, whether its first axis, or an axis before its last two, is that of the samples: such a node is written
+/// For each node, whether its first axis, or an axis before its last two, is the batch axis: such a node is written
 /// transposed.
 pub(super) fn batched(graph: &Graph) -> Vec<bool> {
     let mut rows = vec![false; graph.len()];
@@ -18,7 +18,7 @@ pub(super) fn batched(graph: &Graph) -> Vec<bool> {
         let (rank, any) = (node.ty.shape.len(), operands.iter().any(|&x| rows[x]));
         let first = |place: usize| operands.get(place).map_or(0, |&x| graph.at(x).ty.shape.len());
         rows[i] = match (&node.op, node.origin.role) {
-            // An adjoint lies as that which it is the adjoint of.
+            // An adjoint has the orientation of its forward node.
             (_, Role::Adjoint { of, .. }) => rows[of as usize],
             (Op::Leaf(Leaf::Input { batch_axis, .. }), _) => batch_axis.is_some() || rank >= 2,
             (Op::Leaf(_) | Op::Transpose(_), _) => false,
@@ -36,7 +36,7 @@ pub(super) fn batched(graph: &Graph) -> Vec<bool> {
 }
 
 impl Reader<'_> {
-    /// What a node is made of, one op deep, and deeper where operands have no name.
+    /// A node's op with its operands, where unnamed operands are written out.
     pub(super) fn body(&self, i: usize) -> Math {
         let node = self.graph.at(i);
         let x: Vec<usize> = self.graph.operands_at(i).collect();
@@ -74,7 +74,7 @@ impl Reader<'_> {
             Op::Broadcast(_) => of(0),
             Op::Reshape(_) => self.reshape(x[0], i),
             Op::Transpose(op) if x.iter().all(|&x| self.graph.at(x).ty.shape.len() <= 2) => {
-                // Turned by the op, or by the way it is written: twice is not at all.
+                // Transposed by the op, or by the batch convention: twice cancels.
                 let turn = (op.order[..] == [1, 0]) ^ self.is_rows(x[0]) ^ self.is_rows(i);
                 if turn { transposed(self.wide(x[0])) } else { self.wide(x[0]) }
             }
@@ -102,7 +102,7 @@ impl Reader<'_> {
         }
     }
 
-    /// As [`Reader::body`], in the node's full size: a number that stands for a vector of equal numbers is multiplied by 𝟏.
+    /// As [`Reader::body`], in the node's full size: a scalar for a vector of equal elements is multiplied by 𝟏.
     pub(super) fn whole_body(&self, i: usize) -> Math {
         match self.body(i) {
             Math::Number(n) => Math::Number(n),
@@ -110,7 +110,7 @@ impl Reader<'_> {
         }
     }
 
-    /// An operand beside others, element by element: as the result lies.
+    /// An elementwise operand, in the orientation of the result.
     fn beside(&self, x: usize, result: usize) -> Math {
         match self.read(x) {
             Math::Number(n) => Math::Number(n),
@@ -119,7 +119,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether an operand is turned to lie as the result does. A vector next to a matrix stands along its last axis.
+    /// Whether an operand must be transposed to the result's orientation. A vector with a matrix is along its last
+    /// axis.
     fn turns(&self, x: usize, result: usize) -> bool {
         let same = self.is_rows(x) == self.is_rows(result);
         match [x, result].map(|i| self.graph.at(i).ty.shape.len()) {
@@ -134,12 +135,12 @@ impl Reader<'_> {
         spread(self.read(x), self.extent(x), self.dims(x))
     }
 
-    /// An operand in its full size, lying as the result does.
+    /// An operand in its full size, in the orientation of the result.
     fn wide_beside(&self, x: usize, result: usize) -> Math {
         if self.turns(x, result) { transposed(self.wide(x)) } else { self.wide(x) }
     }
 
-    /// Rows and columns of an operand as it is written: fewer than the node has where a repetition is left out.
+    /// Rows and columns of an operand as written: fewer than the node's if a broadcast is omitted.
     fn extent(&self, x: usize) -> [usize; 2] {
         match number(self.graph, x) {
             Some(_) => [1, 1],
@@ -169,7 +170,7 @@ impl Reader<'_> {
         operands.fold(first, |[r, c], [m, n]| [r.max(m), c.max(n)])
     }
 
-    /// Whether an axis runs down the columns as the node is written.
+    /// Whether an axis runs down the columns in the written form.
     fn is_upright(&self, x: usize, axis: usize) -> bool {
         match self.graph.at(x).ty.shape.len() {
             1 => !self.is_rows(x),
@@ -191,7 +192,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A sum or mean over features is written as one; over samples it is a product with 𝟏, and over one sample nothing.
+    /// A sum or mean over features is written as such; over samples it is a product with 𝟏, and over one sample
+    /// nothing.
     fn reduce(&self, name: &str, axes: &Axes, x: usize, i: usize) -> Math {
         let shape = &self.graph.at(x).ty.shape;
         if shape.len() > 2 {
@@ -217,8 +219,8 @@ impl Reader<'_> {
         if turn { transposed(across) } else { across }
     }
 
-    /// A function along axes, which stay or go. It goes down the columns of what is written; what lies is turned before and
-    /// after.
+    /// A function along axes, which are removed or kept. It applies to columns in the written form; other
+    /// orientations are transposed before and after.
     fn along(
         &self,
         name: &str,
@@ -245,7 +247,7 @@ impl Reader<'_> {
         if turn { transposed(math) } else { math }
     }
 
-    /// Whether a formula is one number, as far as its names and functions say.
+    /// Whether a formula is a scalar, judged by its names and functions.
     fn is_number(&self, math: &Math) -> bool {
         let all = |parts: &[&Math]| parts.iter().all(|part| self.is_number(part));
         match math {
@@ -273,7 +275,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The rows of a whole that belong to one of its parts, by the name of the part if the whole was put together of parts.
+    /// The rows of an array that form one of its parts, with the name of the part if the array is a concatenation.
     fn part(&self, slice: Slice, x: usize, i: usize) -> Math {
         let Slice { axis, start, end } = slice;
         let range = self.is_upright(x, axis).then_some(start..end);
@@ -310,7 +312,8 @@ impl Reader<'_> {
         Math::Infix(sign, a.into(), self.beside(x[1], i).into())
     }
 
-    /// A choice; one within its other case is one case more. A choice between a value and zero is a product.
+    /// A selection; a nested one in the else branch becomes another case. A selection between a value and zero is a
+    /// product.
     fn choice(&self, i: usize) -> Math {
         let (mut cases, mut at) = (Vec::new(), i);
         let otherwise = loop {
@@ -336,7 +339,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The number by which the VJP of a mean divides, as the size of what the mean is taken over.
+    /// The divisor in the VJP of a mean, as the size of the averaged axis.
     pub(super) fn share(&self, i: usize) -> Option<Math> {
         let Role::Backward { of, .. } = self.graph.at(i).origin.role else { return None };
         let Op::ReduceMean(ReduceMean(axes)) = &self.graph.at(of as usize).op else { return None };
@@ -351,7 +354,7 @@ impl Reader<'_> {
     }
 }
 
-/// What holds where a condition does not.
+/// The negation of a condition.
 fn opposite(condition: Math) -> Math {
     match condition {
         Math::Infix(sign, a, b) => {
@@ -370,12 +373,12 @@ fn opposite(condition: Math) -> Math {
     }
 }
 
-/// Whether operands are repeated to each other's size by the op itself, or the op only repeats.
+/// Whether the op itself broadcasts its operands, or is a broadcast.
 fn is_elementwise(op: &Op) -> bool {
     op.class().is_elementwise() || matches!(op, Op::Broadcast(_))
 }
 
-/// A formula of size `have` as one of size `want`, its only row or column repeated.
+/// A formula of size `have` as one of size `want`, with its only row or column repeated.
 fn spread(math: Math, have: [usize; 2], want: [usize; 2]) -> Math {
     let row = |n| transposed(Math::Ones(n));
     match (have, want) {

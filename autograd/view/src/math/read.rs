@@ -1,8 +1,8 @@
-//! Nodes of a graph as formulas, with the names that the graph gives them.
+//! Reads nodes of a graph as formulas, with the graph's names.
 //!
-//! A graph holds samples as rows, `[batch, feature]`; on paper a sample is a column. So what has a batch axis is read
-//! transposed: `x Wᵀ` is written `W x`, and `ȳᵀ x`, the gradient of W, is written `ȳ xᵀ`. That is exact for a batch of any
-//! size: a row for each sample is a column for each sample.
+//! A graph stores samples as rows, `[batch, feature]`; on paper a sample is a column. So nodes with a batch axis are
+//! read transposed: `x Wᵀ` is written `W x`, and `ȳᵀ x`, the gradient of W, is written `ȳ xᵀ`. This is exact for any
+//! batch size: a row per sample becomes a column per sample.
 
 use super::{Line, Math, Symbol, Time};
 use autograd::graph::{Graph, NodeId, Role};
@@ -10,8 +10,7 @@ use autograd::ops::{Leaf, Op};
 use autograd::{Error, Value};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// The equation of a node: what it is, in the names of what it is made of. Nodes without a name are written out until one
-/// with a name comes.
+/// The equation of a node, in the names of its operands. Unnamed operands are written out down to named ones.
 ///
 /// ```
 /// use autograd_view::math::{Form, equation};
@@ -36,25 +35,25 @@ pub fn equation(graph: &Graph, id: NodeId) -> Result<Line, Error> {
     Reader::new(graph).equation(id)
 }
 
-/// Reads nodes of one graph. It goes through the graph once, so it is made once for many equations.
+/// Reads nodes of one graph. Creating it scans the graph, so one reader serves many equations.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     pub(super) graph: &'a Graph,
     /// Whether a node has a batch axis, and is written transposed.
     rows: Vec<bool>,
-    /// What a node is called in a formula.
+    /// The symbol of a node.
     symbols: HashMap<usize, Math>,
-    /// The largest number of nodes that are written out in one formula.
+    /// The maximum number of nodes written out in one formula.
     longest: usize,
-    /// For each node without a name, how many nodes it would add to a formula.
+    /// For each unnamed node, the number of nodes it would add to a formula.
     sizes: Vec<usize>,
     /// The step that is called t.
     now: Option<i64>,
     pub(super) cuts: bool,
     layered: bool,
-    /// Names, without their times, of what is one number; with `true` for those of adjoints.
+    /// Names, without times, of scalars; with `true` for those of adjoints.
     numbers: HashSet<(Symbol, bool)>,
-    /// The rectified value of a node, if it has a name: `relu(a) > 0` says the same as `a > 0`.
+    /// The rectified value of a node, if it has a name: `relu(a) > 0` is equivalent to `a > 0`.
     pub(super) rectified: HashMap<usize, usize>,
 }
 
@@ -79,7 +78,7 @@ impl<'a> Reader<'a> {
         reader
     }
 
-    /// The same with formulas of any length: however much there is between two names is written out.
+    /// Allows formulas of any length: everything between two names is written out.
     #[must_use]
     pub fn whole(mut self) -> Self {
         self.longest = usize::MAX;
@@ -87,20 +86,20 @@ impl<'a> Reader<'a> {
         self
     }
 
-    /// The same with times as they are seen from a step: it is t, the one before it t − 1.
+    /// Writes times relative to a step: it is t, the one before it t − 1.
     #[must_use]
     pub fn from_step(mut self, step: i64) -> Self {
         self.now = Some(step);
         self
     }
 
-    /// The same, or not, with `stop(a)` where the adjoint is stopped. Where only values matter it is a.
+    /// Sets whether stopped adjoints are written as `stop(a)`. Where only values matter they are a.
     #[must_use]
     pub fn with_cuts(self, cuts: bool) -> Self {
         Self { cuts, ..self }
     }
 
-    /// The same with a name for a node that has none: formulas stop there.
+    /// Names unnamed nodes: formulas stop there.
     #[must_use]
     pub fn naming(mut self, names: impl IntoIterator<Item = (NodeId, Math)>) -> Self {
         self.symbols.extend(names.into_iter().map(|(id, name)| (id.index(), name)));
@@ -108,7 +107,7 @@ impl<'a> Reader<'a> {
         self
     }
 
-    /// What a node is equal to, with its name on the left. An input or parameter is equal to itself.
+    /// The equation of a node, with its name on the left. An input or parameter equals itself.
     ///
     /// # Errors
     /// [`Error::Foreign`] if the handle belongs to another graph.
@@ -120,7 +119,7 @@ impl<'a> Reader<'a> {
         Ok(Line { left, right: self.whole_body(i) })
     }
 
-    /// What a node is called, if it has a name.
+    /// The symbol of a node, if it has a name.
     ///
     /// # Errors
     /// [`Error::Foreign`] if the handle belongs to another graph.
@@ -128,12 +127,12 @@ impl<'a> Reader<'a> {
         Ok(self.symbols.get(&self.graph.index(id)?).cloned().map(|name| self.shifted(name)))
     }
 
-    /// All nodes that have a name, in no order, with their names.
+    /// All named nodes, in no particular order, with their symbols.
     pub fn names(&self) -> impl Iterator<Item = (NodeId, Math)> + '_ {
         self.symbols.iter().map(|(&i, name)| (self.graph.id(i), self.shifted(name.clone())))
     }
 
-    /// A node where it stands in a formula: a number, its name, or what it is equal to.
+    /// A node as part of a formula: a number, its name, or its formula.
     ///
     /// # Errors
     /// [`Error::Foreign`] if the handle belongs to another graph.
@@ -141,7 +140,7 @@ impl<'a> Reader<'a> {
         Ok(self.read(self.graph.index(id)?))
     }
 
-    /// What a node is equal to.
+    /// The formula of a node.
     ///
     /// # Errors
     /// [`Error::Foreign`] if the handle belongs to another graph.
@@ -149,7 +148,7 @@ impl<'a> Reader<'a> {
         Ok(self.whole_body(self.graph.index(id)?))
     }
 
-    /// A node where it is an operand: a number, a name, or what it is made of.
+    /// A node as an operand: a number, a name, or its formula.
     pub(super) fn read(&self, i: usize) -> Math {
         if let Some(number) = number(self.graph, i) {
             return self.share(i).unwrap_or(Math::Number(number));
@@ -161,7 +160,7 @@ impl<'a> Reader<'a> {
         self.shifted(name.unwrap_or_else(|| own_symbol(self.graph, i, self.layered)))
     }
 
-    /// Whether a node is written as its name, or as a number.
+    /// Whether a node is written as a name or a number.
     pub(super) fn is_short(&self, i: usize) -> bool {
         self.symbols.contains_key(&i)
             || self.sizes[i] > self.longest
@@ -173,7 +172,7 @@ impl<'a> Reader<'a> {
         self.rows[i]
     }
 
-    /// Rows and columns of a node as it is written.
+    /// Rows and columns of a node in the written form.
     pub(super) fn dims(&self, i: usize) -> [usize; 2] {
         match (&self.graph.at(i).ty.shape[..], self.rows[i]) {
             ([], _) => [1, 1],
@@ -184,11 +183,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The value of a node as it is written: a column for each sample.
+    /// The value of a node in the written form: a column per sample.
     ///
     /// # Errors
-    /// [`Error::Foreign`] if the handle belongs to another graph; [`Error::Value`] if the value is no matrix of real
-    /// numbers, or truth values, of the node's shape.
+    /// [`Error::Foreign`] if the handle belongs to another graph; [`Error::Value`] if the value is not a matrix of
+    /// real numbers, or truth values, of the node's shape.
     pub fn matrix(&self, id: NodeId, value: &Value<f64>) -> Result<ndarray::Array2<f64>, Error> {
         let i = self.graph.index(id)?;
         let wrong = |reason: String| Error::Value { node: self.graph.name_at(i), reason };
@@ -209,12 +208,12 @@ impl<'a> Reader<'a> {
         Ok(if turn { matrix.reversed_axes() } else { matrix })
     }
 
-    /// A name as it is seen from the step that is called t.
+    /// A symbol relative to the step that is called t.
     fn shifted(&self, math: Math) -> Math {
         let Some(now) = self.now else { return math };
         match math {
             Math::Symbol(symbol) => match symbol.time {
-                // The number of the step is t itself.
+                // The step number is t itself.
                 Some(Time::Step(step)) if symbol.base == "t" && symbol.subscripts.is_empty() => {
                     let t = Math::Symbol(Symbol { time: None, ..symbol });
                     super::simplify::sum(vec![t, Math::Number((step - now) as f64)])
@@ -244,7 +243,7 @@ impl<'a> Reader<'a> {
         let mut taken: HashSet<Symbol> = HashSet::new();
         for i in (0..graph.len()).filter(|&i| named(i)) {
             let symbol = own_symbol(graph, i, layered);
-            // `h1` and `h_1` look alike: the second is written as it is typed.
+            // `h1` and `h_1` print alike: the second is written as typed.
             let alike = matches!(&symbol, Math::Symbol(symbol) if !taken.insert(symbol.clone()));
             let symbol = if alike { as_typed(graph, i, symbol) } else { symbol };
             self.symbols.insert(i, symbol);
@@ -252,7 +251,7 @@ impl<'a> Reader<'a> {
                 self.rectified.extend(graph.operands_at(i).map(|x| (x, i)));
             }
         }
-        // One node can be the adjoint of several. The last of them in the order of computation names it.
+        // One node can be the adjoint of several. The last of them in execution order names it.
         let mut adjoints: Vec<((u32, usize), usize)> =
             graph.adjoints().filter(|&((_, of), _)| named(of)).collect();
         adjoints.sort_unstable_by_key(|&((sweep, of), _)| (sweep, std::cmp::Reverse(of)));
@@ -264,12 +263,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether a name is that of one number.
+    /// Whether a name is that of a scalar.
     pub(super) fn is_number_named(&self, name: &Symbol, adjoint: bool) -> bool {
         self.numbers.contains(&(Symbol { time: None, ..name.clone() }, adjoint))
     }
 
-    /// How long formulas are. One that would be too long is given its node's name.
+    /// Computes the lengths of formulas. A node whose formula is too long gets a name.
     fn measure(&mut self) {
         let mut sizes = vec![1usize; self.graph.len()];
         for i in 0..self.graph.len() {
@@ -298,7 +297,7 @@ fn is_layered(graph: &Graph) -> bool {
     layers.collect::<BTreeSet<_>>().len() > 1
 }
 
-/// The number that a node holds at all its places.
+/// The value of a node with equal elements.
 pub(super) fn number(graph: &Graph, i: usize) -> Option<f64> {
     match &graph.at(i).op {
         Op::Leaf(Leaf::Constant(value)) => match &**value {
@@ -321,7 +320,7 @@ fn adjoint_of(of: Math, sweep: u32) -> Math {
     }
 }
 
-/// What a node is called by its origin, also if nobody named it: `h₃` for `l0/h[3]`, `h⁽#2⁾₃` for `l0/h[3]#2`.
+/// The symbol of a node from its origin, even without a name: `h₃` for `l0/h[3]`, `h⁽#2⁾₃` for `l0/h[3]#2`.
 fn own_symbol(graph: &Graph, i: usize, layered: bool) -> Math {
     let node = graph.at(i);
     if let Op::Leaf(leaf) = &node.op
@@ -354,7 +353,7 @@ fn own_symbol(graph: &Graph, i: usize, layered: bool) -> Math {
     }
 }
 
-/// The name without subscripts, in one piece.
+/// The name as one identifier, without subscripts.
 fn as_typed(graph: &Graph, i: usize, symbol: Math) -> Math {
     let Math::Symbol(symbol) = symbol else { return symbol };
     let node = graph.at(i);
@@ -364,7 +363,7 @@ fn as_typed(graph: &Graph, i: usize, symbol: Math) -> Math {
     Math::Symbol(Symbol { base, subscripts: Vec::new(), ..symbol })
 }
 
-/// `h[2]` is h at step 2, `∂h` its adjoint; of `head.weight` the second word is the letter.
+/// `h[2]` is h at step 2, `∂h` its adjoint; in `head.weight` the second word is the letter.
 fn of_leaf(name: &str) -> Math {
     if let Some(of) = name.strip_prefix('∂') {
         return Math::Adjoint(of_leaf(of).into());

@@ -1,4 +1,4 @@
-//! The VJP of an op as a formula: what each operand's adjoint receives.
+//! The VJP of an op as a formula: the contribution to each operand's adjoint.
 
 use super::read::number;
 use super::{Line, Math, Reader};
@@ -6,8 +6,8 @@ use autograd::graph::{Builder, Expr, Graph, NodeId};
 use autograd::ops::{Leaf, Op};
 use autograd::{Error, Gradient, Type, vjp};
 
-/// The op of a node with letters for its operands, and what each of them receives from the adjoint of the result. It is not
-/// a table: the op's own VJP is applied to the letters. Empty for a leaf.
+/// The op of a node with letters for its operands, and the contribution of the result's adjoint to each of them. This
+/// is not a table: the op's own VJP is applied to the letters. Empty for a leaf.
 ///
 /// ```
 /// use autograd::Builder;
@@ -80,7 +80,7 @@ impl Reader<'_> {
     }
 }
 
-/// Names for the operands: x; a and b; A and B for matrices; x₁, x₂, … for many.
+/// Letters for the operands: x; a and b; A and B for matrices; x₁, x₂, … for many.
 fn letters(op: &Op, n: usize) -> Vec<String> {
     match (op, n) {
         (Op::MatMul(_), _) => vec!["A".into(), "B".into()],
@@ -91,7 +91,7 @@ fn letters(op: &Op, n: usize) -> Vec<String> {
     }
 }
 
-/// A letter for an operand of a type, with or without an axis for samples.
+/// A letter for an operand of a type, with or without a batch axis.
 fn leaf<'g>(g: &'g Builder, letter: &str, ty: &Type, rows: bool) -> Expr<'g> {
     let name = letter.into();
     if rows && !ty.shape.is_empty() {

@@ -1,18 +1,18 @@
-//! Formulas put as a person would put them: no `1 · x`, no `x + 0`, `y²` for `y ⊙ y`, what is known before the adjoint
-//! that it multiplies, and one adjoint for several of its multiples: `(hₜ₋₁ − nₜ) ⊙ h̄ₜ`.
+//! Simplifies formulas: no `1 · x`, no `x + 0`, `y²` for `y ⊙ y`, known factors before the adjoint that they
+//! multiply, and a common adjoint factored out: `(hₜ₋₁ − nₜ) ⊙ h̄ₜ`.
 
 use super::{Math, Sign};
 
-/// A product element by element, taken apart.
+/// An elementwise product as a list of factors.
 #[derive(Clone, Debug)]
 struct Chain {
     negative: bool,
     over: Factors,
-    /// What it is divided by.
+    /// The divisor.
     under: Factors,
 }
 
-/// A number, numbers with names, and vectors.
+/// A number, scalar symbols, and vectors.
 #[derive(Clone, Debug, PartialEq)]
 struct Factors {
     number: f64,
@@ -29,7 +29,7 @@ impl Factors {
         self.scalars.iter().chain(&self.vectors)
     }
 
-    /// The product; nothing for 1.
+    /// The product; `None` for 1.
     fn math(self) -> Option<Math> {
         let number = Some(Math::Number(self.number)).filter(|number| *number != Math::Number(1.0));
         let scalars: Vec<Math> = number.into_iter().chain(ordered(self.scalars)).collect();
@@ -96,7 +96,7 @@ impl Chain {
         if self.negative { Math::Negative(whole.into()) } else { whole }
     }
 
-    /// The numbers in it, and what is left without them.
+    /// The scalar factors, and the rest.
     fn split(self, is_number: &dyn Fn(&Math) -> bool) -> (Self, Math) {
         let halves = |factors: Factors| {
             let (numbers, vectors) = factors.vectors.into_iter().partition(is_number);
@@ -109,7 +109,7 @@ impl Chain {
     }
 }
 
-/// Equal factors as powers, and adjoints behind what they are multiplied by.
+/// Equal factors as powers, and adjoints after their factors.
 fn ordered(factors: Vec<Math>) -> Vec<Math> {
     let mut powers: Vec<(Math, i32)> = Vec::new();
     for factor in factors {
@@ -128,7 +128,7 @@ fn ordered(factors: Vec<Math>) -> Vec<Math> {
 }
 
 impl Math {
-    /// The sum of terms as a person writes it: without zeros, and with what several terms multiply written once.
+    /// A simplified sum: without zeros, and with common factors written once.
     pub fn sum(terms: impl IntoIterator<Item = Self>) -> Self {
         sum(terms.into_iter().collect())
     }
@@ -148,7 +148,7 @@ pub(super) fn hadamard(a: Math, b: Math) -> Math {
     Chain::of(Math::hadamard(a, b)).math()
 }
 
-/// `s · a`, s being one number.
+/// `s · a` for a scalar s.
 pub(super) fn scaled(scalar: Math, a: Math) -> Math {
     Chain::of(Math::Infix(Sign::Times, scalar.into(), a.into())).math()
 }
@@ -158,20 +158,20 @@ pub(super) fn divided(a: Math, b: Math) -> Math {
     if b == Math::Number(1.0) { a } else { Chain::of(Math::Fraction(a.into(), b.into())).math() }
 }
 
-/// `s t`, both being one number.
+/// `s t` for two scalars.
 pub(super) fn numbers(s: Math, t: Math) -> Math {
     scaled(Math::Infix(Sign::Times, s.into(), t.into()), Math::Number(1.0))
 }
 
-/// `a / s`, s being one number.
+/// `a / s` for a scalar s.
 pub(super) fn shared(a: Math, s: Math) -> Math {
     scaled(Math::Fraction(Math::Number(1.0).into(), s.into()), a)
 }
 
-/// A function that is linear in its vector: what is one number stands before it.
+/// A function that is linear in its vector: scalar factors move in front.
 pub(super) fn linear(function: &str, a: Math, is_number: &dyn Fn(&Math) -> bool) -> Math {
     let (outside, inside) = Chain::of(a).split(is_number);
-    // Deviations from a mean add up to nothing.
+    // Deviations from a mean add up to zero.
     if let Math::Infix(Sign::Minus, v, mean) = &inside
         && **mean == Math::Call("mean".into(), vec![(**v).clone()])
     {
@@ -180,7 +180,7 @@ pub(super) fn linear(function: &str, a: Math, is_number: &dyn Fn(&Math) -> bool)
     scaled(outside.math(), Math::Call(function.into(), vec![inside]))
 }
 
-/// A choice between multiples of one thing, as that thing times a choice between numbers.
+/// A selection between multiples of one factor becomes that factor times a selection between scalars.
 pub(super) fn choice(cases: Vec<(Math, Math)>, otherwise: Math) -> Math {
     let split = |math: &Math| {
         let mut chain = Chain::of(math.clone());
@@ -201,7 +201,7 @@ pub(super) fn choice(cases: Vec<(Math, Math)>, otherwise: Math) -> Math {
     hadamard(Math::Cases(cases, otherwise.into()), thing)
 }
 
-/// `A b`; a sign or a number stands before it.
+/// `A b`; a sign or a scalar moves in front.
 pub(super) fn product(a: Math, b: Math) -> Math {
     let split = |math: Math| {
         let signed = matches!(math, Math::Negative(_) | Math::Number(_) | Math::Infix(Sign::Times, ..));
@@ -227,7 +227,7 @@ pub(super) fn transposed(a: Math) -> Math {
     }
 }
 
-/// The sum of all: without zeros, several multiples of one adjoint taken together.
+/// The sum of all terms: without zeros, with a common adjoint factored out.
 pub(super) fn sum(terms: Vec<Math>) -> Math {
     let mut flat = Vec::new();
     terms.into_iter().for_each(|term| flatten(term, false, &mut flat));
@@ -252,7 +252,7 @@ pub(super) fn sum(terms: Vec<Math>) -> Math {
         let place = at.unwrap_or(0).min(signed.len());
         signed.insert(place, (number < 0.0, Math::Number(number.abs())));
     }
-    // What begins with a sign is easily misread.
+    // A leading sign is easily misread.
     if let Some(first) = signed.iter().position(|(minus, _)| !minus) {
         let first = signed.remove(first);
         signed.insert(0, first);
@@ -285,8 +285,8 @@ fn signed(math: Math) -> (bool, Math) {
     }
 }
 
-/// Chains that multiply the same adjoint, as one: `a ⊙ x̄ + b ⊙ x̄` is `(a + b) ⊙ x̄`; then those that are divided by the
-/// same: `a / s − b / s` is `(a − b) / s`.
+/// Factors out a common adjoint: `a ⊙ x̄ + b ⊙ x̄` is `(a + b) ⊙ x̄`; then a common divisor: `a / s − b / s` is `(a −
+/// b) / s`.
 fn gathered(chains: Vec<Chain>) -> Vec<Math> {
     let adjoint = |chain: &Chain| {
         let mut adjoints = chain.over.vectors.iter().filter(|a| a.has_adjoint());
@@ -299,7 +299,7 @@ fn gathered(chains: Vec<Chain>) -> Vec<Math> {
             chain.math()
         };
         let coefficient = sum(members.into_iter().map(without).collect());
-        // A sum of numbers is one number.
+        // A sum of scalars is a scalar.
         let whole = if matches!(coefficient, Math::Number(_)) { scaled } else { hadamard };
         whole(coefficient, of.clone())
     };
@@ -313,7 +313,7 @@ fn gathered(chains: Vec<Chain>) -> Vec<Math> {
     };
     let once = grouped(chains, adjoint, multiples);
     let once: Vec<Chain> = once.into_iter().map(Chain::of).collect();
-    // A long sum is read better term by term.
+    // A long sum reads better term by term.
     if once.len() > 3 {
         once.into_iter().map(Chain::math).collect()
     } else {
@@ -321,7 +321,7 @@ fn gathered(chains: Vec<Chain>) -> Vec<Math> {
     }
 }
 
-/// Chains with the same key as one formula, in the place of the first.
+/// Merges terms with the same key into one formula, at the position of the first.
 fn grouped<K: PartialEq>(
     chains: Vec<Chain>,
     key: impl Fn(&Chain) -> Option<K>,

@@ -1,28 +1,28 @@
 //! Names: `W_f`, `h_new` at time t − 1, `alpha`.
 
-/// When the value of a name is taken.
+/// The time at which a name is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Time {
     /// At t + k: −1 is t − 1.
     Lag(i64),
-    /// At the step of that number.
+    /// At a step, by number.
     Step(i64),
 }
 
 /// A name with its subscripts and its time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Symbol {
-    /// The letter, or the word: `W`, `h̃`, `α`.
+    /// The base: `W`, `h̃`, `α`.
     pub base: String,
-    /// What stands below: `f`, `new`, `1`.
+    /// Subscripts: `f`, `new`, `1`.
     pub subscripts: Vec<String>,
-    /// What stands above, in parentheses: a layer, `1`.
+    /// Superscripts in parentheses: a layer, `1`.
     pub above: Vec<String>,
     /// The time.
     pub time: Option<Time>,
 }
 
-/// Letters that are written out, and their LaTeX commands.
+/// Greek letters that are spelled out, and their LaTeX commands.
 pub(super) const GREEK: &[(&str, &str)] = &[
     ("alpha", "α"),
     ("beta", "β"),
@@ -56,8 +56,8 @@ pub(super) const GREEK: &[(&str, &str)] = &[
 ];
 
 impl Symbol {
-    /// A name as it is typed: what stands behind `_` is a subscript, and so are digits behind letters; a Greek letter may
-    /// be written out.
+    /// Parses a name: words after `_` are subscripts, and so are digits after letters; a Greek letter may be spelled
+    /// out.
     pub fn of(name: &str) -> Self {
         let mut parts = name.split('_').filter(|part| !part.is_empty());
         let first = parts.next().unwrap_or(name);
@@ -74,14 +74,14 @@ impl Symbol {
         Self { time: Some(Time::Lag(lag)), ..self }
     }
 
-    /// At the step of that number.
+    /// At a step, by number.
     #[must_use]
     pub fn at_step(self, step: i64) -> Self {
         Self { time: Some(Time::Step(step)), ..self }
     }
 }
 
-/// `xi` is left as it is: in `W_xi` it is "from x to i".
+/// `xi` is not converted: in `W_xi` it means "from x to i".
 fn greek(word: &str) -> String {
     GREEK.iter().find(|(name, _)| *name == word && word != "xi").map_or(word, |(_, letter)| letter).into()
 }

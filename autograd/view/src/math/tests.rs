@@ -1,4 +1,4 @@
-//! Formulas in their three forms.
+//! Formulas in all three notations.
 
 use super::*;
 use autograd::graph::NodeId;
@@ -74,7 +74,7 @@ fn functions_and_cases() {
     );
 }
 
-/// Werbos 1990: δ[t] as a paper on backpropagation through time prints it.
+/// Werbos 1990: δ[t] as in papers on backpropagation through time.
 #[test]
 fn adjoints_have_bars() {
     let bar = |lag| Math::Adjoint(Symbol::of("h").at(lag).into());
@@ -82,7 +82,7 @@ fn adjoints_have_bars() {
     written(math, "W_hᵀ h̄ₜ₊₁", r"{W_{h}}^{\top} \, \bar{h}_{t+1}");
 }
 
-/// Formulas of all kinds, three deep.
+/// Formulas of all kinds, three levels deep.
 fn formulas() -> impl Strategy<Value = Math> {
     let names = prop::sample::select(vec!["a", "W_f", "h_new", "alpha", "b1_i", "h̃", "h'", "<b>&_>", "#%"]);
     let leaf =
@@ -113,7 +113,7 @@ fn formulas() -> impl Strategy<Value = Math> {
     })
 }
 
-/// Groups and environments are closed in the order in which they are opened.
+/// Groups and environments are closed in reverse order of opening.
 fn assert_is_balanced(latex: &str) {
     let mut open: Vec<String> = Vec::new();
     let mut rest = latex;
@@ -135,7 +135,7 @@ fn assert_is_balanced(latex: &str) {
             ('\\', false) => 1 + command.len(),
             _ => c.len_utf8(),
         };
-        // The braces of \begin{…} balance by themselves.
+        // The braces of \begin{…} are balanced.
         rest = &rest[skip..];
     }
     assert!(open.is_empty(), "{open:?} {latex}");
@@ -180,7 +180,7 @@ impl Values for Table {
     }
 }
 
-/// Every op and its VJP, as written, have the values of their nodes: with and without axes for samples.
+/// Every op and its VJP, evaluated from their formulas, equal the values of their nodes: with and without batch axes.
 #[test]
 fn formulas_have_the_values_of_their_nodes() {
     let mut seen: BTreeSet<(&str, usize)> = BTreeSet::new();
@@ -251,7 +251,7 @@ fn formulas_have_the_values_of_their_nodes() {
             }
         }
     }
-    // What is left moves elements about, or reads whole numbers.
+    // The other ops move elements, or read whole numbers.
     let every = Op::samples(&mut Sampler::new(0));
     let without: BTreeSet<&str> =
         every.iter().map(|s| s.op.name()).filter(|name| !seen.iter().any(|(seen, _)| seen == name)).collect();
@@ -308,7 +308,7 @@ fn names_of_a_graph() {
     assert_eq!(write(other), "h^(1/inner)₁,₃ = exp(h⁽¹⁾₁,₃)\n");
 }
 
-/// A formula that would have no end stops at a node without a name, and says its number.
+/// A formula without an end stops at an unnamed node, and shows its number.
 #[test]
 fn long_formulas_stop() {
     let g = Builder::new();

@@ -1,10 +1,9 @@
-//! Formulas as trees: what they are made of, and with parts exchanged.
+//! Traversal and substitution of formulas.
 
 use super::{Math, Symbol};
 
 impl Math {
-    /// The formulas that it is made of, in the order of writing; the name below a bar
-    /// and the label of a part are none of them.
+    /// The subformulas, in writing order; the name under a bar and the label of a part are excluded.
     pub fn children(&self) -> Vec<&Self> {
         match self {
             Self::Number(_) | Self::Symbol(_) | Self::Ones(_) | Self::Adjoint(_) => Vec::new(),
@@ -24,7 +23,7 @@ impl Math {
         }
     }
 
-    /// The same with another formula wherever `other` gives one, from the whole to its parts.
+    /// Substitutes subformulas for which `other` returns a replacement, outermost first.
     #[must_use]
     pub fn exchanged(&self, other: &dyn Fn(&Self) -> Option<Self>) -> Self {
         if let Some(other) = other(self) {
@@ -52,7 +51,7 @@ impl Math {
         }
     }
 
-    /// Calls a function for every name in the formula, and says whether it is an adjoint, in the order of writing.
+    /// Visits every name in the formula, in writing order; the flag tells whether it is an adjoint.
     pub fn each_name<'a>(&'a self, see: &mut dyn FnMut(&'a Symbol, bool)) {
         match self {
             Self::Symbol(symbol) => see(symbol, false),

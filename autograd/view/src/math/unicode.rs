@@ -68,7 +68,7 @@ impl Notation for Unicode {
     }
 
     fn adjoint_of(&self, symbol: &Symbol) -> String {
-        // A bar over each letter, behind the letter's own accents.
+        // A bar over each letter, after the letter's own accents.
         let mut barred = String::new();
         for c in symbol.base.chars() {
             if !is_accent(c) && !barred.is_empty() {
@@ -113,14 +113,14 @@ impl Notation for Unicode {
         let widest = lines.iter().map(|(left, _)| width(left)).max().unwrap_or(0);
         let line = |(left, rows): &(String, Vec<String>)| {
             let margin = " ".repeat(widest - width(left));
-            // A sign stands under the sign of equality.
+            // Continuation signs are aligned under the equals sign.
             format!("{margin}{left} = {}\n", rows.join(&format!("\n{}", " ".repeat(widest))))
         };
         lines.iter().map(line).collect()
     }
 }
 
-/// Columns: an accent takes no place of its own.
+/// The width in columns: a combining accent takes none.
 pub(super) fn width(text: &str) -> usize {
     text.chars().filter(|&c| !is_accent(c)).count()
 }
@@ -129,8 +129,7 @@ fn is_accent(c: char) -> bool {
     ('\u{300}'..='\u{36f}').contains(&c)
 }
 
-/// A base with what stands above it, its subscripts and its time: digits and t have small letters, other subscripts stand
-/// behind `_`.
+/// A base with superscripts, subscripts and time: digits and t have Unicode subscripts, other subscripts follow `_`.
 fn under(base: String, symbol: &Symbol) -> String {
     let mut text = base;
     if !symbol.above.is_empty() {
@@ -150,7 +149,7 @@ fn under(base: String, symbol: &Symbol) -> String {
         None => text,
         Some(Time::Lag(0)) => text + "ₜ",
         Some(Time::Lag(lag)) => text + "ₜ" + &lowered(&format!("{lag:+}")),
-        // Digits next to digits would be one number.
+        // Adjacent digits would read as one number.
         Some(Time::Step(step)) if symbol.subscripts.last().is_some_and(|s| is_number(s)) => {
             text + "," + &lowered(&step.to_string())
         }
@@ -166,7 +165,7 @@ fn lowered(number: &str) -> String {
     replaced(number, "+-0123456789", "₊₋₀₁₂₃₄₅₆₇₈₉")
 }
 
-/// In parentheses above the line, where there are small letters for it.
+/// In parentheses, as Unicode superscripts where these exist.
 fn raised(text: &str) -> String {
     if is_number(text) {
         format!("⁽{}⁾", replaced(text, "0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
@@ -175,7 +174,7 @@ fn raised(text: &str) -> String {
     }
 }
 
-/// Each letter of `from` by the one of `to` in its place.
+/// Replaces each letter of `from` by the corresponding one of `to`.
 fn replaced(text: &str, from: &str, to: &str) -> String {
     let other = |c| from.chars().zip(to.chars()).find(|(f, _)| *f == c).map_or(c, |(_, t)| t);
     text.chars().map(other).collect()

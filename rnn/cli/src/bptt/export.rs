@@ -1,4 +1,4 @@
-//! What was found, as numbers.
+//! The results as numbers.
 
 use super::figures::norm;
 use super::{Found, Part, spectrum};
@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayD};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// One table, the matrix if none is named. What does not exist is an empty field.
+/// One table, by default the matrix. Missing values are empty fields.
 pub fn csv(found: &Found, only: Option<Part>) -> String {
     let bptt = &found.bptt;
     let mut rows: Vec<String> = Vec::new();
@@ -70,13 +70,13 @@ pub fn csv(found: &Found, only: Option<Part>) -> String {
     rows.join("\n") + "\n"
 }
 
-/// The part of a gradient along its own direction: over all parts these add up to 1.
+/// The component of a contribution along the whole gradient: over all contributions these add up to 1.
 fn along(part: &ArrayD<f64>, total: &ArrayD<f64>) -> f64 {
     (part * total).sum() / (total * total).sum()
 }
 
-/// All numbers, as one object. What does not exist is `null`. What is too small or too large for double precision is a string
-/// of its decimal digits.
+/// All numbers, as one object. Missing values are `null`. Numbers outside the range of double precision are strings
+/// of their decimal digits.
 pub fn json(found: &Found) -> String {
     let bptt = &found.bptt;
     let table = |a: &Array2<Magnitude>| -> Value {

@@ -1,4 +1,4 @@
-//! What was found, as pictures.
+//! The results as pictures.
 
 use super::{Found, Part, spectrum};
 use crate::plot::{Chart, HeatMap, Look, Scale, Series, panels};
@@ -6,7 +6,7 @@ use autograd::Magnitude;
 use ndarray::ArrayD;
 use rnn_lab::study::{Bias, Shares, Truncation};
 
-/// One figure, or all that there is to show side by side.
+/// One figure, or all side by side.
 pub fn svg(found: &Found, only: Option<Part>) -> String {
     let mut all = vec![
         (Part::Matrix, Some(matrix(found))),
@@ -89,12 +89,12 @@ fn decay(found: &Found) -> String {
     chart.svg()
 }
 
-/// The norm of a part of a gradient.
+/// The norm of a contribution to a gradient.
 pub fn norm(part: &ArrayD<f64>) -> f64 {
     autograd::norm(part)
 }
 
-/// Parameters that have parts at more than one step, the largest first, as many as have colours.
+/// Parameters with contributions at more than one step, the largest first, at most one per colour.
 fn shown(found: &Found) -> Vec<&Shares> {
     let mut shares: Vec<&Shares> = found
         .bptt
@@ -120,7 +120,7 @@ fn steps(found: &Found) -> Option<String> {
     shares(found, Chart::new("∂L/∂W by step: from the use at step k", "step k", "norm of the part"), points)
 }
 
-/// A curve for each parameter. Two biases that are added have one gradient, and one curve.
+/// A curve per parameter. Two biases that are added have the same gradient, and share a curve.
 fn shares(found: &Found, chart: Chart, points: impl Fn(&Shares) -> Vec<(f64, f64)>) -> Option<String> {
     let mut curves: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
     for share in shown(found) {
@@ -137,7 +137,7 @@ fn shares(found: &Found, chart: Chart, points: impl Fn(&Shares) -> Vec<(f64, f64
     (!found.bptt.shares.is_empty()).then(|| chart.svg())
 }
 
-/// A parameter's name without what all have.
+/// A parameter's name without the common prefix.
 pub fn short(name: &str) -> &str {
     name.strip_prefix("rnn.").unwrap_or(name)
 }
@@ -156,7 +156,7 @@ fn stretch(found: &Found) -> Option<String> {
     (!stretch.is_empty()).then(|| chart.svg())
 }
 
-/// What truncation does to the gradient of all recurrent parameters together, and of each alone.
+/// The bias of truncation for the gradient of all recurrent parameters together, and of each alone.
 fn windows(found: &Found, what: &str, of: impl Fn(&Bias) -> f64) -> Option<String> {
     let all = &found.truncations;
     let mut chart =

@@ -1,4 +1,4 @@
-//! `rnn bptt`: backpropagation through time taken apart.
+//! `rnn bptt`: gradients through time, split by step.
 
 mod export;
 mod figures;
@@ -59,7 +59,7 @@ pub struct Args {
     output: Output,
 }
 
-/// What can be shown.
+/// The figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Part {
     Matrix,
@@ -71,7 +71,7 @@ pub(super) enum Part {
     Windows,
 }
 
-/// All that was found.
+/// All results.
 pub(super) struct Found {
     pub title: String,
     pub bptt: Bptt,

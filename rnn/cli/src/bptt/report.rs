@@ -1,4 +1,4 @@
-//! What was found, drawn in a terminal.
+//! The results, drawn in a terminal.
 
 use super::figures::{norm, short, state};
 use super::{Found, Part, spectrum};
@@ -8,11 +8,11 @@ use crate::plot::terminal::{self, Line};
 use autograd::Magnitude;
 use std::fmt::Write;
 
-/// Groups of lags that a table has columns for: up to, and including.
+/// Groups of lags with a table column each, by their upper bound, included.
 const GROUPS: [(&str, usize); 5] =
     [("lag 0", 0), ("1–3", 3), ("4–15", 15), ("16–63", 63), ("64 and more", usize::MAX)];
 
-/// One part, or all.
+/// One figure, or all.
 pub fn text(found: &Found, only: Option<Part>) -> String {
     let mut out = String::new();
     let wants = |part| only.is_none_or(|only| only == part);
@@ -76,7 +76,7 @@ fn lags(found: &Found) -> String {
     let _ = write!(out, "  {FAINT}{:24}{:>10}", "parameter", "norm");
     let longest =
         found.bptt.shares.iter().flat_map(|share| share.by_lag.keys()).map(|lag| lag.unsigned_abs()).max();
-    // Groups that no lag is in have no column.
+    // Empty groups get no column.
     let groups: Vec<(&str, usize)> = (0..GROUPS.len())
         .filter(|&i| i == 0 || longest.is_some_and(|longest| longest > GROUPS[i - 1].1))
         .map(|i| GROUPS[i])
@@ -111,7 +111,7 @@ fn lags(found: &Found) -> String {
     out
 }
 
-/// A share with one digit, and without a sign if that is 0.
+/// A percentage with one digit, without a sign if it rounds to 0.
 fn percent(share: f64) -> String {
     let text = format!("{:.1} %", 100.0 * share);
     if text == "-0.0 %" { "0.0 %".into() } else { text }

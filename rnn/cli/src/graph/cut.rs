@@ -1,4 +1,4 @@
-//! Flags that say which part of a graph is drawn.
+//! Flags that select the part of a graph to draw.
 
 use autograd::{Error, Graph, NodeId};
 use autograd_view::draw::{Part, View};
@@ -37,25 +37,25 @@ enum Only {
 }
 
 impl Cuts {
-    /// Whether steps that look alike are drawn once.
+    /// Whether similar steps are drawn once.
     pub fn rolled(&self) -> bool {
         self.rolled
     }
 
-    /// Whether anything is cut.
+    /// Whether any cut is selected.
     pub fn any(&self) -> bool {
         self.only.is_some() || self.around.is_some() || self.from.is_some() || self.rolled
     }
 
-    /// Whether single nodes are asked for.
+    /// Whether single nodes are selected.
     pub fn parts(&self) -> bool {
         self.around.is_some() || self.from.is_some()
     }
 
-    /// The part of a view that the flags leave.
+    /// The part of a view that the flags select.
     ///
     /// # Errors
-    /// If there is no node of a name, or no path.
+    /// If no node has a given name, or there is no path.
     pub fn apply<'g>(&self, graph: &'g Graph) -> Result<View<'g>, Error> {
         let mut view = View::new(graph);
         if let Some(only) = self.only {
@@ -71,7 +71,7 @@ impl Cuts {
     }
 }
 
-/// The node of a name, which may be without its layer if there is one such node, as pictures write it: `c[2]`, `∂c[2]`.
+/// The node with a name. The layer may be omitted if the result is unique, as in pictures: `c[2]`, `∂c[2]`.
 fn named(graph: &Graph, name: &str) -> Result<NodeId, Error> {
     let short = |long: &str| {
         let (adjoint, plain) = long.strip_prefix('∂').map_or(("", long), |plain| ("∂", plain));

@@ -1,4 +1,4 @@
-//! The laboratory behind `rnn gradcheck`: Taylor test, precision, witnesses, sweeps.
+//! The experiments of `rnn gradcheck`: Taylor test, precision, cross-checks, sweeps.
 
 mod precision;
 mod sweep;
@@ -44,7 +44,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Does what was asked; none if nothing was.
+    /// Runs the selected experiment; `None` if there is none.
     pub fn run(&self, net: &Specimen, seed: u64, json: bool) -> Option<crate::Result> {
         let run: fn(&Self, &Specimen, u64, bool) -> crate::Result = match self {
             Self { taylor: true, .. } => taylor::run,
@@ -56,7 +56,7 @@ impl Lab {
         Some(run(self, net, seed, json))
     }
 
-    /// Writes the table, if it was asked for.
+    /// Writes the table, if requested.
     fn table<T: Serialize>(&self, rows: impl IntoIterator<Item = T>) -> Result<(), Box<dyn Error>> {
         let Some(file) = &self.csv else { return Ok(()) };
         let mut table = csv::Writer::from_writer(Vec::new());
@@ -64,14 +64,14 @@ impl Lab {
         Ok(file.write(&table.into_inner()?).map_err(|error| format!("--csv: {error}"))?)
     }
 
-    /// Writes the picture, if it was asked for.
+    /// Writes the picture, if requested.
     fn picture(&self, chart: impl FnOnce() -> Chart) -> Result<(), Box<dyn Error>> {
         let Some(file) = &self.plot else { return Ok(()) };
         Ok(file.draw(&chart()).map_err(|error| format!("--plot: {error}"))?)
     }
 }
 
-/// 0 if nothing is wrong, 1 if something is, 3 if it is not decided.
+/// 0 if all is right, 1 if something is wrong, 3 if undecided.
 fn code(verdict: Verdict) -> ExitCode {
     match verdict {
         Verdict::Inconclusive => ExitCode::from(3),

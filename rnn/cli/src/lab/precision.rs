@@ -11,9 +11,9 @@ use serde_json::json;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Numbers of steps at which the loss of precision is shown.
+/// The numbers of steps at which the precision loss is shown.
 const STEPS: [usize; 7] = [1, 2, 5, 10, 20, 50, 100];
-/// How many nodes are shown of each kind.
+/// The number of nodes shown per kind.
 const SHOWN: usize = 6;
 
 /// A row of the table.
@@ -35,13 +35,13 @@ impl<'a> From<&'a Rounding> for Row<'a> {
     }
 }
 
-/// What is lost of the gradients of parameters at one number of steps.
+/// The precision loss of the gradients of parameters at one number of steps.
 #[derive(Serialize)]
 struct AtSteps {
     steps: usize,
-    /// The least, the middle and the largest gap.
+    /// The smallest, the median and the largest gap.
     gaps: [f64; 3],
-    /// Whose gradient has the largest.
+    /// The parameter with the largest gap.
     worst: String,
 }
 

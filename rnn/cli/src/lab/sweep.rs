@@ -9,7 +9,7 @@ use rnn_lab::study::{Dtype, Method, Observation, Specimen, Sweep};
 use std::io::Write;
 use std::process::ExitCode;
 
-/// What is varied.
+/// The axes of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Axis {
     /// The step h of the differences, from 1 to 10⁻¹¹
@@ -26,13 +26,13 @@ pub(super) enum Axis {
     Cell,
 }
 
-/// How many directions are tried at each place.
+/// The number of directions per point.
 const DIRECTIONS: usize = 8;
-/// The most curves in a picture.
+/// The maximum number of curves in a picture.
 const CURVES: usize = 8;
 
 impl Axis {
-    /// Its value in an observation, for an axis of a picture.
+    /// Its value in an observation, if it is an axis of a picture.
     fn value(self, row: &Observation) -> Option<f64> {
         match self {
             Self::Step => Some(row.h),
@@ -54,7 +54,7 @@ impl Axis {
         }
     }
 
-    /// Its value in words, for the name of a curve.
+    /// Its value in words, for the label of a curve.
     fn word(self, row: &Observation) -> String {
         match self {
             Self::Step => format!("h {:.0e}", row.h),
@@ -125,7 +125,7 @@ pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// The net in words, as far as it stays the same.
+/// The constant properties of the net, in words.
 fn subject(axes: &[Axis], net: &Specimen) -> String {
     let all = describe(net);
     let (cell, steps) = all.split_once(", ").unwrap_or((&all, ""));
@@ -141,7 +141,7 @@ fn short(x: f64) -> String {
     if x.fract() == 0.0 { format!("{x}") } else { format!("{x:.1e}") }
 }
 
-/// The ranges of the axes that are asked for; the others stay where the net is.
+/// The ranges of the selected axes; the others keep the net's value.
 fn plan(axes: &[Axis], net: &Specimen, seed: u64) -> Sweep {
     let has = |axis| axes.contains(&axis);
     let own = |axis, all: &[usize], own: usize| if has(axis) { all.to_vec() } else { vec![own] };
@@ -172,16 +172,16 @@ fn plan(axes: &[Axis], net: &Specimen, seed: u64) -> Sweep {
     }
 }
 
-/// The error over the first axis that is a number.
+/// The error over the first numeric axis.
 struct Curve {
     name: String,
-    /// Value on the axis, and the root of the mean square over directions.
+    /// The value on the axis, and the root mean square error over directions.
     points: Vec<(f64, f64)>,
-    /// Where theory puts the least error, if the axis is the step.
+    /// The theoretically best step, if the axis is the step.
     best: Option<f64>,
 }
 
-/// A curve for each combination of formula and of the other axes.
+/// A curve per combination of formula and other axes.
 fn curves(axes: &[Axis], rows: &[Observation]) -> Vec<Curve> {
     let first = axes.iter().copied().find(|&axis| rows.first().is_some_and(|row| axis.value(row).is_some()));
     let name = |row: &Observation| {
@@ -216,7 +216,7 @@ fn chart(first: Option<Axis>, curves: &[Curve], net: &str) -> Chart {
     for (k, curve) in curves.iter().enumerate() {
         chart.push(Series::new(&curve.name, Look::Nth(k), curve.points.iter().copied()));
     }
-    // From the least error to the largest, in the colour of the curve.
+    // From the smallest error to the largest, in the colour of the curve.
     let errors = || curves.iter().flat_map(|c| &c.points).map(|p| p.1).filter(|e| *e > 0.0 && e.is_finite());
     let ends = [errors().fold(f64::INFINITY, f64::min), errors().fold(0.0, f64::max)];
     for (k, curve) in curves.iter().enumerate() {

@@ -1,4 +1,5 @@
-//! Nothing that a command reads is written over, and nothing that it did not make is replaced unasked.
+//! Protects files: a command never overwrites its inputs, nor, without `--force`, a file that this program did not
+//! write.
 
 use super::{Kind, OutFile};
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -8,25 +9,25 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The name of the flag by which a file that is not of this program is replaced.
+/// The flag that allows replacing a file which is not of this program.
 const FORCE: &str = "force";
 
-/// The headings that it stands under, with the files.
+/// The help headings that have output files, for the flag.
 const HEADINGS: [&str; 4] = ["Files", "Output", "Data", "Check"];
 
-/// Keeps the files of a run for this process, until it is dropped.
+/// Holds the output files of a run for this process, until it is dropped.
 #[must_use = "the files are free again when it is dropped"]
 #[derive(Debug)]
 pub struct Guard {
     _locks: Vec<Lock>,
 }
 
-/// Whether an argument names files that are written.
+/// Whether an argument names output files.
 pub fn is_output(arg: &Arg) -> bool {
     arg.get_value_parser().type_id() == TypeId::of::<OutFile>()
 }
 
-/// Gives each command that writes a file the flag `--force`.
+/// Adds the flag `--force` to each command that writes a file.
 pub fn with_force(command: Command) -> Command {
     let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_string()).collect();
     let command = names.into_iter().fold(command, |command, name| command.mut_subcommand(name, with_force));
@@ -42,11 +43,11 @@ pub fn with_force(command: Command) -> Command {
     })
 }
 
-/// Compares all files that a command is to write with all that it reads and with what is there.
+/// Compares all output files of a command with its inputs and with existing files.
 ///
 /// # Errors
-/// If a file that is read, or two files that are written, are one; if a file cannot be written, or is there and was not
-/// written by this program; if another run writes it.
+/// If an output is also an input or another output; if a file cannot be written, or exists and was not written by
+/// this program; if another run writes it.
 pub fn guard(command: &Command, matches: &ArgMatches) -> Result<Guard, Box<dyn Error>> {
     if let Some((name, matches)) = matches.subcommand()
         && let Some(command) = command.find_subcommand(name)
@@ -61,7 +62,7 @@ pub fn guard(command: &Command, matches: &ArgMatches) -> Result<Guard, Box<dyn E
             let files = matches.try_get_many::<OutFile>(id).ok().flatten();
             outputs.extend(files.into_iter().flatten().map(|file| (flag.clone(), file)));
         } else if let Ok(Some(values)) = matches.try_get_raw(id) {
-            // Whatever its type: any value that is the name of a file is taken for one that is read.
+            // Of any type: a value that names an existing file counts as an input.
             let paths = values.flat_map(|value| paths_in(Path::new(value)));
             inputs.extend(paths.map(|path| (flag.clone(), path)));
         }
@@ -72,7 +73,7 @@ pub fn guard(command: &Command, matches: &ArgMatches) -> Result<Guard, Box<dyn E
         .iter()
         .flat_map(|(flag, file)| file.files().into_iter().map(move |(path, kinds)| (&**flag, path, kinds)))
         .collect();
-    // A run that goes on reads its own checkpoint, and says what is wrong with it.
+    // A resumed run reads its own checkpoint, and reports faults in it.
     let is_state =
         |(_, path, kinds): &(_, PathBuf, Vec<Kind>)| kinds[..] == [Kind::LastState] && path.exists();
     let goes_on = is_set("resume") && files.iter().any(is_state);
@@ -115,12 +116,12 @@ pub fn guard(command: &Command, matches: &ArgMatches) -> Result<Guard, Box<dyn E
     Ok(Guard { _locks: locks })
 }
 
-/// As it is typed.
+/// The flag as typed.
 fn flag(arg: &Arg) -> String {
     arg.get_long().map_or_else(|| arg.get_id().to_string(), |long| format!("--{long}"))
 }
 
-/// The files that a value names: the whole of it, or a part of a list.
+/// The files that a value names: all of it, or the items of a list.
 fn paths_in(value: &Path) -> Vec<PathBuf> {
     if value.is_file() {
         return vec![value.into()];
@@ -128,16 +129,16 @@ fn paths_in(value: &Path) -> Vec<PathBuf> {
     let text = value.to_string_lossy();
     let parts =
         text.split(|c: char| c == ',' || c == '=' || c.is_whitespace()).filter(|part| !part.is_empty());
-    // A sentence of a thousand words is no list of files.
+    // A sentence of a thousand words is not a list of files.
     parts.take(100).map(PathBuf::from).filter(|path| path.is_file()).collect()
 }
 
-/// Whether two paths are one file, by whatever names.
+/// Whether two paths are the same file.
 fn is_one(a: &Path, b: &Path) -> bool {
     resolved(a) == resolved(b) || number(a).is_some_and(|a| Some(a) == number(b))
 }
 
-/// What tells a file that exists from all others.
+/// The identity of an existing file.
 #[cfg(unix)]
 fn number(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
@@ -149,9 +150,9 @@ fn number(_: &Path) -> Option<(u64, u64)> {
     None
 }
 
-/// Whether there is a file that this program did not write.
+/// Whether the file exists and was not written by this program.
 fn is_foreign(path: &Path, kinds: &[Kind]) -> bool {
     let is_file = fs::metadata(path).is_ok_and(|data| data.is_file());
-    // What cannot be read is not ours as far as anyone can tell.
+    // A file that cannot be read counts as foreign.
     is_file && !kinds.iter().any(|kind| kind.is_of(path).unwrap_or(false))
 }

@@ -117,7 +117,8 @@ impl Kind {
                 header.contains("\"rnn.format\"") && last == (self == Self::LastState)
             }
             Self::Arguments => header(&head, file).is_ok_and(|header| header.contains("\"rnn.export\"")),
-            Self::Mlir => begins(&["module @forward {", "module @gradient {", "module @step {"]),
+            // One for several devices has attributes.
+            Self::Mlir => begins(&["module @forward ", "module @gradient ", "module @step "]),
             // The version of the format, then who made it (protobuf fields 1 and 2).
             Self::Onnx => head.first() == Some(&0x08) && head.get(2..7) == Some(&b"\x12\x03rnn"[..]),
             Self::Log => {

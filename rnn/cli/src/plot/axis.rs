@@ -1,8 +1,8 @@
-//! An axis: a range of values laid over a range of the picture, with ticks.
+//! An axis: maps a range of values to a range of the picture, with ticks.
 
 use super::scale::Scale;
 
-/// A range of values laid over a range of the picture.
+/// Maps a range of values to a range of the picture.
 pub(super) struct Axis {
     scale: Scale,
     ticks: Vec<f64>,
@@ -13,31 +13,31 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// An axis that holds the values, from the place `from` in the picture to the place `to`.
+    /// An axis that contains the values, from position `from` to position `to` in the picture.
     pub fn over(scale: Scale, values: impl Iterator<Item = f64>, from: f64, to: f64) -> Self {
         let (low, high) = scale.range(values);
         let most = if scale == Scale::Linear { 5 } else { 7 };
         let ticks = scale.ticks(low, high, most);
-        // Values may begin and end between ticks along x; along y the picture ends on ticks.
+        // Along x, values may start and end between ticks; along y the picture ends at ticks.
         let upright = to < from;
         let (low, high) = if upright { (ticks[0], ticks[ticks.len() - 1]) } else { (low, high) };
-        // Where the outermost powers of ten are no numbers any more.
+        // The outermost powers of ten may overflow.
         let (low, high) =
             if scale.holds(low) && low < high { (low, high) } else { scale.range([low].into_iter()) };
         Self { scale, ticks, low, high, from, to }
     }
 
-    /// Where a value lies in the picture.
+    /// The position of a value in the picture.
     pub fn place(&self, value: f64) -> f64 {
         self.from + self.scale.share(value, self.low, self.high) * (self.to - self.from)
     }
 
-    /// Whether a value has a place.
+    /// Whether a value is on the axis.
     pub fn holds(&self, value: f64) -> bool {
         self.scale.holds(value)
     }
 
-    /// Places and labels of the ticks that lie in the picture.
+    /// Positions and labels of the visible ticks.
     pub fn marks(&self) -> Vec<(f64, Label)> {
         let slack = 1e-9;
         let inside =
@@ -54,7 +54,7 @@ impl Axis {
     }
 }
 
-/// The text of a tick: a number, perhaps with an exponent that is set higher.
+/// The label of a tick: a number, possibly with a superscript exponent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Label {
     /// The number, or its base.
@@ -64,7 +64,7 @@ pub(super) struct Label {
 }
 
 impl Label {
-    /// A number with as many digits as tell it from one that is `step` away.
+    /// A number with enough digits to distinguish values `step` apart.
     pub fn plain(value: f64, step: f64) -> Self {
         let value = if value.abs() < 1e-9 * step { 0.0 } else { value };
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // small and not negative
@@ -77,7 +77,7 @@ impl Label {
         Self { base: text.replace('-', "−"), exponent: None }
     }
 
-    /// A number with as few digits as it has.
+    /// A number in its shortest form.
     pub fn short(value: f64) -> Self {
         let near = |digits: &usize| {
             let text = format!("{value:.digits$}");
@@ -89,12 +89,12 @@ impl Label {
         }
     }
 
-    /// A power of ten: 1, 10, and others with their exponent.
+    /// A power of ten: 1, 10, or with an exponent.
     pub fn power(value: f64) -> Self {
         Self::decade(value.log10())
     }
 
-    /// The power of ten of that logarithm.
+    /// The power of ten with that logarithm.
     pub fn decade(log: f64) -> Self {
         let exponent = match log.round() {
             0.0 => return Self { base: "1".into(), exponent: None },

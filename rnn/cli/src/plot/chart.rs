@@ -7,14 +7,14 @@ use super::svg::{LETTER, label, line, open, text, title, width};
 
 const RIGHT: f64 = 24.0;
 const BOTTOM: f64 = 58.0;
-/// Where the first row of the legend stands, and how high a row is.
+/// The position of the legend's first row, and the height of a row.
 const LEGEND: f64 = 51.0;
 const ROW: f64 = 22.0;
-/// The length of a piece of curve in the legend with the room behind it, and the room between two entries.
+/// The length of a legend sample with the space after it, and the space between entries.
 const SAMPLE: f64 = 33.0;
 const GAP: f64 = 22.0;
 
-/// A picture of lines over two axes.
+/// A line chart.
 ///
 /// ```
 /// use rnn_cli::plot::{Chart, Look, Series};
@@ -34,39 +34,39 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// A picture without lines as yet, of 800 × 440 units, with linear axes.
+    /// An empty chart of 800 × 440 units, with linear axes.
     pub fn new(title: &str, x: &str, y: &str) -> Self {
         let (x, y) = ((x.into(), Scale::Linear), (y.into(), Scale::Linear));
         Self { title: title.into(), x, y, size: (800.0, 440.0), series: Vec::new() }
     }
 
-    /// With that scale along x.
+    /// Sets the scale of x.
     #[must_use]
     pub fn x_scale(mut self, scale: Scale) -> Self {
         self.x.1 = scale;
         self
     }
 
-    /// With that scale along y. On a logarithmic one a curve has a gap where it is not above 0.
+    /// Sets the scale of y. On a logarithmic one a curve has a gap where it is not positive.
     #[must_use]
     pub fn y_scale(mut self, scale: Scale) -> Self {
         self.y.1 = scale;
         self
     }
 
-    /// Of that width and height, at least 240 × 180.
+    /// Sets the width and height, at least 240 × 180.
     #[must_use]
     pub fn size(mut self, width: f64, height: f64) -> Self {
         self.size = (width.max(240.0), height.max(180.0));
         self
     }
 
-    /// Puts a series in front of those before it.
+    /// Adds a series in front of the others.
     pub fn push(&mut self, series: Series) {
         self.series.push(series);
     }
 
-    /// The picture.
+    /// Renders the chart.
     pub fn svg(&self) -> String {
         let (w, h) = self.size;
         let points = || self.series.iter().flat_map(|series| &series.points);
@@ -108,7 +108,7 @@ impl Chart {
         svg + "</svg>\n"
     }
 
-    /// The names beside a piece of each curve, in rows under the title: where each begins.
+    /// The legend in rows under the title, with the position of each entry.
     fn legend_rows(&self) -> Vec<Vec<(f64, &Series)>> {
         let mut rows: Vec<Vec<(f64, &Series)>> = Vec::new();
         let mut at = f64::INFINITY;
@@ -127,7 +127,7 @@ impl Chart {
     }
 }
 
-/// The room that the number of a tick takes.
+/// The width of a tick's label.
 fn room(label: &Label) -> f64 {
     width(&label.base, LETTER) + label.exponent.as_ref().map_or(0.0, |e| width(e, 0.72 * LETTER))
 }

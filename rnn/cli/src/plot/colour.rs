@@ -1,11 +1,11 @@
-//! Colours: a row of them for curves, and a scale for heat maps.
+//! Colours: a sequence for curves, and a scale for heat maps.
 
-/// Colours of curves that stay apart for all kinds of colour blindness and on white (Okabe & Ito 2008, the yellow
-/// darkened).
+/// Colours of curves that are distinct for all kinds of colour blindness and on white (Okabe & Ito 2008, with a
+/// darker yellow).
 const CURVES: [&str; 8] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#b8860b", "#222222", "#7f6fbf"];
 
-/// The colour of the curve of that number; they repeat.
+/// The colour of a curve by index; colours repeat.
 pub(super) fn of_curve(number: usize) -> &'static str {
     CURVES[number % CURVES.len()]
 }
@@ -24,8 +24,7 @@ const VIRIDIS: [[u8; 3]; 10] = [
     [0xfd, 0xe7, 0x25],
 ];
 
-/// A colour, red, green and blue, for a share from 0 (dark violet) to 1 (yellow): equal differences of the share look
-/// equally large, in grey as well.
+/// An RGB colour for a fraction from 0 (dark violet) to 1 (yellow), perceptually uniform, also in greyscale.
 pub fn viridis(share: f64) -> [u8; 3] {
     let at = share.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to 8
@@ -37,7 +36,7 @@ pub fn viridis(share: f64) -> [u8; 3] {
     [mix(a[0], b[0]), mix(a[1], b[1]), mix(a[2], b[2])]
 }
 
-/// As XML wants it: `#440154`.
+/// The XML form: `#440154`.
 pub(super) fn hex([r, g, b]: [u8; 3]) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }

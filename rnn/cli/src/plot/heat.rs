@@ -1,4 +1,4 @@
-//! A table of numbers as colours.
+//! Heat maps.
 
 use super::axis::Label;
 use super::colour::{hex, viridis};
@@ -10,20 +10,20 @@ use std::fmt::Write;
 const TOP: f64 = 54.0;
 const LEFT: f64 = 84.0;
 const BOTTOM: f64 = 58.0;
-/// The room on the right: the colour bar with its numbers.
+/// The space on the right, for the colour bar with its labels.
 const RIGHT: f64 = 128.0;
 const BAR: f64 = 16.0;
-/// How many colours there are; neighbours of one colour are drawn as one.
+/// The number of colours; adjacent cells of one colour are drawn as one.
 const COLOURS: usize = 64;
-/// The most cells along a side; of a larger table each cell is the largest of a square of its numbers.
+/// The maximum number of cells along a side; in a larger table each cell is the maximum of a block.
 const MOST: usize = 240;
-/// What a number that is exactly zero is drawn with.
+/// The colour of an exact zero.
 const ZERO: &str = "#d9d9d9";
 
-/// A table of numbers as colours, with a bar that says which.
+/// A heat map with a colour bar.
 ///
-/// Rows go down and columns to the right, both counted from 1. A number that is exactly 0 is grey with a note beside the
-/// bar; NaN is blank.
+/// Rows go down and columns to the right, both counted from 1. An exact 0 is grey, with a note beside the bar; NaN is
+/// blank.
 ///
 /// ```
 /// use ndarray::Array2;
@@ -45,34 +45,34 @@ pub struct HeatMap {
 }
 
 impl HeatMap {
-    /// A picture of `values`, `[row, column]`; `x` names the columns and `y` the rows. The scale is linear.
+    /// A heat map of `values`, `[row, column]`; `x` labels the columns and `y` the rows. The scale is linear.
     pub fn new(title: &str, x: &str, y: &str, values: Array2<f64>) -> Self {
         let bar = String::new();
         Self { title: title.into(), x: x.into(), y: y.into(), bar, scale: Scale::Linear, floor: 0.0, values }
     }
 
-    /// With that scale of colours.
+    /// Sets the colour scale.
     #[must_use]
     pub fn scale(mut self, scale: Scale) -> Self {
         self.scale = scale;
         self
     }
 
-    /// With a name of the numbers, above the bar.
+    /// Sets the label of the values, above the bar.
     #[must_use]
     pub fn bar(mut self, name: &str) -> Self {
         self.bar = name.into();
         self
     }
 
-    /// With the darkest colour for all that is at most this part of the largest number, but not 0.
+    /// Draws nonzero values up to this fraction of the maximum in the darkest colour.
     #[must_use]
     pub fn floor(mut self, part: f64) -> Self {
         self.floor = part;
         self
     }
 
-    /// The picture.
+    /// Renders the heat map.
     pub fn svg(&self) -> String {
         let (rows, columns) = self.values.dim();
         let group = rows.max(columns).div_ceil(MOST).max(1);
@@ -117,7 +117,7 @@ impl HeatMap {
         svg + "</svg>\n"
     }
 
-    /// The bar, with its numbers, and the square for zero if there is one.
+    /// Draws the bar with its labels, and the square for zero if there is one.
     fn colour_bar(&self, svg: &mut String, colours: &Colours, left: f64, height: f64) {
         text(svg, (left, TOP - 10.0), "start", "", &self.bar);
         let zero = self.values.iter().any(|&v| !v.is_nan() && !self.scale.holds(v));
@@ -148,7 +148,7 @@ impl HeatMap {
     }
 }
 
-/// Which colour a number has.
+/// The mapping from numbers to colours.
 struct Colours {
     scale: Scale,
     low: f64,
@@ -166,7 +166,7 @@ impl Colours {
         Self { scale, low, high }
     }
 
-    /// The number of the colour; `None` for blanks, [`COLOURS`] for what is zero and has no place on the scale.
+    /// The index of the colour; `None` for blanks, [`COLOURS`] for zeros that are not on the scale.
     fn index(&self, value: f64) -> Option<usize> {
         if value.is_nan() {
             return None;
@@ -180,7 +180,7 @@ impl Colours {
         Some(index.min(COLOURS - 1))
     }
 
-    /// Shares and labels of round numbers.
+    /// Positions and labels of round numbers.
     fn marks(&self) -> Vec<(f64, Label)> {
         let ticks = self.scale.ticks(self.low, self.high, 6);
         let step = ticks.windows(2).map(|w| w[1] - w[0]).fold(f64::INFINITY, f64::min);
@@ -200,7 +200,7 @@ impl Colours {
     }
 }
 
-/// One path for each colour, of runs of equal neighbours in a row.
+/// One path per colour, of horizontal runs of equal cells.
 fn draw_cells(
     svg: &mut String,
     cells: &Array2<f64>,
@@ -238,13 +238,13 @@ fn draw_cells(
     let _ = writeln!(svg, "</g>");
 }
 
-/// A number with at most two digits behind the point.
+/// A number with at most two decimals.
 fn short(x: f64) -> String {
     let text = format!("{x:.2}");
     text.trim_end_matches('0').trim_end_matches('.').into()
 }
 
-/// The largest number of each square; blank where all are.
+/// The maximum of each block; blank if the whole block is.
 pub(super) fn grouped(values: ArrayView2<f64>, group: usize) -> Array2<f64> {
     let (rows, columns) = values.dim();
     Array2::from_shape_fn((rows.div_ceil(group), columns.div_ceil(group)), |(r, c)| {
@@ -254,7 +254,7 @@ pub(super) fn grouped(values: ArrayView2<f64>, group: usize) -> Array2<f64> {
     })
 }
 
-/// Which of 1 … n have a number: all of a few, otherwise the first and round ones, not too near each other.
+/// Which of 1 … n get a label: all if few, otherwise the first and round ones, well spaced.
 fn counted(n: usize) -> Vec<usize> {
     if n <= 10 {
         return (1..=n).collect();

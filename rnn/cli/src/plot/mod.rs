@@ -1,4 +1,4 @@
-//! Pictures of numbers: curves and heat maps, as SVG that needs nothing besides itself, as PNG, and in a terminal.
+//! Plots: curves and heat maps, as self-contained SVG, as PNG, and in a terminal.
 //!
 //! ```
 //! use rnn_cli::plot::{Chart, Look, Scale, Series, png};

@@ -1,9 +1,9 @@
-//! Several pictures as one.
+//! Several pictures in one.
 
 use super::svg::{open, text};
 use std::fmt::Write;
 
-/// Pictures in rows of so many, under a common title, as one SVG. Each is an SVG of this module.
+/// Arranges pictures in rows of `columns`, under a common title, as one SVG. Each is an SVG of this module.
 ///
 /// ```
 /// use rnn_cli::plot::{Chart, panels};

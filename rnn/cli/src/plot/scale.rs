@@ -1,25 +1,25 @@
-//! How values become lengths, and which of them are marked.
+//! Scales: the mapping from values to lengths, and the choice of ticks.
 
-/// How values are laid out along an axis, or over colours.
+/// The mapping of values along an axis, or over colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scale {
     /// Equal differences are equal lengths.
     #[default]
     Linear,
-    /// Equal ratios are equal lengths. Only values above 0 have a place.
+    /// Equal ratios are equal lengths. Only positive values are on the scale.
     Log,
-    /// Like [`Scale::Log`], but values are given by their logarithms to base 10: they may be beyond what `f64` holds. Minus
-    /// infinity is a zero.
+    /// Like [`Scale::Log`], but values are given by their log₁₀, so they may exceed the range of `f64`. Minus
+    /// infinity is zero.
     Decades,
 }
 
 impl Scale {
-    /// Whether a value has a place.
+    /// Whether a value is on the scale.
     pub(super) fn holds(self, value: f64) -> bool {
         value.is_finite() && (self != Self::Log || value > 0.0)
     }
 
-    /// Where a value lies between `low`, at 0, and `high`, at 1.
+    /// The position of a value between `low`, at 0, and `high`, at 1.
     pub(super) fn share(self, value: f64, low: f64, high: f64) -> f64 {
         match self {
             Self::Linear | Self::Decades => (value - low) / (high - low),
@@ -27,7 +27,7 @@ impl Scale {
         }
     }
 
-    /// The range of the values that have a place, with room around a single one.
+    /// The range of the values on the scale, widened around a single one.
     pub(super) fn range(self, values: impl Iterator<Item = f64>) -> (f64, f64) {
         let held = values.filter(|&v| self.holds(v));
         let (low, high) = held.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
@@ -45,10 +45,10 @@ impl Scale {
         }
     }
 
-    /// Round values that cover the range, in rising order, at most some `most` of them.
+    /// Round values that cover the range, ascending, about `most` at most.
     pub(super) fn ticks(self, low: f64, high: f64, most: usize) -> Vec<f64> {
         match self {
-            // Within a decade a logarithm is marked like a length.
+            // Within a decade a logarithmic scale has linear ticks.
             Self::Linear => linear_ticks(low, high, most),
             Self::Log if high / low < 10.0 => {
                 let ticks = linear_ticks(low, high, most);
@@ -76,14 +76,14 @@ fn linear_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     (0..=count as usize).map(|i| (first + i as f64) * step).collect()
 }
 
-/// The distance of some `most` ticks: 1, 2 or 5 times a power of ten.
+/// The distance of about `most` ticks: 1, 2 or 5 times a power of ten.
 fn nice(low: f64, high: f64, most: usize) -> f64 {
     let rough = (high - low) / most.max(1) as f64;
     let power = 10_f64.powf(rough.log10().floor());
     [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= rough).unwrap_or(rough)
 }
 
-/// Logarithms of powers of ten, every decade or every few; of 1, 2 and 5 of each where there are few.
+/// Logarithms of powers of ten, every decade or every few; with 1, 2 and 5 in each if there are few.
 fn log_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     let (first, last) = ((low.log10() + 1e-9).floor(), (high.log10() - 1e-9).ceil());
     if high / low < 100.0 {
@@ -97,7 +97,7 @@ fn log_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     decade_ticks(low.log10(), high.log10(), most)
 }
 
-/// Whole numbers of decades in steps of 1, 2, 3, 5, 10 …, whose multiples 0 is among.
+/// Multiples of 1, 2, 3, 5, 10 … decades, 0 included.
 fn decade_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     let (first, last) = ((low + 1e-9).floor(), (high - 1e-9).ceil());
     let rough = (last - first) / most.max(1) as f64;

@@ -1,13 +1,13 @@
-//! One curve: points with a name and a look.
+//! One curve: named points with a style.
 
 use super::axis::Axis;
 use super::colour::of_curve;
 use std::fmt::Write;
 
-/// The most points that a line is drawn with; a longer one shows the extremes of each stretch.
+/// The maximum number of points of a line; a longer one shows the extremes of each interval.
 const MOST: usize = 1600;
 
-/// Points with a name.
+/// Named points.
 #[derive(Clone, Debug)]
 pub struct Series {
     pub(super) name: String,
@@ -15,20 +15,20 @@ pub struct Series {
     pub(super) points: Vec<(f64, f64)>,
 }
 
-/// How a series is drawn.
+/// The style of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// A thin pale line, behind the others: numbers as they come.
+    /// A thin pale line behind the others, for raw values.
     Faint,
     /// A strong dark line.
     Line,
-    /// A strong line in the second colour, with a mark at each point if they are few.
+    /// A strong line in the second colour, with markers if there are few points.
     Second,
-    /// A line in the colour of that number, with marks if its points are few.
+    /// A line in the colour of that index, with markers if there are few points.
     Nth(usize),
-    /// A dashed line in the colour of that number: a bound, or a fit.
+    /// A dashed line in the colour of that index, for a bound or a fit.
     Bound(usize),
-    /// Marks without a line, in the colour of that number.
+    /// Markers without a line, in the colour of that index.
     Marks(usize),
 }
 
@@ -48,7 +48,7 @@ impl Look {
         if matches!(self, Self::Bound(_)) { " stroke-dasharray=\"7 5\"" } else { "" }
     }
 
-    /// Whether points have marks, if there are so many.
+    /// Whether the points get markers, given their number.
     fn marks(self, points: usize) -> bool {
         match self {
             Self::Faint | Self::Line => points == 1,
@@ -60,13 +60,13 @@ impl Look {
 }
 
 impl Series {
-    /// Points in the order of x. Those that are not finite are left out.
+    /// Points in the order of x. Points that are not finite are dropped.
     pub fn new(name: &str, look: Look, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let finite = |&(x, y): &(f64, f64)| x.is_finite() && y.is_finite();
         Self { name: name.into(), look, points: points.into_iter().filter(finite).collect() }
     }
 
-    /// The curve. It has a gap where a value has no place on an axis: a zero on a logarithmic one.
+    /// Draws the curve. It has a gap where a value is off the scale, as a zero on a logarithmic one.
     pub(super) fn draw(&self, svg: &mut String, x: &Axis, y: &Axis) {
         let (colour, width) = self.look.stroke();
         let thinned = thin(&self.points);
@@ -92,7 +92,7 @@ impl Series {
         }
     }
 
-    /// A short piece of the curve, for the legend.
+    /// A short sample of the curve, for the legend.
     pub(super) fn sample(&self, svg: &mut String, at: f64, y: f64) {
         let (colour, width) = self.look.stroke();
         if let Look::Marks(_) = self.look {
@@ -109,7 +109,7 @@ impl Series {
     }
 }
 
-/// A long line by the lowest and the highest point of each of many equal stretches, so that no peak is lost.
+/// Reduces a long line to the minimum and the maximum of each of many equal intervals, so that no peak is lost.
 fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     if points.len() <= MOST {
         return points.to_vec();

@@ -1,10 +1,10 @@
 //! A moving mean.
 
-/// The weighted mean of each value and its neighbours on both sides, whose weights halve every `half_life` steps.
-/// At the ends it is the mean of what there is.
+/// The weighted mean of each value and its neighbours on both sides, whose weights halve every `half_life` steps. At
+/// the ends it uses the existing neighbours.
 pub fn smoothed(values: &[f64], half_life: f64) -> Vec<f64> {
     let keep = 0.5_f64.powf(1.0 / half_life.max(1e-9));
-    // For each value, the weighted sum of it and all before it, and the sum of their weights.
+    // For each value, the weighted sum of it and all earlier ones, and the sum of the weights.
     let before = |values: &mut dyn Iterator<Item = &f64>| -> Vec<(f64, f64)> {
         let mut sums = (0.0, 0.0);
         let next = |&value: &f64| {

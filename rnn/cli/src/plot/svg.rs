@@ -1,15 +1,15 @@
-//! Pieces of SVG that every picture is made of.
+//! SVG elements shared by all pictures.
 
 use super::axis::Label;
 use std::fmt::Write;
 
-/// Fonts that every system has one of.
+/// Fonts of which every system has one.
 const FONTS: &str = "Helvetica, Arial, sans-serif";
 
-/// The size of letters.
+/// The font size.
 pub(super) const LETTER: f64 = 15.0;
 
-/// The head of a picture of that size: dark letters on white.
+/// The head of a picture of that size: dark text on white.
 pub(super) fn open(width: f64, height: f64, title: &str) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
@@ -28,7 +28,7 @@ pub(super) fn line(svg: &mut String, from: (f64, f64), to: (f64, f64), colour: &
     );
 }
 
-/// A text that begins, ends or has its middle at a place.
+/// A text anchored at its start, end or middle.
 pub(super) fn text(svg: &mut String, at: (f64, f64), anchor: &str, attributes: &str, content: &str) {
     let space = if attributes.is_empty() { "" } else { " " };
     let _ = writeln!(
@@ -40,13 +40,13 @@ pub(super) fn text(svg: &mut String, at: (f64, f64), anchor: &str, attributes: &
     );
 }
 
-/// A title, as large as the width allows.
+/// A title in the largest size that fits the width.
 pub(super) fn title(svg: &mut String, at: (f64, f64), room: f64, content: &str) {
     let size = (18.0 * room / width(content, 18.0).max(1.0)).clamp(11.0, 18.0);
     text(svg, at, "start", &format!("font-size=\"{size:.1}\" font-weight=\"bold\""), content);
 }
 
-/// The number of a tick.
+/// The label of a tick.
 pub(super) fn label(svg: &mut String, at: (f64, f64), anchor: &str, label: &Label) {
     let raised = label.exponent.as_ref().map_or(String::new(), |exponent| {
         format!("<tspan dy=\"-6\" font-size=\"{}\">{exponent}</tspan>", 0.72 * LETTER)
@@ -58,7 +58,7 @@ pub(super) fn label(svg: &mut String, at: (f64, f64), anchor: &str, label: &Labe
     );
 }
 
-/// The room that a text takes at most, in letters of that size. Wide fonts (`DejaVu`) have some 0.6 of it a letter.
+/// An upper bound of the width of a text at a font size. Wide fonts (`DejaVu`) have about 0.6 of the size per letter.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     let letter = |c: char| match c {
         'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '|' | '\'' | ' ' | '(' | ')' | '[' | ']' => 0.4,
@@ -69,7 +69,7 @@ pub(super) fn width(text: &str, size: f64) -> f64 {
     size * text.chars().map(letter).sum::<f64>()
 }
 
-/// A text inside XML: marks as entities, and without the control characters that XML cannot hold.
+/// Escapes a text for XML, and removes control characters that XML cannot contain.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars().filter(|c| !c.is_control()) {

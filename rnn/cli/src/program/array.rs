@@ -1,21 +1,21 @@
-//! Arrays as programs write them: nested lists, or a shape and a flat list.
+//! JSON forms of arrays: nested lists, or a shape and a flat list.
 
 use ndarray::{ArrayD, IxDyn};
 use serde_json::{Value, json};
 
-/// How a program writes an array. It is answered in the same form.
+/// The JSON form of an array. The answer uses the same form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// `[[1.0, 2.0], [3.0, 4.0]]`
     Nested,
-    /// `{"shape": [2, 2], "data": [1.0, 2.0, 3.0, 4.0]}`, the last axis fastest.
+    /// `{"shape": [2, 2], "data": [1.0, 2.0, 3.0, 4.0]}`, in row-major order.
     Flat,
 }
 
 /// Reads an array. A number that is not finite may be written `null`.
 ///
 /// # Errors
-/// What is wrong with it, in words that go on from its name.
+/// The fault, as a phrase that continues after its name.
 pub fn read(value: &Value) -> Result<(ArrayD<f64>, Form), String> {
     if let Some(object) = value.as_object() {
         let (Some(shape), Some(data)) = (object.get("shape"), object.get("data")) else {

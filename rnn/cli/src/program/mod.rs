@@ -1,7 +1,7 @@
-//! `rnn gradcheck --program`: the gradient of any program that speaks lines of JSON.
+//! `rnn gradcheck --program`: checks the gradient of any program that answers JSON lines.
 //!
-//! The lines are told in `docs/gradient-checking-programs.md`. What is asked, and what is answered, is in `speaker.rs`; arrays
-//! in `array.rs`; the page in `page.rs`.
+//! `docs/gradient-checking-programs.md` documents the protocol. `speaker.rs` has the questions and answers,
+//! `array.rs` arrays, `page.rs` the page.
 
 mod array;
 mod page;
@@ -32,10 +32,10 @@ pub struct Program {
     record: Option<PathBuf>,
 }
 
-/// Arrays by name, as a program writes them, from a file.
+/// Named arrays from a file, as a program writes them.
 ///
 /// # Errors
-/// If it cannot be read, or is something else.
+/// If it cannot be read, or has another content.
 pub fn named_arrays(path: &std::path::Path) -> Result<Vec<(String, ArrayD<f64>)>, String> {
     let told = |error: String| format!("--at: {}: {error}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
@@ -48,7 +48,7 @@ pub fn named_arrays(path: &std::path::Path) -> Result<Vec<(String, ArrayD<f64>)>
     object.iter().map(array).collect()
 }
 
-/// What else was asked for.
+/// The other options of the check.
 pub struct Asked<'a> {
     pub tier: Tier,
     pub method: Method,
@@ -58,7 +58,7 @@ pub struct Asked<'a> {
 }
 
 impl Program {
-    /// Does it; none if no program was given.
+    /// Runs the check; `None` if no program was given.
     pub fn run(&self, asked: &Asked) -> Option<super::Result> {
         let command = self.command.as_deref()?;
         Some(match self.check(command, asked) {
@@ -116,7 +116,7 @@ impl Program {
         if let Some([lower, upper]) = &claims.bounds {
             check = check.bounds(lower, upper);
         }
-        // A function has no way to fail; the first failure is kept, and nothing is asked after it.
+        // The function cannot return errors: the first failure is kept, and nothing is asked after it.
         let failure: RefCell<Option<String>> = RefCell::new(None);
         let speaker = RefCell::new(speaker);
         let bar = bar(self.calls);
@@ -157,7 +157,7 @@ impl Program {
             autograd::Error::NotFinite { .. } => {
                 "the loss is not finite at the parameters that the program has: give it others".into()
             }
-            // Where in our source it was asked for says nothing of the program.
+            // The place in our source means nothing for the program.
             autograd::Error::Build { reason, .. } => reason,
             error => error.to_string(),
         })?;

@@ -1,4 +1,4 @@
-//! The report on a program as a page.
+//! The report on a program, as a page.
 
 use autograd_check::{Report, Verdict};
 
@@ -12,7 +12,7 @@ code { font: 0.95em ui-monospace, monospace }
 @media (prefers-color-scheme: dark) { body { color: #e6e6e6; background: #16181c } th, td { border-color: #3a3d44 }
 .good { color: #7ed09a } .bad { color: #ff8a80 } .open { color: #e6c15c } .element td { color: #aaa } }";
 
-/// Wrong elements of a tensor that are shown.
+/// The maximum number of wrong elements shown per tensor.
 const SHOWN: usize = 16;
 
 /// The whole page.

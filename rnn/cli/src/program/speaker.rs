@@ -1,4 +1,4 @@
-//! A program that is asked in lines of JSON, one question and one answer at a time.
+//! A program that answers JSON lines, one question at a time.
 
 use super::super::work;
 use super::array::{Form, read, write};
@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// The program, and the answers that it gave before.
+/// The program, and its recorded answers.
 pub struct Speaker {
     command: String,
     process: Option<(Child, ChildStdin, BufReader<ChildStdout>)>,
@@ -18,7 +18,7 @@ pub struct Speaker {
     record: Option<File>,
 }
 
-/// What a program says of its loss.
+/// A program's loss, gradient and options.
 #[derive(Debug)]
 pub struct Claims {
     pub names: Vec<String>,
@@ -27,16 +27,16 @@ pub struct Claims {
     pub precision: Option<f64>,
     pub typical: Option<Vec<ArrayD<f64>>>,
     pub bounds: Option<[Vec<ArrayD<f64>>; 2]>,
-    /// Whether it gives a gradient at other parameters too.
+    /// Whether it computes a gradient at other parameters too.
     pub again: bool,
     form: Form,
 }
 
 impl Speaker {
-    /// Starts a program, or takes its answers from a record first.
+    /// Starts a program that answers first from a record.
     ///
     /// # Errors
-    /// If the record cannot be read or written. A program that cannot be started shows when it is asked.
+    /// If the record cannot be read or written. A program that cannot be started fails at its first question.
     pub fn start(command: &str, record: Option<&Path>) -> Result<Self, String> {
         let mut speaker =
             Self { command: command.into(), process: None, known: VecDeque::new(), record: None };
@@ -46,7 +46,7 @@ impl Speaker {
             let text = std::fs::read_to_string(path).map_err(told)?;
             let mut whole = 0;
             for line in text.split_inclusive('\n') {
-                // The last line may have been cut off in the middle.
+                // The last line may be truncated.
                 let Ok(Value::Array(pair)) = serde_json::from_str(line) else { break };
                 let [question, answer] = &pair[..] else { break };
                 if !line.ends_with('\n') {
@@ -121,7 +121,7 @@ impl Speaker {
                     brief(&question)
                 ));
             }
-            // Libraries like to greet on standard output.
+            // Libraries may print banners on standard output.
             if line.trim_start().starts_with('{') {
                 break;
             }
@@ -143,7 +143,7 @@ impl Speaker {
         Ok(answer)
     }
 
-    /// The parameters, the gradient, and what else the program says.
+    /// The parameters, the gradient, and the other options.
     pub fn claims(&mut self) -> Result<Claims, String> {
         let answer = self.ask(json!({ "ask": "gradient" }))?;
         let parameters = answer.get("parameters").and_then(Value::as_object).ok_or(
@@ -213,7 +213,7 @@ impl Speaker {
         arrays(&answer, "gradient", &claims.names)?.ok_or_else(|| "the answer has no `gradient`".into())
     }
 
-    /// Lets the program end.
+    /// Waits for the program to end.
     pub fn end(mut self) -> Result<(), String> {
         if let Some((mut child, to, _)) = self.process.take() {
             drop(to);
@@ -224,7 +224,7 @@ impl Speaker {
                 }
                 std::thread::sleep(std::time::Duration::from_millis(10));
             }
-            // It does not listen to the end of its input.
+            // It ignores the end of its input.
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -262,7 +262,7 @@ fn arrays(answer: &Value, key: &str, names: &[String]) -> Result<Option<Vec<Arra
     names.iter().map(array).collect::<Result<Vec<_>, _>>().map(Some)
 }
 
-/// Python writes NaN and Infinity, which JSON does not know.
+/// Python writes NaN and Infinity, which are not JSON.
 fn finite(line: &str) -> String {
     line.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null")
 }

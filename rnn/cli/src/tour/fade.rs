@@ -10,10 +10,10 @@ use std::io::Write;
 const STEPS: usize = 50;
 const HIDDEN: usize = 32;
 const BATCH: usize = 8;
-/// How many steps back the numbers stand for.
+/// The distances in steps of the printed norms.
 const BACK: [usize; 4] = [1, 10, 25, STEPS - 1];
 
-/// Measures how the gradient of a loss at the last step fades on its way back.
+/// Measures the decay of the gradient of a loss at the last step.
 pub fn fade(out: &mut impl Write, seed: u64) -> Result<(), Box<dyn std::error::Error>> {
     let open = (STEPS as f64).ln();
     say(

@@ -1,4 +1,4 @@
-//! Chapter 1: a net learns to tell praise from complaint.
+//! Chapter 1: trains a net to classify praise and complaint.
 
 use super::{bar, height, say};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,16 +12,16 @@ use rnn::train::schedule::Schedule;
 use rnn::train::{Clip, Event, Options, Task, Trainer};
 use std::io::Write;
 
-/// Sentences with their labels, one a line; see `rnn/cli/data/README.md`.
+/// Sentences with their labels, one per line; see `rnn/cli/data/README.md`.
 const CORPUS: &str = include_str!("../../data/sentiment.tsv");
 
-/// A pair that the corpus does not hold.
+/// A pair that is not in the corpus.
 pub const PAIR: [&str; 2] = ["The soup was good", "The soup was not good"];
 
 const EPOCHS: u64 = 25;
 const BATCH: usize = 16;
 
-/// A net that has learned.
+/// A trained net.
 pub struct Learned {
     pub model: Model,
     pub vocabulary: Vocabulary,
@@ -32,13 +32,13 @@ pub struct Learned {
 }
 
 impl Learned {
-    /// The net in use.
+    /// A classifier with the net.
     pub fn classifier(&self) -> Result<Classifier<'_>, InferError> {
         Classifier::new(&self.model, &self.parameters, (Level::Word, &self.vocabulary), &self.classes)
     }
 }
 
-/// Trains the net of the tour, and says how well it does.
+/// Trains the net of the tour, and reports its accuracy.
 pub fn learn(out: &mut impl Write, seed: u64) -> Result<Learned, Box<dyn std::error::Error>> {
     let data = corpus();
     let parts = Sentiment::parts(data.sentences.len(), seed)?;
@@ -69,7 +69,7 @@ pub fn learn(out: &mut impl Write, seed: u64) -> Result<Learned, Box<dyn std::er
         threads: 2,
     };
     let mut trainer = Trainer::new(&task, options, serde_json::Value::Null)?;
-    // Drawn in terminals alone.
+    // Shown in terminals only.
     let progress = ProgressBar::new(EPOCHS * task.batches() as u64)
         .with_style(ProgressStyle::with_template("learning {wide_bar} {percent:>3} % · {eta} left")?);
     let mut course = Vec::new();

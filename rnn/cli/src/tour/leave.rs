@@ -20,13 +20,13 @@ pub const FILES: [&str; 6] = [
     "i-love-rnns.json",
 ];
 
-/// Makes the folder if it is not there.
+/// Creates the folder if it does not exist.
 pub fn folder(folder: &OutFile) -> Result<(), String> {
     std::fs::create_dir_all(folder.path())
         .map_err(|error| format!("cannot make the folder `{folder}`: {error}; give another with --out"))
 }
 
-/// Writes the drawings, and says what is next.
+/// Writes the drawings, and prints what to do next.
 pub fn leave(
     out: &mut impl Write,
     folder: &OutFile,
@@ -75,7 +75,7 @@ pub fn leave(
     Ok(())
 }
 
-/// The graph in three formats: each file's path, and its size in kB.
+/// Writes the graph in three formats; returns each file's path, and its size in kB.
 fn write(
     folder: &OutFile,
     name: &str,

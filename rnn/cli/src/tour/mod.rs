@@ -1,6 +1,6 @@
 //! `rnn tour`: the whole program on one small net, in under a minute.
 //!
-//! One chapter a file. Each explains in a few lines, then shows what was just computed.
+//! One file per chapter. Each prints a short explanation, then results just computed.
 
 mod fade;
 mod learn;
@@ -13,7 +13,7 @@ use rnn_lab::study::check_sentence;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// The sentence that the tour follows.
+/// The sentence of the tour.
 const SENTENCE: &str = "I love RNNs";
 
 /// Begin here: a small net is trained, watched, checked and drawn, in under a minute
@@ -38,7 +38,7 @@ pub struct Args {
 impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
-        // Before the work and not after it.
+        // Fail before the work, not after it.
         leave::folder(&self.out)?;
         let mut out = anstream::stdout().lock();
         let out = &mut out;
@@ -88,7 +88,7 @@ fn say(out: &mut impl Write, text: &str) -> io::Result<()> {
     writeln!(out, "{}\n", paint::wrap(text, paint::WIDTH).join("\n"))
 }
 
-/// A share of 1 as a bar of at most 20 columns.
+/// A fraction as a bar of at most 20 columns.
 fn bar(share: f64) -> String {
     let eighths = (share.clamp(0.0, 1.0) * 160.0).round();
     let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];

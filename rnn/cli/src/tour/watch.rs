@@ -1,4 +1,4 @@
-//! Chapter 2: the hidden state and the verdict, word by word.
+//! Chapter 2: the hidden state and the prediction, word by word.
 
 use super::learn::Learned;
 use super::{SENTENCE, bar, say};
@@ -43,7 +43,7 @@ pub fn watch(out: &mut impl Write, net: &Learned) -> Result<(), Box<dyn std::err
     Ok(())
 }
 
-/// The units from the one that speaks loudest against "positive" to the one that speaks loudest for it.
+/// The units, ordered from the strongest vote against "positive" to the strongest for it.
 fn votes(net: &Learned) -> Vec<usize> {
     let head = &net.parameters["head.weight"];
     let vote = |unit: &usize| head[[net.positive, *unit]] - head[[1 - net.positive, *unit]];

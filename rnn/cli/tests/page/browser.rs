@@ -1,4 +1,4 @@
-//! A browser without a window, spoken to in the Chrome `DevTools` Protocol over a pair of pipes.
+//! A headless browser, controlled by the Chrome `DevTools` Protocol over a pair of pipes.
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// One browser at a time: what is measured is not to wait for its neighbours.
+/// One browser at a time: parallel ones would distort measurements.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// A page in a browser.
@@ -18,7 +18,7 @@ pub struct Browser {
     from: BufReader<ChildStdout>,
     session: Option<String>,
     calls: u64,
-    /// What the browser has told without being asked.
+    /// Events received from the browser.
     events: Vec<Value>,
     _profile: TempDir,
     _turn: MutexGuard<'static, ()>,
@@ -26,7 +26,7 @@ pub struct Browser {
 
 const PROGRAMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
-/// What the tests of the page are worth nothing without.
+/// The browser, without which the tests of the page check nothing.
 fn program() -> Option<String> {
     let named = std::env::var("CHROMIUM").ok();
     let runs = |name: &&String| {
@@ -36,9 +36,10 @@ fn program() -> Option<String> {
 }
 
 impl Browser {
-    /// Opens a file; fails where there is no browser, or gives nothing if it is asked to skip. `address` follows the file's name: `#node=h`.
+    /// Opens a file. Without a browser it fails, or returns `None` if skipping is requested. `address` is appended to
+    /// the file's URL: `#node=h`.
     ///
-    /// It waits until no other browser is open: whoever holds one and opens a second waits for itself.
+    /// It waits until no other browser is open: opening a second one in the same test deadlocks.
     pub fn open(file: &Path, address: &str) -> Option<Self> {
         let Some(program) = program() else {
             testing::missing("a browser", "install Chromium, or name one in CHROMIUM");
@@ -46,7 +47,7 @@ impl Browser {
         };
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let profile = tempfile::tempdir().unwrap();
-        // The protocol's pipes are the third and fourth file of the process.
+        // The protocol's pipes are file descriptors 3 and 4 of the process.
         let mut process = Command::new("sh")
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", &program])
             .args([
@@ -116,13 +117,13 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// The text of the first element that a selector finds.
+    /// The text of the first element of a selector.
     pub fn text(&mut self, selector: &str) -> String {
         let text = self.ask(&format!("document.querySelector({})?.textContent", json!(selector)));
         text.as_str().unwrap_or_else(|| panic!("nothing is {selector}")).into()
     }
 
-    /// How many elements a selector finds.
+    /// The number of elements of a selector.
     pub fn count(&mut self, selector: &str) -> u64 {
         self.ask(&format!("document.querySelectorAll({}).length", json!(selector))).as_u64().unwrap()
     }
@@ -136,7 +137,7 @@ impl Browser {
         }
     }
 
-    /// A press of the mouse in the middle of an element.
+    /// Clicks the middle of an element.
     pub fn click(&mut self, selector: &str) {
         let place = format!(
             "(() => {{ const r = document.querySelector({}).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] }})()",
@@ -150,7 +151,7 @@ impl Browser {
         }
     }
 
-    /// A key by its name, such as `ArrowRight` or `p`.
+    /// Presses a key by name, such as `ArrowRight` or `p`.
     pub fn press(&mut self, key: &str) {
         let text = if key.chars().count() == 1 { key } else { "" };
         self.call("Input.dispatchKeyEvent", json!({ "type": "keyDown", "key": key, "text": text }));

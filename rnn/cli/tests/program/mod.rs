@@ -1,14 +1,14 @@
-//! The program, run as a person runs it.
+//! Runs the program as a user does.
 #![allow(dead_code)] // each test file uses its part
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A folder in which the program runs, removed when the test is over.
+/// A folder for runs of the program, removed after the test.
 pub struct Folder(tempfile::TempDir);
 
-/// What a run ended with.
+/// The outcome of a run.
 pub struct Run {
     pub code: Option<i32>,
     pub out: String,
@@ -36,7 +36,7 @@ impl Folder {
         self.path(name).exists()
     }
 
-    /// The program with arguments that are separated by spaces; `~` stands for a space inside one.
+    /// The program with arguments separated by spaces; `~` is a space inside one.
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(program());
         command.current_dir(self.0.path()).env_remove("RUST_BACKTRACE").stdin(Stdio::null());
@@ -48,7 +48,7 @@ impl Folder {
         self.command(arguments).output().unwrap().into()
     }
 
-    /// Runs what must go well.
+    /// Runs a command that must succeed.
     #[track_caller]
     pub fn good(&self, arguments: &str) -> Run {
         let run = self.run(arguments);
@@ -56,7 +56,7 @@ impl Folder {
         run
     }
 
-    /// Runs what must fail with one clear error: its code, and parts of its message.
+    /// Runs a command that must fail with one clear error: its code, and parts of its message.
     #[track_caller]
     pub fn bad(&self, arguments: &str, code: i32, parts: &[&str]) {
         let run = self.run(arguments);
@@ -68,7 +68,7 @@ impl Folder {
         assert_eq!(run.err.matches("error:").count(), 1, "{arguments}: {}", run.err);
     }
 
-    /// The last line of a log with that event.
+    /// The last log line with that event.
     pub fn last(&self, log: &str, event: &str) -> serde_json::Value {
         let text = String::from_utf8(self.read(log)).unwrap();
         let mut lines =
@@ -80,7 +80,7 @@ impl Folder {
 impl From<Output> for Run {
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        // A busy machine makes any command last longer than a second, and it then says that it is at work.
+        // On a busy machine any command may take longer than a second, and then prints that it is at work.
         let is_sign_of_life = |line: &&str| line.starts_with("at work");
         let err = text(output.stderr);
         let err = err.split_inclusive('\n').filter(|line| !is_sign_of_life(line)).collect();
@@ -92,7 +92,7 @@ pub fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_rnn"))
 }
 
-/// Sentences of random words, one of which tells the class.
+/// Sentences of random words, one of which determines the class.
 pub fn sentences() -> String {
     let filler = ["the", "movie", "film", "was", "a", "story", "and", "very"];
     let tell = [["awful", "boring"], ["lovely", "superb"]];

@@ -1,28 +1,28 @@
-//! What devices do together.
+//! Collective ops across devices.
 
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
 use autograd::{Expr, Scalar, Type, Value, kernels};
 use ndarray::{ArrayD, Axis};
 
-/// An op of the program of one device.
+/// An op in the program of one device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Collective {
     /// `y = Σ x` over all devices.
     AllReduce {
-        /// How many devices.
+        /// The number of devices.
         devices: usize,
     },
-    /// This device's rows of what all devices have whole.
+    /// This device's shard of a replicated value.
     Cut {
-        /// Along which axis.
+        /// The sharded axis.
         axis: usize,
-        /// Over how many devices.
+        /// The number of devices.
         devices: usize,
     },
 }
 
 impl Collective {
-    /// On its own, a device is the first.
+    /// Evaluated alone, a device is the first.
     fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
         match *self {
             Self::AllReduce { .. } => x[0].clone(),
@@ -60,7 +60,7 @@ impl Operator for Collective {
         })
     }
 
-    /// The derivative is in the graph already when it is shared out.
+    /// The program is differentiated before it is sharded.
     fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], _: Expr<'g>, _: Expr<'g>) -> Adjoint<'g> {
         Adjoint::NotDefined
     }

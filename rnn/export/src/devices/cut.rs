@@ -1,4 +1,4 @@
-//! The program of a share of the batch.
+//! The program of one shard of the batch.
 
 use super::Collective;
 use super::labels::{Form, Labels, Share};
@@ -23,7 +23,7 @@ pub(super) fn program(program: &Program, labels: &Labels, devices: usize) -> Res
     for v in 0..program.graph.len() {
         let place = if program.live[v] { cut.node(v) } else { cut.copy(v) };
         cut.place.push(place);
-        // Beside the value itself, so that the steps of a loop stay alike.
+        // Written directly after the value, so that the steps of a loop stay alike.
         for &form in labels.forms.get(&v).into_iter().flatten() {
             let place = cut.formed(v, form);
             cut.forms.insert((v, form), place);
@@ -47,7 +47,7 @@ struct Cut<'a> {
     labels: &'a Labels,
     devices: usize,
     graph: Graph,
-    /// By node of the source.
+    /// The new position of each source node.
     place: Vec<u32>,
     /// The other forms in which a node is used.
     forms: HashMap<(usize, Form), u32>,
@@ -55,7 +55,7 @@ struct Cut<'a> {
 }
 
 impl Cut<'_> {
-    /// Where a node stands in a form.
+    /// The position of a node in a form.
     fn used(&self, v: usize, form: Form) -> u32 {
         if form == Form::default() { self.place[v] } else { self.forms[&(v, form)] }
     }
@@ -71,17 +71,17 @@ impl Cut<'_> {
         Origin { role, ..origin }
     }
 
-    /// An op on what the device has of its operands.
+    /// Applies an op to the device's shards of its operands.
     fn add(&mut self, v: usize, op: Op, operands: &[u32]) -> u32 {
         let types: Vec<Type> = operands.iter().map(|&x| self.graph.at(x as usize).ty.clone()).collect();
         let operator = op.operator().expect("leaves are written apart");
-        // The labels say that the op goes on shares of its operands.
+        // The labels guarantee that the op accepts shards of its operands.
         let ty = operator.infer(&types).unwrap_or_else(|why| panic!("a share of {}: {why}", op.name()));
         let origin = self.origin(v);
         self.graph.push(op, ty, origin, operands)
     }
 
-    /// A node that no result depends on; others may have their names of it.
+    /// Copies a dead node, whose name other nodes may depend on.
     fn copy(&mut self, v: usize) -> u32 {
         let operands: Vec<u32> = self.source.operands_at(v).map(|x| self.place[x]).collect();
         let (node, origin) = (self.source.at(v), self.origin(v));
@@ -105,7 +105,7 @@ impl Cut<'_> {
         let op = match &node.op {
             Op::Broadcast(Broadcast { shape }) => Broadcast { shape: local(shape) }.into(),
             Op::Reshape(Reshape { shape }) => Reshape { shape: local(shape) }.into(),
-            // The mean of a share is no part of the whole's: its sum over the whole's count is.
+            // The mean of a shard is not a partial sum: its sum divided by the whole count is.
             Op::ReduceMean(ReduceMean(axes))
                 if share == Share::Part && self.labels.share[x[0]] != Share::Part =>
             {
@@ -129,7 +129,7 @@ impl Cut<'_> {
         let all_reduce = Collective::AllReduce { devices: self.devices };
         let mut formed = self.place[v];
         if let Op::Broadcast(Broadcast { shape }) = &node.op {
-            // What is repeated is summed before, and repeated for fewer rows.
+            // A broadcast value is all-reduced before the broadcast, and broadcast to fewer rows.
             let of = self.graph.operands_at(formed as usize).next().expect("it has an operand");
             let mut of = u32::try_from(of).expect("as the graph counts");
             if form.summed {
@@ -149,7 +149,7 @@ impl Cut<'_> {
         }
     }
 
-    /// Whether a broadcast repeats along an axis what has it not.
+    /// Whether a broadcast adds or extends an axis.
     fn repeats(&self, v: usize, axis: usize) -> bool {
         let rank = self.source.at(v).ty.shape.len();
         self.source.operands_at(v).next().is_some_and(|x| {

@@ -1,51 +1,51 @@
-//! What a device has of each value, and where devices must meet.
+//! The sharding of each value, and the points that need an all-reduce.
 
 use crate::program::{ExportError, Program};
 use autograd::graph::Graph;
 use autograd::ops::{Class, Concat, Leaf, MatMul, Op, ReduceMean, ReduceSum, Stack, Transpose};
 use std::collections::{BTreeSet, HashMap};
 
-/// What a device has of a value.
+/// The sharding of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Share {
-    /// All of it, like every other device.
+    /// Replicated on all devices.
     Whole,
-    /// Its rows along an axis.
+    /// Sharded along an axis.
     Rows(usize),
-    /// A part of a sum over the devices.
+    /// A partial sum over the devices.
     Part,
 }
 
-/// In what form a value is used.
+/// The form in which a value is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Form {
-    /// Summed over the devices.
+    /// All-reduced over the devices.
     pub summed: bool,
-    /// Cut along an axis, though all devices have it whole.
+    /// Sharded along an axis, although replicated.
     pub cut: Option<usize>,
 }
 
-/// What a device has of each value of a program.
+/// The shardings of a program's values.
 #[derive(Debug)]
 pub(super) struct Labels {
     /// By node.
     pub share: Vec<Share>,
-    /// By user and its operand: in what form, if it is not that in which the operand is had.
+    /// By user and operand: the form, if it differs from the operand's own.
     pub used: HashMap<(usize, usize), Form>,
-    /// By node: the other forms that are needed of it.
+    /// By node: the other forms that are needed.
     pub forms: HashMap<usize, BTreeSet<Form>>,
 }
 
-/// Why a node cannot be shared out.
+/// Why a node cannot be sharded.
 type Refusal = &'static str;
 
 const APART: Refusal = "its operands have the batch along different axes";
 
 impl Labels {
-    /// Follows the batch from the inputs to the results.
+    /// Propagates the batch axis from the inputs to the results.
     ///
     /// # Errors
-    /// At the first node that does not let the batch be cut.
+    /// The first node at which the batch cannot be sharded.
     pub fn new(program: &Program) -> Result<Self, ExportError> {
         let graph = &program.graph;
         let share = vec![Share::Whole; graph.len()];
@@ -73,13 +73,13 @@ impl Labels {
     }
 }
 
-/// A node that is being labelled.
+/// A node under labelling.
 struct Node<'a> {
     graph: &'a Graph,
     labels: &'a mut Labels,
     v: usize,
     x: Vec<usize>,
-    /// What there is of the operands, in the form in which they are used.
+    /// The shardings of the operands, in the form in which they are used.
     of: Vec<Share>,
 }
 
@@ -142,7 +142,7 @@ impl<'a> Node<'a> {
             Op::Concat(_) | Op::Stack(_) => self.beside(op),
             Op::Gather(_) => match self.of[..] {
                 [Share::Whole, Share::Rows(axis)] => Ok(Share::Rows(axis)),
-                // The rest of the row of a table comes after the axes of the numbers.
+                // The axes of a table's rows come after those of the indices.
                 [Share::Rows(axis), Share::Whole] if axis > 0 => {
                     Ok(Share::Rows(axis - 1 + self.shape(self.x[1]).len()))
                 }
@@ -154,8 +154,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The axis of the result along which all operands that are cut are cut, aligned at the last axis; the others are cut
-    /// where they have it.
+    /// The axis of the result along which all sharded operands are sharded, aligned at the last axis; other operands
+    /// with that axis are sharded too.
     fn aligned(&mut self) -> Result<Share, Refusal> {
         let rank = self.rank();
         let axis = self.common(|this, slot, axis| axis + rank - this.shape(this.x[slot]).len())?;
@@ -167,7 +167,7 @@ impl<'a> Node<'a> {
         Ok(Share::Rows(axis))
     }
 
-    /// The one axis of the result that all operands which are cut agree on.
+    /// The axis of the result on which all sharded operands agree.
     fn common(&self, of_result: impl Fn(&Self, usize, usize) -> usize) -> Result<usize, Refusal> {
         let mut all = self.of.iter().enumerate().filter_map(|(slot, share)| match share {
             Share::Rows(axis) => Some(of_result(self, slot, *axis)),
@@ -177,15 +177,15 @@ impl<'a> Node<'a> {
         if all.all(|axis| axis == first) { Ok(first) } else { Err(APART) }
     }
 
-    /// Uses the rows of an operand that is whole.
+    /// Uses a shard of a replicated operand.
     fn cut(&mut self, slot: usize, axis: Option<usize>) {
         if let (Share::Whole, Some(axis)) = (self.of[slot], axis) {
             self.use_as(slot, |form| form.cut = Some(axis));
         }
     }
 
-    /// Of a product: rows of A are rows of the result, columns of B its columns; what is cut along the inner axis gives
-    /// a part of a sum; matrices of a stack go with each other.
+    /// For a product: rows of A are rows of the result, columns of B its columns; a sharded inner axis gives a
+    /// partial sum; the matrices of a batch correspond.
     fn product(&mut self, op: MatMul) -> Result<Share, Refusal> {
         let rank = self.rank();
         let ranks = [0, 1].map(|slot| self.shape(self.x[slot]).len());
@@ -213,7 +213,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Of operands beside each other.
+    /// For a concatenation or stack.
     fn beside(&mut self, op: &Op) -> Result<Share, Refusal> {
         let axis = self.common(|_, _, axis| axis)?;
         for slot in 0..self.x.len() {
@@ -226,7 +226,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Rows added up by their numbers: of a share of them, a part of the sum.
+    /// Rows added by index: from a shard of them, a partial sum.
     fn scattered(&mut self) -> Result<Share, Refusal> {
         let numbers = self.shape(self.x[1]).len();
         let axis = self.common(|_, _, axis| axis)?;
@@ -238,7 +238,7 @@ impl<'a> Node<'a> {
         Ok(Share::Part)
     }
 
-    /// Of an op of one operand: where its rows go.
+    /// For an op of one operand: the position of its batch axis.
     fn of_one(&self, op: &Op) -> Result<Share, Refusal> {
         let Share::Rows(axis) = self.of[0] else { return Err(APART) };
         let (from, to) = (self.shape(self.x[0]), self.shape(self.v));
@@ -269,7 +269,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Where an axis is after a reshape that leaves it whole.
+/// The position of an axis after a reshape that preserves it.
 fn reshaped(from: &[usize], to: &[usize], axis: usize) -> Option<Share> {
     let before: usize = from[..axis].iter().product();
     let mut seen = 1;

@@ -1,12 +1,12 @@
-//! The program of one device of several, each of which has a share of the batch.
+//! The program of one of several devices, each with a shard of the batch.
 //!
-//! Every value is the same on all devices, or cut along the batch, or each device has a part of a sum ([`labels`]). A part
-//! stays one as long as it is used linearly: the products of all steps are added up on the device, and a gradient is
-//! summed over the devices once, however many steps it is of. Where a part is used otherwise, and where it is a result, it
-//! is all-reduced. A partitioner that sees one operation at a time reduces the product of every step for itself.
+//! Every value is replicated, sharded along the batch, or a partial sum ([`labels`]). A partial sum stays one as long
+//! as it is used linearly: the products of all steps are added on the device, and a gradient is all-reduced once,
+//! whatever the number of steps. A nonlinear use, or a result, needs an all-reduce. A partitioner that sees one
+//! operation at a time would all-reduce the product of every step.
 //!
-//! The program of a device is a [`Program`] like another, with two ops more ([`Collective`]): so its loops are found
-//! like any other's.
+//! The program of a device is an ordinary [`Program`] with two more ops ([`Collective`]), so its loops are found in
+//! the same way.
 
 mod collective;
 mod cut;
@@ -20,20 +20,20 @@ use labels::{Labels, Share};
 /// A program for several devices.
 #[derive(Clone, Debug)]
 pub struct Shared {
-    /// How many devices.
+    /// The number of devices.
     pub devices: usize,
-    /// What each of them runs, on its share of the batch.
+    /// The program of each of them, on its shard of the batch.
     pub program: Program,
-    /// By result: the axis along which it is cut; none if it is the same everywhere.
+    /// For each result, its sharded axis; `None` if it is replicated.
     pub results: Vec<Option<usize>>,
 }
 
 impl Shared {
-    /// Shares a program out.
+    /// Shards a program.
     ///
     /// # Errors
-    /// If there are fewer than two devices or no batch, if the batch cannot be shared out evenly, or if some node does not
-    /// let the batch be cut.
+    /// If there are fewer than two devices or no batch, if the batch size is not a multiple of the number of devices,
+    /// or if the batch cannot be sharded at some node.
     pub fn new(program: &Program, devices: usize) -> Result<Self, ExportError> {
         if devices < 2 {
             return Err(ExportError::Devices("a program for several devices needs at least 2".into()));
@@ -61,7 +61,7 @@ impl Shared {
         Ok(Self { devices, program: cut::program(program, &labels, devices)?, results })
     }
 
-    /// How many numbers the devices add up together in a call.
+    /// The number of elements all-reduced per call.
     pub fn reduced(&self) -> usize {
         let sums =
             self.program.collectives.iter().filter(|(_, op)| matches!(op, Collective::AllReduce { .. }));

@@ -1,4 +1,4 @@
-//! The program of a device on random graphs, by the interpreter: what devices do together is done here.
+//! The program of a device on random graphs, by the interpreter, with collective ops simulated here.
 
 #[path = "../../../../tests/common/graphs.rs"]
 mod graphs;
@@ -18,7 +18,7 @@ fn random(shape: &Shape, sampler: &mut Sampler) -> Value<f64> {
     sampler.values(&[operand]).remove(0)
 }
 
-/// A device's rows of a value.
+/// A device's shard of a value.
 fn rows(x: &Value<f64>, axis: usize, device: usize, devices: usize) -> Value<f64> {
     let n = x.shape()[axis] / devices;
     let own = device * n..(device + 1) * n;
@@ -29,7 +29,7 @@ fn rows(x: &Value<f64>, axis: usize, device: usize, devices: usize) -> Value<f64
     }
 }
 
-/// The values of all nodes on all devices, which go through the program in step.
+/// The values of all nodes on all devices, which run the program in lockstep.
 fn on_devices(shared: &Shared, whole: &Program, point: &Point<f64>) -> HashMap<NodeId, Vec<Value<f64>>> {
     let (program, devices) = (&shared.program, shared.devices);
     assert_eq!(whole.arguments.len(), program.arguments.len());
@@ -66,7 +66,8 @@ fn on_devices(shared: &Shared, whole: &Program, point: &Point<f64>) -> HashMap<N
     values
 }
 
-/// Computes expressions on two devices, and holds them against one. The program, or why the batch cannot be shared.
+/// Evaluates expressions on two devices, and compares them with one. Returns the program, or why the batch cannot be
+/// sharded.
 fn agree(what: &str, all: &[Expr], point: &Point<f64>) -> Result<Shared, ExportError> {
     let results: Vec<Output> =
         all.iter().enumerate().map(|(k, y)| Output::plain(y.id(), k.to_string())).collect();
@@ -96,8 +97,8 @@ fn agree(what: &str, all: &[Expr], point: &Point<f64>) -> Result<Shared, ExportE
     Ok(shared)
 }
 
-/// Values and gradients of random graphs are the same whether one device computes them or two do; where the batch cannot be
-/// shared, that is said.
+/// Values and gradients of random graphs are the same on one device and on two; a batch that cannot be sharded gives
+/// an error.
 #[test]
 fn devices_together_compute_what_one_does_on_random_graphs() {
     let (mut shared_out, mut collectives, mut refused) = (0, 0, 0);
@@ -112,7 +113,7 @@ fn devices_together_compute_what_one_does_on_random_graphs() {
                 collectives += usize::from(shared.reduced() > 0);
             }
             Err(ExportError::Unshared { .. }) => refused += 1,
-            // No leaf with a batch.
+            // No leaf has a batch axis.
             Err(ExportError::Devices(_)) => {}
             Err(error) => panic!("{seed}: {error}"),
         }
@@ -123,8 +124,8 @@ fn devices_together_compute_what_one_does_on_random_graphs() {
     );
 }
 
-/// A sum over the batch is summed over the devices before it meets rows, also where the op is linear in it; what is linear
-/// in it alone is summed after.
+/// A sum over the batch is all-reduced before it is combined with sharded rows, even in a linear op; an op that is
+/// linear in it alone comes before the all-reduce.
 #[test]
 fn a_sum_over_the_batch_meets_its_rows() {
     let g = Builder::new();

@@ -1,10 +1,10 @@
-//! What goes between an engine and its driver, with drivers of a few lines of shell.
+//! The protocol between engine and driver, with drivers of a few lines of shell.
 
 use super::*;
 use rnn::model::{Head, Inits, Input, Loss, Start};
 use std::os::unix::fs::PermissionsExt;
 
-/// A driver that says that it is ready, and then does what the script says.
+/// A driver that reports ready, and then runs the script.
 fn driver(folder: &TempDir, script: &str) -> String {
     let path = folder.path().join("python");
     std::fs::write(&path, format!("#!/bin/sh\necho ready cpu\n{script}\n")).unwrap();
@@ -29,7 +29,7 @@ fn model() -> Model {
     }
 }
 
-/// The engine keeps as many programs as our own keeps networks, those used last, and the driver forgets the others.
+/// The engine caches as many programs as our own caches networks, by recent use, and the driver unloads the others.
 #[test]
 fn the_programs_used_last_are_kept_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
@@ -39,7 +39,7 @@ fn the_programs_used_last_are_kept_and_no_more() {
     let mut xla = Xla::start(&driver(&folder, &script), &model(), Mode::default(), 1).unwrap();
     for batch in 1..=Networks::KEPT + 2 {
         xla.make(1, batch, false).unwrap();
-        // What is asked for again and again stays.
+        // A repeatedly used one stays.
         xla.make(1, 1, false).unwrap();
         assert_eq!(xla.made.len(), batch.min(Networks::KEPT));
     }
@@ -51,7 +51,7 @@ fn the_programs_used_last_are_kept_and_no_more() {
     assert_eq!(files, 2 * Networks::KEPT + 1, "programs, and the driver");
 }
 
-/// A driver that was sent half of a batch waits for the rest, and never answers.
+/// A driver that received half of a batch waits for the rest, and never answers.
 #[test]
 fn what_cannot_be_sent_is_told_before_the_driver_waits_for_it() {
     let folder = tempfile::tempdir().unwrap();

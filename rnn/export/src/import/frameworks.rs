@@ -1,4 +1,4 @@
-//! What each framework's names and orders are.
+//! The array names and gate orders of each framework.
 //!
 //! | from | gates of an LSTM | gates of a GRU | matrices | biases |
 //! |---|---|---|---|---|
@@ -9,16 +9,16 @@
 //! | Equinox | i f g o | r z n | `[gates · hidden, input]` | one, and one at n |
 //! | MLX | i f g o | r z n | `[gates · hidden, input]` | one, and one at n |
 //!
-//! The files in `tests/data/import/` were made by the frameworks; the script stands beside them.
+//! The files in `tests/data/import/` were written by the frameworks; the script is beside them.
 
 use super::{Arrays, ImportError, Lane};
 use crate::recurrent::reordered;
 use ndarray::{Array1, Array2, Axis, concatenate, s};
 
-/// Where a file is from.
+/// The framework of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framework {
-    /// PyTorch: `weight_ih_l0`; and what has its names and orders, as Paddle and candle.
+    /// PyTorch: `weight_ih_l0`; and frameworks with its names and orders, such as Paddle and candle.
     Torch,
     /// Keras: `lstm/lstm_cell/recurrent_kernel`.
     Keras,
@@ -35,11 +35,11 @@ pub enum Framework {
 /// A cell and one layer of it.
 type Single = (&'static str, Lane);
 
-/// The cell, whether both directions are there, and the lanes from the first layer on.
+/// The cell, whether it is bidirectional, and the lanes from the first layer on.
 type Lanes = (&'static str, bool, Vec<Lane>);
 
 impl Framework {
-    /// Every framework by its name on the command line.
+    /// Every framework by its command-line name.
     pub const ALL: [(&'static str, Self); 6] = [
         ("torch", Self::Torch),
         ("keras", Self::Keras),
@@ -49,7 +49,7 @@ impl Framework {
         ("mlx", Self::Mlx),
     ];
 
-    /// Its name for people.
+    /// Its display name.
     pub fn title(self) -> &'static str {
         match self {
             Self::Torch => "PyTorch",
@@ -61,7 +61,7 @@ impl Framework {
         }
     }
 
-    /// The framework whose names these are.
+    /// The framework that uses these names.
     pub(super) fn of(arrays: &Arrays) -> Option<Self> {
         let has = |end: &str| arrays.names().any(|name| leaf(name) == end);
         let ends = |end: &str| arrays.names().any(|name| name.replace('.', "/").ends_with(end));
@@ -83,7 +83,7 @@ impl Framework {
         })
     }
 
-    /// The layers, in the order and with the gates of the cells here.
+    /// The layers, with gates in the order of the cells here.
     pub(super) fn lanes(self, arrays: &mut Arrays) -> Result<Lanes, ImportError> {
         match self {
             Self::Torch => torch(arrays),
@@ -102,12 +102,12 @@ impl Framework {
     }
 }
 
-/// What stands behind the last `/` or `.` of a name.
+/// The part of a name after the last `/` or `.`.
 fn leaf(name: &str) -> &str {
     name.rsplit(['/', '.']).next().unwrap_or(name)
 }
 
-/// The prefixes of the modules that have an array whose name ends so, in order: `lstm`, `lstm_1`, …, `lstm_10`.
+/// The prefixes of the modules with an array whose name ends like this, in order: `lstm`, `lstm_1`, …, `lstm_10`.
 fn modules(arrays: &Arrays, end: &str) -> Vec<String> {
     let prefix = |name: &str| {
         let rest = ["/", "."].iter().find_map(|dot| name.strip_suffix(&end.replace('/', dot)))?;
@@ -118,7 +118,7 @@ fn modules(arrays: &Arrays, end: &str) -> Vec<String> {
     all
 }
 
-/// Layers of one direction, one for each module.
+/// Unidirectional layers, one per module.
 fn stacked(
     arrays: &mut Arrays,
     end: &str,
@@ -143,7 +143,7 @@ fn stacked(
     Ok((cell.unwrap_or("elman"), false, lanes))
 }
 
-/// The cell that has so many rows of gates for each unit.
+/// The cell with this number of gate rows per unit.
 fn by_gates(rows: usize, hidden: usize, name: &str) -> Result<&'static str, ImportError> {
     match (rows / hidden.max(1), rows.is_multiple_of(hidden.max(1))) {
         (4, true) => Ok("lstm"),
@@ -156,7 +156,8 @@ fn by_gates(rows: usize, hidden: usize, name: &str) -> Result<&'static str, Impo
     }
 }
 
-/// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, with `_reverse` behind; or a cell's, without `_l0`.
+/// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, optionally with the suffix `_reverse`; or those of a
+/// cell, without `_l0`.
 fn torch(arrays: &mut Arrays) -> Result<Lanes, ImportError> {
     let found = |end: &str| modules(arrays, end).into_iter().next();
     let (prefix, single) = match (found("weight_ih_l0"), found("weight_ih")) {
@@ -226,7 +227,7 @@ fn keras(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
     })
 }
 
-/// `ii/kernel`, …, `hi/kernel`, `hi/bias`, …: an array for each gate.
+/// `ii/kernel`, …, `hi/kernel`, `hi/bias`, …: an array per gate.
 fn flax(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
     let dot = if prefix.contains('/') { "/" } else { "." };
     let has = |arrays: &Arrays, name: &str| arrays.rank(&format!("{prefix}{name}{dot}kernel")).is_some();
@@ -277,7 +278,7 @@ fn haiku_linear(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError
     let (weight_ih, weight_hh) = (w.slice(s![.., ..input]).to_owned(), w.slice(s![.., input..]).to_owned());
     let lane = Lane { weight_ih, weight_hh, bias_ih: bias, bias_hh: none };
     let mut lane = reordered(&lane, &[0, 2, 1, 3]);
-    // What Haiku adds when it computes.
+    // Haiku adds this in its forward pass.
     lane.bias_ih.slice_mut(s![hidden..2 * hidden]).mapv_inplace(|b| b + 1.0);
     Ok(("lstm", lane))
 }
@@ -296,7 +297,7 @@ fn haiku_gru(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
     Ok(("gru-reset-before", lane))
 }
 
-/// `weight_ih`, `weight_hh`, `bias`; `bias_n` of a GRU stands inside the reset.
+/// `weight_ih`, `weight_hh`, `bias`; `bias_n` of a GRU is inside the reset.
 fn equinox(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
     one_bias(arrays, prefix, ["weight_ih", "weight_hh", "bias", "bias_n"])
 }
@@ -311,7 +312,7 @@ fn mlx_simple(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> 
     one_bias(arrays, prefix, ["Wxh", "Whh", "bias", "bhn"])
 }
 
-/// PyTorch's order of gates with one bias, and perhaps one more of the last gate at the state's product.
+/// PyTorch's gate order with one bias, and optionally another for the last gate at the state's product.
 fn one_bias(arrays: &mut Arrays, prefix: &str, names: [&str; 4]) -> Result<Single, ImportError> {
     let [ih, hh, bias, last] = names.map(|name| format!("{prefix}{name}"));
     let (weight_ih, weight_hh) = (arrays.matrix(&ih)?, arrays.matrix(&hh)?);

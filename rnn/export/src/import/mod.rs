@@ -1,8 +1,8 @@
 //! Recurrent layers from other frameworks' files.
 //!
-//! An ONNX file says what its nodes compute ([`onnx()`]). A safetensors file has names and shapes, and nothing that says what they mean: the order of gates, the side that
-//! matrices are multiplied from, where a bias stands. Each framework has its own, which `frameworks` says in one place.
-//! What is read becomes weights in the order and under the names of the cells here, which are PyTorch's.
+//! An ONNX file defines what its nodes compute ([`onnx()`]). A safetensors file has names and shapes only: the order
+//! of gates, the orientation of matrices and the placement of biases depend on the framework, as defined in
+//! `frameworks`. The result is weights in the order and under the names of the cells here, which are PyTorch's.
 
 mod frameworks;
 mod onnx;
@@ -19,21 +19,21 @@ use std::collections::BTreeMap;
 /// A stack of layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
-    /// Where the file is from.
+    /// The source of the file.
     pub from: &'static str,
-    /// The cell that computes the same.
+    /// The equivalent cell.
     pub cell: &'static str,
-    /// Features of an input.
+    /// The number of input features.
     pub input: usize,
     /// The size of the states.
     pub hidden: usize,
     /// The number of layers.
     pub layers: usize,
-    /// Whether each layer runs in both directions.
+    /// Whether each layer is bidirectional.
     pub bidirectional: bool,
     /// The weights under the names of the cell: `weight_ih_l0`.
     pub weights: Parameters,
-    /// The arrays of the file that are of no recurrent layer.
+    /// The arrays of the file that belong to no recurrent layer.
     pub left_out: Vec<String>,
 }
 
@@ -41,34 +41,34 @@ pub struct Imported {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
-    /// It is no safetensors file.
+    /// The file is not a safetensors file.
     #[error("it is not a safetensors file: {0}")]
     Safetensors(#[from] safetensors::SafeTensorError),
-    /// It is no ONNX file, or has no layer.
+    /// The file is not an ONNX file, or has no recurrent layer.
     #[error("it is not an ONNX file with recurrent layers: {0}")]
     Onnx(String),
-    /// No names of a recurrent layer are in it.
+    /// The file has no names of a recurrent layer.
     #[error(
         "no recurrent layer was found: its arrays are {0}; the names of PyTorch, Keras, Flax, Haiku, Equinox and MLX are known"
     )]
     NoLayer(String),
-    /// An array of another kind of element.
+    /// An array with an unsupported element type.
     #[error("the array `{name}` is of {dtype}: convert it to F32 first")]
     Element {
         /// The array.
         name: String,
-        /// Its elements.
+        /// Its element type.
         dtype: String,
     },
-    /// An array is missing, or has a shape that does not fit the others.
+    /// An array is missing, or its shape does not fit the others.
     #[error("the array `{name}` {reason}")]
     Array {
         /// The array.
         name: String,
-        /// What does not fit.
+        /// The misfit.
         reason: String,
     },
-    /// Something that no cell here computes.
+    /// A feature that no cell here computes.
     #[error("{0}")]
     Refused(String),
 }
@@ -88,7 +88,7 @@ impl Arrays {
                 Dtype::F64 => {
                     view.data().as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect()
                 }
-                // Counters and the like are no weights.
+                // Counters and similar arrays are not weights.
                 Dtype::I64 | Dtype::I32 | Dtype::U64 | Dtype::U32 | Dtype::BOOL => continue,
                 other => return Err(ImportError::Element { name, dtype: format!("{other:?}") }),
             };
@@ -104,7 +104,7 @@ impl Arrays {
         self.0.keys().map(String::as_str)
     }
 
-    /// An array with so many axes, taken out.
+    /// Takes out an array with this number of axes.
     fn take(&mut self, name: &str, rank: usize) -> Result<ArrayD<f32>, ImportError> {
         let error = |reason: String| ImportError::Array { name: name.into(), reason };
         let array = self.0.remove(name).ok_or_else(|| error("is missing".into()))?;
@@ -122,17 +122,17 @@ impl Arrays {
         Ok(self.take(name, 1)?.into_dimensionality::<Ix1>().expect("it has one axis"))
     }
 
-    /// How many axes an array has, if it is there.
+    /// The number of axes of an array, if it exists.
     pub fn rank(&self, name: &str) -> Option<usize> {
         self.0.get(name).map(ArrayD::ndim)
     }
 }
 
-/// The layers of a safetensors file. The framework is found by the names unless it is given; `relu` says that a simple
-/// recurrent layer has the function `relu` instead of `tanh`, which no file tells.
+/// The layers of a safetensors file. The framework is inferred from the names unless given; `relu` says that a simple
+/// recurrent layer uses `relu` instead of `tanh`, which no file records.
 ///
 /// # Errors
-/// If it is no such file, has no layer that is known, or one that no cell here computes.
+/// If the file is invalid, has no known layer, or one that no cell here computes.
 pub fn read(bytes: &[u8], framework: Option<Framework>, relu: bool) -> Result<Imported, ImportError> {
     let mut arrays = Arrays::of(bytes)?;
     let names = || arrays.names().collect::<Vec<_>>().join(", ");
@@ -152,7 +152,7 @@ pub fn read(bytes: &[u8], framework: Option<Framework>, relu: bool) -> Result<Im
     assemble(framework.title(), cell, bidirectional, &lanes, left_out)
 }
 
-/// Lanes as one stack of layers under the names of the cell.
+/// Combines lanes into a stack of layers under the names of the cell.
 fn assemble(
     from: &'static str,
     cell: &'static str,

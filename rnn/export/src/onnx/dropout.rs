@@ -1,4 +1,4 @@
-//! Dropout masks, bit for bit those of [`DropoutMask`].
+//! Dropout masks, bit-identical to [`DropoutMask`].
 
 use super::ops::cast;
 use super::proto::DataType;
@@ -27,7 +27,7 @@ pub(crate) fn mask(w: &mut Writer, op: &DropoutMask, seed: &str) -> String {
     w.node("Where", &[&dropped, &zero, &keep], &[])
 }
 
-/// The number of each element in the whole mask, from 1.
+/// The index of each element in the whole mask, from 1.
 fn places(op: &DropoutMask) -> impl Iterator<Item = u64> {
     let (axis, start, whole) = op.part.unwrap_or_else(|| (0, 0, op.shape.first().copied().unwrap_or(1)));
     let inner: usize = op.shape.iter().skip(axis + 1).product();

@@ -1,8 +1,8 @@
-//! A trained net with one node for each layer: what people open in Netron, and what runtimes have fast code for.
+//! A trained net with one node per layer: for viewers such as Netron, and for runtimes with optimised layers.
 //!
-//! The nodes are `RNN`, `LSTM` and `GRU` (<https://onnx.ai/onnx/operators/onnx__LSTM.html>). Their number of steps and of
-//! sequences is free. Gates stand in ONNX's order there: i o f c, and z r h. onnxruntime has these nodes in single
-//! precision alone.
+//! The nodes are `RNN`, `LSTM` and `GRU` (<https://onnx.ai/onnx/operators/onnx__LSTM.html>). Their numbers of steps
+//! and of sequences are dynamic. Gates are in ONNX's order: i o f c, and z r h. onnxruntime supports these nodes in
+//! single precision alone.
 
 use super::proto::{DataType, Dimension, Graph, Size};
 use super::writer::{Value, Writer};
@@ -13,7 +13,7 @@ use ndarray::{Array1, Array2, ArrayD, Axis, concatenate, stack};
 use rnn::Parameters;
 use rnn::model::{Head, Input, Model, Start};
 
-/// The forward pass of a model, from its input to its outputs. `lengths` says that the length of each sequence is an input.
+/// The forward pass of a model, from its input to its outputs. If `lengths`, the length of each sequence is an input.
 ///
 /// Inputs are `x`, `[time, batch]` or `[time, batch, feature]`, and `lengths`, `[batch]`; the result is `outputs`,
 /// `[time, batch, outputs]`, or `[batch, outputs]` if the head reads a sequence as a whole.
@@ -43,7 +43,7 @@ pub fn layers(model: &Model, parameters: &Parameters, lengths: bool) -> Result<V
     for layer in 0..recurrent.layers() {
         let (y, y_h) = net.layer(&recurrent, layer, &x)?;
         last = y_h;
-        // What nobody reads is not drawn.
+        // Unused outputs are omitted.
         if reads_all || layer + 1 < recurrent.layers() {
             x = net.side_by_side(&recurrent, layer, &y);
         }
@@ -71,7 +71,7 @@ struct Net<'a> {
 }
 
 impl Net<'_> {
-    /// A parameter as it is in the model.
+    /// A parameter of the model.
     fn parameter(&mut self, name: &str) -> Result<String, ExportError> {
         let missing = || ExportError::Value { name: name.into(), reason: "it is missing".into() };
         let array = self.parameters.get(name).ok_or_else(missing)?.clone();
@@ -82,7 +82,7 @@ impl Net<'_> {
         self.w.weight(name, array)
     }
 
-    /// What the first layer reads, `[time, batch, feature]`.
+    /// The input of the first layer, `[time, batch, feature]`.
     fn input(&mut self) -> Result<String, ExportError> {
         match self.model.input {
             Input::Reals { .. } => Ok("x".into()),
@@ -100,7 +100,7 @@ impl Net<'_> {
         }
     }
 
-    /// A layer: its outputs `[time, directions, batch, hidden]`, and its last states `[directions, batch, hidden]`.
+    /// A layer: its outputs `[time, directions, batch, hidden]`, and its final states `[directions, batch, hidden]`.
     fn layer(&mut self, all: &Recurrent, layer: usize, x: &str) -> Result<(String, String), ExportError> {
         let directions = 1 + usize::from(all.bidirectional);
         let (op, order): (_, &[usize]) = match all.cell {
@@ -150,7 +150,7 @@ impl Net<'_> {
         Ok((y, last))
     }
 
-    /// The outputs of a layer with both directions beside each other: `[time, batch, directions · hidden]`.
+    /// The outputs of a layer with both directions concatenated: `[time, batch, directions · hidden]`.
     fn side_by_side(&mut self, all: &Recurrent, layer: usize, y: &str) -> String {
         self.w.locate(format!("l{layer}/h"));
         if all.bidirectional {
@@ -163,7 +163,7 @@ impl Net<'_> {
         }
     }
 
-    /// Learned first states of a layer, the same for each sequence: `[directions, batch, hidden]`.
+    /// Learned initial states of a layer, the same for each sequence: `[directions, batch, hidden]`.
     fn start(&mut self, state: &str, first: usize, directions: usize) -> Result<String, ExportError> {
         let name = format!("rnn.{state}0");
         let missing = || ExportError::Value { name: name.clone(), reason: "it is missing".into() };
@@ -177,7 +177,7 @@ impl Net<'_> {
         Ok(self.w.node("Expand", &[&own, &shape], &[]))
     }
 
-    /// The head: of each step, of the last output, or of the mean.
+    /// The head: for each step, for the last output, or for the mean.
     fn head(&mut self, x: &str, last: &str, directions: usize) -> Result<(), ExportError> {
         let (weight, bias) = (self.parameter("head.weight")?, self.parameter("head.bias")?);
         let whole = match self.model.head {

@@ -1,7 +1,7 @@
-//! ONNX: what people look at nets in, and what runs them in other languages and on other machines.
+//! ONNX output, for viewers and for runtimes in other languages and on other machines.
 //!
 //! A [`model`] has every node of a program in basic operators; values have the names of the graph, `∂l0/h[2]`.
-//! Specification: <https://onnx.ai/onnx/operators/>, version 21 of the set of operators.
+//! Specification: <https://onnx.ai/onnx/operators/>, operator set version 21.
 
 mod dropout;
 mod layers;
@@ -11,7 +11,7 @@ mod writer;
 
 pub use layers::layers;
 
-use crate::program::{ExportError, Program, Real};
+use crate::program::{ExportError, Program, Real, Role};
 use autograd::ops::{Leaf, Op};
 use autograd::{Kind, Point, Value};
 use ops::Val;
@@ -20,17 +20,17 @@ use proto::{DataType, Dimension, Graph, Model, OperatorSet, Shape, Size, TensorT
 use std::collections::HashMap;
 use writer::{Writer, signed, tensor};
 
-/// The version of the set of operators.
+/// The version of the operator set.
 const OPERATORS: i64 = 21;
 
-/// The version of the file format that knows them.
+/// The version of the file format that supports it.
 const FORMAT: i64 = 10;
 
-/// The program as the bytes of an ONNX file. Arguments that have a value in `fixed` are part of it; the others are its
+/// The program as the bytes of an ONNX file. Arguments with a value in `fixed` become constants; the others are
 /// inputs.
 ///
 /// # Errors
-/// If an op was added from outside the library, or a value does not fit.
+/// If a custom op is not in the library, or a value does not fit.
 pub fn model(program: &Program, real: Real, fixed: &Point<f64>) -> Result<Vec<u8>, ExportError> {
     let float = element(Kind::Float, real);
     let mut w = Writer::new(float);
@@ -68,9 +68,14 @@ pub fn model(program: &Program, real: Real, fixed: &Point<f64>) -> Result<Vec<u8
     let mut output = Vec::new();
     for result in &program.results {
         let Some(value) = values[result.id.index()].clone() else { continue };
-        // A result has a name of its own, also where it is an argument or another result.
+        // A result has its own name, even if it is an argument or another result.
         let name = w.fresh(&result.name);
-        w.add("Identity", &[&value.name], &[&name], &[]);
+        if let Role::Counted(_) = result.role {
+            let one = w.unsigned([1], &[]);
+            w.add("Add", &[&value.name, &one], &[&name], &[]);
+        } else {
+            w.add("Identity", &[&value.name], &[&name], &[]);
+        }
         output.push(info(&name, &graph.node(result.id)?.ty, real));
     }
     let graph = Graph {
@@ -84,7 +89,7 @@ pub fn model(program: &Program, real: Real, fixed: &Point<f64>) -> Result<Vec<u8
     Ok(file(graph))
 }
 
-/// The bytes of a file around a graph.
+/// The bytes of a file with a graph.
 fn file(graph: Graph) -> Vec<u8> {
     let model = Model {
         ir_version: FORMAT,
@@ -95,12 +100,12 @@ fn file(graph: Graph) -> Vec<u8> {
     model.encode_to_vec()
 }
 
-/// What the elements of a kind are.
+/// The element type of a kind.
 fn element(kind: Kind, real: Real) -> DataType {
     match (kind, real) {
         (Kind::Float, Real::F32) => DataType::Float,
         (Kind::Float, Real::F64) => DataType::Double,
-        // All but seeds are indices of Gather and ScatterND, which take these.
+        // All but seeds are indices of Gather and ScatterND, which accept this type.
         (Kind::Index { below }, _) if below <= 1 << 62 => DataType::Int64,
         (Kind::Index { .. }, _) => DataType::Uint64,
         (Kind::Bool, _) => DataType::Bool,
@@ -139,7 +144,7 @@ fn bytes(value: &Value<f64>, real: Real) -> Vec<u8> {
     }
 }
 
-/// What NumPy calls the elements of each input, for callers that must not guess.
+/// The NumPy element type of each input, for callers.
 pub fn dtypes(program: &Program, real: Real) -> HashMap<String, &'static str> {
     let dtype = |kind| match element(kind, real) {
         DataType::Float => "float32",

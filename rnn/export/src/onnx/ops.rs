@@ -1,4 +1,4 @@
-//! Each op in operators of ONNX, version 21 of its set.
+//! Each op in ONNX operators, operator set version 21.
 
 use super::proto::DataType;
 use super::writer::{Value, Writer, signed};
@@ -6,14 +6,14 @@ use crate::stablehlo::erf::{P, Q, T, U};
 use autograd::ops::{Op, Relation};
 use autograd::{Shape, Type};
 
-/// An array that has been written.
+/// A written array.
 #[derive(Clone, Debug)]
 pub(crate) struct Val {
     pub name: String,
     pub shape: Shape,
 }
 
-/// Writes an op; `None` for a leaf and for an op from outside the library.
+/// Writes an op; `None` for a leaf and for a custom op.
 #[allow(clippy::too_many_lines)] // a table: an arm for each op
 pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<String> {
     let names: Vec<&str> = x.iter().map(|x| &*x.name).collect();
@@ -31,7 +31,7 @@ pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<Str
         Op::Abs(_) => w.node("Abs", &names, &[]),
         Op::Sin(_) => w.node("Sin", &names, &[]),
         Op::Cos(_) => w.node("Cos", &names, &[]),
-        // onnxruntime has none of these in double precision.
+        // onnxruntime supports none of these in double precision.
         Op::Erf(_) => error_function(w, names[0]),
         Op::Atan(_) => arctangent(w, names[0]),
         Op::Tan(_) => {
@@ -57,7 +57,7 @@ pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<Str
         Op::Max(_) => w.node("Max", &names, &[]),
         Op::Min(_) => w.node("Min", &names, &[]),
         Op::Modulo(_) => {
-            // ONNX' Mod of real numbers has the sign of the dividend.
+            // ONNX's Mod of real numbers has the sign of the dividend.
             let quotient = w.node("Div", &names, &[]);
             let whole = w.node("Floor", &[&quotient], &[]);
             let product = w.node("Mul", &[names[1], &whole], &[]);
@@ -91,7 +91,7 @@ pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<Str
         }
         Op::Reshape(_) => {
             let shape = w.sizes(&ty.shape);
-            // Without it a size of 0 means "as it was".
+            // Otherwise a size of 0 means "unchanged".
             w.node("Reshape", &[names[0], &shape], &[("allowzero", Value::Int(1))])
         }
         Op::Transpose(op) if op.order.len() > 1 => {
@@ -103,7 +103,7 @@ pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<Str
             w.node("Slice", &[names[0], &start, &end, &axis], &[])
         }
         Op::At(op) => {
-            // A scalar index takes the axis away.
+            // A scalar index removes the axis.
             let place = w.integers(signed(&[op.place]), &[]);
             w.node("Gather", &[names[0], &place], &[axis(op.axis)])
         }
@@ -126,7 +126,7 @@ pub(crate) fn write(w: &mut Writer, op: &Op, ty: &Type, x: &[Val]) -> Option<Str
             w.node("ScatterND", &[&zeros, &rows, names[0]], &[("reduction", Value::Text("add"))])
         }
         Op::OneHot(op) => {
-            // ONNX' OneHot has no kernel in double precision in onnxruntime, and takes no scalar.
+            // onnxruntime's OneHot supports neither double precision nor scalars.
             let last = w.sizes(&[x[0].shape.len()]);
             let index = w.node("Unsqueeze", &[names[0], &last], &[]);
             let classes: Vec<usize> = (0..op.classes).collect();
@@ -159,8 +159,8 @@ fn softplus(w: &mut Writer, x: &str) -> String {
     w.node("Add", &[&positive, &rest], &[])
 }
 
-/// `ln(1 + x) = x · ln u / (u − 1)` with `u = 1 + x` as it is rounded, and `x` where `u` is 1 (Goldberg 1991, theorem 4).
-/// Where `u` is `x`, 1 counts for nothing, also at infinity.
+/// `ln(1 + x) = x · ln u / (u − 1)` with the rounded `u = 1 + x`, and `x` where `u` is 1 (Goldberg 1991, theorem 4).
+/// Where `u` is `x`, the 1 is negligible, also at infinity.
 fn log1p(w: &mut Writer, x: &str) -> String {
     let one = w.number(1.0);
     let sum = w.node("Add", &[&one, x], &[]);
@@ -174,7 +174,7 @@ fn log1p(w: &mut Writer, x: &str) -> String {
     w.node("Where", &[&is_large, &log, &near], &[])
 }
 
-/// `eˣ − 1 = tanh(x / 2) · (eˣ + 1)`, which keeps its precision next to 0.
+/// `eˣ − 1 = tanh(x / 2) · (eˣ + 1)`, which keeps its precision near 0.
 fn expm1(w: &mut Writer, x: &str) -> String {
     let (one, half) = (w.number(1.0), w.number(0.5));
     let half = w.node("Mul", &[x, &half], &[]);
@@ -184,7 +184,7 @@ fn expm1(w: &mut Writer, x: &str) -> String {
     w.node("Mul", &[&tanh, &sum], &[])
 }
 
-/// `½ (f(x) ± f(−x))`: of `eˣ` the hyperbolic cosine, of `eˣ − 1` the sine, which keeps its precision next to 0.
+/// `½ (f(x) ± f(−x))`: the hyperbolic cosine from `eˣ`, the sine from `eˣ − 1`, which keeps its precision near 0.
 fn half_of_both_ways(w: &mut Writer, joined: &str, x: &str, f: fn(&mut Writer, &str) -> String) -> String {
     let opposite = w.node("Neg", &[x], &[]);
     let (there, back) = (f(w, x), f(w, &opposite));
@@ -192,8 +192,8 @@ fn half_of_both_ways(w: &mut Writer, joined: &str, x: &str, f: fn(&mut Writer, &
     w.node("Mul", &[&double, &half], &[])
 }
 
-/// `arctan x`: onnxruntime has it in single precision alone, `y`, from which `arctan x − y ≈ tan(arctan x − y) = (x cos y −
-/// sin y) / (cos y + x sin y)` leads to double precision. Beyond 10³⁰ nothing changes any more.
+/// `arctan x`: onnxruntime supports it in single precision alone, `y`; `arctan x − y ≈ tan(arctan x − y) = (x cos y −
+/// sin y) / (cos y + x sin y)` refines it to double precision. Beyond 10³⁰ the result is constant.
 fn arctangent(w: &mut Writer, x: &str) -> String {
     if w.real == DataType::Float {
         return w.node("Atan", &[x], &[]);
@@ -213,7 +213,7 @@ fn arctangent(w: &mut Writer, x: &str) -> String {
     w.node("Add", &[&y, &step], &[])
 }
 
-/// `erf x`: onnxruntime has it in single precision alone.
+/// `erf x`: onnxruntime supports it in single precision alone.
 fn error_function(w: &mut Writer, x: &str) -> String {
     if w.real == DataType::Float {
         return w.node("Erf", &[x], &[]);
@@ -278,7 +278,7 @@ fn power(w: &mut Writer, x: &Val, n: i32) -> String {
 
 fn reduce(w: &mut Writer, op: &str, x: &str, axes: &[usize]) -> String {
     if axes.is_empty() {
-        return w.node("Identity", &[x], &[]); // to ONNX no axes are all axes
+        return w.node("Identity", &[x], &[]); // in ONNX, no axes means all axes
     }
     let axes = w.sizes(axes);
     w.node(op, &[x, &axes], &[("keepdims", Value::Int(0))])

@@ -1,7 +1,7 @@
 //! The messages of an ONNX file, as far as nets need them.
 //!
-//! Field numbers are those of `onnx/onnx.proto`, <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>. Scalars that
-//! may be absent are options, so that a zero that was meant is written.
+//! Field numbers are those of `onnx/onnx.proto`, <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>. Optional
+//! scalars are options, so that an explicit zero is written.
 
 use prost::{Message, Oneof};
 
@@ -11,7 +11,7 @@ pub struct Model {
     /// The version of the file format.
     #[prost(int64, tag = "1")]
     pub ir_version: i64,
-    /// Which versions of which sets of operators are used.
+    /// The versions of the operator sets in use.
     #[prost(message, repeated, tag = "8")]
     pub opset_import: Vec<OperatorSet>,
     /// The program that wrote it.
@@ -22,10 +22,10 @@ pub struct Model {
     pub graph: Option<Graph>,
 }
 
-/// A set of operators.
+/// An operator set.
 #[derive(Clone, PartialEq, Message)]
 pub struct OperatorSet {
-    /// Whose; empty for ONNX' own.
+    /// Its domain; empty for ONNX's own.
     #[prost(string, tag = "1")]
     pub domain: String,
     /// Its version.
@@ -45,13 +45,13 @@ pub struct Graph {
     /// Constants, and values of inputs.
     #[prost(message, repeated, tag = "5")]
     pub initializer: Vec<Tensor>,
-    /// What it is in words.
+    /// A description.
     #[prost(string, tag = "10")]
     pub doc_string: String,
-    /// What goes in.
+    /// The inputs.
     #[prost(message, repeated, tag = "11")]
     pub input: Vec<ValueInfo>,
-    /// What comes out.
+    /// The outputs.
     #[prost(message, repeated, tag = "12")]
     pub output: Vec<ValueInfo>,
 }
@@ -59,10 +59,10 @@ pub struct Graph {
 /// An application of an operator.
 #[derive(Clone, PartialEq, Message)]
 pub struct Node {
-    /// The names of what it reads; empty for what is left out.
+    /// The names of its inputs; empty for an omitted one.
     #[prost(string, repeated, tag = "1")]
     pub input: Vec<String>,
-    /// The names of what it makes.
+    /// The names of its outputs.
     #[prost(string, repeated, tag = "2")]
     pub output: Vec<String>,
     /// Its name.
@@ -71,10 +71,10 @@ pub struct Node {
     /// The operator.
     #[prost(string, tag = "4")]
     pub op_type: String,
-    /// Whose operator; empty for ONNX' own.
+    /// The operator's domain; empty for ONNX's own.
     #[prost(string, tag = "7")]
     pub domain: String,
-    /// What besides its inputs makes it what it is.
+    /// Its attributes.
     #[prost(message, repeated, tag = "5")]
     pub attribute: Vec<Attribute>,
 }
@@ -85,7 +85,7 @@ pub struct Attribute {
     /// Its name.
     #[prost(string, tag = "1")]
     pub name: String,
-    /// Which of the fields below it is.
+    /// The field that holds its value.
     #[prost(enumeration = "AttributeType", tag = "20")]
     pub r#type: i32,
     /// A number.
@@ -111,7 +111,7 @@ pub struct Attribute {
     pub strings: Vec<Vec<u8>>,
 }
 
-/// What an attribute is.
+/// The type of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
 #[repr(i32)]
 pub enum AttributeType {
@@ -133,19 +133,19 @@ pub enum AttributeType {
     Strings = 8,
 }
 
-/// An array. Its elements are in `raw_data`, little end first, or in the field of their type, or in another file.
+/// An array. Its elements are in `raw_data`, little-endian, or in the field of their type, or in an external file.
 #[derive(Clone, PartialEq, Message)]
 pub struct Tensor {
     /// The sizes of its axes.
     #[prost(int64, repeated, packed = "false", tag = "1")]
     pub dims: Vec<i64>,
-    /// What its elements are.
+    /// The type of its elements.
     #[prost(enumeration = "DataType", tag = "2")]
     pub data_type: i32,
     /// Elements in single precision.
     #[prost(float, repeated, tag = "4")]
     pub float_data: Vec<f32>,
-    /// Elements of 32 bits and less.
+    /// Elements of up to 32 bits.
     #[prost(int32, repeated, tag = "5")]
     pub int32_data: Vec<i32>,
     /// Elements of 64 bits.
@@ -160,15 +160,15 @@ pub struct Tensor {
     /// Elements in double precision.
     #[prost(double, repeated, tag = "10")]
     pub double_data: Vec<f64>,
-    /// Where in which other file: `location`, `offset`, `length`.
+    /// The position in an external file: `location`, `offset`, `length`.
     #[prost(message, repeated, tag = "13")]
     pub external_data: Vec<Entry>,
-    /// 1 if the elements are in another file.
+    /// 1 if the elements are in an external file.
     #[prost(int32, optional, tag = "14")]
     pub data_location: Option<i32>,
 }
 
-/// What an array's elements are.
+/// The type of an array's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
 #[repr(i32)]
 pub enum DataType {
@@ -186,9 +186,9 @@ pub enum DataType {
     Float16 = 10,
     /// Double precision.
     Double = 11,
-    /// Whole numbers of 64 bits, from 0.
+    /// Unsigned whole numbers of 64 bits.
     Uint64 = 13,
-    /// Single precision without its lower half.
+    /// Brain floating point: the upper half of single precision.
     Bfloat16 = 16,
 }
 
@@ -222,10 +222,10 @@ pub struct Type {
     pub tensor_type: Option<TensorType>,
 }
 
-/// Elements and axes.
+/// Element type and axes.
 #[derive(Clone, PartialEq, Message)]
 pub struct TensorType {
-    /// The elements.
+    /// The element type.
     #[prost(enumeration = "DataType", tag = "1")]
     pub elem_type: i32,
     /// The axes.
@@ -236,7 +236,7 @@ pub struct TensorType {
 /// The axes of an array.
 #[derive(Clone, PartialEq, Message)]
 pub struct Shape {
-    /// One for each.
+    /// One per axis.
     #[prost(message, repeated, tag = "1")]
     pub dim: Vec<Dimension>,
 }
@@ -255,7 +255,7 @@ pub enum Size {
     /// The size.
     #[prost(int64, tag = "1")]
     Known(i64),
-    /// A name: axes of one name have one size.
+    /// A symbolic size: axes with the same name have the same size.
     #[prost(string, tag = "2")]
     Named(String),
 }

@@ -1,4 +1,4 @@
-//! ONNX, node by node: each method adds one and returns the name of what it makes.
+//! Writes ONNX node by node: each method adds one and returns the name of its result.
 
 use super::proto::{Attribute, AttributeType, DataType, Node, Tensor};
 use std::collections::{HashMap, HashSet};
@@ -38,17 +38,17 @@ impl Value<'_> {
     }
 }
 
-/// A graph as it grows.
+/// A graph under construction.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    /// The real numbers of the program.
+    /// The element type of real numbers.
     pub real: DataType,
     pub nodes: Vec<Node>,
     pub initializers: Vec<Tensor>,
-    /// Constants by what they hold, so that each is written once.
+    /// Constants by content, so that each is written once.
     constants: HashMap<(Vec<u8>, Vec<i64>, DataType), String>,
     used: HashSet<String>,
-    /// The name of the node that is being written.
+    /// The name of the current node.
     here: String,
 }
 
@@ -64,12 +64,12 @@ impl Writer {
         }
     }
 
-    /// What follows is on the way to this node.
+    /// Names the nodes that follow after this graph node.
     pub fn locate(&mut self, name: String) {
         self.here = name;
     }
 
-    /// A name that no value has yet: the given one, or with a number behind it.
+    /// An unused name: the given one, or with a numeric suffix.
     pub fn fresh(&mut self, name: &str) -> String {
         let numbered = (2usize..).map(|n| format!("{name}~{n}"));
         let free = |name: &String| !self.used.contains(name);
@@ -98,7 +98,7 @@ impl Writer {
         });
     }
 
-    /// A constant, or one like it that is there.
+    /// A constant, or an existing equal one.
     fn constant(&mut self, bytes: Vec<u8>, dims: &[usize], of: DataType) -> String {
         let key = (bytes, signed(dims), of);
         if let Some(known) = self.constants.get(&key) {
@@ -120,7 +120,7 @@ impl Writer {
         self.constant(bytes, dims, of)
     }
 
-    /// An array that is learned, under its own name.
+    /// A learned array, under its own name.
     pub fn weight(&mut self, name: &str, array: &ndarray::ArrayD<f32>) -> String {
         let name = self.fresh(name);
         let bytes = array.iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -133,7 +133,7 @@ impl Writer {
         self.reals([x], &[], self.real)
     }
 
-    /// An array of whole numbers from 0.
+    /// An array of unsigned whole numbers.
     pub fn unsigned(&mut self, n: impl IntoIterator<Item = u64>, dims: &[usize]) -> String {
         let bytes = n.into_iter().flat_map(u64::to_le_bytes).collect();
         self.constant(bytes, dims, DataType::Uint64)
@@ -156,7 +156,7 @@ impl Writer {
     }
 }
 
-/// Sizes as ONNX counts them.
+/// Sizes in ONNX's integer type.
 #[allow(clippy::cast_possible_wrap)] // no array has so many places
 pub(crate) fn signed(sizes: &[usize]) -> Vec<i64> {
     sizes.iter().map(|&n| n as i64).collect()

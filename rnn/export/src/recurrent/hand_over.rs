@@ -1,4 +1,4 @@
-//! Layers as another framework loads them: a safetensors file in its names and orders, which `import` reads back.
+//! Exports layers for another framework: a safetensors file in its names and orders, which `import` reads back.
 
 use super::Recurrent;
 use super::lane::{Lane, gate, reordered};
@@ -53,7 +53,7 @@ pub fn safetensors(layers: &Recurrent, framework: Framework) -> Result<Vec<u8>, 
     Ok(safetensors::serialize(views, Some(mark)).expect("the header of a file with these names is JSON"))
 }
 
-/// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, with `_reverse` behind.
+/// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, optionally with the suffix `_reverse`.
 fn torch(layers: &Recurrent, k: usize, lane: &Lane) -> Option<Named> {
     let directions = 1 + usize::from(layers.bidirectional);
     let (layer, direction) = (k / directions, if k % directions == 1 { "_reverse" } else { "" });
@@ -68,7 +68,7 @@ fn torch(layers: &Recurrent, k: usize, lane: &Lane) -> Option<Named> {
     })
 }
 
-/// `lstm/lstm_cell/kernel`, of the second layer `lstm_1/lstm_cell/kernel`.
+/// `lstm/lstm_cell/kernel`, for the second layer `lstm_1/lstm_cell/kernel`.
 fn keras(layers: &Recurrent, k: usize, lane: &Lane) -> Named {
     let (name, lane) = match layers.cell {
         "lstm" => ("lstm", lane.clone()),
@@ -87,7 +87,7 @@ fn keras(layers: &Recurrent, k: usize, lane: &Lane) -> Named {
     ]
 }
 
-/// `params/cell/hi/kernel`, of several layers `params/layers_0/cell/hi/kernel`: an array for each gate.
+/// `params/cell/hi/kernel`, for several layers `params/layers_0/cell/hi/kernel`: an array per gate.
 fn flax(layers: &Recurrent, k: usize, lane: &Lane) -> Option<Named> {
     let gates: &[&str] = match layers.cell {
         "lstm" => &["i", "f", "g", "o"],
@@ -104,7 +104,8 @@ fn flax(layers: &Recurrent, k: usize, lane: &Lane) -> Option<Named> {
             [&lane.bias_ih, &lane.bias_hh].map(|b| b.slice_axis(Axis(0), rows).to_owned());
         all.push((format!("{prefix}/i{name}/kernel"), turned(&ih)));
         all.push((format!("{prefix}/h{name}/kernel"), turned(&hh)));
-        // Where a bias stands: of an LSTM at the state's product, of the others at the input's; n of a GRU has two.
+        // The placement of biases: for an LSTM at the state's product, for the others at the input's; n of a GRU has
+        // two.
         let (of_input, of_state) = match (layers.cell, *name) {
             ("lstm", _) => (None, Some(bias_ih + bias_hh)),
             ("gru", "n") => (Some(bias_ih), Some(bias_hh)),
@@ -116,7 +117,7 @@ fn flax(layers: &Recurrent, k: usize, lane: &Lane) -> Option<Named> {
     Some(all)
 }
 
-/// `lstm/linear/w`, `gru/w_i`, `vanilla_rnn/linear/w`; of the second layer `lstm_1/linear/w`.
+/// `lstm/linear/w`, `gru/w_i`, `vanilla_rnn/linear/w`; for the second layer `lstm_1/linear/w`.
 fn haiku(layers: &Recurrent, k: usize, lane: &Lane) -> Option<Named> {
     let hidden = layers.hidden;
     let bias = |lane: &Lane| &lane.bias_ih + &lane.bias_hh;
@@ -125,7 +126,7 @@ fn haiku(layers: &Recurrent, k: usize, lane: &Lane) -> Option<Named> {
             let lane = reordered(lane, &[0, 2, 1, 3]);
             let both = concatenate(Axis(1), &[lane.weight_ih.view(), lane.weight_hh.view()]);
             let mut bias = bias(&lane);
-            // What Haiku adds when it computes.
+            // Haiku adds this in its forward pass.
             bias.slice_axis_mut(Axis(0), gate(hidden, 2)).mapv_inplace(|b| b - 1.0);
             let prefix = format!("{}/linear", numbered("lstm", k));
             let w = turned(&both.expect("of one height"));
@@ -159,7 +160,7 @@ fn haiku(layers: &Recurrent, k: usize, lane: &Lane) -> Option<Named> {
     })
 }
 
-/// `weight_ih`, `weight_hh`, `bias` and of a GRU `bias_n`; of several layers with `layers/0/` before.
+/// `weight_ih`, `weight_hh`, `bias` and for a GRU `bias_n`; with the prefix `layers/0/` for several layers.
 fn equinox(layers: &Recurrent, k: usize, lane: &Lane) -> Option<Named> {
     if !matches!(layers.cell, "lstm" | "gru") {
         return None;
@@ -167,8 +168,8 @@ fn equinox(layers: &Recurrent, k: usize, lane: &Lane) -> Option<Named> {
     Some(one_bias(layers, k, lane, ["weight_ih", "weight_hh", "bias", "bias_n"], "/"))
 }
 
-/// `Wx`, `Wh` and `bias`, of a GRU `b` and `bhn`, of a simple layer `Wxh`, `Whh`; of several layers with `layers.0.`
-/// before.
+/// `Wx`, `Wh` and `bias`, for a GRU `b` and `bhn`, for a simple layer `Wxh`, `Whh`; with the prefix `layers.0.` for
+/// several layers.
 fn mlx(layers: &Recurrent, k: usize, lane: &Lane) -> Option<Named> {
     let names = match layers.cell {
         "lstm" => ["Wx", "Wh", "bias", ""],
@@ -179,7 +180,7 @@ fn mlx(layers: &Recurrent, k: usize, lane: &Lane) -> Option<Named> {
     Some(one_bias(layers, k, lane, names, "."))
 }
 
-/// PyTorch's order with one bias, but that n of a GRU has another at the state's product.
+/// PyTorch's order with one bias, except that n of a GRU has another at the state's product.
 fn one_bias(layers: &Recurrent, k: usize, lane: &Lane, names: [&str; 4], dot: &str) -> Named {
     let prefix = if layers.layers() == 1 { String::new() } else { format!("layers{dot}{k}{dot}") };
     let mut bias: Array1<f32> = &lane.bias_ih + &lane.bias_hh;
@@ -204,7 +205,7 @@ fn numbered(name: &str, k: usize) -> String {
     if k == 0 { name.into() } else { format!("{name}_{k}") }
 }
 
-/// The matrix from its other side, in the order of memory.
+/// The transposed matrix, contiguous.
 fn turned(matrix: &Array2<f32>) -> ArrayD<f32> {
     matrix.t().as_standard_layout().into_owned().into_dyn()
 }

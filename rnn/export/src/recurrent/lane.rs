@@ -5,9 +5,9 @@ use ndarray::{Array1, Array2, Axis, concatenate, s};
 /// One layer in one direction, with its gates in the order of the cells here, which is PyTorch's: i f g o, and r z n.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lane {
-    /// What the input is multiplied by, `[gates · hidden, input]`.
+    /// The input matrix, `[gates · hidden, input]`.
     pub weight_ih: Array2<f32>,
-    /// What the state is multiplied by, `[gates · hidden, hidden]`.
+    /// The recurrent matrix, `[gates · hidden, hidden]`.
     pub weight_hh: Array2<f32>,
     /// `[gates · hidden]`
     pub bias_ih: Array1<f32>,
@@ -15,7 +15,7 @@ pub struct Lane {
     pub bias_hh: Array1<f32>,
 }
 
-/// Blocks of `hidden` rows in another order.
+/// Permutes blocks of `hidden` rows.
 fn blocks(matrix: &Array2<f32>, order: &[usize]) -> Array2<f32> {
     let hidden = matrix.nrows() / order.len();
     let block = |&k: &usize| matrix.slice(s![k * hidden..(k + 1) * hidden, ..]);
@@ -28,7 +28,7 @@ fn blocks_of(vector: &Array1<f32>, order: &[usize]) -> Array1<f32> {
     blocks(&column, order).remove_axis(Axis(1))
 }
 
-/// The same layer with its gates, as rows, in another order: gate i of the result is gate `order[i]`.
+/// The same layer with its gates permuted: gate i of the result is gate `order[i]`.
 pub(crate) fn reordered(lane: &Lane, order: &[usize]) -> Lane {
     Lane {
         weight_ih: blocks(&lane.weight_ih, order),

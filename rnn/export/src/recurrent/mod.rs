@@ -1,4 +1,4 @@
-//! Recurrent layers as other systems have them: simple layers, LSTM and GRU, by their matrices.
+//! Recurrent layers that other systems also have: simple layers, LSTM and GRU, by their matrices.
 
 mod hand_over;
 mod lane;
@@ -13,18 +13,18 @@ use rnn::Parameters;
 use rnn::cell::{CellRef, SHIPPED};
 use rnn::model::Model;
 
-/// A stack of layers of one cell that other systems have.
+/// A stack of layers of such a cell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recurrent {
     /// The cell: `elman`, `elman-relu`, `lstm`, `gru` or `gru-reset-before`.
     pub cell: &'static str,
-    /// Features of an input.
+    /// The number of input features.
     pub input: usize,
     /// The size of the states.
     pub hidden: usize,
-    /// Whether each layer runs in both directions.
+    /// Whether each layer is bidirectional.
     pub bidirectional: bool,
-    /// One for each layer and direction, from the first layer on, forward first.
+    /// One per layer and direction, from the first layer on, forward first.
     pub lanes: Vec<Lane>,
 }
 
@@ -77,7 +77,7 @@ impl Recurrent {
     }
 }
 
-/// Whether a cell is the shipped one of a name, and not another that is called so. Comments do not matter.
+/// Whether a cell is the shipped one with this name, rather than another of the same name. Comments are ignored.
 fn is_shipped(cell: &CellRef, name: &str) -> bool {
     let lines = |text: &str| -> Vec<String> {
         let code = text.lines().filter(|line| !line.trim_start().starts_with('#'));

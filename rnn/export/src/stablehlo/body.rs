@@ -1,7 +1,7 @@
-//! A loop: one row as the body of `stablehlo.while`.
+//! Writes a loop: one row of nodes as the body of `stablehlo.while`.
 //!
-//! What a row reads of the row before is carried. What moves along with the rows is read from an array by the number of
-//! the row. What others read of the rows is stacked, or added up, or only the last is kept.
+//! Values that a row reads of the row before are carried. Values that vary with the row are read from an array by the
+//! row number. Results read outside are stacked, or accumulated, or only the last is kept.
 
 use super::element::Element;
 use super::emitter::Emitter;
@@ -11,33 +11,33 @@ use crate::program::ExportError;
 use autograd::ops::Op;
 use autograd::{NodeId, Shape};
 
-/// What a row reads.
+/// The source of an operand in a row.
 #[derive(Clone, Debug)]
 enum Read {
-    /// A place of the same row.
+    /// A position of the same row.
     Row(usize),
-    /// A variable of the loop, by its number.
+    /// A loop variable, by index.
     Carried(usize),
     /// A value from before the loop.
     Fixed(Val),
     /// A constant.
     Constant(NodeId),
-    /// A column, by its number, at the number of the row.
+    /// A column, by index, at the row number.
     Column(usize),
 }
 
-/// What a variable of the loop becomes at the end of a row.
+/// The update of a loop variable at the end of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Next {
-    /// The value at a place of the row.
+    /// The value at a position of the row.
     Place(usize),
-    /// Itself, with the value at a place written in it.
+    /// Itself, with the value at a position inserted.
     Stack(usize),
-    /// Itself, and the values at some places.
+    /// Itself plus the values at some positions.
     Sum(Vec<usize>),
 }
 
-/// A variable of a loop: its first value, and the next.
+/// A loop variable: its initial value, and its update.
 #[derive(Debug)]
 struct Variable {
     first: Val,
@@ -45,7 +45,7 @@ struct Variable {
 }
 
 impl Emitter<'_> {
-    /// Writes a loop, and notes what it leaves.
+    /// Writes a loop, and records its results.
     pub fn loop_of(&mut self, of: usize) -> Result<(), ExportError> {
         let period = self.plan.loops[of].period;
         let (mut variables, mut columns) = (Vec::new(), Vec::new());
@@ -92,7 +92,7 @@ impl Emitter<'_> {
         self.shape(self.plan.at(of, 0, place))
     }
 
-    /// A variable that begins at zero.
+    /// A variable that starts at zero.
     fn variable(
         &mut self,
         variables: &mut Vec<Variable>,
@@ -107,7 +107,7 @@ impl Emitter<'_> {
         variables.push(Variable { first, next });
     }
 
-    /// The sums that a loop adds to: each with the places it takes, by their shape.
+    /// The sums to which a loop contributes: each with its positions in the row, by shape.
     fn sums_of(&self, of: usize) -> Vec<(NodeId, Shape, Vec<usize>)> {
         let mut sums: Vec<(NodeId, Shape, Vec<usize>)> = Vec::new();
         for &(sum, place) in self.wants.summed.get(&of).into_iter().flatten() {
@@ -120,7 +120,7 @@ impl Emitter<'_> {
         sums
     }
 
-    /// By place: what the row reads there. What it needs is written before the loop.
+    /// For each position, the operands that the row reads there. Values from outside are written before the loop.
     fn reads(
         &mut self,
         of: usize,
@@ -137,7 +137,7 @@ impl Emitter<'_> {
             let mut read = Vec::with_capacity(rows[0].len());
             for slot in 0..rows[0].len() {
                 let column: Vec<NodeId> = rows.iter().map(|row| row[slot]).collect();
-                // In the first row everything may come from before; the second tells.
+                // In the first row every operand may come from outside; the second row decides.
                 read.push(match self.plan.home(column[1]).filter(|home| home.of == of) {
                     Some(home) if home.row == 1 => Read::Row(home.place),
                     Some(home) => {
@@ -224,7 +224,7 @@ impl Emitter<'_> {
         Ok(first.iter().enumerate().skip(1).map(result).collect())
     }
 
-    /// Writes a row; its values by place.
+    /// Writes a row; returns its values by position.
     fn row_body(
         &mut self,
         of: usize,
@@ -269,7 +269,7 @@ impl Emitter<'_> {
         Ok(done)
     }
 
-    /// An op that moves with the rows.
+    /// An op with attributes that vary with the row.
     fn moving(&mut self, id: NodeId, step: i64, row: &Val, x: &[Val]) -> Val {
         match self.plan.op(id) {
             Op::At(op) => {
@@ -301,7 +301,7 @@ impl Emitter<'_> {
         self.w.binary("add", &moved, &start)
     }
 
-    /// One place of an axis, which goes.
+    /// One index of an axis, which is removed.
     fn place_of(&mut self, all: &Val, axis: usize, place: &Val) -> Val {
         let one = self.w.dynamic_slice(all, axis, place, 1);
         self.w.reshape(&one, &all.shape.without(axis))

@@ -1,7 +1,7 @@
-//! Many nodes of one type as one array, with the nodes along a new first axis.
+//! Combines many nodes of one type into one array, with the nodes along a new first axis.
 //!
-//! What loops read step by step is such a column, and where it is a piece of an array that is there already (the rows of
-//! another loop, the steps of an input) it costs a slice.
+//! Values that loops read step by step are such columns; if one is a part of an existing array (the rows of another
+//! loop, the steps of an input) it costs only a slice.
 
 use super::emitter::Emitter;
 use super::loops::PERIODS;
@@ -12,21 +12,21 @@ use autograd::{NodeId, Value};
 use ndarray::{ArrayD, Axis};
 use std::sync::Arc;
 
-/// Where a node can be had together with others.
+/// The array that a node is an element of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
-    /// A place of the rows of a loop; the row.
+    /// A position in the rows of a loop, and the row.
     Loop { of: usize, place: usize, row: usize },
-    /// The places of an array along an axis; the place.
+    /// An array along an axis, and the index.
     Array { of: NodeId, axis: usize, place: usize },
     /// Constants.
     Constant,
-    /// Nowhere.
+    /// None.
     Alone,
 }
 
 impl Source {
-    /// Where it stands among the others.
+    /// Its index in the array.
     fn place(self) -> Option<usize> {
         match self {
             Self::Loop { row, .. } => Some(row),
@@ -49,7 +49,7 @@ impl Source {
     }
 }
 
-/// Whether these are constants of one value.
+/// Whether these are equal constants.
 pub(super) fn same_constants<'o>(mut all: impl Iterator<Item = &'o Op>) -> bool {
     let first = all.next();
     matches!(first, Some(Op::Leaf(Leaf::Constant(_)))) && all.all(|op| Some(op) == first)
@@ -67,8 +67,8 @@ impl Emitter<'_> {
         }
     }
 
-    /// The nodes in pieces that can be had together: the same node again and again, constants, or places that lie equally
-    /// far apart.
+    /// Splits the nodes into pieces available as one array: repetitions of one node, constants, or equally spaced
+    /// indices.
     pub fn pieces(&self, all: &[NodeId]) -> Vec<Vec<NodeId>> {
         let (mut pieces, mut k) = (Vec::new(), 0);
         while k < all.len() {
@@ -79,7 +79,7 @@ impl Emitter<'_> {
         pieces
     }
 
-    /// How many of the first nodes are such a piece.
+    /// The number of leading nodes that form such a piece.
     fn first_piece(&self, all: &[NodeId]) -> usize {
         let first = self.source(all[0]);
         let goes_on = |&x: &NodeId| {
@@ -118,8 +118,8 @@ impl Emitter<'_> {
         Ok(self.w.concatenate(&parts, 0))
     }
 
-    /// How many sources the first nodes are taken from in turn, and how often: as the steps of a loop whose row has
-    /// several.
+    /// The number of sources that the leading nodes alternate between, and the number of repetitions: as for the
+    /// steps of a loop whose row has several.
     fn turns(&self, all: &[NodeId]) -> Option<(usize, usize)> {
         let sources: Vec<Source> = all.iter().map(|&x| self.source(x)).collect();
         let apart = |j: usize, n: usize| {
@@ -127,18 +127,22 @@ impl Emitter<'_> {
             Some(b.cast_signed() - a.cast_signed())
         };
         (2..=PERIODS.min(all.len() / 3)).find_map(|n| {
-            let follows = |&j: &usize| {
-                all[j] == all[j + n]
-                    || sources[j].goes_with(sources[j + n])
-                        && (sources[j] == Source::Constant
-                            || apart(j, n) != Some(0) && apart(j, n) == apart(j % n, n))
+            // Of each source the nodes are a piece: constants, the same again and again, or equally far apart.
+            let follows = |&j: &usize| match sources[j] {
+                Source::Constant => sources[j + n] == Source::Constant,
+                _ if all[j % n] == all[j % n + n] => all[j] == all[j + n],
+                source => {
+                    source.goes_with(sources[j + n])
+                        && apart(j, n) != Some(0)
+                        && apart(j, n) == apart(j % n, n)
+                }
             };
             let rounds = 1 + (0..all.len() - n).take_while(follows).count() / n;
             (rounds >= 3).then_some((n, rounds))
         })
     }
 
-    /// Nodes that are taken from several sources in turn.
+    /// Nodes that alternate between several sources.
     fn by_turns(&mut self, all: &[NodeId], sources: usize) -> Result<Val, ExportError> {
         let mut beside = Vec::with_capacity(sources);
         for first in 0..sources {
@@ -181,7 +185,7 @@ impl Emitter<'_> {
         Ok(self.w.transpose(&slice, &order))
     }
 
-    /// Constants as one.
+    /// Constants as one array.
     fn literal(&mut self, all: &[NodeId]) -> Val {
         let constant = |&x: &NodeId| match self.plan.op(x) {
             Op::Leaf(Leaf::Constant(value)) => Some(value.clone()),

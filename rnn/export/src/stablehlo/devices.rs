@@ -1,7 +1,7 @@
-//! What devices do together, and the function around the program of one of them.
+//! Collective operations, and the function around the program of one device.
 //!
-//! The program is the body of one `sdy.manual_computation` over a mesh of one axis, `data`: arguments that have a batch
-//! arrive cut along it, the others whole. It is written in Shardy's dialect,
+//! The program is the body of one `sdy.manual_computation` over a mesh of one axis, `data`: arguments with a batch
+//! axis arrive sharded along it, the others replicated. It is written in Shardy's dialect,
 //! <https://openxla.org/shardy/sdy_dialect>.
 
 use super::element::{Element, quoted, tensor};
@@ -16,7 +16,7 @@ use std::fmt::Write;
 /// A program for several devices as a module.
 ///
 /// # Errors
-/// If an op was added from outside the library.
+/// If a custom op is not in the library.
 pub fn module_for(program: &Program, shared: &Shared, real: Real, form: Form) -> Result<String, ExportError> {
     let (devices, own) = (shared.devices, &shared.program);
     let plan = Plan::new(own, form == Form::Rolled, |id| own.collectives.get(&id).copied());
@@ -76,14 +76,14 @@ pub fn module_for(program: &Program, shared: &Shared, real: Real, form: Form) ->
     Ok(text)
 }
 
-/// `<@mesh, [{}, {"data"}]>`: cut along an axis.
+/// `<@mesh, [{}, {"data"}]>`: sharded along an axis.
 fn sharding(rank: usize, axis: Option<usize>) -> String {
     let of = |k: usize| if Some(k) == axis { "{\"data\"}" } else { "{}" };
     format!("<@mesh, [{}]>", (0..rank).map(of).collect::<Vec<_>>().join(", "))
 }
 
 impl Emitter<'_> {
-    /// Writes what devices do together.
+    /// Writes a collective operation.
     pub(super) fn collective(&mut self, op: Collective, x: &Val) -> Val {
         match op {
             Collective::AllReduce { devices } => self.all_reduce(x, devices),
@@ -98,7 +98,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// One for each value: XLA joins those that can go together.
+    /// One per value: XLA merges those that can run together.
     fn all_reduce(&mut self, x: &Val, devices: usize) -> Val {
         let name = self.w.fresh();
         let channel = self.w.channel();

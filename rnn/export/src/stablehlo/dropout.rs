@@ -1,11 +1,11 @@
-//! Dropout masks, bit for bit those of [`DropoutMask`]: SplitMix64 of seed, stream and place.
+//! Dropout masks, bit-identical to [`DropoutMask`]: SplitMix64 of seed, stream and index.
 
 use super::element::Element;
 use super::writer::{Val, Writer};
 use autograd::Shape;
 use autograd::ops::DropoutMask;
 
-/// A mask. `stream` is given if it is known only when the program runs, as in a loop over the steps.
+/// A mask. `stream` is given if it is known only at run time, as in a loop over the steps.
 pub(crate) fn mask(w: &mut Writer, op: &DropoutMask, shape: &Shape, seed: &Val, stream: Option<Val>) -> Val {
     let seed = w.reshape(seed, &[]);
     let seed = w.convert(&seed, Element::U64);
@@ -29,7 +29,7 @@ pub(crate) fn mask(w: &mut Writer, op: &DropoutMask, shape: &Shape, seed: &Val, 
     w.reshape(&mask, shape)
 }
 
-/// The number of each element in the whole mask, from 1, in one row.
+/// The index of each element in the whole mask, from 1, as a vector.
 fn places(w: &mut Writer, op: &DropoutMask, shape: &Shape) -> Val {
     let (axis, start, whole) = op.part.unwrap_or_else(|| (0, 0, shape.first().copied().unwrap_or(1)));
     let inner: usize = shape.iter().skip(axis + 1).product();

@@ -1,10 +1,10 @@
-//! Elements and numbers as MLIR writes them.
+//! MLIR syntax of elements and numbers.
 
 use crate::program::Real;
 use autograd::{Kind, Shape, Value};
 use std::fmt::{self, Write};
 
-/// What an array's elements are.
+/// The element type of an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Element {
     F32,
@@ -16,7 +16,7 @@ pub(crate) enum Element {
 }
 
 impl Element {
-    /// Whole numbers take 32 bits unless their bound needs more, as that of a seed.
+    /// Whole numbers have 32 bits unless their bound needs more, as for a seed.
     pub fn of(kind: Kind, real: Real) -> Self {
         match (kind, real) {
             (Kind::Float, Real::F32) => Self::F32,
@@ -27,7 +27,7 @@ impl Element {
         }
     }
 
-    /// How two of them are compared.
+    /// The comparison type of MLIR.
     pub fn comparison(self) -> &'static str {
         match self {
             Self::F32 | Self::F64 => "FLOAT",
@@ -36,7 +36,7 @@ impl Element {
         }
     }
 
-    /// A real number. MLIR wants a dot in it, and says infinities and NaN by their bits alone.
+    /// A real number. MLIR requires a decimal point, and writes infinities and NaN as bits.
     #[allow(clippy::cast_possible_truncation)] // single precision is what was asked for
     pub fn real(self, x: f64) -> String {
         if self == Self::F32 && !(x as f32).is_finite() {
@@ -74,7 +74,7 @@ pub(crate) fn tensor(shape: &[usize], element: Element) -> String {
     text
 }
 
-/// The elements of a constant, in brackets by axis; a single one if all are the same.
+/// The elements of a constant, in brackets by axis; a single one if all are equal.
 pub(crate) fn literal(value: &Value<f64>, element: Element) -> String {
     let shape = value.shape();
     let elements: Vec<String> = match value {
@@ -100,7 +100,7 @@ fn nested(elements: &[String], shape: &[usize]) -> String {
     }
 }
 
-/// A text between quotation marks.
+/// A quoted string.
 pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -126,7 +126,7 @@ mod tests {
         let f32 = |x| Element::F32.real(x);
         assert_eq!([f32(1.0), f32(1e-5), f32(-0.0), f32(0.1)], ["1.0", "1.0e-5", "-0.0", "0.1"]);
         assert_eq!(f32(f64::NEG_INFINITY), "0xFF800000");
-        // Beyond the largest single it is infinite, as when the interpreter reads it.
+        // Beyond the largest single-precision number it is infinite, as in the interpreter.
         assert_eq!(f32(1e39), "0x7F800000");
         assert_eq!(Element::F64.real(1e39), "1.0e39");
         assert_eq!(Element::F64.real(f64::INFINITY), "0x7FF0000000000000");

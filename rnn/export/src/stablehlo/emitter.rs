@@ -1,16 +1,16 @@
-//! Nodes as values: written when they are asked for, in the order of the graph, loops as loops.
+//! Writes nodes as values: on demand, in graph order, loops as loops.
 
 use super::columns::same_constants;
 use super::element::Element;
 use super::loops::{Home, Plan};
 use super::ops;
 use super::writer::{Val, Writer};
-use crate::program::{ExportError, Program, Real};
+use crate::program::{ExportError, Output, Program, Real, Role};
 use autograd::ops::{Leaf, Op};
 use autograd::{NodeId, Shape};
 use std::collections::{HashMap, HashSet};
 
-/// The values of a program's nodes, as far as they have been written.
+/// The values of a program's nodes written so far.
 pub(super) struct Emitter<'p> {
     pub program: &'p Program,
     pub plan: Plan<'p>,
@@ -18,23 +18,23 @@ pub(super) struct Emitter<'p> {
     pub w: Writer,
     /// By node.
     pub values: Vec<Option<Val>>,
-    /// By loop and place of the row: the values of all rows, with the rows as a first axis.
+    /// By loop and position in the row: the values of all rows, stacked along the first axis.
     pub stacks: HashMap<(usize, usize), Val>,
-    /// By loop and place: the value of the last row.
+    /// By loop and position: the value of the last row.
     pub lasts: HashMap<(usize, usize), Val>,
-    /// By loop and sum: what the loop's rows add to it.
+    /// By loop and sum: the loop's contribution.
     pub sums: HashMap<(usize, NodeId, Shape), Val>,
     pub wants: Wants,
 }
 
-/// What is read of loops from outside.
+/// The reads of loop values from outside.
 #[derive(Debug, Default)]
 pub(super) struct Wants {
-    /// Loop and place: a row that is not the last is read.
+    /// Loop and position: a row other than the last is read.
     pub stacked: HashSet<(usize, usize)>,
-    /// Loop and place: the last row is read.
+    /// Loop and position: the last row is read.
     pub last: HashSet<(usize, usize)>,
-    /// By loop: the sums that take all rows of a place, and the place.
+    /// By loop: the sums over all rows of a position, and the position.
     pub summed: HashMap<usize, Vec<(NodeId, usize)>>,
 }
 
@@ -64,7 +64,7 @@ impl Wants {
         if last { &mut self.last } else { &mut self.stacked }.insert((x.of, x.place));
     }
 
-    /// What a sum takes of loops: where it takes all rows of a place, the loop adds them up.
+    /// Records how a sum reads loops: if it takes all rows of a position, the loop accumulates them.
     fn add_to(&mut self, sum: NodeId, read: &[Home], plan: &Plan) {
         let mut rows: HashMap<(usize, usize), Vec<usize>> = HashMap::new();
         read.iter().for_each(|x| rows.entry((x.of, x.place)).or_default().push(x.row));
@@ -118,10 +118,18 @@ impl<'p> Emitter<'p> {
             k += 1;
         }
         let program = self.program;
-        program.results.iter().map(|result| self.value(result.id)).collect()
+        program.results.iter().map(|result| self.result(result)).collect()
     }
 
-    /// The value of a node, seen from outside of loops.
+    fn result(&mut self, result: &Output) -> Result<Val, ExportError> {
+        let value = self.value(result.id)?;
+        let Role::Counted(_) = result.role else { return Ok(value) };
+        self.locate(result.id);
+        let one = self.w.whole(1, value.element);
+        Ok(self.w.binary("add", &value, &one))
+    }
+
+    /// The value of a node, outside loops.
     pub fn value(&mut self, id: NodeId) -> Result<Val, ExportError> {
         let id = self.plan.resolve(id);
         if let Some(known) = &self.values[id.index()] {
@@ -129,7 +137,7 @@ impl<'p> Emitter<'p> {
         }
         let value = match (self.plan.op(id), self.plan.home(id)) {
             (Op::Leaf(Leaf::Constant(value)), _) => {
-                // Not kept: a constant that is written in a loop is not seen outside.
+                // Not stored: a constant that is written in a loop is not visible outside.
                 self.locate(id);
                 return Ok(self.w.constant(value, self.element(id)));
             }
@@ -143,7 +151,7 @@ impl<'p> Emitter<'p> {
         Ok(value)
     }
 
-    /// One row of a loop that has run.
+    /// One row of a finished loop.
     fn row(&mut self, id: NodeId, home: Home) -> Val {
         let key = (home.of, home.place);
         if let (Some(last), true) = (self.lasts.get(&key), home.row + 1 == self.plan.loops[home.of].rows) {
@@ -155,7 +163,7 @@ impl<'p> Emitter<'p> {
         self.w.reshape(&row, &stack.shape[1..])
     }
 
-    /// Writes a node that is in no loop.
+    /// Writes a node outside loops.
     fn node(&mut self, id: NodeId) -> Result<(), ExportError> {
         let operands = self.plan.operands(id);
         let value = match self.plan.op(id) {
@@ -197,7 +205,7 @@ impl<'p> Emitter<'p> {
         })
     }
 
-    /// A sum of many: what loops have added up, and the rest.
+    /// A sum of many terms: those accumulated by loops, and the rest.
     fn total(&mut self, id: NodeId, operands: &[NodeId]) -> Result<Val, ExportError> {
         let (mut parts, mut rest, mut taken) = (Vec::new(), Vec::new(), HashSet::new());
         for &x in operands {
@@ -246,18 +254,18 @@ impl<'p> Emitter<'p> {
         Element::of(kind, self.real)
     }
 
-    /// What is written next is on the way to this node.
+    /// Names the operations that follow after this node.
     pub fn locate(&mut self, id: NodeId) {
         self.w.locate(&self.program.graph.name(id).unwrap_or_default());
     }
 
-    /// Whether all are constants of one value.
+    /// Whether all are equal constants.
     pub fn is_one_constant(&self, all: &[NodeId]) -> bool {
         same_constants(all.iter().map(|&x| self.plan.op(x)))
     }
 }
 
-/// The order of axes that brings the first to a place.
+/// The permutation that moves the first axis to a position.
 fn first_axis_to(axis: usize, rank: usize) -> Vec<usize> {
     (1..=axis).chain([0]).chain(axis + 1..rank).collect()
 }

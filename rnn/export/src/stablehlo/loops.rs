@@ -1,14 +1,14 @@
-//! Finds the loops of an unrolled graph: stretches of its order that repeat themselves.
+//! Finds the loops of an unrolled graph: periodic runs of its node order.
 //!
-//! No cell is known here, and no layer. The nodes that a program needs, in order of their making, are a sequence. A loop
-//! is a stretch of it with a period: row after row of the same ops on the same types, where each operand is either of the
-//! same row, or of the row before at the same place of it, or made before the whole stretch. Only the first row may read
-//! something from before where the others read the row before: there the loop begins. Because a loop is a stretch of a
-//! topological order, loops never wait for each other. Backpropagation, and a layer that reads from the end, are loops
-//! like any other; their steps descend.
+//! No cell and no layer is known here. The nodes that a program needs, in order of creation, form a sequence. A loop
+//! is a periodic run of it: row after row of the same ops on the same types, where each operand is either of the same
+//! row, or at the same position of the row before, or from before the whole run. Only the first row may read
+//! something from before where the others read the row before: there the loop starts. Since a loop is a run of a
+//! topological order, loops never depend on each other cyclically. Backpropagation, and a reversed layer, are loops
+//! like any other, with descending steps.
 //!
-//! Rows may differ in what moves along with them: the place of an `at`, the start of a slice, the stream of a mask. That
-//! a sequence is cut every k steps makes rows of k steps.
+//! Rows may differ in attributes that vary linearly: the index of an `at`, the start of a slice, the stream of a
+//! mask. Truncation every k steps makes rows of k steps.
 
 use super::element::Element;
 use crate::program::{Program, Real};
@@ -19,14 +19,14 @@ use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
-/// A stretch of the sequence that repeats itself.
+/// A periodic run of the sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Loop {
-    /// Where it begins in the sequence.
+    /// Its start in the sequence.
     pub start: usize,
-    /// How many nodes a row has.
+    /// The number of nodes per row.
     pub period: usize,
-    /// How often the row is run.
+    /// The number of rows.
     pub rows: usize,
 }
 
@@ -36,23 +36,23 @@ impl Loop {
     }
 }
 
-/// The nodes that are computed, in order, and the loops among them.
+/// The computed nodes, in order, and the loops among them.
 #[derive(Debug)]
 pub(super) struct Plan<'p> {
     pub graph: &'p Graph,
-    /// The nodes that are computed: no leaf, and nothing that is the same as its operand.
+    /// The computed nodes: no leaves, and no aliases of their operands.
     pub sequence: Vec<NodeId>,
-    /// By node: its place in the sequence.
+    /// By node: its position in the sequence.
     place: Vec<Option<usize>>,
     pub loops: Vec<Loop>,
-    /// By node: its loop, the row, and the place in the row.
+    /// By node: its loop, the row, and the position in the row.
     home: Vec<Option<Home>>,
-    /// By node: whether it takes one place of an array, as one of many that take the others. It is no work, and is done
-    /// where it is read.
+    /// By node: whether it takes one index of an array whose other indices are also taken. It costs nothing, and is
+    /// written where it is read.
     view: Vec<bool>,
 }
 
-/// Where a node stands in a loop.
+/// The position of a node in a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Home {
     pub of: usize,
@@ -60,14 +60,14 @@ pub(super) struct Home {
     pub place: usize,
 }
 
-/// So many recurrences of a node are tried as a period.
+/// The number of recurrences of a node that are tried as a period.
 pub(super) const PERIODS: usize = 64;
 
-/// A loop saves at least so many nodes: else it is not worth its variables.
+/// The minimum number of nodes that a loop must save to be worth its variables.
 const WORTH: usize = 8;
 
 impl<'p> Plan<'p> {
-    /// `tag` is what else two nodes of one place must have in common.
+    /// `tag` must be equal for corresponding nodes.
     pub fn new<T: PartialEq>(program: &'p Program, rolled: bool, tag: impl Fn(NodeId) -> T) -> Self {
         let graph: &Graph = &program.graph;
         let same = |op: &Op| matches!(op, Op::Leaf(_) | Op::StopGradient(_));
@@ -88,7 +88,7 @@ impl<'p> Plan<'p> {
         &self.graph.node(id).expect("the program's own").op
     }
 
-    /// What a node is the same as: itself, unless the gradient stops there.
+    /// The node of which this is an alias: itself, unless it is a stop-gradient.
     pub fn resolve(&self, mut id: NodeId) -> NodeId {
         while let Op::StopGradient(_) = self.op(id) {
             id = self.raw(id).next().expect("it has an operand");
@@ -100,7 +100,7 @@ impl<'p> Plan<'p> {
         self.graph.operands(id).expect("the program's own").collect::<Vec<_>>().into_iter()
     }
 
-    /// What a node reads.
+    /// The operands of a node.
     pub fn operands(&self, id: NodeId) -> Vec<NodeId> {
         self.raw(id).map(|x| self.resolve(x)).collect()
     }
@@ -113,7 +113,7 @@ impl<'p> Plan<'p> {
         self.view[id.index()]
     }
 
-    /// The node at a place of a row.
+    /// The node at a position of a row.
     pub fn at(&self, of: usize, row: usize, place: usize) -> NodeId {
         let l = self.loops[of];
         self.sequence[l.start + row * l.period + place]
@@ -152,7 +152,7 @@ impl<'p> Plan<'p> {
         }
     }
 
-    /// Notes a loop.
+    /// Records a loop.
     fn take(&mut self, found: Loop) {
         let nodes = found.start..found.end();
         if self.is_of_views(found) {
@@ -167,7 +167,7 @@ impl<'p> Plan<'p> {
         self.loops.push(found);
     }
 
-    /// Whether it does nothing but take one place after the other.
+    /// Whether it only takes consecutive indices.
     fn is_of_views(&self, found: Loop) -> bool {
         let source = |k: usize| self.operands(self.sequence[k])[0];
         found.period == 1
@@ -175,11 +175,11 @@ impl<'p> Plan<'p> {
             && source(found.start) == source(found.start + 1)
     }
 
-    /// The same loop from the first node of a step on, if it is as long from there.
+    /// The same loop shifted to the first node of a step, if it stays as long.
     fn at_a_step<T: PartialEq>(&self, found: Loop, kinds: &[u64], tag: &impl Fn(NodeId) -> T) -> Loop {
         let step = |k: usize| {
             self.graph.node(self.sequence[k]).ok().and_then(|n| {
-                // A backward node is of the step of the node it belongs to.
+                // A backward node belongs to the step of its forward node.
                 let of = n.origin.role.of().map(|of| self.graph.ids().nth(of as usize));
                 let origin =
                     of.flatten().and_then(|of| self.graph.node(of).ok()).map_or(&n.origin, |n| &n.origin);
@@ -192,7 +192,7 @@ impl<'p> Plan<'p> {
         longer.filter(|l| l.rows >= found.rows).max_by_key(|l| l.rows).unwrap_or(found)
     }
 
-    /// How long the sequence repeats itself from `start` on with a period.
+    /// The length of the periodic run from `start` with a period.
     fn stretch<T: PartialEq>(
         &self,
         start: usize,
@@ -205,7 +205,7 @@ impl<'p> Plan<'p> {
         Loop { start, period, rows: length / period + 1 }
     }
 
-    /// Whether the node a period later does the same.
+    /// Whether the node one period later corresponds.
     fn alike<T: PartialEq>(&self, start: usize, period: usize, k: usize, tag: &impl Fn(NodeId) -> T) -> bool {
         let (a, b) = (self.sequence[k], self.sequence[k + period]);
         let Some(moved) = stride(self.op(a), self.op(b)) else { return false };
@@ -233,7 +233,7 @@ impl<'p> Plan<'p> {
         })
     }
 
-    /// By place of the sequence: what a node is, but for its step. Nodes that recur have one kind.
+    /// By sequence position: a hash of a node without its step. Recurring nodes have equal hashes.
     fn kinds(&self) -> Vec<u64> {
         let mut kinds: HashMap<usize, u64> = HashMap::new();
         let mut all = Vec::with_capacity(self.sequence.len());
@@ -242,11 +242,11 @@ impl<'p> Plan<'p> {
             let mut hasher = DefaultHasher::new();
             let origin = &node.origin;
             (node.op.name(), array(&node.ty), &origin.layer, &origin.name).hash(&mut hasher);
-            // One parameter is not another's next step.
+            // Different parameters are not steps of one loop.
             if let Op::Leaf(leaf) = &node.op {
                 leaf.name().hash(&mut hasher);
             }
-            // Outside of steps there are no two of one number.
+            // Outside of steps ordinals are unique.
             origin.step.map(|_| origin.ordinal).hash(&mut hasher);
             if let Role::Adjoint { of, sweep } | Role::Backward { of, sweep } = origin.role {
                 let adjoint = matches!(origin.role, Role::Adjoint { .. });
@@ -262,17 +262,17 @@ impl<'p> Plan<'p> {
     }
 }
 
-/// What an array is on the other side, where whole numbers of different bounds are of one kind.
+/// The type on the other side, where index types with different bounds are equal.
 fn array(ty: &Type) -> (&Shape, Element) {
     (&ty.shape, Element::of(ty.kind, Real::F32))
 }
 
-/// How many nodes it saves.
+/// The number of nodes it saves.
 fn saved(l: Loop) -> usize {
     (l.rows - 1) * l.period
 }
 
-/// How what moves with the rows has moved from one op to the next; `None` if they are not the same op.
+/// The stride of varying attributes from one op to the next; `None` if the ops differ otherwise.
 pub(super) fn stride(a: &Op, b: &Op) -> Option<i64> {
     #[allow(clippy::cast_possible_wrap)] // places and streams are far below the bound
     let apart = |a: usize, b: usize| b as i64 - a as i64;

@@ -1,7 +1,7 @@
-//! StableHLO text: what XLA, and with it JAX, compiles for CPU, GPU and TPU.
+//! StableHLO text, which XLA, and with it JAX, compiles for CPU, GPU and TPU.
 //!
-//! The function is `@main`; its arguments and results are those of the [`Program`], in order. Every operation has the
-//! name of its node as its location, so that XLA's dumps and profiles speak of `∂l0/h[3]`.
+//! The function is `@main`; its arguments and results are those of the [`Program`], in order. Every operation has its
+//! node's name as location, so that XLA's dumps and profiles show `∂l0/h[3]`.
 //!
 //! Specification: <https://github.com/openxla/stablehlo/blob/main/docs/spec.md>.
 
@@ -25,21 +25,21 @@ use loops::Plan;
 use std::fmt::Write;
 use writer::{Val, Writer, names, types};
 
-/// How time is written.
+/// The form of time steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
-    /// Steps that are alike as one loop: the module, and the time that XLA needs to compile it, do not grow with the
-    /// number of steps.
+    /// Similar steps as one loop: the size of the module, and XLA's compile time, do not grow with the number of
+    /// steps.
     #[default]
     Rolled,
-    /// Every step for itself, as in the graph.
+    /// Every step separately, as in the graph.
     Unrolled,
 }
 
 /// The program as a module.
 ///
 /// # Errors
-/// If an op was added from outside the library.
+/// If a custom op is not in the library.
 pub fn module(program: &Program, real: Real, form: Form) -> Result<String, ExportError> {
     let plan = Plan::new(program, form == Form::Rolled, |_| ());
     let mut emitter = Emitter::new(program, plan, real);
@@ -68,7 +68,7 @@ fn function(program: &Program, real: Real, w: Writer, results: &[Val]) -> String
     text
 }
 
-/// A name with what a symbol may have in it.
+/// A name restricted to the characters of a symbol.
 fn symbol(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }

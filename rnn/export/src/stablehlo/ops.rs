@@ -1,13 +1,13 @@
-//! Each op in operations of StableHLO.
+//! Each op in StableHLO operations.
 
 use super::element::{Element, tensor};
 use super::writer::{Val, Writer};
 use autograd::Shape;
 use autograd::ops::{self, Op, Relation};
 
-/// Writes an op. `shape` is the shape of its result: on one device of several, of this device's part.
+/// Writes an op. `shape` is the shape of its result: on one of several devices, of its shard.
 ///
-/// `None` for an op from outside the library, and for a leaf: a leaf is not computed.
+/// `None` for a custom op, and for a leaf, which is not computed.
 #[allow(clippy::too_many_lines)] // a table: an arm for each op
 pub(crate) fn write(w: &mut Writer, op: &Op, shape: &Shape, x: &[Val]) -> Option<Val> {
     Some(match op {
@@ -32,7 +32,7 @@ pub(crate) fn write(w: &mut Writer, op: &Op, shape: &Shape, x: &[Val]) -> Option
             let one = w.number(1.0);
             w.binary("atan2", &x[0], &one)
         }
-        // Of e^x − 1, which keeps its precision next to 0.
+        // From e^x − 1, which keeps its precision near 0.
         Op::Sinh(_) => {
             let [there, back] = both_ways(w, "exponential_minus_one", &x[0]);
             let (double, half) = (w.binary("subtract", &there, &back), w.number(0.5));
@@ -44,7 +44,7 @@ pub(crate) fn write(w: &mut Writer, op: &Op, shape: &Shape, x: &[Val]) -> Option
             w.binary("multiply", &double, &half)
         }
         Op::Erf(_) => super::erf::erf(w, &x[0]),
-        // The adjoint stops in the graph already: no one differentiates again.
+        // The adjoint already stops in the graph: nothing differentiates it again.
         Op::StopGradient(_) => x[0].clone(),
         Op::Relu(_) => {
             let zero = w.number(0.0);
@@ -88,7 +88,7 @@ pub(crate) fn write(w: &mut Writer, op: &Op, shape: &Shape, x: &[Val]) -> Option
             let row = Row::of(w, &x[0], op.axis);
             let rest = w.unary("log", &row.total);
             let sum = w.binary("add", &row.top, &rest);
-            // Where all is −∞, or something is +∞, the largest is the result.
+            // If all elements are −∞, or one is +∞, the maximum is the result.
             let finite = w.put(
                 &format!("stablehlo.is_finite {} : ({}) -> {}", row.top.name, row.top.ty(), {
                     tensor(&row.top.shape, Element::Bool)
@@ -191,9 +191,9 @@ fn power(w: &mut Writer, x: &Val, n: i32) -> Val {
     }
 }
 
-/// The matrix product. Which axes are contracted says what is transposed.
+/// The matrix product. The contracted axes express transposition.
 ///
-/// The precision is the highest: else f32 is multiplied as bf16 on TPUs and as TF32 on GPUs.
+/// The precision is the highest: otherwise f32 is multiplied as bf16 on TPUs and as TF32 on GPUs.
 fn product(w: &mut Writer, op: ops::MatMul, a: &Val, b: &Val) -> Val {
     let split = |x: &Val| {
         let (lead, matrix) = x.shape.split_at(x.shape.len() - 2);
@@ -221,9 +221,9 @@ fn product(w: &mut Writer, op: ops::MatMul, a: &Val, b: &Val) -> Val {
     w.put(&text, &shape, a.element)
 }
 
-/// What softmax and its relatives share.
+/// The common part of softmax and related ops.
 struct Row {
-    /// The largest element m of each row.
+    /// The maximum m of each row.
     top: Val,
     /// x − m
     centred: Val,

@@ -1,14 +1,14 @@
-//! StableHLO, operation by operation: each method writes one and returns its value.
+//! Writes StableHLO operation by operation: each method writes one and returns its value.
 //!
-//! The text is in the form that StableHLO 1.x prints. Nothing broadcasts on its own there, so what takes several arrays
-//! brings them to one shape first.
+//! The text has the form that StableHLO 1.x prints. Nothing broadcasts implicitly there, so operations on several
+//! arrays first broadcast them to one shape.
 
 use super::element::{Element, quoted, tensor};
 use autograd::{Shape, Value};
 use std::collections::HashMap;
 use std::fmt::Write;
 
-/// An array that has been written: its name in the text, its shape and its elements.
+/// A written array: its name in the text, its shape and its element type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Val {
     pub name: String,
@@ -22,32 +22,32 @@ impl Val {
     }
 }
 
-/// Types in a row.
+/// A list of types.
 pub(crate) fn types(values: &[Val]) -> String {
     values.iter().map(Val::ty).collect::<Vec<_>>().join(", ")
 }
 
-/// Names in a row.
+/// A list of names.
 pub(crate) fn names(values: &[Val]) -> String {
     values.iter().map(|v| &*v.name).collect::<Vec<_>>().join(", ")
 }
 
-/// The body of a function as it grows.
+/// The body of a function under construction.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    /// The real numbers of the program.
+    /// The element type of real numbers.
     pub real: Element,
     text: String,
     count: usize,
     channels: usize,
-    /// The name of the node that is being written, for XLA's dumps and profiles.
+    /// The name of the current node, for XLA's dumps and profiles.
     location: String,
-    /// Constants that are in sight, so that each is written once.
+    /// Constants in scope, so that each is written once.
     constants: HashMap<(String, Shape, Element), Val>,
     indent: usize,
 }
 
-/// What is put aside while the body of a loop is written.
+/// The outer state while the body of a loop is written.
 #[derive(Debug)]
 pub(crate) struct Outside {
     text: String,
@@ -71,37 +71,37 @@ impl Writer {
         self.text
     }
 
-    /// What follows is on the way to this node.
+    /// Names the operations that follow after this node.
     pub fn locate(&mut self, node: &str) {
         self.location = quoted(node);
     }
 
-    /// Begins a region of its own, in which constants of the outside can be seen.
+    /// Starts a nested region, in which outer constants are visible.
     pub fn enter(&mut self) -> Outside {
         self.indent += 2;
         Outside { text: std::mem::take(&mut self.text), constants: self.constants.clone() }
     }
 
-    /// Ends a region; the text that was written in it.
+    /// Ends a region; returns its text.
     pub fn leave(&mut self, outside: Outside) -> String {
         self.indent -= 2;
         self.constants = outside.constants;
         std::mem::replace(&mut self.text, outside.text)
     }
 
-    /// A name that no value has yet.
+    /// An unused name.
     pub fn fresh(&mut self) -> String {
         self.count += 1;
         format!("%{}", self.count)
     }
 
-    /// A channel between devices that no operation has yet.
+    /// An unused channel between devices.
     pub fn channel(&mut self) -> usize {
         self.channels += 1;
         self.channels
     }
 
-    /// Lines that are finished.
+    /// Appends finished lines.
     pub fn raw(&mut self, lines: &str) {
         self.text += lines;
     }
@@ -126,12 +126,12 @@ impl Writer {
         Val { name, shape: shape.into(), element }
     }
 
-    /// An operation that is called by its name, of one operand.
+    /// A unary operation by name.
     pub fn unary(&mut self, op: &str, a: &Val) -> Val {
         self.put(&format!("stablehlo.{op} {} : {}", a.name, a.ty()), &a.shape, a.element)
     }
 
-    /// An operation that is called by its name, of two operands, with broadcasting.
+    /// A binary operation by name, with broadcasting.
     pub fn binary(&mut self, op: &str, a: &Val, b: &Val) -> Val {
         let (a, b) = self.both(a, b);
         self.put(&format!("stablehlo.{op} {}, {} : {}", a.name, b.name, a.ty()), &a.shape, a.element)
@@ -164,7 +164,7 @@ impl Writer {
         self.real_number(x, self.real)
     }
 
-    /// A real number in a precision.
+    /// A real number of a given element type.
     pub fn real_number(&mut self, x: f64, element: Element) -> Val {
         self.constant_text(element.real(x), &[], element)
     }
@@ -184,14 +184,14 @@ impl Writer {
         self.spread(&zero, shape)
     }
 
-    /// An array repeated to a larger shape, aligned at the last axis.
+    /// An array broadcast to a larger shape, aligned at the last axis.
     pub fn spread(&mut self, a: &Val, shape: &[usize]) -> Val {
         let skip = shape.len() - a.shape.len();
         let dims: Vec<usize> = (skip..shape.len()).collect();
         self.broadcast_in_dim(a, &dims, shape)
     }
 
-    /// An array repeated to a larger shape; `dims` are the places of its axes there.
+    /// An array broadcast to a larger shape; `dims` are the positions of its axes there.
     pub fn broadcast_in_dim(&mut self, a: &Val, dims: &[usize], shape: &[usize]) -> Val {
         if *a.shape == *shape {
             return a.clone();
@@ -201,14 +201,14 @@ impl Writer {
         self.put(&text, shape, a.element)
     }
 
-    /// Two arrays in the shape that both broadcast to.
+    /// Two arrays broadcast to a common shape.
     fn both(&mut self, a: &Val, b: &Val) -> (Val, Val) {
         let shape = together([a, b]);
         (self.spread(a, &shape), self.spread(b, &shape))
     }
 
     pub fn compare(&mut self, relation: &str, a: &Val, b: &Val) -> Val {
-        // Whole numbers of different bounds may differ in their width.
+        // Whole numbers with different bounds may differ in width.
         let wide = [a, b].into_iter().find(|x| x.element == Element::U64).map_or(a.element, |x| x.element);
         let (a, b) = (self.convert(a, wide), self.convert(b, wide));
         let (a, b) = self.both(&a, &b);
@@ -251,7 +251,7 @@ impl Writer {
         self.put(&format!("stablehlo.reshape {} : ({}) -> {ty}", a.name, a.ty()), shape, a.element)
     }
 
-    /// The axes in another order: axis i of the result is axis `order[i]`.
+    /// The axes permuted: axis i of the result is axis `order[i]`.
     pub fn transpose(&mut self, a: &Val, order: &[usize]) -> Val {
         if order.iter().copied().eq(0..order.len()) {
             return a.clone();
@@ -262,7 +262,7 @@ impl Writer {
         self.put(&text, &shape, a.element)
     }
 
-    /// Every `stride`-th place of an axis from `start` on, before `end`.
+    /// Every `stride`-th index of an axis from `start` on, before `end`.
     pub fn slice(&mut self, a: &Val, axis: usize, start: usize, end: usize, stride: usize) -> Val {
         if (start, end, stride) == (0, a.shape[axis], 1) {
             return a.clone();
@@ -278,7 +278,7 @@ impl Writer {
         self.put(&format!("stablehlo.slice {} [{ranges}] : ({}) -> {ty}", a.name, a.ty()), &shape, a.element)
     }
 
-    /// `size` places of an axis from a place on that is known only when the program runs.
+    /// `size` indices of an axis from a start that is known only at run time.
     pub fn dynamic_slice(&mut self, a: &Val, axis: usize, start: &Val, size: usize) -> Val {
         let shape = a.shape.resized(axis, size);
         let starts = self.starts(a.shape.len(), axis, start);
@@ -294,7 +294,7 @@ impl Writer {
         self.put(&text, &shape, a.element)
     }
 
-    /// `a` with `part` in it, from a place of the first axis on that is known only when the program runs.
+    /// `a` with `part` inserted, from an index of the first axis that is known only at run time.
     pub fn dynamic_update(&mut self, a: &Val, part: &Val, start: &Val) -> Val {
         let starts = self.starts(a.shape.len(), 0, start);
         let text = format!(
@@ -315,13 +315,13 @@ impl Writer {
         (0..rank).map(|i| if i == axis { start.clone() } else { zero.clone() }).collect()
     }
 
-    /// An axis from its end to its beginning.
+    /// An axis reversed.
     pub fn reverse(&mut self, a: &Val, axis: usize) -> Val {
         let text = format!("stablehlo.reverse {}, dims = [{axis}] : {}", a.name, a.ty());
         self.put(&text, &a.shape, a.element)
     }
 
-    /// A reduction over some axes, which go; `from` is what the reduction of nothing is.
+    /// A reduction over axes, which are removed; `from` is the result for no elements.
     pub fn reduce(&mut self, op: &str, a: &Val, axes: &[usize], from: f64) -> Val {
         if axes.is_empty() {
             return a.clone();
@@ -351,7 +351,7 @@ impl Writer {
     }
 }
 
-/// The shape that several arrays broadcast to.
+/// The broadcast shape of several arrays.
 fn together<const N: usize>(all: [&Val; N]) -> Shape {
     let fit = |shape: Shape, x: &Val| shape.broadcast(&x.shape).expect("the shape rule has checked it");
     all[1..].iter().fold(all[0].shape.clone(), |shape, x| fit(shape, x))

@@ -1,8 +1,8 @@
-//! Programs with the values that the interpreter gives them, and other engines that compute them again.
+//! Programs with the interpreter's results, and their evaluation by other engines.
 #![allow(dead_code)] // each test file uses its part
 
 use autograd::ops::{Op, Sample, Sampler};
-use autograd::{Builder, Graph, Kind, Point, Type, Value, eval, grad};
+use autograd::{Builder, Graph, Kind, Point, Type, Value, grad};
 use ndarray::ArrayD;
 use rnn::model::{Mode, Model, Network};
 use rnn_export::{Output, Program, Real, Shared, values};
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Programs in a folder, each with its arguments and the results that are expected.
+/// A folder of programs with their arguments and expected results.
 pub struct Cases {
     folder: TempDir,
     real: Real,
@@ -26,13 +26,13 @@ impl Cases {
         self.folder.path()
     }
 
-    /// Adds a program, as `text` in a file of that extension. What is expected is computed in double precision, from the
-    /// arguments as the other engine sees them.
+    /// Adds a program, as `text` in a file with that extension. Expected results are computed in double precision,
+    /// from the arguments rounded as the other engine gets them.
     pub fn add(&self, name: &str, extension: &str, program: &Program, point: &Point<f64>, text: &[u8]) {
         self.add_for(name, extension, program, None, point, text);
     }
 
-    /// Adds one for several devices.
+    /// Adds a program for several devices.
     pub fn add_for(
         &self,
         name: &str,
@@ -46,8 +46,7 @@ impl Cases {
             Real::F32 => point.cast::<f32>().cast::<f64>(),
             Real::F64 => point.clone(),
         };
-        let ids: Vec<_> = program.results.iter().map(|r| r.id).collect();
-        let results = eval(&program.graph, &point, &ids).unwrap();
+        let results = program.evaluate(&point).unwrap();
         let ty = |id| program.graph[id].ty.clone();
         let given = program.arguments.iter().enumerate();
         let given = given.map(|(k, a)| (format!("argument {k}"), a.ty.clone(), point.get(a.id).unwrap()));
@@ -62,7 +61,7 @@ impl Cases {
         write(extension, text);
     }
 
-    /// Adds a file of a system that takes and gives these arrays.
+    /// Adds a file of a system with these argument and result arrays.
     pub fn add_arrays(
         &self,
         name: &str,
@@ -90,14 +89,14 @@ impl Cases {
     }
 }
 
-/// Runs the driver of the programs, or a script of `tests/engines/`, with the Python that `RNN_PYTHON` names; empty where
-/// a package is missing and may be.
+/// Runs the driver of the programs, or a script of `tests/engines/`, with the Python in `RNN_PYTHON`; `None` if a
+/// package is missing and skipping is allowed.
 #[track_caller]
 pub fn python(script: &str, arguments: &[&str]) -> String {
     run_by(&std::env::var("RNN_PYTHON").unwrap_or_else(|_| "python3".into()), script, arguments)
 }
 
-/// The same with the Python of that name.
+/// The same with a given Python.
 #[track_caller]
 pub fn run_by(python: &str, script: &str, arguments: &[&str]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engines").join(script);
@@ -159,7 +158,7 @@ pub fn samples(seed: u64) -> (Program, Point<f64>) {
     (Program::new("samples", g.graph().unwrap(), results).unwrap(), point)
 }
 
-/// Functions of one and of two real operands where arithmetic is special: zeros of both signs, infinities, NaN.
+/// Functions of one and of two real operands at special values: zeros of both signs, infinities, NaN.
 pub fn special() -> (Program, Point<f64>) {
     let numbers = [0.0, -0.0, 1.0, -2.5, 1e-30, 40.0, -40.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
     let g = Builder::new();
@@ -209,19 +208,19 @@ pub fn gradient(network: &Network, seed: u64) -> (Program, Point<f64>) {
     (rnn_export::net::gradient(network).unwrap(), random(&network.graph, seed))
 }
 
-/// Every shipped cell in the arrangements that nets come in, unrolled over `steps`, with its derivative.
+/// Every shipped cell in all arrangements, unrolled over `steps`, with its derivative.
 pub fn nets(steps: usize) -> Vec<(String, Network)> {
     rnn::cell::SHIPPED.iter().flat_map(|shipped| arrangements(shipped.name, steps)).collect()
 }
 
-/// A cell in two layers and both directions, with sequences of different lengths, with cuts, with dropout.
+/// A cell in two layers and both directions, with sequences of different lengths, with truncation, with dropout.
 pub fn arrangements(cell: &str, steps: usize) -> Vec<(String, Network)> {
     arrangements_of(cell, steps, 2)
 }
 
-/// The same with a size of the batch.
+/// The same with a batch size.
 pub fn arrangements_of(cell: &str, steps: usize, batch: usize) -> Vec<(String, Network)> {
-    // A cell whose input and states have one size is not stacked in both directions.
+    // A cell with equal input and state sizes cannot be stacked bidirectionally.
     let wide = rnn::Cell::fits(&*rnn::cell::by_name(cell).unwrap(), 8, 4).is_ok();
     let input = if wide { 3 } else { 4 };
     let plain = Specimen { cell: cell.into(), steps, input, hidden: 4, batch, ..Specimen::default() };

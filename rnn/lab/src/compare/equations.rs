@@ -1,9 +1,9 @@
-//! A cell that the file itself gives as equations: one layer in one direction. `cell` is the text of its `.cell` file;
-//! `weights` stand under the parameters' own names, packed or not; `initial`, `final` and `v_final` are
-//! `{state: [batch, size]}`; `output` and `v_output` are `[time, batch, size]`; and `grad` has `weights`, `x` and `initial`.
+//! A cell given as equations by the reference file: one layer in one direction. `cell` is the text of its `.cell`
+//! file; `weights` have the parameters' own names, packed or not; `initial`, `final` and `v_final` are `{state:
+//! [batch, size]}`; `output` and `v_output` are `[time, batch, size]`; and `grad` has `weights`, `x` and `initial`.
 //!
-//! A state is named as its sequence, `h`; where the cell reads `h[t-2]`, the value of two steps ago is `h-2`. The past of
-//! the input, where a cell reads `x[t-1]`, may be left out: it begins at zero.
+//! A state has the name of its sequence, `h`; if the cell reads `h[t-2]`, the value two steps back is `h-2`. Past
+//! inputs, where a cell reads `x[t-1]`, may be omitted: they start at zero.
 
 use super::json::Object;
 use super::{GivenState, GivenWeight, Reference};
@@ -51,7 +51,7 @@ pub(super) fn read(file: &Object) -> Result<Reference, String> {
     })
 }
 
-/// What the file is asked for, with its shape: a weight as a whole, or the parts that are packed into it.
+/// The expected arrays with their shapes: a weight as a whole, or the parts packed into it.
 fn parts(weight: &Weight, weights: &Object) -> Vec<(String, Vec<usize>)> {
     if weights.has(&weight.name) {
         return vec![(weight.name.clone(), weight.shape.to_vec())];

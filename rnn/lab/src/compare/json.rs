@@ -1,35 +1,35 @@
-//! Numbers out of JSON. Whatever does not fit is refused with the name of its field.
+//! Reads arrays from JSON. An error names the field.
 
 use ndarray::ArrayD;
 use serde_json::{Map, Value};
 
-/// The most that a size may be: beyond it no memory holds the net, and products of sizes might overflow.
+/// The maximum of a size: beyond it no net fits into memory, and products of sizes might overflow.
 const LARGEST: u64 = 1_000_000;
 
-/// An object of the file: its fields, and where it stands, such as `grad.weights`.
+/// An object of the file: its fields and its path, such as `grad.weights`.
 pub(super) struct Object<'a> {
     path: String,
     fields: &'a Map<String, Value>,
 }
 
 impl<'a> Object<'a> {
-    /// The object that a whole file is.
+    /// The top-level object of a file.
     pub fn whole(value: &'a Value) -> Result<Self, String> {
         let fields = value.as_object().ok_or("a reference is one JSON object")?;
         Ok(Self { path: String::new(), fields })
     }
 
-    /// The full name of a field, for a message.
+    /// The full path of a field, for a message.
     pub fn name(&self, field: &str) -> String {
         if self.path.is_empty() { field.into() } else { format!("{}.{field}", self.path) }
     }
 
-    /// Whether there is such a field.
+    /// Whether the field exists.
     pub fn has(&self, field: &str) -> bool {
         self.fields.contains_key(field)
     }
 
-    /// How many fields there are.
+    /// The number of fields.
     pub fn len(&self) -> usize {
         self.fields.len()
     }
@@ -54,7 +54,7 @@ impl<'a> Object<'a> {
         value.as_str().ok_or_else(wanted)
     }
 
-    /// The truth value in a field.
+    /// The boolean in a field.
     pub fn truth(&self, field: &str) -> Result<bool, String> {
         let value = self.get(field)?;
         let wanted = || format!("`{}` is {}, and true or false is wanted", self.name(field), kind(value));
@@ -84,7 +84,7 @@ impl<'a> Object<'a> {
             Fault::Shape => format!("`{name}` is {}: the shape {shape:?} is wanted", shape_of(value)),
             Fault::Number(found) => format!("`{name}` holds {found}, which is no finite number"),
         })?;
-        // Every list was as long as the shape says.
+        // Every list had the length of the shape.
         ArrayD::from_shape_vec(shape, elements).map_err(|error| format!("`{name}`: {error}"))
     }
 
@@ -105,7 +105,7 @@ impl<'a> Object<'a> {
         list.iter().map(length).collect()
     }
 
-    /// Refuses fields that are none of the `known`: they would go unread, and nobody would know.
+    /// Refuses fields that are not in `known`: they would silently be ignored.
     pub fn only(&self, known: &[String], what: &str) -> Result<(), String> {
         match self.fields.keys().find(|field| !known.contains(field)) {
             None => Ok(()),
@@ -127,7 +127,7 @@ fn flatten(value: &Value, shape: &[usize], to: &mut Vec<f64>) -> Result<(), Faul
             to.push(number.ok_or_else(|| Fault::Number(brief(value)))?);
             Ok(())
         }
-        // A number stands for a list of one: so a scalar is written.
+        // A number stands for a list of one, as scalars are written.
         ([1], Value::Number(_)) => flatten(value, &[], to),
         ([length, inner @ ..], Value::Array(items)) if items.len() == *length => {
             items.iter().try_for_each(|item| flatten(item, inner, to))
@@ -136,7 +136,7 @@ fn flatten(value: &Value, shape: &[usize], to: &mut Vec<f64>) -> Result<(), Faul
     }
 }
 
-/// What a value is where an array of another shape was wanted.
+/// The shape of a value, for an error about a wrong shape.
 fn shape_of(value: &Value) -> String {
     fn regular(value: &Value) -> Option<Vec<usize>> {
         let Value::Array(items) = value else { return Some(vec![]) };
@@ -170,7 +170,7 @@ fn brief(value: &Value) -> String {
     }
 }
 
-/// A text as JSON. What is wrong is said with the field that it stands in: Python writes `NaN`, which JSON has not.
+/// Parses JSON. An error names its field: Python writes `NaN`, which JSON lacks.
 pub(super) fn parse(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| {
         let start: usize =
@@ -180,7 +180,7 @@ pub(super) fn parse(text: &str) -> Result<Value, String> {
     })
 }
 
-/// The full name of the field that is open where a JSON text breaks off.
+/// The full path of the open field where a JSON text breaks off.
 fn field_at(text: &[u8]) -> String {
     let (mut open, mut last): (Vec<Option<String>>, Option<String>) = (Vec::new(), None);
     let mut at = 0;

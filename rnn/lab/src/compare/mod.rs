@@ -1,11 +1,10 @@
-//! References from other frameworks: the same layer, rebuilt here, must give the same numbers.
+//! Reference checks: a layer of another framework, rebuilt here, must give the same values and gradients.
 //!
 //! A reference is a JSON file of one of two kinds: a layer of PyTorch under its own names (`pytorch.rs`), or a cell
-//! that the file itself gives as equations (`equations.rs`). Both hold the layer's weights, its input
-//! `x [time, batch, input]` with `lengths`, initial states, the `output [time, batch, size]` (0 beyond each length),
-//! the last states, a cotangent `v` for each of these, the loss `Σ output ⊙ v + Σ last state ⊙ v`, and the gradient of the
-//! loss for each weight, for x and for the initial states. `tests/data/reference` has the scripts that make such files
-//! with PyTorch.
+//! given as equations by the file (`equations.rs`). Both hold the layer's weights, its input `x [time, batch, input]`
+//! with `lengths`, initial states, the `output [time, batch, size]` (0 in padding), the final states, a cotangent `v`
+//! for each of these, the loss `Σ output ⊙ v + Σ final state ⊙ v`, and the gradient of the loss for each weight, for
+//! x and for the initial states. The scripts in `tests/data/reference` generate such files with PyTorch.
 
 mod equations;
 mod json;
@@ -31,7 +30,7 @@ pub enum CompareError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What is missing or wrong, with the field's name.
+        /// The missing or wrong field.
         reason: String,
     },
     /// The layer cannot be rebuilt or evaluated.
@@ -47,13 +46,13 @@ pub enum CompareError {
 /// The largest difference of one array.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// What it is: `output`, `last h`, `loss`, or `∂` and a name.
+    /// The array: `output`, `last h`, `loss`, or `∂` and a name.
     pub what: String,
     /// The largest absolute difference of an element, relative to the largest element if that is above 1.
     pub largest: f64,
 }
 
-/// Rebuilds the layer of a reference in f64 and compares everything that the reference knows.
+/// Rebuilds the layer of a reference in f64 and compares every array of the reference.
 ///
 /// # Errors
 /// If the file cannot be read or is not a reference.
@@ -61,7 +60,7 @@ pub fn compare(path: &Path) -> Result<Vec<Difference>, CompareError> {
     compare_text(&file::read(path)?, path)
 }
 
-/// As [`compare`], of the text of a reference; the path is for the error.
+/// As [`compare`], for the text of a reference; the path is for the error.
 ///
 /// # Errors
 /// If it is not a reference.
@@ -81,7 +80,7 @@ pub fn compare_text(text: &str, path: &Path) -> Result<Vec<Difference>, CompareE
     reference.map_err(format)?.compare().map_err(source)
 }
 
-/// What a file says.
+/// The contents of a reference file.
 struct Reference {
     net: Layers,
     /// `[time, batch, input]`
@@ -97,13 +96,13 @@ struct Reference {
     dx: ArrayD<f64>,
 }
 
-/// A weight, and the gradients of its parts, which lie below one another.
+/// A weight and the gradients of its parts, which are stacked along the rows.
 struct GivenWeight {
     value: ArrayD<f64>,
     gradients: Vec<(String, ArrayD<f64>)>,
 }
 
-/// A state, each value `[lanes, batch, size]`. What the file does not say begins at zero and is not compared.
+/// A state; each value is `[lanes, batch, size]`. An omitted state starts at zero and is not compared.
 struct GivenState {
     /// Its name, and that of its initial value.
     names: [String; 2],
@@ -157,7 +156,7 @@ impl Reference {
         for (dx, parts) in grad(loss, &wrt).into_iter().zip(gradients) {
             let (count, mut row) = (parts.len(), 0);
             for (name, part) in parts {
-                // One part is the whole, which may have no rows.
+                // A single part is the whole weight, which may have no rows.
                 let rows = if count == 1 { 0 } else { part.shape()[0] };
                 let its = if count == 1 { dx } else { dx.slice(0, row..row + rows) };
                 values.push((format!("∂{name}"), its, part));
@@ -175,11 +174,10 @@ impl Reference {
     }
 }
 
-/// The largest difference, relative to the largest of their elements if that is above 1. The shapes are those that the
-/// file was asked for.
+/// The largest difference, relative to the largest of their elements if that is above 1. The shapes are equal.
 fn largest(ours: &ArrayD<f64>, theirs: &ArrayD<f64>) -> f64 {
     let scale = theirs.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
-    // A NaN must not pass as small.
+    // A NaN must not count as small.
     let worst = |m: f64, d: f64| if d.is_nan() || d > m { d } else { m };
     let worst = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs() / scale).fold(0.0, worst);
     if ours.shape() == theirs.shape() { worst } else { f64::NAN }

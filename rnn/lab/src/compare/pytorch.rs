@@ -8,7 +8,7 @@ use super::{GivenState, GivenWeight, Reference};
 use rnn::Layers;
 use rnn::cell;
 
-/// Reads the file, every array in its shape.
+/// Reads the file and checks the shape of every array.
 pub(super) fn read(file: &Object) -> Result<Reference, String> {
     let kind = file.text("kind")?;
     let relu = kind == "RNN" && file.has("nonlinearity") && file.text("nonlinearity")? == "relu";

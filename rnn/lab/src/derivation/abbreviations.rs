@@ -1,12 +1,12 @@
-//! Letters for parts of formulas that are too long for a page.
+//! Abbreviates long parts of formulas by letters.
 
 use autograd_view::math::{Form, Line, Math, Sign, Symbol, Time};
 
-/// What fits a page.
+/// The maximum width of a line in characters.
 const WIDTH: usize = 100;
 
-/// Exchanges what occurs most often in lines that are too long by letters, until no line is too long or no letter is left.
-/// Returns what the letters stand for.
+/// Replaces the most frequent parts of long lines by letters, until no line is too long or no letter is left. Returns
+/// the definitions of the letters.
 pub(super) fn find(mut lines: Vec<&mut Line>, letters: &[String]) -> Vec<Line> {
     let mut found: Vec<Line> = Vec::new();
     for letter in letters {
@@ -40,7 +40,7 @@ pub(super) fn is_used<'a>(line: &Line, others: impl IntoIterator<Item = &'a Line
     used
 }
 
-/// What is shorter needs no letter.
+/// Shorter parts are not abbreviated.
 const SHORTEST: usize = 8;
 
 fn width(math: &Math) -> usize {
@@ -52,8 +52,8 @@ fn is_long(line: &Line) -> bool {
     text.lines().any(|row| row.chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).count() > WIDTH)
 }
 
-/// The part of long lines that takes most room beyond its first place, as seen from its last step; if nothing occurs
-/// twice, the longest part that fits half a page.
+/// The part of long lines whose repetitions take the most room, at its last time; if nothing repeats, the longest
+/// part that fits half a page.
 fn most_frequent(lines: &[&mut Line], found: &[Line]) -> Option<Math> {
     let all = || lines.iter().map(|line| &**line).chain(found);
     let mut parts: Vec<(Math, usize)> = Vec::new();
@@ -69,7 +69,7 @@ fn most_frequent(lines: &[&mut Line], found: &[Line]) -> Option<Math> {
     counted.into_iter().max_by_key(worth).map(|(part, _)| part)
 }
 
-/// Counts the parts of a formula; new ones only if asked to.
+/// Counts the parts of a formula; adds new ones only if `new`.
 fn collect(math: &Math, parts: &mut Vec<(Math, usize)>, new: bool) {
     for child in math.children() {
         collect(child, parts, new);
@@ -78,7 +78,7 @@ fn collect(math: &Math, parts: &mut Vec<(Math, usize)>, new: bool) {
     math.each_name(&mut |name, _| {
         has_number |= *name == Symbol::of("t") || matches!(name.time, Some(Time::Step(_)));
     });
-    // A condition is read best where it stands.
+    // A condition is not abbreviated, for readability.
     let is_sum = |sign: &Sign| matches!(sign, Sign::Plus | Sign::Minus);
     let is_product = |sign: &Sign| matches!(sign, Sign::Hadamard | Sign::Times | Sign::Product);
     let is_condition = matches!(math, Math::Infix(sign, ..) if !is_sum(sign) && !is_product(sign));
@@ -104,7 +104,7 @@ fn span(math: &Math) -> Option<i64> {
     last
 }
 
-/// The same formula some steps later.
+/// The formula with all times shifted.
 fn shifted(math: &Math, by: i64) -> Math {
     if by == 0 {
         return math.clone();

@@ -1,7 +1,7 @@
-//! Names for the arguments of functions: `a_f` for what σ is applied to in f.
+//! Names for the arguments of functions: `a_f` is the argument of σ in f.
 //!
-//! The adjoint of such an argument, the net input of a gate, is read by the gradient of every weight in it and by every
-//! state that it sees. Written out each time it makes lines long; with a name it is written once.
+//! The adjoint of such an argument, the net input of a gate, occurs in the gradient of every weight and state that it
+//! depends on. Written out each time it makes lines long; a name shortens them.
 
 use super::net::{Net, count};
 use super::view::View;
@@ -18,16 +18,16 @@ pub(super) struct Argument {
     pub of: String,
     /// The function.
     pub function: &'static str,
-    /// Whether the sequence is the function of it, and nothing more.
+    /// Whether the sequence equals the function of the argument.
     pub direct: bool,
-    /// The place of the argument among the nodes on the way to the sequence.
+    /// The ordinal of the argument's node among the intermediate nodes of the sequence.
     pub ordinal: u32,
-    /// What it is called.
+    /// Its name.
     pub name: Symbol,
 }
 
 impl Argument {
-    /// What its adjoint is equal to.
+    /// The equation of its adjoint.
     pub fn adjoint_line(&self, view: &View) -> Result<Entry, DerivationError> {
         let id = self.adjoint(view.net, view.t)?;
         let id = id.ok_or_else(|| Error::Unknown { name: self.of.clone(), nearest: None })?;
@@ -35,7 +35,7 @@ impl Argument {
         Ok(Entry { name: self.of.clone(), line: view.equal(&view.backward, left, id)? })
     }
 
-    /// What it is equal to.
+    /// Its equation.
     pub fn value_line(&self, view: &View) -> Result<Entry, DerivationError> {
         let left = view.symbol(self.name.clone()).into();
         let right = view.backward.formula(self.at(view.net, view.t)?)?;
@@ -74,7 +74,7 @@ pub(super) fn find(letter: &str, net: &Net, now: usize) -> Result<Vec<Argument>,
             found.push(Argument { of: of.into(), function, direct, ordinal: origin.ordinal, name });
         }
     }
-    // A single one needs no subscript; several of one sequence are counted.
+    // A single one needs no subscript; several of one sequence are numbered.
     if found.len() > 1 {
         for k in 0..found.len() {
             let alike: Vec<usize> = (0..found.len()).filter(|&j| found[j].of == found[k].of).collect();
@@ -82,7 +82,7 @@ pub(super) fn find(letter: &str, net: &Net, now: usize) -> Result<Vec<Argument>,
             let count =
                 (alike.len() > 1).then(|| (alike.iter().position(|&j| j == k).unwrap_or(0) + 1).to_string());
             found[k].name.subscripts = [of.base].into_iter().chain(of.subscripts).chain(count).collect();
-            // The names of two sequences can look alike.
+            // The names of two sequences can print alike.
             if found[..k].iter().any(|other| other.name == found[k].name) {
                 found[k].name.subscripts = vec![found[k].of.clone(), k.to_string()];
             }
@@ -118,7 +118,7 @@ fn forward_users(net: &Net, users: &[u32]) -> Result<Vec<NodeId>, Error> {
     Ok(forward)
 }
 
-/// A function of one number, by its name. A sign, a root, a magnitude, a logarithm and a fraction are written otherwise.
+/// The name of a unary function. Signs, roots, magnitudes, logarithms and fractions have their own notation.
 fn function(op: &Op) -> Option<&'static str> {
     let otherwise = matches!(op, Op::Neg(_) | Op::Sqrt(_) | Op::Abs(_) | Op::Ln(_) | Op::Reciprocal(_));
     (!otherwise && Op::functions().contains(op)).then(|| op.name())

@@ -1,4 +1,4 @@
-//! Every line, computed at random values and compared with the graph.
+//! Evaluates every line at random values and compares it with the graph.
 
 use super::net::{Net, count};
 use super::{Derivation, DerivationError, arguments};
@@ -10,19 +10,19 @@ use rand::RngExt;
 use rnn::init;
 use std::collections::{HashMap, HashSet};
 
-/// Steps enough for every module of a clockwork net to move.
+/// Enough steps for every module of a clockwork net to update.
 const STEPS: usize = 17;
 
 /// The values of all names at all steps.
 struct Table {
     steps: i64,
     values: HashMap<(Symbol, bool), Array2<f64>>,
-    /// What letters stand for.
+    /// The definitions of the letters.
     letters: Vec<(Symbol, Math)>,
 }
 
 impl Values for Table {
-    /// Beyond the last step an adjoint is zero, and what it multiplies any number.
+    /// Past the last step an adjoint is zero, and its factor is arbitrary.
     fn value(&self, name: &Symbol, adjoint: bool) -> Option<Array2<f64>> {
         let plain = Symbol { time: None, ..name.clone() };
         if let Some((_, math)) = self.letters.iter().find(|(letter, _)| *letter == plain) {
@@ -44,8 +44,8 @@ impl Values for Table {
     }
 }
 
-/// At the sizes at which the derivation was read, and at others, at which every line must be written alike: no formula may
-/// know a size.
+/// Checks at the sizes of the derivation, and at other sizes, at which every line must be the same: no formula may
+/// depend on a size.
 pub(super) fn worst(derivation: &Derivation, seed: u64) -> Result<f64, DerivationError> {
     let here = worst_at(derivation, seed)?;
     let Some(sizes) = derivation.sizes.others(&derivation.cell) else { return Ok(here) };
@@ -91,7 +91,7 @@ fn worst_at(derivation: &Derivation, seed: u64) -> Result<f64, DerivationError> 
     Ok(worst)
 }
 
-/// Random values for the leaves, and what follows from them.
+/// Random values for the leaves, and the values derived from them.
 fn table(derivation: &Derivation, net: &Net, reader: &Reader, seed: u64) -> Result<Table, DerivationError> {
     let mut rng = init::rng(seed, "derivation");
     let mut point = Point::new();
@@ -121,7 +121,7 @@ fn table(derivation: &Derivation, net: &Net, reader: &Reader, seed: u64) -> Resu
     for (id, name) in reader.names() {
         add(name, id);
     }
-    // Second names, of nodes that have one already, and the names of adjoints that several nodes share.
+    // Second names of nodes, and the names of adjoints that several nodes share.
     let sequences = derivation.cell.sequences().chain([&*derivation.head.output, &*derivation.head.loss]);
     for name in sequences {
         for t in 1..=net.steps {

@@ -1,4 +1,4 @@
-//! The equations with their summands told apart, and which names each has: for a page that shows them beside the graph.
+//! The equations with their summands marked and the names in each, for a page that shows them beside the graph.
 
 use super::{Derivation, Entry};
 use autograd_view::draw::{Formula, Mention};
@@ -7,13 +7,13 @@ use rnn::cell::Cell;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// Letters that no formula has stand for summands until they are written: a private area of Unicode.
+/// Placeholder letters for summands, from a private area of Unicode.
 const FIRST: u32 = 0xE000;
 
-/// What names mean in the graph of a whole net.
+/// The meaning of names in the graph of a whole net.
 struct Names<'a> {
     known: HashMap<Symbol, Mention>,
-    /// What letters for parts of formulas stand for.
+    /// The definitions of letters.
     letters: HashMap<Symbol, &'a Math>,
 }
 
@@ -25,7 +25,7 @@ impl Derivation {
             let Line { left, right } = &entry.line;
             let terms = RefCell::new(Vec::new());
             let sum = marked(right, &terms);
-            // What is no sum is one term.
+            // An expression that is not a sum is one term.
             let whole = if matches!(right, Math::Infix(Sign::Plus | Sign::Minus, ..)) {
                 sum
             } else {
@@ -33,10 +33,10 @@ impl Derivation {
             };
             let mut math = Form::Mathml.write(&[Line { left: left.clone(), right: whole }]);
             let mut k = 0;
-            // Summands within summands are told apart while these are written.
+            // Nested summands are marked while their terms are written.
             while k < terms.borrow().len() {
                 let term = terms.borrow()[k].clone();
-                // Within a product with an adjoint a sum is a factor, and no way of its own.
+                // A sum inside a product with an adjoint is a factor, not a separate path of the gradient.
                 let inner = if has_adjoint(&term) { term } else { marked(&term, &terms) };
                 let inner = Form::Mathml.formula(&inner);
                 let letter = letter(k);
@@ -62,7 +62,7 @@ fn letter(k: usize) -> char {
     u32::try_from(k).ok().and_then(|k| char::from_u32(FIRST + k)).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-/// A letter in the place of a term.
+/// Replaces a term by a placeholder.
 fn place(term: Math, terms: &RefCell<Vec<Math>>) -> Math {
     let mut terms = terms.borrow_mut();
     terms.push(term);
@@ -70,7 +70,7 @@ fn place(term: Math, terms: &RefCell<Vec<Math>>) -> Math {
     Math::Symbol(Symbol { base, ..Symbol::of("") })
 }
 
-/// The formula with letters in the places of all summands of its sums; these are put on the list.
+/// The formula with placeholders for all summands of its sums, which are appended to `terms`.
 fn marked(math: &Math, terms: &RefCell<Vec<Math>>) -> Math {
     math.exchanged(&|math| match math {
         Math::Infix(sign @ (Sign::Plus | Sign::Minus), a, b) => {
@@ -97,7 +97,7 @@ impl<'a> Names<'a> {
         for weight in derivation.cell.weights(derivation.sizes.input, derivation.sizes.hidden) {
             add(&weight.name, &weight.name);
         }
-        // The head of the nets that are shown has the names of PyTorch.
+        // In nets on pages the head has PyTorch's names.
         let theirs = ["head.weight", "head.bias", "logits", "target", "L"];
         let ours = [&head.weight, &head.bias, &head.output, &head.target, &head.loss];
         ours.into_iter().zip(theirs).for_each(|(ours, theirs)| add(ours, theirs));
@@ -114,7 +114,7 @@ impl<'a> Names<'a> {
         Self { known, letters: letters.collect() }
     }
 
-    /// The names in a formula, seen from `later` steps on.
+    /// The names in a formula, with times relative to `later`.
     fn mentions(&self, math: &Math, later: i64) -> Vec<Mention> {
         let mut found: Vec<Mention> = Vec::new();
         math.each_name(&mut |symbol, adjoint| {

@@ -1,8 +1,8 @@
-//! Backpropagation through time written out for a cell, in symbols that are read off its graph.
+//! Derives backpropagation through time for a cell, in symbols read from its graph.
 //!
-//! The cell is unrolled with a head and a loss at each step, and differentiated. A step in the middle, all of whose
-//! neighbours are there, is then read node by node: what has a name keeps it, the rest is written out, and the step is
-//! called t. Nothing here knows a cell or a rule of differentiation.
+//! The cell is unrolled with a head and a loss at each step, and differentiated. An inner step with all its
+//! neighbours is then read node by node: named nodes keep their names, the rest is written out, and the step is
+//! called t. No cell and no rule of differentiation is known here.
 //!
 //! ```
 //! use autograd_view::math::Form;
@@ -37,17 +37,17 @@ use std::rc::Rc;
 use view::View;
 use words::Piece;
 
-/// Why there is no derivation.
+/// Why a derivation is impossible.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DerivationError {
-    /// No small net can be made of the cell.
+    /// No small net fits the cell.
     #[error("{0}: a derivation looks at a small net, and of the sizes that it tries, none fits the cell")]
     Sizes(String),
     /// The graph cannot be built or read.
     #[error(transparent)]
     Graph(#[from] autograd::Error),
-    /// There is no line about this name.
+    /// No line is about this name.
     #[error(
         "the derivation has no line about `{name}`{}; it has lines about {}",
         nearest.as_ref().map_or(String::new(), |n| format!("; did you mean `{n}`?")),
@@ -56,15 +56,15 @@ pub enum DerivationError {
     Unknown {
         /// The name.
         name: String,
-        /// The name most like it.
+        /// The most similar name.
         nearest: Option<String>,
-        /// All names that there are lines about.
+        /// All names with a line.
         known: Vec<String>,
     },
-    /// A line could not be computed.
+    /// A line could not be evaluated.
     #[error("the line about `{name}` could not be computed: {reason}")]
     Check {
-        /// What the line is about.
+        /// The name the line is about.
         name: String,
         /// Why.
         reason: String,
@@ -78,7 +78,7 @@ pub struct Derivation {
     constants: Vec<(String, f64)>,
     head: Head,
     sizes: Sizes,
-    /// The number of steps, if each is written out.
+    /// The number of steps, if every step is written out.
     steps: Option<usize>,
     arguments: Vec<Argument>,
     sections: Vec<Section>,
@@ -90,14 +90,14 @@ struct Section {
     passages: Vec<Passage>,
 }
 
-/// A sentence and the equations that it speaks of.
+/// A sentence and its equations.
 #[derive(Clone, Debug)]
 struct Passage {
     words: Vec<Piece>,
     lines: Vec<Entry>,
 }
 
-/// An equation, and the name in the file that it is about; an abbreviation is about none.
+/// An equation and the name it is about; empty for an abbreviation.
 #[derive(Clone, Debug)]
 struct Entry {
     name: String,
@@ -108,7 +108,7 @@ impl Derivation {
     /// The derivation for a cell, at any step t.
     ///
     /// # Errors
-    /// [`DerivationError::Sizes`] if no small net can be made of the cell.
+    /// [`DerivationError::Sizes`] if no small net fits the cell.
     pub fn of(cell: EquationCell) -> Result<Self, DerivationError> {
         let (cell, constants) = cell.symbolic();
         let sizes = Sizes::of(&cell)
@@ -145,10 +145,10 @@ impl Derivation {
         Ok(derivation)
     }
 
-    /// The same for a sequence of so many steps, each written out.
+    /// The derivation for a sequence of `steps` steps, each written out.
     ///
     /// # Errors
-    /// If there is no step.
+    /// If `steps` is zero.
     pub fn over(mut self, steps: usize) -> Result<Self, DerivationError> {
         let net = self.net(steps)?;
         self.steps = Some(steps);
@@ -156,10 +156,10 @@ impl Derivation {
         Ok(self)
     }
 
-    /// The same with the lines about some names alone.
+    /// Keeps only the lines about some names.
     ///
     /// # Errors
-    /// [`DerivationError::Unknown`] if there is no line about a name.
+    /// [`DerivationError::Unknown`] if no line is about a name.
     pub fn only(mut self, names: &[String]) -> Result<Self, DerivationError> {
         let all: Vec<String> = self.entries().map(|entry| entry.name.clone()).collect();
         if let Some(name) = names.iter().find(|name| !all.contains(name)) {
@@ -195,11 +195,11 @@ impl Derivation {
         self.entries().map(|entry| &entry.line)
     }
 
-    /// Computes every line at every step of two nets of different sizes with random values, and returns the largest
-    /// difference from the values of the graphs' own nodes, relative to these where they exceed 1.
+    /// Evaluates every line at every step of two nets of different sizes with random values. Returns the largest
+    /// difference from the values of the graphs' nodes, relative to these where they exceed 1.
     ///
     /// # Errors
-    /// If the cell's values are not finite there, or a formula cannot be computed.
+    /// If the cell's values are not finite there, or a formula cannot be evaluated.
     pub fn check(&self, seed: u64) -> Result<f64, DerivationError> {
         check::worst(self, seed)
     }
@@ -208,13 +208,13 @@ impl Derivation {
         Ok(Net::new(&self.cell, &self.constants, &self.head, self.sizes, steps)?)
     }
 
-    /// The farthest step back that the cell reads, at least 1.
+    /// The largest lag that the cell reads, at least 1.
     fn memory(&self) -> usize {
         self.cell.memory().iter().map(|(_, lag)| *lag).max().unwrap_or(0).max(1)
     }
 
-    /// How many steps after one it has reached the loss in every way: it is read up to a memory later, and from there a way to
-    /// the loss leads through each sequence once at most.
+    /// The number of steps after which a step has reached the loss by every path: it is read up to the largest lag
+    /// later, and from there a path to the loss passes through each sequence at most once.
     fn reach(&self) -> usize {
         let farthest = |name: &str| {
             let lags = self.cell.memory().iter().filter(|(n, _)| n == name).map(|(_, lag)| *lag);
@@ -227,21 +227,21 @@ impl Derivation {
         self.sections.iter().flat_map(|s| &s.passages).flat_map(|p| &p.lines)
     }
 
-    /// Whether a line of the backward pass is too long to be taken in at a glance.
+    /// Whether a line of the backward pass is too long to read at a glance.
     fn is_crowded(&self) -> bool {
         const LONGEST: usize = 72;
         let backward = self.sections.iter().skip(1).flat_map(|s| &s.passages).flat_map(|p| &p.lines);
         backward.into_iter().any(|entry| Form::Unicode.formula(&entry.line.right).chars().count() > LONGEST)
     }
 
-    /// The graph as seen from a step that is called t.
+    /// The graph relative to a step that is called t.
     fn view<'a>(&self, net: &'a Net, t: usize) -> Result<View<'a>, DerivationError> {
         let reader = Reader::new(&net.graph).whole().from_step(count(t)).naming(self.renamed(net, t)?);
         let backward = self.reading_backward(net, reader.clone())?;
         Ok(View { net, t, any: true, forward: reader.into(), backward: backward.into() })
     }
 
-    /// The graph as seen from each step, which is called by its number.
+    /// The graph relative to each step, which is called by its number.
     fn views<'a>(
         &'a self,
         net: &'a Net,
@@ -260,7 +260,7 @@ impl Derivation {
         })
     }
 
-    /// A state with two names is read in later steps by the one that the next step reads.
+    /// A state with two names is read in later steps by its name at the next step.
     fn renamed(&self, net: &Net, t: usize) -> Result<Vec<(NodeId, Math)>, DerivationError> {
         let mut states = Vec::new();
         for (name, lag) in self.cell.memory() {
@@ -330,7 +330,7 @@ impl Derivation {
             let lines = names.map(|name| view.value(name)).collect::<Result<Vec<_>, _>>()?;
             forward.push(Passage { words: words::number(t), lines });
             let mut lines: Vec<Entry> = self.backward(&view)?.0.into_iter().flat_map(|p| p.lines).collect();
-            // At the last steps some have no adjoint.
+            // At the last steps some arguments have no adjoint.
             for argument in &self.arguments {
                 lines.extend(argument.value_line(&view).ok().filter(|_| !argument.direct));
                 lines.extend(argument.adjoint_line(&view));
@@ -357,14 +357,14 @@ impl Derivation {
         ])
     }
 
-    /// The adjoints of a step, the last first, those that act through the same next to each other in one passage; and what has
-    /// none.
+    /// The adjoints of a step in backward order, grouped into passages by the paths to the loss; and the names
+    /// without an adjoint.
     fn backward(&self, view: &View) -> Result<(Vec<Passage>, Vec<&str>), DerivationError> {
         let sequences: Vec<&str> = self.cell.sequences().collect();
         let mut passages: Vec<(Vec<Symbol>, Passage)> = Vec::new();
         let mut silent = Vec::new();
         for name in [&*self.head.output].into_iter().chain(sequences.into_iter().rev()) {
-            // Another name for what has one already is no step of the derivation.
+            // A second name of a node is not a step of the derivation.
             if view.is_second_name(name)? {
                 continue;
             }
@@ -403,7 +403,7 @@ impl Derivation {
         view.net.parameters.iter().map(line).collect()
     }
 
-    /// Gives letters to what makes lines of the backward pass too long for a page.
+    /// Abbreviates parts of long lines of the backward pass.
     fn abbreviate(&mut self) {
         let mut passages: Vec<&mut Passage> =
             self.sections.iter_mut().skip(1).flat_map(|section| &mut section.passages).collect();

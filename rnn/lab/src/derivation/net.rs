@@ -1,5 +1,5 @@
-//! The net that a derivation is read from: one layer of the cell over a few steps, with a head and a loss at each step, and
-//! its derivative.
+//! The net of a derivation: one layer of the cell over a few steps, with a head and a loss at each step, and its
+//! derivative.
 
 use autograd::{Builder, Error, Expr, Graph, NodeId, Type, grad};
 use autograd_view::math::{Math, Symbol};
@@ -16,12 +16,12 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// Sizes that the cell can have, its smallest vectors of two features if possible.
+    /// Sizes that fit the cell, with its smallest vectors of two features if possible.
     pub fn of(cell: &EquationCell) -> Option<Self> {
         Self::all(cell).next()
     }
 
-    /// Others that the cell can have, if there are any: what a formula says holds there too.
+    /// Other sizes that fit the cell, if any: the formulas must hold there too.
     pub fn others(self, cell: &EquationCell) -> Option<Self> {
         Self::all(cell).find(|other| other.hidden != self.hidden)
     }
@@ -33,7 +33,7 @@ impl Sizes {
     }
 }
 
-/// The names of what stands above the cell, none of which the cell has.
+/// The names of the head and the loss, distinct from the cell's.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub weight: String,
@@ -41,9 +41,9 @@ pub(super) struct Head {
     pub output: String,
     pub target: String,
     pub loss: String,
-    /// The letter for the argument of a function: the net input.
+    /// The letter for the argument of a function (net input).
     pub argument: String,
-    /// Letters for parts of long formulas.
+    /// Letters for abbreviations.
     pub letters: Vec<String>,
 }
 
@@ -74,7 +74,7 @@ impl Head {
     }
 }
 
-/// The cell unrolled, with its derivative.
+/// The unrolled cell with its derivative.
 #[derive(Clone, Debug)]
 pub(super) struct Net {
     pub graph: Arc<Graph>,
@@ -82,11 +82,11 @@ pub(super) struct Net {
     pub parameters: Vec<(String, NodeId)>,
     /// The sum of the losses.
     pub loss: NodeId,
-    /// All nodes by name: they are asked for again and again.
+    /// All nodes by name, for repeated lookups.
     names: HashMap<String, NodeId>,
 }
 
-/// The number of classes that the head tells apart.
+/// The number of classes of the head.
 const CLASSES: usize = 5;
 
 impl Net {
@@ -101,7 +101,7 @@ impl Net {
         let batch = |name: String, size: usize| g.batch_input(&name, Type::float([1, size]), 0);
         let weights = cell.weights(sizes.input, sizes.hidden);
         let weights = weights.into_iter().map(|w| (w.name.clone(), g.parameter(&w.name, w.shape)));
-        // What is made of parameters once for a run is one here: its adjoint is passed on when all steps are done.
+        // Functions of parameters are evaluated once: their adjoints are passed on after all steps.
         let made = cell.made_shapes(sizes.input, sizes.hidden).into_iter();
         let made = made.map(|(name, shape)| (name.to_string(), g.parameter(name, &shape[..])));
         let weights: Vec<(String, Expr)> = weights.chain(made).collect();
@@ -110,7 +110,7 @@ impl Net {
         let fixed = fixed.into_iter().map(|(name, shape)| (name.to_string(), g.input(name, &shape[..])));
         let w = Weights::new(&g, weights.iter().cloned().chain(constants).chain(fixed).collect());
         let starts = cell.memory().iter().zip(cell.states(sizes.input, sizes.hidden));
-        // What is read one step back at step 1 is h[0]; two steps back, h[-1].
+        // At step 1, lag 1 reads h[0] and lag 2 reads h[-1].
         let start = |((name, lag), state): (&(String, usize), rnn::cell::State)| {
             batch(format!("{name}[{}]", 1 - count(*lag)), state.size)
         };
@@ -134,14 +134,14 @@ impl Net {
                 let y = batch(format!("{}[{t}]", head.target), CLASSES);
                 let _step = g.step(t);
                 let o = (h.linear(weight) + bias).named(&head.output);
-                // The cross entropy of softmax(o), y being a unit vector.
+                // The cross entropy of softmax(o) with a one-hot y.
                 (o.logsumexp(1) - (y * o).sum_over([1])).sum().named(&head.loss)
             })
             .collect();
         let loss = g.sum(&losses).named(&head.loss);
         let head = [(head.weight.clone(), weight), (head.bias.clone(), bias)];
         let wrt: Vec<(String, Expr)> = weights.into_iter().chain(head).collect();
-        // What reads nothing but the start has an adjoint because the start has one.
+        // The initial states are differentiated too, so that nodes which depend on them alone have adjoints.
         let _ = grad(loss, &wrt.iter().map(|(_, w)| *w).chain(initial).collect::<Vec<_>>());
         let parameters = wrt.iter().map(|(name, w)| (name.clone(), w.id())).collect();
         let graph = g.graph()?;
@@ -157,12 +157,12 @@ impl Net {
         self.find(&format!("{name}[{t}]"))
     }
 
-    /// The node of that name.
+    /// The node with a name.
     pub fn find(&self, name: &str) -> Result<NodeId, Error> {
         self.names.get(name).map_or_else(|| self.graph.find(name), |&id| Ok(id))
     }
 
-    /// Whether a node at a step is called by this name, and not by another that it had before.
+    /// Whether this name is the node's own at a step, not a second name.
     pub fn is_own(&self, name: &str, t: usize) -> Result<bool, Error> {
         let origin = &self.graph.node(self.at(name, t)?)?.origin;
         Ok(origin.name.as_deref() == Some(name) && origin.step.is_some_and(|step| step as usize == t))
@@ -173,7 +173,7 @@ impl Net {
         self.graph.adjoint(id, 0)
     }
 
-    /// What one step adds to a sum over all of them.
+    /// The terms of one step in a sum over all steps.
     pub fn terms_of(&self, sum: NodeId, t: usize) -> Result<Vec<NodeId>, Error> {
         let step = |id: &NodeId| {
             let origin = self.graph.node(*id).ok().map(|node| node.origin.step);
@@ -188,7 +188,7 @@ pub(super) fn at_t(name: &str) -> Math {
     Symbol::of(name).at(0).into()
 }
 
-/// A number of steps as a formula counts it.
+/// A number of steps as an index of a formula.
 pub(super) fn count(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }

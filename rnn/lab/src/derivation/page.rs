@@ -1,4 +1,4 @@
-//! A derivation as text, as a LaTeX document, as a page with MathML.
+//! A derivation as text, as a LaTeX document, or as a page with MathML.
 
 use super::words::Piece;
 use super::{Derivation, Passage};
@@ -53,7 +53,7 @@ fn written(piece: &Piece, form: Form) -> String {
         (Piece::Words(words), Form::Unicode) => words.clone(),
         (Piece::Words(words), Form::Latex) => words.replace('∂', r"$\partial$").replace('σ', r"$\sigma$"),
         (Piece::Words(words), Form::Mathml) => words.replace('&', "&amp;").replace('<', "&lt;"),
-        // A formula is not broken.
+        // A formula is not broken across lines.
         (Piece::Math(math), Form::Unicode) => form.formula(math).replace(' ', "\u{a0}"),
         (Piece::Math(math), Form::Latex) => format!("${}$", form.formula(math)),
         (Piece::Math(math), Form::Mathml) => {
@@ -63,7 +63,7 @@ fn written(piece: &Piece, form: Form) -> String {
     }
 }
 
-/// Lines of at most 96 columns.
+/// Wraps a text to at most 96 columns.
 fn wrap(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split([' ', '\n']).filter(|word| !word.is_empty()) {

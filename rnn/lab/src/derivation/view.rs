@@ -1,4 +1,4 @@
-//! The graph as it is seen from one step, which is called t or by its number.
+//! The graph relative to one step, which is called t or by its number.
 
 use super::net::{Net, count};
 use super::{DerivationError, Entry};
@@ -14,12 +14,12 @@ pub(super) struct View<'a> {
     /// Whether it is called t.
     pub any: bool,
     pub forward: Rc<Reader<'a>>,
-    /// With names for arguments, and without cuts: where they stand only values matter.
+    /// With names for arguments and without stop-gradients, which do not matter for values.
     pub backward: Rc<Reader<'a>>,
 }
 
 impl View<'_> {
-    /// A name at this step, as the graph's formulas write it: names that look alike are told apart there.
+    /// A name at this step, as in the graph's formulas, which distinguish names that print alike.
     pub fn name(&self, name: &str) -> Math {
         let own = self.net.is_own(name, self.t).unwrap_or(false);
         let known = self.net.at(name, self.t).and_then(|id| self.forward.name(id));
@@ -31,25 +31,25 @@ impl View<'_> {
         if self.any { symbol.at(0) } else { symbol.at_step(count(self.t)) }
     }
 
-    /// What a sequence is equal to.
+    /// The equation of a sequence.
     pub fn value(&self, name: &str) -> Result<Entry, DerivationError> {
         let line = self.equal(&self.forward, self.name(name), self.net.at(name, self.t)?)?;
         Ok(Entry { name: name.into(), line })
     }
 
-    /// What the adjoint of a sequence is equal to, if it has one.
+    /// The equation of the adjoint of a sequence, if it has one.
     pub fn adjoint(&self, name: &str) -> Result<Option<Entry>, DerivationError> {
         let Some(id) = self.net.adjoint(self.net.at(name, self.t)?)? else { return Ok(None) };
         let line = self.equal(&self.backward, Math::Adjoint(self.name(name).into()), id)?;
         Ok(Some(Entry { name: name.into(), line }))
     }
 
-    /// Whether a sequence is another name of what has one.
+    /// Whether a sequence is a second name of a node.
     pub fn is_second_name(&self, name: &str) -> Result<bool, DerivationError> {
         Ok(!self.net.is_own(name, self.t)?)
     }
 
-    /// A sum to which every step adds: `Σₜ`, or all terms.
+    /// A sum over all steps: `Σₜ`, or all terms.
     pub fn total(&self, sum: NodeId) -> Result<Math, DerivationError> {
         if !self.any {
             return Ok(self.backward.formula(sum)?);
@@ -62,7 +62,7 @@ impl View<'_> {
         })
     }
 
-    /// What a node is equal to, under a name of it: another name, if it has one.
+    /// The equation of a node under one of its names; the right side is its other name, if it has one.
     pub fn equal(&self, reader: &Reader, left: Math, id: NodeId) -> Result<Line, DerivationError> {
         let right = match reader.name(id)? {
             Some(name) if name != left => name,

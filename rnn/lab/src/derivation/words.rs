@@ -1,4 +1,4 @@
-//! The sentences between the equations. What they say is read off the equations.
+//! The sentences between the equations, derived from the equations.
 
 use super::Entry;
 use super::arguments::Argument;
@@ -7,7 +7,7 @@ use super::view::View;
 use autograd_view::math::{Math, Sign, Symbol};
 use rnn::equations::EquationCell;
 
-/// A piece of a sentence.
+/// A part of a sentence.
 #[derive(Clone, Debug)]
 pub(super) enum Piece {
     Words(String),
@@ -34,7 +34,7 @@ fn list(items: impl IntoIterator<Item = Math>) -> Vec<Piece> {
     pieces
 }
 
-/// Before the equations of the cell.
+/// Introduces the equations of the cell.
 pub(super) fn step(cell: &EquationCell, constants: &[(String, f64)], lines: &[Entry]) -> Vec<Piece> {
     let from = cell.memory().iter().map(|(name, lag)| Symbol::of(name).at(-super::net::count(*lag)).into());
     let mut words = vec![say("Step t reads "), Piece::Math(at_t("x"))];
@@ -69,12 +69,12 @@ pub(super) fn step(cell: &EquationCell, constants: &[(String, f64)], lines: &[En
     words
 }
 
-/// Before the equations of one step.
+/// Introduces the equations of one step.
 pub(super) fn number(t: usize) -> Vec<Piece> {
     vec![say(&format!("Step {t}:"))]
 }
 
-/// Before the sum of the losses of all steps.
+/// Introduces the sum of the losses of all steps.
 pub(super) fn sum_of_losses() -> Vec<Piece> {
     vec![say("The loss is the sum over all steps:")]
 }
@@ -83,7 +83,7 @@ fn has(math: &Math, is: &dyn Fn(&Math) -> bool) -> bool {
     is(math) || math.children().into_iter().any(|child| has(child, is))
 }
 
-/// What signs mean that not every reader knows.
+/// Explains signs that not every reader knows.
 pub(super) fn notes<'a>(lines: impl Iterator<Item = &'a Entry>) -> Vec<Piece> {
     let lines: Vec<&Math> = lines.map(|entry| &entry.line.right).collect();
     let any = |is: &dyn Fn(&Math) -> bool| lines.iter().any(|line| has(line, is));
@@ -107,12 +107,12 @@ pub(super) fn notes<'a>(lines: impl Iterator<Item = &'a Entry>) -> Vec<Piece> {
     words
 }
 
-/// Before what letters stand for.
+/// Introduces the abbreviations.
 pub(super) fn abbreviations() -> Vec<Piece> {
     vec![say("With these abbreviations, each a formula that would stand there in full:")]
 }
 
-/// Before the equations of the head.
+/// Introduces the equations of the head.
 pub(super) fn loss(head: &Head) -> Vec<Piece> {
     let entropy = Math::Call("softmax".into(), vec![at_t(&head.output)]);
     vec![
@@ -124,7 +124,7 @@ pub(super) fn loss(head: &Head) -> Vec<Piece> {
     ]
 }
 
-/// Before all adjoints.
+/// Introduces the adjoints.
 pub(super) fn backward() -> Vec<Piece> {
     let bar = Math::Adjoint(Symbol::of("v").into());
     vec![
@@ -134,8 +134,7 @@ pub(super) fn backward() -> Vec<Piece> {
     ]
 }
 
-/// What a formula takes adjoints of: the ways in which the loss is reached. An argument of a function stands for the
-/// sequence that it belongs to.
+/// The adjoints in a formula: the paths to the loss. An argument of a function counts as its sequence.
 pub(super) fn ways(right: &Math, arguments: &[Argument]) -> Vec<Symbol> {
     let mut ways: Vec<Symbol> = Vec::new();
     right.each_name(&mut |name, adjoint| {
@@ -149,7 +148,7 @@ pub(super) fn ways(right: &Math, arguments: &[Argument]) -> Vec<Symbol> {
     ways
 }
 
-/// How something acts on the loss.
+/// Describes by which paths names reach the loss.
 pub(super) fn reaches(names: &[Math], ways: &[Symbol]) -> Vec<Piece> {
     let mut words = list(names.iter().cloned());
     let several = names.len() > 1;
@@ -176,7 +175,7 @@ fn count(n: usize) -> String {
     n.checked_sub(2).and_then(|k| words.get(k)).map_or_else(|| n.to_string(), |word| (*word).into())
 }
 
-/// What the letters for arguments stand for.
+/// Explains the letters for arguments.
 pub(super) fn arguments(arguments: &[Argument], view: &View) -> Vec<Piece> {
     let simple = arguments.iter().all(|argument| argument.direct);
     let mut words = vec![say("Here ")];
@@ -202,7 +201,7 @@ pub(super) fn arguments(arguments: &[Argument], view: &View) -> Vec<Piece> {
     words
 }
 
-/// What holds at the ends of the sequence, and what has no adjoint.
+/// Describes the ends of the sequence, and names without an adjoint.
 pub(super) fn ends(cell: &EquationCell, silent: &[&str]) -> Vec<Piece> {
     let lag = cell.memory().iter().map(|(_, lag)| *lag).max().unwrap_or(0);
     let mut words = Vec::new();
@@ -233,7 +232,7 @@ pub(super) fn ends(cell: &EquationCell, silent: &[&str]) -> Vec<Piece> {
     words
 }
 
-/// Before the gradients of the parameters.
+/// Introduces the gradients of the parameters.
 pub(super) fn gradients() -> Vec<Piece> {
     let y = Math::Symbol(Symbol::of("a"));
     let product = Math::Infix(

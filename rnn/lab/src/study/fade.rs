@@ -6,9 +6,9 @@ use ndarray::ArrayD;
 use rnn::model::{Feed, Mode, Model, ModelError};
 
 /// ‖∂L/∂h\[k\]‖ for k = 1 … T, where L is the model's loss on random inputs and h\[k\] the first state of its last
-/// layer after step k: one Frobenius norm for a batch of `batch` sequences, in f64. A model with its head on the last
-/// step has its loss at step T alone; then this is how far a gradient gets on its way back (Pascanu, Mikolov & Bengio
-/// 2013, section 2).
+/// layer after step k: one Frobenius norm over a batch of `batch` sequences, in f64. For a model with its head on the
+/// last step, the loss is at step T alone, and this is the decay of its gradient backwards in time (Pascanu, Mikolov
+/// & Bengio 2013, section 2).
 ///
 /// ```
 /// use rnn::model::{Head, Model};
@@ -35,7 +35,7 @@ pub fn fade(model: &Model, steps: usize, batch: usize, seed: u64) -> Result<Vec<
     let found: Vec<NodeId> = adjoints.iter().copied().flatten().collect();
     let mut values = eval(&network.graph, &point, &found)?.into_iter();
     let norm = |a: Value<f64>| norm(a.float().iter());
-    // A state without an adjoint has no part in the loss: truncated BPTT has cut the way.
+    // A state without an adjoint does not affect the loss: truncated BPTT has detached it.
     Ok(adjoints.iter().map(|adjoint| adjoint.and_then(|_| values.next()).map_or(0.0, norm)).collect())
 }
 
@@ -47,7 +47,7 @@ mod tests {
     use rnn::model::{Head, Inits};
 
     fn linear(scale: f64, window: Option<usize>) -> Vec<f64> {
-        // With a large positive drive a relu is the identity, and with W_h = s·1 the adjoint shrinks by s a step.
+        // With a large positive drive a relu is the identity, and with W_h = s·1 the adjoint shrinks by s per step.
         let init = Inits { recurrent: Some(Init::Identity { scale }), ..Inits::default() };
         let input = Some(Init::Constant { value: 0.0 });
         let model = Specimen { cell: "elman-relu".into(), hidden: 1, window, ..Specimen::default() }.model();

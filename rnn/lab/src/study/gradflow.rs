@@ -1,8 +1,8 @@
-//! Vanishing and exploding gradients, cell beside cell: measured, bounded, and watched during training.
+//! Vanishing and exploding gradients, compared between cells: measured, bounded, and tracked during training.
 //!
-//! Pascanu, Mikolov & Bengio 2013, section 2.1: the gradient of a loss at step T by the state at step k is a product of
-//! T − k Jacobians. If the largest singular value of each is at most γ < 1, it fades at least as fast as γ to the power
-//! T − k. If they exceed 1 it may grow, and need not.
+//! Pascanu, Mikolov & Bengio 2013, section 2.1: the gradient of a loss at step T by the state at step k is a product
+//! of T − k Jacobians. If the largest singular value of each is at most γ < 1, it decays at least as fast as γ to the
+//! power T − k. If they exceed 1 it can grow, but need not.
 
 use super::bptt::{Ask, Bptt, BpttError};
 use autograd::{Magnitude, Value};
@@ -18,7 +18,7 @@ use rnn::train::clip;
 use rnn::train::optim::{Adam, Method};
 use serde::Serialize;
 
-/// A net whose gradients are followed: one layer that reads an adding problem ([`Adding`]), and a loss at the last step.
+/// The net of the experiment: one layer that reads an adding problem ([`Adding`]), with a loss at the last step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flow {
     /// The cell.
@@ -27,23 +27,23 @@ pub struct Flow {
     pub steps: usize,
     /// The size of the states.
     pub hidden: usize,
-    /// First values of the weights.
+    /// Initial values of the weights.
     pub init: Inits,
-    /// If given, recurrent matrices begin as orthogonal ones times this, and biases at zero but for what the cell's file
-    /// or the forget bias says.
+    /// If given, recurrent matrices start as orthogonal ones times this, and biases at zero except as the cell's file
+    /// or the forget bias sets them.
     pub scale: Option<f64>,
-    /// What inputs are multiplied by: with 0 the net is silent.
+    /// The factor of the inputs: 0 gives no input.
     pub drive: f64,
-    /// Decides all that is random.
+    /// The seed of all randomness.
     pub seed: u64,
 }
 
-/// How a net is trained.
+/// Training options.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Course {
-    /// How many updates are made, by Adam.
+    /// The number of updates, by Adam.
     pub updates: usize,
-    /// Sequences of a batch.
+    /// The number of sequences per batch.
     pub batch: usize,
     /// The learning rate.
     pub rate: f64,
@@ -51,17 +51,17 @@ pub struct Course {
     pub clip: Option<f64>,
 }
 
-/// The gradient of the last loss on its way back.
+/// The gradient of the last loss, backwards in time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Way {
     /// For each step k, ‖∂L/∂s\[k\]‖, s being all states of the cell.
     pub norms: Vec<Magnitude>,
-    /// For each step, the product of the largest singular values of all Jacobians after it, times the norm at the last
-    /// step: no norm is above it.
+    /// For each step, the product of the largest singular values of all later Jacobians, times the norm at the last
+    /// step: an upper bound of the norm.
     pub bound: Vec<Magnitude>,
-    /// For each step from the second on, the largest singular value of its Jacobian: the mean of the sequences.
+    /// For each step from the second on, the largest singular value of its Jacobian: the mean over the sequences.
     pub stretch: Vec<f64>,
-    /// The factor a step of the line that fits the logarithms of the norms.
+    /// The factor per step of the log-linear fit of the norms.
     pub rate: Option<f64>,
 }
 
@@ -70,21 +70,21 @@ pub struct Way {
 pub struct Update {
     /// The loss of the batch.
     pub loss: f64,
-    /// The norm of the gradient, before it was clipped.
+    /// The norm of the gradient before clipping.
     pub norm: f64,
 }
 
-/// Why gradients cannot be followed.
+/// Why an experiment fails.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FlowError {
-    /// The net cannot be taken apart.
+    /// The gradients cannot be split.
     #[error(transparent)]
     Bptt(#[from] BpttError),
-    /// The task cannot have that length.
+    /// The task does not support that length.
     #[error(transparent)]
     Data(#[from] rnn::data::Error),
-    /// The gradient of a batch cannot be had.
+    /// The gradient of a batch cannot be computed.
     #[error(transparent)]
     Step(#[from] StepError),
     /// An update cannot be made.
@@ -99,10 +99,10 @@ impl From<ModelError> for FlowError {
 }
 
 impl Flow {
-    /// Sequences that the way is the mean of.
+    /// The number of sequences over which the gradient is averaged.
     const MEASURED: usize = 4;
 
-    /// The model: a cell that adds its input to a state reads the pair as the first two of `hidden` features.
+    /// The model. A cell that adds its input to a state reads the pair as the first two of `hidden` features.
     ///
     /// # Errors
     /// If there is no such cell.
@@ -125,7 +125,7 @@ impl Flow {
         })
     }
 
-    /// The first parameters.
+    /// The initial parameters.
     ///
     /// # Errors
     /// If an initialiser does not fit the cell.
@@ -171,7 +171,7 @@ impl Flow {
         Ok(Feed { x: Value::Float(x), ..feed })
     }
 
-    /// Follows the gradient of the last loss back at some parameters, on sequences that training does not see.
+    /// Measures the gradient of the last loss backwards in time, at given parameters, on held-out sequences.
     ///
     /// ```
     /// use rnn_lab::study::Flow;
@@ -199,8 +199,8 @@ impl Flow {
         })
     }
 
-    /// Trains the net and returns its parameters at the end, each update, and why it ended early if it did: a gradient
-    /// that is not finite.
+    /// Trains the net. Returns the final parameters, each update, and, if a gradient that is not finite ended the
+    /// training, its error.
     ///
     /// # Errors
     /// If the model cannot be built.
@@ -209,7 +209,7 @@ impl Flow {
         let mut parameters = self.first()?;
         let mut networks = Networks::new(&model, Mode::default(), 1);
         let mut optimiser = Method::Adam(Adam::default()).optimiser(&parameters);
-        // What each update did is kept.
+        // Every update is kept.
         estimate::fits(course.updates as f64 * size_of::<Update>() as f64).map_err(StepError::from)?;
         let mut updates = Vec::new();
         for index in 0..course.updates {
@@ -233,7 +233,7 @@ impl Flow {
 }
 
 impl Default for Flow {
-    /// An Elman net of 32 units over 200 steps, with the usual first weights.
+    /// An Elman net of 32 units over 200 steps, with the usual initial weights.
     fn default() -> Self {
         let init = Inits::default();
         Self { cell: "elman".into(), steps: 200, hidden: 32, init, scale: None, drive: 1.0, seed: 1 }
@@ -252,7 +252,7 @@ mod tests {
         Flow { init: Inits { forget_bias: Some(bias), ..Inits::default() }, ..flow(cell) }
     }
 
-    /// What is left of the gradient after 198 steps: by the state, not by the step of the loss.
+    /// What remains of the gradient after 198 steps: per state, not per step of the loss.
     fn left(flow: &Flow) -> f64 {
         let norms = flow.way(&flow.first().unwrap()).unwrap().norms;
         (norms[0] / norms[198]).to_f64()
@@ -278,7 +278,8 @@ mod tests {
         );
     }
 
-    /// Without recurrent weights c\[t\] = σ(b) ⊙ c\[t−1\] + …, and the gradient falls by σ(b) a step: σ(1)²⁰⁰ ≈ 6e-28.
+    /// Without recurrent weights c\[t\] = σ(b) ⊙ c\[t−1\] + …, and the gradient falls by σ(b) per step: σ(1)²⁰⁰ ≈
+    /// 6e-28.
     #[test]
     fn an_lstm_forgets_as_its_gate_says() {
         for bias in [0.0, 1.0, 200.0_f64.ln()] {

@@ -1,4 +1,4 @@
-//! Whether a cell learns: a small adding problem.
+//! A test whether a cell learns: a small adding problem.
 
 use autograd::Value;
 use ndarray::{ArrayD, Axis, Slice};
@@ -9,13 +9,13 @@ use rnn::train::optim::{Adam, Method};
 use rnn::train::schedule::{Decay, Schedule};
 use rnn::train::{Clip, Event, Figure, Options, Task, TrainError, Trainer};
 
-/// The adding problem in a size that takes a second or two: the one setting in which cells are compared.
+/// An adding problem that trains in a second or two, with fixed settings for all cells.
 ///
-/// A layer reads [`Lesson::STEPS`] pairs of a number and a mark, and the head says after the last the sum of the two
-/// numbers that were marked ([`Adding`]). Who remembers nothing says 1 and has the error [`Adding::BASELINE`].
+/// A layer reads [`Lesson::STEPS`] pairs of a number and a mark, and the head outputs the sum of the two marked
+/// numbers after the last ([`Adding`]). Without memory the best output is 1, with the error [`Adding::BASELINE`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
-    /// The mean squared error on sequences that training does not see, after each tenth of the updates.
+    /// The mean squared error on held-out sequences, after each tenth of the updates.
     pub errors: Vec<f64>,
 }
 
@@ -24,34 +24,34 @@ impl Lesson {
     pub const STEPS: usize = 8;
     /// The size of the states.
     pub const HIDDEN: usize = 16;
-    /// How many sequences a batch has.
+    /// The number of sequences per batch.
     pub const BATCH: usize = 20;
-    /// How many updates are made, by Adam.
+    /// The number of updates, by Adam.
     pub const UPDATES: usize = 1000;
     /// The learning rate.
     pub const RATE: f64 = 0.01;
     /// The bound on the norm of a gradient.
     pub const CLIP: f64 = 1.0;
-    /// How many sequences the error is taken over.
+    /// The number of held-out sequences.
     pub const HELD_OUT: usize = 400;
 
-    /// The least error: that of the parameters which training would keep.
+    /// The smallest error: that of the parameters which training would keep.
     pub fn error(&self) -> f64 {
         self.errors.iter().copied().fold(f64::NAN, f64::min)
     }
 
-    /// The least error as a part of [`Adding::BASELINE`].
+    /// The smallest error divided by [`Adding::BASELINE`].
     pub fn rest(&self) -> f64 {
         self.error() / Adding::BASELINE
     }
 
-    /// Whether less than a tenth of the error without memory is left.
+    /// Whether the error is below a tenth of the one without memory.
     pub fn learned(&self) -> bool {
         self.rest() < 0.1
     }
 }
 
-/// Teaches a cell to add. First values and sequences are a function of the seed.
+/// Trains a cell on the task. Initial values and sequences are a function of the seed.
 ///
 /// A cell that adds its input to a state reads the pair as the first two of [`Lesson::HIDDEN`] features; the others
 /// are zero.
@@ -65,7 +65,7 @@ impl Lesson {
 /// ```
 ///
 /// # Errors
-/// If there is no such cell, it cannot have these sizes, or a loss or gradient is not finite.
+/// If there is no such cell, it does not support these sizes, or a loss or gradient is not finite.
 pub fn learns(cell: CellRef, seed: u64) -> Result<Lesson, TrainError> {
     let pair = cell.cell().map_err(ModelError::from)?.fits(2, Lesson::HIDDEN).is_ok();
     let task = Sums::new(cell, if pair { 2 } else { Lesson::HIDDEN }, seed);

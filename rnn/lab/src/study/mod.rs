@@ -1,5 +1,5 @@
-//! Nets that are looked at instead of trained: small ones to draw and check, and what a gradient does on its way
-//! back through time.
+//! Nets to analyse rather than train: small ones to draw and check, and the propagation of gradients back through
+//! time.
 //!
 //! ```
 //! use rnn_lab::study::Specimen;

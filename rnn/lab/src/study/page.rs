@@ -1,4 +1,4 @@
-//! What the page of a small net shows besides its graph: where its equations come from, and values.
+//! The contents of a small net's page besides its graph: the derivation of its equations, and values.
 
 use super::Specimen;
 use crate::derivation::Derivation;
@@ -11,17 +11,17 @@ use rnn::equations::ast::Item;
 use rnn::model::{Feed, ModelError, Network};
 
 impl Specimen {
-    /// First weights as training would draw them, inputs and targets for a network of this net: functions of the seed.
+    /// Initial weights, inputs and targets for a network of this net: functions of the seed.
     ///
     /// # Errors
-    /// If the cell does not exist or a beginning of a parameter does not fit it.
+    /// If the cell does not exist or an initialiser does not fit it.
     pub fn first_point(&self, network: &Network, seed: u64) -> Result<Point<f64>, ModelError> {
         let (_, parameters, feed) = self.example(seed)?;
         let feed = Feed { lengths: self.lengths.clone(), ..feed };
         Ok(network.point(&parameters, &feed, &[], 0)?.cast())
     }
 
-    /// What [`autograd_view::draw::html`] is told: the cell's description, equations and source, and a point.
+    /// The input of [`autograd_view::draw::html`]: the cell's description, equations and source, and a point.
     ///
     /// # Errors
     /// As [`Specimen::first_point`].
@@ -35,7 +35,7 @@ impl Specimen {
     }
 }
 
-/// What a page tells of a cell: its description, equations and source.
+/// The page contents for a cell: its description, equations and source.
 pub(super) fn of_cell(cell: &CellRef) -> Page {
     let shipped = || SHIPPED.iter().find(|shipped| shipped.name == cell.name).map(|shipped| shipped.text);
     let text = cell.text.as_deref().or_else(shipped);
@@ -51,7 +51,8 @@ pub(super) fn of_cell(cell: &CellRef) -> Page {
     }
 }
 
-/// The derivation of a cell, whose weights are parameters of the net or parts of them. What has none is shown without.
+/// The derivation of a cell, whose weights are parameters of the net or parts of them. A cell without one gets no
+/// formulas.
 fn formulas(cell: &EquationCell) -> Vec<Formula> {
     let Ok(own) = EquationCell::read(cell.text(), cell.name()) else { return Vec::new() };
     let weights = cell.weights(8, 8);

@@ -1,4 +1,4 @@
-//! A net, and the numbers at which its gradients are checked: drawn ones, larger ones, those of a trained net, or given ones.
+//! A net and the point of its gradient check: random, scaled, trained, or given values.
 
 use autograd::ops::Op;
 use autograd::{Builder, Error, Graph, Kind, Point, Value};
@@ -8,7 +8,7 @@ use rand::RngExt;
 use rnn::init;
 use rnn::model::{Mode, Model, ModelError};
 
-/// A net that is unrolled, and where it is checked.
+/// An unrolled net, and the point at which it is checked.
 #[derive(Clone, Debug)]
 pub struct Placed {
     /// The net.
@@ -19,17 +19,17 @@ pub struct Placed {
     pub batch: usize,
     /// The length of each sequence, if they differ.
     pub lengths: Option<Vec<usize>>,
-    /// Values of leaves by their names: parameters, inputs, first states. All others are drawn.
+    /// Values of leaves by name: parameters, inputs, initial states. All others are random.
     pub values: Vec<(String, ArrayD<f64>)>,
-    /// What parameters that are drawn are multiplied by.
+    /// The factor of random parameters.
     pub scale: f64,
 }
 
 impl Placed {
-    /// Compares the gradients of the loss with numeric ones there.
+    /// Compares the gradients of the loss with numeric ones at the point.
     ///
     /// # Errors
-    /// If the net cannot be built or checked, or has no leaf of a name or a shape that is given.
+    /// If the net cannot be built or checked, or has no leaf with a given name and shape.
     pub fn check_with(
         &self,
         seed: u64,
@@ -40,7 +40,7 @@ impl Placed {
         Ok(report)
     }
 
-    /// The same, and the net as it was checked, for a page.
+    /// The same, with the net and the point, for a page.
     ///
     /// # Errors
     /// As [`Placed::check_with`].
@@ -65,7 +65,7 @@ impl Placed {
         let mut point = Point::new();
         let ty = &graph.node(network.y)?.ty;
         if let Kind::Index { .. } = ty.kind {
-            // A checker would not know that one of them means "ignore".
+            // Without class `classes`, which means "ignore": the checker would not know it.
             let mut rng = init::rng(seed, "y");
             let classes = self.model.outputs;
             let y = ArrayD::from_shape_simple_fn(ty.shape.to_vec(), || rng.random_range(0..classes));
@@ -87,7 +87,7 @@ impl Placed {
         run(Check::new(g.expr(network.loss)).at(point).seed(seed))
     }
 
-    /// Sets the values that are given.
+    /// Sets the given values.
     fn given(&self, graph: &Graph, point: &mut Point<f64>) -> Result<(), ModelError> {
         let leaves: Vec<_> = graph.ids().filter(|id| is_leaf(graph, *id)).collect();
         let refuse = |name: &str, reason: String| Error::Value { node: name.into(), reason };
@@ -118,7 +118,7 @@ impl Placed {
     }
 }
 
-/// A parameter or an input.
+/// Whether a node is a parameter or an input.
 fn is_leaf(graph: &Graph, id: autograd::NodeId) -> bool {
     graph.node(id).is_ok_and(|node| matches!(&node.op, Op::Leaf(leaf) if leaf.name().is_some()))
 }

@@ -1,11 +1,11 @@
-//! What training in `f32` loses: node by node, and over more and more steps.
+//! Precision loss of training in `f32`: per node, and by number of steps.
 
 use super::{Specimen, Trial};
 use autograd::NodeId;
 use autograd_check::{Precision, precision};
 use rnn::model::ModelError;
 
-/// The precision of a net's loss and gradients in `f32`, node by node, at a random point.
+/// The precision of a net's loss and gradients in `f32`, per node, at a random point.
 ///
 /// ```
 /// use rnn_lab::study::{Specimen, precision_of};
@@ -22,7 +22,7 @@ pub fn precision_of(net: &Specimen, seed: u64) -> Result<Precision, ModelError> 
     Ok(read(net, seed)?.0)
 }
 
-/// What `f32` loses of the gradient of one parameter, input or initial state.
+/// The precision loss in `f32` of the gradient by one parameter, input or initial state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LossOfPrecision {
     /// The number of steps.
@@ -35,7 +35,7 @@ pub struct LossOfPrecision {
     pub size: f64,
 }
 
-/// What `f32` loses of each gradient at each number of steps.
+/// The precision loss in `f32` of each gradient, for each number of steps.
 ///
 /// # Errors
 /// As [`Specimen::network`].
@@ -56,7 +56,7 @@ pub fn precision_by_steps(
     Ok(losses)
 }
 
-/// The precision, and the nodes of the gradients by the names of the leaves.
+/// The precision, and the gradient nodes by leaf name.
 fn read(net: &Specimen, seed: u64) -> Result<(Precision, Vec<(String, NodeId)>), ModelError> {
     let bptt = Trial::draw(net, seed, 1.0)?.bptt()?;
     let read: Vec<NodeId> = [bptt.loss].into_iter().chain(bptt.gradients.iter().copied()).collect();

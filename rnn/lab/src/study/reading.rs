@@ -1,4 +1,4 @@
-//! A net on data that people can read: what its page says of each step.
+//! A net on readable data: the annotations of each step on its page.
 
 use super::page::of_cell;
 use autograd::{NodeId, Point, Value, eval};
@@ -7,20 +7,20 @@ use rnn::model::{Feed, Head, Loss, Mode, Model, ModelError, Network};
 use rnn::parameters::Parameters;
 use std::collections::HashMap;
 
-/// How the numbers of a batch are read.
+/// Annotations of a batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
-    /// What each step reads, in words; empty for numbers that mean nothing.
+    /// The input of each step in words; empty if the numbers have no reading.
     pub reads: Vec<String>,
-    /// The names of the classes; their numbers if there are none.
+    /// The names of the classes; empty for their numbers.
     pub classes: Vec<String>,
-    /// The probability of each class if the sequence ended at a step, for a net that is asked at the end alone.
+    /// The probability of each class if the sequence ended at a step, for a net with a head at the end alone.
     pub ended: Vec<Vec<f64>>,
-    /// Mean and standard deviation of the values that real outputs stand for.
+    /// The mean and standard deviation by which real outputs were standardised.
     pub scale: Option<(f64, f64)>,
 }
 
-/// A model at its parameters, on one sequence.
+/// A model with its parameters, on one sequence.
 #[derive(Clone, Debug)]
 pub struct Study {
     /// The model.
@@ -29,11 +29,11 @@ pub struct Study {
     pub parameters: Parameters,
     /// The sequence, as a batch of one.
     pub feed: Feed,
-    /// What it says to people.
+    /// The annotations.
     pub reading: Reading,
 }
 
-/// Why there is no page.
+/// Why a page cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StudyError {
@@ -43,16 +43,16 @@ pub enum StudyError {
     /// The graph cannot be evaluated.
     #[error(transparent)]
     Graph(#[from] autograd::Error),
-    /// Several sequences.
+    /// The batch has several sequences.
     #[error("a page shows one sequence, and these are {0}: give a batch of one")]
     Batch(usize),
 }
 
-/// The most answers that are told of a step.
+/// The maximum number of predictions shown per step.
 const ANSWERS: usize = 5;
 
 impl Study {
-    /// The page of the net on its sequence, with backpropagation through time: see [`draw::html()`].
+    /// The page of the net on its sequence, with its backpropagation through time: see [`draw::html()`].
     ///
     /// # Errors
     /// If there are several sequences, or the model cannot be built or evaluated on such data.
@@ -67,8 +67,8 @@ impl Study {
         Ok(draw::html(&network.graph, &options, &page)?)
     }
 
-    /// All numbers of the net on its data, for programs: the graph as node-link data (networkx reads it) with the value of
-    /// every node by its name: weights, inputs, states, losses, and ∂ of each.
+    /// All values of the net on its data, for programs: the graph as node-link data (readable by networkx) with the
+    /// value of every node by name: weights, inputs, states, losses, and ∂ of each.
     ///
     /// # Errors
     /// As [`Study::html`].
@@ -84,7 +84,7 @@ impl Study {
         Ok(draw::json_with_values(&*network.graph, &options, |id| values.get(&id).cloned()))
     }
 
-    /// The net as it is used, without dropout, with its gradient, and where it is read.
+    /// The net in inference mode, without dropout, with its gradient, and its point.
     fn network(&self) -> Result<(Network, Point<f64>), StudyError> {
         let model = Model { dropout: 0.0, ..self.model.clone() };
         let lengths = self.feed.lengths.is_some();
@@ -94,7 +94,7 @@ impl Study {
         Ok((network, point))
     }
 
-    /// What is said of each step, and of the end.
+    /// The annotations of each step, and of the end.
     fn notes(&self, network: &Network, point: &Point<f64>) -> Result<Vec<Note>, StudyError> {
         let asked: Vec<NodeId> =
             network.outputs.iter().chain(&network.losses).chain([&network.count]).copied().collect();
@@ -107,7 +107,7 @@ impl Study {
         let answer = |t: usize, note: &mut Note| {
             let target = targets.chunks(of_each).nth(t).unwrap_or_default();
             (note.says, note.target) = self.said(&outputs[t], target);
-            // The losses are parts of a mean.
+            // The node holds the loss divided by the count of the mean.
             note.loss = rest[t].first().map(|loss| loss * count).filter(|_| note.target.is_some());
             note.from = network.losses[t];
         };
@@ -133,7 +133,7 @@ impl Study {
         Ok(notes)
     }
 
-    /// An output in words, and what it should be; nothing if it is not asked for.
+    /// The prediction in words, and the target; `None` if the target is ignored.
     fn said(&self, output: &[f64], target: &[f64]) -> (Vec<Said>, Option<Said>) {
         if !self.model.loss.is_of_classes() {
             let probable = self.model.loss == Loss::BinaryCrossEntropy;
@@ -145,13 +145,13 @@ impl Study {
         let probabilities = softmax(output);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it was an index
         let class = target.first().map_or(usize::MAX, |&y| y as usize);
-        // The class beyond the last means that nothing is asked.
+        // The class after the last means "ignore".
         let wanted =
             probabilities.get(class).map(|&p| Said { what: self.class(class), probability: Some(p) });
         (self.ranked(&probabilities), wanted)
     }
 
-    /// The likeliest classes.
+    /// The most probable classes.
     fn ranked(&self, probabilities: &[f64]) -> Vec<Said> {
         let mut order: Vec<usize> = (0..probabilities.len()).collect();
         order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
@@ -183,7 +183,7 @@ fn softmax(logits: &[f64]) -> Vec<f64> {
     powers.into_iter().map(|p| p / sum).collect()
 }
 
-/// Numbers with as many digits as can be read at a glance.
+/// Numbers with few digits, readable at a glance.
 fn list(numbers: impl Iterator<Item = f64>) -> String {
     numbers.map(brief).collect::<Vec<_>>().join(", ")
 }
@@ -195,7 +195,7 @@ pub fn brief(x: f64) -> String {
     if size >= 1e5 || (size > 0.0 && size < 1e-3) { format!("{x:.2e}") } else { format!("{x:.digits$}") }
 }
 
-/// A symbol as it can be seen: blanks and line ends have signs.
+/// A symbol in visible form: blanks and line ends become signs.
 pub fn visible(symbol: &str) -> String {
     match symbol {
         " " => "␣".into(),

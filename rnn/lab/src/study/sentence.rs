@@ -1,4 +1,4 @@
-//! The gradient of a classifier of sentences, on the words of one sentence.
+//! The gradient of a sentence classifier, on the words of one sentence.
 
 use autograd::{Builder, Value};
 use autograd_check::{Check, Report};
@@ -9,7 +9,7 @@ use rnn::model::{Feed, Mode, Model, Network};
 use rnn::parameters::Parameters;
 use rnn::tasks::{Level, Sentiment};
 
-/// The model unrolled over a sentence, without dropout; with its backpropagation through time if `backward`.
+/// The model unrolled over a sentence, without dropout; with its derivative if `backward`.
 ///
 /// # Errors
 /// If a word has no symbol, or the model cannot be built or evaluated.

@@ -1,4 +1,4 @@
-//! A net small enough to be seen whole.
+//! A net small enough to draw in full.
 
 use super::placed::Placed;
 use autograd::{Graph, NodeId, Point, Scalar, Value};
@@ -22,23 +22,23 @@ pub struct Specimen {
     pub steps: usize,
     /// The number of layers.
     pub layers: usize,
-    /// Features of an input.
+    /// The number of input features.
     pub input: usize,
     /// The size of the states.
     pub hidden: usize,
-    /// The number of classes that the head tells apart.
+    /// The number of classes.
     pub classes: usize,
     /// The number of sequences.
     pub batch: usize,
-    /// Whether each layer runs in both directions.
+    /// Whether each layer is bidirectional.
     pub bidirectional: bool,
-    /// Truncated BPTT: the number of steps after which states are cut.
+    /// Truncated BPTT: the number of steps after which states are detached.
     pub window: Option<usize>,
     /// The length of each sequence, if they differ.
     pub lengths: Option<Vec<usize>>,
 }
 
-/// Layers that are counted one by one.
+/// The maximum number of layers that are counted exactly.
 const LAYERS: usize = 16;
 
 impl Default for Specimen {
@@ -78,7 +78,7 @@ impl Specimen {
         }
     }
 
-    /// The model with first parameters, and a batch of random inputs and classes: a function of the seed.
+    /// The model with initial parameters, and a batch of random inputs and classes: a function of the seed.
     ///
     /// # Errors
     /// If there is no such cell, or a size is out of range.
@@ -92,7 +92,7 @@ impl Specimen {
         Ok((model, parameters, Feed { x: Value::Float(x), y, lengths: None }))
     }
 
-    /// The net unrolled, from zero states; with its backpropagation through time if `backward`.
+    /// The net unrolled from zero states; with its derivative if `backward`.
     ///
     /// # Errors
     /// If there is no such cell, or a size, a number or a length is out of range.
@@ -101,11 +101,11 @@ impl Specimen {
     }
 
     /// Compares the gradients of the loss with numeric ones, in f64, at random weights, inputs, targets and initial
-    /// states. `order` is 1, or 2 for the gradients of the gradients too.
+    /// states. `order` is 1, or 2 to check second derivatives too.
     ///
     /// # Errors
-    /// As [`Specimen::network`]; if `order` is neither; if the net is larger than the memory that is free; if something
-    /// is not finite.
+    /// As [`Specimen::network`]; if `order` is neither; if the net does not fit into free memory; if a value is not
+    /// finite.
     pub fn check(&self, order: u32, seed: u64) -> Result<Report, ModelError> {
         self.check_with(seed, |check| check.order(order))
     }
@@ -122,7 +122,7 @@ impl Specimen {
         self.placed()?.check_with(seed, options)
     }
 
-    /// As [`Specimen::check_with`], and the net as it was checked, for a page.
+    /// As [`Specimen::check_with`]; also returns the checked net, for a page.
     ///
     /// # Errors
     /// As [`Specimen::check`].
@@ -134,12 +134,12 @@ impl Specimen {
         self.placed()?.survey(seed, options)
     }
 
-    /// The net, where it is checked if nothing is said of that.
+    /// The net at its default point.
     ///
     /// # Errors
-    /// If it is larger than the memory that is free, or a length does not fit.
+    /// If it does not fit into free memory, or a length does not fit.
     pub fn placed(&self) -> Result<Placed, ModelError> {
-        // Twice what was counted, so that the rest of the machine lives on.
+        // Twice the estimate, to leave memory for the rest of the machine.
         estimate::fits(2.0 * self.bytes_of_a_check()?)?;
         if let Some(lengths) = &self.lengths {
             lengths_fit(lengths, self.batch, self.steps)?;
@@ -148,8 +148,8 @@ impl Specimen {
         Ok(Placed { model, steps: self.steps, batch: self.batch, lengths, values: Vec::new(), scale: 1.0 })
     }
 
-    /// About how many bytes a check of it takes: a score of copies of the weights, a gradient of each weight for each
-    /// step, the values of all nodes, and the nodes themselves.
+    /// An estimate in bytes of a check: twenty copies of the weights, a gradient of each weight for each step, the
+    /// values of all nodes, and the nodes.
     fn bytes_of_a_check(&self) -> Result<f64, ModelError> {
         let cell = self.cell.cell()?;
         let (lanes, steps) = (1 + usize::from(self.bidirectional), self.steps as f64);
@@ -162,15 +162,15 @@ impl Specimen {
             }
             input = cell.output_size(self.hidden).saturating_mul(lanes);
         }
-        // Beyond so many layers one is like another.
+        // All further layers are alike.
         let more = (self.layers as f64 / LAYERS as f64).max(1.0);
         let nodes = steps * self.layers as f64 * lanes as f64;
         let values = steps * self.batch as f64 * rows * 8.0;
         Ok(8.0 * more * (weights * (20.0 + steps) + values) + 30e3 * nodes)
     }
 
-    /// Values for the leaves of a graph that this net was unrolled to, or that passes made of it: as
-    /// [`Specimen::check`] draws them, so that a value in a dump is the one in a report.
+    /// Values for the leaves of a graph of this net, also after passes: the same as in [`Specimen::check`], so that
+    /// the values of a dump are those of a report.
     ///
     /// # Errors
     /// If the graph is of another net.
@@ -187,7 +187,8 @@ impl Specimen {
         Ok(random_point(graph, point, &all, seed)?)
     }
 
-    /// Classes `[time, batch]`, one as likely as another. A checker would not know that one of them means "ignore".
+    /// Uniformly random classes `[time, batch]`, without the class that means "ignore": the checker would not know
+    /// it.
     fn drawn_classes<S: Scalar>(&self, seed: u64) -> Value<S> {
         let mut rng = init::rng(seed, "y");
         let shape = (self.steps, self.batch);
@@ -202,7 +203,7 @@ impl Specimen {
     }
 }
 
-/// Lengths as the network wants them, `[batch, 1]`.
+/// Lengths as a network's input, `[batch, 1]`.
 pub(super) fn column(lengths: &[usize]) -> Value<f64> {
     Value::Index(Array2::from_shape_fn((lengths.len(), 1), |(b, _)| lengths[b]).into_dyn())
 }
@@ -219,7 +220,7 @@ mod tests {
     #[test]
     fn every_shipped_cell_passes_in_every_arrangement() {
         for shipped in rnn::cell::SHIPPED {
-            // A cell whose input and states have one size is not stacked in both directions.
+            // A cell with equal input and state sizes cannot be stacked bidirectionally.
             let wide = rnn::Cell::fits(&*shipped.cell(), 8, 4).is_ok();
             let input = if wide { 3 } else { 4 };
             let net = Specimen { cell: shipped.name.into(), batch: 2, input, ..Specimen::default() };
@@ -239,7 +240,7 @@ mod tests {
         }
     }
 
-    /// A net that no memory holds is refused before any of it is built.
+    /// A net that does not fit into memory is refused before it is built.
     #[test]
     fn absurd_sizes_are_refused() {
         let net = Specimen { hidden: 100_000, steps: 1_000_000, ..Specimen::default() };
@@ -254,7 +255,7 @@ mod tests {
         assert!(began.elapsed().as_secs() < 5);
     }
 
-    /// What is told of a net before it is built, counted against the net itself.
+    /// The estimate of a net, compared with the net itself.
     #[test]
     fn four_small_nets_tell_a_large_one() {
         for cell in ["elman", "lstm", "gru"] {

@@ -1,9 +1,9 @@
-//! Experiments on numeric derivatives: how far one is from the truth, over steps h, types of numbers, lengths and sizes of
-//! nets, saturation, and cells.
+//! Experiments on numeric derivatives: their error by step size h, precision, sequence length, net size, saturation,
+//! and cell.
 //!
-//! Theory (Dennis & Schnabel 1996, section 5.4; Fornberg 1988): the central difference has the error
-//! `h² |φ‴| / 6 + ε |φ| / h`, a V on log-log paper, least at `h ≈ ∛ε`; that of five points has
-//! `h⁴ |φ⁽⁵⁾| / 30 + 3ε |φ| / 2h`, least at `h ≈ ⁵√ε`. The truth is the gradient in `f64`.
+//! Theory (Dennis & Schnabel 1996, section 5.4; Fornberg 1988): the central difference has the error `h² |φ‴| / 6 + ε
+//! |φ| / h`, a V in a log-log plot, smallest at `h ≈ ∛ε`; the five-point formula has `h⁴ |φ⁽⁵⁾| / 30 + 3ε |φ| / 2h`,
+//! smallest at `h ≈ ⁵√ε`. The reference is the gradient in `f64`.
 
 use super::Specimen;
 use super::trial::{Trial, WholeNet};
@@ -15,7 +15,7 @@ use rnn::cell::CellRef;
 use rnn::model::ModelError;
 use serde::Serialize;
 
-/// A type of numbers that differences are taken in.
+/// The precision in which differences are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dtype {
@@ -26,7 +26,7 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    /// Half the distance from 1 to the next number: the error of one rounding.
+    /// The unit roundoff: half the distance from 1 to the next number.
     pub fn unit(self) -> f64 {
         0.5 * match self {
             Self::F32 => f64::from(f32::EPSILON),
@@ -35,7 +35,7 @@ impl Dtype {
     }
 }
 
-/// A formula for differences.
+/// A finite-difference formula.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
@@ -46,7 +46,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The power of h in the error.
+    /// The order of the error in h.
     pub fn order(self) -> i32 {
         match self {
             Self::Central => 2,
@@ -54,7 +54,7 @@ impl Method {
         }
     }
 
-    /// The step with the least error in theory, for a function whose derivatives are about as large as itself.
+    /// The theoretically best step, for a function whose derivatives have its own magnitude.
     pub fn best_step(self, dtype: Dtype) -> f64 {
         (2.0 * dtype.unit()).powf(1.0 / f64::from(self.order() + 1))
     }
@@ -68,30 +68,30 @@ impl Method {
     }
 }
 
-/// An experiment: all combinations of what the lists hold.
+/// An experiment over all combinations of the lists.
 #[derive(Clone, Debug)]
 pub struct Sweep {
-    /// The net; what the lists hold goes instead of its own.
+    /// The net; the lists override its own values.
     pub net: Specimen,
-    /// Cells.
+    /// The cells.
     pub cells: Vec<CellRef>,
-    /// Numbers of steps that the net is unrolled over.
+    /// The numbers of steps.
     pub steps: Vec<usize>,
-    /// Sizes of the states.
+    /// The sizes of the states.
     pub hidden: Vec<usize>,
-    /// What all weights are multiplied by: far above 1, every gate is saturated.
+    /// The factors of all weights: far above 1, every gate saturates.
     pub scales: Vec<f64>,
-    /// Types of numbers.
+    /// The precisions.
     pub dtypes: Vec<Dtype>,
-    /// Steps h of the differences; each method's [best](Method::best_step) if there is none.
+    /// The steps h of the differences; if empty, each method's [best](Method::best_step).
     pub h: Vec<f64>,
-    /// How many random directions are tried at each place.
+    /// The number of random directions per point.
     pub directions: usize,
-    /// Decides all that is random.
+    /// The seed of all randomness.
     pub seed: u64,
 }
 
-/// One difference: a row of the table.
+/// One difference: a row of the result table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Observation {
     /// The cell.
@@ -100,30 +100,30 @@ pub struct Observation {
     pub steps: usize,
     /// The size of the states.
     pub hidden: usize,
-    /// What the weights were multiplied by.
+    /// The factor of the weights.
     pub scale: f64,
-    /// The type of numbers.
+    /// The precision.
     pub dtype: Dtype,
     /// The formula.
     pub method: Method,
     /// The step.
     pub h: f64,
-    /// The number of the direction, from 1.
+    /// The index of the direction, from 1.
     pub direction: usize,
     /// ⟨∇L, u⟩ in `f64`.
     pub exact: f64,
     /// The difference.
     pub numeric: f64,
-    /// ⟨∇L, u⟩ in the type of numbers of this row.
+    /// ⟨∇L, u⟩ in the precision of this row.
     pub analytic: f64,
     /// |numeric − exact| / ‖∇L ⊙ u‖
     pub numeric_error: f64,
-    /// |analytic − exact| / ‖∇L ⊙ u‖: what the gradient itself loses.
+    /// |analytic − exact| / ‖∇L ⊙ u‖: the rounding error of the gradient itself.
     pub analytic_error: f64,
 }
 
 impl Sweep {
-    /// Does it. One net at a time is held.
+    /// Runs the experiment. It holds one net at a time.
     ///
     /// # Errors
     /// As [`Specimen::network`].
@@ -144,13 +144,13 @@ impl Sweep {
 
     fn at(&self, trial: &Trial, scale: f64, each: &mut impl FnMut(Observation)) -> Result<(), ModelError> {
         let mut bptt = trial.bptt()?;
-        // Numbers that both types have.
+        // Numbers that are exact in both precisions.
         bptt.point = bptt.point.cast::<f32>().cast();
         let exact = gradients::<f64>(&bptt)?;
         let (held_f32, held_f64) = (held::<f32>(&bptt)?, held::<f64>(&bptt)?);
         let mut sampler = Sampler::new(self.seed);
         for number in 1..=self.directions {
-            // Of length 1 over all leaves.
+            // Of norm 1 over all leaves.
             let parts = 1.0 / (exact.len() as f64).sqrt();
             let u: Vec<_> = exact.iter().map(|g| direction(g, &mut sampler) * parts).collect();
             let along = |g: &[ArrayD<f64>]| g.iter().zip(&u).map(|(g, u)| (g * u).sum()).sum::<f64>();
@@ -191,7 +191,7 @@ impl Sweep {
     }
 }
 
-/// |difference| / size. Where nothing moves, nothing is missed.
+/// |difference| / size; 0 if nothing varies.
 fn over(difference: f64, size: f64) -> f64 {
     if difference == 0.0 { 0.0 } else { difference.abs() / size }
 }
@@ -201,7 +201,7 @@ fn gradients<S: Scalar>(bptt: &WholeNet) -> Result<Vec<ArrayD<f64>>, autograd::E
     Ok(values.iter().map(|v| v.float().mapv(Scalar::value)).collect())
 }
 
-/// What the gradient takes for constant: the values of states where they are cut, and of whatever a cell stops.
+/// The values that the gradient treats as constants: states where they are detached, and other stop-gradients.
 fn held<S: Scalar>(bptt: &WholeNet) -> Result<Vec<(NodeId, Value<S>)>, autograd::Error> {
     let mut held = Vec::new();
     eval_with(&bptt.graph, &bptt.point.cast::<S>(), &[bptt.loss], |id, value| {
@@ -212,7 +212,7 @@ fn held<S: Scalar>(bptt: &WholeNet) -> Result<Vec<(NodeId, Value<S>)>, autograd:
     Ok(held)
 }
 
-/// The loss at x + t u, computed in numbers of one type from the beginning, with some values held.
+/// The loss at x + t u, computed in one precision throughout, with some values held constant.
 fn loss<S: Scalar>(
     bptt: &WholeNet,
     held: &[(NodeId, Value<S>)],
@@ -239,7 +239,7 @@ mod tests {
         10f64.powf(-f64::from(k) / 4.0)
     }
 
-    /// The root of the mean square of the errors over directions, at each h.
+    /// The root mean square of the errors over directions, for each h.
     fn curve(rows: &[Observation], dtype: Dtype, method: Method) -> Vec<f64> {
         let of = |k| {
             let here = move |r: &&Observation| {
@@ -254,12 +254,12 @@ mod tests {
         usize::try_from(k).unwrap()
     }
 
-    /// The slope on log-log paper, over decades of h.
+    /// The slope in a log-log plot, over decades of h.
     fn slope(curve: &[f64], from: usize, to: usize) -> f64 {
         (curve[4 * from] / curve[4 * to]).log10() / (to - from) as f64
     }
 
-    /// Differences see through a cut; with the states held there, they are as good as without one.
+    /// Differences see through a stop-gradient; with the values there held, they are as accurate as without one.
     #[test]
     fn truncated_gradients_are_swept_with_their_cuts_held() {
         let net = Specimen { steps: 6, window: Some(2), ..Specimen::default() };
@@ -303,7 +303,7 @@ mod tests {
             let least = STEPS.min_by(|&a, &b| curve[place(a)].total_cmp(&curve[place(b)])).unwrap();
             let decades = (h(least) / method.best_step(dtype)).log10();
             assert!(decades.abs() <= 0.75, "{dtype:?} {method:?}: least at {:e}\n{curve:?}", h(least));
-            // Rounding falls as 1/h, truncation rises with the order of the formula.
+            // Rounding error falls as 1/h, truncation error rises with the order of the formula.
             let left = slope(&curve, rounding.0, rounding.1);
             assert!((left + 1.0).abs() < 0.2, "{dtype:?} {method:?}: {left}\n{curve:?}");
             if truncation.0 < truncation.1 {

@@ -1,4 +1,4 @@
-//! A small net at a point: values for everything that it reads, and its gradients there.
+//! A small net at a point: values for all its leaves, and its gradients there.
 
 use super::Specimen;
 use super::specimen::inputs;
@@ -10,12 +10,12 @@ use rnn::init;
 use rnn::model::{Mode, ModelError, Network};
 use std::sync::Arc;
 
-/// A small net with values for its parameters, inputs, targets and initial states, all drawn: a function of the seed.
+/// A small net with random values for its parameters, inputs, targets and initial states: a function of the seed.
 #[derive(Clone, Debug)]
 pub struct Trial {
     /// The net.
     pub net: Specimen,
-    /// Parameters by name, as training would begin.
+    /// Parameters by name, with their initial values.
     pub parameters: Vec<(String, ArrayD<f64>)>,
     /// The inputs, `[time, batch, feature]`.
     pub x: ArrayD<f64>,
@@ -30,7 +30,7 @@ pub struct Trial {
 pub struct Gradients {
     /// The loss.
     pub loss: f64,
-    /// The gradients by the name of the leaf.
+    /// The gradients by leaf name.
     pub of: Vec<(String, ArrayD<f64>)>,
 }
 
@@ -52,8 +52,8 @@ pub(super) fn norm(a: &ArrayD<f64>) -> f64 {
 }
 
 impl Trial {
-    /// A net at a random point, its parameters multiplied by `scale`: at 1 they are what training begins with, and far
-    /// above every gate is saturated.
+    /// A net at a random point, with its parameters multiplied by `scale`: 1 gives the initial values of training;
+    /// far above 1, every gate saturates.
     ///
     /// # Errors
     /// As [`Specimen::network`].
@@ -76,7 +76,7 @@ impl Trial {
         Ok(Self { net: net.clone(), parameters, x, y, start })
     }
 
-    /// The net unrolled, and the point of this trial in it.
+    /// The unrolled net, and its point.
     ///
     /// # Errors
     /// As [`Specimen::network`].
@@ -122,7 +122,7 @@ impl Trial {
     }
 }
 
-/// The unrolled net with its backpropagation, and what it says at the trial's point.
+/// The unrolled net with its derivative, evaluated at the trial's point.
 #[derive(Clone, Debug)]
 pub struct WholeNet {
     /// The graph, forward and backward.
@@ -137,12 +137,12 @@ pub struct WholeNet {
     pub gradients: Vec<NodeId>,
     /// The loss and the gradients, in the same order.
     pub found: Gradients,
-    /// How far from each gradient one of the same value, computed in another order, may lie: a norm.
+    /// The tolerance of each gradient, as a norm: how far the same value, computed in another order, may differ.
     pub tolerance: Vec<f64>,
 }
 
-/// What rounding costs nodes in `f64`, as norms: measured in `f32`, whose units are 2²⁹ times as large, and taken
-/// [`SAFETY`] times.
+/// The rounding errors of nodes in `f64`, as norms: measured in `f32`, whose unit roundoff is 2²⁹ times as large,
+/// scaled down and multiplied by [`SAFETY`].
 ///
 /// # Errors
 /// As [`eval`].

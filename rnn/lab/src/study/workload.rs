@@ -1,4 +1,4 @@
-//! Nets of a size to be timed: one layer, a head and a loss at each step.
+//! Benchmark nets: one layer, a head and a loss at each step.
 
 use autograd::{NodeId, Point, Value};
 use autograd_compile::{Compiler, Executable, StepTime};
@@ -8,24 +8,24 @@ use rnn::model::{Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Sta
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// A net and the size of its batch.
+/// A net and its batch size.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workload {
     /// The cell.
     pub cell: CellRef,
-    /// Sequences of a batch.
+    /// The number of sequences per batch.
     pub batch: usize,
-    /// Steps.
+    /// The number of steps.
     pub steps: usize,
-    /// Features of an input.
+    /// The number of input features.
     pub input: usize,
     /// The size of the states.
     pub hidden: usize,
-    /// Classes of the head.
+    /// The number of classes.
     pub classes: usize,
 }
 
-/// The sizes that nets of this kind are compared at: name, cell, batch, steps, input, hidden, classes.
+/// The benchmark cases: name, cell, batch, steps, input, hidden, classes.
 pub const CASES: [(&str, &str, [usize; 5]); 9] = [
     ("tiny-elman", "elman", [1, 20, 8, 16, 8]),
     ("tiny-lstm", "lstm", [1, 20, 8, 16, 8]),
@@ -38,20 +38,20 @@ pub const CASES: [(&str, &str, [usize; 5]); 9] = [
     ("long-lstm", "lstm", [16, 1000, 10, 64, 10]),
 ];
 
-/// How long runs took.
+/// Timings of runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Timing {
-    /// From nothing to the first gradient: building, differentiating, compiling, running. In seconds.
+    /// From scratch to the first gradient: building, differentiating, compiling, running. In seconds.
     pub first_s: f64,
     /// The median of the runs, in milliseconds.
     pub median_ms: f64,
     /// The shortest run, in milliseconds.
     pub min_ms: f64,
-    /// How many runs there were.
+    /// The number of runs.
     pub runs: usize,
 }
 
-/// A workload, compiled, with values to run on.
+/// A compiled workload with input values.
 #[derive(Debug)]
 pub struct Prepared {
     /// The graph and its handles.
@@ -64,7 +64,7 @@ pub struct Prepared {
 }
 
 impl Workload {
-    /// The case of that name.
+    /// The case with a name.
     pub fn case(name: &str) -> Option<Self> {
         let (_, cell, sizes) = CASES.into_iter().find(|(known, ..)| *known == name)?;
         let [batch, steps, input, hidden, classes] = sizes;
@@ -107,7 +107,7 @@ impl Workload {
                 point.set(*id, value.clone());
             }
         }
-        // Any numbers will do: these fill [−1, 1) evenly (Weyl's sequence of the golden ratio).
+        // Arbitrary values that fill [−1, 1) evenly (Weyl's sequence of the golden ratio).
         let mut k = 0.0;
         let mut next = || {
             k += 1.0;
@@ -128,7 +128,7 @@ impl Workload {
 }
 
 impl Prepared {
-    /// Runs for so long, and at least five times.
+    /// Runs for the given time, and at least five times.
     ///
     /// # Errors
     /// If a run fails.
@@ -161,7 +161,7 @@ impl Prepared {
         })
     }
 
-    /// Where the time goes.
+    /// The time of each step of the executable.
     ///
     /// # Errors
     /// If a run fails.

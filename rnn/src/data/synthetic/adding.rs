@@ -7,7 +7,7 @@ use super::super::error::at_least;
 use super::super::seed::{Purpose, generator};
 use super::super::{Regression, Result};
 
-/// The adding problem: add two numbers that are marked in a long sequence of numbers.
+/// The adding problem: add the two marked numbers of a long sequence.
 ///
 /// Each step has two inputs: a value drawn uniformly from \[0, 1) and a mark. Two steps are marked 1, one drawn
 /// uniformly from the first half `0..⌊T/2⌋` and one from the second `⌊T/2⌋..T`; all other marks are 0. The target is
@@ -32,11 +32,11 @@ pub struct Adding {
 }
 
 impl Adding {
-    /// The mean squared error of the best guess without memory, which is always 1: the variance of a sum of two
-    /// uniform numbers, 2 · 1/12.
+    /// The mean squared error of the best predictor without memory, which always answers 1: the variance of a sum of
+    /// two uniform numbers, 2 · 1/12.
     pub const BASELINE: f64 = 1.0 / 6.0;
 
-    /// The task at a length of `length` steps.
+    /// The task with `length` steps.
     ///
     /// # Errors
     /// `length` is below two.
@@ -96,7 +96,7 @@ mod tests {
         assert!((error - Adding::BASELINE).abs() < 0.007, "{error}");
     }
 
-    /// Ten places, 20,000 sequences: each is marked 4,000 times, standard deviation 57.
+    /// Ten positions, 20,000 sequences: each is marked 4,000 times, standard deviation 57.
     #[test]
     fn every_place_is_marked_equally_often() {
         let batch = Adding::new(10).unwrap().batch(20_000, 2, 0);

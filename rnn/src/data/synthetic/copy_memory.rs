@@ -7,7 +7,7 @@ use super::super::error::at_least;
 use super::super::seed::{Purpose, generator};
 use super::super::{Result, Transduction};
 
-/// The copying memory problem: read ten symbols, wait for `T` steps, and say them again.
+/// The copying memory problem: read ten symbols, wait for `T` steps, and repeat them.
 ///
 /// There are ten symbols: 0 is the blank, 1 to 8 are data, 9 is the delimiter. With ten symbols `d` drawn uniformly
 /// and independently from the eight data symbols, a sequence has `T + 20` steps:
@@ -33,21 +33,21 @@ pub struct CopyMemory {
     blanks: usize,
 }
 
-/// How many symbols are to be remembered.
+/// The number of symbols to remember.
 const MEMORY: usize = 10;
 
 impl CopyMemory {
-    /// The number of symbols, and so of classes at each step.
+    /// The number of symbols, and so of classes per step.
     pub const CLASSES: usize = 10;
-    /// The symbol of waiting.
+    /// The blank symbol.
     pub const BLANK: usize = 0;
-    /// The symbol that asks for the recall.
+    /// The symbol that triggers the recall.
     pub const DELIMITER: usize = 9;
 
     /// The task with a wait of `T = blanks` steps, the delimiter among them.
     ///
     /// # Errors
-    /// `blanks` is zero, which leaves no place for the delimiter.
+    /// `blanks` is zero, which leaves no step for the delimiter.
     pub fn new(blanks: usize) -> Result<Self> {
         at_least(1, "the wait of a copying memory problem", blanks)?;
         Ok(Self { blanks })
@@ -58,8 +58,8 @@ impl CopyMemory {
         self.blanks + 2 * MEMORY
     }
 
-    /// The mean cross-entropy a step, in nats, of the best guess without memory: the blanks are certain, and each of
-    /// the ten symbols to be said again is one of eight. `10 ln 8 / (T + 20)`.
+    /// The mean cross-entropy per step, in nats, of the best predictor without memory: the blanks are certain, and
+    /// each of the ten repeated symbols is one of eight. `10 ln 8 / (T + 20)`.
     pub fn baseline(&self) -> f64 {
         MEMORY as f64 * 8_f64.ln() / self.length() as f64
     }

@@ -1,8 +1,8 @@
 //! Published synthetic tasks that need a long memory, as seeded generators of batches.
 //!
-//! Each task is a small struct; `batch(size, seed, index)` draws batch `index` of the endless set named by `seed`, a
-//! function of its arguments alone. Held-out data are the batches of another seed. Each task states the score that a
-//! model without memory reaches, so that a curve can be read: whatever stays there has learned nothing.
+//! Each task is a small struct; `batch(size, seed, index)` draws batch `index` of the infinite set named by `seed`,
+//! as a function of its arguments alone. Batches of another seed are held-out data. Each task states the baseline of
+//! a model without memory, against which to read a training curve.
 
 mod adding;
 mod copy_memory;

@@ -8,13 +8,13 @@ use super::super::error::at_least;
 use super::super::seed::{Purpose, generator};
 use super::super::{Classification, Result};
 
-/// The temporal order problem: say in which order two far-apart symbols came.
+/// The temporal order problem: classify the order of two symbols that lie far apart.
 ///
 /// There are eight symbols, whose ids follow [`SYMBOLS`](Self::SYMBOLS). A sequence starts with `E` and ends with `B`,
-/// the trigger. At each of two places stands `X` or `Y`; everywhere else one of `a b c d`. All are drawn uniformly. The
+/// the trigger. Each of two positions holds `X` or `Y`; every other one of `a b c d`. All are drawn uniformly. The
 /// class is the order: `X,X` → 0, `X,Y` → 1, `Y,X` → 2, `Y,Y` → 3 (Q, R, S, U in the paper).
 ///
-/// Experiment 6a of Hochreiter & Schmidhuber (1997). The places count from the `E` at 0.
+/// Experiment 6a of Hochreiter & Schmidhuber (1997). Positions count from the `E` at 0.
 ///
 /// ```
 /// use rnn::data::synthetic::TemporalOrder;
@@ -41,18 +41,18 @@ impl TemporalOrder {
     pub const SYMBOLS: [char; 8] = ['E', 'B', 'a', 'b', 'c', 'd', 'X', 'Y'];
     /// The number of classes.
     pub const CLASSES: usize = 4;
-    /// The mean cross-entropy, in nats, of the best guess without memory: `ln 4`, at an accuracy of a quarter.
+    /// The mean cross-entropy, in nats, of the best predictor without memory: `ln 4`, at an accuracy of a quarter.
     pub const BASELINE: f64 = 2.0 * std::f64::consts::LN_2;
 
-    /// The task as published: each sequence draws its length from 100 to 110, the first place from 10 to 20 and the
-    /// second from 50 to 60, ends included.
+    /// The task as published: each sequence draws its length from 100 to 110, the first position from 10 to 20 and
+    /// the second from 50 to 60, bounds included.
     pub fn published() -> Self {
         Self { lengths: 100..=110, first: 10..=20, second: 50..=60 }
     }
 
-    /// The task at a fixed length `T`, the places in proportion: the first from `T/10` to `2T/10`, the second from
-    /// `5T/10` to `6T/10`, rounded down, ends included. These are the tenths of the code that Pascanu, Mikolov &
-    /// Bengio (2013) published with their paper (its `tempOrder.py`), and at `T = 100` the places of
+    /// The task at a fixed length `T`, the positions in proportion: the first from `T/10` to `2T/10`, the second from
+    /// `5T/10` to `6T/10`, rounded down, bounds included. These are the tenths of the code that Pascanu, Mikolov &
+    /// Bengio (2013) published with their paper (its `tempOrder.py`), and at `T = 100` the positions of
     /// [`published`](Self::published).
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl TemporalOrder {
         Ok(Self { lengths: length..=length, first: tenths(1)..=tenths(2), second: tenths(5)..=tenths(6) })
     }
 
-    /// Batch `index` of the set `seed`: inputs `[longest, size]`, where `longest` is that of the batch.
+    /// Batch `index` of the set `seed`: inputs `[longest, size]`, `longest` being the longest sequence of the batch.
     pub fn batch(&self, size: usize, seed: u64, index: u64) -> Classification {
         let mut random = generator(seed, Purpose::TemporalOrder, index);
         let mut draw = |range: &RangeInclusive<usize>| random.random_range(range.clone());
@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    /// The sequences as text, each with its class.
+    /// The sequences as text, with their classes.
     fn texts(task: &TemporalOrder, size: usize, seed: u64) -> Vec<(String, usize)> {
         let batch = task.batch(size, seed, 0);
         let text =
@@ -120,7 +120,7 @@ mod tests {
         }
     }
 
-    /// 5,000 sequences reach all ends of all ranges: each of 11 values is missed with probability (10/11)^5000.
+    /// 5,000 sequences reach both ends of all ranges: each of 11 values is missed with probability (10/11)^5000.
     #[test]
     fn the_published_ranges_are_covered_and_kept() {
         let texts = texts(&TemporalOrder::published(), 5000, 1);

@@ -1,4 +1,4 @@
-//! How parameters begin, what is fixed, and what formulas may say.
+//! Initial values of parameters, fixed parameters, and what formulas may contain.
 
 use super::super::ast::{At, Expr, Form, Name};
 use super::super::diagnostic::{Diagnostic, Span};
@@ -7,7 +7,7 @@ use super::super::formula::draws;
 use super::{Beginning, Names};
 
 impl Names {
-    /// How parameters begin; what is said of a pack holds for all of it.
+    /// Initial values; one given for a pack holds for all its members.
     pub(super) fn beginnings(&mut self, inits: Vec<(Name, Beginning)>) {
         for (name, init) in inits {
             let pack = self.packs.iter().find(|(pack, _)| pack.is == name.is);
@@ -43,7 +43,7 @@ impl Names {
         }
     }
 
-    /// Formulas say what they can, of names that are there; what is fixed or made of others does not begin otherwise.
+    /// Checks formulas, and that fixed and derived parameters have no initialiser and are in no pack.
     pub(super) fn formulas(&mut self) {
         let begin = self.inits.values().filter_map(|(beginning, _)| match beginning {
             Beginning::Formula(formula) => Some(formula),
@@ -70,7 +70,7 @@ impl Names {
         }
     }
 
-    /// Whether a formula reads a name, or draws: a constant `seed` is what it draws by.
+    /// Whether a formula reads a name. If a formula draws random numbers, it also reads the constant `seed`.
     pub(super) fn in_formulas(&self, name: &str) -> bool {
         let begin = self.inits.values().filter_map(|(beginning, _)| match beginning {
             Beginning::Formula(formula) => Some(formula),

@@ -1,4 +1,4 @@
-//! What a file declares, and what is wrong with it.
+//! The declarations of a file, and faults in them.
 
 use super::super::ast::{At, Beginning as Written, Expr, File, Item, Name};
 use super::super::diagnostic::{Diagnostic, Span};
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 /// Declarations.
 impl Names {
-    /// Everything that is given a name, once.
+    /// Every definition of a name, which must be unique.
     #[allow(clippy::too_many_lines)] // one arm for each kind of line
     pub(super) fn declarations(&mut self, file: &File) {
         let mut given: HashMap<String, Span> = HashMap::new();
@@ -38,7 +38,7 @@ impl Names {
                 | Item::Function(name, ..) => Some(name),
                 _ => None,
             };
-            // A size stands in declarations and indices alone, so that keys can be `k[t]` of size `k`.
+            // A size is used in declarations and indices alone, so keys can be `k[t]` of size `k`.
             let kind = if matches!(item, Item::Size(..)) { "size " } else { "" };
             if let Some(name) = own
                 && let Some(first) = given.insert(format!("{kind}{}", name.is), name.span.clone())
@@ -141,7 +141,7 @@ impl Names {
                         self.fault(fault.and(first, "first here"));
                     }
                 }
-                // Loops and cells are written out, and the output is found when all sequences are known.
+                // Loops and cells are expanded by now; the output is resolved once all sequences are known.
                 Item::For(..) | Item::Use(_) | Item::Output(_) => {}
             }
         }
@@ -163,7 +163,7 @@ impl Names {
         }
     }
 
-    /// The parts of a vector: a sequence of its own, of which each name is a part.
+    /// Defines a sequence for the whole vector, and each name as a part of it.
     fn split(&mut self, names: &[Name], value: &At<Expr>) {
         let all: Vec<&str> = names.iter().map(|name| name.is.as_str()).collect();
         let whole = At::new(all.join("_"), names[0].span.clone());
@@ -178,7 +178,7 @@ impl Names {
         }
     }
 
-    /// A number made of numbers, as in `1 / 6` or `sqrt(3)`.
+    /// Evaluates a constant expression, as in `1 / 6` or `sqrt(3)`.
     fn constant(&mut self, expr: &At<Expr>) -> Option<f64> {
         let value = number(expr);
         if value.is_none() {
@@ -201,7 +201,7 @@ impl Names {
         self.fault(Diagnostic::new(message, span, "not these two").help("write `require input = hidden`"));
     }
 
-    /// Equations with every call of the file's functions expanded.
+    /// Expands every call of the file's functions in the equations.
     fn expand(&mut self, mut functions: Functions, calls: &HashMap<String, (At<Expr>, usize)>) {
         let mut all = true;
         for (name, value) in std::mem::take(&mut self.lets) {
@@ -222,7 +222,7 @@ impl Names {
         for (name, value) in std::mem::take(&mut self.equations) {
             let of_several = calls.get(&name.is).filter(|(call, _)| *call == value);
             let expanded = match of_several {
-                // The results of one call follow each other, and share what they have in common.
+                // The results of one call are adjacent and share subexpressions.
                 Some((call, wanted)) if results.is_empty() => functions.results(call, *wanted).map(|all| {
                     results.extend(all);
                     results.pop_front().unwrap_or(value.clone())
@@ -235,7 +235,7 @@ impl Names {
                 Err(fault) => {
                     self.fault(*fault);
                     all = false;
-                    // Other equations may read it.
+                    // A placeholder, since other equations may read the name.
                     self.equations.push((name, At::new(Expr::Step, value.span)));
                 }
             }
@@ -249,7 +249,7 @@ impl Names {
         }
     }
 
-    /// A parameter is in one pack, once.
+    /// A pack holds parameters, each in at most one pack.
     fn packs_of_parameters(&mut self) {
         let mut packed: HashMap<String, Span> = HashMap::new();
         for part in self.packs.clone().into_iter().flat_map(|(_, parts)| parts) {
@@ -260,7 +260,7 @@ impl Names {
         }
     }
 
-    /// A size as it is written in declarations.
+    /// A size expression in a declaration.
     pub fn size(&mut self, expr: &At<Expr>) -> Option<Size> {
         let size = match &expr.is {
             Expr::Name(name) if name == "input" => Some(Size::INPUT),
@@ -312,7 +312,7 @@ impl Names {
     }
 }
 
-/// The number that an expression without names is.
+/// The value of an expression without names.
 pub(in super::super) fn number(expr: &At<Expr>) -> Option<f64> {
     let value = match &expr.is {
         Expr::Number(number) => *number,
@@ -337,7 +337,7 @@ pub(in super::super) fn number(expr: &At<Expr>) -> Option<f64> {
     Some(value).filter(|value| value.is_finite())
 }
 
-/// A number is a constant; anything else is an initialiser by its name.
+/// A number is a constant; anything else is the name of an initialiser.
 fn beginning(text: &str) -> Result<Init, InitError> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(Init::Constant { value }),

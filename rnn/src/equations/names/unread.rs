@@ -1,4 +1,4 @@
-//! Declarations that nothing reads, and the output.
+//! Unused declarations, and the output.
 
 use super::super::ast::{File, Item, Name};
 use super::super::diagnostic::Diagnostic;
@@ -6,7 +6,7 @@ use super::super::expand::{reads, reads_step};
 use super::{Names, near};
 
 impl Names {
-    /// Declarations that speak of parameters nobody reads.
+    /// Reports declarations of parameters and sequences that nothing reads.
     pub(super) fn unread(&mut self) {
         let known = |names: &Self, name: &str| names.parameters.iter().any(|p| p.is == name);
         let sequence = |names: &Self, name: &str| {

@@ -1,4 +1,4 @@
-//! Expressions: operations by their binding power, chains of matrices, powers, calls.
+//! Expressions: binary operators by binding power, matrix products, powers, calls.
 
 use super::super::ast::{At, Expr, Function, Name, Operation, Range, reserved};
 use super::super::diagnostic::{Diagnostic, Span};
@@ -6,24 +6,23 @@ use super::super::hints;
 use super::super::token::Token;
 use super::{DEEPEST, LARGEST, LARGEST_OF_ALL, Parsed, Parser};
 
-/// When a sequence is read.
+/// The time at which a sequence is read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Time {
-    /// So many steps back.
+    /// A constant number of steps back.
     Back(usize),
-    /// As many steps back as loops say.
+    /// A number of steps back that depends on loop variables.
     By(At<Expr>),
 }
 
-/// The farthest step back that can be read.
+/// The maximum lag.
 const FARTHEST: f64 = 1000.0;
 
-/// Expressions.
 impl Parser<'_> {
-    /// An expression of operations that bind at least as tightly as `least`.
+    /// An expression whose operators bind at least as tightly as `least`.
     pub(super) fn expression(&mut self, least: u8) -> Parsed<At<Expr>> {
         self.depth += 1;
-        // The expression of the line itself lies in no parentheses.
+        // The line's own expression is in no parentheses.
         if self.depth > DEEPEST + 1 {
             return Err(Box::new(
                 Diagnostic::new(
@@ -61,7 +60,7 @@ impl Parser<'_> {
         all.into_iter().find(|o| o.sign() == sign)
     }
 
-    /// A chain of factors: the last is what the matrices before it are multiplied by, from the right.
+    /// A chain of factors: the last is the operand of the matrices before it, right to left.
     fn operand(&mut self) -> Parsed<At<Expr>> {
         let start = self.span().start;
         if self.accept("-") {
@@ -112,7 +111,7 @@ impl Parser<'_> {
         })
     }
 
-    /// `if`, `and` and the like between expressions.
+    /// `if`, `and` and similar words between expressions.
     fn foreign_word(&self) -> Option<Box<Diagnostic>> {
         let Some(Token::Name(name)) = self.token() else { return None };
         let help = hints::word(name)?;
@@ -142,7 +141,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// A number, a name, a sequence, a call or parentheses, and its power.
+    /// A number, a name, a sequence, a call or parentheses, with an optional power.
     fn factor(&mut self) -> Parsed<At<Expr>> {
         self.factors += 1;
         self.count()?;
@@ -277,7 +276,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The arguments of the function whose name is behind, and what a loop in them runs over.
+    /// The arguments of the function whose name was read, and the range of a loop in them.
     fn arguments(&mut self, function: &str, span: &Span) -> Parsed<(Vec<At<Expr>>, Option<Range>)> {
         if !self.accept("(") {
             return Err(Box::new(
@@ -298,7 +297,7 @@ impl Parser<'_> {
         Ok((arguments, range))
     }
 
-    /// The indices behind a name, `[j]`, but for a time: the name with them, as they are written.
+    /// The indices after a name, `[j]`, but not a time: returns the name with them, as written.
     pub(super) fn indices(&mut self, mut name: Name) -> Parsed<Name> {
         while self.sign() == Some("[") && self.begins_index() {
             self.at += 1;
@@ -310,7 +309,7 @@ impl Parser<'_> {
         Ok(name)
     }
 
-    /// Whether an index stands behind the bracket, and neither a time nor what is meant as one.
+    /// Whether the bracket opens an index, not a time or an attempt at one.
     fn begins_index(&self) -> bool {
         let token = |k: usize| self.tokens.get(self.at + k).map(|(token, _)| token);
         match token(1) {
@@ -322,7 +321,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A whole number made of numbers and names of loops: of operations that bind at least as tightly as `least`.
+    /// A whole number of literals and loop variables, whose operators bind at least as tightly as `least`.
     pub(super) fn index(&mut self, least: u8) -> Parsed<At<Expr>> {
         let mut left = self.step()?;
         loop {
@@ -376,7 +375,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `t]` or `t-k]`: the time of a read of `name`.
+    /// `t]` or `t-k]`: the time at which `name` is read.
     pub(super) fn time(&mut self, name: &str) -> Parsed<Time> {
         let start = self.span().start;
         if !self.accept_name("t") {
@@ -416,7 +415,7 @@ impl Parser<'_> {
         })
     }
 
-    /// What stands in brackets is no time; `[0]` is meant as the value before the first step.
+    /// The brackets hold no time; `[0]` is an attempt at the value before the first step.
     #[allow(clippy::unnecessary_box_returns)] // every error of the parser is boxed
     fn no_time(&self, name: &str, start: usize) -> Box<Diagnostic> {
         let span = start..self.span().end;

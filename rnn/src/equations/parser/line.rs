@@ -6,7 +6,7 @@ use super::super::token::Token;
 use super::expression::Time;
 use super::{Parsed, Parser, title};
 
-/// A word at the beginning of a line that is none of the language.
+/// An unknown word at the start of a line.
 #[allow(clippy::unnecessary_box_returns)] // every error of the parser is boxed
 fn begins_no_line(word: &Name) -> Box<Diagnostic> {
     let fault = Diagnostic::new(format!("`{}` begins no line", word.is), word.span.clone(), "unknown here");
@@ -14,7 +14,6 @@ fn begins_no_line(word: &Name) -> Box<Diagnostic> {
     Box::new(fault.help(format!("a line is an equation, `name[t] = …`, or begins with one of {words}")))
 }
 
-/// Lines.
 impl Parser<'_> {
     /// `cell NAME`; the name may have hyphens.
     pub(super) fn heading(&mut self) -> Parsed<Name> {
@@ -55,7 +54,7 @@ impl Parser<'_> {
 
     pub(super) fn item(&mut self) -> Parsed<Item> {
         let word = match self.token() {
-            // `output[t] = …` is an equation with a name that is taken, and `equation` says so.
+            // `output[t] = …` is an equation with a reserved name, which `equation` reports.
             Some(Token::Name(word)) if KEYWORDS.contains(&word.as_str()) && !self.is_equation() => {
                 word.clone()
             }
@@ -159,7 +158,7 @@ impl Parser<'_> {
         matches!(self.tokens.get(self.at + 1), Some((Token::Sign("["), _)))
     }
 
-    /// `for` is behind: `j = 1..4`, lines, `end`.
+    /// A loop after `for`: `j = 1..4`, lines, `end`.
     fn repetition(&mut self) -> Parsed<Item> {
         self.loops += 1;
         if self.loops > 8 {
@@ -248,7 +247,7 @@ impl Parser<'_> {
         Ok(Item::Equation(names.remove(0), value))
     }
 
-    /// What several names are equal to: `split(a)`, or the results of a function.
+    /// The right side for several names: `split(a)`, or a function with several results.
     fn several(&mut self, names: Vec<Name>) -> Parsed<Item> {
         if self.accept_name("split") {
             self.expect("(", "and the vector that is split")?;
@@ -300,7 +299,7 @@ impl Parser<'_> {
         Ok(form)
     }
 
-    /// `fn` is behind: `norm(a, b) = expression`.
+    /// A function after `fn`: `norm(a, b) = expression`.
     fn function(&mut self) -> Parsed<Item> {
         let name = self.plain_name("the name of a function")?;
         self.expect("(", "and the names of the arguments")?;
@@ -327,7 +326,7 @@ impl Parser<'_> {
         Ok(Item::Function(name, arguments, body))
     }
 
-    /// The lines of a function to its `return`.
+    /// The lines of a function, up to its `return`.
     fn body(&mut self, function: &Name) -> Parsed<Body> {
         let mut values = Vec::new();
         loop {
@@ -361,7 +360,7 @@ impl Parser<'_> {
         Ok(Body { values, results })
     }
 
-    /// One name or more.
+    /// One or more names.
     fn names(&mut self, what: &str) -> Parsed<Vec<Name>> {
         let mut names = vec![self.own_name(what)?];
         while matches!(self.token(), Some(Token::Name(_))) {
@@ -388,7 +387,7 @@ impl Parser<'_> {
                 .unexpected("a number, a formula, or an initialiser such as `orthogonal` or `uniform:0.1`"));
         }
         let formula = self.expression(1)?;
-        // `(1)` is 1: what prints alike is alike.
+        // `(1)` is 1: what prints the same parses the same.
         let text = match &formula.is {
             Expr::Number(_) => Some(formula.is.to_string()),
             Expr::Negative(a) if matches!(a.is, Expr::Number(_)) => Some(formula.is.to_string()),
@@ -401,7 +400,7 @@ impl Parser<'_> {
         })
     }
 
-    /// An initialiser by its name, or a number.
+    /// The name of an initialiser, or a number.
     fn init(&mut self) -> Parsed<At<String>> {
         let start = self.span().start;
         let mut text = String::new();
@@ -423,7 +422,7 @@ impl Parser<'_> {
         Ok(At::new(text, start..self.before()))
     }
 
-    /// A number as it is written.
+    /// A number as written, with its sign.
     fn signed(&mut self) -> Parsed<String> {
         let sign = if self.accept("-") { "-" } else { "" };
         match self.token() {
@@ -432,7 +431,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The token's text; the next one is up.
+    /// The token's text; advances to the next token.
     fn text_of_token(&mut self) -> &str {
         let span = self.span();
         self.at += 1;

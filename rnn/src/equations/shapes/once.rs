@@ -5,7 +5,7 @@ use super::super::diagnostic::Diagnostic;
 use super::{Parameter, Solver, Unknown};
 
 impl<'a> Solver<'a> {
-    /// A line `let`: what it makes and what it is made of have shapes that follow from each other.
+    /// Infers the shapes of a `let` line in both directions.
     pub(super) fn once(&mut self, name: &'a Name, value: &'a At<Expr>) {
         let known = self.parameters.get(name.is.as_str()).map(|(parameter, _)| *parameter);
         if let (Some(made), None) = (self.of_parameters(value, known), known) {
@@ -14,7 +14,7 @@ impl<'a> Solver<'a> {
         }
     }
 
-    /// An open size that belongs to a value: the same one each time that the lines are gone through.
+    /// An unknown size of a value: the same one in every scan.
     fn fresh_at(&mut self, expr: &'a At<Expr>, which: usize) -> Unknown {
         let key = (std::ptr::from_ref(expr) as usize, which);
         if let Some(&known) = self.places.get(&key) {
@@ -25,7 +25,7 @@ impl<'a> Solver<'a> {
         new
     }
 
-    /// What a value is; names that nothing is known of are what is wanted.
+    /// The shape of a value; names of unknown shape take the wanted one.
     fn of_parameters(&mut self, expr: &'a At<Expr>, want: Option<Parameter>) -> Option<Parameter> {
         match &expr.is {
             Expr::Number(_) => Some(Parameter::Scalar),
@@ -77,7 +77,7 @@ impl<'a> Solver<'a> {
         }
     }
 
-    /// Two values element by element; a scalar goes with all.
+    /// Two values, element by element; a scalar broadcasts.
     fn pair(&mut self, a: &'a At<Expr>, b: &'a At<Expr>, want: Option<Parameter>) -> Option<Parameter> {
         let one = self.of_parameters(a, want);
         let known = one.filter(|one| !matches!(one, Parameter::Scalar)).or(want);
@@ -94,7 +94,7 @@ impl<'a> Solver<'a> {
         }
     }
 
-    /// A matrix times what stands behind it.
+    /// A matrix times its operand.
     fn multiplied(
         &mut self,
         left: Option<Parameter>,
@@ -141,7 +141,7 @@ impl<'a> Solver<'a> {
         }
     }
 
-    /// What is known of a name; otherwise it is this.
+    /// The known shape of a name, or else `other`.
     fn known_or(&mut self, name: &'a str, at: &At<Expr>, other: Parameter) -> Parameter {
         let Some((known, _)) = self.parameters.get(name).cloned() else {
             self.parameters.insert(name, (other, at.span.clone()));

@@ -1,4 +1,4 @@
-//! Unknown sizes: joined where an equation joins them, and given a value where one is known.
+//! Unknown sizes: unified where an equation equates them, bound where one is known.
 
 use super::super::diagnostic::{Diagnostic, Span};
 use super::super::size::Size;
@@ -18,7 +18,7 @@ impl Solver<'_> {
         n
     }
 
-    /// A vector of a size; of one element it is a scalar, so that a `1` never spreads to what it is combined with.
+    /// A vector of a size; a size of 1 is a scalar, so that it never unifies with the size of the other operand.
     pub(super) fn of_size(&self, n: Unknown) -> Dim {
         if self.size(n).is_some_and(|size| Some(size) == Size::number(1)) {
             Dim::Scalar
@@ -38,7 +38,7 @@ impl Solver<'_> {
         self.known[self.root(n)].as_ref().map(|(size, _)| *size)
     }
 
-    /// Two sizes are one: that of the use at `a` and that of the use at `b`.
+    /// Unifies two sizes: that of the use at `a` and that of the use at `b`.
     pub(super) fn same(&mut self, a: Unknown, b: Unknown, at_a: &Span, at_b: &Span) {
         let (ra, rb) = (self.root(a), self.root(b));
         if ra == rb {
@@ -55,7 +55,7 @@ impl Solver<'_> {
                 };
                 self.fault(fault);
             }
-            // Nothing new is known of two sizes that are the same already.
+            // Two known, equal sizes give no new information.
             (Some(_), Some(_)) => self.parent[rb] = ra,
             (Some(_), None) => (self.parent[rb], self.changed) = (ra, true),
             _ => (self.parent[ra], self.changed) = (rb, true),

@@ -1,4 +1,4 @@
-//! The shape of an expression's value, and what it says of the sizes within.
+//! Infers the shape of an expression's value, and the sizes within it.
 
 use super::super::ast::{At, Expr, Function, Name};
 use super::super::diagnostic::{Diagnostic, Span};
@@ -30,7 +30,7 @@ impl<'a> Solver<'a> {
             Expr::Argument(_, a) => self.value(a),
             Expr::Element(a, place, size) => number(self.element(a, *place, *size)),
             Expr::Portion(a, _, parts) => number(self.portion(a, *parts)),
-            // Calls are expanded, loops written out and columns put for matrices before.
+            // Calls are expanded, loops unrolled and matrices lowered by now.
             Expr::Apply(..)
             | Expr::Times(..)
             | Expr::Part(..)
@@ -70,7 +70,7 @@ impl<'a> Solver<'a> {
         Dim::Scalar
     }
 
-    /// One of the equal parts of a vector: the sizes of the two follow from each other.
+    /// One of the equal parts of a vector: each size determines the other.
     fn portion(&mut self, a: &'a At<Expr>, parts: usize) -> Dim {
         let dim = self.number(a);
         let Expr::Sequence(whole, _) = &a.is else { return Dim::Open };
@@ -102,7 +102,7 @@ impl<'a> Solver<'a> {
         Dim::Vector(part)
     }
 
-    /// The value of an expression that must be a number.
+    /// The value of an expression that must be a scalar.
     fn number(&mut self, expr: &'a At<Expr>) -> Dim {
         let value = self.value(expr);
         if value.truth {
@@ -111,7 +111,7 @@ impl<'a> Solver<'a> {
         value.dim
     }
 
-    /// Something wrong; in the body of a function, the call is shown too.
+    /// Records a fault; in the body of a function it also shows the call.
     pub(super) fn fault(&mut self, mut fault: Diagnostic) {
         if let Some(call) = self.calls.first()
             && fault.labels.iter().all(|(span, _)| span.start < call.start || span.end > call.end)
@@ -132,7 +132,7 @@ impl<'a> Solver<'a> {
         self.fault(fault);
     }
 
-    /// A bare name that is added or used element by element: a constant, or a vector unless declared otherwise.
+    /// A bare name used element by element: a constant, or a vector unless declared otherwise.
     fn vector(&mut self, name: &'a str, span: &Span) -> Dim {
         if self.names.constants.contains_key(name) {
             return Dim::Scalar;
@@ -216,7 +216,7 @@ impl<'a> Solver<'a> {
         }
     }
 
-    /// What is known of a sequence and of what it is equal to must agree.
+    /// Unifies the shape of a sequence with that of its right side.
     pub(super) fn join(&mut self, sequence: Dim, value: Dim, at: &Span, of: &Span) -> Dim {
         match (sequence, value) {
             (Dim::Vector(m), Dim::Vector(n)) => self.same(m, n, at, of),
@@ -266,7 +266,7 @@ impl<'a> Solver<'a> {
             },
             (Function::Concat, parts) => self.concat(parts),
             (Function::Dropout | Function::LockedDropout, [a, _]) | (_, [a]) => self.number(a),
-            // The parser has counted the arguments.
+            // The parser has checked the arity.
             _ => Dim::Open,
         }
     }

@@ -15,9 +15,9 @@ use super::{Rule, single};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {
-    /// β₁: how much of the mean gradient is kept.
+    /// β₁: the decay rate of the mean gradient.
     pub beta1: f64,
-    /// β₂: how much of the mean square is kept.
+    /// β₂: the decay rate of the mean square.
     pub beta2: f64,
     /// ε: keeps the division finite.
     pub eps: f64,
@@ -39,7 +39,7 @@ impl Rule<2> for Adam {
         let (beta1_rest, beta2, beta2_rest) =
             (single(1.0 - self.beta1), single(self.beta2), single(1.0 - self.beta2));
         let (epsilon, lambda) = (single(self.eps), single(self.weight_decay));
-        // The corrections are the same for all elements: one goes into the rate.
+        // The bias corrections are the same for all elements: one goes into the rate.
         let alpha = single(rate / correction(self.beta1));
         let root_correction = single(correction(self.beta2).sqrt());
         move |theta, g, [m, v]| {

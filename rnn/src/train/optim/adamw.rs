@@ -1,4 +1,4 @@
-//! `AdamW`: Adam whose weight decay does not pass through the division by the root mean square.
+//! `AdamW`: Adam with decoupled weight decay.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,13 +12,13 @@ use super::{Adam, Rule, single};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamW {
-    /// β₁: how much of the mean gradient is kept.
+    /// β₁: the decay rate of the mean gradient.
     pub beta1: f64,
-    /// β₂: how much of the mean square is kept.
+    /// β₂: the decay rate of the mean square.
     pub beta2: f64,
     /// ε: keeps the division finite.
     pub eps: f64,
-    /// λ: how much of each parameter is taken away, times the learning rate.
+    /// λ: the weight decay, multiplied by the learning rate.
     pub weight_decay: f64,
 }
 

@@ -1,4 +1,4 @@
-//! Optimisers by name, with their settings in one string.
+//! Optimisers by name, with their settings in a string.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use super::{Adagrad, Adam, AdamW, Optimiser, PerElement, RmsProp, Sgd};
 use crate::parameters::Parameters;
 
-/// A method of optimisation and its settings, without any state. Written as its name and the settings that are
-/// not `PyTorch`'s defaults, such as `adam` or `sgd:momentum=0.9:nesterov`.
+/// An optimisation method and its settings, without state. Written as its name and the settings that differ from
+/// `PyTorch`'s defaults, such as `adam` or `sgd:momentum=0.9:nesterov`.
 ///
 /// ```
 /// use rnn::train::optim::{AdamW, Method};
@@ -36,7 +36,7 @@ pub enum Method {
     AdamW(AdamW),
 }
 
-/// The string is no method, or a setting is not allowed.
+/// The string is not a method, or a setting is not allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{text}` is no optimiser: {reason}; write `sgd`, `adagrad`, `rmsprop`, `adam` or `adamw`, \
@@ -50,7 +50,7 @@ pub struct MethodError {
 }
 
 impl Method {
-    /// The method before its first step, for parameters of these names and shapes.
+    /// A new optimiser for parameters of these names and shapes.
     pub fn optimiser(&self, parameters: &Parameters) -> Box<dyn Optimiser> {
         match *self {
             Self::Sgd(rule) if rule.momentum == 0.0 => Box::new(PerElement::<_, 0>::new(rule, parameters)),

@@ -1,8 +1,8 @@
-//! Optimisers: from parameters and gradients to better parameters.
+//! Optimisers: update rules for parameters given gradients.
 //!
-//! Each method is one file whose [`Rule`] reads as the published update of one element. Everything that the
-//! methods share, the walk over the parameters and the state that is kept beside them, is [`PerElement`].
-//! Names, defaults and the order of operations are `PyTorch`'s.
+//! Each method is one file whose [`Rule`] reads as the published update of one element. [`PerElement`] holds what the
+//! methods share: the loop over the parameters and the state kept for them. Names, defaults and the order of
+//! operations are `PyTorch`'s.
 
 mod adagrad;
 mod adam;
@@ -24,7 +24,7 @@ pub use per_element::{PerElement, Rule};
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
-/// A method together with its state, for the parameters that it was made for.
+/// A method with its state, for a fixed set of parameters.
 ///
 /// ```
 /// use ndarray::arr1;
@@ -44,11 +44,11 @@ pub use sgd::Sgd;
 pub trait Optimiser {
     /// One update of all parameters, in place and without allocating.
     ///
-    /// The learning rate is that of this step; a schedule is the caller's. Gradients are found by name.
+    /// The caller applies the schedule to the learning rate. Gradients are matched by name.
     ///
     /// # Errors
     ///
-    /// [`OptimError`] if the names or shapes are not those the optimiser was made for. Nothing is changed then.
+    /// [`OptimError`] if the names or shapes differ from the optimiser's. Nothing is changed then.
     fn step(
         &mut self,
         parameters: &mut Parameters,
@@ -60,7 +60,7 @@ pub trait Optimiser {
     /// `exp_avg/rnn.weight_ih_l0`, of the parameter's shape. The kinds have `PyTorch`'s names.
     fn state(&self) -> Vec<(String, ArrayD<f32>)>;
 
-    /// Takes up the state of an earlier run, as [`state`](Self::state) gave it, in any order.
+    /// Restores the state of an earlier run, as [`state`](Self::state) returned it, in any order.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ pub trait Optimiser {
     fn restore(&mut self, state: &[(String, ArrayD<f32>)]) -> Result<(), OptimError>;
 }
 
-/// Arrays that do not belong to the optimiser that was given them.
+/// Arrays that do not fit the optimiser.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptimError {
@@ -87,7 +87,7 @@ pub enum OptimError {
         /// The shape given, if there is such an array.
         found: Option<Vec<usize>>,
     },
-    /// A parameter that the optimiser was not made for.
+    /// A parameter unknown to the optimiser.
     #[error("the optimiser knows no parameter `{0}`: make the optimiser for the parameters that it updates")]
     Unknown(String),
     /// An array of state is missing or of another shape.

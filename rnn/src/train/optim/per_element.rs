@@ -1,13 +1,13 @@
-//! What all optimisers share: the update of one element, taken over all elements of all parameters.
+//! What all optimisers share: the elementwise update, applied to all parameters.
 
 use ndarray::{ArrayD, arr0};
 
 use super::{OptimError, Optimiser};
 use crate::parameters::Parameters;
 
-/// An update of one element θ with gradient g that keeps `N` numbers of state beside it.
+/// An update of one element θ with gradient g and `N` numbers of state.
 ///
-/// To add a method is to implement this; [`PerElement`] makes an [`Optimiser`] of it.
+/// A new method implements this trait; [`PerElement`] makes an [`Optimiser`] of it.
 ///
 /// ```
 /// use rnn::train::optim::Rule;
@@ -26,10 +26,10 @@ use crate::parameters::Parameters;
 /// }
 /// ```
 pub trait Rule<const N: usize>: Copy {
-    /// The names of the numbers kept, which are zero before the first step.
+    /// The names of the state arrays, which are zero before the first step.
     const STATE: [&'static str; N];
 
-    /// The update (θ, g, state) ↦ (θ, state) at this step, counted from 1, and this learning rate.
+    /// The update (θ, g, state) ↦ (θ, state) at this step, counted from 1, with this learning rate.
     fn update(self, step: u64, rate: f64) -> impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]);
 }
 
@@ -44,7 +44,7 @@ pub struct PerElement<R, const N: usize> {
 }
 
 impl<const N: usize, R: Rule<N>> PerElement<R, N> {
-    /// The rule before its first step, for parameters of these names and shapes.
+    /// A new optimiser for parameters of these names and shapes.
     pub fn new(rule: R, parameters: &Parameters) -> Self {
         let before_the_first_step = |(name, array): (&str, &ArrayD<f32>)| {
             let zeros = std::array::from_fn(|_| ArrayD::zeros(array.raw_dim()));
@@ -81,9 +81,9 @@ impl<const N: usize, R: Rule<N>> Optimiser for PerElement<R, N> {
         self.step += 1;
         let update = self.rule.update(self.step, learning_rate);
         for (name, _, state) in &mut self.state {
-            // Both are there: checked above.
+            // Both exist: checked above.
             if let (Some(theta), Some(g)) = (parameters.get_mut(name), gradients.get(name)) {
-                let g = g.as_standard_layout(); // borrowed, unless it lies in another order
+                let g = g.as_standard_layout(); // borrowed, unless its layout differs
                 let g = g.as_slice().expect("an array of standard layout is one slice");
                 update_all(&update, row_major(theta), g, state.each_mut().map(row_major));
             }
@@ -92,7 +92,7 @@ impl<const N: usize, R: Rule<N>> Optimiser for PerElement<R, N> {
     }
 
     fn state(&self) -> Vec<(String, ArrayD<f32>)> {
-        // Exact up to 2²⁴ steps. Beyond, Adam's bias corrections have long been 1, and no other rule counts.
+        // Exact up to 2²⁴ steps. Beyond, Adam's bias corrections are 1, and no other rule uses the step.
         let step = arr0(self.step as f32).into_dyn();
         let kept = R::STATE.iter().enumerate().flat_map(|(k, kind)| {
             self.state.iter().map(move |(name, _, state)| (format!("{kind}/{name}"), state[k].clone()))
@@ -114,7 +114,7 @@ impl<const N: usize, R: Rule<N>> Optimiser for PerElement<R, N> {
         {
             return Err(OptimError::UnknownState(name.clone()));
         }
-        // All that is looked up from here on is there and has its shape.
+        // Every array from here on exists and has the right shape: checked above.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count, as `state` wrote it
         let step = find("step").and_then(|step| step.first()).map_or(0, |&step| step as u64);
         self.step = step;
@@ -129,8 +129,7 @@ impl<const N: usize, R: Rule<N>> Optimiser for PerElement<R, N> {
     }
 }
 
-/// The update over the elements of one parameter: a plain loop over slices of one length, which the compiler
-/// turns into vector instructions.
+/// Updates the elements of one parameter: a plain loop over slices of equal length, which the compiler vectorises.
 fn update_all<const N: usize>(
     update: impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
     theta: &mut [f32],
@@ -149,7 +148,7 @@ fn update_all<const N: usize>(
     }
 }
 
-/// The elements in row-major order. An array that lies in another order is brought into it for good.
+/// The elements in row-major order. An array in another layout is converted in place.
 fn row_major(array: &mut ArrayD<f32>) -> &mut [f32] {
     if !array.is_standard_layout() {
         *array = array.as_standard_layout().into_owned();

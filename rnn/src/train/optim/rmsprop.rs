@@ -15,11 +15,11 @@ use super::{Rule, single};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RmsProp {
-    /// ρ: how much of the mean square is kept. `PyTorch` calls it alpha.
+    /// ρ: the decay rate of the mean square. `PyTorch` calls it alpha.
     pub alpha: f64,
     /// ε: keeps the division finite.
     pub eps: f64,
-    /// μ: how much of the last update is kept.
+    /// μ: the momentum.
     pub momentum: f64,
     /// λ: the coefficient of the L2 penalty.
     pub weight_decay: f64,

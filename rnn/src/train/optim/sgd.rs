@@ -14,15 +14,15 @@ use super::{Rule, single};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sgd {
-    /// μ: how much of the last update is kept.
+    /// μ: the momentum.
     pub momentum: f64,
     /// λ: the coefficient of the L2 penalty.
     pub weight_decay: f64,
-    /// Whether to look ahead along the momentum.
+    /// Whether to use Nesterov momentum.
     pub nesterov: bool,
 }
 
-/// Without momentum, which needs no state.
+/// Without momentum: no state.
 impl Rule<0> for Sgd {
     const STATE: [&'static str; 0] = [];
 

@@ -1,4 +1,4 @@
-//! The optimisers against `PyTorch`'s own numbers. `rnn/tests/data/optimisers.py` made them.
+//! The optimisers against `PyTorch`'s own numbers, from `rnn/tests/data/optimisers.py`.
 
 use ndarray::{ArrayD, Axis, arr1};
 use serde_json::Value;
@@ -25,7 +25,7 @@ fn torch() -> Value {
     serde_json::from_str(include_str!("../../../tests/data/optimisers.json")).unwrap()
 }
 
-/// To 10⁻⁶ of the array's largest element: one that a subtraction leaves near 0 keeps the rounding of its
+/// To 10⁻⁶ of the array's largest element: an element near 0 after a subtraction keeps the rounding error of its
 /// operands.
 #[track_caller]
 fn assert_close(found: &ArrayD<f32>, expected: &ArrayD<f32>, place: &str) {
@@ -62,7 +62,7 @@ fn parameters_and_state_are_those_of_pytorch_at_every_step() {
     }
 }
 
-/// Two runs of equal steps, one of which is stopped half way and taken up by a new optimiser.
+/// Two equal runs, one of which is stopped half way and resumed by a new optimiser.
 #[test]
 fn a_restored_optimiser_goes_on_as_if_never_stopped() {
     let torch = torch();

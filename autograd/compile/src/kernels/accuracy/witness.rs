@@ -1,4 +1,4 @@
-//! Numbers as the sum of two `f64`, about 32 decimal digits, and the two functions that all others follow from.
+//! Double-double arithmetic, about 32 decimal digits, and the two functions from which all others are derived.
 
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -70,7 +70,7 @@ impl Double {
 
     /// `ln(1 + self)` of a positive number.
     pub fn ln_1p(self) -> Self {
-        // Where it is small the logarithm is a series; the next term is below 1e-32 of it.
+        // For small values the logarithm is a series; the next term is below 1e-32 of it.
         if self.0 < 1e-10 {
             return self - self * self / Self(2.0, 0.0) + self * self * self / Self(3.0, 0.0);
         }
@@ -78,7 +78,7 @@ impl Double {
     }
 
     fn ln_near(self, guess: f64) -> Self {
-        // ln x = y + ln(x e⁻ʸ), and x e⁻ʸ is next to 1.
+        // ln x = y + ln(x e⁻ʸ), and x e⁻ʸ is close to 1.
         let ratio = self * Self::exp(-guess) - Self(1.0, 0.0);
         Self(guess, 0.0) + ratio - ratio * ratio / Self(2.0, 0.0)
     }

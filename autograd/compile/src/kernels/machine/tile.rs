@@ -1,8 +1,8 @@
 //! The innermost loop of a product, in vector registers.
 //!
-//! R rows of A times a panel of B, which is N vectors wide: N R sums stay in registers while k runs. The compiler does
-//! not promise to keep an array of so many sums in registers; of vectors it does. So elements are read by pointer here,
-//! once the lengths of all slices are checked.
+//! R rows of A times a panel of B, which is N vectors wide: the N R sums stay in registers over the loop of k. The
+//! compiler does not guarantee that for an array of sums; for vectors it does. So elements are read through pointers
+//! here, once the lengths of all slices are checked.
 
 #![allow(unsafe_code)] // vector instructions, and pointers into slices whose lengths are checked
 
@@ -10,40 +10,40 @@ use super::{Level, level};
 use crate::kernels::Real;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
-    __m256, __m256d, __m512, __m512d, _mm256_add_pd, _mm256_add_ps, _mm256_fmadd_pd, _mm256_fmadd_ps,
-    _mm256_loadu_pd, _mm256_loadu_ps, _mm256_set1_pd, _mm256_set1_ps, _mm256_storeu_pd, _mm256_storeu_ps,
-    _mm512_add_pd, _mm512_add_ps, _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps,
-    _mm512_set1_pd, _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps,
+    __m256, __m256d, __m512, __m512d, _MM_HINT_T0, _mm_prefetch, _mm256_add_pd, _mm256_add_ps,
+    _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_set1_pd, _mm256_set1_ps,
+    _mm256_storeu_pd, _mm256_storeu_ps, _mm512_add_pd, _mm512_add_ps, _mm512_fmadd_pd, _mm512_fmadd_ps,
+    _mm512_loadu_pd, _mm512_loadu_ps, _mm512_set1_pd, _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps,
 };
 
-/// Some rows and columns of a product.
+/// A tile of a product.
 #[derive(Debug)]
 pub struct Tile<'a, S> {
-    /// How many products are added up.
+    /// The length of the sums.
     pub k: usize,
     /// R rows of A.
     pub a: &'a [S],
-    /// How far apart the rows of A are, and its columns.
+    /// The row and column strides of A.
     pub a_strides: [usize; 2],
-    /// k rows of B, each as long as N vectors.
+    /// k rows of B, each N vectors long.
     pub panel: &'a [S],
-    /// How far apart the rows of B are.
+    /// The row stride of B.
     pub panel_stride: usize,
-    /// Where the tile begins in C.
+    /// C from the tile's first element on.
     pub c: &'a mut [S],
-    /// How far apart the rows of C are.
+    /// The row stride of C.
     pub c_stride: usize,
-    /// How many rows are written, at most R.
+    /// The number of rows to write, at most R.
     pub rows: usize,
-    /// How many columns are written, at most as many as a row of the panel has.
+    /// The number of columns to write, at most the width of the panel.
     pub columns: usize,
-    /// Whether the sums are added to what C holds.
+    /// Whether to add the sums to C.
     pub accumulate: bool,
 }
 
 impl<S> Tile<'_, S> {
     /// # Panics
-    /// If anything that R rows of `lanes` columns read or write lies outside its slice.
+    /// If anything that R rows of `lanes` columns read or write is outside its slice.
     fn check(&self, r: usize, lanes: usize) {
         let reach = |[i, j]: [usize; 2], [row, column]: [usize; 2]| {
             i.saturating_mul(row).saturating_add(j.saturating_mul(column)).saturating_add(1)
@@ -60,7 +60,7 @@ impl<S> Tile<'_, S> {
     }
 }
 
-/// The tiles of a type of numbers.
+/// The tiles of a scalar type.
 pub trait Tiles: Sized {
     /// Computes a tile of R rows and N vectors, which are one or two.
     ///
@@ -69,7 +69,7 @@ pub trait Tiles: Sized {
     fn tile<const R: usize, const N: usize>(tile: Tile<Self>);
 }
 
-/// Numbers side by side in a register.
+/// A vector register.
 trait Vector<S>: Copy {
     const LANES: usize;
     unsafe fn splat(x: S) -> Self;
@@ -80,7 +80,8 @@ trait Vector<S>: Copy {
     unsafe fn plus_product(self, a: Self, b: Self) -> Self;
 }
 
-/// The sums of R rows; where R is too small to keep the multipliers busy, in several chains that are added up at the end.
+/// The sums of R rows. If R is too small to keep the multipliers busy, they are split into several chains that are
+/// added at the end.
 ///
 /// # Safety
 /// The tile is checked, and the machine has the instructions of V.
@@ -138,8 +139,16 @@ unsafe fn tile<S: Real, V: Vector<S>, const R: usize, const N: usize, const CHAI
 ) {
     // SAFETY: `check` has found that the rows and columns that are written lie in C.
     unsafe {
-        let sums = sums::<S, V, R, N, CHAINS>(&t);
         let start = t.c.as_mut_ptr();
+        if t.accumulate {
+            // C is on its way while the sums are made.
+            for r in 0..t.rows {
+                let c = start.add(r * t.c_stride);
+                _mm_prefetch::<_MM_HINT_T0>(c.cast());
+                _mm_prefetch::<_MM_HINT_T0>(c.add(t.columns - 1).cast());
+            }
+        }
+        let sums = sums::<S, V, R, N, CHAINS>(&t);
         for r in 0..R {
             if r >= t.rows {
                 break;
@@ -153,14 +162,13 @@ unsafe fn tile<S: Real, V: Vector<S>, const R: usize, const N: usize, const CHAI
                 continue;
             }
             let mut row = [S::ZERO; L];
-            if t.accumulate {
-                std::ptr::copy_nonoverlapping(c, row.as_mut_ptr(), t.columns);
-            }
             for (v, sum) in sums[r].into_iter().enumerate() {
-                let part = row.as_mut_ptr().add(v * V::LANES);
-                V::load(part).plus(sum).store(part);
+                sum.store(row.as_mut_ptr().add(v * V::LANES));
             }
-            std::ptr::copy_nonoverlapping(row.as_ptr(), c, t.columns);
+            for (j, &sum) in row[..t.columns].iter().enumerate() {
+                let c = c.add(j);
+                *c = if t.accumulate { *c + sum } else { sum };
+            }
         }
     }
 }
@@ -172,17 +180,17 @@ macro_rules! vector {
             const LANES: usize = $lanes;
             #[inline(always)]
             unsafe fn splat(x: $float) -> Self {
-                // SAFETY: as whoever calls knows, the machine has these instructions.
+                // SAFETY: the caller guarantees that the machine has these instructions.
                 unsafe { $splat(x) }
             }
             #[inline(always)]
             unsafe fn load(from: *const $float) -> Self {
-                // SAFETY: the same; and there are as many numbers.
+                // SAFETY: as above; and there are that many numbers.
                 unsafe { $load(from) }
             }
             #[inline(always)]
             unsafe fn store(self, to: *mut $float) {
-                // SAFETY: the same; and there is room for as many numbers.
+                // SAFETY: as above; and there is room for that many numbers.
                 unsafe { $store(to, self) }
             }
             #[inline(always)]
@@ -217,7 +225,7 @@ macro_rules! tiles {
                     unsafe {
                         match R {
                             1 => tile::<_, $vector512, 1, N, 4, $wide>(t),
-                            2 => tile::<_, $vector512, 2, N, 2, $wide>(t),
+                            2 | 3 => tile::<_, $vector512, R, N, 2, $wide>(t),
                             _ => tile::<_, $vector512, R, N, 1, $wide>(t),
                         }
                     }
@@ -229,7 +237,7 @@ macro_rules! tiles {
                     unsafe {
                         match R {
                             1 => tile::<_, $vector256, 1, N, 4, $narrow>(t),
-                            2 => tile::<_, $vector256, 2, N, 2, $narrow>(t),
+                            2 | 3 => tile::<_, $vector256, R, N, 2, $narrow>(t),
                             _ => tile::<_, $vector256, R, N, 1, $narrow>(t),
                         }
                     }

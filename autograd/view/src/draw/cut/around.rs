@@ -5,9 +5,9 @@ use autograd::Error;
 use autograd::graph::NodeId;
 
 impl View<'_> {
-    /// What a node is made of, up to so many operands deep, and what is made of it, as deep.
+    /// The operands of a node up to this depth, and its users up to the same depth.
     ///
-    /// Other users of its operands are left out: by a weight that all steps share, every step would be near.
+    /// Other users of its operands are excluded: otherwise a weight shared by all steps would bring every step near.
     ///
     /// # Errors
     /// [`Error::Foreign`] if the handle belongs to another graph.
@@ -15,7 +15,7 @@ impl View<'_> {
         let centre = self.graph.index(node)?;
         let mut near = vec![usize::MAX; self.shown.len()];
         near[centre] = 0;
-        // Indices are a topological order: one walk down, one walk up.
+        // Index order is topological: one walk down, one walk up.
         for i in (0..=centre).rev().filter(|&i| self.shown[i]) {
             if near[i] < depth {
                 self.graph.operands_at(i).for_each(|x| near[x] = near[x].min(near[i] + 1));

@@ -21,7 +21,7 @@ impl View<'_> {
         Ok(self)
     }
 
-    /// For each node whether a path from `a` to `b` leads over it.
+    /// For each node whether it is on a path from `a` to `b`.
     fn on_the_way(&self, a: usize, b: usize) -> Vec<bool> {
         let mut from_a = vec![false; self.shown.len()];
         if a <= b {

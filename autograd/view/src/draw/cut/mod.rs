@@ -1,7 +1,7 @@
-//! Which part of a graph is drawn.
+//! Views: the part of a graph to draw.
 //!
-//! A [`View`] is all of a graph at first, and less with every cut. Every format draws views, and none knows which cuts
-//! made one. Where a node that is drawn has an operand that is not, pictures write the operand's name below it.
+//! A [`View`] starts as the whole graph, and every cut reduces it. Every format draws views, whatever cuts made them.
+//! If a drawn node has an operand outside the view, pictures show the operand's name below it.
 
 mod around;
 mod between;
@@ -16,9 +16,9 @@ use std::sync::Arc;
 /// Forward or backward.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Part {
-    /// What was written down.
+    /// The forward computation.
     Forward,
-    /// What is a derivative of it.
+    /// Its derivative.
     Backward,
 }
 
@@ -28,7 +28,7 @@ impl Part {
     }
 }
 
-/// A part of a graph, to be drawn: all of it at first, and less with every cut.
+/// A part of a graph to draw: initially the whole graph, reduced by every cut.
 ///
 /// ```
 /// use autograd_view::draw::{self, View};
@@ -52,18 +52,18 @@ impl Part {
 #[derive(Clone, Debug)]
 pub struct View<'a> {
     pub(super) graph: &'a Graph,
-    /// For each node whether it belongs to the view.
+    /// For each node whether it is in the view.
     shown: Vec<bool>,
     pub(super) roll: Option<Roll>,
 }
 
-/// An operand of a node that is drawn.
+/// An operand of a drawn node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Use {
-    /// The node that stands for the operand, and the one that stands for its user: they are drawn.
+    /// The drawn nodes that represent the operand and its user.
     pub from: usize,
     pub to: usize,
-    /// Which operand it is, from 0.
+    /// The index of the operand, from 0.
     pub port: usize,
     /// The operand and the user themselves.
     pub operand: usize,
@@ -76,7 +76,7 @@ impl<'a> View<'a> {
         Self { graph, shown: vec![true; graph.len()], roll: None }
     }
 
-    /// One part alone. What is forward and made of a derivative, as an update by a gradient is, counts as backward.
+    /// One part alone. A forward node that depends on a derivative, such as a gradient update, counts as backward.
     #[must_use]
     pub fn only(mut self, part: Part) -> Self {
         let mut forward = vec![true; self.shown.len()];
@@ -88,37 +88,37 @@ impl<'a> View<'a> {
         self
     }
 
-    /// The number of nodes that are drawn.
+    /// The number of drawn nodes.
     pub fn len(&self) -> usize {
         self.nodes().count()
     }
 
-    /// Whether no node is drawn.
+    /// Whether nothing is drawn.
     pub fn is_empty(&self) -> bool {
         self.nodes().next().is_none()
     }
 
-    /// The nodes that are drawn, ascending.
+    /// The drawn nodes, ascending.
     pub fn ids(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.nodes().map(|i| self.graph.id(i))
     }
 
-    /// The positions of the nodes that are drawn.
+    /// The positions of the drawn nodes.
     pub(super) fn nodes(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.shown.len()).filter(|&i| self.shown[i] && self.drawn_as(i) == i)
     }
 
-    /// Whether a node belongs to the view, by itself or by one that stands for it.
+    /// Whether a node is in the view, itself or through its representative.
     pub(super) fn has(&self, index: usize) -> bool {
         self.shown[index]
     }
 
-    /// The node that stands for a node.
+    /// The representative of a node.
     pub(super) fn drawn_as(&self, index: usize) -> usize {
         self.roll.as_ref().map_or(index, |roll| roll.stands_for[index])
     }
 
-    /// The time steps that have a column, ascending.
+    /// The time steps with a column, ascending.
     pub(super) fn steps(&self) -> Vec<u32> {
         let mut steps: Vec<u32> = self.nodes().filter_map(|i| self.graph.at(i).origin.step).collect();
         steps.sort_unstable();
@@ -126,8 +126,8 @@ impl<'a> View<'a> {
         steps
     }
 
-    /// The operands of the nodes that are drawn, also those outside the view, in the order of the users. Of a node that
-    /// stands for others, theirs follow where they come from another step than its own.
+    /// The operands of the drawn nodes, including those outside the view, in the order of the users. A representative
+    /// also has the operands of the nodes it represents, where they come from other steps than its own do.
     pub(super) fn uses(&self) -> Vec<Use> {
         let step = |i: usize| self.graph.at(i).origin.step;
         let lag =
@@ -141,7 +141,7 @@ impl<'a> View<'a> {
             }
         }
         if !others.is_empty() {
-            // A sum over all steps reads the same node of each: that is one line.
+            // A sum over all steps reads the same node of each: one line.
             let mut known: HashSet<_> = uses.iter().map(|u| (u.from, u.to, lag(u))).collect();
             uses.extend(others.into_iter().filter(|u| known.insert((u.from, u.to, lag(u)))));
             uses.sort_by_key(|u| (u.to, u.user != u.to));
@@ -156,7 +156,7 @@ impl<'a> View<'a> {
         self.reroll();
     }
 
-    /// A cut of a view that is rolled already rolls what is left.
+    /// Cutting a rolled view rolls the rest again.
     fn reroll(&mut self) {
         if self.roll.take().is_some() {
             self.roll = Some(rolled::roll(self));

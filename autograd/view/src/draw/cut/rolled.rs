@@ -1,9 +1,9 @@
-//! Steps that look alike, drawn once.
+//! Rolled views: similar steps are drawn once.
 //!
-//! Two steps look alike if their nodes are kin, and read kin from steps as far away: then one stands for both. So a net
-//! over 200 steps is its first step, one that stands for 198, and its last; the state that passes from one of those 198
-//! to the next is a line from the step to itself. With truncated BPTT there are two kinds in the middle, with a
-//! cut and without.
+//! Two steps are similar if their nodes correspond (`kin.rs`), and read corresponding nodes at the same lags: then
+//! one represents both. So a net over 200 steps is its first step, one that represents 198, and its last; the state
+//! that passes between those 198 is a line from the step to itself. With truncated BPTT there are two kinds of inner
+//! steps, with a stop-gradient and without.
 
 use super::View;
 use crate::draw::kin::kin;
@@ -11,24 +11,24 @@ use crate::draw::scene::{Column, columns};
 use autograd::graph::Graph;
 use std::collections::HashMap;
 
-/// Which steps stand for which.
+/// The representatives of steps.
 #[derive(Clone, Debug)]
 pub(in crate::draw) struct Roll {
-    /// For each node the node that is drawn for it.
+    /// For each node its drawn representative.
     pub stands_for: Vec<usize>,
-    /// For each step that is drawn the steps that it stands for, itself first.
+    /// For each drawn step the steps it represents, itself first.
     pub groups: Vec<Vec<u32>>,
 }
 
 impl Roll {
-    /// The steps that a step stands for, if they are more than itself.
+    /// The steps that a step represents, if there are several.
     pub fn group(&self, step: u32) -> Option<&[u32]> {
         self.groups.iter().find(|group| group[0] == step && group.len() > 1).map(Vec::as_slice)
     }
 }
 
 impl View<'_> {
-    /// With one step drawn for all that look like it, but for the first and the last step.
+    /// Draws one step for all similar ones, except for the first and the last step.
     #[must_use]
     pub fn rolled(mut self) -> Self {
         self.roll = None;
@@ -37,7 +37,7 @@ impl View<'_> {
     }
 }
 
-/// The columns, where what is made of one step alone belongs to it: a part of a sum over all steps, say.
+/// The columns; a node that depends on one step alone, such as a term of a sum over all steps, belongs to that step.
 fn belonging(graph: &Graph, mut columns: Vec<Column>) -> Vec<Column> {
     for i in 0..columns.len() {
         if let Some(of) = graph.at(i).origin.role.of() {
@@ -51,7 +51,8 @@ fn belonging(graph: &Graph, mut columns: Vec<Column>) -> Vec<Column> {
     columns
 }
 
-/// What a step is made of: its nodes by their kin, with the column, counted from the step, and the kin of what they read.
+/// The pattern of a step: its nodes by kin number, with the columns (relative to the step) and kin numbers of their
+/// operands.
 type Pattern = Vec<(u32, Vec<(Place, u32)>)>;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

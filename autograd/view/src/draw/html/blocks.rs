@@ -1,5 +1,5 @@
-//! What stands in one box when a step is closed: a layer's cell at a step, or a named value between the layers with
-//! all that is on the way to it. The boxes of the backward part mirror those of the forward part.
+//! The boxes of a closed step: a layer's cell at a step, or a named value between the layers with its intermediate
+//! nodes. The boxes of the backward part mirror those of the forward part.
 
 use super::super::scene::{Column, Scene};
 use autograd::graph::{Graph, Role};
@@ -13,17 +13,17 @@ use std::sync::Arc;
 pub(super) struct Block {
     /// `cell` for a layer's cell, `value` in a step, `side` and `end` outside the steps.
     pub kind: &'static str,
-    /// What it is called: the layer, or the value's name.
+    /// Its name: the layer, or the value's name.
     pub name: String,
-    /// From below, among the rows of a step.
+    /// The row within a step, from below.
     pub row: usize,
 }
 
-/// The boxes of a graph, and for each node its box. What is in no box is a constant.
+/// The boxes of a graph, and the box of each node. Constants have no box.
 pub(super) struct Blocks {
     pub all: Vec<Block>,
     of: Vec<Option<usize>>,
-    /// Under each box the band it lies in.
+    /// For each box, the band it is in.
     bands: Vec<usize>,
     numbers: HashMap<(&'static str, Arc<str>), usize>,
 }
@@ -55,7 +55,7 @@ impl Blocks {
             (_, _, Column::Side) => graph.operands_at(i).find_map(|x| self.of[x]),
             (_, _, Column::End) => Some(self.number("end", name(), 0)),
             (_, _, Column::Step(_)) => {
-                // Each layer has its own place where its directions are joined.
+                // Each layer has its own box where its directions are joined.
                 let between =
                     || node.origin.layer.as_ref().map_or_else(name, |l| format!("{l}/{}", name()).into());
                 let cell = scene.band_name(band).map(Arc::from);
@@ -74,8 +74,8 @@ impl Blocks {
         })
     }
 
-    /// The rows of a step, in the order of the data flow: by the longest way from below, and beside each other by bands.
-    /// What is only compared with, as a target, stands in the row of what reads it.
+    /// The rows of a step, in the order of the data flow: by the longest path from below, and side by side by bands.
+    /// A value that is only compared with, such as a target, is in the row of its user.
     fn rows(&mut self, graph: &Graph, scene: &Scene) {
         let mut level = vec![0; self.all.len()];
         let (mut learned, mut told) = (vec![false; graph.len()], vec![true; self.all.len()]);
@@ -96,7 +96,7 @@ impl Blocks {
                 }
             }
         }
-        // Boxes that are read by turns have no order among themselves: so many rounds, and no more.
+        // Mutually dependent boxes have no order: the number of rounds is bounded.
         for _ in 0..self.all.len() {
             let mut risen = false;
             for &(from, to) in &ways {

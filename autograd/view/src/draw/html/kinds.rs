@@ -1,4 +1,4 @@
-//! Everything the page knows of a node but its numbers, written relative to its step: nodes of different steps share it.
+//! All that the page knows of a node besides its values, relative to its step: nodes of different steps share it.
 
 use super::super::cut::Part;
 use super::super::label;
@@ -13,21 +13,22 @@ use autograd::ops::{Leaf, Op};
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// What nodes of different steps share. Numbers under `name`, `title`, `equation`, `rule` and `tags` are those of texts.
+/// The shared description of nodes of different steps. Numbers under `name`, `title`, `equation`, `rule` and `tags`
+/// are text indices.
 #[derive(Serialize)]
 struct Kind<'a> {
     name: usize,
-    /// Name or sign in a box, and what stands under a name.
+    /// The name or sign in a box, and the line under a name.
     title: usize,
     subtitle: Option<usize>,
     equation: Option<usize>,
-    /// What the op adds to the adjoint of each operand.
+    /// The op's contribution to the adjoint of each operand.
     rule: Option<usize>,
     role: &'static str,
     part: &'static str,
     column: &'static str,
     class: &'static str,
-    /// The number of a parameter, also at its gradient.
+    /// The number of a parameter, also for its gradient.
     parameter: Option<usize>,
     op: &'a str,
     attributes: usize,
@@ -37,9 +38,9 @@ struct Kind<'a> {
     arity: usize,
     block: Option<usize>,
     look: Option<usize>,
-    /// The names that stand below it, by operand.
+    /// The names shown below it, by operand.
     tags: Vec<Option<usize>>,
-    /// Which line of the source says it, and where in the program it was asked for.
+    /// The line of the source that defines it, and the place of its construction.
     line: Option<usize>,
     place: String,
 }
@@ -57,7 +58,7 @@ impl Kinds {
         *self.ids.entry(text).or_insert(next)
     }
 
-    /// The table as JSON, in the order of the numbers.
+    /// The table as JSON, ordered by number.
     pub fn json(self) -> String {
         let mut table: Vec<(String, usize)> = self.ids.into_iter().collect();
         table.sort_unstable_by_key(|(_, id)| *id);
@@ -66,7 +67,7 @@ impl Kinds {
     }
 }
 
-/// What kinds are made of.
+/// The inputs of kinds.
 pub(super) struct Known<'a> {
     pub graph: &'a Graph,
     pub scene: &'a Scene<'a>,
@@ -76,7 +77,7 @@ pub(super) struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// The kind of each node that is shown; what is not drawn has one too.
+    /// The kind of each node; undrawn nodes have one too.
     pub fn kinds(&self, texts: &mut Texts) -> (Kinds, Vec<usize>) {
         let mut kinds = Kinds::default();
         let mut writer = Writer::new(self.graph);
@@ -90,7 +91,7 @@ impl Known<'_> {
         (kinds, of)
     }
 
-    /// The step whose number stands in a node's name.
+    /// The step in a node's name.
     fn step(&self, node: usize) -> Option<u32> {
         match self.scene.columns[node] {
             Column::Step(s) => self.scene.steps.get(s).map(|step| step.number),
@@ -146,7 +147,7 @@ impl Known<'_> {
         }
     }
 
-    /// The line of the source that defines the value that a node is on the way to.
+    /// The line of the source that defines the value to which a node belongs.
     fn line(&self, i: usize) -> Option<usize> {
         let node = self.graph.at(i);
         let origin = match node.origin.role.of() {

@@ -1,4 +1,4 @@
-//! The states of a graph: named nodes that their own layer reads at another step.
+//! Finds the states of a graph: named nodes that their own layer reads at another step.
 
 use super::super::scene::{Column, directed};
 use autograd::graph::{Graph, Role};
@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// For each step, by its position, a node.
+/// A node for each step, by the step's position.
 type Nodes = BTreeMap<usize, usize>;
 
 /// A layer in one direction.
@@ -14,18 +14,18 @@ type Nodes = BTreeMap<usize, usize>;
 pub(super) struct Lane {
     pub name: String,
     pub states: Vec<State>,
-    /// Whether time runs from right to left.
+    /// Whether time runs in reverse.
     pub reverse: bool,
-    /// The sizes of the states for one sequence, and how many sequences there are.
+    /// The sizes of the states per sequence, and the number of sequences.
     pub sizes: Vec<usize>,
     pub batch: usize,
-    /// For each step that has one before it, ∂sₜ/∂sₜ₋₁ of each sequence, row by row; empty where a cell is too
-    /// large or reads states of several steps.
+    /// For each step with a predecessor, ∂sₜ/∂sₜ₋₁ of each sequence, in row-major order; empty if a cell is too large
+    /// or reads states of several steps.
     pub jacobians: BTreeMap<usize, Vec<f32>>,
-    /// For each loss the position of its step; of one at the end, that of the last step.
+    /// For each loss the position of its step; a loss at the end counts for the last step.
     #[serde(rename = "lossSteps")]
     pub loss_steps: Vec<usize>,
-    /// For each loss that depends on the states of its own step alone, once these are given: its derivative by them.
+    /// For each loss that depends on the past through the states of its own step alone: its derivative by them.
     pub direct: BTreeMap<usize, Vec<f64>>,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct State {
 pub(super) fn lanes(graph: &Graph, columns: &[Column]) -> Vec<Lane> {
     let mut lanes: BTreeMap<Arc<str>, Lane> = BTreeMap::new();
     let users = graph.users();
-    // What is carried along before a layer's directions divide is no state of it.
+    // A value carried before a layer splits into directions is not a state of it.
     let directed = directed(graph);
     for i in 0..graph.len() {
         let origin = &graph.at(i).origin;
@@ -61,7 +61,7 @@ pub(super) fn lanes(graph: &Graph, columns: &[Column]) -> Vec<Lane> {
         let elsewhere = users.at(i).iter().filter_map(reader).find(|&r| r != s);
         let lane = lanes.entry(layer.clone()).or_insert_with(|| Lane::new(layer));
         if let Some(state) = lane.states.iter_mut().find(|state| *state.name == **name) {
-            // The last one is read by no step after it.
+            // No later step reads the last one.
             state.nodes.insert(s, i);
         } else if let Some(r) = elsewhere {
             lane.reverse = r < s;
@@ -69,7 +69,7 @@ pub(super) fn lanes(graph: &Graph, columns: &[Column]) -> Vec<Lane> {
             lane.states.push(State { name: name.to_string(), nodes });
         }
     }
-    // What begins before the first step comes first: what is only carried along begins later.
+    // States that exist before the first step come first: merely carried values start later.
     lanes.values_mut().for_each(|lane| lane.states.sort_by_key(|state| std::cmp::Reverse(state.nodes.len())));
     lanes.into_values().filter(|lane| !lane.states.is_empty()).collect()
 }

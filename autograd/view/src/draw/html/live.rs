@@ -1,4 +1,4 @@
-//! What the page computes everything from: the leaves of a small graph. Its ops are in `ops.js`.
+//! The input of the page's own evaluation: the leaves of a small graph. Its ops are in `ops.js`.
 
 use super::pack::{Numbers, doubles};
 use autograd::graph::Graph;
@@ -6,9 +6,9 @@ use autograd::ops::Op;
 use ndarray::ArrayD;
 use serde::Serialize;
 
-/// The most products of numbers that the page computes at each change.
+/// The maximum number of multiplications per evaluation in the page.
 const MOST: usize = 20_000_000;
-/// The most numbers that it holds, and nodes: a page of a thousand steps is to open at once.
+/// The maximum numbers of values and of nodes: a page of a thousand steps must open at once.
 const NUMBERS: usize = 4_000_000;
 const NODES: usize = 30_000;
 
@@ -17,11 +17,11 @@ const NODES: usize = 30_000;
 pub(super) struct Live {
     leaves: String,
     numbers: String,
-    /// The output that was differentiated first.
+    /// The first output that was differentiated.
     loss: Option<u32>,
 }
 
-/// The leaves, if the graph is small enough and has no op that the page does not know.
+/// The leaves, if the graph is small enough and the page knows all its ops.
 pub(super) fn live(graph: &Graph, values: &[ArrayD<f64>]) -> Option<Live> {
     let leaves: Vec<usize> = (0..graph.len()).filter(|&i| matches!(graph.at(i).op, Op::Leaf(_))).collect();
     let cost = |i: usize| match &graph.at(i).op {

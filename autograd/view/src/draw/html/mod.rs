@@ -1,11 +1,11 @@
-//! The graph as a page to walk through: one HTML file that needs no other, and no network.
+//! Output as an interactive page: one self-contained HTML file, without network access.
 //!
-//! Rust writes the data: what each node is ([`kinds`], relative to its step, so that a thousand steps cost little more
-//! than three), where it stands in an open step ([`picture`], one layout for all steps that are alike), which box it is
-//! in when its step is closed ([`blocks`]), its [`values`], what each step adds to the gradient of a parameter
-//! ([`shares`]), which states there are ([`lanes`]), how far a loss reaches back ([`reach`]), and what the steps read and
-//! say ([`notes`]). The page draws what is in view. Its sources, in this folder, are a page, a style sheet and ECMAScript
-//! modules; [`assembly`] makes them one file.
+//! Rust writes the data: the description of each node ([`kinds`], relative to its step, so that a thousand steps cost
+//! little more than three), its position in an open step ([`picture`], one layout for all similar steps), its box
+//! when its step is closed ([`blocks`]), its [`values`], the contribution of each step to a parameter's gradient
+//! ([`shares`]), the states ([`lanes`]), the flow of gradients from losses ([`reach`]), and the inputs and outputs of
+//! the steps ([`notes`]). The page draws the visible part. Its sources, in this folder, are a page, a style sheet and
+//! ECMAScript modules; [`assembly`] bundles them into one file.
 
 mod assembly;
 mod beside;
@@ -37,33 +37,33 @@ use serde::Serialize;
 use std::sync::Arc;
 use texts::Texts;
 
-/// What a page is told besides the graph.
+/// The contents of a page besides the graph.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// Where the graph is read: the page shows the value of every node there. Without a point it shows none.
+    /// The point of evaluation: the page shows the value of every node there. Without a point it shows no values.
     pub point: Option<Point<f64>>,
-    /// What the net is, in words; plain text, in which `code` may stand between backticks.
+    /// A description of the net: plain text, with `code` between backticks.
     pub about: String,
-    /// The equations from which the net was made, as a MathML element.
+    /// The equations that define the net, as a MathML element.
     pub equations: Option<String>,
-    /// The source in which a layer's step was written, line by line.
+    /// The source of a layer's step, line by line.
     pub source: Vec<SourceLine>,
-    /// The equations of a step, forward and backward, with what their terms speak of.
+    /// The equations of a step, forward and backward, with the names in their terms.
     pub formulas: Vec<Formula>,
-    /// What the steps read and say, if the net was given data that people can read.
+    /// The inputs and outputs of the steps, for readable data.
     pub notes: Vec<Note>,
-    /// What a check of the gradients found: the page then shows it, and colours adjoints by their errors.
+    /// The result of a gradient check: the page then shows it, and colours adjoints by their errors.
     pub check: Option<Checked>,
 }
 
-/// An equation that the page shows beside the graph.
+/// An equation shown beside the graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Formula {
-    /// What it says the value of, if that is a node.
+    /// The node whose value it gives, if any.
     pub of: Option<Mention>,
-    /// The equation as a MathML element, its summands in rows of the class `term` with their numbers as `data-term`.
+    /// The equation as a MathML element, with its summands in rows of class `term` with their numbers as `data-term`.
     pub math: String,
-    /// For each summand, what it is made of.
+    /// The names in each summand.
     pub terms: Vec<Vec<Mention>>,
 }
 
@@ -72,31 +72,31 @@ pub struct Formula {
 pub struct Mention {
     /// The name, without layer and step.
     pub name: String,
-    /// Of a weight, the name of the parameter that it is.
+    /// For a weight, the name of its parameter.
     pub alias: Option<String>,
-    /// How many steps later than the equation's own; nothing if it has no time.
+    /// The lag relative to the equation's step; `None` without a time.
     pub lag: Option<i64>,
-    /// Whether its adjoint is meant.
+    /// Whether it is the adjoint.
     pub adjoint: bool,
-    /// The place among the nodes on the way to what the name says, if one of these is meant.
+    /// The ordinal of an intermediate node of that name, if one is meant.
     pub part: Option<u32>,
 }
 
-/// What a check of a graph's gradients found.
+/// The result of a gradient check of a graph.
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
     /// The report, as `autograd_check::Report::to_json` writes it.
     pub report: serde_json::Value,
-    /// Nodes, their adjoints, and how far each adjoint is, relatively, from what the node's users send back.
+    /// Nodes, their adjoints, and the relative residual of each adjoint.
     pub rules: Vec<(NodeId, NodeId, f64)>,
 }
 
 /// A line of the source of a layer's step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SourceLine {
-    /// The line as it was written.
+    /// The line as written.
     pub text: String,
-    /// The name that the line defines: nodes of that name, in any layer, come from here.
+    /// The name that the line defines: nodes of that name, in any layer, refer to it.
     pub defines: Option<String>,
 }
 
@@ -115,7 +115,7 @@ struct Data<'a> {
     blocks: &'a [blocks::Block],
     nodes: Nodes,
     values: Option<Values>,
-    /// What the page computes everything from, if the net is small.
+    /// The input of the page's own evaluation, for a small net.
     live: Option<live::Live>,
     shares: Vec<shares::Shares>,
     reach: reach::Reach,
@@ -125,22 +125,22 @@ struct Data<'a> {
 #[derive(Serialize)]
 struct Check<'a> {
     report: &'a serde_json::Value,
-    /// Adjoints by number, and their errors.
+    /// Adjoints by number, with their errors.
     rules: Vec<(usize, f64)>,
 }
 
-/// Tables over the nodes; each as [`Numbers`].
+/// Tables over the nodes, each packed as [`Numbers`].
 #[derive(Serialize)]
 struct Nodes {
     count: usize,
     kind: String,
     /// 0 for the side, 1 for the end, 2 and more for the steps.
     column: String,
-    /// For each node its operands, as distances back.
+    /// For each node its operands, as distances backwards.
     operands: String,
-    /// How far ahead the adjoint in the first sweep is; 0 if there is none.
+    /// The distance to the adjoint in the first sweep; 0 if there is none.
     adjoint: String,
-    /// Of a backward node, how far back the node is that it belongs to; 0 for a forward node.
+    /// For a backward node, the distance back to its forward node; 0 for a forward node.
     of: String,
     /// Whether it is shown.
     shown: String,
@@ -148,7 +148,7 @@ struct Nodes {
 
 #[derive(Serialize)]
 struct Values {
-    /// The most numbers that are given whole.
+    /// The maximum size of a value that is written in full.
     whole: usize,
     numbers: String,
 }
@@ -186,7 +186,7 @@ pub(super) fn write(graph: &Arc<Graph>, options: &Options, page: &Page) -> Resul
     if let Some(point) = &page.point {
         let values = values::values(graph, point)?;
         data.live = live::live(graph, &values);
-        // What the page computes itself it is not told.
+        // Values that the page computes itself are not written.
         let told: &[_] = if data.live.is_some() { &[] } else { &values };
         let numbers: Vec<f32> = told.iter().flat_map(values::brief).collect();
         data.values = Some(Values { whole: values::WHOLE, numbers: floats(&numbers) });
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
     use autograd::{Builder, grad};
 
-    /// The page of a recurrence over some steps, and what is told of its nodes.
+    /// The number of kinds on the page of a recurrence over some steps.
     fn kinds(steps: usize) -> usize {
         let g = Builder::new();
         let w = g.parameter("w", [2, 2]);

@@ -1,26 +1,26 @@
-//! What the steps of a net read and say, in words of those who know its data.
+//! Annotations: the inputs and outputs of a net's steps in the terms of its data.
 
 use autograd::graph::NodeId;
 use serde::Serialize;
 
-/// What one step reads and says, or what is said after the last one.
+/// The input and output of one step, or the output after the last one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Note {
-    /// The number of the step; none for what is said after the last one.
+    /// The number of the step; `None` after the last one.
     pub step: Option<u32>,
-    /// What it reads: a character, a word, a number.
+    /// Its input: a character, a word, a number.
     pub reads: Option<String>,
-    /// What comes out, the likeliest first.
+    /// Its predictions, the most probable first.
     pub says: Vec<Said>,
-    /// What should come out.
+    /// The target.
     pub target: Option<Said>,
-    /// The loss of this step alone, before means are taken.
+    /// The loss of this step alone, before the mean.
     pub loss: Option<f64>,
-    /// The node that must have been computed before anything can be said: a walk shows no answer before that.
+    /// The node that yields the prediction: stepping through the graph shows no prediction before it.
     pub from: NodeId,
 }
 
-/// Something that comes out of a net.
+/// A prediction of a net.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Said {
     /// A class or a number, in words.
@@ -29,7 +29,7 @@ pub struct Said {
     pub probability: Option<f64>,
 }
 
-/// A note as the page is given it.
+/// A note in the page's format.
 #[derive(Serialize)]
 pub(super) struct Given<'a> {
     step: Option<u32>,

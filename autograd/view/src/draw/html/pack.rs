@@ -1,7 +1,7 @@
-//! Long tables as text: numbers as bytes, bytes as base64.
+//! Packs long tables as text: numbers as bytes, bytes as base64.
 
-/// Whole numbers, each in as few bytes as it needs: seven bits a byte, the low ones first, the eighth bit set on all
-/// but the last (LEB128).
+/// Whole numbers in variable length: seven bits per byte, low bits first, the eighth bit set on all but the last
+/// (LEB128).
 #[derive(Default)]
 pub(super) struct Numbers(Vec<u8>);
 
@@ -31,17 +31,17 @@ fn low_bits(number: usize) -> u8 {
     u8::try_from(number & 0x7f).unwrap_or(0)
 }
 
-/// Real numbers in single precision, the low byte first.
+/// Single-precision numbers, little-endian.
 pub(super) fn floats(numbers: &[f32]) -> String {
     base64(&numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())
 }
 
-/// Real numbers in double precision, the low byte first.
+/// Double-precision numbers, little-endian.
 pub(super) fn doubles(numbers: &[f64]) -> String {
     base64(&numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())
 }
 
-/// Bytes in the alphabet of RFC 4648, padded.
+/// Bytes in the base64 alphabet of RFC 4648, padded.
 fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);

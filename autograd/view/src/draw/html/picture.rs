@@ -1,7 +1,8 @@
-//! Where the ops of a step stand, for steps of every kind once.
+//! The positions of a step's ops, once per kind of step.
 //!
-//! A long sequence has few kinds of steps: the first, the last, those with a cut, and all others. Steps of one kind
-//! are alike node by node, so one of each kind is laid out, with its neighbours, and the others have its places.
+//! A long sequence has few kinds of steps: the first, the last, those with a stop-gradient, and all others. Steps of
+//! one kind correspond node by node, so one of each kind is laid out, with its neighbours, and the others share its
+//! layout.
 
 use super::super::kin::kin;
 use super::super::layout::{Bend, Frame, Layout, Line};
@@ -12,50 +13,50 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A point or a path of points, relative to a column's left edge; the side column counts from its right edge.
+/// A point or a path, relative to a column's left edge; the side column is relative to its right edge.
 type Path = Vec<[f32; 2]>;
 
-/// What is drawn of a node.
+/// The drawing of a node.
 #[derive(Clone, Default, Serialize)]
 pub(super) struct Look {
     /// Left, top, width, height.
     pub frame: [f32; 4],
-    /// How each operand arrives.
+    /// The form of each operand.
     pub operands: Vec<Option<Arrival>>,
-    /// Names of users in the side column that stand above it: text, node, and left, top, width, height.
+    /// Names of users above a node in the side column: text, node, and left, top, width, height.
     pub above: Vec<(String, usize, [f32; 4])>,
-    /// Lines that leave for other columns.
+    /// Lines to other columns.
     pub exits: Vec<Exit>,
 }
 
-/// How an operand arrives at its user.
+/// The form of an operand at its user.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Arrival {
     /// A line from the same column.
     Rise(Path),
-    /// A bow at the left of the side column.
+    /// An arc on the left of the side column.
     Bow(Path),
-    /// The end of a line from another column, from the height at which it leaves the gutter.
+    /// The end of a line from another column, starting at its height in the gutter.
     Across { height: f32, path: Path, right: bool },
     /// A name below the user: left, top, width, height.
     Tag([f32; 4]),
 }
 
-/// The beginning of a line to another column.
+/// The start of a line to another column.
 #[derive(Clone, Serialize)]
 pub(super) struct Exit {
-    /// From the box to the height at which the line enters the gutter.
+    /// From the box to the line's height in the gutter.
     pub path: Path,
-    /// Where its lane is, left of the column at the right of the gutter.
+    /// The position of its lane, left of the column to the right of the gutter.
     pub lane: f32,
     /// Whether the line goes right.
     pub right: bool,
-    /// Whether the gutter is the one before the column at the end.
+    /// Whether the gutter is before the column at the end.
     pub end: bool,
 }
 
-/// Sizes that all columns share.
+/// Sizes shared by all columns.
 #[derive(Serialize)]
 pub(super) struct Sheet {
     /// Of an open step.
@@ -65,23 +66,23 @@ pub(super) struct Sheet {
     /// Of the side column.
     pub side: f32,
     pub height: f32,
-    /// The height of the line between forward and backward.
+    /// The height of the line between the forward and backward parts.
     pub divider: Option<f32>,
-    /// Layers with their tops and heights, in both parts.
+    /// Layers with their top edges and heights, in both parts.
     pub bands: Vec<(String, f32, f32)>,
 }
 
-/// The looks of all nodes.
+/// The drawings of all nodes.
 pub(super) struct Picture {
     pub sheet: Sheet,
     looks: Vec<Look>,
-    /// For each node of the graph its look.
+    /// For each node of the graph its drawing.
     look: Vec<Option<usize>>,
     kin: Vec<u32>,
 }
 
 impl Picture {
-    /// `full` is the scene of the same graph under the same options.
+    /// `full` is the scene of the same graph with the same options.
     pub fn new(graph: &Graph, options: &Options, full: &Scene) -> Self {
         let kin = kin(graph, &full.columns);
         let models = models(graph, full, &kin);
@@ -105,23 +106,23 @@ impl Picture {
         Self { sheet: sheet(&layout, &edges), looks, look, kin }
     }
 
-    /// The number of a node's look, if it is drawn.
+    /// The index of a node's drawing, if it is drawn.
     pub fn look(&self, node: usize) -> Option<usize> {
         self.look[node]
     }
 
-    /// The number that a node shares with those of other steps that were made by the same words.
+    /// The number that a node shares with corresponding nodes of other steps.
     pub fn kin(&self, node: usize) -> u32 {
         self.kin[node]
     }
 
-    /// All looks, by their numbers.
+    /// All drawings, by index.
     pub fn looks(&self) -> &[Look] {
         &self.looks
     }
 }
 
-/// For each step the first one that looks like it.
+/// For each step the first similar one.
 fn models(graph: &Graph, scene: &Scene, kin: &[u32]) -> Vec<usize> {
     let mut hashers = vec![DefaultHasher::new(); scene.steps.len()];
     let toward = |s: usize, column: Column| match column {
@@ -138,7 +139,7 @@ fn models(graph: &Graph, scene: &Scene, kin: &[u32]) -> Vec<usize> {
             (kin[x], toward(s, scene.columns[x])).hash(to);
         }
         for user in users.at(item.node).iter().map(|&user| user as usize) {
-            // What reads single steps at the end is told apart by its number, and that is of no matter here.
+            // A user at the end is identified by its position, which does not matter here.
             let number = if scene.columns[user] == Column::End { 0 } else { kin[user] };
             (number, toward(s, scene.columns[user])).hash(to);
         }
@@ -156,7 +157,7 @@ fn kept(models: &[usize]) -> Vec<usize> {
     kept
 }
 
-/// The left edges from which places are counted.
+/// The left edges that positions are relative to.
 struct Edges {
     side: f64,
     steps: Vec<f64>,
@@ -188,7 +189,7 @@ impl Edges {
         }
     }
 
-    /// The left edge of the column at the right of the gutter between two columns.
+    /// The left edge of the column to the right of the gutter between two columns.
     fn after_gutter(&self, a: Column, b: Column) -> f64 {
         match (a, b) {
             (Column::Side, _) | (_, Column::Side) => self.steps.first().copied().unwrap_or(self.end),
@@ -199,7 +200,7 @@ impl Edges {
 }
 
 fn short(x: f64) -> f32 {
-    // Tenths of a pixel; a picture is never so large that single precision would not hold them.
+    // Tenths of a pixel; pictures are small enough for single precision.
     #[allow(clippy::cast_possible_truncation)]
     let x = (x * 10.0).round() as f32;
     x / 10.0
@@ -255,7 +256,7 @@ fn looks(scene: &Scene, layout: &Layout, edges: &Edges) -> Vec<Look> {
                 arrive(link, Arrival::Across { height: short(y), path: entry, right: goes_right });
                 let end = Column::End;
                 let mut way = path(&line.points[..lane], left);
-                // The height of the lane's beginning; its place is relative to another column.
+                // The height of the lane's start; its position is relative to another column.
                 way.push([way.last().map_or(0.0, |p| p[0]), short(line.points[lane][1])]);
                 let lane = short(x - edges.after_gutter(from, to));
                 exits.push((
@@ -279,8 +280,8 @@ fn looks(scene: &Scene, layout: &Layout, edges: &Edges) -> Vec<Look> {
     looks
 }
 
-/// Which point of a line to another column is the first in its lane: the line leaves its box sideways, or upwards
-/// and then sideways.
+/// The first point in the lane of a line to another column: the line leaves its box sideways, or upwards and then
+/// sideways.
 fn lane(line: &Line) -> usize {
     let up = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).abs() < 0.05 && (a[1] - b[1]).abs() > 0.05;
     if up(line.points[0], line.points[1]) { 2 } else { 1 }

@@ -1,10 +1,12 @@
-//! How far a loss reaches back: the Jacobians between neighbouring steps, and what a loss owes to the states of its own step.
+//! The flow of gradients: the Jacobians between adjacent steps, and the gradient of each loss by the states of its
+//! own step.
 //!
-//! A *state* is a named node that its own layer reads at another step. All states of a layer at one step, after each
-//! other, are its joint state s, as ports: what the future owes to one of them is counted with the others held, though one
-//! may be made of another. `rnn bptt` has the same. ∂L\[t\]/∂s\[k\] is then ∂L\[t\]/∂s\[t\] times the Jacobians
-//! ∂s\[j\]/∂s\[j−1\] on the way. These are measured in dual numbers: every state of the layer is held at its value but for
-//! those of step j, so a derivative goes exactly one step. Steps that are far enough apart are measured in one run.
+//! A *state* is a named node that its own layer reads at another step. All states of a layer at one step,
+//! concatenated, are its joint state s, as ports: the derivative by one of them holds the others constant, even if
+//! one was computed from another. `rnn bptt` uses the same definition. ∂L\[t\]/∂s\[k\] is then ∂L\[t\]/∂s\[t\] times
+//! the Jacobians ∂s\[j\]/∂s\[j−1\] in between. These are computed with dual numbers: every state of the layer is held
+//! constant except for those of step j, so a derivative passes exactly one step. Steps that are far enough apart
+//! share a run.
 
 use super::super::scene::Column;
 use super::lanes::{Lane, State, lanes};
@@ -16,11 +18,11 @@ use serde::Serialize;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-/// The most entries that a layer's Jacobians may have together, and the widest joint state.
+/// The maximum number of elements of a layer's Jacobians together, and of a joint state.
 const ENTRIES: usize = 200_000;
 const WIDEST: usize = 64;
 
-/// What is known of the ways from losses to states.
+/// The gradient flow from losses to states.
 #[derive(Default, Serialize)]
 pub(super) struct Reach {
     pub losses: Vec<usize>,
@@ -57,7 +59,7 @@ pub(super) fn reach(
     Ok(reach)
 }
 
-/// The terms of the first output that was differentiated, one for each step; or the output.
+/// The terms of the first output that was differentiated, one per step; or the output itself.
 fn losses(graph: &Graph) -> Vec<usize> {
     let Some(&output) = graph.sweeps().first().and_then(|sweep| sweep.outputs.first()) else {
         return Vec::new();
@@ -67,7 +69,8 @@ fn losses(graph: &Graph) -> Vec<usize> {
     if each && !terms.is_empty() { terms } else { vec![output as usize] }
 }
 
-/// Measures the Jacobians of a layer's steps, if its states are `[batch, size]`, small, and read at the next step alone.
+/// Computes the Jacobians of a layer's steps, if its states are `[batch, size]`, small, and read at the next step
+/// alone.
 fn jacobians(
     graph: &Graph,
     point: &Point<f64>,
@@ -92,7 +95,7 @@ fn jacobians(
     if width > WIDEST || steps.len() * batch * width * width > ENTRIES || !is_markov(graph, lane) {
         return Ok(());
     }
-    // Of several sequences each has a gradient of its own, and a loss is one number for all.
+    // With several sequences each has its own gradient, but a loss is one number for all.
     if batch == 1 {
         lane.direct = (0..losses.len()).filter(|&l| markov[l]).map(|l| (l, vec![0.0; width])).collect();
     }
@@ -102,7 +105,7 @@ fn jacobians(
     Ok(())
 }
 
-/// The Jacobians of the steps of one parity: the states of the others are held, and moved unit by unit.
+/// The Jacobians of the steps of one parity: the states of the others are held, and varied one unit at a time.
 fn measure(
     graph: &Graph,
     point: &Point<f64>,
@@ -150,7 +153,7 @@ fn measure(
             let mut first = 0;
             for (tangent, size) in tangents.iter().zip(&lane.sizes) {
                 for (place, &x) in tangent.float().indexed_iter() {
-                    // Single precision is enough to look at.
+                    // Single precision is enough for display.
                     #[allow(clippy::cast_possible_truncation)]
                     let x = x as f32;
                     jacobian[(place[0] * width + first + place[1]) * width + column] = x;
@@ -180,8 +183,8 @@ fn is_markov(graph: &Graph, lane: &Lane) -> bool {
     })
 }
 
-/// Whether a loss is made of the states of that step alone, once these are given: by walking back from it. `states` has the
-/// steps of the states.
+/// Whether a loss depends on the past through the states of that step alone, by walking back from it. `states` has
+/// the steps of the states.
 fn is_own(graph: &Graph, states: &HashMap<usize, usize>, learned: &[bool], loss: usize, step: usize) -> bool {
     let mut found = false;
     let (mut seen, mut open) = (HashSet::from([loss]), vec![loss]);
@@ -189,7 +192,7 @@ fn is_own(graph: &Graph, states: &HashMap<usize, usize>, learned: &[bool], loss:
         match states.get(&i) {
             Some(other) if *other != step => return false,
             Some(_) => found = true,
-            // What depends on no weight, as the number of all targets, leads to no state.
+            // A node that depends on no weight, such as the number of targets, leads to no state.
             None => {
                 let leads = |x: &usize| learned[*x] || states.contains_key(x);
                 open.extend(graph.operands_at(i).filter(leads).filter(|&x| seen.insert(x)));
@@ -246,7 +249,7 @@ mod tests {
         // Steps have the positions 0, 1, 2.
         assert_eq!(lane.jacobians[&1], [3.0, 1.0, 0.0, 2.0]);
         assert_eq!(lane.jacobians[&2], [3.0, 1.0, 0.0, 2.0]);
-        // Of its own step, L reads h alone.
+        // L reads only h of its own step.
         assert_eq!(lane.loss_steps, [0, 1, 2]);
         assert!((0..3).all(|l| lane.direct[&l] == [1.0, 0.0]), "{:?}", lane.direct);
     }

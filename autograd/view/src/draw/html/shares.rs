@@ -1,7 +1,7 @@
-//! The gradient of a parameter as a sum over steps, and what each step adds to it.
+//! The gradient of a parameter as a sum over steps, and each step's contribution.
 //!
-//! With g = Σ gₜ, the share of step t is ⟨gₜ, g⟩ / ‖g‖: how far its term goes in the direction of the sum. The shares
-//! add up to ‖g‖, whatever cancels.
+//! With g = Σ gₜ, the contribution of step t is ⟨gₜ, g⟩ / ‖g‖: the component of its term along the sum. The
+//! contributions add up to ‖g‖, whatever cancels.
 
 use super::super::scene::Column;
 use autograd::graph::Graph;
@@ -10,7 +10,7 @@ use autograd::ops::{Concat, Op, Pad};
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
 use serde::Serialize;
 
-/// What the steps add to the gradient of one parameter.
+/// The contributions of the steps to the gradient of one parameter.
 #[derive(Serialize)]
 pub(super) struct Shares {
     /// The parameter.
@@ -24,7 +24,7 @@ pub(super) struct Shares {
     pub norms: Vec<f64>,
 }
 
-/// The shares of all parameters that have a gradient in the first sweep.
+/// The contributions for all parameters that have a gradient in the first sweep.
 pub(super) fn shares(graph: &Graph, columns: &[Column], steps: usize, values: &[ArrayD<f64>]) -> Vec<Shares> {
     let of = |id: autograd::NodeId| -> Option<Shares> {
         let gradient = graph.adjoint(id, 0).ok()??.index();
@@ -39,7 +39,7 @@ pub(super) fn shares(graph: &Graph, columns: &[Column], steps: usize, values: &[
     graph.parameters().filter_map(of).collect()
 }
 
-/// The terms of a sum that belong to steps.
+/// The terms of a sum, by step.
 struct Terms<'a> {
     graph: &'a Graph,
     columns: &'a [Column],
@@ -49,7 +49,8 @@ struct Terms<'a> {
 }
 
 impl Terms<'_> {
-    /// Walks from a node to the terms that it is a sum of; `g` is the part that it adds to, of the gradient's direction.
+    /// Walks from a node to the terms of its sum; `g` is the part of the gradient's direction to which it
+    /// contributes.
     fn collect(&mut self, node: usize, g: ArrayViewD<f64>) {
         let operands: Vec<usize> = self.graph.operands_at(node).collect();
         match &self.graph.at(node).op {
@@ -67,7 +68,7 @@ impl Terms<'_> {
                 let end = before + self.values[operands[0]].len_of(Axis(axis));
                 self.collect(operands[0], g.slice_axis(Axis(axis), Slice::from(before..end)));
             }
-            // Of a single step the gradient is the term itself.
+            // For a single step the gradient is the term itself.
             _ => operands.iter().filter(|&&x| self.columns[x] != Column::Side).take(1).for_each(|&x| {
                 self.add(node, self.columns[x], g.view());
             }),

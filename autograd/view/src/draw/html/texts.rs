@@ -1,15 +1,15 @@
-//! Texts of many steps, kept once: `l0/h[3]` at step 3 and `l0/h[4]` at step 4 are one text.
+//! Deduplicated texts of many steps: `l0/h[3]` at step 3 and `l0/h[4]` at step 4 are one text.
 
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// A text that is written relative to a step.
+/// A piece of text relative to a step.
 #[derive(PartialEq, Eq, Hash, Serialize)]
 #[serde(untagged)]
 enum Piece {
-    /// As it is.
+    /// Literal text.
     Plain(String),
-    /// The number of the step plus this.
+    /// A step number: the current one plus this lag.
     Lag(i64),
 }
 
@@ -20,13 +20,13 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    /// The number of a text with names in it that stands at a step. What is in brackets by itself is a step; the digits of
-    /// `l1` and `h2` are not, and stay what they are when the text is written at another step, or at step t.
+    /// The index of a text with names in it, at a step. A bracketed number alone is a step; the digits of `l1` and
+    /// `h2` are not, and do not change when the text is written at another step, or at step t.
     pub fn id(&mut self, text: &str, step: Option<u32>) -> usize {
         self.insert(pieces(text, step, |before, after| before.ends_with('[') && after.starts_with(']')))
     }
 
-    /// The number of a formula, which is only ever written at its own step: there it is the same again, whatever it says.
+    /// The index of a formula: all its numbers can be relative, since it is only written at its own step.
     pub fn formula(&mut self, text: &str, step: Option<u32>) -> usize {
         self.insert(pieces(text, step, |_, _| true))
     }
@@ -36,7 +36,7 @@ impl Texts {
         *self.ids.entry(pieces).or_insert(next)
     }
 
-    /// The table in the order of the numbers: lists of strings and lags.
+    /// The table ordered by index: lists of strings and lags.
     pub fn table(self) -> impl Serialize {
         let mut table: Vec<(Vec<Piece>, usize)> = self.ids.into_iter().collect();
         table.sort_unstable_by_key(|(_, id)| *id);
@@ -44,8 +44,8 @@ impl Texts {
     }
 }
 
-/// `is_step` is shown what stands before a number and after it. A number is kept relative to the step only if it comes back
-/// as it was.
+/// `is_step` gets the text before a number and after it. A number is stored relative to the step only if it is
+/// restored exactly.
 fn pieces(text: &str, step: Option<u32>, is_step: impl Fn(&str, &str) -> bool) -> Vec<Piece> {
     let Some(step) = step else { return vec![Piece::Plain(text.into())] };
     let mut pieces = Vec::new();
@@ -72,7 +72,7 @@ fn pieces(text: &str, step: Option<u32>, is_step: impl Fn(&str, &str) -> bool) -
     pieces
 }
 
-/// How far a number is from the step, if it is its neighbour and is written as numbers are.
+/// The lag of a number relative to the step, if it is adjacent and in canonical form.
 fn lag(run: &str, step: u32) -> Option<i64> {
     let number: i64 = run.parse().ok()?;
     let lag = number - i64::from(step);

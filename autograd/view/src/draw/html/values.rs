@@ -1,11 +1,11 @@
-//! The values of all nodes at a point, small ones whole and large ones in brief.
+//! The values of all nodes at a point: small ones in full, large ones summarised.
 
 use autograd::graph::Graph;
 use autograd::{Error, Point, Value, eval_with, norm};
 use ndarray::ArrayD;
 
-/// The most numbers of a value that the page is given. Of a larger one it has statistics, and of as many stretches
-/// of it the entry that is largest in size.
+/// The maximum size of a value in the page. A larger one is summarised by statistics, and by the entry of largest
+/// magnitude in each of that many intervals.
 pub(super) const WHOLE: usize = 96;
 
 /// The value of every node, as real numbers.
@@ -24,8 +24,8 @@ fn reals(value: &Value<f64>) -> ArrayD<f64> {
     }
 }
 
-/// What the page is given of a value: its numbers in order; of a large one minimum, maximum, mean and norm, and
-/// then the stretches.
+/// The page's form of a value: its elements in order; for a large one minimum, maximum, mean and norm, and then the
+/// intervals.
 pub(super) fn brief(value: &ArrayD<f64>) -> Vec<f32> {
     let n = value.len();
     if n <= WHOLE {

@@ -6,15 +6,15 @@ use autograd::graph::Graph;
 use autograd::ops::Op;
 use std::collections::HashMap;
 
-/// The most operands that an equation writes out.
+/// The maximum number of operands that an equation writes out.
 const TERMS: usize = 12;
 
-/// Writes what nodes are equal to.
+/// Writes the equations of nodes.
 pub(super) struct Writer<'a> {
     graph: &'a Graph,
     reader: Reader<'a>,
-    /// Rules, by the number that nodes made by the same words share, the op and the number of its operands:
-    /// the first and the last step have other ops in the same places.
+    /// VJPs, by kin number, op and number of operands: the first and the last step have other ops at the same
+    /// positions.
     rules: HashMap<(u32, Op, usize), Option<String>>,
 }
 
@@ -23,8 +23,8 @@ impl<'a> Writer<'a> {
         Self { graph, reader: Reader::new(graph), rules: HashMap::new() }
     }
 
-    /// The equation of a node, with its own name and those of what it is made of; nothing for a leaf. Of a sum of very
-    /// many terms only the first and the last are named, in plain text.
+    /// The equation of a node, in names; `None` for a leaf. For a sum of very many terms only the first and the last
+    /// are named, in plain text.
     pub fn equation(&self, i: usize) -> Option<String> {
         let operands: Vec<usize> = self.graph.operands_at(i).collect();
         if operands.len() <= TERMS {
@@ -37,7 +37,7 @@ impl<'a> Writer<'a> {
         Some(format!("{} = {} {sign} … {sign} {}, of {}", name(i), name(*first), name(*last), operands.len()))
     }
 
-    /// What an op is, and what it adds to the adjoint of each operand, in letters.
+    /// The op and its VJP for each operand, in letters.
     pub fn rule(&mut self, i: usize, kin: u32) -> Option<String> {
         let terms = self.graph.operands_at(i).len();
         let (reader, id) = (&self.reader, self.graph.id(i));

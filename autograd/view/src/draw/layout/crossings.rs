@@ -1,35 +1,35 @@
-//! How many lines cross under an order of the levels, and the search for an order with fewer.
+//! Counts line crossings for an order of the levels, and searches for a better order.
 //!
-//! Counted are lines from one level to the next, and the lines from other steps: such a line runs level, in the channel
-//! below its user or above its operand, over all that rises between the edge of the step and its end. Only at the
-//! outermost box of a level does it meet nothing.
+//! It counts lines from one level to the next, and lines from other steps: such a line is horizontal, in the channel
+//! below its user or above its operand, and crosses all rising lines between the edge of the step and its end. Only
+//! at the outermost box of a level does it cross nothing.
 
 use super::sheet::Sheet;
 
-/// A level of more cells is left as barycentres order it.
+/// The maximum number of cells of a level for the search; larger ones keep the barycentre order.
 const MOST: usize = 40;
 
-/// Two lines that cross on their way up are harder to follow than one that passes under another at a right angle.
+/// Two rising lines that cross are harder to follow than one that crosses another at a right angle.
 const CROSSING: usize = 5000;
 const UNDER: usize = 1000;
 
-/// Which end of a line from another step a cell is, and on which side that step lies.
+/// The end of a line from or to another step at a cell, and the side of that step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Door {
     pub right: bool,
-    /// Whether the line ends here, or begins.
+    /// Whether the line ends here, rather than starts.
     pub enters: bool,
-    /// The cell in the other step where it begins; lines from one cell are one.
+    /// The cell in the other step where it starts; lines from one cell share a net.
     pub net: usize,
 }
 
-/// The lines of a sheet, for each cell: its users one level above, with the place where the line arrives there.
+/// For each cell of a sheet, its users one level above, with the positions where the lines arrive.
 pub(super) struct Lines {
     pub above: Vec<Vec<(usize, f64)>>,
 }
 
 impl Lines {
-    /// What an order costs: crossings, and among equals how far doors are from their sides.
+    /// The cost of an order: crossings, and as a tie-break the distance of doors from their sides.
     pub fn cost(&self, sheet: &Sheet) -> usize {
         (0..=sheet.levels.len()).map(|channel| self.cost_of(sheet, channel)).sum()
     }
@@ -54,7 +54,7 @@ impl Lines {
                         if door.right { (boxes.len() - 1 - nth, cells.len() - 1 - at) } else { (nth, at) };
                     let beyond = |i: usize| if door.right { i > at } else { i < at };
                     let met = if before == 0 {
-                        // At the side of the outermost box it meets the lines that pass that level.
+                        // At the outermost box it crosses the lines that pass that level.
                         outside
                     } else if enters {
                         lines.iter().filter(|line| beyond(line.1.0)).count()
@@ -72,7 +72,7 @@ impl Lines {
         crossings + nets.iter().map(|(_, met)| met).sum::<usize>() * UNDER
     }
 
-    /// Moves each cell to the place in its level where it costs least, until no move helps.
+    /// Moves each cell to the cheapest position in its level, until no move helps.
     pub fn sift(&self, sheet: &mut Sheet) {
         for _ in 0..6 {
             let mut better = false;
@@ -90,7 +90,7 @@ impl Lines {
         }
     }
 
-    /// Moves one cell to its best place; whether that is another than it had.
+    /// Moves one cell to its best position; returns whether it moved.
     fn settle(&self, sheet: &mut Sheet, l: usize, cell: usize) -> bool {
         let cost = |sheet: &Sheet| self.cost_of(sheet, l) + self.cost_of(sheet, l + 1);
         let before = sheet.levels[l].clone();
@@ -111,7 +111,7 @@ impl Lines {
     }
 }
 
-/// How many pairs of lines cross; the lines are in the order of their beginnings, and lines from one cell do not cross.
+/// The number of pairs of lines that cross; lines are sorted by their starts, and lines from one cell do not cross.
 fn inversions(lines: &[(usize, (usize, f64))]) -> usize {
     let mut ends: Vec<(usize, f64)> = Vec::new();
     let place = |ends: &[(usize, f64)], end: (usize, f64)| {

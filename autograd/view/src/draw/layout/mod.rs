@@ -1,4 +1,4 @@
-//! Where everything stands.
+//! The layout of a picture.
 //!
 //! 1. [`kin`](super::kin) finds which nodes of different steps are the same node of the step, so that one [`sheet`] plans
 //!    all steps: levels, order, middles.
@@ -33,7 +33,7 @@ pub(super) const SMALL: f64 = 9.0;
 pub(super) const SIGN: f64 = 11.0;
 pub(super) const TAG_HEIGHT: f64 = 13.0;
 
-/// A rectangle by its upper left corner.
+/// A rectangle, by its upper left corner.
 #[derive(Clone, Copy, Default, Debug, PartialEq)]
 pub(super) struct Frame {
     pub x: f64,
@@ -56,57 +56,56 @@ impl Frame {
     }
 }
 
-/// An operand that is shown by a name.
+/// An operand shown as a name.
 #[derive(Clone, Debug)]
 pub(super) struct Tag {
-    /// Which link.
+    /// The link.
     pub link: usize,
-    /// Whether it stands above the operand and names the user; else it stands below the user and names the
-    /// operand.
+    /// Whether it is above the operand and names the user; otherwise it is below the user and names the operand.
     pub above: bool,
     pub text: String,
     pub frame: Frame,
 }
 
-/// An operand that is shown by a line.
+/// An operand shown as a line.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
-    /// Which link.
+    /// The link.
     pub link: usize,
     pub points: Vec<[f64; 2]>,
     pub shape: Bend,
 }
 
-/// How a line goes from point to point.
+/// The shape of a line through its points.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Bend {
-    /// In curves that leave and arrive upright.
+    /// Curves with vertical ends.
     Curve,
-    /// In upright and level pieces with round corners.
+    /// Vertical and horizontal segments with round corners.
     Corner,
-    /// In one bow to the left.
+    /// One arc on the left.
     Bow,
 }
 
-/// Where everything stands.
+/// The positions of everything.
 #[derive(Debug)]
 pub(super) struct Layout {
     pub width: f64,
     pub height: f64,
-    /// For each item its box.
+    /// The box of each item.
     pub frames: Vec<Frame>,
     pub tags: Vec<Tag>,
     pub lines: Vec<Line>,
-    /// For each step the left edge of its column.
+    /// The left edge of each step's column.
     pub columns: Vec<f64>,
     pub column_width: f64,
-    /// For each step the width of its column: that of all, or less for a first one that is nearly empty.
+    /// The width of each step's column: the common width, or less for a first one that is nearly empty.
     pub widths: Vec<f64>,
-    /// The bands, with what they are called.
+    /// The bands with their names.
     pub bands: Vec<(String, Frame)>,
-    /// The line between forward and backward.
+    /// The line between the forward and backward parts.
     pub divider: Option<f64>,
-    /// Around the columns that stand for several steps.
+    /// The frames around columns that represent several steps.
     pub rolls: Vec<Frame>,
 }
 

@@ -1,18 +1,19 @@
-//! The order of the cells in each level, and their middles.
+//! The order of the cells in each level, and their centres.
 //!
-//! The order is by barycentres, up and down in turn, and then by moving single cells; the best is kept (Sugiyama,
-//! Tagawa & Toda 1981; Matuszewski, Schönfeld & Molitor 1999). The middles are least squares under the order.
+//! The order is found by barycentres, up and down alternately, and then by moving single cells; the best is kept
+//! (Sugiyama, Tagawa & Toda 1981; Matuszewski, Schönfeld & Molitor 1999). The centres minimise least squares under
+//! the order.
 
 use super::crossings::Lines;
 use super::sheet::{Cell, Sheet};
 use super::spread::spread;
 use std::collections::HashMap;
 
-/// How many orders are begun with.
+/// The number of initial orders.
 const ATTEMPTS: usize = 12;
 
 impl Sheet {
-    /// Orders the levels and gives each cell its middle.
+    /// Orders the levels and assigns each cell its centre.
     pub fn arrange(&mut self) {
         let edges = self.segments();
         let n = self.cells.len();
@@ -27,8 +28,8 @@ impl Sheet {
         let mut best = (lines.cost(self), first.clone());
         for attempt in 0..ATTEMPTS {
             self.levels.clone_from(&first);
-            // First with the cells at the side where other steps pull them, then wherever their neighbours are, and then
-            // from other beginnings: single moves end in corners.
+            // First with cells pulled to the side of their lines to other steps, then only by their neighbours, and
+            // then from other initial orders: single moves end in local minima.
             let pull = if attempt == 0 { 1.0 } else { 0.0 };
             if attempt > 1 {
                 self.levels.iter_mut().enumerate().for_each(|(l, level)| shuffle(level, attempt * 1000 + l));
@@ -49,7 +50,7 @@ impl Sheet {
         self.place(&below, &above);
     }
 
-    /// The edges, cut into pieces from one level to the next.
+    /// The edges, split into segments from one level to the next.
     fn segments(&mut self) -> Vec<(usize, usize)> {
         let mut pieces = Vec::new();
         for (u, v) in std::mem::take(&mut self.edges) {
@@ -106,13 +107,13 @@ impl Sheet {
         self.levels[level] = keyed.into_iter().map(|(_, c)| c).collect();
     }
 
-    /// How far right of the middle of `to` the line from `from` arrives.
+    /// The offset from the centre of `to` at which the line from `from` arrives.
     fn port(&self, from: usize, to: usize) -> f64 {
         let from = self.cells[from].line_of.unwrap_or(from);
         self.ports.get(&(from, to)).copied().unwrap_or(0.0)
     }
 
-    /// The middles: each cell near the middle of its neighbours, lines as straight as can be.
+    /// The centres: each cell near the mean of its neighbours, with lines as straight as possible.
     fn place(&mut self, below: &[Vec<usize>], above: &[Vec<usize>]) {
         const GAP: f64 = 10.0;
         const LINE_GAP: f64 = 7.0;
@@ -177,7 +178,7 @@ impl Sheet {
     }
 }
 
-/// Another order, the same for the same seed.
+/// A pseudorandom order, a function of the seed.
 fn shuffle(level: &mut [usize], seed: usize) {
     let mut state = seed as u64;
     for last in (1..level.len()).rev() {

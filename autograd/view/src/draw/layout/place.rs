@@ -1,4 +1,4 @@
-//! Puts the sheets beside each other and the parts above each other, and everything in its place.
+//! Positions the sheets side by side, the parts above each other, and everything in them.
 
 use super::plan::{PORT, Plan, Seat};
 use super::route::{Across, Gutter};
@@ -8,15 +8,15 @@ use crate::draw::cut::Part;
 use crate::draw::layout::wire::Wire;
 use crate::draw::scene::Column;
 
-/// Between the edge and what is drawn.
+/// The space between the edge and the drawing.
 const MARGIN: f64 = 16.0;
-/// Above the forward part, for the title and the numbers of the steps.
+/// The space above the forward part, for the title and the step numbers.
 const HEAD: f64 = 52.0;
-/// The upper edge of the frame of a column that stands for several steps.
+/// The upper edge of the frame of a column that represents several steps.
 const ROLL: f64 = 27.0;
-/// Between the parts.
+/// The space between the parts.
 const DIVIDE: f64 = 34.0;
-/// Left of the first step, for the names of the bands.
+/// The space left of the first step, for the names of the bands.
 const BAND_NAME: f64 = 18.0;
 
 /// The left edges of columns and gutters.
@@ -27,7 +27,7 @@ struct Columns {
     width: f64,
     inner: f64,
     first: f64,
-    /// What the first step really takes, from and to, of the width of a step: often initial states alone.
+    /// The horizontal range that the first step uses: often initial states alone.
     start: Option<[f64; 2]>,
 }
 
@@ -43,7 +43,7 @@ impl Columns {
         Some(self.steps[last] + self.width_of(last))
     }
 
-    /// How far what stands in a step is moved to the left, because nothing stands there.
+    /// The left shift of a step's contents over empty space.
     fn shift(&self, step: usize) -> f64 {
         self.start.filter(|_| step == 0).map_or(0.0, |[from, _]| from)
     }
@@ -88,16 +88,16 @@ pub(super) fn place(plan: &Plan, across: &mut Across) -> Layout {
     layout
 }
 
-/// The lower edges of the sheets, the line between the parts, the lower edge of all.
+/// The lower edges of the sheets, the line between the parts, the lower edge of the picture.
 struct Heights {
     floors: [f64; 4],
     divider: Option<f64>,
     bottom: f64,
-    /// Where lanes around the parts begin: upwards from the first, downwards from the second.
+    /// The start of lanes around the parts: upwards from the first, downwards from the second.
     edges: [f64; 2],
 }
 
-/// Puts the parts above each other and gives every box its height.
+/// Stacks the parts and assigns every box its height.
 fn heights(plan: &Plan, across: &Across, frames: &mut [Frame]) -> Heights {
     let mut heights = Heights { floors: [0.0; 4], divider: None, bottom: HEAD, edges: [0.0; 2] };
     for part in [Part::Forward, Part::Backward] {
@@ -119,7 +119,7 @@ fn heights(plan: &Plan, across: &Across, frames: &mut [Frame]) -> Heights {
         let top = heights.bottom;
         heights.bottom += high;
         for s in of_part(part) {
-            // Outputs are at the far edge of their part.
+            // Outputs are at the outer edge of their part.
             let forward = part == Part::Forward;
             heights.floors[s] = if forward { top + plan.rows[s].height } else { heights.bottom };
         }
@@ -144,18 +144,18 @@ fn row(plan: &Plan, sheet: usize, cell: usize) -> Row {
     plan.rows[sheet].rows[plan.sheets[sheet].cells[cell].level]
 }
 
-/// The items at the side of a part, from the top: as their first users or operands are.
+/// The items at the side of a part, from the top: ordered by their first users or operands.
 fn aside(plan: &Plan, part: Part) -> Vec<usize> {
     let items = &plan.scene.items;
     let aside = |&i: &usize| items[i].part == part && items[i].column == Column::Side && !items[i].outside;
     (0..items.len()).filter(aside).collect()
 }
 
-/// Gives the items at the side their heights.
+/// Assigns the items at the side their heights.
 fn put_aside(plan: &Plan, aside: &[usize], frames: &mut [Frame], top: f64, bottom: f64) {
     let items = &plan.scene.items;
     let mut wants: Vec<(f64, usize)> = Vec::new();
-    // Data flows upwards: what others at the side are made of is asked last, and stands lower.
+    // Data flows upwards: operands of other side items come last, and are lower.
     let mut want = vec![f64::NAN; items.len()];
     for &i in aside {
         let links = plan.incoming[i].iter().map(|&l| plan.scene.links[l].from);
@@ -203,7 +203,7 @@ fn columns(plan: &Plan, across: &Across) -> Columns {
     columns
 }
 
-/// From where to where boxes stand in the first step, if they leave most of it empty.
+/// The range of the boxes in the first step, if they leave most of it empty.
 fn narrow(plan: &Plan, width: f64) -> Option<[f64; 2]> {
     let of_first =
         plan.scene.items.iter().zip(&plan.seats).filter(|(item, _)| item.column == Column::Step(0));
@@ -214,13 +214,13 @@ fn narrow(plan: &Plan, width: f64) -> Option<[f64; 2]> {
         let left = (width - sheet.width) / 2.0 + cell.x;
         span = [span[0].min(left - cell.room / 2.0), span[1].max(left + cell.room / 2.0)];
     }
-    // Room for the number of the step.
+    // Space for the step number.
     let middle = f64::midpoint(span[0], span[1]);
     let span = [span[0].min(middle - 20.0), span[1].max(middle + 20.0)];
     (span[1] - span[0] < 0.5 * width).then_some(span)
 }
 
-/// Puts the tags in their places; gives for each link where it meets the lower edge of its user.
+/// Positions the tags; returns for each link where it meets the lower edge of its user.
 fn tags(plan: &Plan, across: &Across, layout: &mut Layout) -> Vec<f64> {
     let mut ports = vec![0.0; plan.wires.len()];
     for i in 0..plan.scene.items.len() {
@@ -261,7 +261,7 @@ fn tags(plan: &Plan, across: &Across, layout: &mut Layout) -> Vec<f64> {
     ports
 }
 
-/// Gives the ports of an item's lines to them in the order in which they come.
+/// Assigns the ports of an item in the order in which their lines arrive.
 fn uncross(plan: &Plan, item: usize, ports: &mut [f64]) {
     let Some(Seat { sheet, cell }) = plan.seats[item] else { return };
     let sheet = &plan.sheets[sheet];
@@ -285,7 +285,7 @@ fn from_afar<'a>(plan: &'a Plan, item: usize) -> impl Iterator<Item = usize> + '
     plan.incoming[item].iter().copied().filter(|&l| plan.wires[l].is_across())
 }
 
-/// Whether a port of an item is on its lower edge: lines from other columns may all arrive at its side.
+/// Whether a port is needed on an item's lower edge: lines from other columns may all arrive at its side.
 fn is_needed(plan: &Plan, across: &Across, item: usize, link: usize) -> bool {
     !plan.wires[link].is_across() || from_afar(plan, item).any(|l| across.needs_port(l))
 }
@@ -330,14 +330,14 @@ fn lines(
     }
 }
 
-/// The points of a line upwards, through its places on the levels that it passes.
+/// The points of a rising line, through its cells on the levels that it passes.
 fn rise(plan: &Plan, link: usize, from: &Frame, to: &Frame, floors: &[f64], port: f64) -> Vec<[f64; 2]> {
     let link = plan.scene.links[link];
     let (Some(a), Some(b)) = (plan.seats[link.from], plan.seats[link.to]) else {
         return Vec::new();
     };
     let sheet = &plan.sheets[a.sheet];
-    // What turns a place on the sheet into one of the picture.
+    // The transformation from sheet to picture coordinates.
     let shift = from.middle()[0] - sheet.cells[a.cell].x;
     let floor = floors[a.sheet];
     let start = row(plan, a.sheet, a.cell);
@@ -352,7 +352,7 @@ fn rise(plan: &Plan, link: usize, from: &Frame, to: &Frame, floors: &[f64], port
     points
 }
 
-/// The frames of the columns that stand for several steps.
+/// The frames of the columns that represent several steps.
 fn rolls(plan: &Plan, columns: &Columns, bottom: f64) -> Vec<Frame> {
     let frame =
         |&x: &f64| Frame { x: x - 6.0, y: ROLL, width: columns.width + 12.0, height: bottom - ROLL - 4.0 };

@@ -1,4 +1,4 @@
-//! What is known before places are: which cells there are, how operands are shown, how large boxes are.
+//! The plan before positions: the cells, the form of operands, the sizes of boxes.
 
 use super::crossings::Door;
 use super::rows::Rows;
@@ -11,17 +11,17 @@ use std::collections::HashMap;
 
 const BOX_HEIGHT: f64 = 32.0;
 const SIGN_HEIGHT: f64 = 19.0;
-/// What a line takes of the lower edge of a box.
+/// The width that a line takes at the lower edge of a box.
 pub(super) const PORT: f64 = 12.0;
 
-/// Where an item stands on its sheet.
+/// The cell of an item on its sheet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seat {
     pub sheet: usize,
     pub cell: usize,
 }
 
-/// All that is known before places are.
+/// All that is known before positions.
 pub(super) struct Plan<'s> {
     pub scene: &'s Scene<'s>,
     /// Forward steps, forward end, backward steps, backward end.
@@ -29,12 +29,12 @@ pub(super) struct Plan<'s> {
     pub rows: Vec<Rows>,
     pub seats: Vec<Option<Seat>>,
     pub wires: Vec<Wire>,
-    /// The text of each link that is a tag.
+    /// The text of each link shown as a tag.
     pub texts: Vec<String>,
-    /// For each item the links to it, and those from it.
+    /// For each item its incoming and outgoing links.
     pub incoming: Vec<Vec<usize>>,
     pub outgoing: Vec<Vec<usize>>,
-    /// For each item the size of its box.
+    /// The box size of each item.
     pub sizes: Vec<[f64; 2]>,
 }
 
@@ -81,7 +81,7 @@ impl<'s> Plan<'s> {
         plan
     }
 
-    /// The size of each box; kin have one size.
+    /// The size of each box; kin have equal sizes.
     fn measure(&mut self) {
         self.sizes = self.scene.items.iter().map(size).collect();
         for (i, seat) in self.seats.iter().enumerate() {
@@ -102,8 +102,8 @@ impl<'s> Plan<'s> {
         }
     }
 
-    /// Where lines arrive at their users, so that boxes can stand straight above each other. Lines from other
-    /// steps mostly arrive at the side.
+    /// The arrival points of lines at their users, so that boxes can be aligned vertically. Lines from other steps
+    /// usually arrive at the side.
     fn anchor(&mut self) {
         for i in 0..self.seats.len() {
             let Some(Seat { sheet, cell }) = self.seats[i] else { continue };
@@ -125,7 +125,7 @@ impl<'s> Plan<'s> {
         }
     }
 
-    /// Whether the order of operands is of no matter, so that lines need not cross for it.
+    /// Whether the order of operands does not matter, so that lines need not cross for it.
     pub fn is_commutative(&self, item: usize) -> bool {
         let op = &self.scene.graph.at(self.scene.items[item].node).op;
         matches!(op, Op::Add(_) | Op::Mul(_) | Op::Max(_) | Op::Min(_))
@@ -139,8 +139,8 @@ impl<'s> Plan<'s> {
         text::width(&self.texts[link], SMALL) + 8.0
     }
 
-    /// The ports of an item's lower edge from left to right: link and width. Lines from other columns share
-    /// the first one's port, and a sum of very many operands has narrow ports.
+    /// The ports of an item's lower edge from left to right: link and width. Lines from other columns share the first
+    /// one's port, and a sum of very many operands has narrow ports.
     pub fn ports(&self, item: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
         const WIDEST: f64 = 240.0;
         let narrow = PORT.min(WIDEST / self.incoming[item].len().max(1) as f64);
@@ -160,7 +160,7 @@ impl<'s> Plan<'s> {
         self.ports(item).map(|(_, width)| width).sum()
     }
 
-    /// Tags above stand on the right of the line that leaves, or in the middle if there is none.
+    /// Tags above are to the right of the outgoing line, or centred if there is none.
     fn width_above(&self, item: usize) -> f64 {
         let tags = self.outgoing[item].iter().filter(|&&l| self.wires[l] == Wire::TagAbove);
         let width: f64 = tags.map(|&l| self.tag_width(l) + 3.0).sum();
@@ -171,7 +171,7 @@ impl<'s> Plan<'s> {
         self.outgoing[item].iter().any(|&l| self.wires[l] == Wire::Rise || self.wires[l].is_across())
     }
 
-    /// Which cells have lines to other steps, and on which side.
+    /// The cells with lines to other steps, and on which side.
     fn doors(&mut self) {
         for (link, wire) in self.scene.links.iter().zip(&self.wires) {
             let (Wire::Across { right } | Wire::Loop { right }) = *wire else { continue };
@@ -201,7 +201,7 @@ fn size(item: &Item) -> [f64; 2] {
     }
 }
 
-/// The four sheets with their cells, and where each item stands.
+/// The four sheets with their cells, and the cell of each item.
 fn sheets(scene: &Scene) -> (Vec<Sheet>, Vec<Option<Seat>>) {
     let mut sheets: Vec<Sheet> = (0..4).map(|_| Sheet::default()).collect();
     let mut cells: HashMap<(usize, u32), usize> = HashMap::new();

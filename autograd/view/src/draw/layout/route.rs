@@ -1,5 +1,5 @@
-//! Lines to other columns: straight from the side of a box, or along the channel above or below it, into the
-//! gutter between the columns, up or down in a lane of it, and to the user in the same way.
+//! Routes lines to other columns: straight from the side of a box, or along the channel above or below it, into the
+//! gutter between the columns, up or down in a lane, and to the user in the same way.
 
 use super::Frame;
 use super::plan::{Plan, Seat};
@@ -9,16 +9,16 @@ use crate::draw::cut::Part;
 use crate::draw::scene::Column;
 use std::collections::{BTreeMap, HashMap};
 
-/// The lines of one node to one side are one net and share their lane; those of kin share its number.
+/// The lines of one node to one side form a net and share a lane; those of kin have equal nets.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(super) struct Net {
     gutter: Gutter,
-    /// The sheet and cell of the operand; of an item without a sheet, a sheet beyond all and its number.
+    /// The sheet and cell of the operand; for an item without a sheet, an extra sheet number and the item's index.
     source: (usize, usize),
     right: bool,
 }
 
-/// Which gutter: before the first step, between two steps, after the last.
+/// A gutter: before the first step, between two steps, after the last.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(super) enum Gutter {
     First,
@@ -31,7 +31,7 @@ pub(super) enum Gutter {
 enum Door {
     /// At its side, as the n-th net there.
     Side(usize),
-    /// By the n-th lane of a channel.
+    /// Through the n-th lane of a channel.
     Channel(usize, usize),
 }
 
@@ -42,17 +42,17 @@ struct Route {
     entry: Door,
 }
 
-/// The lines to other columns, by their links.
+/// The lines to other columns, by link.
 pub(super) struct Across {
     routes: BTreeMap<usize, Route>,
     doors: Doors,
     /// The lane of each net in its gutter.
     lanes: HashMap<Net, usize>,
-    /// The nets that lead from a step to itself, of the forward and of the backward part, from the inside.
+    /// The nets from a step to itself, of the forward and of the backward part, innermost first.
     loops: [Vec<Net>; 2],
 }
 
-/// Which nets share a side of a box, and which lanes a channel has.
+/// The nets at each side of a box, and the lanes of each channel.
 #[derive(Default)]
 struct Doors {
     sides: HashMap<(usize, usize, bool), Vec<Net>>,
@@ -81,12 +81,12 @@ impl Doors {
     }
 }
 
-/// 0 for a line of the forward part, 1 for one of the backward part.
+/// 0 for a line of the forward part, 1 for the backward part.
 fn part(plan: &Plan, link: usize) -> usize {
     usize::from(plan.scene.items[plan.scene.links[link].to].part == Part::Backward)
 }
 
-/// The sheet and cell of an item, or what stands for them.
+/// The sheet and cell of an item, or their replacement.
 fn source(plan: &Plan, item: usize) -> (usize, usize) {
     plan.seats[item].map_or((plan.sheets.len(), item), |seat| (seat.sheet, seat.cell))
 }
@@ -108,12 +108,12 @@ impl Across {
         Self { routes, doors, lanes: HashMap::new(), loops }
     }
 
-    /// How many lanes lead around a part.
+    /// The number of lanes around a part.
     pub fn loops(&self, part: Part) -> usize {
         self.loops[usize::from(part == Part::Backward)].len()
     }
 
-    /// The height of the lane around its part that a line takes, given where the lanes around the parts begin.
+    /// The height of a line's lane around its part, given the start of these lanes.
     fn over(&self, plan: &Plan, link: usize, net: Net, edges: [f64; 2]) -> Option<f64> {
         let part = part(plan, link);
         let lane = self.loops[part].iter().position(|&n| n == net)? as f64 * LANE;
@@ -121,13 +121,12 @@ impl Across {
             .then(|| if part == 0 { edges[0] - lane } else { edges[1] + lane })
     }
 
-    /// How many lanes the channel below a level has.
+    /// The number of lanes of the channel below a level.
     pub fn lanes(&self, sheet: usize, channel: usize) -> usize {
         self.doors.channels.get(&(sheet, channel)).copied().unwrap_or(0)
     }
 
-    /// Gives each net its lane; nets that are at different heights may share one. `frames` need their heights
-    /// only.
+    /// Assigns each net a lane; nets at different heights may share one. Only the heights of `frames` are needed.
     pub fn assign(&mut self, plan: &Plan, frames: &[Frame], floors: &[f64], edges: [f64; 2]) {
         let mut reach: BTreeMap<Net, [f64; 2]> = BTreeMap::new();
         for (&l, route) in &self.routes {
@@ -153,7 +152,7 @@ impl Across {
         24.0 + lanes.unwrap_or(0) as f64 * LANE
     }
 
-    /// Which gutter a line goes through, as the position of the column on its right.
+    /// The gutter of a line, as the position of the column to its right.
     pub fn column(&self, plan: &Plan, link: usize) -> Option<(Gutter, usize)> {
         let net = self.routes.get(&link)?.net;
         let link = plan.scene.links[link];
@@ -169,8 +168,7 @@ impl Across {
         Some((net.gutter, position))
     }
 
-    /// The points of a line. `left` is the left edge of its gutter, `port` where it reaches its user from
-    /// below.
+    /// The points of a line. `left` is the left edge of its gutter, `port` the point below its user.
     pub fn points(
         &self,
         plan: &Plan,
@@ -183,8 +181,8 @@ impl Across {
         self.halves(plan, link, frames, floors, [left; 2], port).concat()
     }
 
-    /// The points of a line that leads from a step to itself. `left` are the left edges of the gutters in which it
-    /// leaves and arrives, `edges` where the lanes around the parts begin.
+    /// The points of a line from a step to itself. `left` has the left edges of the gutters at its ends, `edges` the
+    /// start of the lanes around the parts.
     pub fn around(
         &self,
         plan: &Plan,
@@ -203,7 +201,7 @@ impl Across {
         there
     }
 
-    /// The points of a line up to its lane, and from its lane on. `left` are the left edges of the two gutters.
+    /// The points of a line up to its lane, and from its lane on. `left` has the left edges of the two gutters.
     fn halves(
         &self,
         plan: &Plan,
@@ -272,7 +270,7 @@ fn route(plan: &Plan, doors: &mut Doors, link: usize, right: bool) -> Route {
         _ => Gutter::Inner,
     };
     let net = Net { gutter, source: source(plan, link.from), right };
-    // Between the end and a step there are other steps: such lines keep to the channels in both.
+    // Other steps are between a step and the end: such lines use the channels in both.
     let passes = |item: usize| gutter == Gutter::Last && plan.scene.items[item].column != Column::End;
     let mut door = |item: usize, right: bool, ends: bool| match plan.seats[item] {
         Some(Seat { sheet, cell }) if passes(item) || !plan.sheets[sheet].is_outermost(cell, right) => {

@@ -1,4 +1,4 @@
-//! The heights of the levels of a sheet, counted upwards from its lower edge.
+//! The heights of the levels of a sheet, measured upwards from its lower edge.
 
 use super::TAG_HEIGHT;
 use super::sheet::Sheet;
@@ -8,7 +8,7 @@ pub(super) const LANE: f64 = 7.0;
 const CHANNEL: f64 = 16.0;
 const BETWEEN_BANDS: f64 = 12.0;
 
-/// A level: from the floor, over the tags below the boxes, the boxes and the tags above them, to the roof.
+/// A level: the floor, the tags below the boxes, the boxes, the tags above them, and the roof.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     pub floor: f64,
@@ -24,7 +24,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// `lanes` says how many lanes the channel below a level has; the last one lies above all levels.
+    /// `lanes` returns the number of lanes of the channel below a level; the last channel is above all levels.
     pub fn new(sheet: &Sheet, lanes: impl Fn(usize) -> usize) -> Self {
         let mut height = 6.0;
         let mut rows: Vec<Row> = Vec::with_capacity(sheet.levels.len());
@@ -49,8 +49,8 @@ impl Rows {
         Self { rows, height }
     }
 
-    /// The height of a lane of the channel below a level. Lanes are counted from the row beneath, so that the
-    /// one that was asked for first is the lowest.
+    /// The height of a lane of the channel below a level. Lanes are counted from the row beneath, so the first one
+    /// assigned is the lowest.
     pub fn lane(&self, channel: usize, lane: usize) -> f64 {
         let beneath = channel.checked_sub(1).map_or(0.0, |l| self.rows[l].roof);
         beneath + 8.0 + lane as f64 * LANE

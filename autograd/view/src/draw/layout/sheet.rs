@@ -1,38 +1,37 @@
-//! The plan of one step, which all steps share: which level each node stands on, and where in it.
+//! The plan of one step, shared by all steps: the level of each node, and its position in it.
 //!
-//! Levels are longest paths (Sugiyama, Tagawa & Toda 1981), counted in each band and stacked. A line that
-//! passes levels has a place of its own in each of them, so that it runs between boxes and not through them;
-//! all lines from one node share these places.
+//! Levels are longest paths (Sugiyama, Tagawa & Toda 1981), computed in each band and stacked. A line that passes
+//! levels has a cell in each of them, so that it runs between boxes; all lines from one node share these cells.
 
 use super::crossings::Door;
 use std::collections::{HashMap, VecDeque};
 
-/// The farthest that a line runs inside a step, in levels. Beyond that a name reads better.
+/// The maximum length of a line inside a step, in levels. Beyond it a name is easier to read.
 const LONGEST: usize = 16;
 
-/// A place on a sheet: a box, or a line that passes.
+/// A cell of a sheet: a box, or a passing line.
 #[derive(Clone, Debug)]
 pub(super) struct Cell {
     pub band: usize,
     pub level: usize,
-    /// Of the box.
+    /// The width of the box.
     pub width: f64,
     pub height: f64,
-    /// Of the box with its tags.
+    /// The width of the box with its tags.
     pub room: f64,
     pub tags_below: bool,
     pub tags_above: bool,
-    /// The middle.
+    /// The centre.
     pub x: f64,
     pub is_box: bool,
-    /// Of a line, the cell that it comes from.
+    /// For a line, the cell where it starts.
     pub line_of: Option<usize>,
     /// The ends of lines from and to other steps.
     pub doors: Vec<Door>,
 }
 
 impl Cell {
-    /// Where lines to and from other steps would have it in its level: negative left, positive right.
+    /// The pull of lines to other steps: negative to the left, positive to the right.
     pub fn pull(&self) -> f64 {
         self.doors.last().map_or(0.0, |door| if door.right { 2.0 } else { -2.0 })
     }
@@ -42,13 +41,13 @@ impl Cell {
 #[derive(Default, Debug)]
 pub(super) struct Sheet {
     pub cells: Vec<Cell>,
-    /// From a cell to its users.
+    /// Edges from a cell to its users.
     pub edges: Vec<(usize, usize)>,
     /// The cells of each level, from left to right.
     pub levels: Vec<Vec<usize>>,
-    /// The places of the line from a cell on the levels that it passes.
+    /// The cells of a line on the levels that it passes.
     pub passing: HashMap<(usize, usize), usize>,
-    /// How far right of the middle of its user a line arrives, by both ends.
+    /// The offset from its user's centre at which a line arrives, by both ends.
     pub ports: HashMap<(usize, usize), f64>,
     pub width: f64,
 }
@@ -71,7 +70,7 @@ impl Sheet {
         self.cells.len() - 1
     }
 
-    /// Gives each cell its level. `down` turns the order of the bands.
+    /// Assigns each cell its level. `down` reverses the order of the bands.
     pub fn assign_levels(&mut self, down: bool) {
         self.edges.sort_unstable();
         self.edges.dedup();
@@ -89,7 +88,7 @@ impl Sheet {
         let mut order = Vec::with_capacity(n);
         while order.len() < n {
             let u = ready.pop_front().unwrap_or_else(|| {
-                // Steps that differ can make a circle together. The first cell that waits breaks it.
+                // Different steps together can form a cycle. The first waiting cell breaks it.
                 while done[next] {
                     next += 1;
                 }
@@ -109,7 +108,7 @@ impl Sheet {
                 }
             }
         }
-        // What needs nothing of its band stands just below its first user.
+        // A cell without operands in its band is placed just below its first user.
         for u in (0..n).filter(|&u| operands[u].is_empty()) {
             if let Some(first) = users[u].iter().map(|&v| self.cells[v].level).min() {
                 self.cells[u].level = first.saturating_sub(1);
@@ -138,13 +137,13 @@ impl Sheet {
         }
     }
 
-    /// Whether a line can run from `u` up to `v`.
+    /// Whether a line can rise from `u` to `v`.
     pub fn rises(&self, u: usize, v: usize) -> bool {
         let (u, v) = (self.cells[u].level, self.cells[v].level);
         u < v && v - u <= LONGEST
     }
 
-    /// Whether no box stands on that side of a cell in its level.
+    /// Whether a cell has no box on that side in its level.
     pub fn is_outermost(&self, cell: usize, right: bool) -> bool {
         let level = &self.levels[self.cells[cell].level];
         let boxes = || level.iter().filter(|&&c| self.cells[c].is_box);

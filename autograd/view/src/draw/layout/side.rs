@@ -1,16 +1,15 @@
-//! The side column: one box above the other, each as near as can be to the height of those it belongs to.
+//! The side column: stacked boxes, each as near as possible to the height of its users.
 
 use super::spread::spread;
 
 const GAP: f64 = 9.0;
 
-/// How high a column of boxes must be.
+/// The height of a column of boxes.
 pub(super) fn height(sizes: &[f64]) -> f64 {
     sizes.iter().map(|size| size + GAP).sum()
 }
 
-/// The middles of boxes that want to be at some heights, in the order that is given, between two limits which
-/// are far enough apart.
+/// The centres of boxes with preferred heights, in the given order, between two limits which are far enough apart.
 pub(super) fn stack(wants: &[f64], sizes: &[f64], top: f64, bottom: f64) -> Vec<f64> {
     let gaps: Vec<f64> = sizes.windows(2).map(|s| f64::midpoint(s[0], s[1]) + GAP).collect();
     let mut middles = spread(wants, &gaps, &vec![1.0; wants.len()]);

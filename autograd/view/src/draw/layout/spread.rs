@@ -1,10 +1,10 @@
-//! Things in a row, each as near as can be to where it wants to be.
+//! Places items in a row, each as near as possible to its preferred position.
 
 /// The positions `p` in ascending order, with `p[i + 1] − p[i] ≥ gap[i]`, that minimise
 /// `Σ weight[i] (p[i] − want[i])²`.
 ///
-/// Without the gaps this is isotonic regression, which pooling adjacent violators solves in linear time (Ayer
-/// et al. 1955); subtracting the running sum of the gaps takes them out.
+/// Without the gaps this is isotonic regression, solved by pooling adjacent violators in linear time (Ayer et al.
+/// 1955); subtracting the running sum of the gaps removes them.
 pub(super) fn spread(want: &[f64], gap: &[f64], weight: &[f64]) -> Vec<f64> {
     let offsets: Vec<f64> = std::iter::once(0.0)
         .chain(gap.iter().scan(0.0, |sum, g| {
@@ -34,9 +34,9 @@ mod tests {
 
     #[test]
     fn least_squares_by_hand() {
-        // Two that want the same place share the way; a third far off stays.
+        // Two items with the same preference move equally; a third far away stays.
         assert_eq!(spread(&[0.0, 0.0, 9.0], &[2.0, 2.0], &[1.0; 3]), [-1.0, 1.0, 9.0]);
-        // A weight of 3 moves a quarter of the way.
+        // An item of weight 3 moves a quarter of the way.
         assert_eq!(spread(&[0.0, 0.0], &[4.0], &[3.0, 1.0]), [-1.0, 3.0]);
     }
 }

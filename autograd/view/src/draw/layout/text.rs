@@ -1,7 +1,7 @@
-//! How wide a text will be, without a font at hand.
+//! Estimates the width of text, without a font.
 
-/// An upper bound of the width of a line of text in a sans-serif face, in pixels. The advances are those of
-/// a wide face; those that browsers choose are narrower.
+/// An upper bound of the width of a line of text in a sans-serif face, in pixels. The advances are those of a wide
+/// face; those of browsers are narrower.
 pub(crate) fn width(text: &str, size: f64) -> f64 {
     let em = |c: char| match c {
         'i' | 'j' | 'l' | '\'' | '|' => 0.3,

@@ -1,4 +1,4 @@
-//! How each operand is shown: as a line, or as a name where the line would be long.
+//! The form of each operand: a line, or a name where the line would be long.
 
 use super::plan::Seat;
 use super::sheet::Sheet;
@@ -6,14 +6,14 @@ use crate::draw::cut::Part;
 use crate::draw::label::Class;
 use crate::draw::scene::{Column, Item, Link, Scene};
 
-/// How an operand is shown.
+/// The form of an operand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Wire {
     /// A line upwards inside a column.
     Rise,
     /// A line to another column, to the right or to the left.
     Across { right: bool },
-    /// A line from a step that stands for others to itself: to the next of those steps, or to the one before.
+    /// A line from a rolled step to itself: to the next of those steps, or to the one before.
     Loop { right: bool },
     /// An arc on the left of the side column.
     Arc,
@@ -24,13 +24,13 @@ pub(super) enum Wire {
 }
 
 impl Wire {
-    /// Whether it comes from another step, in a gutter.
+    /// Whether it crosses a gutter from another step.
     pub fn is_across(self) -> bool {
         matches!(self, Self::Across { .. } | Self::Loop { .. })
     }
 }
 
-/// How all operands are shown. The levels of the sheets must be known.
+/// The forms of all operands. The levels of the sheets must be known.
 pub(super) fn wires(scene: &Scene, seats: &[Option<Seat>], sheets: &[Sheet]) -> Vec<Wire> {
     let first_only = first_only(scene);
     let wire = |link: &Link| {
@@ -50,7 +50,7 @@ pub(super) fn wires(scene: &Scene, seats: &[Option<Seat>], sheets: &[Sheet]) -> 
             (_, Column::Side) => Wire::TagAbove,
             (Column::Step(_), Column::End) => Wire::Across { right: true },
             (Column::End, Column::Step(_)) => Wire::Across { right: false },
-            // What stands for other steps may read from farther than it stands.
+            // A rolled step may read from farther away than its column.
             (Column::Step(i), Column::Step(j)) if i != j && !own && link.lag.abs() != 1 => Wire::TagBelow,
             (Column::Step(i), Column::Step(j)) if i != j => match j.checked_sub(i) {
                 Some(1) => Wire::Across { right: true },
@@ -66,7 +66,7 @@ pub(super) fn wires(scene: &Scene, seats: &[Option<Seat>], sheets: &[Sheet]) -> 
     scene.links.iter().map(wire).collect()
 }
 
-/// For each node at the side, whether only the first step has to do with it, so that a line to it is short.
+/// For each node at the side, whether it is connected to the first step alone, so that a line to it is short.
 fn first_only(scene: &Scene) -> Vec<bool> {
     let shared = |item: &Item| matches!(item.class, Class::Parameter(_) | Class::Gradient(_));
     let mut only: Vec<bool> =

@@ -1,4 +1,4 @@
-//! The marks of a picture: boxes, tags and lines.
+//! The elements of a picture: boxes, tags and lines.
 
 use super::{BACKWARD, FORWARD};
 use crate::diff::Change;
@@ -12,7 +12,7 @@ use std::fmt::{self, Write};
 
 pub(super) fn node(to: &mut String, scene: &Scene, item: &Item, frame: &Frame) -> fmt::Result {
     let paint = item.paint();
-    // Few boxes have room for larger letters, and such pictures are often shown smaller than they are.
+    // Pictures with few boxes have room for larger letters, and are often shown reduced.
     let small = if scene.detail == Detail::Ops { SMALL } else { SMALL + 1.5 };
     let Frame { x, y, width, height } = frame;
     let [cx, cy] = frame.middle();
@@ -48,7 +48,7 @@ pub(super) fn node(to: &mut String, scene: &Scene, item: &Item, frame: &Frame) -
             )?;
         }
     } else {
-        // A sign of one character would be hard to see.
+        // A single character would be hard to see.
         let size = if item.title.chars().count() == 1 { SIGN + 3.0 } else { SIGN };
         writeln!(
             to,
@@ -59,7 +59,7 @@ pub(super) fn node(to: &mut String, scene: &Scene, item: &Item, frame: &Frame) -
         )?;
     }
     if item.class == Class::Cut {
-        // A bar across what would flow back.
+        // A bar that blocks the adjoint.
         let (left, right, y) = (x - 5.0, x + width + 5.0, y - 4.0);
         writeln!(
             to,
@@ -147,8 +147,8 @@ fn path(to: &mut String, line: &Line) -> fmt::Result {
     Ok(())
 }
 
-/// The points without those that stand where the one before them stands. A path that ends in a piece without length has no
-/// direction there, and its arrowhead would point to the right.
+/// The points without consecutive duplicates. A path that ends with a segment of length zero has no direction there,
+/// and its arrowhead would point to the right.
 fn sharp(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
     let apart = |a: &[f64; 2], b: &[f64; 2]| (a[0] - b[0]).hypot(a[1] - b[1]) > 0.1;
     let mut kept: Vec<[f64; 2]> = Vec::new();
@@ -158,19 +158,19 @@ fn sharp(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
             _ => kept.push(*point),
         }
     }
-    // Where the last piece is too short, the end stays and the point before it goes.
+    // If the last segment is too short, its end is kept and the point before it removed.
     if let (Some(end), Some(last), true) = (points.last(), kept.last_mut(), points.len() > 1) {
         *last = *end;
     }
     kept
 }
 
-/// The baseline of a text whose middle is at a height. `dominant-baseline` is not understood everywhere.
+/// The baseline of a text centred at a height. `dominant-baseline` is not supported everywhere.
 pub(super) fn baseline(middle: f64, size: f64) -> f64 {
     middle + 0.36 * size
 }
 
-/// The attributes that say which operand an edge is.
+/// The attributes that identify an edge's operand.
 struct Ends<'a>(&'a Scene<'a>, &'a Link);
 
 impl fmt::Display for Ends<'_> {

@@ -1,8 +1,8 @@
-//! The picture as SVG, from a finished layout.
+//! Output as SVG, from a finished layout.
 //!
-//! Every node is a `<g class="node" data-node="7">` with a `<title>` for the pointer. Every operand is either a
-//! `<path class="edge">` or a `<g class="tag">`, with `data-from`, `data-to` and `data-port`. Numbers of nodes
-//! are those of the text dump.
+//! Every node is a `<g class="node" data-node="7">` with a `<title>` as tooltip. Every operand is either a `<path
+//! class="edge">` or a `<g class="tag">`, with `data-from`, `data-to` and `data-port`. Node numbers are those of the
+//! text dump.
 
 mod marks;
 
@@ -71,7 +71,7 @@ fn draw(to: &mut String, scene: &Scene, layout: &Layout, options: &Options) -> f
 /// Lines of the forward and of the backward part.
 const FORWARD: &str = "#5f7d9c";
 const BACKWARD: &str = "#bf7c45";
-/// The ground of a layer.
+/// The background of a layer.
 const BAND: &str = "#f5f6f8";
 
 fn markers(to: &mut String, scene: &Scene) -> fmt::Result {
@@ -89,7 +89,7 @@ fn markers(to: &mut String, scene: &Scene) -> fmt::Result {
     to.write_str("</defs>\n")
 }
 
-/// What lies under everything: bands, numbers of the steps, the line between the parts, the title.
+/// The background: bands, step numbers, the line between the parts, the title.
 fn ground(to: &mut String, scene: &Scene, layout: &Layout, width: f64, options: &Options) -> fmt::Result {
     if let Some(title) = &options.title {
         writeln!(
@@ -137,7 +137,7 @@ fn ground(to: &mut String, scene: &Scene, layout: &Layout, width: f64, options: 
     Ok(())
 }
 
-/// What may have become of a node, as the legend lists it.
+/// The changes of a node, in the order of the legend.
 const CHANGES: [Change; 4] = [Change::Removed, Change::Added, Change::Changed, Change::Same];
 
 /// An entry of the legend.
@@ -148,7 +148,7 @@ struct Entry {
     round: u32,
 }
 
-/// The classes that occur, parameters and their gradients once; or what became of nodes, where two graphs are compared.
+/// The classes that occur, with parameters and their gradients once; or the changes, when two graphs are compared.
 fn legend_entries(scene: &Scene) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for item in scene.items.iter().filter(|item| !item.outside) {

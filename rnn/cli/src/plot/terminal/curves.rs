@@ -1,23 +1,23 @@
-//! Curves over one another, in letters.
+//! Curves over each other, drawn with letters.
 
 use anstyle::{AnsiColor, Color, Style};
 use autograd::Magnitude;
 use std::fmt::Write;
 
-/// How many rows and columns a picture has at most.
+/// The maximum numbers of rows and columns.
 const ROWS: i32 = 18;
 const COLUMNS: usize = 66;
 
 /// A curve.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// The letter that draws it: curves can be told apart without colour.
+    /// The letter that draws it, so that curves differ without colour.
     pub mark: String,
-    /// Values at x = 0, 1, 2 …; only those above 0 are drawn.
+    /// Values at x = 0, 1, 2 …; only positive ones are drawn.
     pub values: Vec<Magnitude>,
 }
 
-/// The style of the curve of that number; they repeat.
+/// The style of a curve by index; styles repeat.
 pub fn style(number: usize) -> Style {
     const COLOURS: [AnsiColor; 6] = [
         AnsiColor::Red,
@@ -30,8 +30,8 @@ pub fn style(number: usize) -> Style {
     Style::new().fg_color(Some(Color::Ansi(COLOURS[number % COLOURS.len()])))
 }
 
-/// Draws curves over one another on a logarithmic axis: rows of equal ratio, and a column for each x, or for each group
-/// of them if they are many. Where curves meet, they take turns.
+/// Draws curves on a logarithmic axis: rows of equal ratio, and a column for each x, or for each group of them if
+/// there are many. Where curves meet, their letters alternate.
 pub fn curves(lines: &[Line], x: &str) -> String {
     let longest = lines.iter().map(|line| line.values.len()).max().unwrap_or(0);
     let group = longest.div_ceil(COLUMNS).max(1);
@@ -39,7 +39,7 @@ pub fn curves(lines: &[Line], x: &str) -> String {
         lines.iter().map(|line| line.values.iter().step_by(group).map(|y| y.log10()).collect()).collect();
     let finite = || logs.iter().flatten().copied().filter(|y| y.is_finite());
     let (top, bottom) = (finite().fold(0.0, f64::max).ceil(), finite().fold(0.0, f64::min).floor());
-    // Decades of a row: a whole number, so that rows can be labelled.
+    // Decades per row: a whole number, so that rows can be labelled.
     let decades = ((top - bottom) / f64::from(ROWS)).ceil().max(1.0);
     #[allow(clippy::cast_possible_truncation)] // a whole number; what is not finite lands beyond all rows
     let row_of = |y: f64| ((top - y) / decades).round() as i32;

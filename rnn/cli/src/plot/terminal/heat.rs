@@ -1,4 +1,4 @@
-//! A table of numbers as shades.
+//! Heat maps drawn with shades.
 
 use crate::plot::colour::viridis;
 use crate::plot::heat::grouped;
@@ -10,21 +10,21 @@ use std::fmt::Write;
 
 /// From small to large.
 const SHADES: [char; 4] = ['░', '▒', '▓', '█'];
-/// A number that is exactly zero.
+/// An exact zero.
 const ZERO: char = '·';
-/// The most columns and rows; of a larger table each sign is the largest of a square of its numbers.
+/// The maximum number of columns and rows; in a larger table each character is the maximum of a block.
 const WIDEST: usize = 64;
 const HIGHEST: usize = 40;
 
-/// A table as shades and colours on a logarithmic scale, with the numbers of its rows and columns and a key below. `x`
-/// names the columns and `y` the rows, both counted from 1. A zero is a dot, NaN is blank.
+/// Draws a table as shades and colours on a logarithmic scale, with row and column numbers and a key below. `x`
+/// labels the columns and `y` the rows, both counted from 1. A zero is a dot, NaN is blank.
 pub fn heat(values: &Array2<Magnitude>, x: &str, y: &str) -> String {
     let values = &values.mapv(Magnitude::log10);
     let faint = Style::new().dimmed();
     let (rows, columns) = values.dim();
     let group = columns.div_ceil(WIDEST).max(rows.div_ceil(HIGHEST)).max(1);
     let cells = grouped(values.view(), group);
-    // Letters are twice as high as wide: small tables have two or three of them a number.
+    // Characters are twice as high as wide: small tables use two per number.
     let wide = (WIDEST / cells.ncols().max(1)).clamp(1, 2);
     let (low, high) = Scale::Decades.range(values.iter().copied());
     let mut out = String::new();
@@ -63,7 +63,7 @@ pub fn heat(values: &Array2<Magnitude>, x: &str, y: &str) -> String {
     out + "\n"
 }
 
-/// A power of ten, given its logarithm, with one digit: `3e-7`.
+/// A power of ten, given its log₁₀, with one digit: `3e-7`.
 fn one_digit(log: f64) -> String {
     if log.abs() < 300.0 {
         return format!("{:.0e}", 10_f64.powf(log));
@@ -84,7 +84,7 @@ fn sign(value: f64, low: f64, high: f64) -> (char, Style) {
     (shade, Style::new().fg_color(Some(cube(viridis(share)).into())))
 }
 
-/// The nearest of the 216 colours that terminals have.
+/// The nearest of the 216 terminal colours.
 fn cube(colour: [u8; 3]) -> Ansi256Color {
     let [r, g, b] = colour.map(|c| (u16::from(c) * 5 + 127) / 255);
     #[allow(clippy::cast_possible_truncation)] // at most 231

@@ -1,7 +1,7 @@
-//! Pictures of numbers in text, for a terminal.
+//! Plots as text, for a terminal.
 //!
-//! Colours are ANSI styles, which streams of `anstream` take out where there is no terminal or `NO_COLOR` is set. The
-//! pictures say the same without them.
+//! Colours are ANSI styles, which `anstream` removes if the output is not a terminal or `NO_COLOR` is set. The plots
+//! are complete without them.
 
 mod curves;
 mod heat;

@@ -1,4 +1,4 @@
-//! The arrays of an ONNX file: constants, however they are laid, and wherever they are stored.
+//! The arrays of an ONNX file: constants, after layout operators, in the file or in external ones.
 
 use super::{GLUE, attribute, refused, whole};
 use crate::import::ImportError;
@@ -7,19 +7,19 @@ use ndarray::{ArrayD, Axis};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-/// A graph by the names in it.
+/// A graph, indexed by name.
 pub(super) struct File<'a> {
     pub tensors: HashMap<&'a str, &'a Tensor>,
-    /// By value: the node that makes it.
+    /// For each value, the node that computes it.
     pub makers: HashMap<&'a str, &'a Node>,
     pub inputs: HashSet<&'a str>,
     pub folder: &'a Path,
-    /// Arrays that belong to the layers.
+    /// The arrays in use by layers.
     pub used: HashSet<String>,
 }
 
 impl File<'_> {
-    /// An array of the file: an initialiser, a constant, or one that is laid otherwise.
+    /// An array of the file: an initialiser, a constant, or a layout change of one.
     pub fn array(&mut self, node: &Node, name: &str) -> Result<ArrayD<f32>, ImportError> {
         if let Some(tensor) = self.tensors.get(name) {
             self.used.insert(name.into());
@@ -74,15 +74,38 @@ impl File<'_> {
         }
     }
 
+    /// Which direction of a layer's outputs `[time, directions, batch, hidden]` a value is: a slice of them, however it
+    /// is laid.
+    pub fn direction(&self, name: &str, layer: &Node) -> Option<i64> {
+        let mut name = name;
+        loop {
+            let maker = *self.makers.get(name)?;
+            let source = maker.input.first()?;
+            if maker.op_type == "Slice" && layer.output.first() == Some(source) {
+                let given = |k: usize| self.constants(maker.input.get(k)?);
+                let (start, end, axis) = (given(1)?, given(2)?, given(3)?);
+                let one = axis == [1] && start.len() == 1 && end == [start[0] + 1];
+                return one.then_some(start[0]);
+            }
+            if !GLUE.contains(&&*maker.op_type) {
+                return None;
+            }
+            name = source;
+        }
+    }
+
+    /// Whole numbers that are in the file.
+    fn constants(&self, name: &str) -> Option<Vec<i64>> {
+        let tensor = self.tensors.get(name).copied();
+        let made = || attribute(self.makers.get(name)?, "value")?.t.as_ref();
+        tensor.or_else(made).map(|tensor| self.integers(tensor))
+    }
+
     /// The axes of an `Unsqueeze`: an attribute in older files, an operand in newer ones.
     fn axes(&self, node: &Node) -> Result<Vec<usize>, ImportError> {
         let mut axes = match (attribute(node, "axes"), node.input.get(1)) {
             (Some(attribute), _) => attribute.ints.clone(),
-            (None, Some(name)) => {
-                let tensor = self.tensors.get(name.as_str()).copied();
-                let made = || attribute(self.makers.get(name.as_str())?, "value")?.t.as_ref();
-                tensor.or_else(made).map(|t| self.integers(t)).unwrap_or_default()
-            }
+            (None, Some(name)) => self.constants(name).unwrap_or_default(),
             (None, None) => Vec::new(),
         };
         axes.sort_unstable();
@@ -126,14 +149,14 @@ impl File<'_> {
             .map_err(|error| ImportError::Array { name: tensor.name.clone(), reason: error.to_string() })
     }
 
-    /// The bytes of an array that is in another file.
+    /// The bytes of an array in an external file.
     fn external(&self, tensor: &Tensor) -> Result<Vec<u8>, ImportError> {
         let error = |reason: String| ImportError::Array { name: tensor.name.clone(), reason };
         let entry = |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
         let location =
             entry("location").ok_or_else(|| error("is in another file, which is not named".into()))?;
         let path = Path::new(location);
-        // A file may not name what lies elsewhere.
+        // A file must not refer to paths outside its folder.
         if path
             .components()
             .any(|part| !matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir))
@@ -151,7 +174,7 @@ impl File<'_> {
             .to_vec())
     }
 
-    /// Whether first states are zero: left out, a zero of the file however it is spread, or an input of the graph.
+    /// Whether initial states are zero: omitted, a zero constant of any layout, or an input of the graph.
     pub fn is_zero(&mut self, name: &str) -> bool {
         if let Some(tensor) = self.tensors.get(name) {
             self.used.insert(name.into());

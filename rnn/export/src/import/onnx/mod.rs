@@ -1,7 +1,7 @@
 //! Recurrent layers of ONNX files: nodes `RNN`, `LSTM` and `GRU`, as PyTorch's two exporters, tf2onnx and others write them.
 //!
 //! Gates stand in ONNX's order there: i o f c, and z r h. Between two layers there is what turns the outputs of one into
-//! the input of the next: `Squeeze`, or `Transpose` and `Reshape`.
+//! the input of the next: `Squeeze`, or `Transpose` and `Reshape`, or a `Slice` of each direction and a `Concat` of both.
 
 mod file;
 
@@ -42,9 +42,13 @@ pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
         let mut ops: Vec<&str> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
         ops.sort_unstable();
         ops.dedup();
+        let mend = if ops.contains(&"Loop") {
+            "Keras' converter writes a GRU or a SimpleRNN as a Loop: write its weights instead, by their paths, as safetensors"
+        } else {
+            "PyTorch's newer exporter writes an nn.RNN step by step: export it with dynamo=False"
+        };
         return Err(ImportError::Onnx(format!(
-            "no node RNN, LSTM or GRU was found; its operators are {}. PyTorch's newer exporter writes an nn.RNN step by \
-             step: export it with dynamo=False",
+            "no node RNN, LSTM or GRU was found; its operators are {}. {mend}",
             ops.join(", ")
         )));
     };
@@ -102,6 +106,9 @@ impl File<'_> {
                 Some(glue) if GLUE.contains(&&*glue.op_type) => {
                     name = glue.input.first().map_or("", String::as_str);
                 }
+                Some(both) if both.op_type == "Concat" && self.joins_directions(both, before) => {
+                    return Ok(());
+                }
                 Some(other) => {
                     let why = format!(
                         "does not read the layer before it alone: `{}` stands between; only layers that read each other are \
@@ -118,6 +125,12 @@ impl File<'_> {
                 }
             }
         }
+    }
+
+    /// Whether it lays the outputs of a layer's first direction beside those of its second.
+    fn joins_directions(&self, concat: &Node, layer: &Node) -> bool {
+        let directions = concat.input.iter().map(|name| self.direction(name, layer));
+        matches!(whole(concat, "axis"), Some(2 | -1)) && directions.eq([Some(0), Some(1)])
     }
 
     /// A layer: its cell, and one lane for each direction.

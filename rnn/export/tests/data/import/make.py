@@ -4,14 +4,17 @@ what it computes: y from x, and the derivative of sum(v * y) by x.
 
     python make.py        needs flax, dm-haiku, equinox, keras (with KERAS_BACKEND=jax), mlx, or torch with onnx and
                           onnxscript: makes the files of those it finds
+    KERAS_BACKEND=tensorflow python make.py converted
+                          makes ONNX files by Keras' converter: needs keras, tensorflow and tf2onnx
 
 Made with jax 0.10.2, flax 0.12.8, dm-haiku 0.0.17, equinox 0.13.8, keras 3.15.1, mlx 0.32.4, torch 2.15.0 with onnx 1.23.2
-and onnxscript 0.7.2. All arrays of values are [time, batch, feature].
+and onnxscript 0.7.2, tensorflow 2.21.0 with tf2onnx 1.17.0. All arrays of values are [time, batch, feature].
 
 PyTorch's files are safetensors, and ONNX by both of its exporters: `new` (dynamo=True, which writes larger weights into a
-file of their own, and an nn.RNN step by step) and `old`.
+file of their own, and an nn.RNN step by step) and `old`. Keras' are made by `model.export(format="onnx")`, which is
+tf2onnx, and by tf2onnx itself; both write a GRU or a SimpleRNN as a `Loop`, which is no file for us.
 """
-import json, os, pathlib
+import json, os, pathlib, sys
 import numpy as np
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -131,7 +134,31 @@ def torch():
             save(f"torch-{name}-{word}", {}, *values, **more)
 
 
-for make in [flax, haiku, equinox, keras, mlx, torch]:
+def converted():
+    import keras as k, tensorflow as tf, tf2onnx
+    wide, swap = draw(T, B, 2 * H), lambda a: tf.transpose(a, [1, 0, 2])
+    lstm = lambda: k.layers.LSTM(H, return_sequences=True)
+    both = lambda: k.layers.Bidirectional(lstm())
+    for name, layers in [("lstm", [lstm()]), ("lstm-two", [lstm(), lstm()]), ("lstm-deep", [both(), both()])]:
+        net = k.Sequential([k.Input((T, D))] + layers)
+        net.set_weights([draw(*w.shape) for w in net.get_weights()])
+        weight = wide if name == "lstm-deep" else v
+        with tf.GradientTape() as tape:
+            at = tf.constant(x)
+            tape.watch(at)
+            y = swap(net(swap(at)))
+            loss = tf.reduce_sum(weight * y)
+        values = (y.numpy(), tape.gradient(loss, at).numpy(), weight)
+        more = {} if name == "lstm" else {"layers": 2} | ({"directions": 2} if name == "lstm-deep" else {})
+        net.export(HERE / f"keras-{name}-export.onnx", format="onnx", verbose=False)
+        save(f"keras-{name}-export", {}, *values, **more)
+        signature = [tf.TensorSpec((None, T, D), tf.float32, name="x")]
+        tf2onnx.convert.from_function(tf.function(lambda x: net(x), input_signature=signature), input_signature=signature,
+                                      opset=17, output_path=HERE / f"keras-{name}-tf2onnx.onnx")
+        save(f"keras-{name}-tf2onnx", {}, *values, **more)
+
+
+for make in [globals()[name] for name in sys.argv[1:]] or [flax, haiku, equinox, keras, mlx, torch]:
     try:
         make()
         print(make.__name__, "made")

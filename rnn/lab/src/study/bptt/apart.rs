@@ -1,10 +1,10 @@
-//! A net taken apart at its steps: a copy of its graph in which every state can be asked for by itself, and every
-//! parameter is a different one at each step.
+//! A copy of a net's graph, cut at its states: every state can be differentiated by itself, and every parameter has a
+//! separate copy at each step.
 //!
-//! The state of a cell after step k is all that it hands on: (h, c) for an LSTM. What the future owes to it is then
-//! ∂L/∂(h, c), with h and c held apart although h\[k\] was made of c\[k\]. In the copy each state goes through a *port*;
-//! whatever comes later reads the port, and what made the states of step k reads them as they were made. The adjoint of
-//! a port is the derivative by that state.
+//! All states after step k together are what the cell passes on: (h, c) for an LSTM. The gradient by them is ∂L/∂(h,
+//! c), with h and c independent although h\[k\] was computed from c\[k\]. In the copy each state goes through a
+//! *port*: later nodes read the port, while the nodes that compute the states of step k read the originals. The
+//! adjoint of a port is the derivative by that state.
 
 use super::BpttError;
 use autograd::ops::{Leaf, Op};
@@ -12,38 +12,39 @@ use autograd::{Builder, Expr, Graph, Kind, NodeId, Shape};
 use rnn::model::Network;
 use std::collections::{BTreeMap, HashMap};
 
-/// What the ports are.
+/// The kind of ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ports {
-    /// They hand the state on: the copy computes what the net does.
+    /// Identities: the copy computes the same values as the net.
     Open,
-    /// They are inputs of their own: every step stands alone.
+    /// Inputs: every step is independent.
     Closed,
-    /// They hand the state on, and what passes back from one step to another is multiplied by a factor that is an input
-    /// of the copy: see [`Apart::gauges`].
+    /// Identities, but gradients between steps are multiplied by a factor that is an input of the copy: see
+    /// [`Apart::gauges`].
     Gauged,
 }
 
-/// The copy, with handles to its parts.
+/// The copy, with handles to its nodes.
 pub(super) struct Apart<'g> {
-    /// The inputs: of the net, and of the copy.
+    /// The inputs: a node of the net and its copy.
     pub inputs: Vec<(NodeId, Expr<'g>)>,
-    /// For each parameter of the net, itself before the first step and at each step; a single one if it is not split.
+    /// For each parameter of the net, its copies before the first step and at each step; a single one if it is not
+    /// split.
     pub parameters: Vec<Vec<Expr<'g>>>,
-    /// For each step in the order of the input, its states as they were made.
+    /// For each step in the order of the input, its states before the ports.
     pub made: Vec<Vec<Expr<'g>>>,
-    /// The same, as the future reads them.
+    /// The ports of these states.
     pub ports: Vec<Vec<Expr<'g>>>,
     /// The losses.
     pub losses: Vec<Expr<'g>>,
-    /// What a gradient is multiplied by that passes from a node of the second step back to one of the first; no step is
-    /// the end. If each is 2 to the power of g\[first\] − g\[second\], then every adjoint of step k is the true one times
-    /// 2 to the power of g\[k\] − g\[its loss\], on whichever ways it came: a gauge that keeps it a number.
+    /// The factors of gradients that pass from a node of the second step back to one of the first; `None` is past the
+    /// end. If each is 2 to the power g\[first\] − g\[second\], every adjoint of step k is the true one times 2 to
+    /// the power g\[k\] − g\[its loss\], by whichever path: a gauge that keeps it in range.
     pub gauges: Vec<((usize, Option<usize>), Expr<'g>)>,
 }
 
 impl<'g> Apart<'g> {
-    /// Takes a net apart at the states of one of its lanes. Parameters that `split` are another one at each step.
+    /// Copies a net and cuts it at the states of one lane. Parameters for which `split` holds get a copy per step.
     pub fn of(
         g: &'g Builder,
         network: &Network,
@@ -77,12 +78,12 @@ struct Copy<'a, 'g> {
     steps: usize,
     reverse: bool,
     kind: Ports,
-    /// The positions of the states of each step, and which nodes make them.
+    /// The positions of the states of each step, and the nodes that compute them.
     states: Vec<Vec<usize>>,
     makers: Vec<Makers>,
-    /// The steps, in the order of execution, after which a node is a state, and as which.
+    /// For a node that is a state: the steps (in execution order) and its index among their states.
     is_state: HashMap<usize, Vec<(usize, usize)>>,
-    /// Parameters, and what is made of them before any step: they have a copy for each step.
+    /// Parameters, and nodes that depend on parameters alone: they have a copy per step.
     early: Vec<bool>,
     early_copies: HashMap<(usize, usize), Expr<'g>>,
     index_of_parameter: HashMap<usize, usize>,
@@ -144,7 +145,7 @@ impl<'a, 'g> Copy<'a, 'g> {
         Ok(copy)
     }
 
-    /// When a step is executed, from 1; 0 before all, and what belongs to no step comes after all.
+    /// The position of a step in execution order, from 1; nodes without a step come after all.
     fn order(&self, step: Option<usize>) -> usize {
         match step {
             None => usize::MAX,
@@ -153,13 +154,13 @@ impl<'a, 'g> Copy<'a, 'g> {
         }
     }
 
-    /// The place in the input of what is executed as number `order`.
+    /// The input index of the step at position `order` of the execution.
     fn place(&self, order: usize) -> usize {
         if self.reverse { self.steps - order } else { order - 1 }
     }
 
     fn run(&mut self) -> Result<(), BpttError> {
-        // The last node that the states of a step need, in the order of execution.
+        // The last node that the states of a step need, in execution order.
         let mut ends: Vec<(usize, usize)> =
             self.states.iter().enumerate().map(|(k, s)| (s.iter().copied().max().unwrap_or(0), k)).collect();
         ends.sort_unstable_by_key(|&(end, k)| (end, self.order(Some(k + 1))));
@@ -184,7 +185,7 @@ impl<'a, 'g> Copy<'a, 'g> {
         Ok(())
     }
 
-    /// Makes the ports of a step.
+    /// Creates the ports of a step.
     fn open(&mut self, k: usize) {
         for (i, s) in self.states[k].clone().into_iter().enumerate() {
             let state = self.handed_to(s, k);
@@ -196,14 +197,14 @@ impl<'a, 'g> Copy<'a, 'g> {
         }
     }
 
-    /// A state as the step that is executed as number `order` makes it: perhaps one that an earlier step handed on.
+    /// A state as read by the step at position `order`: possibly one that an earlier step passed on.
     fn read_before(&self, s: usize, order: usize) -> Expr<'g> {
         let before = self.is_state[&s].iter().rev().find(|(k, _)| *k < order);
         let port = before.and_then(|&(k, i)| self.ports[self.place(k)].get(i).copied());
         port.or(self.new[s]).unwrap_or(self.g.poison())
     }
 
-    /// The same, as it is handed to the step at place `k`.
+    /// The same, as passed to the step at input index `k`.
     fn handed_to(&mut self, s: usize, k: usize) -> Expr<'g> {
         let order = self.order(Some(k + 1));
         let state = self.read_before(s, order);
@@ -214,7 +215,7 @@ impl<'a, 'g> Copy<'a, 'g> {
         }
     }
 
-    /// A value of one step as another step reads it: the same value, and a gradient times the gauge between them.
+    /// A value of one step as read by another: the same value, with the gradient multiplied by their gauge.
     fn gauge(&mut self, x: Expr<'g>, from: Option<usize>, to: Option<usize>) -> Expr<'g> {
         let Some(from) =
             from.filter(|_| self.kind == Ports::Gauged && from != to && x.ty().kind == Kind::Float)
@@ -230,10 +231,10 @@ impl<'a, 'g> Copy<'a, 'g> {
         })
     }
 
-    /// Copies a node, if all that it reads has been.
+    /// Copies a node once all its operands are copied; returns whether it did.
     fn copy(&mut self, i: usize) -> Result<bool, BpttError> {
         if self.early[i] {
-            return Ok(true); // made where it is read
+            return Ok(true); // copied on demand
         }
         let node = self.graph.node(self.ids[i])?;
         let step = node.origin.step.map(|step| step as usize);
@@ -263,7 +264,7 @@ impl<'a, 'g> Copy<'a, 'g> {
         Ok(true)
     }
 
-    /// Node `x` as node `user` of that step reads it; nothing if it has not been copied yet.
+    /// Node `x` as read by node `user` at that step; `None` if it is not copied yet.
     fn read(&mut self, x: usize, user: usize, step: Option<usize>) -> Result<Option<Expr<'g>>, BpttError> {
         if self.early[x] {
             return self.early_at(x, step).map(Some);
@@ -279,11 +280,11 @@ impl<'a, 'g> Copy<'a, 'g> {
         Ok(read.map(|expr| self.gauge(expr, from, step)))
     }
 
-    /// A parameter, or what is made of parameters alone, as that step reads it. Chains of these are as short as what a
-    /// cell prepares of its weights.
+    /// A parameter, or a function of parameters alone, as read at that step. The recursion is as deep as a cell's
+    /// preparation of its weights.
     fn early_at(&mut self, x: usize, step: Option<usize>) -> Result<Expr<'g>, BpttError> {
-        // What belongs to no step, as a loss after the last, uses parameters at the last step; and before the first
-        // step in the order of execution there is one place.
+        // Nodes without a step, such as a loss after the last, use the parameters of the last step; steps before the
+        // first in execution order share one copy.
         let key = match step {
             None => self.steps,
             Some(step) if step > self.steps => 0,
@@ -310,7 +311,7 @@ impl<'a, 'g> Copy<'a, 'g> {
     }
 }
 
-/// The nodes that make the states of one step.
+/// The nodes that compute the states of one step.
 struct Makers {
     first: usize,
     is: Vec<bool>,

@@ -1,22 +1,22 @@
-//! How gradients fall with distance.
+//! The decay of gradients with distance.
 
 use autograd::Magnitude;
 use ndarray::Array2;
 use std::collections::BTreeMap;
 
-/// Norms by distance, and the rate at which they fall.
+/// Norms by distance, and their decay rate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decay {
-    /// For each distance t − k, the geometric mean of the norms that are not 0.
+    /// For each distance t − k, the geometric mean of the nonzero norms.
     pub by_lag: BTreeMap<isize, Magnitude>,
-    /// The factor a step of the line that fits their logarithms best; nothing if there are fewer than three distances.
+    /// The factor per step of the log-linear fit; `None` for fewer than three distances.
     pub rate: Option<f64>,
-    /// The value of that line at distance 0.
+    /// The value of the fit at distance 0.
     pub start: f64,
 }
 
 impl Decay {
-    /// Of a matrix `[loss, step]` whose rows belong to those steps, from 1.
+    /// Fits a matrix `[loss, step]`; `loss_steps` are the steps of its rows, from 1.
     pub fn of(matrix: &Array2<Magnitude>, loss_steps: &[usize]) -> Self {
         let mut logs: BTreeMap<isize, (f64, f64)> = BTreeMap::new();
         for ((row, k), norm) in matrix.indexed_iter().filter(|(_, norm)| **norm > Magnitude::ZERO) {
@@ -25,7 +25,7 @@ impl Decay {
             *sum = (sum.0 + norm.log10(), sum.1 + 1.0);
         }
         let by_lag: BTreeMap<isize, f64> = logs.into_iter().map(|(lag, (sum, n))| (lag, sum / n)).collect();
-        // The loss's own step has no Jacobian in it.
+        // The loss's own step involves no Jacobian.
         let far = |(lag, log): (&isize, &f64)| (*lag > 0).then_some((*lag as f64, *log));
         let points: Vec<(f64, f64)> = by_lag.iter().filter_map(far).collect();
         let line = fit(&points);
@@ -36,18 +36,18 @@ impl Decay {
         }
     }
 
-    /// The value of the line at a distance.
+    /// The value of the fit at a distance.
     pub fn line(&self, lag: f64) -> Option<Magnitude> {
         self.rate.map(|rate| Magnitude::power_of_ten(self.start.log10() + rate.log10() * lag))
     }
 
-    /// The number of steps over which the line halves, if it falls.
+    /// The number of steps over which the fit halves, if it falls.
     pub fn half_life(&self) -> Option<f64> {
         self.rate.filter(|rate| *rate < 1.0).map(|rate| 0.5_f64.ln() / rate.ln())
     }
 }
 
-/// Slope and start of the line of least squares.
+/// The slope and intercept of the least-squares line.
 fn fit(points: &[(f64, f64)]) -> Option<(f64, f64)> {
     let n = points.len() as f64;
     if points.len() < 3 {

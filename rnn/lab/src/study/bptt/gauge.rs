@@ -1,28 +1,29 @@
-//! Gradients beyond the range of numbers.
+//! Gradients beyond the range of `f64`.
 //!
-//! A gradient that comes back over a thousand steps is a product of a thousand Jacobians, and may be smaller than 5e-324.
-//! It is found all the same if each step hands it on times a power of two that is taken out again afterwards: a
-//! [gauge](super::apart::Apart::gauges). Which powers keep it near 1 is not known beforehand. So a run goes as far as its
-//! numbers hold, the next one takes its powers from there, and what lies further is guessed from the last steps.
+//! A gradient through a thousand steps is a product of a thousand Jacobians, and may be smaller than 5e-324. It is
+//! still computed if each step multiplies it by a power of two that is divided out afterwards: a
+//! [gauge](super::apart::Apart::gauges). The powers that keep it near 1 are not known beforehand. So a run goes as
+//! far as its range allows, the next run takes its powers from there, and powers further back are extrapolated from
+//! the last steps.
 
 use autograd::Magnitude;
 
-/// Norms between 2 to the minus this and 2 to this have all their digits, and those of their entries that count.
+/// Norms between 2⁻ᴮᴬᴺᴰ and 2ᴮᴬᴺᴰ are accurate, and so are their significant entries.
 const BAND: f64 = 900.0;
-/// From so many of the last steps known the gauge of those beyond is guessed.
+/// The number of recent steps from which the gauge is extrapolated.
 const RECENT: usize = 32;
 
-/// Powers of two for the steps, by their places; what is at the end has the power 0.
+/// Powers of two by input index; the end has the power 0.
 #[derive(Clone, Debug)]
 pub(super) struct Gauge(Vec<i64>);
 
-/// What a run with a gauge has shown.
+/// The outcome of a run with a gauge.
 pub(super) enum Seen {
-    /// All norms are numbers, or zeros indeed.
+    /// All norms are valid, or are true zeros.
     All,
     /// The next run, with this gauge, will go further.
     Further(Gauge),
-    /// The norm at this place is not finite, whatever the gauge.
+    /// The norm at this index is not finite under any gauge.
     Broken(usize),
 }
 
@@ -37,13 +38,13 @@ impl Gauge {
         (at(from) - to.map_or(0, at)).clamp(-1000, 1000)
     }
 
-    /// By which power adjoints of a place are larger than they should be; `loss` is the loss's step if it has one.
+    /// The power by which adjoints at an index are scaled; `loss` is the loss's step, if it has one.
     pub fn power(&self, place: usize, loss: Option<usize>) -> i64 {
         self.0[place] - loss.map_or(0, |step| self.0[step - 1])
     }
 
-    /// Looks at the norms of a run for the loss of a step, whose adjoints get to the places where `reached` is true.
-    /// `tried` are places whose norm was 0 under a gauge that should have shown it.
+    /// Evaluates the norms of a run for one loss, whose adjoints reach the indices where `reached` is true. `tried`
+    /// marks indices whose norm was 0 under a gauge that should have shown it.
     pub fn see(
         &self,
         norms: &[Magnitude],
@@ -55,7 +56,7 @@ impl Gauge {
         let mut further = false;
         let sides: [Vec<usize>; 2] = [(0..=own).rev().collect(), (own..norms.len()).collect()];
         for side in &sides {
-            // The true norms as powers of two, from the loss's own step on.
+            // The log₂ of the true norms, from the loss's own step on.
             let mut known: Vec<f64> = Vec::new();
             let mut last = None;
             for &place in side {
@@ -64,7 +65,7 @@ impl Gauge {
                 }
                 let log = norms[place].ln() / std::f64::consts::LN_2;
                 if norms[place].is_zero() && (tried[place] || place == own) {
-                    break; // no gauge makes it visible
+                    break; // zero under every gauge
                 }
                 if place != own && norms[place].is_nan() {
                     return Seen::Broken(place);
@@ -84,7 +85,7 @@ impl Gauge {
         if further { Seen::Further(next) } else { Seen::All }
     }
 
-    /// Sets the powers along a side so that known norms become 1, and those beyond if they go on as the last ones do.
+    /// Sets the powers in one direction so that known norms become 1, and extrapolates those beyond.
     fn guess(&mut self, side: &[usize], known: &[f64], loss: Option<usize>) {
         let n = known.len();
         let recent = RECENT.min(n.saturating_sub(1)).max(1);
@@ -108,7 +109,7 @@ fn within(norm: &Magnitude) -> bool {
 mod tests {
     use super::*;
 
-    /// Norms ρ^(distance to the loss), as a run with doubles and a gauge would show them.
+    /// Norms ρ^(distance to the loss), as a run in f64 with a gauge would give them.
     fn run(gauge: &Gauge, rate: f64) -> Vec<Magnitude> {
         let n = gauge.0.len();
         let mut x = 1.0_f64;

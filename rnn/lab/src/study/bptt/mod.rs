@@ -1,5 +1,5 @@
-//! Backpropagation through time, taken apart: what each loss owes to each state, which step and which distance each
-//! parameter's gradient comes from, and how much a step can stretch or shrink what passes it.
+//! Backpropagation through time, split up: the gradient of each loss by each state, the contribution of each step and
+//! lag to each parameter's gradient, and how far a step can stretch a gradient.
 
 mod apart;
 mod decay;
@@ -23,20 +23,20 @@ use rnn::model::{Feed, Mode, Model, ModelError, Network, estimate};
 use rnn::parameters::Parameters;
 use std::collections::BTreeMap;
 
-/// What is asked.
+/// What to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// The layer, from 0, in its first direction.
+    /// The layer, from 0, in its forward direction.
     pub layer: usize,
-    /// Whether the gradients of parameters are split by step and by lag.
+    /// Whether to split the gradients of parameters by step and by lag.
     pub split: bool,
-    /// Whether the Jacobians of the steps are computed.
+    /// Whether to compute the Jacobians of the steps.
     pub jacobians: bool,
     /// Whether all singular values and eigenvalues of the Jacobians and of their products are computed.
     pub spectrum: bool,
 }
 
-/// The gradients of a net's losses, taken apart.
+/// The gradients of a net's losses, split up.
 ///
 /// ```
 /// use rnn::model::{Feed, Mode};
@@ -57,41 +57,42 @@ pub struct Bptt {
     pub states: Vec<String>,
     /// The step of each loss, from 1.
     pub loss_steps: Vec<usize>,
-    /// The losses: their sum is what is minimised.
+    /// The losses, which add up to the training loss.
     pub losses: Vec<f64>,
-    /// `[loss, step]`: ‖∂L\[t\]/∂s\[k\]‖, s being all states of the layer together. Of a batch, the mean over the sequences
-    /// of the norm that each has alone. NaN where the loss does not depend on the state; 0 where it does, and no
-    /// gradient gets there: behind a cut. Below what `f64` holds a norm has its exponent apart.
+    /// `[loss, step]`: ‖∂L\[t\]/∂s\[k\]‖, s being all states of the layer together. For a batch, the mean over the
+    /// sequences of the norm of each alone. NaN if the loss does not depend on the state; 0 if it does but a
+    /// stop-gradient blocks the gradient. Norms below the range of `f64` store their exponent separately.
     pub matrix: Array2<Magnitude>,
-    /// How the matrix falls with the distance t − k.
+    /// The decay of the matrix with the distance t − k.
     pub decay: Decay,
-    /// For each step k from the second on, the largest singular value of ∂s\[k\]/∂s\[k−1\] for each sequence; empty if not
-    /// asked for. Backwards in time, the steps are k and k+1.
+    /// For each step k from the second on, the largest singular value of ∂s\[k\]/∂s\[k−1\] for each sequence; empty
+    /// if not requested. In reverse time, the steps are k and k+1.
     pub stretch: Vec<Vec<f64>>,
-    /// `[loss, step]`: ‖∂L\[t\]/∂s\[t\]‖ times the largest singular values on the way, which no gradient exceeds. NaN
-    /// where the loss depends on the past in other ways than through its own step's state. Nothing without Jacobians.
+    /// `[loss, step]`: ‖∂L\[t\]/∂s\[t\]‖ times the largest singular values in between, an upper bound of the
+    /// gradient. NaN if the loss depends on the past by other paths than its own step's states. `None` without
+    /// Jacobians.
     pub bound: Option<Array2<Magnitude>>,
     /// For each sequence, the values of the Jacobians and of their products; empty if not asked for.
     pub spectra: Vec<Spectrum>,
     /// The gradients of the parameters, split.
     pub shares: Vec<Shares>,
-    /// Parameters that are too large to be split at every step.
+    /// Parameters that are too large to split by step.
     pub unsplit: Vec<String>,
 }
 
-/// The gradient of one parameter as sums.
+/// The gradient of one parameter, split into sums.
 #[derive(Clone, Debug)]
 pub struct Shares {
     /// The parameter's name.
     pub name: String,
-    /// For step 0, which is before the first, and each step k: the part that comes from its use at that step.
+    /// For step 0 (before the first) and each step k: the contribution of the use at that step.
     pub by_step: Vec<ArrayD<f64>>,
-    /// For each distance t − k: the part that comes from the use at a step so far before the loss.
+    /// For each distance t − k: the contribution of uses that many steps before the loss.
     pub by_lag: BTreeMap<isize, ArrayD<f64>>,
 }
 
 impl Shares {
-    /// The whole gradient.
+    /// The total gradient.
     pub fn total(&self) -> ArrayD<f64> {
         let mut parts = self.by_step.iter();
         let first = parts.next().cloned().unwrap_or_else(|| ArrayD::zeros(vec![]));
@@ -99,7 +100,7 @@ impl Shares {
     }
 }
 
-/// Why a net cannot be taken apart.
+/// Why a net's gradients cannot be split.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BpttError {
@@ -109,23 +110,23 @@ pub enum BpttError {
     /// The graph cannot be built or evaluated.
     #[error(transparent)]
     Graph(#[from] autograd::Error),
-    /// There is no such layer.
+    /// There is no such lane.
     #[error("there is no lane {lane}: the net has {lanes}; count layers from 0")]
     Lane {
-        /// The lane asked for.
+        /// The requested lane.
         lane: usize,
-        /// How many there are.
+        /// The number of lanes.
         lanes: usize,
     },
     /// There is no such layer.
     #[error("there is no layer {layer}: the net has {layers}, counted from 0: give a smaller number")]
     Layer {
-        /// The layer asked for.
+        /// The requested layer.
         layer: usize,
-        /// How many there are.
+        /// The number of layers.
         layers: usize,
     },
-    /// A cell without memory.
+    /// A cell without states.
     #[error("the cell `{cell}` has no state, so no gradient flows through time: take another cell")]
     NoState {
         /// The cell.
@@ -134,7 +135,7 @@ pub enum BpttError {
     /// Sequences of different lengths.
     #[error("the sequences have different lengths: give one sequence, or several of one length")]
     Lengths,
-    /// Jacobians larger than memory.
+    /// The Jacobians do not fit into memory.
     #[error(
         "the Jacobians of {steps} steps of {states} states of {batch} sequences are {numbers:.0e} numbers: give fewer \
          steps, fewer sequences or smaller states, or leave them out where they can be"
@@ -142,7 +143,7 @@ pub enum BpttError {
     Jacobians {
         /// The number of steps.
         steps: usize,
-        /// The size of the states together.
+        /// The size of all states together.
         states: usize,
         /// The number of sequences.
         batch: usize,
@@ -161,14 +162,13 @@ pub enum BpttError {
 }
 
 impl Bptt {
-    /// Takes the gradients of a model apart, in f64, at some parameters and on a batch of sequences of one length. There
-    /// is no dropout.
+    /// Splits the gradients of a model, in f64, at given parameters and on a batch of sequences of equal length,
+    /// without dropout.
     ///
-    /// It costs one run of forward and backward for each loss, and one for each element of the states if Jacobians are
-    /// asked for.
+    /// It costs one forward and backward run per loss, and one per element of the states for the Jacobians.
     ///
     /// # Errors
-    /// If the model cannot be built on such data, has no such layer or no state, or a gradient is not finite.
+    /// If the model cannot be built on such data, has no such layer or no states, or a gradient is not finite.
     pub fn of(model: &Model, parameters: &Parameters, feed: &Feed, ask: Ask) -> Result<Self, BpttError> {
         if feed.lengths.as_ref().is_some_and(|l| l.iter().any(|&l| l != feed.steps())) {
             return Err(BpttError::Lengths);
@@ -179,7 +179,7 @@ impl Bptt {
         let lane = ask.layer * if model.bidirectional { 2 } else { 1 };
         let model = Model { dropout: 0.0, ..model.clone() };
         let (steps, mode) = (feed.steps(), Mode::default());
-        // A copy of every weight for each step, and the matrix with its bound, all in double precision.
+        // A copy of every weight for each step, and the matrix with its bound, in double precision.
         let told = model.estimate(steps, feed.batch(), mode)?;
         let matrices = 2.0 * (steps as f64).powi(2);
         estimate::fits(told.bytes + 16.0 * told.parameters * steps as f64 + 8.0 * matrices)?;

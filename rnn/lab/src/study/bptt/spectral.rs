@@ -2,11 +2,11 @@
 
 use ndarray::{Array1, ArrayView2};
 
-/// The most vectors of Lanczos' method: of large matrices the largest value has long converged then.
+/// The maximum number of Lanczos vectors: the largest singular value has converged long before.
 const MOST: usize = 64;
 
-/// ‖A‖₂, the largest singular value: how much a matrix can stretch a vector. By Lanczos' method on `AᵀA` with full
-/// orthogonalisation, which is exact for up to 64 columns and has converged to rounding for nearly all others; it never
+/// ‖A‖₂, the largest singular value: how far a matrix can stretch a vector. By the Lanczos method on `AᵀA` with full
+/// orthogonalisation, which is exact for up to 64 columns and converges to rounding for nearly all others; it never
 /// exceeds the true value by more than rounding. NaN if the matrix is not finite.
 ///
 /// ```
@@ -23,7 +23,7 @@ pub fn spectral_norm(a: ArrayView2<f64>) -> f64 {
     }
     let a = &a / scale;
     let n = a.ncols();
-    // No vector that means anything is orthogonal to this one but by chance.
+    // A start vector that is orthogonal to the wanted singular vector only by chance.
     let mut q = Array1::from_shape_fn(n, |i| 1.0 + ((i + 1) as f64 * 0.618_033_988_749_894_9).fract());
     q /= q.dot(&q).sqrt();
     let (mut basis, mut alphas, mut betas) = (Vec::<Array1<f64>>::new(), Vec::new(), Vec::new());
@@ -31,7 +31,7 @@ pub fn spectral_norm(a: ArrayView2<f64>) -> f64 {
         let mut r = a.t().dot(&a.dot(&q));
         alphas.push(q.dot(&r));
         basis.push(q);
-        // Twice is enough (Parlett 1980).
+        // Orthogonalising twice is enough (Parlett 1980).
         for _ in 0..2 {
             for v in &basis {
                 let along = v.dot(&r);
@@ -49,8 +49,8 @@ pub fn spectral_norm(a: ArrayView2<f64>) -> f64 {
     scale * largest_eigenvalue(&alphas, &betas).max(0.0).sqrt()
 }
 
-/// The largest eigenvalue of a symmetric tridiagonal matrix, by bisection: x is above it if no pivot of T − x·1 is
-/// positive.
+/// The largest eigenvalue of a symmetric tridiagonal matrix, by bisection: x is above it if T − x·1 has no positive
+/// pivot.
 fn largest_eigenvalue(diagonal: &[f64], beside: &[f64]) -> f64 {
     let above = |x: f64| {
         let mut pivot = diagonal[0] - x;

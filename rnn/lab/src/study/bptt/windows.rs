@@ -7,41 +7,41 @@ use rnn::model::{Feed, Mode, Model};
 use rnn::parameters::Parameters;
 use serde::Serialize;
 
-/// A truncated gradient beside the full one.
+/// A truncated gradient compared with the full one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Truncation {
     /// The window in steps.
     pub window: usize,
-    /// With the states cut every `window` steps, as training does it.
+    /// With the states detached every `window` steps, as in training.
     pub cut: Bias,
-    /// With each loss sent back over the last `window` steps.
+    /// With each loss propagated back over the last `window` steps.
     pub sliding: Bias,
-    /// The same for each parameter alone: the whole hides what is worst.
+    /// The same per parameter: the total hides the worst.
     pub parameters: Vec<ParameterBias>,
 }
 
-/// How the truncated gradient of one parameter differs from the full one.
+/// The bias of the truncated gradient of one parameter.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ParameterBias {
     /// The parameter's name.
     pub name: String,
-    /// With the states cut every `window` steps.
+    /// With the states detached every `window` steps.
     pub cut: Bias,
-    /// With each loss sent back over the last `window` steps.
+    /// With each loss propagated back over the last `window` steps.
     pub sliding: Bias,
 }
 
-/// How a gradient differs from the full one.
+/// The difference between a gradient and the full one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Bias {
     /// The angle between the two, in degrees.
     pub angle: f64,
-    /// Its norm over that of the full one.
+    /// Its norm divided by that of the full one.
     pub ratio: f64,
 }
 
-/// The gradients of the recurrent parameters with windows of truncated backpropagation through time, beside the full
-/// gradient that `full` has split.
+/// Compares the gradients of the recurrent parameters under truncation windows with the full gradient in `full`,
+/// which is split by lag.
 ///
 /// # Errors
 /// If a window is 0, or the model cannot be evaluated.
@@ -84,13 +84,13 @@ pub fn truncations(
 }
 
 impl Bias {
-    /// Of gradients of the same parameters.
+    /// Compares gradients of the same parameters.
     fn of(truncated: &[ArrayD<f64>], full: &[ArrayD<f64>]) -> Self {
         let dot = |a: &[ArrayD<f64>], b: &[ArrayD<f64>]| -> f64 {
             a.iter().zip(b).map(|(a, b)| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>()).sum()
         };
         let (t, f) = (dot(truncated, truncated).sqrt(), dot(full, full).sqrt());
-        // By sum and difference of the unit vectors, which have digits where the cosine is nearly ±1 (Kahan).
+        // From the sum and difference of the unit vectors, which are accurate where the cosine is near ±1 (Kahan).
         let unit =
             |v: &[ArrayD<f64>], norm: f64| -> Vec<ArrayD<f64>> { v.iter().map(|a| a / norm).collect() };
         let (a, b) = (unit(truncated, t), unit(full, f));

@@ -1,4 +1,4 @@
-//! The order of the sequences in a batch means nothing.
+//! Cross-check: the order of the sequences in a batch does not matter.
 
 use super::{Trial, Way, Witness};
 use crate::study::Specimen;
@@ -7,15 +7,15 @@ use rnn::model::ModelError;
 
 const CLAIM: &str = "the order of sequences means nothing";
 
-/// Where each sequence comes from.
+/// The permutation of the sequences.
 const ORDER: [usize; 3] = [2, 0, 1];
 
-/// A batch of three, and the same in another order: parameters have the same gradients, and each sequence keeps its own.
+/// A batch of three in two orders: parameters have the same gradients, and each sequence keeps its own.
 pub(super) fn hear(net: &Specimen, seed: u64) -> Result<Witness, ModelError> {
     hear_of(net, seed, &Trial::bptt)
 }
 
-/// The same of any way to a trial's gradients.
+/// The same for any way to compute a trial's gradients.
 fn hear_of(net: &Specimen, seed: u64, way: &Way) -> Result<Witness, ModelError> {
     let lengths = net.lengths.as_ref().map(|lengths| (0..3).map(|b| lengths[b % lengths.len()]).collect());
     let trial = Trial::draw(&Specimen { batch: ORDER.len(), lengths, ..net.clone() }, seed, 1.0)?;
@@ -34,7 +34,7 @@ fn hear_of(net: &Specimen, seed: u64, way: &Way) -> Result<Witness, ModelError> 
     Ok(Witness::against("batch", CLAIM, &bptt, &found, losses))
 }
 
-/// The sequences, along the second axis, in the other order.
+/// Permutes the sequences, along the second axis.
 fn shuffled(a: &ArrayD<f64>) -> ArrayD<f64> {
     a.select(Axis(1), &ORDER)
 }
@@ -48,7 +48,7 @@ mod tests {
         hear_of(&Specimen { cell: "lstm".into(), ..Specimen::default() }, 1, way).unwrap().verdict
     }
 
-    /// A gradient that leaves out the last row of the batch, whoever stands there.
+    /// A gradient that omits the last row of the batch, whichever sequence it is.
     #[test]
     fn a_row_that_is_skipped_is_seen() {
         let way = |trial: &Trial| {

@@ -1,4 +1,4 @@
-//! Reverse against forward mode: ⟨∇L, u⟩ for each leaf by itself.
+//! Cross-check of reverse against forward mode: ⟨∇L, u⟩ for each leaf alone.
 
 use super::{Gap, WholeNet, Witness, norm};
 use autograd::ops::{Domain, Sampler};
@@ -8,7 +8,7 @@ use rnn::model::ModelError;
 
 const CLAIM: &str = "reverse mode is forward mode";
 
-/// Dual numbers follow every value forwards along u. No VJP is asked, and no step is taken.
+/// Dual numbers propagate tangents along u, without VJPs and without a step size.
 pub(super) fn hear(bptt: &WholeNet) -> Result<Witness, ModelError> {
     let mut sampler = Sampler::new(1);
     let mut gaps = Vec::new();

@@ -1,7 +1,7 @@
-//! Symmetry of the Hessian: ⟨u, Hv⟩ = ⟨v, Hu⟩.
+//! Cross-check: symmetry of the Hessian, ⟨u, Hv⟩ = ⟨v, Hu⟩.
 //!
-//! H is the derivative of a gradient, so a gradient that is none, because a VJP is wrong, has a derivative that is
-//! not symmetric. Both sides are reverse over reverse; forward over reverse gives ⟨u, Hv⟩ a third time.
+//! H is the Jacobian of a gradient. A vector field that is not a gradient, because of a wrong VJP, has an asymmetric
+//! Jacobian. Both sides are reverse over reverse; forward over reverse gives ⟨u, Hv⟩ a third time.
 
 use super::forward::direction;
 use super::{Gap, WholeNet, Witness};
@@ -31,7 +31,7 @@ pub(super) fn hear(bptt: &WholeNet) -> Result<Witness, ModelError> {
     bptt.leaves.iter().zip(u).for_each(|(&leaf, u)| moving.set(leaf, u));
     let c = jvp(&graph, &bptt.point, &moving, &[gv])?[0].scalar().unwrap_or(f64::NAN);
     let size = a.abs().max(b.abs());
-    // What is summed to ⟨u, Hv⟩ can be as large as the gradient itself.
+    // The summands of ⟨u, Hv⟩ can be as large as the gradient itself.
     let least = graph.len() as f64 * f64::EPSILON * size.max(bptt.found.largest());
     let tolerance = rounding(&graph, &bptt.point, &sides)?.into_iter().sum::<f64>() + least;
     let gap = |of: &str, difference: f64| Gap { of: of.into(), difference, tolerance, size };
@@ -41,7 +41,7 @@ pub(super) fn hear(bptt: &WholeNet) -> Result<Witness, ModelError> {
     Ok(Witness::of("hessian", CLAIM, gaps, size.max(bptt.found.largest()), evidence))
 }
 
-/// ⟨a, u⟩ over several arrays.
+/// The inner product ⟨a, u⟩ over several arrays.
 fn along<'g>(g: &'g Builder, a: &[Expr<'g>], u: &[ArrayD<f64>]) -> Expr<'g> {
     let terms = a.iter().zip(u).map(|(&a, u)| (a * g.constant(u.clone())).sum());
     g.sum(&terms.collect::<Vec<_>>())
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
     use autograd_check::Verdict;
 
-    /// What a wrong rule makes is the gradient of no function.
+    /// A wrong VJP gives a field that is not the gradient of any function.
     #[test]
     fn a_wrong_rule_is_seen() {
         for (right, verdict) in [(false, Verdict::Fail), (true, Verdict::Pass)] {
@@ -62,7 +62,7 @@ mod tests {
         }
     }
 
-    /// One of the gradients twice as large: each by itself could be one.
+    /// One gradient doubled: each alone could be a gradient.
     #[test]
     fn gradients_that_do_not_belong_together_are_seen() {
         let mut bptt = planted::net(true);

@@ -1,16 +1,17 @@
-//! Witnesses without a step size: other ways to the same gradient, or laws that a right gradient obeys, exact to
-//! rounding.
+//! Cross-checks without a step size: other ways to compute the same gradient, or identities that a correct gradient
+//! satisfies, exact up to rounding.
 //!
 //! | witness | what must be equal |
 //! |---|---|
-//! | forward | ⟨∇L, u⟩ by reverse mode, and by dual numbers, which know no VJP |
+//! | forward | ⟨∇L, u⟩ by reverse mode, and by dual numbers, which use no VJP |
 //! | rtrl | backpropagation through time, and real-time recurrent learning (`rtrl.rs`) |
-//! | rolled | the unrolled graph, and the graph of one step run T times forwards and T times backwards (`rolled.rs`) |
-//! | padding | gradients whatever stands in the padding; a batch, and each sequence alone |
+//! | rolled | the unrolled graph, and the graph of one step run T times forwards and T times backwards (`rolled.rs`)
+//! |
+//! | padding | gradients for any content of the padding; a batch, and each sequence alone |
 //! | batch | gradients for sequences in another order |
 //! | hessian | ⟨u, Hv⟩ and ⟨v, Hu⟩, by reverse over reverse; ⟨u, Hv⟩ by forward over reverse |
 //!
-//! How far two may lie apart is measured, not chosen: what rounding costs the gradient in `f32`, in the units of `f64`
+//! The tolerance is measured, not chosen: the rounding error of the gradient in `f32`, scaled to `f64`
 //! ([`WholeNet::tolerance`]).
 
 mod batch;
@@ -33,29 +34,29 @@ use autograd_check::Verdict;
 use rnn::model::ModelError;
 use std::fmt;
 
-/// What one witness says of a net's gradients. `{}` prints it in a line.
+/// The result of one cross-check of a net's gradients. `{}` prints it in a line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Witness {
     /// Its name: `rtrl`.
     pub name: &'static str,
-    /// What must be equal, in words.
+    /// The identity that is checked, in words.
     pub claim: &'static str,
-    /// Whether it is; none if the witness has nothing to say of such a net.
+    /// The verdict; `None` if the check does not apply to such a net.
     pub verdict: Option<Verdict>,
-    /// The two sides that lie farthest apart, in units of their tolerance.
+    /// The two values that differ most, in units of their tolerance.
     pub worst: Option<Gap>,
-    /// What else was seen, or why nothing was.
+    /// Other observations, or why the check does not apply.
     pub evidence: String,
 }
 
-/// Two values of one thing.
+/// Two values of one quantity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gap {
-    /// What: the gradient of a leaf, by its name.
+    /// The quantity: the gradient of a leaf, by name.
     pub of: String,
     /// The norm of the difference.
     pub difference: f64,
-    /// How large it may be by rounding.
+    /// The tolerance due to rounding.
     pub tolerance: f64,
     /// The norm of the value.
     pub size: f64,
@@ -68,10 +69,10 @@ impl Gap {
     }
 }
 
-/// A way from a trial to its gradients: backpropagation through time, and others in tests.
+/// A way to compute a trial's gradients: backpropagation through time, and others in tests.
 type Way = dyn Fn(&Trial) -> Result<WholeNet, ModelError>;
 
-/// A tolerance of more than this part of the largest gradient decides nothing.
+/// The maximum tolerance for a decision, as a fraction of the largest gradient.
 const COARSE: f64 = 1e-3;
 
 impl Witness {
@@ -91,7 +92,7 @@ impl Witness {
         Self { name, claim, verdict: Some(verdict), worst, evidence }
     }
 
-    /// Compares gradients that another way has found with those of backpropagation through time.
+    /// Compares gradients from another method with those of backpropagation through time.
     fn against(
         name: &'static str,
         claim: &'static str,
@@ -106,7 +107,7 @@ impl Witness {
         Self::of(name, claim, gaps.collect(), bptt.found.largest(), evidence)
     }
 
-    /// A witness with nothing to say.
+    /// A check that does not apply.
     fn silent(name: &'static str, claim: &'static str, why: &str) -> Self {
         Self { name, claim, verdict: None, worst: None, evidence: why.into() }
     }
@@ -123,7 +124,7 @@ impl fmt::Display for Witness {
     }
 }
 
-/// Hears all witnesses on a net at a random point, a function of the seed.
+/// Runs all cross-checks on a net at a random point, a function of the seed.
 ///
 /// ```
 /// use autograd_check::Verdict;

@@ -1,4 +1,4 @@
-//! What stands beyond the end of a sequence means nothing, and a batch is its sequences.
+//! Cross-check: padding has no effect, and a batch equals its sequences.
 
 use super::{Gap, Trial, Way, WholeNet, Witness, norm};
 use crate::study::Specimen;
@@ -8,13 +8,13 @@ use rnn::model::ModelError;
 
 const CLAIM: &str = "padding means nothing, and a batch is its sequences";
 
-/// Three sequences of different lengths, all padded. Filling the padding with NaN must change no bit; and the gradients
-/// must be those of the sequences one by one, each weighed by its share of the steps.
+/// Three sequences of different lengths, all padded. Filling the padding with NaN must change no bit; and the
+/// gradients must be those of the sequences alone, weighted by their fractions of the steps.
 pub(super) fn hear(net: &Specimen, seed: u64) -> Result<Witness, ModelError> {
     hear_of(net, seed, &Trial::bptt)
 }
 
-/// The same of any way to a trial's gradients.
+/// The same for any way to compute a trial's gradients.
 fn hear_of(net: &Specimen, seed: u64, way: &Way) -> Result<Witness, ModelError> {
     let lengths = vec![net.steps, net.steps.div_ceil(2), 1];
     let padded = Specimen { steps: net.steps + 2, batch: 3, lengths: Some(lengths.clone()), ..net.clone() };
@@ -61,11 +61,11 @@ fn bits(bptt: &WholeNet) -> Vec<Vec<u64>> {
 }
 
 fn bits_of(a: &ArrayD<f64>) -> Vec<u64> {
-    // −0 and 0 are one number.
+    // −0 and 0 count as equal.
     a.iter().map(|x| (x + 0.0).to_bits()).collect()
 }
 
-/// A sequence of the batch without its padding, in a batch of its own.
+/// A sequence of the batch without its padding, in a batch of one.
 fn alone(trial: &Trial, b: usize, length: usize) -> Trial {
     let one = Slice::from(b..=b);
     let net = Specimen { steps: length, batch: 1, lengths: None, ..trial.net.clone() };
@@ -97,7 +97,7 @@ mod tests {
         assert!(witness.evidence.contains("NaN in the padding changes the loss"), "{witness}");
     }
 
-    /// A mean over all places, where those that live count: no bit of the padding is read.
+    /// A mean over all positions, where valid ones count: no bit of the padding is read.
     #[test]
     fn a_mean_over_the_padding_is_seen_by_the_sequences_alone() {
         let witness = heard(&|trial| {

@@ -1,4 +1,4 @@
-//! A net with a rule that may be wrong, for witnesses to see.
+//! A net with a VJP that can be made wrong, to test the cross-checks.
 
 use super::WholeNet;
 use crate::study::trial::{Gradients, rounding};
@@ -6,7 +6,7 @@ use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
 use autograd::{Builder, Expr, NodeId, Point, Scalar, Type, Value, eval, grad, kernels};
 use autograd_check::random_point;
 
-/// `y = tanh x`, so `x̄ = ȳ ⊙ (1 − y²)`; a wrong one forgets the square.
+/// `y = tanh x`, so `x̄ = ȳ ⊙ (1 − y²)`; the wrong version omits the square.
 #[derive(Debug)]
 struct Squash {
     right: bool,

@@ -1,8 +1,8 @@
-//! The graph of one step, run T times forwards, and its vector-Jacobian product, run T times backwards.
+//! Cross-check: the graph of one step, run T times forwards, and its vector-Jacobian product, run T times backwards.
 //!
-//! This is BPTT as textbooks write it (Werbos 1990, table 1): the adjoints of the states are handed from step to step, and
-//! each step adds its part to ∂θ. The unrolled graph does none of this by hand. Both use the VJPs of the same ops:
-//! what differs is all that unrolling does, from the order of the steps to the sum over time.
+//! This is BPTT as in textbooks (Werbos 1990, table 1): the adjoints of the states are passed from step to step, and
+//! each step adds its contribution to ∂θ. Both use the VJPs of the same ops: the check covers what unrolling does,
+//! from the order of the steps to the sum over time.
 
 use super::step::{OneStep, is_cut, not_in_steps, places, start, start_names};
 use super::{Gradients, Trial, WholeNet, Witness};
@@ -21,8 +21,8 @@ pub(super) fn hear(trial: &Trial, bptt: &WholeNet) -> Result<Witness, ModelError
     Ok(Witness::against("rolled", CLAIM, bptt, &found, losses))
 }
 
-/// The gradients of a trial, of parameters, inputs and initial states, step by step. The net has one direction, and its
-/// sequences one length.
+/// The gradients of a trial by parameters, inputs and initial states, step by step. The net has one direction, and
+/// its sequences one length.
 ///
 /// # Errors
 /// As [`Specimen::network`](crate::study::Specimen::network).
@@ -43,7 +43,7 @@ pub fn rolled(trial: &Trial) -> Result<Gradients, ModelError> {
     let mut of: Vec<(String, ArrayD<f64>)> =
         trial.parameters.iter().map(|(name, w)| (name.clone(), ArrayD::zeros(w.raw_dim()))).collect();
     let mut dx = ArrayD::zeros(trial.x.raw_dim());
-    // The adjoints of the states after the step: nothing comes after the last.
+    // The adjoints of the states after the step; zero after the last.
     let mut adjoints: Vec<ArrayD<f64>> = states.iter().map(|s| ArrayD::zeros(s.raw_dim())).collect();
     for (t, step, mut point) in run.into_iter().rev() {
         step.cotangents.iter().zip(adjoints).for_each(|(&id, adjoint)| point.set(id, adjoint));
@@ -81,7 +81,7 @@ mod tests {
         Trial::draw(&net, 3, 1.0).unwrap()
     }
 
-    /// Unrolling that loses a state on its way is what truncation does.
+    /// Truncation drops the adjoint of a state between steps.
     #[test]
     fn a_state_that_unrolling_loses_is_seen() {
         for (window, verdict) in [(Some(4), Verdict::Fail), (None, Verdict::Pass)] {

@@ -1,15 +1,15 @@
-//! Real-time recurrent learning: the same gradient, forwards in time.
+//! Cross-check: real-time recurrent learning, the same gradient forwards in time.
 //!
-//! With sₜ = f(sₜ₋₁, xₜ, θ) the influence of the parameters on the state, Jₜ = dsₜ/dθ, is carried forward beside it
+//! With sₜ = f(sₜ₋₁, xₜ, θ), the influence of the parameters on the state, Jₜ = dsₜ/dθ, is carried forward with it
 //! (Williams & Zipser 1989, eq. 12):
 //!
 //! ```text
 //! Jₜ = ∂f/∂s · Jₜ₋₁ + ∂f/∂θ        dL/dθ = Σₜ ∂Lₜ/∂s · Jₜ₋₁ + ∂Lₜ/∂θ
 //! ```
 //!
-//! A column of both is one reading of the step in dual numbers: the tangent of the states is the column of Jₜ₋₁, that of θ
-//! a unit vector. Nothing runs backwards, no VJP is asked, no step size is chosen. It costs |θ| readings a step where
-//! BPTT costs one, which is why nets are not trained so, and why small ones can be checked so.
+//! A column of both is one evaluation of the step in dual numbers: the tangent of the states is the column of Jₜ₋₁,
+//! that of θ a unit vector. It needs no backward pass, no VJP and no step size. It costs |θ| evaluations per step
+//! where BPTT costs one, so it is used for checks of small nets, not for training.
 
 use super::step::{OneStep, is_cut, not_in_steps, places, start, start_names};
 use super::{Gradients, Trial, WholeNet, Witness};
@@ -19,7 +19,7 @@ use rnn::model::ModelError;
 
 const CLAIM: &str = "backpropagation through time is real-time recurrent learning";
 
-/// The most elements of θ: beyond them the witness takes minutes.
+/// The maximum number of elements of θ: larger nets take minutes.
 const MOST: usize = 4000;
 
 pub(super) fn hear(trial: &Trial, bptt: &WholeNet) -> Result<Witness, ModelError> {
@@ -37,18 +37,18 @@ pub(super) fn hear(trial: &Trial, bptt: &WholeNet) -> Result<Witness, ModelError
     Ok(Witness::against("rtrl", CLAIM, bptt, &found, evidence))
 }
 
-/// One column of the influence: an element of a parameter, or of an initial state, that moves.
+/// One column of the influence matrix: of one element of a parameter or of an initial state.
 struct Column {
     /// Which leaf, parameters first, then initial states.
     leaf: usize,
-    /// The place in it, row-major.
+    /// The row-major index in it.
     place: usize,
-    /// The derivatives of the states by it.
+    /// The derivatives of the states by that element.
     influence: Vec<ArrayD<f64>>,
 }
 
-/// The gradients of a trial, of parameters and initial states, by RTRL. The net has one direction, and its sequences one
-/// length.
+/// The gradients of a trial by parameters and initial states, by RTRL. The net has one direction, and its sequences
+/// one length.
 ///
 /// # Errors
 /// As [`Specimen::network`](crate::study::Specimen::network).
@@ -105,7 +105,7 @@ pub fn rtrl(trial: &Trial) -> Result<Gradients, ModelError> {
     Ok(Gradients { loss, of })
 }
 
-/// One at a place, zero elsewhere, in the shape of an array.
+/// A unit vector in the shape of an array.
 fn unit(like: &ArrayD<f64>, place: usize) -> ArrayD<f64> {
     let mut unit = ArrayD::zeros(like.raw_dim());
     unit.iter_mut().skip(place).take(1).for_each(|one| *one = 1.0);
@@ -133,7 +133,7 @@ mod tests {
         }
     }
 
-    /// A gradient that misses what comes through time is what truncated BPTT has: it must be told from the whole.
+    /// Truncated BPTT omits the gradient through time: the check must detect it.
     #[test]
     fn a_gradient_that_misses_a_path_through_time_is_found() {
         let cut = trial(Some(4)).bptt().unwrap();

@@ -1,4 +1,4 @@
-//! One step of a net as a graph of its own: (θ, x, states) ↦ (loss of the step, next states).
+//! One step of a net as a separate graph: (θ, x, states) ↦ (loss of the step, next states).
 
 use super::Trial;
 use autograd::{Builder, Expr, Gradient, Graph, NodeId, Point, Type, Value, vjp};
@@ -25,7 +25,8 @@ pub(super) struct OneStep {
 }
 
 impl OneStep {
-    /// Step `t`, from 1, of a stack of layers in one direction. Its loss is its share of the mean over the whole run.
+    /// Step `t`, from 1, of a stack of layers in one direction. Its loss is its contribution to the mean over the
+    /// whole run.
     pub fn new(trial: &Trial, t: usize) -> Result<Self, ModelError> {
         let net = &trial.net;
         let (layers, model) = (net.model().net()?, net.model());
@@ -86,7 +87,7 @@ impl OneStep {
         })
     }
 
-    /// The point of a trial at step `t`, from 1, in these states.
+    /// The point of a trial at step `t`, from 1, with these states.
     pub fn point(&self, trial: &Trial, t: usize, states: &[ArrayD<f64>]) -> Point<f64> {
         let at = Axis(0);
         let mut point = Point::new().with(self.x, trial.x.index_axis(at, t - 1).to_owned());
@@ -101,7 +102,7 @@ impl OneStep {
     }
 }
 
-/// Why a net cannot be taken step by step, if it cannot.
+/// Why a net cannot be run step by step; `None` if it can.
 pub(super) fn not_in_steps(trial: &Trial) -> Option<&'static str> {
     match &trial.net {
         net if net.bidirectional => Some("a net in both directions has no single step"),
@@ -110,11 +111,11 @@ pub(super) fn not_in_steps(trial: &Trial) -> Option<&'static str> {
     }
 }
 
-/// Where in the initial states of a net the state of a layer lies: which of them, and which lane of it. Layer by layer.
+/// The position of each layer's state among a net's initial states: which one, and which lane of it. Layer by layer.
 pub(super) fn places(trial: &Trial) -> Result<Vec<(usize, usize)>, ModelError> {
     let layers = trial.net.model().net()?;
     let lanes = layers.lanes();
-    // A state of the cell is one of the net for all lanes; an input of the past is one for each lane.
+    // A state of the cell is one state of the net for all lanes; a past input is one state per lane.
     let mut first = 0;
     let mut of_state = Vec::new();
     for state in layers.cell().states(trial.net.input, trial.net.hidden) {
@@ -133,7 +134,7 @@ pub(super) fn start(trial: &Trial) -> Result<Vec<ArrayD<f64>>, ModelError> {
     Ok(places(trial)?.into_iter().map(at).collect())
 }
 
-/// Whether truncated BPTT cuts the states on their way into step `t`, from 1.
+/// Whether truncated BPTT detaches the states before step `t`, from 1.
 pub(super) fn is_cut(trial: &Trial, t: usize) -> bool {
     t > 1 && trial.net.window.is_some_and(|window| (t - 1).is_multiple_of(window))
 }

@@ -1,0 +1,409 @@
+//! A PJRT plugin: XLA as a library that is loaded when the program runs, without Python.
+//!
+//! The C API, <https://github.com/openxla/xla/blob/main/xla/pjrt/c/pjrt_c_api.h>, is a table of functions. More are added at
+//! its end alone, so that their numbers stay what they are. Each takes a struct that says how large it is: a plugin
+//! refuses one that is smaller than its own, and takes one that is larger. So each ends with zeros here.
+#![allow(unsafe_code)] // a C API; nothing unsafe leaves this file
+
+use std::ffi::{c_int, c_void};
+use std::path::Path;
+use std::ptr::{null, null_mut};
+
+/// The places of the functions in the table.
+mod function {
+    pub const ERROR_DESTROY: usize = 0;
+    pub const ERROR_MESSAGE: usize = 1;
+    pub const PLUGIN_INITIALIZE: usize = 3;
+    pub const EVENT_DESTROY: usize = 5;
+    pub const EVENT_AWAIT: usize = 8;
+    pub const CLIENT_CREATE: usize = 10;
+    pub const CLIENT_DESTROY: usize = 11;
+    pub const CLIENT_PLATFORM_NAME: usize = 12;
+    pub const CLIENT_ADDRESSABLE_DEVICES: usize = 16;
+    pub const CLIENT_COMPILE: usize = 20;
+    pub const CLIENT_BUFFER_FROM_HOST_BUFFER: usize = 22;
+    pub const EXECUTABLE_DESTROY: usize = 40;
+    pub const EXECUTABLE_NUM_OUTPUTS: usize = 44;
+    pub const LOADED_EXECUTABLE_DESTROY: usize = 50;
+    pub const LOADED_EXECUTABLE_GET_EXECUTABLE: usize = 51;
+    pub const LOADED_EXECUTABLE_EXECUTE: usize = 55;
+    pub const BUFFER_DESTROY: usize = 58;
+    pub const BUFFER_TO_HOST_BUFFER: usize = 70;
+}
+
+/// The functions begin after the size of the table, its extensions, and its version, in words.
+const TABLE: usize = 5;
+
+/// Something of the plugin.
+type Handle = *mut c_void;
+
+/// The struct that a function takes.
+#[repr(C)]
+struct Call<T> {
+    size: usize,
+    extension: Handle,
+    body: T,
+    later: [usize; 16],
+}
+
+impl<T> Call<T> {
+    fn new(body: T) -> Self {
+        Self { size: size_of::<Self>(), extension: null_mut(), body, later: [0; 16] }
+    }
+}
+
+/// What a thing has: a text, a list.
+#[repr(C)]
+struct Listed<T> {
+    of: Handle,
+    first: *const T,
+    count: usize,
+}
+
+impl<T> Listed<T> {
+    fn of(of: Handle) -> Call<Self> {
+        Call::new(Self { of, first: null(), count: 0 })
+    }
+}
+
+/// What belongs to a thing.
+#[repr(C)]
+struct Found<T> {
+    of: Handle,
+    found: T,
+}
+
+#[repr(C)]
+struct Create {
+    options: *const c_void,
+    count: usize,
+    get: [Handle; 2],
+    put: [Handle; 2],
+    client: Handle,
+    try_get: [Handle; 2],
+}
+
+#[repr(C)]
+struct Text {
+    size: usize,
+    extension: Handle,
+    code: *const u8,
+    code_size: usize,
+    format: *const u8,
+    format_size: usize,
+    later: [usize; 16],
+}
+
+#[repr(C)]
+struct Compile {
+    client: Handle,
+    program: *const Text,
+    options: *const u8,
+    options_size: usize,
+    executable: Handle,
+}
+
+#[repr(C)]
+struct FromHost {
+    client: Handle,
+    data: *const u8,
+    kind: c_int,
+    dims: *const i64,
+    rank: usize,
+    strides: *const i64,
+    strides_count: usize,
+    /// 0: the data is read during the call, or until the event.
+    semantics: c_int,
+    device: Handle,
+    memory: Handle,
+    layout: Handle,
+    read: Handle,
+    buffer: Handle,
+}
+
+#[repr(C)]
+struct Options {
+    size: usize,
+    extension: Handle,
+    callbacks: [Handle; 2],
+    callback_counts: [usize; 2],
+    launch: c_int,
+    kept: *const i64,
+    kept_count: usize,
+    later: [usize; 16],
+}
+
+#[repr(C)]
+struct Execute {
+    executable: Handle,
+    options: *mut Options,
+    arguments: *const *const Handle,
+    devices: usize,
+    arguments_count: usize,
+    outputs: *const *mut Handle,
+    events: *mut Handle,
+    device: Handle,
+}
+
+#[repr(C)]
+struct ToHost {
+    buffer: Handle,
+    layout: Handle,
+    to: *mut u8,
+    bytes: usize,
+    event: Handle,
+}
+
+/// `CompileOptionsProto { executable_build_options (3) { num_replicas (4): 1, num_partitions (5): 1 } }`
+const COMPILE_OPTIONS: [u8; 6] = [0x1a, 4, 0x20, 1, 0x28, 1];
+
+/// The table of a plugin.
+#[derive(Clone, Copy, Debug)]
+struct Api(*const usize);
+
+impl Api {
+    /// Calls a function with the struct that its header says.
+    fn call<T>(self, function: usize, call: &mut Call<T>) -> Result<(), String> {
+        // SAFETY: the table is laid out as said above, it is never unloaded, and each caller gives the function's own struct.
+        unsafe {
+            let table = self.0.add(TABLE).cast::<extern "C" fn(Handle) -> Handle>();
+            let error = (*table.add(function))(std::ptr::from_mut(call).cast());
+            if error.is_null() {
+                return Ok(());
+            }
+            let mut message = Listed::of(error);
+            (*table.add(function::ERROR_MESSAGE))((&raw mut message).cast());
+            let text = text(&message.body);
+            let mut destroyed = Call::new(error);
+            (*table.add(function::ERROR_DESTROY))((&raw mut destroyed).cast());
+            Err(text)
+        }
+    }
+
+    fn wait(self, event: Handle) -> Result<(), String> {
+        if event.is_null() {
+            return Ok(());
+        }
+        let done = self.call(function::EVENT_AWAIT, &mut Call::new(event));
+        self.call(function::EVENT_DESTROY, &mut Call::new(event))?;
+        done
+    }
+}
+
+/// SAFETY: the list must be one that the plugin has filled in.
+unsafe fn text(listed: &Listed<u8>) -> String {
+    // SAFETY: it has so many bytes.
+    let bytes = unsafe { std::slice::from_raw_parts(listed.first, listed.count) };
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What the elements of an array are.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub enum Kind {
+    Bool = 1,
+    I32 = 4,
+    U64 = 9,
+    F32 = 11,
+}
+
+impl Kind {
+    fn width(self) -> usize {
+        match self {
+            Self::Bool => 1,
+            Self::I32 | Self::F32 => 4,
+            Self::U64 => 8,
+        }
+    }
+}
+
+/// A handle with the function that gives it back.
+#[derive(Debug)]
+struct Owned {
+    api: Api,
+    handle: Handle,
+    destroy: usize,
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        if !self.handle.is_null() {
+            // What cannot be given back is lost, and nobody waits for it.
+            let _ = self.api.call(self.destroy, &mut Call::new(self.handle));
+        }
+    }
+}
+
+/// A plugin with its first device.
+#[derive(Debug)]
+pub struct Plugin {
+    client: Owned,
+    device: Handle,
+    /// What it runs on, in its own words.
+    pub platform: String,
+}
+
+/// A program that a plugin has compiled.
+#[derive(Debug)]
+pub struct Compiled {
+    program: Owned,
+    /// How many results it has.
+    results: usize,
+}
+
+/// An array on the device.
+#[derive(Debug)]
+pub struct Buffer(Owned);
+
+impl Plugin {
+    /// Loads a plugin.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        // SAFETY: whoever names a plugin trusts it, as any program that is started.
+        let table = unsafe {
+            let library =
+                libloading::Library::new(path).map_err(|error| format!("it cannot be loaded: {error}"))?;
+            let get = library
+                .get::<extern "C" fn() -> *const usize>(b"GetPjrtApi")
+                .map_err(|_| "it is no PJRT plugin: it has no function `GetPjrtApi`")?;
+            let table = get();
+            // A plugin has threads of its own: it is never unloaded.
+            std::mem::forget(library);
+            table
+        };
+        if table.is_null() {
+            return Err("it has no table of functions".into());
+        }
+        let api = Api(table);
+        api.call(function::PLUGIN_INITIALIZE, &mut Call::new(()))?;
+        let no = [null_mut(); 2];
+        let mut create = Call::new(Create {
+            options: null(),
+            count: 0,
+            get: no,
+            put: no,
+            client: null_mut(),
+            try_get: no,
+        });
+        api.call(function::CLIENT_CREATE, &mut create)?;
+        let client = Owned { api, handle: create.body.client, destroy: function::CLIENT_DESTROY };
+        let mut devices = Listed::<Handle>::of(client.handle);
+        api.call(function::CLIENT_ADDRESSABLE_DEVICES, &mut devices)?;
+        if devices.body.count == 0 {
+            return Err("it finds no device".into());
+        }
+        let mut name = Listed::of(client.handle);
+        api.call(function::CLIENT_PLATFORM_NAME, &mut name)?;
+        // SAFETY: the plugin has filled in both, and they live as long as the client.
+        let (device, platform) = unsafe { (devices.body.first.read(), text(&name.body)) };
+        Ok(Self { client, device, platform })
+    }
+
+    fn api(&self) -> Api {
+        self.client.api
+    }
+
+    /// Compiles StableHLO text.
+    pub fn compile(&self, text: &str) -> Result<Compiled, String> {
+        let source = Text {
+            size: size_of::<Text>(),
+            extension: null_mut(),
+            code: text.as_ptr(),
+            code_size: text.len(),
+            format: b"mlir".as_ptr(),
+            format_size: 4,
+            later: [0; 16],
+        };
+        let mut compile = Call::new(Compile {
+            client: self.client.handle,
+            program: &raw const source,
+            options: COMPILE_OPTIONS.as_ptr(),
+            options_size: COMPILE_OPTIONS.len(),
+            executable: null_mut(),
+        });
+        let api = self.api();
+        api.call(function::CLIENT_COMPILE, &mut compile)?;
+        let program =
+            Owned { api, handle: compile.body.executable, destroy: function::LOADED_EXECUTABLE_DESTROY };
+        let mut executable = Call::new(Found { of: program.handle, found: null_mut::<c_void>() });
+        api.call(function::LOADED_EXECUTABLE_GET_EXECUTABLE, &mut executable)?;
+        let executable = Owned { api, handle: executable.body.found, destroy: function::EXECUTABLE_DESTROY };
+        let mut outputs = Call::new(Found { of: executable.handle, found: 0_usize });
+        api.call(function::EXECUTABLE_NUM_OUTPUTS, &mut outputs)?;
+        Ok(Compiled { program, results: outputs.body.found })
+    }
+
+    /// Brings an array to the device, which has as many bytes as its kind and shape say.
+    pub fn buffer(&self, bytes: &[u8], kind: Kind, shape: &[usize]) -> Result<Buffer, String> {
+        if bytes.len() != kind.width() * shape.iter().product::<usize>() {
+            return Err(format!("{} bytes are no array of {shape:?}", bytes.len()));
+        }
+        let dims: Vec<i64> = shape.iter().map(|&n| i64::try_from(n).unwrap_or(i64::MAX)).collect();
+        let mut from = Call::new(FromHost {
+            client: self.client.handle,
+            data: bytes.as_ptr(),
+            kind: kind as c_int,
+            dims: dims.as_ptr(),
+            rank: dims.len(),
+            strides: null(),
+            strides_count: 0,
+            semantics: 0,
+            device: self.device,
+            memory: null_mut(),
+            layout: null_mut(),
+            read: null_mut(),
+            buffer: null_mut(),
+        });
+        self.api().call(function::CLIENT_BUFFER_FROM_HOST_BUFFER, &mut from)?;
+        let buffer = Owned { api: self.api(), handle: from.body.buffer, destroy: function::BUFFER_DESTROY };
+        self.api().wait(from.body.read)?;
+        Ok(Buffer(buffer))
+    }
+
+    /// Runs a program.
+    pub fn run(&self, compiled: &Compiled, arguments: &[Buffer]) -> Result<Vec<Buffer>, String> {
+        let handles: Vec<Handle> = arguments.iter().map(|a| a.0.handle).collect();
+        let (lists, mut results) = ([handles.as_ptr()], vec![null_mut::<c_void>(); compiled.results]);
+        let (outputs, mut event) = ([results.as_mut_ptr()], null_mut::<c_void>());
+        let mut options = Options {
+            size: size_of::<Options>(),
+            extension: null_mut(),
+            callbacks: [null_mut(); 2],
+            callback_counts: [0; 2],
+            launch: 0,
+            kept: null(),
+            kept_count: 0,
+            later: [0; 16],
+        };
+        let mut execute = Call::new(Execute {
+            executable: compiled.program.handle,
+            options: &raw mut options,
+            arguments: lists.as_ptr(),
+            devices: 1,
+            arguments_count: handles.len(),
+            outputs: outputs.as_ptr(),
+            events: &raw mut event,
+            device: null_mut(),
+        });
+        let api = self.api();
+        api.call(function::LOADED_EXECUTABLE_EXECUTE, &mut execute)?;
+        let own = |handle| Buffer(Owned { api, handle, destroy: function::BUFFER_DESTROY });
+        let results = results.into_iter().map(own).collect();
+        api.wait(event)?;
+        Ok(results)
+    }
+
+    /// The numbers of a result, row by row.
+    pub fn numbers(&self, buffer: &Buffer, count: usize) -> Result<Vec<f32>, String> {
+        let mut numbers = vec![0_f32; count];
+        let mut to = Call::new(ToHost {
+            buffer: buffer.0.handle,
+            layout: null_mut(),
+            to: numbers.as_mut_ptr().cast(),
+            bytes: 4 * count,
+            event: null_mut(),
+        });
+        self.api().call(function::BUFFER_TO_HOST_BUFFER, &mut to)?;
+        self.api().wait(to.body.event)?;
+        Ok(numbers)
+    }
+}

@@ -1,0 +1,84 @@
+//! Gradients by a plugin for the CPU, beside our own.
+
+use super::*;
+use rnn::model::{Engine, Head, Inits, Input, Loss, Networks, Start};
+use rnn::{Parameters, model::Feed};
+use std::process::Command;
+
+/// The plugin of the package `xla-cpu-pjrt`, where the Python that `RNN_PYTHON` names has it.
+fn plugin() -> Option<String> {
+    let python = std::env::var("RNN_PYTHON").unwrap_or_else(|_| "python3".into());
+    let where_it_is = "import xla_plugins.xla_cpu_pjrt as p; print(p.__path__[0] + '/xla_cpu_pjrt.so')";
+    let output = Command::new(python).args(["-c", where_it_is]).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().into())
+}
+
+fn model() -> Model {
+    Model {
+        cell: "lstm".into(),
+        input: Input::OneHot { symbols: 5 },
+        hidden: 6,
+        layers: 2,
+        bidirectional: false,
+        dropout: 0.5,
+        start: Start::Zero,
+        window: None,
+        head: Head::EachStep,
+        outputs: 5,
+        loss: Loss::CrossEntropy,
+        init: Inits::default(),
+    }
+}
+
+fn feed(steps: usize, batch: usize) -> Feed {
+    let symbols = |of: usize| {
+        let numbers = (0..steps * batch).map(|k| k * of % 5).collect();
+        autograd::Value::Index(ArrayD::from_shape_vec(vec![steps, batch], numbers).unwrap())
+    };
+    Feed { x: symbols(3), y: symbols(7), lengths: Some((0..batch).map(|k| steps - k % 3).collect()) }
+}
+
+#[test]
+fn a_plugin_gives_our_gradients() {
+    let Some(path) = plugin() else {
+        return testing::missing("xla-cpu-pjrt", "install it with pip where RNN_PYTHON is, as .ci/run does");
+    };
+    let (model, mode) = (model(), Mode { train: true, lengths: true, ..Mode::default() });
+    let parameters: Parameters = model.first_parameters(1).unwrap();
+    let mut theirs = Xla::plugin(Path::new(&path), &model, mode).unwrap();
+    let mut ours = Networks::new(&model, mode, 1);
+    assert_eq!(theirs.platform(), "cpu");
+    let mut losses = Vec::new();
+    for (seed, (steps, batch)) in [(4, 3), (4, 3), (1, 1), (4, 3)].into_iter().enumerate() {
+        let feed = feed(steps, batch);
+        let [a, b] = [&mut ours as &mut dyn Engine, &mut theirs]
+            .map(|engine| engine.run(&parameters, &feed, &[], seed, true).unwrap());
+        assert!((a.loss - b.loss).abs() < 1e-5 * a.loss, "{} {}", a.loss, b.loss);
+        for (name, gradient) in a.gradients.iter() {
+            for (x, y) in gradient.iter().zip(&b.gradients[name]) {
+                assert!((x - y).abs() < 1e-5, "{name}: {x} {y}");
+            }
+        }
+        losses.push(b.loss.to_bits());
+    }
+    assert!(losses[0] != losses[1], "each seed drops its own");
+    let program = "batch-1-1-true";
+    theirs.driver.unload(program).unwrap();
+    assert!(!theirs.driver.loaded.contains_key(program));
+}
+
+#[test]
+fn what_is_no_plugin_is_refused() {
+    let refused =
+        |path: &str| Xla::plugin(Path::new(path), &model(), Mode::default()).unwrap_err().to_string();
+    let missing = refused("/no/such/plugin.so");
+    assert!(missing.starts_with("`/no/such/plugin.so`: it cannot be loaded"), "{missing}");
+}
+
+#[test]
+fn a_program_with_a_fault_is_an_error() {
+    let Some(path) = plugin() else { return };
+    let mut theirs = Xla::plugin(Path::new(&path), &model(), Mode::default()).unwrap();
+    let error = theirs.driver.load("fault", "module { nonsense }", "").unwrap_err().to_string();
+    assert!(error.starts_with("the PJRT plugin: ") && error.contains("nonsense"), "{error}");
+}
