@@ -35,7 +35,7 @@ pub enum PngError {
     Svg(#[from] resvg::usvg::Error),
     /// It is larger than programs open.
     #[error(
-        "the picture is {width:.0} × {height:.0} units, more than a file of readable size can show; draw less of it, or \
+        "the picture is {width:.0} × {height:.0} units, more than a PNG or a PDF of readable size can show; draw less of it, or \
          write it as SVG, which has no such bound"
     )]
     TooLarge {
