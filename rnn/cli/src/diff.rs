@@ -1,8 +1,7 @@
 //! `rnn diff`: the changes between two graphs.
 
-use super::output::{Kind, OutFile, told_by_ending};
+use super::output::{Kind, OutFile, picture, told_by_ending};
 use super::specimen::{Small, describe};
-use crate::plot;
 use autograd::{Graph, NodeId, nearest};
 use autograd_compile::Compiler;
 use autograd_view::diff::Diff;
@@ -58,9 +57,9 @@ pub struct Args {
     /// In the picture, the steps that look alike drawn once
     #[arg(long)]
     rolled: bool,
-    /// Both graphs in one picture, instead of text: a file that ends in .svg or .png; or the text in one that ends in .txt,
+    /// Both graphs in one picture, instead of text: a file that ends in .svg, .png or .pdf; or the text in one that ends in .txt,
     /// .diff or .patch
-    #[arg(short, long, value_name = "FILE", value_parser = told_by_ending(&[Kind::Text, Kind::Svg, Kind::Png]))]
+    #[arg(short, long, value_name = "FILE", value_parser = told_by_ending(&[Kind::Text, Kind::Svg, Kind::Png, Kind::Pdf]))]
     output: Option<OutFile>,
 }
 
@@ -95,8 +94,9 @@ impl Args {
             if self.rolled { all.rolled() } else { all }
         };
         let written = match kind {
-            Some(Kind::Svg) => draw::diff(&diff, view(), &options).into_bytes(),
-            Some(Kind::Png) => plot::png(&draw::diff(&diff, view(), &options))?,
+            Some(kind @ (Kind::Svg | Kind::Png | Kind::Pdf)) => {
+                picture(draw::diff(&diff, view(), &options), kind)?
+            }
             _ if self.rolled => {
                 return Err(
                     "--rolled is for a picture: add -o FILE.svg; text tells all steps in one line".into()

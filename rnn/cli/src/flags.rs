@@ -224,7 +224,7 @@ pub struct Output {
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = at_least_one::<u64>)]
     pub log_interval: u64,
     /// The loss over the updates as a picture, drawn anew after each epoch
-    #[arg(long, value_name = "FILE.svg|FILE.png", value_parser = told_by_ending(&[Kind::Svg, Kind::Png]))]
+    #[arg(long, value_name = "FILE.svg|FILE.png|FILE.pdf", value_parser = told_by_ending(&[Kind::Svg, Kind::Png, Kind::Pdf]))]
     pub plot: Option<OutFile>,
 }
 

@@ -134,7 +134,7 @@ impl Args {
         }
         match form {
             Form::Text => self.output.text(&self.report(&all))?,
-            Form::Svg | Form::Png => self.output.picture(&self.picture(&all), form)?,
+            Form::Svg | Form::Png | Form::Pdf => self.output.picture(self.picture(&all), form)?,
             Form::Csv => self.output.text(&csv(&all))?,
             Form::Json => self.output.text(&(serde_json::to_string_pretty(&all)? + "\n"))?,
         }

@@ -2,7 +2,7 @@
 
 mod cut;
 
-use super::output::{Kind, OutFile, told_otherwise};
+use super::output::{Kind, OutFile, picture, told_otherwise};
 use super::specimen::{Small, describe};
 use crate::plot;
 use autograd::{Graph, NodeId, Value, eval};
@@ -42,10 +42,10 @@ pub struct Args {
     #[command(flatten)]
     cuts: Cuts,
     /// What is written. If not given, what the end of --output says (.txt, .dot, .mmd,
-    /// .graphml, .json, .svg, .png, .html); text without it
+    /// .graphml, .json, .svg, .png, .pdf, .html); text without it
     #[arg(long, value_enum, help_heading = "Output")]
     format: Option<Format>,
-    /// What a picture tells apart (SVG, PNG, DOT, Mermaid): each cell, each named variable with all that is on the way to it,
+    /// What a picture tells apart (SVG, PNG, PDF, DOT, Mermaid): each cell, each named variable with all that is on the way to it,
     /// or each op. If not given, named from 2 steps on, but ops where a part is cut out or passes are shown
     #[arg(long, value_enum, help_heading = "Output")]
     detail: Option<Detail>,
@@ -89,13 +89,24 @@ enum Format {
     Svg,
     /// A picture in pixels
     Png,
+    /// A picture on a page of PDF
+    Pdf,
     /// A page to walk through
     Html,
 }
 
 /// What may be written.
-const KINDS: [Kind; 8] =
-    [Kind::Text, Kind::Dot, Kind::Mermaid, Kind::Graphml, Kind::Json, Kind::Svg, Kind::Png, Kind::Html];
+const KINDS: [Kind; 9] = [
+    Kind::Text,
+    Kind::Dot,
+    Kind::Mermaid,
+    Kind::Graphml,
+    Kind::Json,
+    Kind::Svg,
+    Kind::Png,
+    Kind::Pdf,
+    Kind::Html,
+];
 
 impl Format {
     fn kind(self) -> Kind {
@@ -107,6 +118,7 @@ impl Format {
             Self::Json | Self::Explorer => Kind::Json,
             Self::Svg => Kind::Svg,
             Self::Png => Kind::Png,
+            Self::Pdf => Kind::Pdf,
             Self::Html => Kind::Html,
         }
     }
@@ -122,10 +134,11 @@ impl Format {
             "json" => Ok(Self::Json),
             "svg" => Ok(Self::Svg),
             "png" => Ok(Self::Png),
+            "pdf" => Ok(Self::Pdf),
             "html" | "htm" => Ok(Self::Html),
             other => Err(format!(
                 "{}: no format is called `{other}`; let the name end in .txt, .dot, .mmd, .graphml, .json, .svg, \
-                 .png or .html, or give --format text, dot, mermaid, graphml, json, explorer, svg, png or html",
+                 .png, .pdf or .html, or give --format text, dot, mermaid, graphml, json, explorer, svg, png, pdf or html",
                 path.display()
             )),
         }
@@ -182,7 +195,7 @@ impl Args {
             }
             Format::Json => draw::json(&view, &options),
             Format::Explorer => draw::explorer(&view, &options),
-            Format::Svg | Format::Png => draw::svg(&view, &options),
+            Format::Svg | Format::Png | Format::Pdf => draw::svg(&view, &options),
             Format::Html => draw::html(&graph, &options, &page)?,
         };
         if let Some(advice) = too_large(format, &text, self.cuts.rolled()) {
@@ -191,7 +204,7 @@ impl Args {
         if !text.ends_with('\n') {
             text.push('\n');
         }
-        let bytes = if format == Format::Png { pixels(&text)? } else { text.into_bytes() };
+        let bytes = drawn(text, format.kind())?;
         if let Some(file) = self.output {
             file.write(&bytes)?;
         } else {
@@ -206,10 +219,11 @@ impl Args {
 impl Args {
     /// What the picture tells apart.
     fn detail(&self, format: Format, steps: usize) -> Result<draw::Detail, String> {
-        let picture = matches!(format, Format::Svg | Format::Png | Format::Dot | Format::Mermaid);
+        let picture =
+            matches!(format, Format::Svg | Format::Png | Format::Pdf | Format::Dot | Format::Mermaid);
         match self.detail {
             Some(_) if !picture => {
-                Err("--detail is for pictures: SVG, PNG, DOT and Mermaid; other formats hold every node"
+                Err("--detail is for pictures: SVG, PNG, PDF, DOT and Mermaid; other formats hold every node"
                     .into())
             }
             Some(Detail::Cell) => Ok(draw::Detail::Cell),
@@ -236,9 +250,9 @@ fn values(
 const LESS: &str =
     "--rolled draws the steps that look alike once, and a page (--format html) shows any number of them";
 
-/// A picture in pixels.
-fn pixels(svg: &str) -> Result<Vec<u8>, String> {
-    plot::png(svg).map_err(|error| match error {
+/// A picture in the form of a kind of file.
+fn drawn(svg: String, kind: Kind) -> Result<Vec<u8>, String> {
+    picture(svg, kind).map_err(|error| match error {
         plot::PngError::TooLarge { .. } => {
             format!("{error}; {LESS}")
         }
@@ -278,7 +292,7 @@ const MERMAID: (usize, usize) = (500, 50_000);
 /// What to do if what was written is too large for those who read it.
 fn too_large(format: Format, text: &str, rolled: bool) -> Option<String> {
     match format {
-        Format::Svg | Format::Png => {
+        Format::Svg | Format::Png | Format::Pdf => {
             let width: usize = text.split("width=\"").nth(1)?.split('"').next()?.parse().ok()?;
             let wide = format!("the picture is {width} pixels wide: {LESS}");
             (width > WIDEST).then_some(wide)

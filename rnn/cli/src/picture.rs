@@ -1,7 +1,6 @@
 //! Where figures and their numbers go: the form of a file, from its name or a flag.
 
-use super::output::{Kind, OutFile, told_otherwise};
-use crate::plot::png;
+use super::output::{Kind, OutFile, picture, told_otherwise};
 use autograd::Magnitude;
 use std::io::Write;
 use std::path::Path;
@@ -15,6 +14,8 @@ pub enum Form {
     Svg,
     /// A picture in pixels
     Png,
+    /// A picture on a page of PDF
+    Pdf,
     /// A table
     Csv,
     /// All numbers
@@ -22,7 +23,7 @@ pub enum Form {
 }
 
 /// What may be written.
-const KINDS: [Kind; 5] = [Kind::Text, Kind::Svg, Kind::Png, Kind::Csv, Kind::Json];
+const KINDS: [Kind; 6] = [Kind::Text, Kind::Svg, Kind::Png, Kind::Pdf, Kind::Csv, Kind::Json];
 
 impl Form {
     fn kind(self) -> Kind {
@@ -30,6 +31,7 @@ impl Form {
             Self::Text => Kind::Text,
             Self::Svg => Kind::Svg,
             Self::Png => Kind::Png,
+            Self::Pdf => Kind::Pdf,
             Self::Csv => Kind::Csv,
             Self::Json => Kind::Json,
         }
@@ -40,7 +42,7 @@ impl Form {
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Output")]
 pub struct Output {
-    /// Drawn in the terminal, a picture, a table or all numbers. If not given, what the end of --output says (.svg, .png,
+    /// Drawn in the terminal, a picture, a table or all numbers. If not given, what the end of --output says (.svg, .png, .pdf,
     /// .csv, .json); text without it
     #[arg(long, value_enum)]
     format: Option<Form>,
@@ -61,9 +63,14 @@ impl Output {
             (None, None) => Form::Text,
         };
         self.output.as_ref().map_or(Ok(()), |file| file.fits(form.kind()))?;
-        if form == Form::Png && self.output.is_none() && std::io::IsTerminal::is_terminal(&std::io::stdout())
+        let binary = [(Form::Png, "PNG", "png"), (Form::Pdf, "PDF", "pdf")].into_iter().find(|b| b.0 == form);
+        if let Some((_, name, ending)) = binary
+            && self.output.is_none()
+            && std::io::IsTerminal::is_terminal(&std::io::stdout())
         {
-            return Err("a PNG is no text for a terminal: give it a file with -o picture.png".into());
+            return Err(format!(
+                "a {name} is no text for a terminal: give it a file with -o picture.{ending}"
+            ));
         }
         Ok(form)
     }
@@ -87,8 +94,8 @@ impl Output {
     ///
     /// # Errors
     /// If it is too large for pixels, or cannot be written.
-    pub fn picture(&self, svg: &str, form: Form) -> Result<(), Box<dyn std::error::Error>> {
-        let bytes = if form == Form::Png { png(svg)? } else { svg.as_bytes().to_vec() };
+    pub fn picture(&self, svg: String, form: Form) -> Result<(), Box<dyn std::error::Error>> {
+        let bytes = picture(svg, form.kind())?;
         if let Some(file) = &self.output {
             file.write(&bytes)?;
         } else {
@@ -106,10 +113,11 @@ fn of(path: &Path) -> Result<Form, String> {
         "txt" | "text" => Ok(Form::Text),
         "svg" => Ok(Form::Svg),
         "png" => Ok(Form::Png),
+        "pdf" => Ok(Form::Pdf),
         "csv" => Ok(Form::Csv),
         "json" => Ok(Form::Json),
         other => Err(format!(
-            "{}: no format is called `{other}`; let the name end in .txt, .svg, .png, .csv or .json, or give --format",
+            "{}: no format is called `{other}`; let the name end in .txt, .svg, .png, .pdf, .csv or .json, or give --format",
             path.display()
         )),
     }

@@ -2,6 +2,7 @@
 
 use crate::flags::{Reads, open_cell, setting, size};
 use autograd::Value;
+use clap::{Args as _, FromArgMatches as _};
 use ndarray::{Array2, Array3, ArrayD, ArrayViewD, Axis};
 use rnn::data::synthetic::{Adding, CopyMemory, TemporalOrder};
 use rnn::data::{Vocabulary, file};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 type Error = Box<dyn std::error::Error>;
 
 /// Which net, and what it reads.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub struct Which {
     /// The cell of a fresh net: a name that `rnn cells` lists, or a file of equations
     #[arg(long, default_value = "elman", value_name = "NAME|FILE.cell", help_heading = "Net")]
@@ -92,6 +93,41 @@ pub struct Subject {
 }
 
 impl Which {
+    /// Another net with the same flags, but for those that `side` gives: a cell or a checkpoint, and perhaps flags.
+    ///
+    /// # Errors
+    /// If that is no net.
+    pub fn but(&self, side: &str) -> Result<Self, Error> {
+        let mut words: Vec<&str> = side.split_whitespace().collect();
+        match words.first() {
+            None => return Err("a net has no name: give a cell or a checkpoint".into()),
+            Some(first) if first.starts_with("--") => {}
+            Some(first) => {
+                let ending = Path::new(first).extension().map(std::ffi::OsStr::to_ascii_lowercase);
+                words.insert(
+                    0,
+                    if ending.is_some_and(|e| e == "safetensors") { "--checkpoint" } else { "--cell" },
+                );
+            }
+        }
+        // What is not given is as it is in the flags of both: so nothing has a value of its own here.
+        let command =
+            Self::augment_args(clap::Command::new("net").no_binary_name(true).disable_help_flag(true))
+                .mut_args(|arg| arg.default_value(None));
+        let told = |error: clap::Error| {
+            let text = error.render().to_string();
+            format!("`{side}`: {}", text.lines().next().unwrap_or_default().trim_start_matches("error: "))
+        };
+        let matches = command.try_get_matches_from(&words).map_err(told)?;
+        let mut net = self.clone();
+        net.update_from_arg_matches(&matches).map_err(told)?;
+        net.bidirectional |= self.bidirectional;
+        if matches.contains_id("cell") {
+            net.checkpoint = None;
+        }
+        Ok(net)
+    }
+
     /// The net and its data.
     ///
     /// # Errors

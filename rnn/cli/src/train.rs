@@ -166,7 +166,7 @@ pub struct SeriesArgs {
     #[arg(long, default_value_t = 0.2, value_name = "P", allow_negative_numbers = true, value_parser = share)]
     test: f64,
     /// The forecast beside the truth on the test part, as a picture
-    #[arg(long, value_name = "FILE.svg|FILE.png", value_parser = told_by_ending(&[Kind::Svg, Kind::Png]))]
+    #[arg(long, value_name = "FILE.svg|FILE.png|FILE.pdf", value_parser = told_by_ending(&[Kind::Svg, Kind::Png, Kind::Pdf]))]
     forecast: Option<OutFile>,
     #[command(flatten)]
     common: Common,

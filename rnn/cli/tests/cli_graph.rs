@@ -65,6 +65,23 @@ fn values_come_with_json_alone() {
     folder.bad("graph --seed 2", 1, &["--values"]);
 }
 
+/// Written again, its own file is known by its end; one of another program is not replaced.
+#[test]
+fn a_picture_on_a_page_is_a_pdf() {
+    let folder = Folder::new();
+    for line in ["graph --steps 2 -o net.pdf", "bptt --steps 4 --only spectrum -o net.pdf"] {
+        folder.good(line);
+        let bytes = folder.read("net.pdf");
+        assert!(bytes.starts_with(b"%PDF-") && bytes.ends_with(b"%%EOF\n%rnn\n"), "{line}");
+    }
+    folder.write("net.pdf", "%PDF-1.7\n%%EOF\n");
+    folder.bad(
+        "graph --steps 2 -o net.pdf",
+        1,
+        &["net.pdf", "is not a PDF page that this program wrote", "--force"],
+    );
+}
+
 #[test]
 fn a_picture_in_pixels_is_a_png() {
     let folder = Folder::new();

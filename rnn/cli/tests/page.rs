@@ -2,6 +2,10 @@
 
 #[path = "page/browser.rs"]
 mod browser;
+#[path = "page/measures.rs"]
+mod measures;
+#[path = "page/shorter.rs"]
+mod shorter;
 
 #[allow(dead_code)] // `main`
 #[path = "../../lab/examples/forgotten_square.rs"]
@@ -320,7 +324,7 @@ fn the_page_and_bptt_have_one_definition() {
     for cell in ["elman", "lstm"] {
         let net = Specimen { cell: cell.into(), steps: 5, ..Specimen::default() };
         let (model, parameters, feed) = net.example(SEED).unwrap();
-        let ask = Ask { layer: 0, split: false, jacobians: false };
+        let ask = Ask { layer: 0, split: false, jacobians: false, spectrum: true };
         let bptt = Bptt::of(&model, &parameters, &feed, ask).unwrap();
         let shown = Shown::new(cell, 5);
         let Some(mut page) = shown.open("") else { return };
@@ -334,6 +338,25 @@ fn the_page_and_bptt_have_one_definition() {
                 assert!((found - ours).abs() < 1e-9, "{cell} {t} {k}: {found} {ours}");
             }
         }
+        // So are the singular values of the products, and the angle to the direction that comes back best.
+        let products = page.ask("graph.spectra(graph.lanes[0], 4).map((p) => [p.lag, ...p.logs, p.angle])");
+        let products = products.as_array().unwrap();
+        assert!(products.len() >= bptt.spectra[0].products.len());
+        for (found, ours) in products.iter().zip(&bptt.spectra[0].products) {
+            let found: Vec<f64> = found.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+            let ours: Vec<f64> = std::iter::once(ours.lag as f64)
+                .chain(ours.singular.iter().map(|value| value.log10()))
+                .chain(ours.angle)
+                .collect();
+            assert!(
+                found.len() == ours.len() && found.iter().zip(&ours).all(|(a, b)| (a - b).abs() < 1e-6),
+                "{found:?} {ours:?}"
+            );
+        }
+        assert!(
+            page.count(".plane .value") == bptt.spectra[0].steps[0].eigenvalues.len() as u64,
+            "eigenvalues are drawn"
+        );
     }
 }
 

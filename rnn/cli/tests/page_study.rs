@@ -151,3 +151,70 @@ fn errors_name_the_thing_and_the_mend() {
     folder.bad("study --sentence h", 1, &["--sentence: 1 symbols", "need 2"]);
     assert!(!folder.exists("study.html"));
 }
+
+/// Two nets on one clock: what is chosen, computed, open or lit in one is so in the other, by name; and differences are told.
+#[test]
+fn what_is_done_in_one_net_is_done_in_the_other() {
+    let folder = Folder::new();
+    let Some(mut page) = study(&folder, "lstm lstm~--tbptt~2 elman --steps 5 --hidden 3") else { return };
+    // At first the first net stands beside the last.
+    page.wait("sides.right.net === 2 && sides.right.graph !== null");
+    let name = "(one) => (one.graph.state.node === null ? null : one.graph.name(one.graph.state.node))";
+    let choose = |page: &mut Browser, side: &str, node: &str| {
+        page.ask(&format!("void sides.{side}.graph.choose(sides.{side}.graph.find('{node}'))"));
+    };
+    choose(&mut page, "left", "l0/c[2]");
+    assert_eq!(page.ask(&format!("({name})(sides.right)")), Value::Null, "an Elman cell has no c");
+    assert!(page.text("#told").ends_with("B has none"), "{}", page.text("#told"));
+
+    // The slider puts the net in the middle there.
+    page.ask("(() => { const s = document.getElementById('slider'); s.value = 1; s.dispatchEvent(new Event('input')) })()");
+    page.wait("sides.right.net === 1 && sides.right.graph?.state?.node != null");
+    assert_eq!(page.ask(&format!("({name})(sides.right)")), "l0/c[2]");
+    // Forward a cut changes nothing; backward it does, before it.
+    for (node, is_apart) in [("l0/h[2]", false), ("∂l0/h[5]", false), ("∂l0/h[2]", true)] {
+        choose(&mut page, "right", node);
+        assert_eq!(page.ask(&format!("({name})(sides.left)")), node);
+        let mut entries = |side: &str| -> Vec<f64> {
+            let all =
+                format!("Array.from(sides.{side}.graph.value(sides.{side}.graph.find('{node}')).entries)");
+            page.ask(&all).as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+        };
+        let (a, b) = (entries("left"), entries("right"));
+        let length = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let apart: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a - b).collect();
+        let apart = length(&apart) / length(&a).max(length(&b));
+        let told = page.text("#told");
+        assert!(told.starts_with(&format!("{node}: A ‖·‖ = ")), "{told}");
+        if is_apart {
+            let percent: f64 = told.rsplit(": ").next().unwrap().split(' ').next().unwrap().parse().unwrap();
+            assert!((percent / 100.0 / apart - 1.0).abs() < 1e-3 && apart > 0.01, "{told} {apart}");
+        } else {
+            assert!(apart < 1e-12 && told.ends_with("equal to rounding"), "{told} {apart}");
+        }
+    }
+    // One clock, one zoom, one window, one cell of the matrix.
+    page.ask("sides.left.graph.change({ position: sides.left.graph.find('l0/h[3]') + 1 })");
+    assert_eq!(page.ask("sides.right.graph.state.position === sides.right.graph.find('l0/h[3]') + 1"), true);
+    page.ask("sides.right.graph.change({ open: new Set([4]) })");
+    assert_eq!(page.ask("[...sides.left.graph.state.open].join()"), "4");
+    page.ask("sides.left.graph.standAt({ share: 0.2, y: 30, scale: 0.8 })");
+    let same = "JSON.stringify(sides.left.graph.standing()) === JSON.stringify(sides.right.graph.standing())";
+    assert_eq!(page.ask(same), true);
+    page.click("#matrix");
+    page.ask("sides.left.graph.lightPair({ t: 3, k: 2 })");
+    let lit = "sides.right.frame.contentDocument.querySelectorAll('.box.way, .node.way, .way').length > 0";
+    assert_eq!(page.ask(lit), true);
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn what_cannot_stand_beside_another_net_is_told() {
+    let folder = Folder::new();
+    let told = |flags: &str, code: i32, part: &str| folder.bad(&format!("study {flags}"), code, &[part]);
+    told("elman lstm -o x.json", 1, "the numbers of one net stand in a file");
+    told("elman lstmm", 1, "lstmm");
+    told("elman lstm~--nonsense", 1, "`lstm --nonsense`: unexpected argument '--nonsense'");
+    told("elman lstm --cell gru", 2, "cannot be used with");
+    told("elman none.safetensors", 1, "none.safetensors");
+}

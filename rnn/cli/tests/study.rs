@@ -104,7 +104,7 @@ fn the_format_follows_from_the_name_of_the_file_unless_it_is_given() {
     assert!(written("--format dot", "b.graph").starts_with("digraph"));
     fails("graph --format dot -o b.svg", 1, "its ending tells an SVG picture");
     assert!(written("--format svg", "b.picture").starts_with("<svg"));
-    fails("graph -o net.pdf", 1, "no format is called `pdf`");
+    fails("graph -o net.gif", 1, "no format is called `gif`");
     fails(
         "graph -o net.pdf",
         1,

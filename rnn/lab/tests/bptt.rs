@@ -9,7 +9,10 @@ use rnn::model::{Feed, Head, Inits, Mode, Model, Network};
 use rnn::parameters::Parameters;
 use rnn_lab::study::{Ask, Bptt, Course, Flow, Specimen, spectral_norm, truncations};
 
-const ALL: Ask = Ask { layer: 0, split: true, jacobians: true };
+#[path = "bptt/spectra.rs"]
+mod spectra;
+
+const ALL: Ask = Ask { layer: 0, split: true, jacobians: true, spectrum: false };
 
 /// The cell over five steps, two sequences.
 fn small(cell: &str) -> Specimen {
@@ -257,8 +260,13 @@ fn a_gradient_beyond_the_range_of_numbers_is_followed_to_its_beginning() {
         feed.x = Value::Float(ArrayD::zeros(vec![steps, 1, 3]));
         let y = if head == Head::Last { vec![1] } else { vec![steps, 1] };
         feed.y = Value::Index(ArrayD::zeros(y));
-        let bptt =
-            Bptt::of(&model, &parameters, &feed, Ask { layer: 0, split: false, jacobians: true }).unwrap();
+        let bptt = Bptt::of(
+            &model,
+            &parameters,
+            &feed,
+            Ask { layer: 0, split: false, jacobians: true, spectrum: false },
+        )
+        .unwrap();
         let row = bptt.matrix.row(bptt.matrix.nrows() - 1);
         let bound = bptt.bound.as_ref().unwrap();
         for k in [0, steps / 3, steps - 2] {
@@ -283,7 +291,7 @@ fn the_gradient_of_two_layers_falls_steadily_beyond_the_range_of_numbers() {
         let model = Model { head: Head::Last, ..model };
         parameters.iter_mut().for_each(|(_, w)| w.mapv_inplace(|x| 0.3 * x));
         feed.y = Value::Index(ArrayD::zeros(vec![2]));
-        let ask = Ask { layer: 0, split: false, jacobians: true };
+        let ask = Ask { layer: 0, split: false, jacobians: true, spectrum: false };
         let long = Bptt::of(&model, &parameters, &feed, ask).unwrap();
         let norm = |k: usize| long.matrix[[0, k]];
         assert!(norm(0) > Magnitude::ZERO && norm(0).log10() < -310.0, "{cell}: {}", norm(0));

@@ -55,7 +55,7 @@ mod xml;
 
 pub use cut::{Part, View};
 pub use detail::Detail;
-pub use html::{Checked, Formula, Mention, Note, Page, Said, SourceLine};
+pub use html::{Checked, Formula, Mention, Note, Page, Said, SourceLine, beside};
 pub use recorded::read_json;
 
 use crate::diff::Diff;

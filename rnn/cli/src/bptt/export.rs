@@ -1,7 +1,7 @@
 //! The results as numbers.
 
 use super::figures::norm;
-use super::{Found, Part};
+use super::{Found, Part, spectrum};
 use autograd::Magnitude;
 use ndarray::{Array2, ArrayD};
 use serde_json::{Value, json};
@@ -55,6 +55,7 @@ pub fn csv(found: &Found, only: Option<Part>) -> String {
                 rows.extend(each.iter().enumerate().map(row));
             }
         }
+        Part::Spectrum => rows = spectrum::rows(found),
         Part::Windows => {
             rows.push("window,parameter,cut_angle,cut_ratio,sliding_angle,sliding_ratio".into());
             for t in &found.truncations {
@@ -107,6 +108,7 @@ pub fn json(found: &Found) -> String {
         "bound": bptt.bound.as_ref().map(table),
         "decay": { "by_lag": decay, "rate": bptt.decay.rate, "half_life": bptt.decay.half_life() },
         "stretch": bptt.stretch,
+        "spectra": bptt.spectra,
         "parameters": parameters,
         "unsplit": bptt.unsplit,
         "windows": found.truncations,

@@ -1,6 +1,6 @@
 //! The results as pictures.
 
-use super::{Found, Part};
+use super::{Found, Part, spectrum};
 use crate::plot::{Chart, HeatMap, Look, Scale, Series, panels};
 use autograd::Magnitude;
 use ndarray::ArrayD;
@@ -8,7 +8,7 @@ use rnn_lab::study::{Bias, Shares, Truncation};
 
 /// One figure, or all side by side.
 pub fn svg(found: &Found, only: Option<Part>) -> String {
-    let all = [
+    let mut all = vec![
         (Part::Matrix, Some(matrix(found))),
         (Part::Decay, Some(decay(found))),
         (Part::Lags, lags(found)),
@@ -17,6 +17,8 @@ pub fn svg(found: &Found, only: Option<Part>) -> String {
         (Part::Windows, windows(found, "angle in degrees", |bias| bias.angle)),
         (Part::Windows, windows(found, "norm over that of the full gradient", |bias| bias.ratio)),
     ];
+    let spectra = spectrum::charts(found).into_iter().map(|svg| (Part::Spectrum, Some(svg)));
+    all.splice(5..5, spectra);
     let chosen = |(part, svg): (Part, Option<String>)| svg.filter(|_| only.is_none_or(|only| only == part));
     let pictures: Vec<String> = all.into_iter().filter_map(chosen).collect();
     match &pictures[..] {

@@ -3,6 +3,7 @@
 mod export;
 mod figures;
 mod report;
+mod spectrum;
 
 use super::picture::{Form, Output};
 use super::subject::{Subject, Which};
@@ -19,12 +20,15 @@ though h was made of it. The page has the same under Paths. Shown are
   steps     ∂L/∂W as a sum over the steps at which W is used
   lags      ∂L/∂W as a sum over the distances between use and loss
   stretch   the largest singular value of each step's Jacobian ∂s[k]/∂s[k−1]: what it can stretch a gradient by
+  spectrum  all singular values and eigenvalues of the Jacobians ∂s[k]/∂s[k−1] and of their products ∂s[T]/∂s[k], and the angle
+            between the gradient and the direction that comes through best, by --spectrum
   windows   how far a truncated gradient is off the full one, by --windows
 
 Everything is exact, in double precision: the graph is built once and run once for each loss.
 
 Examples: how far back does an untrained LSTM learn; and a trained one, on the text it was trained on
   rnn bptt --cell lstm --steps 60 --forget-bias 1 -o bptt.svg
+  rnn bptt --cell lstm --steps 200 --only spectrum
   rnn bptt --checkpoint notes.safetensors --data notes.txt --steps 100 --windows 1,5,25")]
 pub struct Args {
     #[command(flatten)]
@@ -42,6 +46,9 @@ pub struct Args {
         help_heading = "What"
     )]
     windows: Vec<usize>,
+    /// All singular values and eigenvalues of the steps' Jacobians and of their products
+    #[arg(long, conflicts_with = "no_jacobians", help_heading = "What")]
+    spectrum: bool,
     /// One of them alone; a picture has all if not given, a table the matrix
     #[arg(long, value_enum, help_heading = "What")]
     only: Option<Part>,
@@ -60,6 +67,7 @@ pub(super) enum Part {
     Steps,
     Lags,
     Stretch,
+    Spectrum,
     Windows,
 }
 
@@ -77,21 +85,27 @@ impl Args {
         if self.only == Some(Part::Windows) && self.windows.is_empty() {
             return Err("--only windows: say which, as in --windows 1,2,4,8".into());
         }
-        if self.only == Some(Part::Stretch) && self.no_jacobians {
-            return Err("--only stretch shows Jacobians: leave out --no-jacobians".into());
+        if self.no_jacobians
+            && let Some(only @ (Part::Stretch | Part::Spectrum)) = self.only
+        {
+            let name = if only == Part::Stretch { "stretch" } else { "spectrum" };
+            return Err(format!("--only {name} shows Jacobians: leave out --no-jacobians").into());
         }
         let Subject { study: Study { model, parameters, feed, .. }, title, .. } = self.which.subject()?;
         let layer = self.layer.unwrap_or(model.layers - 1);
         let needs = |parts: &[Part]| self.only.is_none_or(|only| parts.contains(&only));
         let jacobians = !self.no_jacobians && needs(&[Part::Stretch, Part::Decay, Part::Matrix]);
         let split = needs(&[Part::Steps, Part::Lags, Part::Windows]);
-        let bptt = Bptt::of(&model, &parameters, &feed, Ask { layer, split, jacobians })?;
+        let spectrum = self.only.map_or(self.spectrum, |only| only == Part::Spectrum);
+        let bptt = Bptt::of(&model, &parameters, &feed, Ask { layer, split, jacobians, spectrum })?;
         let truncations = truncations(&model, &parameters, &feed, &bptt, &self.windows)?;
         let title = if model.layers > 1 { format!("{title}, layer {layer}") } else { title };
         let found = Found { title, bptt, truncations };
         match form {
             Form::Text => self.output.text(&report::text(&found, self.only))?,
-            Form::Svg | Form::Png => self.output.picture(&figures::svg(&found, self.only), form)?,
+            Form::Svg | Form::Png | Form::Pdf => {
+                self.output.picture(figures::svg(&found, self.only), form)?;
+            }
             Form::Csv => self.output.text(&export::csv(&found, self.only))?,
             Form::Json => self.output.text(&export::json(&found))?,
         }

@@ -1,7 +1,7 @@
 //! The results, drawn in a terminal.
 
 use super::figures::{norm, short, state};
-use super::{Found, Part};
+use super::{Found, Part, spectrum};
 use crate::paint::{FAINT, TITLE};
 use crate::picture::brief;
 use crate::plot::terminal::{self, Line};
@@ -32,6 +32,12 @@ pub fn text(found: &Found, only: Option<Part>) -> String {
     }
     if wants(Part::Stretch) && !found.bptt.stretch.is_empty() {
         chapter("What a step can stretch a gradient by", stretch(found));
+    }
+    if only == Some(Part::Spectrum) || (wants(Part::Spectrum) && !found.bptt.spectra.is_empty()) {
+        chapter(
+            "What comes through: singular values, eigenvalues, Lyapunov exponents",
+            spectrum::text(found),
+        );
     }
     if wants(Part::Windows) && !found.truncations.is_empty() {
         chapter("Truncated BPTT beside the full gradient of the recurrent parameters", windows(found));

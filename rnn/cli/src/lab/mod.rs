@@ -35,10 +35,10 @@ pub struct Lab {
     /// The numbers as a picture
     #[arg(
         long,
-        value_name = "FILE.svg|FILE.png",
+        value_name = "FILE.svg|FILE.png|FILE.pdf",
         requires = "experiment",
         conflicts_with = "witnesses",
-        value_parser = told_by_ending(&[Kind::Svg, Kind::Png])
+        value_parser = told_by_ending(&[Kind::Svg, Kind::Png, Kind::Pdf])
     )]
     plot: Option<OutFile>,
 }

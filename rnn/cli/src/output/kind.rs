@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// A kind of file that commands write.
@@ -19,6 +19,8 @@ pub enum Kind {
     Svg,
     /// A picture in pixels.
     Png,
+    /// A picture on a page of PDF.
+    Pdf,
     /// A page.
     Html,
     /// A page with MathML.
@@ -47,12 +49,13 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Checkpoint,
         Self::LastState,
         Self::Log,
         Self::Svg,
         Self::Png,
+        Self::Pdf,
         Self::Html,
         Self::Xhtml,
         Self::Tex,
@@ -74,6 +77,7 @@ impl Kind {
             Self::Log => &["jsonl", "log", "ndjson", "json", "txt"],
             Self::Svg => &["svg"],
             Self::Png => &["png"],
+            Self::Pdf => &["pdf"],
             Self::Html => &["html", "htm"],
             Self::Xhtml => &["xhtml", "html"],
             Self::Tex => &["tex"],
@@ -123,6 +127,13 @@ impl Kind {
             }
             Self::Svg => begins(&["<svg xmlns=\"http://www.w3.org/2000/svg\" "]) && text.contains(FONTS),
             Self::Png => crate::plot::is_our_png(&head),
+            Self::Pdf => {
+                let length = file.metadata()?.len();
+                file.seek(SeekFrom::Start(length.saturating_sub(64)))?;
+                let mut tail = Vec::new();
+                file.read_to_end(&mut tail)?;
+                crate::plot::is_our_pdf(&head, &tail)
+            }
             Self::Html => {
                 begins(&[PAGE]) && text.contains("/* One look for screen, projector and paper.")
                     || text.contains("<title>Gradient check: ")
@@ -153,6 +164,7 @@ impl fmt::Display for Kind {
             Self::Log => "the log of a run",
             Self::Svg => "an SVG picture",
             Self::Png => "a PNG picture",
+            Self::Pdf => "a PDF page",
             Self::Html => "a page",
             Self::Xhtml => "a page of XHTML",
             Self::Tex => "LaTeX",
@@ -184,7 +196,7 @@ const FONTS: &str = "font-family=\"";
 const PAGE: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">";
 
 /// The first words of what `graph`, `diff`, `explain`, `bptt` and `gradflow` write as text.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 9] = [
     "%0 = ",
     "--- ",
     "Backpropagation through time for ",
@@ -192,17 +204,19 @@ const TEXTS: [&str; 8] = [
     "How it falls with the distance",
     "∂L/∂W by ",
     "What a step can stretch a gradient by",
+    "What comes through: singular values",
     "Truncated BPTT beside the full gradient",
 ];
 
 /// The first lines of tables.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "witness,verdict,worst,difference,tolerance,size",
     "t,k,norm,bound",
     "lag,norm,fit",
     "parameter,step,norm,share",
     "parameter,lag,norm,share",
     "step,sequence,stretch",
+    "of,step,lag,sequence,i,singular,modulus,argument,angle",
     "window,parameter,cut_angle,cut_ratio,sliding_angle,sliding_ratio",
     "net,when,step,norm,bound,stretch",
     "epsilon,r1,r2,r3,smooth",

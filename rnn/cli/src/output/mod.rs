@@ -9,7 +9,7 @@ mod kind;
 pub use guard::{guard, with_force};
 pub use kind::Kind;
 
-use crate::plot::{Chart, png};
+use crate::plot::{Chart, PngError, pdf, png};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use rnn::files::{FileError, write_whole};
 use rnn::train::Save;
@@ -102,14 +102,12 @@ impl OutFile {
         write_whole(&self.path, bytes)
     }
 
-    /// Draws a chart, as pixels if the ending tells so.
+    /// Draws a chart, as pixels or a page if the ending tells so.
     ///
     /// # Errors
     /// If it is too large for pixels, or cannot be written.
     pub fn draw(&self, chart: &Chart) -> Result<(), Box<dyn Error>> {
-        let svg = chart.svg();
-        let bytes = if self.kind() == Some(Kind::Png) { png(&svg)? } else { svg.into_bytes() };
-        Ok(self.write(&bytes)?)
+        Ok(self.write(&picture(chart.svg(), self.kind().unwrap_or(Kind::Svg))?)?)
     }
 
     /// Writes a file of a folder.
@@ -163,6 +161,18 @@ impl OutFile {
 impl fmt::Display for OutFile {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         self.path.display().fmt(f)
+    }
+}
+
+/// A picture, given as SVG, in the form of a kind of file.
+///
+/// # Errors
+/// If it is too large for pixels, or for a page.
+pub fn picture(svg: String, kind: Kind) -> Result<Vec<u8>, PngError> {
+    match kind {
+        Kind::Png => png(&svg),
+        Kind::Pdf => pdf(&svg),
+        _ => Ok(svg.into_bytes()),
     }
 }
 

@@ -26,17 +26,22 @@ const fn row(line: &'static str, flag: &'static str, name: &'static str, wrong: 
 }
 
 /// A new flag of the type [`OutFile`] needs a line here.
-const TABLE: [Row; 33] = [
+const TABLE: [Row; 38] = [
     row("graph --cell IN", "--output", "a.svg", "tsv"),
+    row("graph --cell IN", "--output", "a.pdf", "tsv"),
     row("diff lstm IN", "--output", "a.svg", "html"),
+    row("diff lstm IN", "--output", "a.pdf", "html"),
     row("explain --cell IN", "--output", "a.tex", "svg"),
     row("study --sentence hello --cell IN", "--output", "a.html", "svg"),
+    row("study elman IN", "--output", "a.html", "pdf"),
     row("import IN", "--output", "a.safetensors", "onnx"),
     row("bptt --data IN", "--output", "a.json", "html"),
+    row("bptt --data IN", "--output", "a.pdf", "html"),
     row("gradflow --cells lstm,IN", "--output", "a.csv", "html"),
     row("gradcheck --cell IN", "--html", "a.html", "svg"),
     row("gradcheck --cell IN --taylor", "--csv", "a.csv", "svg"),
     row("gradcheck --cell IN --taylor", "--plot", "a.png", "html"),
+    row("gradcheck --cell IN --taylor", "--plot", "a.pdf", "html"),
     row("train text --data IN", "--checkpoint", "a.safetensors", "svg"),
     row("train text --data IN", "--log", "a.jsonl", "svg"),
     row("train text --data IN", "--plot", "a.png", "safetensors"),
@@ -152,8 +157,15 @@ fn a_file_of_another_kind_is_replaced_if_that_is_asked_for() {
         said(line, &input, flag, &output, &[]).expect(&case);
         fs::write(&output, "").unwrap();
         said(line, &input, flag, &output, &[]).expect(&case);
-        for foreign in ["a diary", "{\"a\": 1}", "<svg/>", "<?xml version=\"1.0\"?>", "a,b\n1,2\n", "\0\0\0"]
-        {
+        for foreign in [
+            "a diary",
+            "{\"a\": 1}",
+            "<svg/>",
+            "<?xml version=\"1.0\"?>",
+            "a,b\n1,2\n",
+            "\0\0\0",
+            "%PDF-1.7\n",
+        ] {
             fs::write(&output, foreign).unwrap();
             refused(said(line, &input, flag, &output, &[]), "--force to replace it", &case);
             assert_eq!(fs::read(&output).unwrap(), foreign.as_bytes(), "{case}");

@@ -1,6 +1,6 @@
 //! A picture as pixels.
 
-use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::tiny_skia::{Pixmap, PremultipliedColorU8, Transform};
 use resvg::usvg::{Options, Tree, fontdb::Database};
 use std::sync::{Arc, LazyLock};
 
@@ -35,7 +35,7 @@ pub enum PngError {
     Svg(#[from] resvg::usvg::Error),
     /// It is larger than programs open.
     #[error(
-        "the picture is {width:.0} × {height:.0} units, more than a PNG of readable size can show; draw less of it, or \
+        "the picture is {width:.0} × {height:.0} units, more than a file of readable size can show; draw less of it, or \
          write it as SVG, which has no such bound"
     )]
     TooLarge {
@@ -44,8 +44,8 @@ pub enum PngError {
         /// Its height.
         height: f32,
     },
-    /// The pixels could not be packed.
-    #[error("the pixels could not be written as PNG: {0}; write the picture as SVG")]
+    /// The file could not be made.
+    #[error("the picture could not be written: {0}; write it as SVG")]
     Pack(String),
 }
 
@@ -62,12 +62,11 @@ pub enum PngError {
 /// # Errors
 /// If it is no SVG, or so large that its letters could not be read.
 pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
-    let options = Options { font_family: "DejaVu Sans".into(), fontdb: FONTS.clone(), ..Options::default() };
     // A picture that is far too large is refused before its letters are set: that takes long.
     if let Some((width, height)) = stated(svg) {
         scale_of(width, height)?;
     }
-    let tree = Tree::from_str(svg, &options)?;
+    let tree = tree(svg)?;
     let (width, height) = (tree.size().width(), tree.size().height());
     let scale = scale_of(width, height)?;
     let too_large = || PngError::TooLarge { width, height };
@@ -75,16 +74,27 @@ pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     let pixels = |length: f32| (length * scale).ceil().max(1.0) as u32;
     let mut pixmap = Pixmap::new(pixels(width), pixels(height)).ok_or_else(too_large)?;
     resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixmap.as_mut());
-    packed(pixmap).map_err(|error| PngError::Pack(error.to_string()))
+    packed(&pixmap).map_err(|error| PngError::Pack(error.to_string()))
 }
 
-fn packed(pixmap: Pixmap) -> Result<Vec<u8>, png::EncodingError> {
+/// A picture with its texts set.
+pub(super) fn tree(svg: &str) -> Result<Tree, PngError> {
+    let options = Options { font_family: "DejaVu Sans".into(), fontdb: FONTS.clone(), ..Options::default() };
+    Ok(Tree::from_str(svg, &options)?)
+}
+
+fn packed(pixmap: &Pixmap) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, pixmap.width(), pixmap.height());
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.add_text_chunk(SOFTWARE.0.into(), SOFTWARE.1.into())?;
-    encoder.write_header()?.write_image_data(&pixmap.take_demultiplied())?;
+    let straight = |pixel: &PremultipliedColorU8| {
+        let colour = pixel.demultiply();
+        [colour.red(), colour.green(), colour.blue(), colour.alpha()]
+    };
+    let pixels: Vec<u8> = pixmap.pixels().iter().flat_map(straight).collect();
+    encoder.write_header()?.write_image_data(&pixels)?;
     Ok(bytes)
 }
 

@@ -169,7 +169,8 @@ impl Browser {
                 }
                 "Network.requestWillBeSent" => {
                     let url = params["request"]["url"].as_str()?;
-                    let own = url.starts_with("file://") && url.split('#').next()?.ends_with("html");
+                    let own = url == "about:srcdoc"
+                        || url.starts_with("file://") && url.split('#').next()?.ends_with("html");
                     (!own && !url.starts_with("data:")).then(|| url.into())
                 }
                 _ => None,

@@ -188,7 +188,7 @@ impl Flow {
     pub fn way(&self, parameters: &Parameters) -> Result<Way, FlowError> {
         let model = self.model()?;
         let feed = self.batch(&model, Self::MEASURED, u64::MAX)?;
-        let ask = Ask { layer: 0, split: false, jacobians: true };
+        let ask = Ask { layer: 0, split: false, jacobians: true, spectrum: false };
         let bptt = Bptt::of(&model, parameters, &feed, ask)?;
         let mean = |each: &Vec<f64>| each.iter().sum::<f64>() / each.len() as f64;
         Ok(Way {

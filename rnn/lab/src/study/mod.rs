@@ -26,7 +26,8 @@ mod witnesses;
 mod workload;
 
 pub use bptt::{
-    Ask, Bias, Bptt, BpttError, Decay, ParameterBias, Shares, Truncation, spectral_norm, truncations,
+    Ask, Bias, Bptt, BpttError, Decay, Eigenvalue, ParameterBias, ProductSpectrum, Shares, Spectrum,
+    StepSpectrum, Truncation, spectral_norm, truncations,
 };
 pub use fade::fade;
 pub use gradflow::{Course, Flow, FlowError, Update, Way};

@@ -1,7 +1,7 @@
 //! One file of many: the style sheet, the modules and the data are written into the page.
 
 /// The modules, each after those that it imports from.
-const MODULES: [&str; 28] = [
+const MODULES: [&str; 32] = [
     include_str!("dom.js"),
     include_str!("data.js"),
     include_str!("ops.js"),
@@ -17,11 +17,15 @@ const MODULES: [&str; 28] = [
     include_str!("open.js"),
     include_str!("closed.js"),
     include_str!("rolled.js"),
+    include_str!("heads.js"),
+    include_str!("light.js"),
     include_str!("view.js"),
     include_str!("verdict.js"),
     include_str!("inspector.js"),
     include_str!("charts.js"),
     include_str!("jacobians.js"),
+    include_str!("eigen.js"),
+    include_str!("spectrum.js"),
     include_str!("routes.js"),
     include_str!("equations.js"),
     include_str!("change.js"),
@@ -67,11 +71,11 @@ fn module(text: &str) -> String {
 }
 
 /// JSON that cannot end the element it stands in.
-fn harmless(json: &str) -> String {
+pub(super) fn harmless(json: &str) -> String {
     json.replace('<', "\\u003c")
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

@@ -5,6 +5,7 @@ import { $, el, svg } from "./dom.js";
 import { canChange, gradientOf, lossNode, numbersOf, recompute, recomputed, reset } from "./live.js";
 import { number } from "./numbers.js";
 import { starts } from "./places.js";
+import { state } from "./state.js";
 
 /** The leaves that can be changed: parameters, data, and what states begin with. */
 const leaves = [];
@@ -56,6 +57,44 @@ const PRESETS = [
   ["inputs × 5", "units saturate: their slopes are nearly 0", realInputs.length > 0 && scaling(realInputs, 5)],
   ["silence", "nothing enters: each step multiplies by the same matrix", realInputs.length > 0 && scaling(realInputs, 0)],
 ].filter(([, , act]) => act);
+
+/** The targets by step, if each step has a loss of its own and no layer reads backwards: then the first steps are a shorter net. */
+const { losses: stepLosses, layers: stepLayers } = data.reach;
+const targets =
+  stepLosses.length > 1 && stepLayers.every(({ reverse }) => !reverse)
+    ? (leaves.find((i) => isWhole(i) && kind(i).op === "input" && kind(i).shape[0] === stepLosses.length && name(i) === "y") ?? null)
+    : null;
+/** What later steps were to say. */
+const targetsBefore = new Map();
+
+/** Of how many steps the net is: the targets of later ones are the class that means "ignore", and the loss is the mean over the
+ *  others. */
+function setSteps(wanted) {
+  const steps = Math.max(1, Math.min(stepLosses.length, Math.round(wanted)));
+  const ignore = Number(isWhole(targets)[1]) - 1;
+  const all = numbersOf(targets);
+  const each = all.length / stepLosses.length;
+  all.forEach((_, k) => {
+    const beyond = k >= steps * each;
+    if (beyond && !targetsBefore.has(k)) targetsBefore.set(k, all[k]);
+    if (beyond) all[k] = ignore;
+    else if (targetsBefore.has(k)) {
+      all[k] = targetsBefore.get(k);
+      targetsBefore.delete(k);
+    }
+  });
+  state.lastColumn = steps < stepLosses.length ? column[stepLosses[steps - 1]] : Infinity;
+  for (const id of ["steps-drag", "steps-typed"]) if ($(id) !== document.activeElement) $(id).value = steps;
+  followSoon();
+}
+
+/** The number of steps, to drag and to type. */
+function stepsEditor() {
+  const now = stepLosses.length - targetsBefore.size / (numbersOf(targets).length / stepLosses.length);
+  const field = (type, id) =>
+    el("input", { type, id, min: 1, max: stepLosses.length, step: 1, value: now, "aria-label": "number of steps", class: type === "number" ? "typed" : null, oninput: (e) => setSteps(Number(e.target.value) || 1), onkeydown: (e) => e.stopPropagation() });
+  return el("div", { class: "descent", title: "losses of later steps do not count: the net is as long as this" }, "steps T ", field("range", "steps-drag"), field("number", "steps-typed"));
+}
 
 const descent = { rate: 0.1, clip: 0 };
 let lossesSoFar = [];
@@ -263,8 +302,9 @@ function drawChange() {
       el("button", { type: "button", class: "quiet", onclick: () => descend(10) }, "10 steps"),
       field("lr", "rate", "the learning rate"),
       field("clip", "clip", "the gradient's norm is scaled down to this; 0 for no bound"),
-      el("button", { type: "button", id: "reset", class: "quiet", onclick: () => { reset(); lossesSoFar = [lossNow()]; drawChange(); } }, "reset"),
+      el("button", { type: "button", id: "reset", class: "quiet", onclick: () => { targetsBefore.clear(); state.lastColumn = Infinity; reset(); lossesSoFar = [lossNow()]; drawChange(); } }, "reset"),
     ),
+    ...(targets === null ? [] : [stepsEditor()]),
     el("h3", {}, "Try"),
     el("div", { class: "presets" }, ...PRESETS.map(([words, hint, change]) => el("button", { type: "button", class: "quiet", title: hint, onclick: act(change) }, words))),
     el("h3", {}, "Weights, data, beginnings"),

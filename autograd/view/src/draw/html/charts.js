@@ -51,6 +51,38 @@ export function curvePicture(curve, here) {
   return picture;
 }
 
+/** Several curves over steps on one logarithmic axis, each with a name at its end; one step is marked. */
+export function curvesPicture(curves, here, names) {
+  const [width, height, left, right] = [330, 150, 40, 26];
+  const known = curves.flat().filter((c) => c.log > -Infinity);
+  const picture = svg("svg", { class: "curve", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${names.join(", ")} over steps, logarithmic` });
+  if (known.length === 0) return picture;
+  const logs = known.map((c) => c.log);
+  const [low, high] = [Math.floor(Math.min(...logs, -1)), Math.ceil(Math.max(...logs, 0))];
+  const steps = curves[0].map((c) => c.step);
+  const [first, last] = [Math.min(...steps), Math.max(...steps)];
+  const x = (s) => left + ((s - first) / Math.max(1, last - first)) * (width - left - right);
+  const y = (log) => 8 + ((high - log) / Math.max(1, high - low)) * (height - 26);
+  const every = Math.max(1, Math.ceil((high - low) / 4));
+  for (let e = high; e >= low; e -= every)
+    picture.append(
+      svg("line", { class: "axis", x1: left, x2: width - right, y1: y(e), y2: y(e) }),
+      svg("text", { x: left - 4, y: y(e) + 3.5, class: "left" }, power(e)),
+    );
+  picture.append(svg("line", { class: "here", x1: x(here), x2: x(here), y1: 4, y2: height - 16 }));
+  curves.forEach((curve, i) => {
+    const shown = curve.filter((c) => c.log > -Infinity);
+    const ink = colour(curves.length > 1 ? (0.85 * i) / (curves.length - 1) : 0.3);
+    picture.append(svg("polyline", { points: shown.map((c) => `${x(c.step)},${y(c.log)}`).join(" "), style: `stroke:${ink}` }, svg("title", {}, names[i])));
+    if (shown.length === 1) picture.append(svg("circle", { cx: x(shown[0].step), cy: y(shown[0].log), r: 2.5, style: `fill:${ink}` }));
+  });
+  picture.append(
+    svg("text", { x: x(first), y: height - 4 }, `k = ${data.steps[first]}`),
+    svg("text", { x: x(last) - 8, y: height - 4 }, String(data.steps[last])),
+  );
+  return picture;
+}
+
 /** log₁₀ ‖∂L[t]/∂s[k]‖ for all losses and steps as one picture with a bar of colours; a click picks a pair. `rows` has for each
  *  loss its logarithms by step. */
 export function matrix(rows, losses, steps, here, pick) {

@@ -68,6 +68,7 @@ function statistics(v) {
 function valueOf(i, heading, id) {
   const v = value(i);
   if (!v) return null;
+  if (i >= state.position) return section(heading, el("p", { class: "note", id }, "not computed yet"));
   const words = v.whole
     ? null
     : el(
@@ -314,7 +315,7 @@ export function startInspector() {
     $("node-panel").scrollTop = 0;
     $("node-panel").querySelectorAll(".equation, .equations").forEach(narrow);
   };
-  onChange((what) => ("node" in what || "open" in what) && draw());
+  onChange((what) => ("node" in what || "open" in what || ("position" in what && state.node !== null)) && draw());
   recomputed.push(() => !$("node-panel").hidden && draw());
   draw();
 }

@@ -9,7 +9,8 @@ import { recomputed } from "./live.js";
 import { ofLog } from "./numbers.js";
 import { chosenLane, chosenPair, larger, measuredName, pairNodes, pickPair, pickState, rowOf, stateChoices } from "./paths.js";
 import { onChange } from "./state.js";
-import { fit, seeWay } from "./view.js";
+import { seeWay } from "./light.js";
+import { fit } from "./view.js";
 
 const allLosses = data.reach.losses;
 
@@ -137,8 +138,12 @@ function cellAt(e) {
   return k === undefined || t < 0 || t >= allLosses.length ? null : { t, k };
 }
 
+/** What is told which pair the pointer is on. */
+export const pairs = [];
+
 /** Lights a pair's paths in the graph, and its terms in the equations. */
-function lightPair(pair) {
+export function lightPair(pair) {
+  pairs.forEach((tell) => tell(pair));
   hovered = pair;
   shownTerms = null;
   if (pair) {
@@ -246,7 +251,7 @@ export function startLinked() {
   let held = null;
   large.addEventListener("pointerdown", (e) => {
     large.setPointerCapture(e.pointerId);
-    held = { x: e.offsetX, y: e.offsetY, at: { ...camera }, far: false };
+    held = { x: e.offsetX, y: e.offsetY, at: { ...over }, far: false };
   });
   large.addEventListener("pointermove", (e) => {
     if (held) {

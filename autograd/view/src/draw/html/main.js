@@ -23,14 +23,15 @@ import { $, el } from "./dom.js";
 import { startInspector } from "./inspector.js";
 import { descend, startChange } from "./change.js";
 import { showPanel, showPaths, startPaths } from "./paths.js";
-import { showLinked, startLinked } from "./linked.js";
+import { lightPair, pairs, showLinked, startLinked } from "./linked.js";
 import { startSaving } from "./save.js";
 import { model, starts } from "./places.js";
 import { owed } from "./jacobians.js";
-import { numbersOf, recompute } from "./live.js";
-import { guilty } from "./rules.js";
+import { spectra } from "./spectrum.js";
+import { numbersOf, recompute, recomputed } from "./live.js";
+import { guilty, setDifferences } from "./rules.js";
 import { change, choose, onChange, readAddress, state, toggle } from "./state.js";
-import { fit, startView, zoom } from "./view.js";
+import { fit, moved, repaint, standAt, standing, startView, zoom } from "./view.js";
 import { play, startWalk, step } from "./walk.js";
 
 // ---- zooms -----------------------------------------------------------------------------------------------------------
@@ -267,7 +268,23 @@ globalThis.graph = {
   numbers: numbersOf,
   recompute,
   owed,
+  spectra,
   lanes: data.reach.layers,
   steps: data.steps,
+  // For a page that has this one beside another.
+  state,
+  change,
+  onChange,
+  recomputed,
+  moved,
+  standing,
+  standAt,
+  fit,
+  play,
+  repaint,
+  setDifferences,
+  showLinked,
+  pairs,
+  lightPair,
 };
 document.documentElement.dataset.ready = Math.round(performance.now());

@@ -2,7 +2,7 @@
 
 import { kind, name } from "./data.js";
 import { svg } from "./dom.js";
-import { error, guilty, shade, worst } from "./rules.js";
+import { guilty, judgedBy, shade, worst } from "./rules.js";
 
 /** What a reader hears of a node. */
 export const spoken = (i) => `${name(i)}: ${kind(i).op}, ${kind(i).type}`;
@@ -28,9 +28,9 @@ export function group(i, className, nodes, ...children) {
 /** Whether a check has looked at some nodes, and who is guilty. */
 const judged = (nodes) => (worst(nodes) === null ? "" : " ruled") + (nodes.includes(guilty) ? " guilty" : "");
 
-/** The colour of its error if there was a check; else a parameter and its gradient have one of their own. */
+/** The colour of its error or difference, if there is one; else a parameter and its gradient have one of their own. */
 export function tint(i) {
-  if (error(i) !== null) return `--edge:${shade(error(i))}`;
+  if (judgedBy(i) !== null) return `--edge:${shade(judgedBy(i))}`;
   return kind(i).parameter === null ? null : `--edge:var(--p${kind(i).parameter % 8})`;
 }
 

@@ -8,6 +8,7 @@
 //! ECMAScript modules; [`assembly`] bundles them into one file.
 
 mod assembly;
+mod beside;
 mod blocks;
 mod kinds;
 mod lanes;
@@ -20,6 +21,8 @@ mod shares;
 mod texts;
 mod values;
 mod written;
+
+pub use beside::beside;
 
 use super::Options;
 use super::scene::{Column, Scene};

@@ -8,8 +8,10 @@ import { owed, ways } from "./jacobians.js";
 import { lanesFollow, recomputed } from "./live.js";
 import { many, ofLog } from "./numbers.js";
 import { countWays, nodesOn } from "./routes.js";
+import { spectrumPart } from "./spectrum.js";
 import { onChange } from "./state.js";
-import { reveal, showWay } from "./view.js";
+import { showWay } from "./light.js";
+import { reveal } from "./view.js";
 
 const { losses, layers } = data.reach;
 /** The state that stands for all together. */
@@ -276,6 +278,8 @@ function result(along, loss, wanted) {
       el("h3", {}, `How ‖∂${loss}/∂${measured(0).replace(/\[.*/, "[k]")}‖ fades`),
       curvePicture(row, chosen.step),
     );
+  const joint = lane().states.map((s) => s.name);
+  children.push(...spectrumPart(lane(), chosen.loss, chosen.step, joint.length > 1 ? `(${joint.join(", ")})` : joint[0]));
   return children.filter(Boolean);
 }
 

@@ -7,8 +7,15 @@ const errors = new Map((data.check?.rules ?? []).map(([i, e]) => [i, e ?? Infini
 /** The relative error of an adjoint's own equation, or null. */
 export const error = (i) => errors.get(i) ?? null;
 
+/** Beside another net: how far each value is, relatively, from the one of the same name there. */
+let differences = new Map();
+export const setDifferences = (found) => (differences = found);
+
+/** What a node is coloured by, or null: its difference, or else its error. */
+export const judgedBy = (i) => differences.get(i) ?? error(i);
+
 /** The largest among some nodes, or null. */
-export const worst = (nodes) => nodes.reduce((most, i) => (errors.has(i) ? Math.max(most ?? 0, errors.get(i)) : most), null);
+export const worst = (nodes) => nodes.map(judgedBy).reduce((most, e) => (e === null ? most : Math.max(most ?? 0, e)), null);
 
 /** The node whose rule is wrong, or null. */
 export const guilty = data.check?.report.guilty ? find(data.check.report.guilty.node) : null;

@@ -11,6 +11,8 @@ export const state = {
   node: null,
   /** How many nodes have been computed. */
   position: count,
+  /** The column of the last step, if it is not the last that there is. */
+  lastColumn: Infinity,
   /** The chosen way from a loss to a state: `{ loss, layer, state, step, kind }`, or null. */
   path: null,
 };

@@ -1,11 +1,13 @@
 // The picture in its window: only columns that are in view exist.
 
-import { END, SIDE, box, column, count, data, face, isStep, kind, nodesIn, operands, stepNumber, users } from "./data.js";
+import { END, SIDE, box, column, data, face, isStep, kind, nodesIn, operands, users } from "./data.js";
 import { $, svg } from "./dom.js";
 import { drawClosed } from "./closed.js";
 import { drawBuses, drawEndLanes, drawOpen } from "./open.js";
-import { edge, group, spoken } from "./marks.js";
-import { drawRead, drawSaid } from "./notes.js";
+import { group, spoken } from "./marks.js";
+import { drawCuts, drawHead } from "./heads.js";
+import { light } from "./light.js";
+import { drawSaid } from "./notes.js";
 import { atEnd, atSide, model, pillsOf, places, railRows, starts } from "./places.js";
 import { recomputed } from "./live.js";
 import { drawLoops } from "./rolled.js";
@@ -207,14 +209,15 @@ export function refresh() {
   }
   for (const c of wanted) {
     if (drawn.has(c)) continue;
-    const g = svg("g", { class: "column", "data-column": c });
+    const beyond = isStep(c) && c > state.lastColumn ? " beyond" : "";
+    const g = svg("g", { class: `column${beyond}`, "data-column": c });
     columns.append(g);
     drawn.set(c, g);
-    drawHead(c, g);
+    drawHead(p, c, g);
     if (p.isOpen(c)) drawOpen(p, c, g);
     else drawClosed(p, c, g);
     if (state.rolled) drawLoops(p, c, g);
-    else drawCuts(c, g);
+    else drawCuts(p, c, g);
     if (p.tall) drawBuses(p, c, g);
     light(g);
   }
@@ -243,110 +246,6 @@ function firstRightOf(x) {
     else high = middle;
   }
   return low;
-}
-
-function drawHead(c, g) {
-  if (state.rolled) return;
-  const open = p.isOpen(c);
-  const x = p.left(c) + p.width(c) / 2;
-  if (open)
-    g.append(
-      svg("rect", { class: "sheet", x: p.left(c) - 12, y: 26, width: p.width(c) + 24, height: p.height - 34, rx: 14 }),
-    );
-  const head = svg(
-    "g",
-    {
-      class: "head",
-      role: "button",
-      tabindex: starts.has(c) ? null : 0,
-      "aria-expanded": open,
-      "aria-label": `step ${stepNumber(c)}: ${open ? "close" : "open"}`,
-      onclick: () => !starts.has(c) && toggle(c),
-      onkeydown: (e) =>
-        (e.key === "Enter" || e.key === " ") && !starts.has(c) && (e.preventDefault(), e.stopPropagation(), toggle(c)),
-    },
-    svg("rect", { x: x - 44, y: p.top + 2, width: 88, height: 22, rx: 11 }),
-    svg(
-      "text",
-      { x, y: p.top + 17 },
-      `t = ${stepNumber(c)}`,
-      starts.has(c) ? null : svg("tspan", { class: "sign-open", dx: 7 }, open ? "−" : "+"),
-    ),
-  );
-  g.append(head);
-  drawSaid(c, x, p.top + 26, g);
-  drawRead(c, x, p.reads, g);
-}
-
-/** Where the gradient is cut between a step and its neighbour. */
-function drawCuts(c, g) {
-  const sides = new Set();
-  for (const i of nodesIn(c)) {
-    if (kind(i).class !== "cut") continue;
-    for (const x of operands(i)) if (isStep(column[x]) && column[x] !== c) sides.add(Math.sign(column[x] - c));
-  }
-  for (const side of sides) {
-    // Just before the later step: what belongs to the earlier one may stand between them.
-    const later = side < 0 ? c : c + 1;
-    const gap = p.left(later) - p.left(later - 1) - p.width(later - 1);
-    const x = p.left(later) + (p.tall ? -gap / 2 : 2);
-    g.append(
-      svg("path", { class: "severed", d: `M${x},${p.top + 30}V${p.height - 8}` }, svg("title", {}, "the gradient is cut here")),
-      svg("text", { class: "scissors", x, y: p.top + 22 }, "✂"),
-    );
-  }
-}
-
-/** What has been computed is lit; what is chosen, and what it is made of and used by, is marked. */
-export function light(root = world) {
-  const { node, position } = state;
-  const made = node === null ? [] : operands(node);
-  const used = node === null ? [] : users(node);
-  const near = new Set([...made, ...used]);
-  for (const e of root.querySelectorAll("[data-first]")) {
-    const [first, last] = [Number(e.dataset.first), Number(e.dataset.last)];
-    e.classList.toggle("lit", last < position);
-    e.classList.toggle("begun", first < position && last >= position);
-    e.classList.toggle("now", position < count && first <= position - 1 && last >= position - 1);
-    const i = Number(e.dataset.node ?? -1);
-    e.classList.toggle("chosen", node !== null && (i === node || (e.classList.contains("box") && sameBox(i, node))));
-    e.classList.toggle("near", near.has(i));
-    const [from, to] = [Number(e.dataset.from ?? -1), Number(e.dataset.to ?? -1)];
-    e.classList.toggle("marked", node !== null && (from === node || to === node));
-    e.classList.toggle("way", onWay(from, to, i, e.classList.contains("box")));
-  }
-  world.classList.toggle("walking", position < count);
-  window_.setAttribute("aria-activedescendant", node === null ? "" : `n${node}`);
-}
-
-const sameBox = (a, b) =>
-  column[a] === column[b] && kind(a).block === kind(b).block && kind(a).part === kind(b).part && kind(a).block !== null;
-
-/** Whether something is on the way that was chosen: set by the panel of paths. */
-let chosenWay = new Set();
-/** What is looked at for a moment instead, or null. */
-let glimpse = null;
-export function showWay(nodes) {
-  chosenWay = new Set(nodes);
-  relight();
-}
-/** Lights some nodes while the pointer is on what stands for them; null ends it. */
-export function seeWay(nodes) {
-  if (nodes === null && glimpse === null) return;
-  glimpse = nodes === null ? null : new Set(nodes);
-  relight();
-}
-const shownWay = () => glimpse ?? chosenWay;
-function relight() {
-  world.classList.toggle("has-way", shownWay().size > 0);
-  light();
-}
-function onWay(from, to, i, isBox) {
-  const way = shownWay();
-  if (way.size === 0) return false;
-  if (from >= 0) return way.has(from) && way.has(to);
-  const nodes = isBox ? box(column[i], kind(i).block, kind(i).part) : null;
-  return nodes ? nodes.some((n) => way.has(n)) : way.has(i);
 }
 
 export function moveTo(x, y, scale = camera.scale) {
@@ -428,6 +327,24 @@ export function goTo(share) {
   moveTo(a + share * (b - a) - windowSize().width / camera.scale / 2, camera.y);
 }
 
+/** Where the window stands: its left edge as a share of the steps, so that another net's window can stand there too. */
+export function standing() {
+  const [a, b] = [p.left(p.steps[0]), p.left(p.steps.at(-1)) + p.width(p.steps.at(-1))];
+  return { share: (camera.x - a) / (b - a), y: camera.y, scale: camera.scale };
+}
+export function standAt({ share, y, scale }) {
+  const [a, b] = [p.left(p.steps[0]), p.left(p.steps.at(-1)) + p.width(p.steps.at(-1))];
+  touched = true;
+  moveTo(a + share * (b - a), y, scale);
+}
+
+/** Draws everything anew where the window stands. */
+export function repaint() {
+  const { x, y, scale } = camera;
+  redraw();
+  moveTo(x, y, scale);
+}
+
 export function startView() {
   onChange((what) => {
     if ("rolled" in what || "open" in what) {
@@ -483,11 +400,7 @@ export function startView() {
     },
     { passive: false },
   );
-  recomputed.push(() => {
-    const { x, y, scale } = camera;
-    redraw();
-    moveTo(x, y, scale);
-  });
+  recomputed.push(repaint);
   printing();
   redraw();
   fit();

@@ -1,10 +1,11 @@
-//! How much each step can stretch or shrink what passes it: the largest singular value of its Jacobian.
+//! The Jacobians of the steps: how much each can stretch or shrink what passes it.
 //!
 //! With every state an input, the steps stand apart. One run of reverse mode then gives one row of the Jacobians of all
 //! steps at once.
 
 use super::apart::{Apart, Ports};
 use super::matrix::expr;
+use super::spectrum::Spectrum;
 use super::{BpttError, spectral_norm};
 use autograd::{Builder, Expr, NodeId, Point, Shape, eval, vjp};
 use autograd_compile::compile;
@@ -14,12 +15,42 @@ use rnn::model::Network;
 /// The most elements that all Jacobians together may have.
 const MOST: f64 = 1e8;
 
-/// For each pair of neighbouring steps, the largest singular value of ∂s\[k\]/∂s\[k−1\] for each sequence.
-pub(super) fn stretch(
-    network: &Network,
-    point: &Point<f64>,
-    lane: usize,
-) -> Result<Vec<Vec<f64>>, BpttError> {
+/// The Jacobians of neighbouring steps.
+pub(super) struct Jacobians {
+    /// For each pair of neighbours in the order of the input, and each sequence, the later one in the order of execution by
+    /// the earlier: `[made, handed on]`.
+    of: Vec<Vec<Array2<f64>>>,
+    reverse: bool,
+}
+
+impl Jacobians {
+    /// For each pair of neighbouring steps, the largest singular value of ∂s\[k\]/∂s\[k−1\] for each sequence.
+    pub fn stretch(&self) -> Vec<Vec<f64>> {
+        self.of.iter().map(|each| each.iter().map(|j| spectral_norm(j.view())).collect()).collect()
+    }
+
+    /// All values, for each sequence; `gradients` are what the loss sends to the states that are executed last.
+    pub fn spectra(&self, gradients: Option<&[Vec<f64>]>) -> Vec<Spectrum> {
+        let sequences = self.of.first().map_or(0, Vec::len);
+        let pairs = self.of.len();
+        let spectrum = |b: usize| {
+            // The pair at place i is of the steps i + 1 and i + 2.
+            let made =
+                |i: usize| if self.reverse { (i + 1, &self.of[i][b]) } else { (i + 2, &self.of[i][b]) };
+            let order: Vec<_> = if self.reverse {
+                (0..pairs).rev().map(made).collect()
+            } else {
+                (0..pairs).map(made).collect()
+            };
+            let first = if self.reverse { pairs + 1 } else { 1 };
+            Spectrum::of(first, &order, gradients.map(|each| &*each[b]))
+        };
+        (0..sequences).map(spectrum).collect()
+    }
+}
+
+/// The Jacobians of all pairs of neighbouring steps.
+pub(super) fn jacobians(network: &Network, point: &Point<f64>, lane: usize) -> Result<Jacobians, BpttError> {
     let states = &network.lanes[lane].states;
     let reverse = network.lanes[lane].reverse;
     let flat: Vec<NodeId> = states.iter().flatten().copied().collect();
@@ -84,7 +115,10 @@ pub(super) fn stretch(
         }
     }
     // The last step hands on to none: backwards in time, that is the first.
-    let handing = if reverse { 1..steps } else { 0..steps.max(1) - 1 };
-    let norms = |k: usize| jacobians[k].iter().map(|j| spectral_norm(j.view())).collect();
-    Ok(handing.map(norms).collect())
+    if reverse {
+        jacobians.remove(0);
+    } else {
+        jacobians.pop();
+    }
+    Ok(Jacobians { of: jacobians, reverse })
 }

@@ -27,6 +27,8 @@ pub(super) struct Found {
     markov: Vec<bool>,
     /// `[loss][sequence]`: the norm at the loss's own step.
     own: Vec<Vec<Magnitude>>,
+    /// What the loss of the step that is executed last sends to that step's states, for each sequence, if it reads no others.
+    pub gradient: Option<Vec<Vec<f64>>>,
 }
 
 /// A norm below this may have lost digits, or be no zero.
@@ -133,7 +135,7 @@ pub(super) fn of(
     let unsplit =
         if split { unsplit.into_iter().map(|((name, _), _)| name.clone()).collect() } else { Vec::new() };
     let mut matrix = Array2::from_elem((loss_steps.len(), steps), Magnitude::NAN);
-    let (mut losses, mut own) = (Vec::new(), Vec::new());
+    let (mut losses, mut own, mut gradient) = (Vec::new(), Vec::new(), None);
     let further = Builder::new();
     let mut beyond: Option<(Program, Gauge)> = None;
     // The last loss first: its gauge fits those before it.
@@ -155,6 +157,11 @@ pub(super) fn of(
             }
         }
         own.push(norms[t - 1].clone());
+        let last = if network.lanes[lane].reverse { 1 } else { steps };
+        if t == last && depends.markov[row] {
+            let ports = &program.apart.ports[t - 1];
+            gradient = Some(joint(&found[(t - 1) * ports.len()..][..ports.len()], ports));
+        }
         for k in (0..steps).filter(|&k| depends.on[row][k]) {
             matrix[[row, k]] = norms[k].iter().copied().sum();
             if !matrix[[row, k]].is_finite() {
@@ -175,7 +182,7 @@ pub(super) fn of(
     }
     losses.reverse();
     own.reverse();
-    Ok(Found { loss_steps, losses, matrix, shares, unsplit, markov: depends.markov, own })
+    Ok(Found { loss_steps, losses, matrix, shares, unsplit, markov: depends.markov, own, gradient })
 }
 
 /// The norms of a row whose gradient leaves the range of numbers on its way, and the gauge that found them.
@@ -202,6 +209,16 @@ fn gauged(
             }
         }
     }
+}
+
+/// Each sequence's part of several states, after each other; where nothing comes, zeros.
+fn joint(states: &[Option<ArrayD<f64>>], ports: &[Expr]) -> Vec<Vec<f64>> {
+    let mut rows: Vec<Vec<f64>> = vec![Vec::new(); ports[0].shape()[0]];
+    for (state, port) in states.iter().zip(ports) {
+        let state = state.clone().unwrap_or_else(|| ArrayD::zeros(&*port.shape()));
+        state.axis_iter(Axis(0)).zip(&mut rows).for_each(|(part, row)| row.extend(part.iter()));
+    }
+    rows
 }
 
 /// The norm of each sequence's part of several states together.

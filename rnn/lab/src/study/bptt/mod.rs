@@ -4,16 +4,20 @@
 mod apart;
 mod decay;
 mod gauge;
+mod graded;
 mod jacobians;
 mod matrix;
 mod spectral;
+mod spectrum;
 mod windows;
 
 pub use decay::Decay;
 pub use spectral::spectral_norm;
+pub use spectrum::{Eigenvalue, ProductSpectrum, Spectrum, StepSpectrum};
 pub use windows::{Bias, ParameterBias, Truncation, truncations};
 
 use autograd::{Magnitude, Point};
+use jacobians::Jacobians;
 use ndarray::{Array2, ArrayD};
 use rnn::model::{Feed, Mode, Model, ModelError, Network, estimate};
 use rnn::parameters::Parameters;
@@ -28,6 +32,8 @@ pub struct Ask {
     pub split: bool,
     /// Whether to compute the Jacobians of the steps.
     pub jacobians: bool,
+    /// Whether all singular values and eigenvalues of the Jacobians and of their products are computed.
+    pub spectrum: bool,
 }
 
 /// The gradients of a net's losses, split up.
@@ -38,7 +44,7 @@ pub struct Ask {
 ///
 /// let elman = Specimen { steps: 20, ..Specimen::default() };
 /// let (model, parameters, feed) = elman.example(1)?;
-/// let bptt = Bptt::of(&model, &parameters, &feed, Ask { layer: 0, split: true, jacobians: true })?;
+/// let bptt = Bptt::of(&model, &parameters, &feed, Ask { layer: 0, split: true, jacobians: true, spectrum: false })?;
 /// // The loss of step 20 owes little to the first state, and nothing to do with a state after its own step.
 /// assert!((bptt.matrix[[19, 0]] / bptt.matrix[[19, 19]]).to_f64() < 1e-3);
 /// assert!(bptt.matrix[[0, 19]].is_nan());
@@ -66,6 +72,8 @@ pub struct Bptt {
     /// gradient. NaN if the loss depends on the past by other paths than its own step's states. `None` without
     /// Jacobians.
     pub bound: Option<Array2<Magnitude>>,
+    /// For each sequence, the values of the Jacobians and of their products; empty if not asked for.
+    pub spectra: Vec<Spectrum>,
     /// The gradients of the parameters, split.
     pub shares: Vec<Shares>,
     /// Parameters that are too large to split by step.
@@ -186,7 +194,11 @@ impl Bptt {
 
     fn at(network: &Network, point: &Point<f64>, lane: usize, ask: Ask) -> Result<Self, BpttError> {
         let found = matrix::of(network, point, lane, ask.split)?;
-        let stretch = if ask.jacobians { jacobians::stretch(network, point, lane)? } else { Vec::new() };
+        let asked = ask.jacobians || ask.spectrum;
+        let jacobians = asked.then(|| jacobians::jacobians(network, point, lane)).transpose()?;
+        let stretch = jacobians.as_ref().filter(|_| ask.jacobians).map_or_else(Vec::new, Jacobians::stretch);
+        let spectra = jacobians.filter(|_| ask.spectrum);
+        let spectra = spectra.map_or_else(Vec::new, |jacobians| jacobians.spectra(found.gradient.as_deref()));
         let bound = ask.jacobians.then(|| found.bound(&stretch));
         let decay = Decay::of(&found.matrix, &found.loss_steps);
         Ok(Self {
@@ -197,6 +209,7 @@ impl Bptt {
             decay,
             stretch,
             bound,
+            spectra,
             shares: found.shares,
             unsplit: found.unsplit,
         })

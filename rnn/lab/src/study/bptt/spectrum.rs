@@ -1,0 +1,206 @@
+//! All singular values and eigenvalues of the Jacobians ∂s\[k\]/∂s\[k−1\] and of their products ∂s\[T\]/∂s\[k\].
+//!
+//! A gradient comes back by the transposed Jacobians: ∂L/∂s\[k\] = J\[k+1\]ᵀ ⋯ J\[T\]ᵀ ∂L/∂s\[T\]. The product is kept as
+//! Q·D·R: at each step Jᵀ·Q is decomposed anew, and its triangle is multiplied into the rows of the former ones, each row
+//! with an exponent of its own (Benettin et al. 1980; Stewart 1995, "On graded QR decompositions of products of
+//! matrices"). So the smallest singular value of ten thousand steps has as many digits as the largest.
+
+use super::graded::Rows;
+use autograd::Magnitude;
+use nalgebra::{DMatrix, DVector, Schur};
+use ndarray::Array2;
+use serde::Serialize;
+
+/// The most products whose values are computed: of more steps, so many, evenly spaced.
+const MOST: usize = 200;
+
+/// Eigenvalues of a product below this part of its norm are rounding.
+const ROUNDING: f64 = 1e-12;
+
+/// The spectra of one sequence. Everywhere the largest value stands first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Spectrum {
+    /// Of each step that has one before it.
+    pub steps: Vec<StepSpectrum>,
+    /// Of the products over one step, two steps, and so on, from the last step back.
+    pub products: Vec<ProductSpectrum>,
+    /// The Lyapunov exponents: the mean growth a step, in natural logarithms, of as many volumes as the state has
+    /// elements; −∞ (`null` in JSON) where nothing comes through.
+    pub exponents: Vec<f64>,
+}
+
+/// What one step does.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepSpectrum {
+    /// The step k of ∂s\[k\]/∂s\[k−1\]; of a layer that reads backwards, of ∂s\[k\]/∂s\[k+1\].
+    pub step: usize,
+    /// The singular values.
+    pub singular: Vec<f64>,
+    /// The eigenvalues; those of a pair stand together.
+    pub eigenvalues: Vec<Eigenvalue>,
+}
+
+/// What several steps do together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProductSpectrum {
+    /// The step k of ∂s\[T\]/∂s\[k\].
+    pub step: usize,
+    /// The number of steps from there to the last.
+    pub lag: usize,
+    /// The singular values.
+    pub singular: Vec<Magnitude>,
+    /// The eigenvalues that stand above rounding: of the others nothing is known but that they are smaller.
+    pub eigenvalues: Vec<Eigenvalue>,
+    /// The angle in degrees, from 0 to 90, between ∂L\[T\]/∂s\[k\] and the direction in which the product sends back most.
+    /// Nothing if the loss reads other states too, or no gradient comes.
+    pub angle: Option<f64>,
+}
+
+/// An eigenvalue r·exp(iφ).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Eigenvalue {
+    /// r.
+    pub modulus: Magnitude,
+    /// φ in degrees, above −180 and up to 180.
+    pub argument: f64,
+}
+
+impl Spectrum {
+    /// Of Jacobians in the order of execution, each with the number of its step; the first of them is by the state of step
+    /// `first`. `gradient` is ∂L\[T\]/∂s\[T\].
+    pub(super) fn of(first: usize, jacobians: &[(usize, &Array2<f64>)], gradient: Option<&[f64]>) -> Self {
+        let all: Vec<(usize, DMatrix<f64>)> = jacobians
+            .iter()
+            .map(|(step, j)| (*step, DMatrix::from_fn(j.nrows(), j.ncols(), |r, c| j[[r, c]])))
+            .collect();
+        let steps = all.iter().map(|(step, j)| StepSpectrum {
+            step: *step,
+            singular: singular(j),
+            eigenvalues: eigenvalues(j, 0, 0.0),
+        });
+        let steps = steps.collect();
+        let Some(size) = all.first().map(|(_, j)| j.nrows()) else {
+            return Self { steps, products: Vec::new(), exponents: Vec::new() };
+        };
+        let mut product = Product::new(size, gradient);
+        let every = all.len().div_ceil(MOST);
+        let mut products = Vec::new();
+        for (lag, place) in (1..=all.len()).zip((0..all.len()).rev()) {
+            product.push(&all[place].1);
+            if lag % every == 0 || lag == 1 || lag == all.len() {
+                // What the Jacobian of a step is taken by: the state of the step before it.
+                let step = if place == 0 { first } else { all[place - 1].0 };
+                products.push(product.spectrum(step, lag));
+            }
+        }
+        let mut exponents: Vec<f64> = product.growth.iter().map(|sum| sum / all.len() as f64).collect();
+        exponents.sort_unstable_by(|a, b| b.total_cmp(a));
+        Self { steps, products, exponents }
+    }
+}
+
+/// J\[k+1\]ᵀ ⋯ J\[T\]ᵀ, going back one step after another.
+struct Product {
+    /// Orthogonal: the transposed product is this times the rows.
+    q: DMatrix<f64>,
+    rows: Rows,
+    /// The sum of ln |Rᵢᵢ|.
+    growth: Vec<f64>,
+    /// The product itself, which holds what stands above rounding, and the power of two taken out of it.
+    whole: (DMatrix<f64>, i64),
+    gradient: Option<DVector<f64>>,
+}
+
+impl Product {
+    fn new(size: usize, gradient: Option<&[f64]>) -> Self {
+        Self {
+            q: DMatrix::identity(size, size),
+            rows: Rows::identity(size),
+            growth: vec![0.0; size],
+            whole: (DMatrix::identity(size, size), 0),
+            gradient: gradient.map(DVector::from_column_slice),
+        }
+    }
+
+    fn push(&mut self, jacobian: &DMatrix<f64>) {
+        let (back, power) = scaled(&jacobian.transpose());
+        let (q, r) = (&back * &self.q).qr().unpack();
+        self.rows.multiply(&r, power);
+        let ln = |x: f64| x.abs().ln() + power as f64 * std::f64::consts::LN_2;
+        self.growth.iter_mut().enumerate().for_each(|(i, sum)| *sum += ln(r[(i, i)]));
+        self.q = q;
+        let (whole, more) = scaled(&(&back * &self.whole.0));
+        self.whole = (whole, self.whole.1 + power + more);
+        self.gradient = self.gradient.take().map(|g| scaled_vector(&(&back * g)));
+    }
+
+    fn spectrum(&self, step: usize, lag: usize) -> ProductSpectrum {
+        let (singular, leading) = self.rows.singular();
+        let leading = &self.q * DVector::from_vec(leading);
+        let angle = self.gradient.as_ref().filter(|g| g.amax() > 0.0 && !singular[0].is_zero()).map(|g| {
+            let along = g.dot(&leading);
+            // By the tangent: a cosine near 1 has lost the digits of its angle.
+            (g - &leading * along).norm().atan2(along.abs()).to_degrees()
+        });
+        let (whole, power) = &self.whole;
+        ProductSpectrum { step, lag, singular, eigenvalues: eigenvalues(whole, *power, ROUNDING), angle }
+    }
+}
+
+/// A matrix over a power of two, so that its largest entry lies between 1 and 2.
+fn scaled(a: &DMatrix<f64>) -> (DMatrix<f64>, i64) {
+    let size = Magnitude::of(a.amax());
+    if size.is_zero() || !size.is_finite() {
+        return (a.clone(), 0);
+    }
+    let power = size.exponent();
+    // In two factors: the power of a subnormal number alone is beyond `f64`.
+    let half = power / 2;
+    (a.map(|x| x * two_to(-half) * two_to(half - power)), power)
+}
+
+fn scaled_vector(v: &DVector<f64>) -> DVector<f64> {
+    let largest = v.amax();
+    if largest > 0.0 && largest.is_finite() { v / largest } else { v.clone() }
+}
+
+/// 2ⁿ; 0 far below `f64`.
+pub(super) fn two_to(n: i64) -> f64 {
+    #[allow(clippy::cast_possible_truncation)] // within ±1100
+    2f64.powi(n.clamp(-1100, 1100) as i32)
+}
+
+/// The singular values of a matrix, the largest first.
+fn singular(a: &DMatrix<f64>) -> Vec<f64> {
+    let (a, power) = scaled(a);
+    let mut found: Vec<f64> =
+        a.singular_values().iter().map(|s| Magnitude::of(*s).scaled(power).to_f64()).collect();
+    found.sort_unstable_by(|a, b| b.total_cmp(a));
+    found
+}
+
+/// The eigenvalues of a matrix times 2 to that power whose moduli are at least a part of its norm, the largest first.
+fn eigenvalues(a: &DMatrix<f64>, power: i64, least: f64) -> Vec<Eigenvalue> {
+    let (a, more) = scaled(a);
+    let least = least * a.norm();
+    let mut found: Vec<_> = schur(a).iter().copied().filter(|z| z.re.hypot(z.im) >= least).collect();
+    found.sort_by(|a, b| b.re.hypot(b.im).total_cmp(&a.re.hypot(a.im)));
+    let apart = |z: nalgebra::Complex<f64>| Eigenvalue {
+        modulus: Magnitude::of(z.re.hypot(z.im)).scaled(power + more),
+        argument: z.im.atan2(z.re).to_degrees(),
+    };
+    found.into_iter().map(apart).collect()
+}
+
+/// The eigenvalues by the QR algorithm. On a few matrices, as cyclic permutations, its shifts go round in circles: these are
+/// reflected first, which changes no eigenvalue.
+fn schur(a: DMatrix<f64>) -> Vec<nalgebra::Complex<f64>> {
+    let (n, tries) = (a.nrows(), 100 * a.nrows().max(10));
+    let found = Schur::try_new(a.clone(), f64::EPSILON, tries).or_else(|| {
+        let v =
+            DVector::from_fn(n, |i, _| 1.0 + ((i + 1) as f64 * 0.618_033_988_749_894_9).fract()).normalize();
+        let reflection = DMatrix::identity(n, n) - &v * v.transpose() * 2.0;
+        Schur::try_new(&reflection * a * &reflection, f64::EPSILON, tries)
+    });
+    found.map_or_else(Vec::new, |schur| schur.complex_eigenvalues().iter().copied().collect())
+}
