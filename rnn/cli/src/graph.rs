@@ -1,4 +1,4 @@
-//! `rnn graph`: the unrolled net as text or as a picture.
+//! `rnn graph`: draws the unrolled net as text or as a picture.
 
 mod cut;
 
@@ -123,7 +123,7 @@ impl Format {
         }
     }
 
-    /// What the end of a file's name says; text if it has none.
+    /// The format of a file's extension; text without one.
     fn of(path: &Path) -> Result<Self, String> {
         let Some(extension) = path.extension() else { return Ok(Self::Text) };
         match extension.to_string_lossy().to_lowercase().as_str() {
@@ -174,7 +174,7 @@ impl Args {
             foresee(&net, !self.forward, detail)?;
         }
         let network = net.network(!self.forward)?;
-        // The compiler's nodes are others, and have no values here.
+        // After passes the nodes are the compiler's, which have no values here.
         let page = if self.passes || format != Format::Html {
             draw::Page::default()
         } else {
@@ -217,7 +217,7 @@ impl Args {
 }
 
 impl Args {
-    /// What the picture tells apart.
+    /// The level of detail of the picture.
     fn detail(&self, format: Format, steps: usize) -> Result<draw::Detail, String> {
         let picture =
             matches!(format, Format::Svg | Format::Png | Format::Pdf | Format::Dot | Format::Mermaid);
@@ -246,7 +246,7 @@ fn values(
     Ok(ids.into_iter().zip(values).collect())
 }
 
-/// What to do about too many steps.
+/// Advice for too many steps.
 const LESS: &str =
     "--rolled draws the steps that look alike once, and a page (--format html) shows any number of them";
 
@@ -260,8 +260,8 @@ fn drawn(svg: String, kind: Kind) -> Result<Vec<u8>, String> {
     })
 }
 
-/// Refuses a picture in pixels that would be too wide, before it is drawn: a picture grows by the same width with each
-/// step, which two small ones tell.
+/// Refuses a picture in pixels that would be too wide, before it is drawn. Each step adds the same width, which two
+/// small pictures measure.
 fn foresee(net: &Specimen, backward: bool, detail: draw::Detail) -> Result<(), Box<dyn std::error::Error>> {
     const STEPS: [usize; 2] = [4, 5];
     if net.steps < 10 * STEPS[1] {
@@ -277,19 +277,19 @@ fn foresee(net: &Specimen, backward: bool, detail: draw::Detail) -> Result<(), B
     };
     let (few, more) = (width(STEPS[0])?, width(STEPS[1])?);
     let wide = more.0 + (net.steps - STEPS[1]) as f32 * (more.0 - few.0);
-    // Layouts differ a little: what is refused here is far beyond.
+    // Layouts differ a little: only sizes far beyond the limit are refused here.
     plot::png_fits(0.5 * wide, more.1).map_err(|_| {
         format!("the picture would be about {wide:.0} pixels wide, more than a PNG can show: {LESS}").into()
     })
 }
 
-/// The widest picture that a viewer shows well, in pixels.
+/// The maximum width that viewers show well, in pixels.
 const WIDEST: usize = 20_000;
 
-/// What Mermaid draws unless it is configured otherwise, in edges and in characters.
+/// Mermaid's default limits, in edges and in characters.
 const MERMAID: (usize, usize) = (500, 50_000);
 
-/// What to do if what was written is too large for those who read it.
+/// Advice if the output is too large for its readers.
 fn too_large(format: Format, text: &str, rolled: bool) -> Option<String> {
     match format {
         Format::Svg | Format::Png | Format::Pdf => {
@@ -313,7 +313,7 @@ fn too_large(format: Format, text: &str, rolled: bool) -> Option<String> {
     }
 }
 
-/// The graph of loss and gradients after the compiler's passes, and what each did.
+/// The graph of loss and gradients after the compiler's passes, with a report of each pass.
 fn optimised(network: &Network) -> Result<(Arc<Graph>, Vec<PassReport>), autograd::Error> {
     let outputs: Vec<NodeId> = [network.loss].into_iter().chain(network.gradients.iter().copied()).collect();
     let Optimised { graph, passes, .. } = Compiler::new().optimise(&network.graph, &outputs)?;

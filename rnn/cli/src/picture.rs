@@ -1,11 +1,11 @@
-//! Where figures and their numbers go: the form of a file, from its name or a flag.
+//! The destination and the format of figures, from the file name or a flag.
 
 use super::output::{Kind, OutFile, picture, told_otherwise};
 use autograd::Magnitude;
 use std::io::Write;
 use std::path::Path;
 
-/// How figures are written.
+/// The format of figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
     /// Drawn in the terminal
@@ -52,10 +52,10 @@ pub struct Output {
 }
 
 impl Output {
-    /// The form asked for.
+    /// The requested format.
     ///
     /// # Errors
-    /// If the name of the file ends in none that is known, or pixels would go to a terminal.
+    /// If the file's extension is unknown, or pixels would go to a terminal.
     pub fn form(&self) -> Result<Form, String> {
         let form = match (self.format, &self.output) {
             (Some(form), _) => form,
@@ -75,7 +75,7 @@ impl Output {
         Ok(form)
     }
 
-    /// Writes text as it is. To standard output without styles unless it is a terminal.
+    /// Writes text unchanged; to standard output without styles unless it is a terminal.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -123,7 +123,7 @@ fn of(path: &Path) -> Result<Form, String> {
     }
 }
 
-/// A number in a table: with few digits where it is near 1, as a power where it is not.
+/// A number in a table: few digits near 1, scientific notation elsewhere.
 pub fn brief(x: f64) -> String {
     if x == 0.0 {
         return "0".into();
@@ -134,7 +134,7 @@ pub fn brief(x: f64) -> String {
     if (1e-3..1e4).contains(&x.abs()) { format!("{x:.4}") } else { format!("{x:.1e}") }
 }
 
-/// The same of a number that may be beyond what `f64` holds.
+/// The same for a number that may exceed the range of `f64`.
 pub fn brief_magnitude(x: Magnitude) -> String {
     let near = x.to_f64();
     if near.is_normal() || x.is_zero() || !x.is_finite() {

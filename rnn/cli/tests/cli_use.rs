@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::process::Stdio;
 
-/// A folder with a model of characters that has learned a cycle by heart. What follows an `a` depends on the state.
+/// A folder with a character model that has memorised a cycle. The symbol after an `a` depends on the state.
 fn cycle() -> Folder {
     let folder = Folder::new();
     folder.write("cycle.txt", "abacad\n".repeat(100));
@@ -18,7 +18,7 @@ fn cycle() -> Folder {
     folder
 }
 
-/// A folder with a classifier of sentences.
+/// A folder with a sentence classifier.
 fn classifier(flags: &str) -> Folder {
     let folder = Folder::new();
     folder.write("sentences.tsv", sentences());
@@ -43,7 +43,7 @@ fn a_cycle_goes_on_from_any_prime() {
     let folder = cycle();
     let sample = |flags: &str| folder.good(&format!("sample --checkpoint cycle.safetensors {flags}")).out;
     assert_eq!(sample("--prime ac --length 10 --temperature 0"), "acad\nabacad\n\n");
-    // Without a prime a text begins as after the end of a line.
+    // Without a prime a text starts as after the end of a line.
     assert_eq!(sample("--length 6 --temperature 0"), "abacad\n");
     assert_eq!(sample("--prime aba --length 0"), "aba\n");
     folder.bad("sample --checkpoint cycle.safetensors --prime héllo", 1, &["--prime", "'h' (U+0068)"]);
@@ -80,7 +80,7 @@ fn a_reader_that_has_seen_enough_ends_the_sample() {
 #[test]
 fn words_are_sampled_without_the_unknown_one() {
     let folder = Folder::new();
-    // Every second word occurs once, so that <unk> is the commonest of all.
+    // Every second word occurs once, so <unk> is the most frequent of all.
     let words: Vec<String> = (0..150).map(|i| format!("wolf rare{i}")).collect();
     folder.write("words.txt", words.join(" "));
     folder.good(
@@ -118,7 +118,7 @@ fn sentences_are_classified_from_arguments_and_from_lines() {
     );
 }
 
-/// What is said of things in a language; the last thing is only asked about.
+/// Sentences about things in a language; the last thing is used for prediction only.
 struct Language {
     name: &'static str,
     things: [&'static str; 5],
@@ -179,7 +179,7 @@ fn sentences_of_every_script_are_learned() {
 
 #[test]
 fn a_trace_says_what_the_net_would_say_of_each_beginning() {
-    // True of every net: also of one that reads backwards, and of one that takes the mean.
+    // Holds for every net: also for a bidirectional one, and for one with a mean head.
     for flags in ["", "--bidirectional --layers 2 --cell gru", "--pool mean", "--learned-start"] {
         let folder = classifier(&format!("{flags} --epochs 2"));
         let words = ["the", "film", "was", "lovely", "but", "a", "boring", "story", "and", "very", "awful"];
@@ -225,7 +225,7 @@ fn the_next_values_of_a_series_are_forecast() {
         let (found, truth) = (line["forecast"].as_f64().unwrap(), value(300 + i));
         assert!(line["ahead"] == i + 1 && (found - truth).abs() < 2.0, "{line}, truth {truth}");
     }
-    // Thirteen values end one and two steps late for the first of the three.
+    // Thirteen values end one and two steps too early for the first of the three.
     folder.write("short.csv", sine(13));
     let run = folder.good("predict --checkpoint s.safetensors --data short.csv");
     assert!(run.out.starts_with("+2\t") && run.out.lines().count() == 2, "{}", run.out);
@@ -239,7 +239,7 @@ fn the_next_values_of_a_series_are_forecast() {
     folder.bad("predict --checkpoint s.safetensors hello", 1, &["give the series with --data FILE.csv"]);
 }
 
-/// Layers of another framework become a net that the other commands look at; what is no such file is refused by its name.
+/// Layers of another framework become a net for the other commands; an invalid file is refused by name.
 #[test]
 fn layers_are_imported() {
     let folder = Folder::new();
@@ -307,7 +307,7 @@ fn an_exported_step_drops_what_the_cell_drops() {
     }
 }
 
-/// The driver in a folder is this version's, unless somebody has changed it.
+/// The driver in a folder is this version's, unless it was edited.
 #[test]
 fn a_driver_of_an_older_export_is_replaced_and_one_that_was_changed_is_kept() {
     let folder = Folder::new();

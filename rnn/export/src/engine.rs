@@ -1,4 +1,4 @@
-//! Training on XLA: an engine that hands each batch to a driver in Python.
+//! Training on XLA: an engine that passes each batch to a Python driver.
 //!
 //! The graph of each size of batch is written once as StableHLO, and compiled by XLA; from then on parameters and batches
 //! go over as bytes, and the loss and its gradient come back. The updates are the trainer's: so a checkpoint is the same
@@ -73,17 +73,17 @@ pub struct Xla<R = Driver> {
 struct Batch {
     network: Network,
     program: Program,
-    /// What its files are called.
+    /// The name of its files.
     name: String,
-    /// The number of steps whose outputs come as one array; none if there is a single output.
+    /// The number of steps whose outputs are one array; `None` for a single output.
     outputs: Option<usize>,
 }
 
 impl Xla {
-    /// Starts the driver, by a Python that has JAX. Batches are shared out over so many devices.
+    /// Starts the driver with a Python that has JAX. Batches are sharded over the devices.
     ///
     /// # Errors
-    /// If it does not start: what is missing.
+    /// If it does not start: the missing part.
     pub fn start(python: &str, model: &Model, mode: Mode, devices: usize) -> Result<Self, EngineError> {
         let driver = Driver::start(python, devices)?;
         Ok(Self { model: model.clone(), mode, devices, driver, made: Vec::new() })
@@ -96,7 +96,7 @@ impl<R: Runner> Xla<R> {
         self.driver.platform()
     }
 
-    /// Puts the network for a size of batch last, and unloads the first if there are too many.
+    /// Makes the network for a batch size the most recently used one, and unloads the oldest if there are too many.
     fn make(&mut self, steps: usize, batch: usize, train: bool) -> Result<(), StepError> {
         let size = (steps, batch, train);
         if let Some(place) = self.made.iter().position(|(made, _)| *made == size) {
@@ -111,7 +111,7 @@ impl<R: Runner> Xla<R> {
         let network = self.model.network(steps, batch, Mode { train, ..self.mode })?;
         let (program, outputs) = program(&network).map_err(failed)?;
         let name = format!("batch-{steps}-{batch}-{train}");
-        // A batch that cannot be shared evenly, such as the rest at the end of the data, is for one device.
+        // A batch that is not divisible, such as the remainder of the data, runs on one device.
         let shares = self.devices > 1 && batch.is_multiple_of(self.devices);
         let shared = shares.then(|| Shared::new(&program, self.devices)).transpose().map_err(failed)?;
         let text = match &shared {
@@ -126,7 +126,7 @@ impl<R: Runner> Xla<R> {
     }
 }
 
-/// Loss, count, gradients, outputs and last states of a network.
+/// The loss, count, gradients, outputs and final states of a network.
 fn program(network: &Network) -> Result<(Program, Option<usize>), ExportError> {
     let g = Builder::resume(network.graph.clone());
     let outputs: Vec<Expr> = network.outputs.iter().map(|&id| g.expr(id)).collect();
@@ -182,28 +182,28 @@ pub enum EngineError {
     /// There is no such Python.
     #[error("`{python}` does not start: {error}")]
     Python {
-        /// The program.
+        /// The Python program.
         python: String,
-        /// Why not.
+        /// The cause.
         error: std::io::Error,
     },
-    /// A package is missing there.
+    /// A package is missing.
     #[error("`{python}` has no JAX: {said}")]
     Jax {
-        /// The program.
+        /// The Python program.
         python: String,
-        /// What it said.
+        /// Its output.
         said: String,
     },
-    /// There are fewer devices than batches are to be shared over.
+    /// There are fewer devices than requested.
     #[error("JAX finds {found} device{}, and not {wanted}", if *.found == 1 { "" } else { "s" })]
     Devices {
-        /// How many there are.
+        /// The number of devices found.
         found: usize,
-        /// How many were asked for.
+        /// The number requested.
         wanted: usize,
     },
-    /// It ended, or could not be given its files.
+    /// The driver ended, or could not receive its files.
     #[error("the driver of XLA: {0}")]
     Driver(String),
     /// A plugin that cannot be used.
@@ -216,7 +216,7 @@ pub enum EngineError {
     },
 }
 
-/// A batch that the driver did not run.
+/// The error for a batch that the driver did not run.
 fn stopped(why: impl fmt::Display) -> StepError {
     StepError::Engine(format!("the driver of XLA: {why}"))
 }
@@ -240,7 +240,7 @@ impl Driver {
         let mut command = Command::new(python);
         command.arg(&script).arg("--serve").arg(devices.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        // Ctrl-C is for the run, which saves and stops, and ends the driver by closing its input.
+        // Ctrl-C is handled by the run, which saves and stops, and ends the driver by closing its input.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child =
@@ -259,7 +259,7 @@ impl Driver {
         Ok(driver)
     }
 
-    /// A line of the driver.
+    /// Reads a line from the driver.
     fn line(&mut self) -> Result<String, String> {
         let mut line = String::new();
         match self.from.read_line(&mut line) {
@@ -273,7 +273,7 @@ impl Driver {
         self.child.wait().map_or_else(|_| String::new(), |status| format!(", with {status}"))
     }
 
-    /// Has it answered that all is well? It answers whatever it was sent whole; and where it could not be sent, it has ended.
+    /// Checks the driver's answer. It answers every complete request; if sending failed, it has ended.
     fn answer(&mut self, sent: std::io::Result<()>) -> Result<(), StepError> {
         match self.line().map_err(stopped)?.as_str() {
             "ok" => sent.map_err(stopped),
@@ -285,7 +285,7 @@ impl Driver {
         self.folder.path().join(format!("{name}.{extension}"))
     }
 
-    /// A line that asks something of a program.
+    /// Sends a request for a program.
     fn ask(&mut self, word: &str, name: &str) -> std::io::Result<()> {
         writeln!(self.to, "{word} {}", self.folder.path().join(name).display())
     }
@@ -357,7 +357,7 @@ fn arguments<'p>(program: &Program, point: &'p Point<f32>) -> Result<Vec<(&'p Va
     program.arguments.iter().map(value).collect()
 }
 
-/// The elements of a value as bytes; whole numbers in 64 bits, or in 32.
+/// The elements of a value as bytes; whole numbers in 64 or 32 bits.
 #[allow(clippy::cast_possible_truncation)] // they are below their bound
 fn write_value(to: &mut impl Write, value: &Value<f32>, wide: bool) -> std::io::Result<()> {
     match value {

@@ -1,7 +1,7 @@
-//! An update of the parameters as part of the graph: one call of the program is one step of training.
+//! The parameter update as part of the graph: one call of the program is one training step.
 //!
-//! The equations stand above each method of [`rnn::train::optim`]; here they are written in expressions. What a method
-//! keeps is an argument, named as in a checkpoint, and its next value is a result.
+//! The equations are documented at each method of [`rnn::train::optim`]; here they are expressions. The optimiser's
+//! state consists of arguments, named as in a checkpoint, and their next values are results.
 
 use crate::program::{ExportError, Output, Program};
 use autograd::{Builder, Expr, Point, Value};
@@ -9,20 +9,20 @@ use ndarray::{ArrayD, arr0};
 use rnn::model::Network;
 use rnn::train::optim::{Adam, AdamW, Method};
 
-/// The argument that is the learning rate.
+/// The argument for the learning rate.
 pub const RATE: &str = "learning_rate";
 
 /// The argument that counts the updates: 0 before the first.
 pub const COUNT: &str = "optim/step";
 
-/// A training step, and the values of the arguments that the optimiser adds: as before the first update.
+/// A training step, and the initial values of the optimiser's arguments.
 ///
 /// Its arguments are those of [`gradient`](crate::net::gradient), then the optimiser's; its results the loss, then the
 /// next value of each parameter and of each of the optimiser's arguments but the learning rate. Where something is
 /// dropped, the next seed is the last result: one more, as for the next update of [`rnn::train::Trainer`].
 ///
 /// # Errors
-/// None for a network that was built for training.
+/// None for a training network built by this library.
 pub fn step(network: &Network, method: Method, rate: f64) -> Result<(Program, Point<f64>), ExportError> {
     let g = Builder::resume(network.graph.clone());
     let _layer = g.layer("optim");
@@ -70,7 +70,7 @@ struct Update<'g> {
 }
 
 impl<'g> Update<'g> {
-    /// The names of what is kept of each parameter.
+    /// The names of the state arrays per parameter.
     fn kept(&self) -> &'static [&'static str] {
         match self.method {
             Method::Sgd(rule) if rule.momentum == 0.0 => &[],
@@ -82,7 +82,7 @@ impl<'g> Update<'g> {
         }
     }
 
-    /// θ, g and what is kept, to θ and what is kept.
+    /// Maps θ, g and the state to θ and the state.
     fn apply(&self, theta: Expr<'g>, g: Expr<'g>, kept: &[Expr<'g>]) -> (Expr<'g>, Vec<Expr<'g>>) {
         let decayed = |decay: f64| if decay == 0.0 { g } else { g + decay * theta };
         match self.method {
@@ -115,7 +115,7 @@ impl<'g> Update<'g> {
     }
 
     fn adam(&self, rule: Adam, theta: Expr<'g>, g: Expr<'g>, kept: &[Expr<'g>]) -> (Expr<'g>, Vec<Expr<'g>>) {
-        // 1 − βᵗ = −(e^(t ln β) − 1), which keeps its precision for β next to 1; for β = 0 it is 1.
+        // 1 − βᵗ = −(e^(t ln β) − 1), which keeps its precision for β near 1; for β = 0 it is 1.
         let correction = |beta: f64| -(self.count * beta.max(f64::MIN_POSITIVE).ln()).expm1();
         let m = kept[0] + (1.0 - rule.beta1) * (g - kept[0]);
         let v = rule.beta2 * kept[1] + (1.0 - rule.beta2) * (g * g);

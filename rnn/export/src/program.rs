@@ -1,4 +1,4 @@
-//! What is exported: a graph as a function, with an order of what goes in and what comes out.
+//! The unit of export: a graph as a function, with ordered arguments and results.
 
 use crate::devices::Collective;
 use autograd::ops::{Leaf, Op};
@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// How wide real numbers are on the other engine.
+/// The precision of real numbers on the other engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Real {
     /// Single precision.
@@ -25,14 +25,14 @@ impl fmt::Display for Real {
     }
 }
 
-/// What a result is to whoever calls the function.
+/// The role of a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The loss.
     Loss,
-    /// The derivative of the loss by the parameter of that name.
+    /// The derivative of the loss by the parameter with this name.
     Gradient(String),
-    /// The next value of the argument of that name, which it replaces.
+    /// The next value of the argument with this name, which it replaces.
     Next(String),
     /// One more than the node, modulo 2⁶⁴: the next value of the argument of that name, which counts.
     Counted(String),
@@ -55,9 +55,9 @@ impl Role {
 pub struct Output {
     /// The node.
     pub id: NodeId,
-    /// Its name on the other side.
+    /// Its name in the exported program.
     pub name: String,
-    /// What it is.
+    /// Its role.
     pub role: Role,
 }
 
@@ -98,26 +98,26 @@ pub struct Argument {
     pub name: String,
     /// Kind and shape.
     pub ty: Type,
-    /// Whether it is learned.
+    /// Whether it is a parameter.
     pub parameter: bool,
-    /// The axis along which independent samples lie, if there is one.
+    /// The batch axis, along which samples are independent, if there is one.
     pub batch_axis: Option<usize>,
 }
 
-/// A graph as a function: parameters, then inputs, each in order of their making, to the results.
+/// A graph as a function from parameters, then inputs, each in order of creation, to the results.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// The name of the function's module.
     pub name: String,
     /// The graph.
     pub graph: Arc<Graph>,
-    /// What goes in.
+    /// The arguments.
     pub arguments: Vec<Argument>,
-    /// What comes out.
+    /// The results.
     pub results: Vec<Output>,
     /// By node: whether a result depends on it.
     pub(crate) live: Vec<bool>,
-    /// What devices do together, in the program of one of them.
+    /// The collective ops in the program of one device.
     pub(crate) collectives: HashMap<NodeId, Collective>,
 }
 
@@ -125,7 +125,7 @@ pub struct Program {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// An op from outside the library: no other engine knows it.
+    /// A custom op, which no other engine knows.
     #[error(
         "`{node}` is of the op `{op}`, which was added from outside: no other engine knows it; write it in ops of the library"
     )]
@@ -135,39 +135,39 @@ pub enum ExportError {
         /// The op.
         op: String,
     },
-    /// A result of another graph.
+    /// A result belongs to another graph.
     #[error(transparent)]
     Graph(#[from] autograd::Error),
-    /// There is nothing to compute.
+    /// There are no results.
     #[error("a function has at least one result, and none was asked for")]
     NoResults,
-    /// A cell that other systems have no layer of.
+    /// The cell has no equivalent layer in other systems.
     #[error(
         "other systems have no layer of the cell `{0}`: they have those of elman, elman-relu, lstm, gru and gru-reset-before"
     )]
     Layer(String),
-    /// A framework without such a layer.
+    /// The framework has no such layer.
     #[error("{0}: export it for another framework")]
     Framework(String),
-    /// Devices that cannot share the program.
+    /// The devices cannot share the program.
     #[error("{0}")]
     Devices(String),
-    /// A node that does not let the batch be cut.
+    /// The batch cannot be sharded at a node.
     #[error("devices cannot share the batch at `{node}` ({op}): {reason}")]
     Unshared {
         /// The node.
         node: String,
         /// The op.
         op: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// Values that do not fit the function.
+    /// A value does not fit the function.
     #[error("`{name}`: {reason}")]
     Value {
         /// The argument or result.
         name: String,
-        /// What does not fit.
+        /// The misfit.
         reason: String,
     },
 }
@@ -176,7 +176,7 @@ impl Program {
     /// The part of a graph that some results depend on.
     ///
     /// # Errors
-    /// If there is no result, or one is of another graph.
+    /// If there is no result, or one belongs to another graph.
     pub fn new(
         name: &str,
         graph: Arc<Graph>,

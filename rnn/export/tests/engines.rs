@@ -1,4 +1,4 @@
-//! What other engines compute of exported programs, against the interpreter.
+//! Exported programs on other engines, against the interpreter.
 
 mod common;
 
@@ -28,14 +28,14 @@ fn onnx_model(program: &Program, real: Real) -> Vec<u8> {
     onnx::model(program, real, &Point::new()).unwrap()
 }
 
-/// Every op with its gradients, and the special numbers of arithmetic.
+/// Every op with its gradients, and special values.
 fn ops(real: Real, extension: &str, write: Write) -> Cases {
     let cases = Cases::new(real);
     let add = |name: &str, (program, point): (Program, Point<f64>)| {
         cases.add(name, extension, &program, &point, &write(&program, real));
     };
     (0..6).for_each(|seed| add(&format!("samples-{seed}"), samples(seed)));
-    // A maximum over an axis is not NaN in onnxruntime where an element is.
+    // onnxruntime's maximum over an axis ignores NaN.
     let special = special();
     let results =
         special.0.results.clone().into_iter().filter(|r| extension != "onnx" || r.name != "max over");
@@ -175,11 +175,11 @@ fn modules_of_any_number_of_steps_are_of_one_size() {
     }
 }
 
-/// Twice as many steps are as many operations, and time is in loops.
+/// Twice as many steps give the same number of operations: time is in loops.
 #[test]
 fn rolled_modules_do_not_grow_with_the_steps() {
     for cell in rnn::cell::SHIPPED {
-        // The units of a clockwork net have periods of their own, of which 8 steps are a multiple.
+        // The units of a clockwork net have periods that divide 8 steps.
         let (few, many) = if cell.name == "clockwork" { (40, 80) } else { (12, 24) };
         let pairs = arrangements(cell.name, few).into_iter().zip(arrangements(cell.name, many));
         for ((name, few), (_, many)) in pairs {
@@ -189,7 +189,7 @@ fn rolled_modules_do_not_grow_with_the_steps() {
     }
 }
 
-/// 20 updates as a program, by the interpreter or by the driver on XLA, beside those of our own optimisers.
+/// 20 updates of an exported program, by the interpreter or by the driver on XLA, against our own optimisers.
 #[test]
 fn a_step_trains_as_we_do() {
     for method in [
@@ -314,7 +314,7 @@ fn driven(
     Some((said, file.tensors().into_iter().map(|(name, view)| (name, numbers(view.data()))).collect()))
 }
 
-/// As any program that a test needs: no test passes without it, unless it is asked to.
+/// Like any program that a test needs: without it no test passes, unless skipping is requested.
 #[test]
 fn a_python_that_is_missing_fails_a_test_unless_it_may_be() {
     let run = std::panic::catch_unwind(|| common::run_by("no-such-python", "stablehlo.py", &[]));

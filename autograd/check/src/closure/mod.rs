@@ -1,9 +1,9 @@
 //! Checks a foreign function: from values and a claim to a verdict.
 //!
-//! There are no nodes to ask, so differences alone decide. A direction at a time is looked at in `along.rs`, several of a
-//! function that is known to few digits in `average.rs`; which elements are wrong is found by halves in `bisect.rs`; and
-//! how many digits a function has, in `digits.rs`. A gradient that is asked more than once is in `asked.rs`, claims of functions that return arrays are in `vector.rs`, of second
-//! derivatives in `hessian.rs` and `block.rs`, and the Taylor test is in `taylor.rs`.
+//! There are no nodes, so differences alone decide: along one direction in `along.rs`, or averaged over several in
+//! `average.rs` for a function of low precision. `bisect.rs` finds the wrong elements; `digits.rs` estimates the
+//! function's precision. `asked.rs` checks a gradient given as a function, `vector.rs` claims about functions that
+//! return arrays, `hessian.rs` and `block.rs` second derivatives; `taylor.rs` is the Taylor test.
 
 mod along;
 mod asked;

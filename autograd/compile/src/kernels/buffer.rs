@@ -29,7 +29,7 @@ impl<S: Real> Buffer<S> {
         Self { memory, start, len }
     }
 
-    /// Makes room for `len` numbers at least, whatever they are.
+    /// Grows to at least `len` elements of any value.
     pub(super) fn grow(&mut self, len: usize) {
         if self.len < len {
             *self = Self::new(len);

@@ -1,4 +1,4 @@
-//! Kernels compiled once for each instruction set, and the choice among them: the only `unsafe` of this crate.
+//! Kernels compiled once per instruction set, and their dispatch: the only `unsafe` of this crate.
 //!
 //! A kernel is ordinary Rust over slices. [`vectorised!`] compiles it three times, with the features of
 //! AVX-512, of AVX2 with FMA, and of the target as it is, where the compiler turns its loops into vector
@@ -35,7 +35,7 @@ impl Machine for Avx2 {
     const VECTOR: usize = 32;
 }
 
-/// What the target has for certain.
+/// The guaranteed features of the target.
 pub(super) struct Portable;
 impl Machine for Portable {
     const FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
@@ -53,10 +53,10 @@ pub(super) enum Level {
     Portable,
 }
 
-/// An environment variable that asks for a narrower instruction set than the machine has: `avx2`, or `portable`.
+/// An environment variable that selects a narrower instruction set than the machine's: `avx2`, or `portable`.
 const NARROWER: &str = "AUTOGRAD_VECTORS";
 
-/// The widest instruction set of this machine that may be used; detected once.
+/// The widest allowed instruction set of this machine; detected once.
 #[inline]
 pub(super) fn level() -> Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();
@@ -90,8 +90,8 @@ fn detect() -> Level {
     Level::Portable
 }
 
-/// Compiles a kernel `fn name<S, M>(..)`, generic in the number `S` and the instruction set `M`, for every
-/// instruction set, and makes of it a safe function `name<S>` that calls the widest.
+/// Compiles a kernel `fn name<S, M>(..)`, generic in the scalar `S` and the instruction set `M`, for every
+/// instruction set, and defines a safe function `name<S>` that calls the widest.
 macro_rules! vectorised {
     ($($(#[$meta:meta])* $vis:vis fn $name:ident<$S:ident, $M:ident>($($arg:ident: $type:ty),* $(,)?)
         $(-> $result:ty)? $body:block)*) => {$(

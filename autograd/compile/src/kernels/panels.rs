@@ -1,9 +1,9 @@
-//! Products by tiles that read B from panels.
+//! Products by tiles that read B from packed panels.
 //!
-//! A panel is as many columns of B as a tile has, its rows one after the other. So a tile reads memory in order, and a part
-//! of the panel stays in the first cache while all tiles of its columns read it. A product of many columns of A, as a
-//! gradient that is a sum over time, is a sum of parts of which A's block stays in the second cache (Goto & van de Geijn,
-//! *Anatomy of High-Performance Matrix Multiplication*, 2008).
+//! A panel holds as many columns of B as a tile, row after row. So a tile reads memory in order, and a part of the
+//! panel stays in the L1 cache while all tiles of its columns read it. A product with a long k, such as a gradient
+//! that is a sum over time, is split along k so that A's block stays in the L2 cache (Goto & van de Geijn, *Anatomy
+//! of High-Performance Matrix Multiplication*, 2008).
 
 use super::buffer::Buffer;
 use super::machine::{self, Level, Tile, vectorised};
@@ -35,7 +35,7 @@ pub(super) fn width<S>() -> usize {
     2 * bytes / size_of::<S>()
 }
 
-/// B in panels, the last filled up with zeros.
+/// Packs B into panels, the last padded with zeros.
 pub(super) fn pack<S: Real>(b: Layout, from: &[S], to: &mut [S]) {
     let width = width::<S>();
     for (j, panel) in to.chunks_exact_mut((width * b.rows).max(1)).enumerate() {

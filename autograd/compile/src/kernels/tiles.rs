@@ -1,8 +1,8 @@
-//! Products that fit the caches, tile by tile with the sums in registers.
+//! Products that fit the caches, by tiles with the sums in registers.
 //!
-//! A tile of C is R rows of L neighbouring elements, L filling one or two vectors. Its sums stay in registers while
-//! k runs: one row of B at a time is multiplied by R numbers of A. Nothing is copied or packed, so a product of a few
-//! hundred multiplications costs little more than these. The limit is B in the second cache.
+//! A tile of C is R rows of L adjacent elements, L filling one or two vectors. Its sums stay in registers over the
+//! loop of k: one row of B at a time is multiplied by R elements of A. Nothing is copied or packed, so a product of a
+//! few hundred multiplications has little overhead. The limit is that B fits in the L2 cache.
 
 use super::machine::{Machine, Tile, vectorised};
 use super::math;
@@ -10,8 +10,8 @@ use super::panels::{self, blocks, by_rows};
 use super::product::{Layout, Product};
 use super::real::Real;
 
-/// Whether tiles can compute this product: the rows of B and C are without gaps, and so are either the
-/// rows or the columns of A.
+/// Whether tiles can compute this product: the rows of B and C are contiguous, and so are the rows or the columns of
+/// A.
 pub(super) fn fit(a: &Layout, b: &Layout, c: &Layout) -> bool {
     b.strides[1] == 1 && c.strides[1] == 1 && a.strides.contains(&1)
 }
@@ -70,7 +70,7 @@ vectorised! {
     }
 }
 
-/// What a tile is computed from.
+/// The operands of a tile.
 #[derive(Clone, Copy)]
 struct Sides<'a, S> {
     k: usize,
@@ -83,8 +83,8 @@ struct Sides<'a, S> {
 }
 
 impl<S: Real> Sides<'_, S> {
-    /// All rows of C, four at a time; the last four overlap those before if m is no multiple. The widest tile has L
-    /// columns.
+    /// All rows of C, four at a time; the last four overlap the previous ones if m is not a multiple. The widest tile
+    /// has L columns.
     #[inline(always)]
     fn rows<M: Machine, const L: usize>(&self, m: usize, n: usize, c: &mut [S]) {
         if m < 4 {
@@ -101,7 +101,7 @@ impl<S: Real> Sides<'_, S> {
         }
     }
 
-    /// R rows of C from row i on, of which the first `known` are there already.
+    /// R rows of C from row i on, of which the first `known` are already computed.
     #[inline(always)]
     fn columns<M: Machine, const R: usize, const L: usize>(
         &self,
@@ -170,7 +170,7 @@ impl<S: Real> Sides<'_, S> {
         }
     }
 
-    /// `Σ a[r] b[l]` over k. A single row has too few sums to keep the multipliers busy: it has four sets of them.
+    /// `Σ a[r] b[l]` over k. A single row has too few sums to keep the multipliers busy, so it uses four sets.
     #[inline(always)]
     fn sums<M: Machine, A: Left<S, R>, const R: usize, const L: usize>(&self, a: A, b: &[S]) -> [[S; L]; R] {
         let (k, apart) = (self.k, self.b_stride);
@@ -216,7 +216,7 @@ trait Left<S, const R: usize> {
     fn at(&self, p: usize) -> [S; R];
 }
 
-/// Rows without gaps.
+/// Contiguous rows.
 struct Rows<'a, S, const R: usize>([&'a [S]; R]);
 impl<S: Real, const R: usize> Left<S, R> for Rows<'_, S, R> {
     #[inline(always)]
@@ -229,7 +229,7 @@ impl<S: Real, const R: usize> Left<S, R> for Rows<'_, S, R> {
     }
 }
 
-/// Columns without gaps, so far apart.
+/// Contiguous columns with this stride.
 struct Columns<'a, S>(&'a [S], usize);
 impl<S: Real, const R: usize> Left<S, R> for Columns<'_, S> {
     #[inline(always)]
@@ -238,7 +238,7 @@ impl<S: Real, const R: usize> Left<S, R> for Columns<'_, S> {
     }
 }
 
-/// The first elements of a slice, which its layout has measured.
+/// The first elements of a slice, whose length the layout has checked.
 #[inline(always)]
 fn block<S, const L: usize>(x: &[S]) -> &[S; L] {
     x.first_chunk().expect("the product has checked the length")

@@ -1,4 +1,4 @@
-//! Kinds of files that commands write, and how a file is known for one of ours before it is replaced.
+//! The kinds of output files, and how to recognise files written by this program before replacing them.
 
 use serde_json::Value;
 use std::fmt;
@@ -6,18 +6,18 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// A kind of file that commands write.
+/// A kind of output file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A trained model.
     Checkpoint,
-    /// The state that a run goes on from.
+    /// The state from which a run resumes.
     LastState,
-    /// The log of a run, JSON by lines.
+    /// The log of a run, as JSON lines.
     Log,
-    /// A picture that scales.
+    /// A vector picture.
     Svg,
-    /// A picture in pixels.
+    /// A raster picture.
     Png,
     /// A picture on a page of PDF.
     Pdf,
@@ -27,7 +27,7 @@ pub enum Kind {
     Xhtml,
     /// A document in LaTeX.
     Tex,
-    /// Lines for people.
+    /// Plain text.
     Text,
     /// For Graphviz.
     Dot,
@@ -43,7 +43,7 @@ pub enum Kind {
     Mlir,
     /// A program for ONNX Runtime.
     Onnx,
-    /// The arguments of a program.
+    /// The arguments of an exported program.
     Arguments,
 }
 
@@ -70,7 +70,7 @@ impl Kind {
         Self::Arguments,
     ];
 
-    /// The endings of its files, the usual one first.
+    /// Its file extensions, the usual one first.
     pub fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Checkpoint | Self::LastState | Self::Arguments => &["safetensors"],
@@ -92,13 +92,13 @@ impl Kind {
         }
     }
 
-    /// The kind of an ending.
+    /// The kind of an extension.
     pub fn of_ending(ending: &str) -> Option<Self> {
         let ours = |kind: &Self| *kind != Self::Log && kind.endings().contains(&ending);
         Self::ALL.into_iter().find(ours)
     }
 
-    /// Whether a file begins as this program's files of this kind do. An empty file holds nothing to lose.
+    /// Whether a file starts as this program's files of this kind do. An empty file also counts.
     pub fn is_of(self, path: &Path) -> std::io::Result<bool> {
         let mut file = File::open(path)?;
         let mut head = Vec::new();
@@ -112,7 +112,7 @@ impl Kind {
         Ok(match self {
             Self::Checkpoint | Self::LastState => {
                 let (Ok(header), false) = (header(&head, file), text.is_empty()) else { return Ok(false) };
-                // Only what a run goes on from has the losses of the run so far.
+                // Only the resumable state contains the losses of the run.
                 let last = header.contains("\"extra/history/");
                 header.contains("\"rnn.format\"") && last == (self == Self::LastState)
             }
@@ -181,18 +181,18 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Endings of files that people bring.
+/// Extensions of input files.
 const BROUGHT: [&str; 4] = ["cell", "tsv", "tab", "md"];
 
-/// Whether an ending tells what a file holds.
+/// Whether an extension identifies the content of a file.
 pub fn is_known(ending: &str) -> bool {
     BROUGHT.contains(&ending) || Kind::of_ending(ending).is_some()
 }
 
-/// What all pictures have in their first tag.
+/// Every picture has this in its first tag.
 const FONTS: &str = "font-family=\"";
 
-/// The beginning of every page.
+/// The start of every page.
 const PAGE: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">";
 
 /// The first words of what `graph`, `diff`, `explain`, `bptt` and `gradflow` write as text.
@@ -225,7 +225,7 @@ const TABLES: [&str; 13] = [
     "cell,steps,hidden,scale,dtype,method,h,direction,exact,numeric,analytic,numeric_error,analytic_error",
 ];
 
-/// Keys that the JSON of `export`, of `graph`, of its `--format explorer`, of `bptt` and of `gradflow` have.
+/// Keys of the JSON output of `export`, of `graph`, of its `--format explorer`, of `bptt` and of `gradflow`.
 const KEYS: [&[&str]; 5] = [
     &["name", "real", "arguments", "results"],
     &["directed", "multigraph", "graph", "nodes"],

@@ -1,7 +1,7 @@
-//! Files that commands write. A flag that names one has the type [`OutFile`], and nothing else here writes a file.
+//! Output files. A flag that names one has the type [`OutFile`], and nothing else in this crate writes a file.
 //!
-//! So no command can lack the guard: before any command runs, `guard` finds all flags of this type and compares them with
-//! all that the command reads.
+//! So every command is guarded: before it runs, `guard` finds all flags of this type and compares them with all
+//! inputs.
 
 mod guard;
 mod kind;
@@ -18,7 +18,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A file that a command writes, as a flag names it.
+/// An output file, as named by a flag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutFile {
     path: PathBuf,
@@ -30,52 +30,52 @@ pub struct OutFile {
 enum What {
     /// One file of one of these kinds.
     One(&'static [Kind]),
-    /// A checkpoint, and beside it the state that a run goes on from.
+    /// A checkpoint, and beside it the state from which a run resumes.
     Run,
     /// A folder with files of these names.
     Folder(&'static [&'static str]),
 }
 
-/// How a flag's value becomes an [`OutFile`].
+/// The parser of a flag's value into an [`OutFile`].
 #[derive(Clone, Copy, Debug)]
 pub struct Files {
     what: What,
-    /// Whether a name with an ending that says nothing is taken too.
+    /// Whether an extension that identifies no kind is accepted.
     open: bool,
 }
 
-/// A file of one of these kinds, which its ending tells.
+/// A file whose extension must give one of these kinds.
 pub const fn told_by_ending(kinds: &'static [Kind]) -> Files {
     Files { what: What::One(kinds), open: false }
 }
 
-/// A file of one of these kinds, which another flag may tell.
+/// A file of one of these kinds, possibly given by another flag.
 pub const fn told_otherwise(kinds: &'static [Kind]) -> Files {
     Files { what: What::One(kinds), open: true }
 }
 
-/// The best model of a run, and beside it the state to go on from.
+/// The best model of a run, and beside it the state from which it resumes.
 pub const RUN: Files = Files { what: What::Run, open: true };
 
-/// A folder for files of these names.
+/// A folder for files with these names.
 pub const fn folder(names: &'static [&'static str]) -> Files {
     Files { what: What::Folder(names), open: true }
 }
 
 impl OutFile {
-    /// The path as it was given.
+    /// The path as given.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The kind that the file's ending tells, among those that the command writes.
+    /// The kind given by the file's extension, among those that the command writes.
     pub fn kind(&self) -> Option<Kind> {
         let What::One(kinds) = self.what else { return None };
         let ending = ending(&self.path)?;
         kinds.iter().copied().find(|kind| kind.endings().contains(&&*ending))
     }
 
-    /// Whether the ending tells another kind than what is to be written.
+    /// Checks that the extension does not contradict the kind to write.
     ///
     /// # Errors
     /// If it does.
@@ -93,7 +93,7 @@ impl OutFile {
         }
     }
 
-    /// Writes the file whole, or leaves what was there.
+    /// Writes the file atomically: on failure the old file remains.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -122,7 +122,7 @@ impl OutFile {
         Ok(path)
     }
 
-    /// All files that are written, each with the kinds that may stand there.
+    /// All output files, with the kinds that each may hold.
     fn files(&self) -> Vec<(PathBuf, Vec<Kind>)> {
         match self.what {
             What::One(kinds) => {
@@ -151,7 +151,7 @@ impl OutFile {
         matches!(self.what, What::Folder(_))
     }
 
-    /// The files that are written again and again while a run lasts: another run may not.
+    /// The file that a run rewrites while it lasts: another run must not.
     fn held(&self) -> Option<&Path> {
         let held = matches!(self.what, What::Run) || self.what == What::One(&[Kind::Log]);
         held.then_some(&*self.path)

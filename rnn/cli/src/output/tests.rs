@@ -1,4 +1,4 @@
-//! Every command that writes a file, and every flag that names one, against every guard.
+//! Tests every output flag of every command against every guard.
 
 use super::guard::is_output;
 use super::*;
@@ -9,15 +9,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use tempfile::TempDir;
 
-/// What a file that the program wrote before begins with, by the flag that writes it.
+/// A flag, and a command line to test it.
 struct Row {
-    /// A command line that is complete but for the file, in which `IN` stands for a file that is read.
+    /// A complete command line except for the file; `IN` stands for an input file.
     line: &'static str,
     /// The flag.
     flag: &'static str,
-    /// A name with an ending that fits.
+    /// A name with a valid extension.
     name: &'static str,
-    /// An ending that does not.
+    /// A wrong extension.
     wrong: &'static str,
 }
 
@@ -76,7 +76,7 @@ fn folder() -> (TempDir, PathBuf) {
     (folder, input)
 }
 
-/// What the guard says of a command line.
+/// The guard's answer to a command line.
 fn said(line: &str, input: &Path, flag: &str, output: &Path, more: &[&str]) -> Result<(), String> {
     let words = line.split(' ').map(|word| word.replace("IN", &input.display().to_string()));
     let output = [flag.to_string(), output.display().to_string()];
@@ -93,7 +93,7 @@ fn refused(outcome: Result<(), String>, part: &str, case: &str) {
     assert!(said.contains(part), "{case}: `{part}` is not in: {said}");
 }
 
-/// Every output flag of every command has its line in the table; flags of folders, tests of their own.
+/// Every output flag of every command has a row in the table; flags for folders have separate tests.
 #[test]
 fn the_table_is_complete() {
     fn walk(command: &Command, name: &str, found: &mut BTreeSet<(String, String)>) {
@@ -121,7 +121,7 @@ fn the_table_is_complete() {
 fn what_is_read_is_not_written_over_by_any_name() {
     for Row { line, flag, name, .. } in TABLE.iter().filter(|row| row.line.contains("IN")) {
         let (folder, _) = folder();
-        // The input has a name that the flag takes, so that its ending is no reason.
+        // The input has a name that the flag accepts, so its extension is not the reason.
         let input = folder.path().join(name);
         fs::write(&input, "what is read").unwrap();
         let case = format!("{line} {flag}");
@@ -140,7 +140,7 @@ fn what_is_read_is_not_written_over_by_any_name() {
             refused(said(line, &input, flag, &link, &["--force"]), "would write over", &case);
             refused(said(line, &link, flag, &input, &["--force"]), "would write over", &case);
         }
-        // What would become the file is its own too.
+        // A temporary of the output is also its own.
         let temporary = folder.path().join(format!(".{name}.abc123.part"));
         fs::rename(&input, &temporary).unwrap();
         refused(said(line, &temporary, flag, &input, &["--force"]), "would write over", &case);
@@ -246,7 +246,7 @@ fn two_outputs_are_two_files() {
     }
 }
 
-/// Also of two flags of which one is for a long run.
+/// Also for two flags of which one belongs to a long run.
 #[test]
 fn a_run_has_its_files_for_itself() {
     for Row { line, flag, name, .. } in
@@ -257,7 +257,7 @@ fn a_run_has_its_files_for_itself() {
         let lock = Lock::take(&output).unwrap();
         refused(said(line, &input, flag, &output, &[]), "is being written by another run", line);
         drop(lock);
-        // A run that was killed left its lock and its temporaries.
+        // The lock and the temporaries of a killed run.
         fs::write(folder.path().join(format!(".{name}.lock")), "1").unwrap();
         fs::write(folder.path().join(format!(".{name}.abc123.part")), "half").unwrap();
         said(line, &input, flag, &output, &[]).expect(line);

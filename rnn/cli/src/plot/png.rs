@@ -1,21 +1,20 @@
-//! A picture as pixels.
+//! Renders pictures as PNG.
 
 use resvg::tiny_skia::{Pixmap, PremultipliedColorU8, Transform};
 use resvg::usvg::{Options, Tree, fontdb::Database};
 use std::sync::{Arc, LazyLock};
 
-/// The program that made a picture, as PNG says it in its first text chunk: so its own files are known.
+/// The program name in the first text chunk of a PNG, which identifies its own files.
 const SOFTWARE: (&str, &str) = ("Software", "rnn");
 
-/// Pixels for one unit of the picture.
+/// Pixels per unit of the picture.
 const SCALE: f32 = 2.0;
 
-/// The most pixels along a side, and in all: what programs open, and what a small memory holds.
+/// The maximum number of pixels along a side and in total: limits of viewers and of memory.
 const LONGEST: f32 = 20_000.0;
 const MOST: f32 = 1e8;
 
-/// The fonts that come with the program: `DejaVu` Sans, which has the signs of mathematics, regular and bold, and its
-/// form of equal widths.
+/// The bundled fonts: `DejaVu` Sans, which has mathematical symbols, regular and bold, and its monospaced form.
 static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
     let mut fonts = Database::new();
     for font in [dejavu::sans::regular(), dejavu::sans::bold(), dejavu::sans_mono::regular()] {
@@ -27,13 +26,13 @@ static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
     Arc::new(fonts)
 });
 
-/// Why a picture could not be made into pixels.
+/// Why a picture could not be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum PngError {
     /// It is not SVG.
     #[error("this is no SVG picture: {0}; give the whole text of an SVG file")]
     Svg(#[from] resvg::usvg::Error),
-    /// It is larger than programs open.
+    /// It is larger than viewers open.
     #[error(
         "the picture is {width:.0} × {height:.0} units, more than a PNG or a PDF of readable size can show; draw less of it, or \
          write it as SVG, which has no such bound"
@@ -49,8 +48,8 @@ pub enum PngError {
     Pack(String),
 }
 
-/// A picture in SVG as the bytes of a PNG file: two pixels a unit, fewer for one that would be too large. Its texts are
-/// set in fonts that come with the program, so it looks the same on every machine.
+/// Renders an SVG picture as PNG: two pixels per unit, fewer if it would be too large. Text uses bundled fonts, so it
+/// looks the same on every machine.
 ///
 /// ```
 /// let svg = "<svg xmlns='http://www.w3.org/2000/svg' width='40' height='30'><text y='20'>∂L</text></svg>";
@@ -60,7 +59,7 @@ pub enum PngError {
 /// ```
 ///
 /// # Errors
-/// If it is no SVG, or so large that its letters could not be read.
+/// If it is not SVG, or too large for readable text.
 pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     // A picture that is far too large is refused before its letters are set: that takes long.
     if let Some((width, height)) = stated(svg) {
@@ -98,7 +97,7 @@ fn packed(pixmap: &Pixmap) -> Result<Vec<u8>, png::EncodingError> {
     Ok(bytes)
 }
 
-/// Whether bytes begin as a picture that this program made: the mark of PNG, the header's chunk, and the program's.
+/// Whether bytes start as a PNG of this program: signature, header chunk, and program name.
 pub fn is_our_png(head: &[u8]) -> bool {
     const HEADER: usize = 8 + 25;
     let chunk = [b"tEXt", SOFTWARE.0.as_bytes(), b"\0", SOFTWARE.1.as_bytes()].concat();
@@ -106,7 +105,7 @@ pub fn is_our_png(head: &[u8]) -> bool {
         && head.get(HEADER + 4..).is_some_and(|text| text.starts_with(&chunk))
 }
 
-/// The width and height that a picture begins with.
+/// The width and height in the first tag of a picture.
 fn stated(svg: &str) -> Option<(f32, f32)> {
     let head = &svg[..svg.find('>')?];
     let number =
@@ -114,7 +113,7 @@ fn stated(svg: &str) -> Option<(f32, f32)> {
     Some((number("width")?, number("height")?))
 }
 
-/// Whether a picture of this size can be made into pixels that can be read.
+/// Checks that a picture of this size renders readably.
 ///
 /// # Errors
 /// [`PngError::TooLarge`].
@@ -122,7 +121,7 @@ pub fn png_fits(width: f32, height: f32) -> Result<(), PngError> {
     scale_of(width, height).map(|_| ())
 }
 
-/// Pixels for a unit of a picture of this size.
+/// Pixels per unit for a picture of this size.
 fn scale_of(width: f32, height: f32) -> Result<f32, PngError> {
     let scale = SCALE.min(LONGEST / width.max(height)).min((MOST / (width * height)).sqrt());
     if scale < 0.4 { Err(PngError::TooLarge { width, height }) } else { Ok(scale) }

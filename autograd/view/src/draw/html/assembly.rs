@@ -1,4 +1,4 @@
-//! One file of many: the style sheet, the modules and the data are written into the page.
+//! Bundles the page into one file: style sheet, modules and data.
 
 /// The modules, each after those that it imports from.
 const MODULES: [&str; 32] = [
@@ -36,14 +36,14 @@ const MODULES: [&str; 32] = [
     include_str!("main.js"),
 ];
 
-/// The page with its title and data: each table by the id of its element.
+/// The page with its title and data: each table with the id of its element.
 pub(super) fn page(title: &str, tables: &[(&str, String)]) -> String {
     let element = |(id, json): &(&str, String)| {
         ["<script type=\"application/json\" id=\"", id, "\">", &harmless(json), "</script>\n"].concat()
     };
     let data: String = tables.iter().map(element).collect();
     let script = MODULES.map(module).join("\n");
-    // Data last: nothing is looked for in what it says.
+    // Data comes last, so that no placeholder is replaced inside it.
     let mut page = include_str!("page.html").to_string();
     for (mark, text) in [
         ("/* style.css */", include_str!("style.css")),
@@ -56,7 +56,7 @@ pub(super) fn page(title: &str, tables: &[(&str, String)]) -> String {
     page
 }
 
-/// A module without its imports and exports: all modules share one scope here.
+/// A module without imports and exports: all modules share one scope here.
 fn module(text: &str) -> String {
     let mut in_import = false;
     let is_own = |line: &&str| {

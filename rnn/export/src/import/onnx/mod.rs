@@ -1,4 +1,5 @@
-//! Recurrent layers of ONNX files: nodes `RNN`, `LSTM` and `GRU`, as PyTorch's two exporters, tf2onnx and others write them.
+//! Recurrent layers of ONNX files: nodes `RNN`, `LSTM` and `GRU`, as written by PyTorch's two exporters, tf2onnx and
+//! others.
 //!
 //! Gates stand in ONNX's order there: i o f c, and z r h. Between two layers there is what turns the outputs of one into
 //! the input of the next: `Squeeze`, or `Transpose` and `Reshape`, or a `Slice` of each direction and a `Concat` of both.
@@ -14,14 +15,14 @@ use prost::Message;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-/// What does nothing to the numbers but to lay them otherwise.
+/// Operators that only change the layout.
 const GLUE: [&str; 8] =
     ["Squeeze", "Unsqueeze", "Transpose", "Reshape", "Identity", "Dropout", "Cast", "Flatten"];
 
-/// The layers of an ONNX file; `folder` is where it stands, for arrays that are in files beside it.
+/// The layers of an ONNX file; `folder` is its folder, for external arrays.
 ///
 /// # Errors
-/// If it is no such file, has no layer, or one that no cell here computes.
+/// If the file is invalid, has no recurrent layer, or one that no cell here computes.
 pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
     let model = Model::decode(bytes).map_err(|error| ImportError::Onnx(error.to_string()))?;
     let graph = model.graph.ok_or_else(|| ImportError::Onnx("it has no graph".into()))?;
@@ -95,7 +96,7 @@ fn refused(node: &Node, why: &str) -> ImportError {
 }
 
 impl File<'_> {
-    /// Whether a layer reads the outputs of another.
+    /// Checks that a layer reads the outputs of another.
     fn reads(&self, node: &Node, before: &Node) -> Result<(), ImportError> {
         let mut name = node.input.first().map_or("", String::as_str);
         loop {
@@ -209,9 +210,9 @@ impl File<'_> {
     }
 }
 
-/// The cell of a node, by its functions.
+/// The cell of a node, by its activation functions.
 ///
-/// Many exporters write `activation_alpha` and `activation_beta` always; the functions of the cells here have neither.
+/// Many exporters always write `activation_alpha` and `activation_beta`; the functions of the cells here use neither.
 fn cell(node: &Node, directions: usize) -> Result<&'static str, ImportError> {
     let given: Vec<String> = attribute(node, "activations")
         .map_or(&[][..], |a| &a.strings)

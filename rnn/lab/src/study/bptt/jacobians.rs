@@ -1,7 +1,7 @@
 //! The Jacobians of the steps: how much each can stretch or shrink what passes it.
 //!
-//! With every state an input, the steps stand apart. One run of reverse mode then gives one row of the Jacobians of all
-//! steps at once.
+//! With every state an input, the steps are independent. One reverse-mode run then gives one row of the Jacobians of
+//! all steps at once.
 
 use super::apart::{Apart, Ports};
 use super::matrix::expr;
@@ -12,7 +12,7 @@ use autograd_compile::compile;
 use ndarray::{Array2, ArrayD, Axis, s};
 use rnn::model::Network;
 
-/// The most elements that all Jacobians together may have.
+/// The maximum number of elements of all Jacobians together.
 const MOST: f64 = 1e8;
 
 /// The Jacobians of neighbouring steps.
@@ -90,7 +90,7 @@ pub(super) fn jacobians(network: &Network, point: &Point<f64>, lane: usize) -> R
     let asked: Vec<NodeId> = adjoints.iter().flatten().map(|e| e.id()).collect();
     let executable = compile::<f64>(&g.graph()?, &asked)?;
 
-    // For each step that hands its states on and each sequence, the Jacobian of the next by it: [made, handed on].
+    // For each step but the last and each sequence, the Jacobian of the next step's states: [new, old].
     let mut jacobians = vec![vec![Array2::<f64>::zeros((n, n)); batch]; steps];
     for row in 0..n {
         let mut start = 0;

@@ -1,7 +1,7 @@
-//! The T × T matrix, and the gradients by step and by lag: one graph, run once for each loss.
+//! The T × T matrix, and gradients by step and by lag: one graph, run once per loss.
 //!
-//! The cotangent of each loss is an input of the graph. Set to 1 for one loss and to 0 for the others, a run gives what
-//! that loss alone sends back to every state and to every use of a parameter.
+//! The cotangent of each loss is an input of the graph. A run with 1 for one loss and 0 for the others gives the
+//! gradient of that loss alone by every state and every use of a parameter.
 
 use super::apart::{Apart, Ports};
 use super::gauge::{Gauge, Seen};
@@ -13,17 +13,17 @@ use ndarray::{Array2, ArrayD, Axis, arr0};
 use rnn::model::Network;
 use std::collections::{BTreeMap, HashMap};
 
-/// A parameter is split if its copies of all steps have at most so many elements.
+/// The maximum number of elements of a parameter's copies at all steps, for it to be split.
 const MOST_SPLIT: usize = 20_000_000;
 
-/// What the runs gave.
+/// The results of the runs.
 pub(super) struct Found {
     pub loss_steps: Vec<usize>,
     pub losses: Vec<f64>,
     pub matrix: Array2<Magnitude>,
     pub shares: Vec<Shares>,
     pub unsplit: Vec<String>,
-    /// Whether each loss depends on the states through those of its own step alone.
+    /// Whether each loss depends on the past through the states of its own step alone.
     markov: Vec<bool>,
     /// `[loss][sequence]`: the norm at the loss's own step.
     own: Vec<Vec<Magnitude>>,
@@ -31,17 +31,17 @@ pub(super) struct Found {
     pub gradient: Option<Vec<Vec<f64>>>,
 }
 
-/// A norm below this may have lost digits, or be no zero.
+/// A smaller norm may have lost digits, or may not be a true zero.
 const SMALLEST: f64 = 1e-290;
 
-/// A copy of the net with the adjoints of all states, and of all uses of parameters, ready to be run for each loss.
+/// A copy of the net with the adjoints of all states and of all uses of parameters.
 struct Program<'g> {
     apart: Apart<'g>,
     picks: Vec<Expr<'g>>,
     adjoints: Vec<Option<Expr<'g>>>,
     executable: Executable<f64>,
     at: Point<f64>,
-    /// Whether each loss has a step of its own; else it is at the end.
+    /// Whether each loss has its own step; otherwise it is after the last.
     stepped: bool,
 }
 
@@ -78,7 +78,7 @@ impl<'g> Program<'g> {
         Ok(Self { apart, picks, adjoints, executable, at, stepped })
     }
 
-    /// The losses, and what the loss of a row sends back to each state and to each use of a parameter.
+    /// The losses, and the gradient of one row's loss by each state and each use of a parameter.
     #[allow(clippy::type_complexity)]
     fn run(&mut self, row: usize, gauge: &Gauge) -> Result<(Vec<f64>, Vec<Option<ArrayD<f64>>>), BpttError> {
         for (other, pick) in self.picks.iter().enumerate() {
@@ -96,7 +96,7 @@ impl<'g> Program<'g> {
         Ok((losses, adjoints.collect()))
     }
 
-    /// The norms of what a run sends back to the states of each step, for each sequence.
+    /// The norms of the gradient by the states of each step, for each sequence.
     fn norms(&self, found: &[Option<ArrayD<f64>>]) -> Vec<Vec<Magnitude>> {
         let per_step = self.apart.ports[0].len();
         let states = &found[..per_step * self.apart.ports.len()];
@@ -104,7 +104,7 @@ impl<'g> Program<'g> {
     }
 }
 
-/// Runs the net once for each loss.
+/// Runs the graph once per loss.
 pub(super) fn of(
     network: &Network,
     point: &Point<f64>,
@@ -138,7 +138,7 @@ pub(super) fn of(
     let (mut losses, mut own, mut gradient) = (Vec::new(), Vec::new(), None);
     let further = Builder::new();
     let mut beyond: Option<(Program, Gauge)> = None;
-    // The last loss first: its gauge fits those before it.
+    // Backwards over the losses: the gauge of a later loss fits the earlier ones.
     for (row, &t) in loss_steps.iter().enumerate().rev() {
         let (each, found) = program.run(row, &Gauge::new(steps))?;
         losses.push(each[row]);
@@ -171,7 +171,7 @@ pub(super) fn of(
         let mut uses = found.into_iter().skip(steps * program.apart.ports[0].len());
         for share in &mut shares {
             for k in 0..=steps {
-                // What no way leads to is zero, and no part.
+                // Without a path the gradient is zero and adds nothing.
                 if let Some(part) = uses.next().flatten().filter(|part| part.iter().any(|x| *x != 0.0)) {
                     let lag = t.cast_signed() - k.cast_signed();
                     share.by_step[k] += &part;
@@ -185,7 +185,7 @@ pub(super) fn of(
     Ok(Found { loss_steps, losses, matrix, shares, unsplit, markov: depends.markov, own, gradient })
 }
 
-/// The norms of a row whose gradient leaves the range of numbers on its way, and the gauge that found them.
+/// The norms of a row whose gradient leaves the range of `f64`; updates the gauge that shows them.
 fn gauged(
     program: &mut Program,
     gauge: &mut Gauge,
@@ -231,7 +231,7 @@ fn norms<'a>(states: impl Iterator<Item = &'a ArrayD<f64>>) -> Vec<Magnitude> {
     rows.iter().map(Magnitude::norm).collect()
 }
 
-/// The gradient as an expression; nothing if it is zero because no way leads there.
+/// The gradient as an expression; `None` if it is zero for lack of a path.
 pub(super) fn expr(gradient: Gradient) -> Result<Option<Expr>, BpttError> {
     match gradient {
         Gradient::Of(expr) => Ok(Some(expr)),
@@ -240,13 +240,13 @@ pub(super) fn expr(gradient: Gradient) -> Result<Option<Expr>, BpttError> {
     }
 }
 
-/// On which states the losses depend.
+/// The dependence of the losses on the states.
 struct Dependence {
-    /// `[loss][step]`: whether a way leads from the state to the loss.
+    /// `[loss][step]`: whether a path leads from the state to the loss.
     on: Vec<Vec<bool>>,
-    /// The same, with no cut on the way: a gradient gets there.
+    /// The same without stop-gradients on the path: whether a gradient arrives.
     flows: Vec<Vec<bool>>,
-    /// For each loss, whether it depends on its own step's states alone once those are given.
+    /// For each loss, whether the past acts on it through the states of its own step alone.
     markov: Vec<bool>,
 }
 
@@ -259,7 +259,8 @@ impl Dependence {
             .enumerate()
             .flat_map(|(k, ports)| ports.iter().map(move |p| (p.id().index(), k)))
             .collect();
-        // The steps whose ports are met by walking back from a node, through ports or not, and through cuts or not.
+        // The steps whose ports are reached backwards from a node, passing through ports or not, and through
+        // stop-gradients or not.
         let met = |from: NodeId, ports_too: bool, cuts_too: bool| -> Result<Vec<bool>, BpttError> {
             let mut steps = vec![false; apart.ports.len()];
             let mut read = vec![false; from.index() + 1];
@@ -300,7 +301,8 @@ impl Found {
             for k in (0..t).rev() {
                 bound[[row, k]] = reach.iter().copied().sum();
                 if k > 0 {
-                    // What passes from step k + 1 to step k, counted from 1, is stretched by the Jacobian between them.
+                    // A gradient from step k + 1 to step k, counted from 1, is stretched by the Jacobian between
+                    // them.
                     reach
                         .iter_mut()
                         .zip(&stretch[k - 1])
