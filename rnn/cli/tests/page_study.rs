@@ -148,7 +148,7 @@ fn errors_name_the_thing_and_the_mend() {
     folder.bad("study --checkpoint a.safetensors --sentence good", 1, &["reads no --sentence"]);
     folder.bad("study --sentence hello --class 1", 1, &["--checkpoint"]);
     folder.bad("study --sentence hello --batch 2", 1, &["a page shows one sequence"]);
-    folder.bad("study --sentence h", 1, &["--sentence: 1 symbols", "need 2"]);
+    folder.bad("study --sentence h", 1, &["--sentence: too short", "longer sentence"]);
     assert!(!folder.exists("study.html"));
 }
 

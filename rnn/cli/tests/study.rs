@@ -106,11 +106,11 @@ fn the_format_follows_from_the_name_of_the_file_unless_it_is_given() {
     assert!(written("--format svg", "b.picture").starts_with("<svg"));
     fails("graph -o net.gif", 1, "no format is called `gif`");
     fails(
-        "graph -o net.pdf",
+        "graph -o net.gif",
         1,
-        ".svg, .png or .html, or give --format text, dot, mermaid, graphml, json, explorer, svg, png or html",
+        ".svg, .png, .pdf or .html, or give --format text, dot, mermaid, graphml, json, explorer, svg, png, pdf or html",
     );
-    assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("net.pdf").exists());
+    assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("net.gif").exists());
 }
 
 #[test]
