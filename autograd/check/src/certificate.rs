@@ -7,8 +7,8 @@
 //!
 //! - **One wrong element.** |⟨e, u⟩| = |eⱼ| |uⱼ| ≥ |eⱼ| / 2, so an error of more than 4τ is never missed.
 //! - **Any error.** eⱼ uⱼ has a density of at most 1 / 2|eⱼ|, and adding independent terms does not increase it. On
-//! an interval of length
-//!   4τ that is a probability of at most 2τ / |eⱼ|, for every j: the largest error of an element counts, whatever the others are.
+//!   an interval of length 4τ that is a probability of at most 2τ / |eⱼ|, for every j: only the largest error of an
+//!   element counts.
 //!
 //! The certificate does not apply at kinks, where the equations of the nodes decided, or where differences resolved
 //! nothing. The error of an element with its own step size (`numeric/scale.rs`) is measured in that size.

@@ -1,8 +1,8 @@
 //! Checks all tensors at one order of differentiation.
 //!
-//! Three witnesses speak of each tensor. Differences of the whole, tensor by tensor (`side.rs`); they know nothing of the
-//! graph's inside. Every node's own equation, which together are a proof by the chain rule (`locate/`). Forward mode, of all
-//! tensors at once (`witness.rs`); it has no step. What follows from the three says `verdict.rs`.
+//! Each tensor has three independent checks. Differences of the whole function, tensor by tensor (`side.rs`), do not
+//! depend on the graph's nodes. The equations of all nodes together are a proof by the chain rule (`locate/`). Forward
+//! mode, for all tensors at once (`witness.rs`), has no step size. `verdict.rs` decides from the three.
 
 use super::function::Function;
 use super::leaves;

@@ -67,13 +67,12 @@ pub struct Comparison {
     pub tolerance: f64,
     /// At a kink, the slopes from the left and from the right.
     pub sides: Option<[f64; 2]>,
-    /// The lowest and the highest slope of the pieces that meet there, if these hold the analytic one between them, and the two
-    /// sides do not.
+    /// The lowest and the highest slope of the pieces that meet there, if the analytic one is between them, but not
+    /// between the two sides.
     pub pieces: Option<[f64; 2]>,
     /// Whether the function jumps there, so that it has no slope at all.
     pub jump: bool,
-    /// Whether they agree for no other reason than that both are too small for differences to see, beside the function's own
-    /// value.
+    /// Whether they agree only because both are too small for differences to resolve beside the function's value.
     pub unseen: bool,
     /// The verdict.
     pub verdict: Verdict,
@@ -268,8 +267,8 @@ pub(super) enum Seen {
     Between,
     /// At a kink, it is not.
     Outside,
-    /// It does not, and the function jumps: a difference across the jump grows without bound as its step falls, so that no value
-    /// is the slope.
+    /// It does not, and the function jumps: a difference across the jump grows without bound as its step falls, so
+    /// there is no slope.
     Jump,
     /// They differ, and differences are sure of it.
     Different,

@@ -1,7 +1,7 @@
-//! The generic code of this crate, compiled here, once for each type of number.
+//! The instances of this crate's generic code, one per scalar type.
 //!
-//! A generic function is compiled in the crate that calls it: without this border each crate that runs a graph compiles the
-//! planner and all kernels again, which took half of a build, and not with this crate's optimisation.
+//! Generic code is compiled in the calling crate. Without these instances every crate that runs a graph would compile
+//! the planner and all kernels again: half of a build, and without this crate's optimisation level.
 
 use super::executable::{Set, StepTime, View};
 use super::{Compiler, Executable, kernels};
@@ -10,10 +10,10 @@ use autograd::{Error, Point, Value};
 use ndarray::ArrayViewMutD;
 use std::sync::Arc;
 
-/// Where the value of a leaf lies.
+/// Looks up the value of a leaf.
 pub type Values<'a, 'v, S> = &'a dyn Fn(NodeId) -> Option<View<'v, S>>;
 
-/// A type of number that a compiled graph computes in: `f32` or `f64`.
+/// A scalar type of compiled graphs: `f32` or `f64`.
 pub trait Real: kernels::Real {
     #[doc(hidden)]
     fn compile(compiler: &Compiler, graph: &Arc<Graph>, outputs: &[usize])

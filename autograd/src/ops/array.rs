@@ -5,8 +5,8 @@ use crate::shape::Shape;
 use ndarray::{ArrayD, ArrayViewD};
 use std::borrow::Cow;
 
-/// `f` of each element. Only the loop over elements one after another is compiled for each `f`: `ndarray` has one for each
-/// layout besides, which took most of this crate's build.
+/// `f` of each element. Only one loop, over contiguous elements, is compiled for each `f`: `ndarray` has one for each
+/// layout too, which took most of this crate's build time.
 pub(crate) fn map<A: Copy, B>(a: &ArrayD<A>, f: impl Fn(A) -> B) -> ArrayD<B> {
     array(a.shape(), in_order(a.view()).iter().map(|&a| f(a)).collect())
 }

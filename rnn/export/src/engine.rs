@@ -1,10 +1,10 @@
 //! Training on XLA: an engine that passes each batch to a Python driver.
 //!
-//! The graph of each size of batch is written once as StableHLO, and compiled by XLA; from then on parameters and batches
-//! go over as bytes, and the loss and its gradient come back. The updates are the trainer's: so a checkpoint is the same
-//! on both engines, and a run begins on one and goes on on the other.
+//! The graph for each batch size is exported once as StableHLO, and compiled by XLA. For each update, parameters and
+//! the batch are sent as bytes, and the loss and its gradient are returned. The trainer applies the update, so
+//! checkpoints of both engines are the same, and a run can change the engine.
 //!
-//! With the feature `pjrt` a plugin of XLA takes the driver's place, without Python.
+//! With the feature `pjrt` an XLA plugin replaces the driver, without Python.
 
 use crate::devices::Shared;
 use crate::program::{Argument, ExportError, Output, Program, Real};

@@ -1,5 +1,5 @@
-//! A recurrence over 60 steps, in which the rule of the first step has the wrong sign. What comes back to it is below 1e-17: no difference of
-//! the loss can see that. What the checker says of it.
+//! A recurrence over 60 steps, in which the VJP of the first step has the wrong sign. The adjoint of that step is
+//! below 1e-17, so no difference of the loss can detect it; the checker does.
 //!
 //! ```text
 //! cargo run --release -p bptt-lab --example vanished_sign
@@ -39,7 +39,7 @@ impl Operator for FirstTanh {
     }
 }
 
-/// What the checker says.
+/// The report of the checker.
 ///
 /// # Errors
 /// If the net cannot be checked.

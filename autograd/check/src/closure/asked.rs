@@ -1,4 +1,4 @@
-//! A gradient that is asked, here and elsewhere: what it keeps from one question to the next.
+//! A gradient given as a function: whether it keeps state from one call to the next.
 
 use super::FnCheck;
 use crate::report::Report;
@@ -7,9 +7,9 @@ use autograd::{Error, Place, norm};
 use ndarray::{ArrayD, Zip};
 
 impl FnCheck {
-    /// Does it, with a gradient that is asked, and not given: here, and once more after it was asked elsewhere. A gradient that
-    /// then says something else has kept what it should have forgotten, and fails; so does one that is the same elsewhere, where
-    /// that of the function is another.
+    /// Runs the check with a gradient function, called here, at another point, and here again. It fails if the two
+    /// results here differ, because it kept state; or if the result there is the same and wrong, because it was not
+    /// computed anew.
     ///
     /// ```
     /// use autograd_check::FnCheck;
@@ -17,7 +17,7 @@ impl FnCheck {
     ///
     /// let at = [arr1(&[0.1, 0.2]).into_dyn()];
     /// let f = |x: &[ArrayD<f64>]| x[0].iter().map(|x| x.sin()).sum::<f64>();
-    /// let mut kept = ArrayD::zeros(at[0].raw_dim()); // like a `.grad` that nobody sets to zero
+    /// let mut kept = ArrayD::zeros(at[0].raw_dim()); // like a `.grad` that is never zeroed
     /// let gradient = |x: &[ArrayD<f64>]| {
     ///     kept += &x[0].mapv(f64::cos);
     ///     vec![kept.clone()]
@@ -38,7 +38,7 @@ impl FnCheck {
         let place = Place::caller();
         let check = self.claiming(gradient(&self.at));
         check.fits("gradient", place)?;
-        // Elsewhere, in the order of one who trains: the function, then the gradient.
+        // At another point, in the order of training: the function, then the gradient.
         let mut elsewhere: Vec<ArrayD<f64>> = self.at.iter().map(|x| x * (1.0 + 1e-3)).collect();
         if let Some([lower, upper]) = &self.bounds {
             for ((x, lower), upper) in elsewhere.iter_mut().zip(lower).zip(upper) {
@@ -50,7 +50,7 @@ impl FnCheck {
         let again = gradient(&self.at);
         check.claiming(again.clone()).fits("gradient", place)?;
         let mut report = check.run(&mut f)?;
-        // One that is the same elsewhere is right there too, as that of a linear function, or was never computed there.
+        // An equal result elsewhere can be correct there too, as for a linear function, or stale.
         if there == check.claimed && report.passed() && elsewhere != self.at {
             let other = Self { at: elsewhere, ..check.clone() }.run(&mut f);
             for (tensor, other) in report.tensors.iter_mut().zip(other.iter().flat_map(|o| &o.tensors)) {
@@ -70,7 +70,7 @@ impl FnCheck {
         }
         for ((tensor, first), second) in report.tensors.iter_mut().zip(&check.claimed).zip(&again) {
             let unit = 16.0 * check.rounding.unwrap_or(f64::EPSILON);
-            // What is no number is apart from everything.
+            // NaN differs from everything.
             let is_same = first.shape() == second.shape() && norm(&(first - second)) <= unit * norm(first);
             if !is_same {
                 tensor.comparison.verdict = Verdict::Fail;

@@ -4,11 +4,11 @@
 //! (`richardson.rs`). The error of a [`Slope`] has two separate parts: truncation, the change of the estimates as h
 //! falls, and rounding, from the measured noise of φ (`noise.rs`).
 //!
-//! **Kinks.** Nodes such as `relu` tell on which side of their kink they are
-//! ([`Operator::branches`](autograd::ops::Operator::branches)). Two places with equal sides see the same smooth function,
-//! so a difference is taken only where the sides at x, x + h and x − h are equal; otherwise h falls. Where it can fall as
-//! far as it likes, x itself lies on the kink, and there are two slopes: one from the left and one from the right
-//! (`sides.rs`). Of several kinks together there are more (`pieces.rs`).
+//! **Kinks.** Nodes such as `relu` report the side of their kink
+//! ([`Operator::branches`](autograd::ops::Operator::branches)). Points with equal sides are on the same smooth piece,
+//! so a difference is used only if the sides at x, x + h and x − h are equal; otherwise h is reduced. If no h is small
+//! enough, x itself is on the kink, and has a slope from the left and one from the right (`sides.rs`). Where several
+//! kinks meet there are more (`pieces.rs`).
 
 mod noise;
 pub(super) mod pieces;

@@ -1,49 +1,51 @@
-//! The pieces of a function that meet at a point.
+//! The smooth pieces of a function that meet at a point.
 //!
-//! Where several kinks meet, the slopes from both sides of one line are those of two pieces of many. `relu(a) − relu(b)` has four at
-//! 0, with the gradients (0, 0), (1, 0), (0, −1) and (1, −1); along (1, −1) both sides have the slope 1, and what a library hands
-//! back, (0, 0), is the gradient of a piece all the same. So a gradient g is right if along every u ⟨g, u⟩ lies between the slopes that
-//! the function has at points near by: the generalised gradient of Clarke 1975, *Generalized gradients and applications*.
+//! Where several kinks meet, a line through the point sees two pieces of many. `relu(a) − relu(b)` has four at 0,
+//! with the gradients (0, 0), (1, 0), (0, −1) and (1, −1). Along (1, −1) both one-sided slopes are 1, but (0, 0),
+//! which a library returns, is the gradient of a piece too. So a gradient g is right if along every u, ⟨g, u⟩ is
+//! between slopes of the function at nearby points: the generalised gradient of Clarke 1975, *Generalized gradients
+//! and applications*.
 //!
-//! Such points are x + δv, well inside a piece if v has no kink along it. There are up to 2ⁿ pieces of n kinks: the search begins at
-//! a random v and turns one part of it after another to either side, as long as that brings the slope nearer to ⟨g, u⟩. A sum of
-//! kinks has its steepest piece there; of operands that tie the largest is the one that was turned farthest.
+//! Such points are x + δv, well inside a piece if v has no kink along it. n kinks have up to 2ⁿ pieces. The search
+//! starts at a random v and flips one part of it after another, as long as the slope approaches ⟨g, u⟩. It finds the
+//! steepest piece of a sum of kinks; among tied operands, the one turned farthest is the largest.
 
 use super::{Curve, Look, Noise};
 use autograd::Error;
 
-/// δ, over the step of differences there.
+/// δ, as a multiple of the step of differences there.
 const AWAY: f64 = 24.0;
 
-/// How far a part is turned, over what was drawn, one pass after another.
+/// The factors by which a part of v is turned, one pass each.
 const PASSES: [f64; 3] = [1.0, 2.0, 4.0];
 
-/// Slopes to both sides of a point that lie farther apart than this part of them are of two pieces.
+/// One-sided slopes whose relative difference is larger belong to two pieces.
 const BENT: f64 = 1e-3;
 
-/// By how much the slope of a piece may change on the way to the point.
+/// The maximum relative change of a piece's slope on the way to the point.
 const CURVED: f64 = 1e-2;
 
-/// A difference of so many times its rounding is none.
+/// A difference below this multiple of its rounding error counts as zero.
 const NOTHING: f64 = 30.0;
 
-/// The step of differences inside a piece, of a function of this relative precision.
+/// The step of differences inside a piece, for a function of this relative precision.
 pub(crate) fn step(precision: f64) -> f64 {
     precision.powf(0.375)
 }
 
-/// How far the slope of a piece may be off, over the slope.
+/// The maximum relative error of a piece's slope.
 fn slack(precision: f64) -> f64 {
     (PASSES[2] * AWAY * step(precision)).powi(2)
 }
 
-/// How many points are looked at for so many parts of v.
+/// The number of points to try for this number of parts of v.
 pub(crate) const fn tries(parts: usize) -> usize {
     2 + 2 * PASSES.len() * parts
 }
 
-/// Whether the slope `target`, which is beyond both of `sides`, lies between those of pieces; and then the lowest and the highest.
-/// `slope(factors, δ)` is that at x + δv, where the factors are those of the parts of v; nothing if it lies in no piece.
+/// If the slope `target`, which is outside `sides`, is between slopes of pieces: the lowest and the highest of them.
+/// `slope(factors, δ)` is the slope at x + δv, with a factor for each part of v; `None` if the point is inside no
+/// piece.
 ///
 /// # Errors
 /// Those of `slope`.
@@ -61,13 +63,13 @@ pub(crate) fn reach(
         let [Some(far), Some(near)] = [slope(factors, away)?, slope(factors, 0.5 * away)?] else {
             return Ok(None);
         };
-        // What is left falls as δ does.
+        // The remainder is linear in δ: extrapolate.
         Ok(((far - near).abs() <= CURVED * far.abs().max(near.abs())).then_some(2.0 * near - far))
     };
     let mut factors = vec![1.0; parts];
     let mut best = f64::NEG_INFINITY;
     for k in 0..tries(parts) {
-        // As drawn, the opposite, and then one part after another to both sides.
+        // v as drawn, its opposite, and then each part flipped to both sides.
         let mut turned = factors.clone();
         match k {
             0 => {}
@@ -108,7 +110,8 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
 mod tests {
     use super::*;
 
-    /// The pieces of Σ aᵢ |xᵢ| at 0 have the slopes Σ ± aᵢ along (1, 1, …): all between are reached, and none beyond.
+    /// The pieces of Σ aᵢ |xᵢ| at 0 have the slopes Σ ± aᵢ along (1, 1, …): exactly the range between them is
+    /// reached.
     #[test]
     fn of_a_sum_of_kinks_the_steepest_is_found() {
         let a = [1.0, -2.0, 0.5, 3.0, -0.25];
@@ -120,21 +123,21 @@ mod tests {
         assert!(!found(steepest * 1.001) && !found(-steepest * 1.001));
     }
 
-    /// Both ties of a maximum in full are the slope of no piece, and a function of one slope has no other.
+    /// The sum of both ties of a maximum is no piece's slope; a function with one slope has no other.
     #[test]
     fn what_no_piece_has_is_not_reached() {
         let mut largest = |v: &[f64], _: f64| Ok(Some(if v[0] > v[1] { 1.0 } else { 0.8 }));
         assert_eq!(reach(1.8, [1.0, 0.8], 1e-16, 2, &mut largest).unwrap(), None);
         let mut one = |_: &[f64], _: f64| Ok(Some(1.0));
         assert_eq!(reach(0.0, [1.0, 1.0], 1e-16, 2, &mut one).unwrap(), None);
-        // Of many that tie the last is found, however the others lie.
+        // The last of many tied operands is found, for any position of the others.
         let mut last = |v: &[f64], _: f64| {
             let drawn = [1.4, 1.3, 1.2, 1.1, 0.6];
             let largest = (0..5).max_by(|&i, &j| (v[i] * drawn[i]).total_cmp(&(v[j] * drawn[j])));
             Ok(Some([0.1, 0.2, 0.3, 0.4, 1.0][largest.unwrap()]))
         };
         assert!(reach(0.99, [0.1, 0.2], 1e-16, 5, &mut last).unwrap().is_some());
-        // A place that lies in no piece tells nothing.
+        // A point inside no piece is skipped.
         let mut none = |_: &[f64], _: f64| Ok(None);
         assert_eq!(reach(0.0, [1.0, 2.0], 1e-16, 2, &mut none).unwrap(), None);
     }

@@ -42,7 +42,7 @@ fn of_a_kink() {
     assert_eq!(Comparison::new(2.0, &equal, 0.0, 1.0).verdict, Verdict::Pass);
 }
 
-/// A proof decides what differences do not see, and is never overruled in silence.
+/// A proof decides where differences are blind, and is never silently overruled.
 #[test]
 fn of_all_witnesses() {
     use Equations::{Broken, Hold, HoldInSingle, HoldOnKinks, Unknown};
@@ -87,10 +87,10 @@ fn a_failure_stands_if_two_steps_find_the_same_slope() {
         corroborated(&attempts.iter().map(|[d, e]| of(*d, *e)).collect::<Vec<_>>()).verdict
     };
     assert_eq!(verdict(&[[2.0, 1e-6], [2.0, 1e-5]]), Verdict::Fail);
-    // What is known less does not overrule it, and what is known better does.
+    // Weaker evidence does not overrule it; stronger evidence does.
     assert_eq!(verdict(&[[1.0001, 1e-6], [1.0001, 1e-5], [1.0, 2e-4]]), Verdict::Fail);
     assert_eq!(verdict(&[[1.0001, 1e-6], [1.0001, 1e-5], [1.0, 1e-8]]), Verdict::Pass);
-    // Each finds something else.
+    // Each gives another result.
     assert_eq!(verdict(&[[2.0, 1e-6], [3.0, 1e-6], [-7.0, 1e-6]]), Verdict::Inconclusive);
 }
 

@@ -142,8 +142,8 @@ fn a_failure_along_any_direction_is_one() {
     }
 }
 
-/// Where several kinks meet, both sides of a line are two pieces of many, and libraries hand back others: all that Clarke's generalised
-/// gradient holds is right, and nothing else.
+/// Where several kinks meet, a line sees two pieces of many, and libraries return the gradient of another: exactly the
+/// elements of Clarke's generalised gradient pass.
 #[test]
 fn where_several_kinks_meet_every_convention_is_right() {
     const A: [f64; 6] = [1.0, -2.0, 0.5, 3.0, -0.25, 1.5];

@@ -163,8 +163,8 @@ fn the_gradient_of_any_piece_is_right() {
     }
 }
 
-/// The gradient of ln(|x| + ½) jumps at 0: it has no slope there that a second derivative could be compared with, and the
-/// equations of the nodes decide.
+/// The gradient of ln(|x| + ½) jumps at 0. It has no slope there to compare a second derivative with, so the equations
+/// of the nodes decide.
 #[test]
 fn where_a_gradient_jumps_the_nodes_decide() {
     let g = Builder::new();

@@ -76,8 +76,8 @@ vectorised! {
         }
     }
 
-    /// Some rows of a matrix whose columns are without gaps and `stride` apart, for some of its columns: column by column.
-    /// What lies behind them may be overwritten: it is packed later.
+    /// Packs some rows and columns of a matrix whose columns are contiguous and `stride` apart, column by column. The
+    /// elements behind them may be overwritten, because they are packed later.
     fn pack_columns<S, M>(from: &[S], stride: usize, rows: usize, columns: usize, to: &mut [S]) {
         for p in 0..columns {
             let (from, to) = (&from[p * stride..], &mut to[p * rows..]);
@@ -92,15 +92,15 @@ vectorised! {
 /// The rows of the highest tile.
 const MOST: usize = 12;
 
-/// The rows of a product in blocks of nearly equal height, none higher than the registers can hold the sums of, beside two
-/// vectors of B and one of A.
+/// Splits the rows of a product into blocks of nearly equal height. The sums of a block, two vectors of B and one of A
+/// fit in the registers.
 pub(super) fn blocks(m: usize) -> impl Iterator<Item = Range<usize>> {
     let most = if machine::level() == Level::Avx512 { MOST } else { MOST / 2 };
     let count = m.div_ceil(most);
     (0..count).map(move |i| i * m / count..(i + 1) * m / count)
 }
 
-/// Computes a tile of as many rows as it says.
+/// Computes a tile with the instance for its number of rows.
 pub(super) fn by_rows<S: Real, const N: usize>(tile: Tile<S>) {
     match tile.rows {
         1 => S::tile::<1, N>(tile),

@@ -25,8 +25,7 @@ pub(super) fn multiply<S: Real>(p: &Product, a: &[S], b: &[S], accumulate: bool,
     of_whole_vectors(p, lanes, a, b, accumulate, c);
 }
 
-/// The product where the columns of C are whole vectors: as many rows as a tile has and two vectors at a time, while there
-/// are as many.
+/// The product if the columns of C fill whole vectors: by tiles two vectors wide, while they fit.
 fn of_whole_vectors<S: Real>(p: &Product, lanes: usize, a: &[S], b: &[S], accumulate: bool, c: &mut [S]) {
     let (k, m, n) = (p.a.columns, p.c.rows, p.c.columns);
     for rows in blocks(m) {

@@ -10,11 +10,11 @@ use rnn_lab::study::{Eigenvalue, Spectrum};
 use std::f64::consts::TAU;
 use std::fmt::Write;
 
-/// The most values that a line of the table has.
+/// The maximum number of values in a row of the table.
 const COLUMNS: usize = 6;
-/// The most curves that a chart has.
+/// The maximum number of curves in a chart.
 const CURVES: usize = 8;
-/// The most products that the table has.
+/// The maximum number of products in the table.
 const ROWS: usize = 12;
 
 /// The first sequence, as tables.
@@ -131,7 +131,7 @@ fn angles(found: &Found, spectrum: &Spectrum) -> Option<String> {
     (!points.is_empty()).then(|| chart.svg())
 }
 
-/// All numbers of all sequences. What does not exist is an empty field.
+/// All numbers of all sequences. Missing values are empty fields.
 pub fn rows(found: &Found) -> Vec<String> {
     let mut rows = vec!["of,step,lag,sequence,i,singular,modulus,argument,angle".to_owned()];
     let mut push = |of: (&str, usize, usize, usize),
@@ -162,12 +162,12 @@ pub fn rows(found: &Found) -> Vec<String> {
     rows
 }
 
-/// So many places of a list, evenly spread, with the first and the last.
+/// Up to `most` indices of a list, evenly spaced, with the first and the last.
 fn spread(n: usize, most: usize) -> Vec<usize> {
     if n <= most { (0..n).collect() } else { (0..most).map(|i| i * (n - 1) / (most - 1)).collect() }
 }
 
-/// The number below which that share of them lies.
+/// The quantile at `share`.
 fn quantile(mut numbers: Vec<f64>, share: f64) -> f64 {
     numbers.sort_unstable_by(f64::total_cmp);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a place in the list

@@ -1,21 +1,21 @@
-//! A picture as a page of PDF, for papers and slides.
+//! Renders pictures as a page of PDF, for papers and slides.
 
 use super::PngError;
 use super::png::tree;
 use resvg::usvg::Tree;
 use svg2pdf::{ConversionOptions, PageOptions};
 
-/// The last line of a PDF file of this program, a comment: so its own files are known.
+/// The last line of a PDF file of this program, a comment that identifies its own files.
 const MARK: &str = "%rnn\n";
 
-/// Units of a picture to an inch, as browsers have them.
+/// Units of a picture per inch, as in browsers.
 const UNITS: f32 = 96.0;
 
-/// The longest side of a page that programs open, in units: 200 inches.
+/// The maximum side of a page that viewers open, in units: 200 inches.
 const LONGEST: f32 = 200.0 * UNITS;
 
-/// A picture in SVG as the bytes of a PDF file of one page, as large as the picture. Its texts stay texts, in fonts that come
-/// with the program and lie in the file.
+/// Renders an SVG picture as the bytes of a one-page PDF file, as large as the picture. Text stays text, in embedded
+/// bundled fonts.
 ///
 /// ```
 /// let svg = "<svg xmlns='http://www.w3.org/2000/svg' width='40' height='30'><text y='20'>∂L</text></svg>";
@@ -24,7 +24,7 @@ const LONGEST: f32 = 200.0 * UNITS;
 /// ```
 ///
 /// # Errors
-/// If it is no SVG, or larger than a page can be.
+/// If it is not SVG, or larger than a page can be.
 pub fn pdf(svg: &str) -> Result<Vec<u8>, PngError> {
     let tree: Tree = tree(svg)?;
     let (width, height) = (tree.size().width(), tree.size().height());
@@ -39,7 +39,7 @@ pub fn pdf(svg: &str) -> Result<Vec<u8>, PngError> {
     Ok(bytes)
 }
 
-/// Whether a file begins and ends as one that this program made.
+/// Whether a file starts and ends as one made by this program.
 pub fn is_our_pdf(head: &[u8], tail: &[u8]) -> bool {
     head.starts_with(b"%PDF-") && tail.ends_with(MARK.as_bytes())
 }
@@ -52,7 +52,7 @@ mod tests {
         format!("<svg xmlns=\"http://www.w3.org/2000/svg\" {size}><text x=\"5\" y=\"20\">∂L/∂h</text></svg>")
     }
 
-    /// The size of the page in points: a unit is three quarters of one.
+    /// The size of the page in points: a unit is ¾ point.
     #[test]
     fn a_page_is_as_large_as_its_picture_and_has_its_own_fonts() {
         let bytes = pdf(&picture("width=\"400\" height=\"100\"")).unwrap();

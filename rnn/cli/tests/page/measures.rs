@@ -1,4 +1,4 @@
-//! What the page takes of time on this machine, for `docs/drawings.md`:
+//! The times of the page on this machine, for `docs/drawings.md`:
 //! `cargo test --release -p bptt-cli --test page measures -- --ignored --nocapture`.
 
 use super::Shown;
@@ -10,7 +10,7 @@ fn measures() {
         let shown = Shown::new("lstm", steps);
         let Some(mut page) = shown.open("") else { return };
         page.press("c");
-        // A weight is dragged: the whole graph, forward and backward, the shares and what is in view, laid out.
+        // Dragging a weight: the whole graph forward and backward, the shares, and the layout of the visible part.
         let drag = "(async () => {
           const [all, parts] = [[], []];
           const w = graph.numbers(graph.find('rnn.weight_hh_l0'));

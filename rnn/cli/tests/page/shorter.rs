@@ -1,4 +1,4 @@
-//! The number of steps can be changed in the page: what it then shows is a shorter net, as the engine has it.
+//! The number of steps can be changed in the page: it then shows the shorter net, as the engine computes it.
 
 use super::*;
 use ndarray::{Axis, Slice};

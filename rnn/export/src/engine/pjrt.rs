@@ -1,4 +1,4 @@
-//! Training by a PJRT plugin: XLA as a library that is loaded when the program runs, without Python.
+//! Training by a PJRT plugin: XLA as a library loaded at run time, without Python.
 
 mod api;
 
@@ -13,19 +13,19 @@ use safetensors::Dtype;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// A plugin, with the programs that it has compiled.
+/// A plugin, with its compiled programs.
 #[derive(Debug)]
 pub struct Plugin {
-    // Programs go before the client that they belong to.
+    // Programs are dropped before their client.
     loaded: HashMap<String, Compiled>,
     plugin: api::Plugin,
 }
 
 impl Xla<Plugin> {
-    /// Loads a plugin, and takes its first device.
+    /// Loads a plugin, and uses its first device.
     ///
     /// # Errors
-    /// If it is no plugin, or finds no device.
+    /// If it is not a plugin, or finds no device.
     pub fn plugin(path: &Path, model: &Model, mode: Mode) -> Result<Self, EngineError> {
         let plugin = api::Plugin::open(path)
             .map_err(|reason| EngineError::Plugin { path: path.into(), reason: first_line(&reason) })?;

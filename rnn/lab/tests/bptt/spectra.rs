@@ -1,5 +1,5 @@
-//! Singular values, eigenvalues and Lyapunov exponents beside NumPy and mpmath (`data/spectra/make.py`), and where
-//! mathematics says what they are.
+//! Singular values, eigenvalues and Lyapunov exponents compared with NumPy and mpmath (`data/spectra/make.py`), and
+//! with known results.
 
 use super::*;
 use rnn_lab::study::{Eigenvalue, Spectrum};
@@ -126,8 +126,8 @@ fn two_thousand_steps_are_those_of_six_thousand_digits() {
     spectrum.exponents.iter().zip(exponents).for_each(|(rate, want)| near(*rate, want, 1e-12, "exponents"));
 }
 
-/// A silent net with an orthogonal matrix times a half: every singular value over n steps is 2⁻ⁿ, every exponent ln ½. So it
-/// is forwards and backwards in time, over thousands of steps, and where the matrix is so large that products overflow.
+/// Without input, with an orthogonal matrix times ½: every singular value over n steps is 2⁻ⁿ, every exponent ln ½;
+/// in both directions, over thousands of steps, and for a matrix so large that products overflow.
 #[test]
 fn of_an_orthogonal_matrix_all_values_are_powers_of_its_scale() {
     for (scale, steps, bidirectional) in [(0.5, 2000, false), (8.0, 400, true)] {
@@ -151,8 +151,8 @@ fn of_an_orthogonal_matrix_all_values_are_powers_of_its_scale() {
     }
 }
 
-/// |det J| is the product of the singular values and of the moduli of the eigenvalues; the largest singular value is the
-/// stretch; and behind a cut nothing comes through.
+/// |det J| is the product of the singular values and of the moduli of the eigenvalues; the largest singular value is
+/// the stretch; and past a cut nothing is propagated.
 #[test]
 fn the_values_of_every_shipped_cell_fit_each_other() {
     for shipped in SHIPPED {

@@ -1,10 +1,9 @@
-//! Large pages of memory: a run goes through tens of megabytes, of which the processor knows the addresses of few small
-//! pages at a time.
+//! Huge pages: a run touches tens of megabytes, more than the TLB covers with small pages.
 
-/// Bytes of a large page; what is smaller needs none.
+/// Bytes of a huge page; smaller arrays need none.
 pub const LARGE: usize = 1 << 21;
 
-/// Asks the system for large pages where this memory is; it may do without.
+/// Advises the system to use huge pages for this memory.
 #[cfg(all(target_os = "linux", not(miri)))]
 pub fn ask<S>(memory: &mut [S]) {
     let range = memory.as_mut_ptr_range();
@@ -13,13 +12,13 @@ pub fn ask<S>(memory: &mut [S]) {
     let bytes = size_of_val(memory).saturating_sub(skipped) / LARGE * LARGE;
     if bytes > 0 {
         #[allow(unsafe_code)] // a call of the system
-        // SAFETY: the range lies in the slice, begins at a page, and what it holds stays as it is.
+        // SAFETY: the range is inside the slice and starts at a page, and the advice does not change its contents.
         unsafe {
             libc::madvise(start.add(skipped).cast(), bytes, libc::MADV_HUGEPAGE);
         }
     }
 }
 
-/// Asks the system for large pages where this memory is; it may do without.
+/// Advises the system to use huge pages for this memory.
 #[cfg(any(not(target_os = "linux"), miri))]
 pub fn ask<S>(_: &mut [S]) {}

@@ -1,4 +1,4 @@
-//! Several nets on one clock: a page with two frames, in which pages of nets stand beside each other and follow each other.
+//! Several nets side by side: a page with two synchronised frames.
 
 use super::assembly::{escaped, harmless};
 use serde::Serialize;
@@ -9,7 +9,7 @@ struct Net<'a> {
     page: &'a str,
 }
 
-/// One page of the pages of several nets, each with a name: two are seen at a time.
+/// One page from the pages of several nets, each with a name; two are visible at a time.
 ///
 /// ```
 /// let pages = [("before".into(), "<html><body></body></html>".into()), ("after".into(), "<html><body></body></html>".into())];
@@ -21,7 +21,7 @@ pub fn beside(title: &str, pages: &[(String, String)]) -> String {
     let json = serde_json::to_string(&nets).expect("strings are always JSON");
     let data = ["<script type=\"application/json\" id=\"nets\">", &harmless(&json), "</script>\n"].concat();
     let mut page = include_str!("pair.html").to_string();
-    // Data last: nothing is looked for in what it says.
+    // Data comes last, so that no placeholder is replaced inside it.
     for (mark, text) in [
         ("/* pair.css */", include_str!("pair.css")),
         ("/* pair.js */", include_str!("pair.js")),

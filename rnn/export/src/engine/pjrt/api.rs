@@ -1,15 +1,15 @@
-//! A PJRT plugin: XLA as a library that is loaded when the program runs, without Python.
+//! The C API of PJRT plugins: XLA as a library loaded at run time, without Python.
 //!
-//! The C API, <https://github.com/openxla/xla/blob/main/xla/pjrt/c/pjrt_c_api.h>, is a table of functions. More are added at
-//! its end alone, so that their numbers stay what they are. Each takes a struct that says how large it is: a plugin
-//! refuses one that is smaller than its own, and takes one that is larger. So each ends with zeros here.
+//! The API, <https://github.com/openxla/xla/blob/main/xla/pjrt/c/pjrt_c_api.h>, is a table of functions. New ones are
+//! appended, so indices are stable. Each function takes a struct that begins with its size. A plugin refuses a struct
+//! smaller than its own version, and accepts a larger one, so each struct here is padded with zeros.
 #![allow(unsafe_code)] // a C API; nothing unsafe leaves this file
 
 use std::ffi::{c_int, c_void};
 use std::path::Path;
 use std::ptr::{null, null_mut};
 
-/// The places of the functions in the table.
+/// The indices of the functions in the table.
 mod function {
     pub const ERROR_DESTROY: usize = 0;
     pub const ERROR_MESSAGE: usize = 1;
@@ -31,13 +31,13 @@ mod function {
     pub const BUFFER_TO_HOST_BUFFER: usize = 70;
 }
 
-/// The functions begin after the size of the table, its extensions, and its version, in words.
+/// The index of the first function: after the size of the table, its extensions, and its version, in words.
 const TABLE: usize = 5;
 
-/// Something of the plugin.
+/// An opaque pointer of the plugin.
 type Handle = *mut c_void;
 
-/// The struct that a function takes.
+/// The argument struct of a function.
 #[repr(C)]
 struct Call<T> {
     size: usize,
@@ -52,7 +52,7 @@ impl<T> Call<T> {
     }
 }
 
-/// What a thing has: a text, a list.
+/// The text or list of an object.
 #[repr(C)]
 struct Listed<T> {
     of: Handle,
@@ -66,7 +66,7 @@ impl<T> Listed<T> {
     }
 }
 
-/// What belongs to a thing.
+/// A property of an object.
 #[repr(C)]
 struct Found<T> {
     of: Handle,
@@ -157,14 +157,14 @@ struct ToHost {
 /// `CompileOptionsProto { executable_build_options (3) { num_replicas (4): 1, num_partitions (5): 1 } }`
 const COMPILE_OPTIONS: [u8; 6] = [0x1a, 4, 0x20, 1, 0x28, 1];
 
-/// The table of a plugin.
+/// The function table of a plugin.
 #[derive(Clone, Copy, Debug)]
 struct Api(*const usize);
 
 impl Api {
-    /// Calls a function with the struct that its header says.
+    /// Calls a function with the argument struct of its header.
     fn call<T>(self, function: usize, call: &mut Call<T>) -> Result<(), String> {
-        // SAFETY: the table is laid out as said above, it is never unloaded, and each caller gives the function's own struct.
+        // SAFETY: the table has the layout above and is never unloaded; callers pass the function's own struct.
         unsafe {
             let table = self.0.add(TABLE).cast::<extern "C" fn(Handle) -> Handle>();
             let error = (*table.add(function))(std::ptr::from_mut(call).cast());
@@ -190,14 +190,14 @@ impl Api {
     }
 }
 
-/// SAFETY: the list must be one that the plugin has filled in.
+/// SAFETY: the plugin must have filled in the list.
 unsafe fn text(listed: &Listed<u8>) -> String {
-    // SAFETY: it has so many bytes.
+    // SAFETY: it has `count` bytes.
     let bytes = unsafe { std::slice::from_raw_parts(listed.first, listed.count) };
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What the elements of an array are.
+/// The element type of an array.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
 pub enum Kind {
@@ -217,7 +217,7 @@ impl Kind {
     }
 }
 
-/// A handle with the function that gives it back.
+/// A handle with the function that destroys it.
 #[derive(Debug)]
 struct Owned {
     api: Api,
@@ -228,7 +228,7 @@ struct Owned {
 impl Drop for Owned {
     fn drop(&mut self) {
         if !self.handle.is_null() {
-            // What cannot be given back is lost, and nobody waits for it.
+            // A failed destruction leaks the handle; there is no caller to report it to.
             let _ = self.api.call(self.destroy, &mut Call::new(self.handle));
         }
     }
@@ -239,15 +239,15 @@ impl Drop for Owned {
 pub struct Plugin {
     client: Owned,
     device: Handle,
-    /// What it runs on, in its own words.
+    /// Its name of the platform.
     pub platform: String,
 }
 
-/// A program that a plugin has compiled.
+/// A compiled program.
 #[derive(Debug)]
 pub struct Compiled {
     program: Owned,
-    /// How many results it has.
+    /// The number of results.
     results: usize,
 }
 
@@ -258,7 +258,7 @@ pub struct Buffer(Owned);
 impl Plugin {
     /// Loads a plugin.
     pub fn open(path: &Path) -> Result<Self, String> {
-        // SAFETY: whoever names a plugin trusts it, as any program that is started.
+        // SAFETY: the user trusts the plugin, like any program that is started.
         let table = unsafe {
             let library =
                 libloading::Library::new(path).map_err(|error| format!("it cannot be loaded: {error}"))?;
@@ -266,7 +266,7 @@ impl Plugin {
                 .get::<extern "C" fn() -> *const usize>(b"GetPjrtApi")
                 .map_err(|_| "it is no PJRT plugin: it has no function `GetPjrtApi`")?;
             let table = get();
-            // A plugin has threads of its own: it is never unloaded.
+            // A plugin has its own threads, so it is never unloaded.
             std::mem::forget(library);
             table
         };
@@ -332,7 +332,7 @@ impl Plugin {
         Ok(Compiled { program, results: outputs.body.found })
     }
 
-    /// Brings an array to the device, which has as many bytes as its kind and shape say.
+    /// Copies an array to the device; `bytes` must match its kind and shape.
     pub fn buffer(&self, bytes: &[u8], kind: Kind, shape: &[usize]) -> Result<Buffer, String> {
         if bytes.len() != kind.width() * shape.iter().product::<usize>() {
             return Err(format!("{} bytes are no array of {shape:?}", bytes.len()));

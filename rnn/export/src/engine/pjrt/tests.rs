@@ -1,11 +1,11 @@
-//! Gradients by a plugin for the CPU, beside our own.
+//! Gradients by a plugin for the CPU, compared with our own.
 
 use super::*;
 use rnn::model::{Engine, Head, Inits, Input, Loss, Networks, Start};
 use rnn::{Parameters, model::Feed};
 use std::process::Command;
 
-/// The plugin of the package `xla-cpu-pjrt`, where the Python that `RNN_PYTHON` names has it.
+/// The plugin of the package `xla-cpu-pjrt`, in the Python of `RNN_PYTHON`.
 fn plugin() -> Option<String> {
     let python = std::env::var("RNN_PYTHON").unwrap_or_else(|_| "python3".into());
     let where_it_is = "import xla_plugins.xla_cpu_pjrt as p; print(p.__path__[0] + '/xla_cpu_pjrt.so')";

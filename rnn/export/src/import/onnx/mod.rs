@@ -1,8 +1,8 @@
 //! Recurrent layers of ONNX files: nodes `RNN`, `LSTM` and `GRU`, as written by PyTorch's two exporters, tf2onnx and
 //! others.
 //!
-//! Gates stand in ONNX's order there: i o f c, and z r h. Between two layers there is what turns the outputs of one into
-//! the input of the next: `Squeeze`, or `Transpose` and `Reshape`, or a `Slice` of each direction and a `Concat` of both.
+//! Gates are in ONNX's order: i o f c, and z r h. Between two layers, nodes turn the outputs of one into the input of
+//! the next: `Squeeze`, or `Transpose` and `Reshape`, or a `Slice` of each direction and a `Concat` of both.
 
 mod file;
 

@@ -1,4 +1,4 @@
-//! A matrix whose rows differ in size by more than a number holds: each row has a power of two of its own.
+//! A matrix whose rows differ in size beyond the range of `f64`: each row has its own exponent.
 
 use super::spectrum::two_to;
 use autograd::Magnitude;
@@ -11,7 +11,7 @@ const SWEEPS: usize = 40;
 #[derive(Clone, Debug)]
 pub(super) struct Rows(Vec<Row>);
 
-/// Numbers of which the largest lies between 1 and 2, times 2 to a power; or zeros.
+/// Numbers of which the largest is between 1 and 2, times a power of 2; or zeros.
 #[derive(Clone, Debug)]
 struct Row {
     numbers: Vec<f64>,
@@ -47,8 +47,8 @@ impl Rows {
         Self((0..n).map(|i| Row::new(unit(i), 0)).collect())
     }
 
-    /// An upper triangle times 2 to a power times the rows. In a graded matrix the rows below are the smaller ones, so what
-    /// is added to a row is never larger than it has to be.
+    /// Multiplies an upper triangle, times a power of 2, by the rows. In a graded matrix the lower rows are the
+    /// smaller ones, so the terms added to a row are no larger than necessary.
     pub fn multiply(&mut self, triangle: &DMatrix<f64>, power: i64) {
         let rows = &self.0;
         let row = |i: usize| {
@@ -60,7 +60,7 @@ impl Rows {
                 parts.iter().map(|(r, row)| row.power + Magnitude::of(*r).exponent()).max().unwrap_or(0);
             let mut sum = vec![0.0; rows.len()];
             for (r, row) in parts {
-                // In two factors: the smaller the number the larger the power.
+                // In two factors, because the power for a subnormal number overflows.
                 let (e, scale) = (Magnitude::of(r).exponent(), row.power - top);
                 let factor = r * two_to(-e) * two_to(scale + e);
                 sum.iter_mut().zip(&row.numbers).for_each(|(sum, x)| *sum += factor * x);
@@ -70,8 +70,9 @@ impl Rows {
         self.0 = (0..rows.len()).map(row).collect();
     }
 
-    /// The singular values, the largest first, and the left singular vector of the first. By Jacobi's method on the rows
-    /// (Hestenes 1958), which has all digits of each value however far they are apart (Demmel and Veselić 1992).
+    /// The singular values, the largest first, and the left singular vector of the first. Jacobi's method on the rows
+    /// (Hestenes 1958) has full relative precision for each value, however far they are apart (Demmel and Veselić
+    /// 1992).
     pub fn singular(&self) -> (Vec<Magnitude>, Vec<f64>) {
         let mut rows = self.0.clone();
         let n = rows.len();
@@ -95,7 +96,7 @@ impl Rows {
     }
 }
 
-/// Turns two rows in their plane so that they stand at right angles, and the rows of `left` with them. Whether they did not.
+/// Rotates two rows in their plane to make them orthogonal, and the rows of `left` with them; false if they were.
 fn turn(rows: &mut [Row], left: &mut DMatrix<f64>, i: usize, j: usize) -> bool {
     let (p, q) = if rows[i].power >= rows[j].power { (i, j) } else { (j, i) };
     let (a, b) = (&rows[p], &rows[q]);
@@ -106,7 +107,7 @@ fn turn(rows: &mut [Row], left: &mut DMatrix<f64>, i: usize, j: usize) -> bool {
     if gamma.abs() <= 1e-15 * (alpha * beta).sqrt() {
         return false;
     }
-    // The second row is δ·b in units of the first: its part in the turn, t = δτ, may be smaller than any number.
+    // The second row is δ·b in units of the first; its part in the rotation, t = δτ, can underflow.
     let delta = two_to(b.power - a.power);
     let z = (beta * delta * delta - alpha) / (2.0 * gamma);
     let tau = 1f64.copysign(z) / (z.abs() + delta.hypot(z));

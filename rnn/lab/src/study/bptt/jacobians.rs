@@ -17,8 +17,8 @@ const MOST: f64 = 1e8;
 
 /// The Jacobians of neighbouring steps.
 pub(super) struct Jacobians {
-    /// For each pair of neighbours in the order of the input, and each sequence, the later one in the order of execution by
-    /// the earlier: `[made, handed on]`.
+    /// For each pair of neighbours in the order of the input, and each sequence: the states of the step executed later
+    /// by those of the earlier one, `[new, old]`.
     of: Vec<Vec<Array2<f64>>>,
     reverse: bool,
 }

@@ -27,7 +27,7 @@ pub(super) struct Found {
     markov: Vec<bool>,
     /// `[loss][sequence]`: the norm at the loss's own step.
     own: Vec<Vec<Magnitude>>,
-    /// What the loss of the step that is executed last sends to that step's states, for each sequence, if it reads no others.
+    /// For each sequence, the gradient of the last executed step's loss by that step's states, if it reads no others.
     pub gradient: Option<Vec<Vec<f64>>>,
 }
 

@@ -1,9 +1,9 @@
 //! All singular values and eigenvalues of the Jacobians ∂s\[k\]/∂s\[k−1\] and of their products ∂s\[T\]/∂s\[k\].
 //!
-//! A gradient comes back by the transposed Jacobians: ∂L/∂s\[k\] = J\[k+1\]ᵀ ⋯ J\[T\]ᵀ ∂L/∂s\[T\]. The product is kept as
-//! Q·D·R: at each step Jᵀ·Q is decomposed anew, and its triangle is multiplied into the rows of the former ones, each row
-//! with an exponent of its own (Benettin et al. 1980; Stewart 1995, "On graded QR decompositions of products of
-//! matrices"). So the smallest singular value of ten thousand steps has as many digits as the largest.
+//! A gradient is propagated by transposed Jacobians: ∂L/∂s\[k\] = J\[k+1\]ᵀ ⋯ J\[T\]ᵀ ∂L/∂s\[T\]. The product is kept
+//! as Q·D·R: at each step Jᵀ·Q is decomposed, and its triangle is multiplied into the earlier rows, each with its own
+//! exponent (Benettin et al. 1980; Stewart 1995, "On graded QR decompositions of products of matrices"). So the
+//! smallest singular value of ten thousand steps is as precise as the largest.
 
 use super::graded::Rows;
 use autograd::Magnitude;
@@ -11,36 +11,37 @@ use nalgebra::{DMatrix, DVector, Schur};
 use ndarray::Array2;
 use serde::Serialize;
 
-/// The most products whose values are computed: of more steps, so many, evenly spaced.
+/// The maximum number of products whose values are computed; over more steps, evenly spaced ones.
 const MOST: usize = 200;
 
-/// Eigenvalues of a product below this part of its norm are rounding.
+/// Eigenvalues of a product below this fraction of its norm are rounding errors.
 const ROUNDING: f64 = 1e-12;
 
-/// The spectra of one sequence. Everywhere the largest value stands first.
+/// The spectra of one sequence. Values are sorted, the largest first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spectrum {
-    /// Of each step that has one before it.
+    /// Of each step that has a predecessor.
     pub steps: Vec<StepSpectrum>,
-    /// Of the products over one step, two steps, and so on, from the last step back.
+    /// Of the products over one step, two steps, and so on, back from the last; over 200 steps, of evenly spaced
+    /// ones.
     pub products: Vec<ProductSpectrum>,
-    /// The Lyapunov exponents: the mean growth a step, in natural logarithms, of as many volumes as the state has
-    /// elements; −∞ (`null` in JSON) where nothing comes through.
+    /// The Lyapunov exponents, as many as the state has elements: the mean growth per step, in natural logarithms; −∞
+    /// (`null` in JSON) where nothing is propagated.
     pub exponents: Vec<f64>,
 }
 
-/// What one step does.
+/// The Jacobian of one step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepSpectrum {
     /// The step k of ∂s\[k\]/∂s\[k−1\]; of a layer that reads backwards, of ∂s\[k\]/∂s\[k+1\].
     pub step: usize,
     /// The singular values.
     pub singular: Vec<f64>,
-    /// The eigenvalues; those of a pair stand together.
+    /// The eigenvalues; conjugate pairs are adjacent.
     pub eigenvalues: Vec<Eigenvalue>,
 }
 
-/// What several steps do together.
+/// The product of several steps.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProductSpectrum {
     /// The step k of ∂s\[T\]/∂s\[k\].
@@ -49,10 +50,10 @@ pub struct ProductSpectrum {
     pub lag: usize,
     /// The singular values.
     pub singular: Vec<Magnitude>,
-    /// The eigenvalues that stand above rounding: of the others nothing is known but that they are smaller.
+    /// The eigenvalues above rounding; the others are only known to be smaller.
     pub eigenvalues: Vec<Eigenvalue>,
-    /// The angle in degrees, from 0 to 90, between ∂L\[T\]/∂s\[k\] and the direction in which the product sends back most.
-    /// Nothing if the loss reads other states too, or no gradient comes.
+    /// The angle in degrees, from 0 to 90, between ∂L\[T\]/∂s\[k\] and the direction that the product amplifies most.
+    /// `None` if the loss reads other states too, or no gradient arrives.
     pub angle: Option<f64>,
 }
 
@@ -66,8 +67,8 @@ pub struct Eigenvalue {
 }
 
 impl Spectrum {
-    /// Of Jacobians in the order of execution, each with the number of its step; the first of them is by the state of step
-    /// `first`. `gradient` is ∂L\[T\]/∂s\[T\].
+    /// From Jacobians in the order of execution, each with its step; the first is by the state of step `first`.
+    /// `gradient` is ∂L\[T\]/∂s\[T\].
     pub(super) fn of(first: usize, jacobians: &[(usize, &Array2<f64>)], gradient: Option<&[f64]>) -> Self {
         let all: Vec<(usize, DMatrix<f64>)> = jacobians
             .iter()
@@ -88,7 +89,7 @@ impl Spectrum {
         for (lag, place) in (1..=all.len()).zip((0..all.len()).rev()) {
             product.push(&all[place].1);
             if lag % every == 0 || lag == 1 || lag == all.len() {
-                // What the Jacobian of a step is taken by: the state of the step before it.
+                // The Jacobian of a step is by the state of the step before it.
                 let step = if place == 0 { first } else { all[place - 1].0 };
                 products.push(product.spectrum(step, lag));
             }
@@ -99,14 +100,14 @@ impl Spectrum {
     }
 }
 
-/// J\[k+1\]ᵀ ⋯ J\[T\]ᵀ, going back one step after another.
+/// J\[k+1\]ᵀ ⋯ J\[T\]ᵀ, extended backwards step by step.
 struct Product {
     /// Orthogonal: the transposed product is this times the rows.
     q: DMatrix<f64>,
     rows: Rows,
     /// The sum of ln |Rᵢᵢ|.
     growth: Vec<f64>,
-    /// The product itself, which holds what stands above rounding, and the power of two taken out of it.
+    /// The product itself, precise above rounding, and the exponent taken out of it.
     whole: (DMatrix<f64>, i64),
     gradient: Option<DVector<f64>>,
 }
@@ -147,14 +148,14 @@ impl Product {
     }
 }
 
-/// A matrix over a power of two, so that its largest entry lies between 1 and 2.
+/// A matrix divided by a power of two, so that its largest entry is between 1 and 2.
 fn scaled(a: &DMatrix<f64>) -> (DMatrix<f64>, i64) {
     let size = Magnitude::of(a.amax());
     if size.is_zero() || !size.is_finite() {
         return (a.clone(), 0);
     }
     let power = size.exponent();
-    // In two factors: the power of a subnormal number alone is beyond `f64`.
+    // In two factors: the power for a subnormal number alone overflows.
     let half = power / 2;
     (a.map(|x| x * two_to(-half) * two_to(half - power)), power)
 }
@@ -179,7 +180,8 @@ fn singular(a: &DMatrix<f64>) -> Vec<f64> {
     found
 }
 
-/// The eigenvalues of a matrix times 2 to that power whose moduli are at least a part of its norm, the largest first.
+/// The eigenvalues of a matrix times a power of 2 whose moduli are at least a fraction of its norm, the largest
+/// first.
 fn eigenvalues(a: &DMatrix<f64>, power: i64, least: f64) -> Vec<Eigenvalue> {
     let (a, more) = scaled(a);
     let least = least * a.norm();
@@ -192,8 +194,8 @@ fn eigenvalues(a: &DMatrix<f64>, power: i64, least: f64) -> Vec<Eigenvalue> {
     found.into_iter().map(apart).collect()
 }
 
-/// The eigenvalues by the QR algorithm. On a few matrices, as cyclic permutations, its shifts go round in circles: these are
-/// reflected first, which changes no eigenvalue.
+/// The eigenvalues by the QR algorithm. Its shifts cycle on a few matrices, such as cyclic permutations: these are
+/// reflected first, which keeps the eigenvalues.
 fn schur(a: DMatrix<f64>) -> Vec<nalgebra::Complex<f64>> {
     let (n, tries) = (a.nrows(), 100 * a.nrows().max(10));
     let found = Schur::try_new(a.clone(), f64::EPSILON, tries).or_else(|| {
