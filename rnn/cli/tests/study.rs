@@ -125,7 +125,7 @@ fn a_mistake_is_named_and_its_mend_too() {
     fails("graph --lengths 4", 1, "has the length 4: it must be at least 1 and at most 3");
     fails("gradcheck --lengths 3,0", 1, "sequence 2 of the batch has the length 0");
     fails("graph --lengths 3 --batch 2", 2, "cannot be used with");
-    fails("graph --format pdf", 2, "text, dot, mermaid, graphml, json, explorer, svg, png");
+    fails("graph --format gif", 2, "text, dot, mermaid, graphml, json, explorer, svg, png, pdf");
     fails("gradcheck --order 3", 2, "possible values: 1, 2");
     fails("graph -o /nonexistent/net.svg", 1, "make the folder `/nonexistent` first");
     fails("tour --out Cargo.toml", 1, "give another with --out");
