@@ -168,7 +168,7 @@ impl<S: Real> Executable<S> {
     ///
     /// # Errors
     /// As [`Executable::run`].
-    pub fn run_on<'v>(&self, value: Values<'_, 'v, S>) -> Result<Vec<Value<S>>, Error> {
+    pub fn run_on(&self, value: Values<S>) -> Result<Vec<Value<S>>, Error> {
         let results = self.results(value)?;
         Ok((0..self.outputs.len()).map(|i| results.value(i)).collect())
     }
@@ -178,7 +178,7 @@ impl<S: Real> Executable<S> {
     ///
     /// # Errors
     /// As [`Executable::run`].
-    pub fn results<'v>(&self, value: Values<'_, 'v, S>) -> Result<Results<'_, S>, Error> {
+    pub fn results(&self, value: Values<S>) -> Result<Results<'_, S>, Error> {
         Ok(Results::new(self, S::execute(self, value)?))
     }
 
@@ -286,7 +286,7 @@ impl<S: kernels::Real> Executable<S> {
         Ok(times)
     }
 
-    pub(super) fn execute<'v>(&self, value: Values<'_, 'v, S>) -> Result<Set<S>, Error> {
+    pub(super) fn execute(&self, value: Values<S>) -> Result<Set<S>, Error> {
         let mut set = self.set();
         if let Some((before, _)) = &self.global {
             let done = before.execute(value)?;
@@ -328,14 +328,14 @@ impl<S: kernels::Real> Executable<S> {
     }
 
     /// Copies a leaf's value into the memory of a shard. Types are checked once, for the first shard.
-    fn put<'v>(
+    fn put(
         &self,
         memory: &mut Memory<S>,
         leaf: &Given,
         rows: Option<&Range<usize>>,
         check: bool,
         global: &[ArrayD<S>],
-        value: Values<'_, 'v, S>,
+        value: Values<S>,
     ) -> Result<(), Error> {
         if let Some((_, of)) = &self.global
             && let Some(i) = of.iter().position(|&v| v == leaf.source)

@@ -1,5 +1,5 @@
-//! Loop-invariant code motion for an unrolled loop: terms that depend on no input are added once: `x + b + c → x + (b
-//! + c)`, where b and c are parameters, smaller than x.
+//! Loop-invariant code motion for an unrolled loop: terms that depend on no input are added once:
+//! `x + b + c → x + (b + c)`, where b and c are parameters, smaller than x.
 
 use super::super::program::{Program, Rewrite};
 use super::super::writer::Writer;

@@ -2,7 +2,7 @@
 //!
 //! - The same left side, `x Wᵢ` and `x Wⱼ`: the right sides are concatenated, `x [Wᵢ Wⱼ]`. The gates of a cell.
 //! - The same right side, `aᵀ x` and `bᵀ x`: the left sides are concatenated, `[a b]ᵀ x`. The gradients of the gates'
-//! weights.
+//!   weights.
 //! - The same weight, `x₁ W` and `x₂ W`: the rows are stacked, `[x₁; x₂] W`. The input products of all steps.
 //!
 //! The first and the third group by levels (`products.rs`): products of one level are independent.
