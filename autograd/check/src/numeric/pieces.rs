@@ -43,9 +43,10 @@ pub(crate) const fn tries(parts: usize) -> usize {
     2 + 2 * PASSES.len() * parts
 }
 
+/// The slope at x + δv, with a factor for each part of v; `None` if the point is inside no piece.
+type Slope<'a> = dyn FnMut(&[f64], f64) -> Result<Option<f64>, Error> + 'a;
+
 /// If the slope `target`, which is outside `sides`, is between slopes of pieces: the lowest and the highest of them.
-/// `slope(factors, δ)` is the slope at x + δv, with a factor for each part of v; `None` if the point is inside no
-/// piece.
 ///
 /// # Errors
 /// Those of `slope`.
@@ -54,7 +55,7 @@ pub(crate) fn reach(
     sides: [f64; 2],
     precision: f64,
     parts: usize,
-    slope: &mut dyn FnMut(&[f64], f64) -> Result<Option<f64>, Error>,
+    slope: &mut Slope,
 ) -> Result<Option<[f64; 2]>, Error> {
     let [mut low, mut high] = [sides[0].min(sides[1]), sides[0].max(sides[1])];
     let above = target > high;
