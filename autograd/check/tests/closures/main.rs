@@ -170,6 +170,7 @@ fn where_several_kinks_meet_every_convention_is_right() {
     all(&|x| x.iter().map(|x| x.max(0.0) - (-x).max(0.0)).sum(), &[0.0; 6], 3);
     all(&|x| x.iter().copied().fold(f64::NEG_INFINITY, f64::max), &[1.0; 6], 3);
     // In few digits.
+    #[allow(clippy::cast_possible_truncation)] // the rounding is meant
     let single = move |x: &[f64]| f64::from(relu(x) as f32);
     for (share, good) in [(0.0, true), (1.0, true), (-0.5, false), (1.5, false)] {
         let told = report(&single, &[0.0; 6], &times([share; 6]), |check| check.precision(6e-8));
