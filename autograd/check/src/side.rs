@@ -4,7 +4,7 @@ use super::SINGLE;
 use super::function::{Function, Mover};
 use super::leaves;
 use super::locate::{Equations, Proof};
-use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby, Noise, SAFETY, Scale, pieces};
+use super::numeric::{Curve, Derivative, FIRST, Look, Method, Nearby, Noise, Parts, SAFETY, Scale, pieces};
 use super::report::{Element, Tensor};
 use super::verdict::{Comparison, Decider, Verdict, corroborated};
 use autograd::graph::{Expr, Graph, NodeId};
@@ -262,17 +262,18 @@ impl Numeric<'_> {
             s.scale.length * s.scale.stretch(leaves::weights(&s.base.shape().into(), &mut sampler))
         };
         let ways: Vec<ArrayD<f64>> = self.all.iter().map(&mut way).collect();
-        let parts = side.base.len().clamp(1, self.parts);
-        let step = length * pieces::step(f64::EPSILON);
+        let parts = Parts::new(side.base.len(), self.parts, self.all.len());
         let mut slope = |factors: &[f64], away: f64| {
             let near: Vec<ArrayD<f64>> = self
                 .all
                 .iter()
                 .zip(&ways)
-                .map(|(s, way)| {
+                .enumerate()
+                .map(|(i, (s, way))| {
+                    let own = s.node == side.node;
                     let mut v = way.clone();
-                    if s.node == side.node {
-                        v.iter_mut().enumerate().for_each(|(place, v)| *v *= factors[place % parts]);
+                    for (place, v) in v.iter_mut().enumerate() {
+                        *v *= if own { parts.own(factors, place) } else { parts.other(factors, i) };
                     }
                     &s.base + &(away * v)
                 })
@@ -290,7 +291,7 @@ impl Numeric<'_> {
                 first: FIRST,
                 precision: f64::EPSILON,
             }
-            .inside(step, noise)
+            .inside(length * pieces::step_at(away, f64::EPSILON), noise)
         };
         let found = pieces::reach(comparison.analytic, sides, f64::EPSILON, parts, &mut slope)?;
         Ok(found.map_or(comparison, |pieces| comparison.between_pieces(pieces)))

@@ -186,10 +186,12 @@ impl Comparison {
         Self { analytic, numeric, error, tolerance, sides, pieces, ..self }
     }
 
-    /// Of one that lies beyond both sides: the slopes that pieces have to hold it between them, if that can be.
+    /// Of one that lies beyond both sides: their slopes, if other pieces may meet there. A line that is smooth may pass
+    /// between them: `relu(a + b) − relu(b − a)` has one slope along a at 0, and three near by.
     pub(super) fn beyond(&self) -> Option<[f64; 2]> {
         let outside = self.verdict == Verdict::Fail && self.analytic.is_finite() && !self.jump;
-        self.sides.filter(|sides| outside && sides.iter().all(|s| s.is_finite()))
+        let sides = self.sides.unwrap_or([self.numeric; 2]);
+        (outside && sides.iter().all(|s| s.is_finite())).then_some(sides)
     }
 
     /// The same where pieces hold it between them.

@@ -2,7 +2,7 @@
 
 use super::FnCheck;
 use crate::leaves;
-use crate::numeric::{Curve, Derivative, FIRST, Look, Nearby, Noise, Scale, pieces};
+use crate::numeric::{Curve, Derivative, FIRST, Look, Nearby, Noise, Parts, Scale, pieces};
 use crate::report::{Element, Report};
 use crate::verdict::{Comparison, Verdict, corroborated};
 use autograd::ops::Sampler;
@@ -16,8 +16,8 @@ const ROUNDING: f64 = 16.0;
 /// The number of directions at a kink: a wrong value can be between the one-sided slopes along one of them.
 pub(super) const ON_A_KINK: usize = 8;
 
-/// How many slopes are looked at where several kinks meet, in all, and in how many parts an array is turned there.
-const NEAR: usize = 512;
+/// How many slopes are looked at where several kinks meet, for one array, and in how many parts it is turned there.
+const NEAR: usize = 4096;
 const PARTS: usize = 32;
 
 /// The largest steps of the attempts after the first.
@@ -44,8 +44,10 @@ pub(super) struct Subject<'a, F> {
     pub noise: Option<Noise>,
     /// A result shape that differs from the one at the point, if the function returned one.
     reshaped: Option<Shape>,
-    /// How many slopes may still be looked at where kinks meet.
+    /// How many slopes may still be looked at where kinks meet, for this array.
     near: usize,
+    /// Whether no pieces held a value of this array between them: it is wrong, and the next is not searched for.
+    vain: bool,
 }
 
 impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
@@ -63,12 +65,14 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
             noise: None,
             reshaped: None,
             near: NEAR,
+            vain: false,
         }
     }
 
     /// Selects another array.
     pub fn turn(&mut self, i: usize) {
         (self.i, self.scale, self.noise) = (i, self.check.scale(i), None);
+        (self.near, self.vain) = (NEAR, false);
     }
 
     /// Whether the budget allows another call.
@@ -240,7 +244,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
     ) -> Result<Comparison, Error> {
         let (direction, bounded) = self.inwards(direction);
         let (Some(sides), Some(noise), None, false) =
-            (comparison.beyond(), self.noise, &self.check.motion, bounded)
+            (comparison.beyond(), self.noise, &self.check.motion, bounded || self.vain)
         else {
             return Ok(comparison);
         };
@@ -252,8 +256,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
                 scale.length * scale.stretch(leaves::weights(&at[i].shape().into(), &mut sampler))
             })
             .collect();
-        let parts = direction.len().clamp(1, PARTS);
-        let step = length * pieces::step(precision);
+        let parts = Parts::new(direction.len(), PARTS, at.len());
         let (method, cotangent) = (self.check.method, [self.cotangent.clone().into()]);
         let mut slope = |factors: &[f64], away: f64| {
             if self.near == 0 {
@@ -261,20 +264,32 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
             }
             self.near -= 1;
             let mut near = at.clone();
-            near.iter_mut().zip(&ways).for_each(|(x, way)| x.scaled_add(away, way));
-            let own = at[self.i].iter().zip(&ways[self.i]).enumerate();
-            for (near, (place, (x, v))) in near[self.i].iter_mut().zip(own) {
-                *near = x + away * factors[place % parts] * v;
+            for (i, (near, way)) in near.iter_mut().zip(&ways).enumerate() {
+                for (place, (x, v)) in near.iter_mut().zip(way).enumerate() {
+                    let own = i == self.i;
+                    *x += away * v * if own { parts.own(factors, place) } else { parts.other(factors, i) };
+                }
             }
             let outputs = |t: f64| {
                 let mut x = near.clone();
                 x[self.i].scaled_add(t, &direction);
                 Ok(Look { values: vec![self.value(&x).into()], sides: Vec::new() })
             };
-            Curve { outputs, cotangents: &cotangent, method, first: FIRST, precision }.inside(step, noise)
+            Curve { outputs, cotangents: &cotangent, method, first: FIRST, precision }
+                .inside(length * pieces::step_at(away, precision), noise)
         };
         let found = pieces::reach(comparison.analytic, sides, precision, parts, &mut slope)?;
-        Ok(found.map_or(comparison, |pieces| comparison.between_pieces(pieces)))
+        Ok(match found {
+            Some(pieces) => comparison.between_pieces(pieces),
+            // The search was cut short: nothing is proved.
+            None if self.near == 0 || !self.may_ask() => {
+                Comparison { verdict: Verdict::Inconclusive, ..comparison }
+            }
+            None => {
+                self.vain = true;
+                comparison
+            }
+        })
     }
 
     fn repeated(
@@ -318,11 +333,22 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         let shape = self.check.at[self.i].shape().into();
         let direction = self.scale.stretch(leaves::weights(&shape, sampler));
         let comparison = self.confirmed(&direction)?;
+        self.on_a_kink(comparison, &direction, sampler)
+    }
+
+    /// What was found along a direction and, if there is a kink, along others.
+    pub fn on_a_kink(
+        &mut self,
+        comparison: Comparison,
+        direction: &ArrayD<f64>,
+        sampler: &mut Sampler,
+    ) -> Result<Comparison, Error> {
         if comparison.verdict != Verdict::Kink {
             return Ok(comparison);
         }
+        let shape = self.check.at[self.i].shape().into();
         let gradient = &self.check.claimed[self.i];
-        let aligned = Zip::from(&direction).and(gradient).map_collect(|u, g| u.abs().copysign(*g));
+        let aligned = Zip::from(direction).and(gradient).map_collect(|u, g| u.abs().copysign(*g));
         // All elements alike: ties stay tied, and the weights of a maximum add up to 1.
         let alike = self.scale.stretch(ArrayD::ones(gradient.raw_dim()));
         let mut others = vec![aligned, direction.mapv(f64::abs), alike];
@@ -333,7 +359,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         for direction in others {
             let other = self.confirmed(&direction)?;
             several |= other.pieces.is_some();
-            if other.verdict == Verdict::Fail {
+            if !other.verdict.is_good() {
                 return Ok(other);
             }
         }
@@ -345,7 +371,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
             places.truncate(PARTS);
             for place in places {
                 let one = self.element(place)?;
-                if one.verdict == Verdict::Fail {
+                if !one.comparison.verdict.is_good() {
                     return Ok(one.comparison);
                 }
             }

@@ -6,6 +6,9 @@ use crate::verdict::{Decider, Verdict};
 use autograd::{Error, Place, norm};
 use ndarray::{ArrayD, Zip};
 
+/// How far the other point is, relative to each element; absolute where the element is 0.
+const AWAY: f64 = 1e-3;
+
 impl FnCheck {
     /// Runs the check with a gradient function, called here, at another point, and here again. It fails if the two
     /// results here differ, because it kept state; or if the result there is the same and wrong, because it was not
@@ -28,7 +31,7 @@ impl FnCheck {
     /// ```
     ///
     /// # Errors
-    /// As [`check_fn`].
+    /// As [`check_fn`](crate::check_fn).
     #[track_caller]
     pub fn run_with(
         &self,
@@ -39,7 +42,11 @@ impl FnCheck {
         let check = self.claiming(gradient(&self.at));
         check.fits("gradient", place)?;
         // At another point, in the order of training: the function, then the gradient.
-        let mut elsewhere: Vec<ArrayD<f64>> = self.at.iter().map(|x| x * (1.0 + 1e-3)).collect();
+        let mut elsewhere = self.at.clone();
+        if self.motion.is_none() {
+            let move_on = |x: &mut f64| *x = if *x == 0.0 { AWAY } else { *x * (1.0 + AWAY) };
+            elsewhere.iter_mut().for_each(|x| x.iter_mut().for_each(move_on));
+        }
         if let Some([lower, upper]) = &self.bounds {
             for ((x, lower), upper) in elsewhere.iter_mut().zip(lower).zip(upper) {
                 Zip::from(x).and(lower).and(upper).for_each(|x, &lower, &upper| *x = x.max(lower).min(upper));
@@ -51,10 +58,13 @@ impl FnCheck {
         check.claiming(again.clone()).fits("gradient", place)?;
         let mut report = check.run(&mut f)?;
         // An equal result elsewhere can be correct there too, as for a linear function, or stale.
-        if there == check.claimed && report.passed() && elsewhere != self.at {
-            let other = Self { at: elsewhere, ..check.clone() }.run(&mut f);
-            for (tensor, other) in report.tensors.iter_mut().zip(other.iter().flat_map(|o| &o.tensors)) {
-                if other.verdict() == Verdict::Fail {
+        let is_kept: Vec<bool> =
+            there.iter().zip(&check.claimed).map(|(there, here)| there == here).collect();
+        if is_kept.contains(&true) && report.passed() && elsewhere != self.at {
+            let other = Self { at: elsewhere, ..check.claiming(there) }.run(&mut f);
+            let others = other.iter().flat_map(|o| &o.tensors);
+            for ((tensor, other), is_kept) in report.tensors.iter_mut().zip(others).zip(is_kept) {
+                if is_kept && other.verdict() == Verdict::Fail {
                     tensor.comparison.verdict = Verdict::Fail;
                     tensor.decided_by = Decider::Gradient;
                     report.notes.insert(

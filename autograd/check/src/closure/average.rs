@@ -38,7 +38,11 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
             // Different steps have independent errors.
             let first = FIRST * (1.0 + number as f64 / AVERAGED as f64);
             let comparison = self.measure(&direction, length, first, None)?;
-            all.push(self.among_pieces(&direction, length, comparison)?);
+            let comparison = self.among_pieces(&direction, length, comparison)?;
+            if comparison.verdict == Verdict::Kink {
+                return self.on_a_kink(comparison, &direction, sampler);
+            }
+            all.push(comparison);
             sizes.push(norm(&(&self.check.claimed[self.i] * &direction)));
         }
         // A direction with strong curvature is the least informative.

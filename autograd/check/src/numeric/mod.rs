@@ -18,6 +18,7 @@ mod sides;
 mod stencil;
 
 pub(super) use noise::{Nearby, Noise};
+pub(super) use pieces::Parts;
 pub(super) use richardson::Table;
 pub(super) use scale::Scale;
 

@@ -172,9 +172,60 @@ fn where_several_kinks_meet_every_convention_is_right() {
     // In few digits.
     #[allow(clippy::cast_possible_truncation)] // the rounding is meant
     let single = move |x: &[f64]| f64::from(relu(x) as f32);
-    for (share, good) in [(0.0, true), (1.0, true), (-0.5, false), (1.5, false)] {
+    for (share, good) in [(0.0, true), (1.0, true), (-0.5, false), (1.02, false), (1.5, false)] {
         let told = report(&single, &[0.0; 6], &times([share; 6]), |check| check.precision(6e-8));
         assert_eq!(told.passed(), good, "{share}: {told}");
+    }
+}
+
+/// A kink beside the point lends it no slope; and kinks of two arrays meet also where a line through the point sees none.
+#[test]
+fn pieces_are_those_that_meet_at_the_point() {
+    for d in [1e-6, 1e-5, 1e-4] {
+        let beside = move |x: &[f64]| x[0].abs() + 10.0 * (x[0] - d).max(0.0);
+        for (g, good) in [(8.0, false), (1.01, false), (1.0, true), (0.3, true), (-1.0, true), (-1.01, false)]
+        {
+            let told = report(&beside, &[0.0], &[g], |check| check);
+            assert_eq!(told.passed(), good, "{d} {g}: {told}");
+        }
+    }
+    let single = f64::from(f32::EPSILON);
+    for (g, good) in [(0.0, true), (1.0, true), (1.05, false), (2.5, false), (-0.05, false)] {
+        let told = report(&|x: &[f64]| x[0].max(0.0), &[0.0], &[g], |check| check.precision(single));
+        assert_eq!(told.passed(), good, "{g}: {told}");
+    }
+    let cross = |x: &[ArrayD<f64>]| (x[0][[0]] + x[1][[0]]).max(0.0) - (x[1][[0]] - x[0][[0]]).max(0.0);
+    for (g, good) in
+        [([0.0, 0.0], true), ([1.0, 1.0], true), ([2.0, 0.0], true), ([3.0, 0.0], false), ([0.0, 2.0], false)]
+    {
+        for turned in [false, true] {
+            let swap =
+                |x: &[ArrayD<f64>]| if turned { cross(&[x[1].clone(), x[0].clone()]) } else { cross(x) };
+            let mut claimed = g.map(|g| ArrayD::from_elem(vec![1], g)).to_vec();
+            if turned {
+                claimed.reverse();
+            }
+            let at = [ArrayD::zeros(vec![1]), ArrayD::zeros(vec![1])];
+            for seed in 0..5 {
+                let told = FnCheck::new(&at, &claimed).seed(seed).run(swap).unwrap();
+                assert_eq!(told.passed(), good, "{g:?} {turned} {seed}: {told}");
+            }
+        }
+    }
+}
+
+/// Of several gradients one is never computed anew; and one of parameters that are all 0.
+#[test]
+fn one_of_several_that_is_kept_is_found() {
+    let f = |x: &[ArrayD<f64>]| x.iter().map(|x| x.iter().map(|x| x.exp()).sum::<f64>()).sum();
+    for at in [[0.3, 0.5], [0.0, 0.0]] {
+        let at = at.map(|x| ArrayD::from_elem(vec![2], x));
+        let kept = at[1].mapv(f64::exp);
+        let report =
+            FnCheck::at(&at).run_with(f, |x: &[ArrayD<f64>]| vec![x[0].mapv(f64::exp), kept.clone()]);
+        let report = report.unwrap();
+        let failed: Vec<bool> = report.tensors.iter().map(|t| t.verdict() == Verdict::Fail).collect();
+        assert_eq!(failed, [false, true], "{report}");
     }
 }
 
