@@ -27,7 +27,7 @@ fn what_one_step_damps_below_rounding_is_lost() {
             _ => assert!(product.singular[1].is_zero(), "{:?}", product.singular),
         }
     }
-    assert_eq!(found.exponents[1], f64::NEG_INFINITY);
+    assert!(found.exponents[1] < f64::MIN);
     near(found.exponents[0], 39.0 / 40.0 * c.ln());
 }
 
@@ -74,7 +74,7 @@ fn a_dead_unit_makes_one_value_zero() {
             let wanted = singular(&DMatrix::from_fn(5, 5, |i, j| whole[[i, j]]));
             product.singular.iter().zip(wanted).for_each(|(found, want)| near(found.to_f64(), want));
         }
-        assert_eq!(found.exponents[4], f64::NEG_INFINITY);
+        assert!(found.exponents[4] < f64::MIN);
         assert!(found.exponents[3].is_finite());
     }
 }
