@@ -157,7 +157,7 @@ pub(crate) fn reach(
             1 => turned.iter_mut().for_each(|v| *v = -*v),
             2..DRAWN => turned.iter_mut().for_each(|v| {
                 let pass = sampler.below(0..2 * PASSES.len());
-                *v = if pass % 2 == 0 { PASSES[pass / 2] } else { -PASSES[pass / 2] };
+                *v = if pass.is_multiple_of(2) { PASSES[pass / 2] } else { -PASSES[pass / 2] };
             }),
             _ => {
                 let (part, pass) = ((k - DRAWN) / 2 % parts, (k - DRAWN) / (2 * parts));
