@@ -84,7 +84,7 @@ pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
 }
 
 /// A node that reads its own outputs, itself or by way of others.
-fn circular<'g>(nodes: &'g [Node]) -> Option<&'g Node> {
+fn circular(nodes: &[Node]) -> Option<&Node> {
     let outputs =
         |k: usize| nodes[k].output.iter().filter(|name| !name.is_empty()).map(move |name| (name.as_str(), k));
     let maker: HashMap<&str, usize> = (0..nodes.len()).flat_map(outputs).collect();
@@ -114,7 +114,7 @@ fn circular<'g>(nodes: &'g [Node]) -> Option<&'g Node> {
 }
 
 /// Whether the body of a loop multiplies by a matrix and takes an activation function, as the step of a GRU or a
-/// SimpleRNN does.
+/// `SimpleRNN` does.
 fn steps_through_time(node: &Node) -> bool {
     let Some(body) = attribute(node, "body").and_then(|body| body.g.as_ref()) else { return false };
     let has = |ops: &[&str]| body.node.iter().any(|node| ops.contains(&&*node.op_type));
