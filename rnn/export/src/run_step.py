@@ -12,7 +12,7 @@ writes step.out.safetensors with the results. Of a program for several devices e
 JAX finds no GPU or TPU, they are threads of the CPU. In a program of your own: `load` gives a function of arrays for
 `jax.jit`.
 """
-import argparse, dataclasses, json, os, pathlib, sys
+import argparse, dataclasses, json, os, pathlib, sys, time
 try:
     import numpy as np
     import jax
@@ -157,8 +157,12 @@ def main():
     put = lambda a, to: jax.make_array_from_callback(a.shape, to, lambda rows: a[rows])
     arguments = {name: put(values[name], to) for name, to in zip(names, into)}
     next_of = {r["name"]: r["of"] for r in said["results"] if r["role"] == "next"}
-    step = jax.jit(call, in_shardings=into, out_shardings=out_of)
     say = print if process == 0 else lambda _: None
+    lowered = jax.jit(call, in_shardings=into, out_shardings=out_of).lower(*arguments.values())
+    clock, processor = time.perf_counter(), time.process_time()
+    step = lowered.compile()
+    took = time.perf_counter() - clock, time.process_time() - processor
+    say(f"compiled in {took[0]:.1f} s, {took[1]:.1f} s of processor time")
     for update in range(given.updates):
         found = dict(zip(results, step(*arguments.values())))
         arguments.update({of: found[name] for name, of in next_of.items()})

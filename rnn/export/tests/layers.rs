@@ -1,6 +1,8 @@
 //! Recurrent layers imported from and exported to other systems, against those systems' results.
 
 mod common;
+#[path = "layers/refused.rs"]
+mod refused;
 
 use autograd::{Builder, Kind, Point, Type, Value, eval, grad};
 use common::Cases;
@@ -9,7 +11,7 @@ use prost::Message;
 use rnn::Parameters;
 use rnn::model::{Engine, Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
 use rnn_export::import::{self, Framework, Imported};
-use rnn_export::onnx::proto::{self, AttributeType};
+use rnn_export::onnx::proto;
 use rnn_export::recurrent::{self, Recurrent};
 use rnn_export::{Real, onnx};
 use std::path::{Path, PathBuf};
@@ -275,73 +277,4 @@ fn layers_as_nodes_compute_the_same_in_onnxruntime() {
     let hot = Model { input: Input::OneHot { symbols: 9 }, ..classifier };
     add_layers(&cases, "characters", &hot, &sentences(9));
     cases.agree("onnx_runtime.py", &["1e-5"]);
-}
-
-/// An ONNX file of an LSTM with a changed first node.
-fn changed(cell: &str, change: impl FnOnce(&mut proto::Node)) -> Result<Imported, String> {
-    let model = model(cell, 1, false);
-    let file = onnx::layers(&model, &model.first_parameters(1).unwrap(), false).unwrap();
-    let mut file = proto::Model::decode(&file[..]).unwrap();
-    change(&mut file.graph.as_mut().unwrap().node[0]);
-    import::onnx(&file.encode_to_vec(), Path::new("")).map_err(|error| error.to_string())
-}
-
-fn attribute(name: &str, of: AttributeType) -> proto::Attribute {
-    let mut attribute = proto::Attribute { name: name.into(), ..proto::Attribute::default() };
-    attribute.set_type(of);
-    attribute
-}
-
-#[test]
-fn what_no_cell_computes_is_refused_by_its_name() {
-    let refused = |change: fn(&mut proto::Node)| changed("lstm", change).unwrap_err();
-    let clip = refused(|node| {
-        node.attribute.push(proto::Attribute { f: Some(3.0), ..attribute("clip", AttributeType::Float) });
-    });
-    assert!(clip.contains("`l0/Y` (LSTM) cuts off its sums at 3 (clip)"), "{clip}");
-    let coupled = refused(|node| {
-        node.attribute.push(proto::Attribute { i: Some(1), ..attribute("input_forget", AttributeType::Int) });
-    });
-    assert!(coupled.contains("input_forget"), "{coupled}");
-    let peepholes = refused(|node| {
-        node.input = ["x", "l0/W", "l0/R", "l0/B", "", "", "", "l0/B"].map(String::from).into();
-    });
-    assert!(peepholes.contains("peepholes"), "{peepholes}");
-    let reverse = refused(|node| {
-        node.attribute.retain(|a| a.name != "direction");
-        node.attribute.push(proto::Attribute {
-            s: Some("reverse".into()),
-            ..attribute("direction", AttributeType::String)
-        });
-    });
-    assert!(reverse.contains("the direction reverse"), "{reverse}");
-    let with = |functions: &[&str]| {
-        let strings = functions.iter().map(|&name| name.into()).collect();
-        proto::Attribute { strings, ..attribute("activations", AttributeType::Strings) }
-    };
-    let hard =
-        changed("lstm", |node| node.attribute.push(with(&["HardSigmoid", "Tanh", "Tanh"]))).unwrap_err();
-    assert!(hard.contains("the function HardSigmoid where the cell here has sigmoid"), "{hard}");
-    let few = changed("lstm", |node| node.attribute.push(with(&["Sigmoid"]))).unwrap_err();
-    assert!(few.contains("as many functions"), "{few}");
-    let started =
-        refused(|node| node.input = ["x", "l0/W", "l0/R", "l0/B", "", "l0/R"].map(String::from).into());
-    assert!(started.contains("starts from a state h that is not zero"), "{started}");
-    let given = refused(|node| node.input[1] = "x".into());
-    assert!(given.contains("only weights that are in the file"), "{given}");
-
-    // Redundant attributes are accepted: parameters of functions without any, and their default names.
-    let same = changed("lstm", |node| {
-        node.attribute.push(with(&["SIGMOID", "tanh", "Tanh"]));
-        let zeros =
-            proto::Attribute { floats: vec![0.0; 3], ..attribute("activation_alpha", AttributeType::Floats) };
-        node.attribute.push(zeros);
-        node.attribute.push(proto::Attribute { i: Some(0), ..attribute("input_forget", AttributeType::Int) });
-    });
-    assert_eq!(same.unwrap().cell, "lstm");
-    assert_eq!(changed("gru", |_| ()).unwrap().cell, "gru");
-    let before = changed("gru", |node| node.attribute.retain(|a| a.name != "linear_before_reset"));
-    assert_eq!(before.unwrap().cell, "gru-reset-before");
-    let error = import::onnx(b"no such thing", Path::new("")).unwrap_err().to_string();
-    assert!(error.contains("not an ONNX file"), "{error}");
 }

@@ -87,7 +87,7 @@ impl Runner for Plugin {
         }
         let mut all = Vec::with_capacity(found.len());
         for (buffer, shape) in found.iter().zip(&shapes) {
-            let numbers = self.plugin.numbers(buffer, shape.count()).map_err(failed)?;
+            let numbers = self.plugin.numbers(buffer, shape).map_err(failed)?;
             let array = ArrayD::from_shape_vec(shape.to_vec(), numbers);
             all.push(array.expect("as many were read as it has"));
         }

@@ -100,6 +100,9 @@ pub struct Attribute {
     /// An array.
     #[prost(message, optional, tag = "5")]
     pub t: Option<Tensor>,
+    /// A graph: the body of a loop.
+    #[prost(message, optional, tag = "6")]
+    pub g: Option<Graph>,
     /// Numbers.
     #[prost(float, repeated, packed = "false", tag = "7")]
     pub floats: Vec<f32>,
@@ -125,6 +128,8 @@ pub enum AttributeType {
     String = 3,
     /// An array.
     Tensor = 4,
+    /// A graph.
+    Graph = 5,
     /// Numbers.
     Floats = 6,
     /// Whole numbers.

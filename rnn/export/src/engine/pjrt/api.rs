@@ -5,73 +5,13 @@
 //! smaller than its own version, and accepts a larger one, so each struct here is padded with zeros.
 #![allow(unsafe_code)] // a C API; nothing unsafe leaves this file
 
+use ndarray::ArrayD;
 use std::ffi::{c_int, c_void};
 use std::path::Path;
 use std::ptr::{null, null_mut};
+use table::{Api, Call, Found, Function, Handle, Listed, function, text};
 
-/// The indices of the functions in the table.
-mod function {
-    pub const ERROR_DESTROY: usize = 0;
-    pub const ERROR_MESSAGE: usize = 1;
-    pub const PLUGIN_INITIALIZE: usize = 3;
-    pub const EVENT_DESTROY: usize = 5;
-    pub const EVENT_AWAIT: usize = 8;
-    pub const CLIENT_CREATE: usize = 10;
-    pub const CLIENT_DESTROY: usize = 11;
-    pub const CLIENT_PLATFORM_NAME: usize = 12;
-    pub const CLIENT_ADDRESSABLE_DEVICES: usize = 16;
-    pub const CLIENT_COMPILE: usize = 20;
-    pub const CLIENT_BUFFER_FROM_HOST_BUFFER: usize = 22;
-    pub const EXECUTABLE_DESTROY: usize = 40;
-    pub const EXECUTABLE_NUM_OUTPUTS: usize = 44;
-    pub const LOADED_EXECUTABLE_DESTROY: usize = 50;
-    pub const LOADED_EXECUTABLE_GET_EXECUTABLE: usize = 51;
-    pub const LOADED_EXECUTABLE_EXECUTE: usize = 55;
-    pub const BUFFER_DESTROY: usize = 58;
-    pub const BUFFER_TO_HOST_BUFFER: usize = 70;
-}
-
-/// The index of the first function: after the size of the table, its extensions, and its version, in words.
-const TABLE: usize = 5;
-
-/// An opaque pointer of the plugin.
-type Handle = *mut c_void;
-
-/// The argument struct of a function.
-#[repr(C)]
-struct Call<T> {
-    size: usize,
-    extension: Handle,
-    body: T,
-    later: [usize; 16],
-}
-
-impl<T> Call<T> {
-    fn new(body: T) -> Self {
-        Self { size: size_of::<Self>(), extension: null_mut(), body, later: [0; 16] }
-    }
-}
-
-/// The text or list of an object.
-#[repr(C)]
-struct Listed<T> {
-    of: Handle,
-    first: *const T,
-    count: usize,
-}
-
-impl<T> Listed<T> {
-    fn of(of: Handle) -> Call<Self> {
-        Call::new(Self { of, first: null(), count: 0 })
-    }
-}
-
-/// A property of an object.
-#[repr(C)]
-struct Found<T> {
-    of: Handle,
-    found: T,
-}
+mod table;
 
 #[repr(C)]
 struct Create {
@@ -157,44 +97,26 @@ struct ToHost {
 /// `CompileOptionsProto { executable_build_options (3) { num_replicas (4): 1, num_partitions (5): 1 } }`
 const COMPILE_OPTIONS: [u8; 6] = [0x1a, 4, 0x20, 1, 0x28, 1];
 
-/// The function table of a plugin.
-#[derive(Clone, Copy, Debug)]
-struct Api(*const usize);
-
-impl Api {
-    /// Calls a function with the argument struct of its header.
-    fn call<T>(self, function: usize, call: &mut Call<T>) -> Result<(), String> {
-        // SAFETY: the table has the layout above and is never unloaded; callers pass the function's own struct.
-        unsafe {
-            let table = self.0.add(TABLE).cast::<extern "C" fn(Handle) -> Handle>();
-            let error = (*table.add(function))(std::ptr::from_mut(call).cast());
-            if error.is_null() {
-                return Ok(());
-            }
-            let mut message = Listed::of(error);
-            (*table.add(function::ERROR_MESSAGE))((&raw mut message).cast());
-            let text = text(&message.body);
-            let mut destroyed = Call::new(error);
-            (*table.add(function::ERROR_DESTROY))((&raw mut destroyed).cast());
-            Err(text)
-        }
-    }
-
-    fn wait(self, event: Handle) -> Result<(), String> {
-        if event.is_null() {
-            return Ok(());
-        }
-        let done = self.call(function::EVENT_AWAIT, &mut Call::new(event));
-        self.call(function::EVENT_DESTROY, &mut Call::new(event))?;
-        done
-    }
+/// An order of axes, the fastest first.
+#[repr(C)]
+struct Tiled {
+    size: usize,
+    extension: Handle,
+    minor_to_major: *const i64,
+    rank: usize,
+    tiles: *const i64,
+    tile_ranks: *const usize,
+    tiles_count: usize,
 }
 
-/// SAFETY: the plugin must have filled in the list.
-unsafe fn text(listed: &Listed<u8>) -> String {
-    // SAFETY: it has `count` bytes.
-    let bytes = unsafe { std::slice::from_raw_parts(listed.first, listed.count) };
-    String::from_utf8_lossy(bytes).into_owned()
+/// How an array lies in memory.
+#[repr(C)]
+struct Layout {
+    size: usize,
+    extension: Handle,
+    tiled: Tiled,
+    /// 0: `tiled`.
+    kind: c_int,
 }
 
 /// The element type of an array.
@@ -222,7 +144,7 @@ impl Kind {
 struct Owned {
     api: Api,
     handle: Handle,
-    destroy: usize,
+    destroy: Function,
 }
 
 impl Drop for Owned {
@@ -270,10 +192,8 @@ impl Plugin {
             std::mem::forget(library);
             table
         };
-        if table.is_null() {
-            return Err("it has no table of functions".into());
-        }
-        let api = Api(table);
+        // SAFETY: the plugin says that this is its table, which it never unloads.
+        let api = unsafe { Api::of(table) }?;
         api.call(function::PLUGIN_INITIALIZE, &mut Call::new(()))?;
         let no = [null_mut(); 2];
         let mut create = Call::new(Create {
@@ -392,18 +312,49 @@ impl Plugin {
         Ok(results)
     }
 
-    /// The numbers of a result, row by row.
-    pub fn numbers(&self, buffer: &Buffer, count: usize) -> Result<Vec<f32>, String> {
-        let mut numbers = vec![0_f32; count];
+    /// The numbers of a result, row by row, however they lie on the device.
+    pub fn numbers(&self, buffer: &Buffer, shape: &[usize]) -> Result<Vec<f32>, String> {
+        let last_first = self.order(buffer, shape.len())?;
+        let mut numbers = vec![0_f32; shape.iter().product()];
+        // The plugin for the CPU reads no order that it is given. Without one each gives that of the device.
         let mut to = Call::new(ToHost {
             buffer: buffer.0.handle,
             layout: null_mut(),
             to: numbers.as_mut_ptr().cast(),
-            bytes: 4 * count,
+            bytes: size_of_val(&numbers[..]),
             event: null_mut(),
         });
         self.api().call(function::BUFFER_TO_HOST_BUFFER, &mut to)?;
         self.api().wait(to.body.event)?;
-        Ok(numbers)
+        Ok(by_rows(numbers, shape, &last_first))
     }
+
+    /// The axes of a result in the order in which it lies on the device, the fastest first.
+    fn order(&self, buffer: &Buffer, rank: usize) -> Result<Vec<usize>, String> {
+        // SAFETY: it is made of numbers and pointers.
+        let layout = unsafe { std::mem::zeroed::<Layout>() };
+        let mut laid = Call::new(Found { of: buffer.0.handle, found: layout });
+        self.api().call(function::BUFFER_GET_MEMORY_LAYOUT, &mut laid)?;
+        let Layout { tiled, kind, .. } = &laid.body.found;
+        let mut order = Vec::new();
+        if *kind == 0 && tiled.rank == rank && !(rank > 0 && tiled.minor_to_major.is_null()) {
+            // SAFETY: the list lives as long as the buffer.
+            order.extend((0..rank).map(|k| unsafe { tiled.minor_to_major.add(k).read() }));
+        }
+        let order: Vec<usize> = order.into_iter().filter_map(|axis| usize::try_from(axis).ok()).collect();
+        if (0..rank).all(|axis| order.contains(&axis)) {
+            Ok(order)
+        } else {
+            Err(format!("it does not say in which order the {rank} axes of a result lie"))
+        }
+    }
+}
+
+/// Numbers that lie in another order of axes, the fastest first.
+fn by_rows(numbers: Vec<f32>, shape: &[usize], last_first: &[usize]) -> Vec<f32> {
+    let lies: Vec<usize> = last_first.iter().rev().map(|&axis| shape[axis]).collect();
+    let place = |axis| last_first.iter().rev().position(|&other| other == axis);
+    let places: Vec<usize> = (0..shape.len()).filter_map(place).collect();
+    let array = ArrayD::from_shape_vec(lies, numbers).expect("it has as many numbers in any order");
+    array.permuted_axes(places).into_iter().collect()
 }

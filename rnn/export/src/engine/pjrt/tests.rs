@@ -82,3 +82,27 @@ fn a_program_with_a_fault_is_an_error() {
     let error = theirs.driver.load("fault", "module { nonsense }", "").unwrap_err().to_string();
     assert!(error.starts_with("the PJRT plugin: ") && error.contains("nonsense"), "{error}");
 }
+
+/// A result whose axes lie in another order on the device is read row by row.
+#[test]
+fn results_are_read_row_by_row() {
+    let Some(path) = plugin() else { return };
+    let plugin = api::Plugin::open(Path::new(&path)).unwrap();
+    let program = r#"module { func.func public @main(%a: tensor<2x3x4xf32>)
+        -> (tensor<2x3x4xf32>, tensor<2x3x4xf32> {mhlo.layout_mode = "{0,2,1}"}, tensor<f32>) {
+      %sum = stablehlo.add %a, %a : tensor<2x3x4xf32>
+      %one = stablehlo.constant dense<1.0> : tensor<f32>
+      return %sum, %sum, %one : tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<f32>
+    } }"#;
+    let compiled = plugin.compile(program).unwrap();
+    let bytes: Vec<u8> = (0_u8..24).flat_map(|k| f32::from(k).to_le_bytes()).collect();
+    let given = plugin.buffer(&bytes, Kind::F32, &[2, 3, 4]).unwrap();
+    let found = plugin.run(&compiled, &[given]).unwrap();
+    let doubled: Vec<f32> = (0_u8..24).map(|k| 2.0 * f32::from(k)).collect();
+    for result in &found[..2] {
+        assert_eq!(plugin.numbers(result, &[2, 3, 4]).unwrap(), doubled);
+    }
+    assert_eq!(plugin.numbers(&found[2], &[]).unwrap(), [1.0]);
+    let error = plugin.numbers(&found[0], &[24]).unwrap_err();
+    assert_eq!(error, "it does not say in which order the 1 axes of a result lie");
+}

@@ -74,23 +74,59 @@ impl File<'_> {
         }
     }
 
-    /// Which direction of a layer's outputs `[time, directions, batch, hidden]` a value is: a slice of them, however it
-    /// is laid.
-    pub fn direction(&self, name: &str, layer: &Node) -> Option<i64> {
-        let mut name = name;
-        loop {
-            let maker = *self.makers.get(name)?;
-            let source = maker.input.first()?;
+    /// Which direction of a layer's outputs `[time, directions, batch, hidden]` a value `[time, batch, hidden]` or
+    /// `[batch, time, hidden]` is: a slice of them, squeezed. `None` if it is none of their slices.
+    pub fn direction(&self, name: &str, layer: &Node) -> Result<Option<i64>, ImportError> {
+        let (mut name, mut way) = (name, Vec::new());
+        let slice = loop {
+            let Some(maker) = self.makers.get(name).copied() else { return Ok(None) };
+            let Some(source) = maker.input.first() else { return Ok(None) };
             if maker.op_type == "Slice" && layer.output.first() == Some(source) {
-                let given = |k: usize| self.constants(maker.input.get(k)?);
-                let (start, end, axis) = (given(1)?, given(2)?, given(3)?);
-                let one = axis == [1] && start.len() == 1 && end == [start[0] + 1];
-                return one.then_some(start[0]);
+                break maker;
             }
             if !GLUE.contains(&&*maker.op_type) {
-                return None;
+                return Ok(None);
             }
+            way.push(maker);
             name = source;
+        };
+        let mut squeezed = false;
+        for node in way.into_iter().rev() {
+            let fits = match &*node.op_type {
+                "Identity" | "Cast" => true,
+                "Squeeze" => {
+                    !std::mem::replace(&mut squeezed, true) && matches!(self.given_axes(node)[..], [1 | -3])
+                }
+                "Transpose" => squeezed && attribute(node, "perm").is_some_and(|perm| perm.ints == [1, 0, 2]),
+                _ => false,
+            };
+            if !fits {
+                return Err(refused(
+                    node,
+                    "lays out one direction of a layer in a way that is not imported: after its slice, a Squeeze of axis 1 \
+                     and a Transpose by [1, 0, 2] are",
+                ));
+            }
+        }
+        if !squeezed {
+            return Err(refused(
+                slice,
+                "of one direction keeps the axis of directions: a Squeeze of axis 1 must follow",
+            ));
+        }
+        let given = |k: usize| slice.input.get(k).and_then(|name| self.constants(name)).unwrap_or_default();
+        let unit =
+            slice.input.get(4).is_none_or(|name| name.is_empty() || self.constants(name) == Some(vec![1]));
+        match (&given(1)[..], &given(2)[..], &given(3)[..]) {
+            (&[start], &[end], [1 | -3]) if unit && start.checked_add(1) == Some(end) => Ok(Some(start)),
+            (start, end, axes) => Err(refused(
+                slice,
+                &format!(
+                    "takes {start:?} to {end:?} of the axes {axes:?}{}: a slice of one direction, 0 to 1 or 1 to 2 of axis 1, \
+                     is imported",
+                    if unit { "" } else { " with other steps than 1" }
+                ),
+            )),
         }
     }
 
@@ -101,13 +137,18 @@ impl File<'_> {
         tensor.or_else(made).map(|tensor| self.integers(tensor))
     }
 
-    /// The axes of an `Unsqueeze`: an attribute in older files, an operand in newer ones.
-    fn axes(&self, node: &Node) -> Result<Vec<usize>, ImportError> {
-        let mut axes = match (attribute(node, "axes"), node.input.get(1)) {
+    /// The axes of a `Squeeze` or an `Unsqueeze`: an attribute in older files, an operand in newer ones.
+    fn given_axes(&self, node: &Node) -> Vec<i64> {
+        match (attribute(node, "axes"), node.input.get(1)) {
             (Some(attribute), _) => attribute.ints.clone(),
             (None, Some(name)) => self.constants(name).unwrap_or_default(),
             (None, None) => Vec::new(),
-        };
+        }
+    }
+
+    /// The axes of an `Unsqueeze`, counted from the first.
+    fn axes(&self, node: &Node) -> Result<Vec<usize>, ImportError> {
+        let mut axes = self.given_axes(node);
         axes.sort_unstable();
         axes.into_iter()
             .map(|axis| usize::try_from(axis).map_err(|_| refused(node, "counts axes from the end")))

@@ -37,14 +37,20 @@ pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
         file.makers
             .extend(node.output.iter().filter(|name| !name.is_empty()).map(|name| (name.as_str(), node)));
     }
+    if let Some(node) = circular(&graph.node) {
+        return Err(refused(node, "reads what it computes itself: an ONNX graph has no cycle"));
+    }
     let layers: Vec<&Node> =
         graph.node.iter().filter(|node| matches!(&*node.op_type, "RNN" | "LSTM" | "GRU")).collect();
     let Some(first) = layers.first() else {
         let mut ops: Vec<&str> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
         ops.sort_unstable();
         ops.dedup();
-        let mend = if ops.contains(&"Loop") {
+        let loops = || graph.node.iter().filter(|node| node.op_type == "Loop");
+        let mend = if loops().any(steps_through_time) {
             "Keras' converter writes a GRU or a SimpleRNN as a Loop: write its weights instead, by their paths, as safetensors"
+        } else if loops().next().is_some() {
+            "What a Loop computes is not imported"
         } else {
             "PyTorch's newer exporter writes an nn.RNN step by step: export it with dynamo=False"
         };
@@ -77,6 +83,44 @@ pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
     assemble("ONNX", cell.unwrap_or("elman"), bidirectional, &lanes, left_out)
 }
 
+/// A node that reads its own outputs, itself or by way of others.
+fn circular(nodes: &[Node]) -> Option<&Node> {
+    let outputs =
+        |k: usize| nodes[k].output.iter().filter(|name| !name.is_empty()).map(move |name| (name.as_str(), k));
+    let maker: HashMap<&str, usize> = (0..nodes.len()).flat_map(outputs).collect();
+    let makers = |k: usize| nodes[k].input.iter().filter_map(|name| maker.get(name.as_str()).copied());
+    let mut readers = vec![Vec::new(); nodes.len()];
+    for k in 0..nodes.len() {
+        makers(k).for_each(|maker| readers[maker].push(k));
+    }
+    // Nodes that wait for none are computed, until all of the others wait for each other.
+    let mut waits_for: Vec<usize> = (0..nodes.len()).map(|k| makers(k).count()).collect();
+    let mut ready: Vec<usize> = (0..nodes.len()).filter(|&k| waits_for[k] == 0).collect();
+    while let Some(k) = ready.pop() {
+        for &reader in &readers[k] {
+            waits_for[reader] -= 1;
+            if waits_for[reader] == 0 {
+                ready.push(reader);
+            }
+        }
+    }
+    // Some wait for a cycle that they are not on: from maker to maker, one comes to it and around it.
+    let mut k = (0..nodes.len()).find(|&k| waits_for[k] > 0)?;
+    let mut seen = HashSet::new();
+    while seen.insert(k) {
+        k = makers(k).find(|&maker| waits_for[maker] > 0)?;
+    }
+    Some(&nodes[k])
+}
+
+/// Whether the body of a loop multiplies by a matrix and takes an activation function, as the step of a GRU or a
+/// `SimpleRNN` does.
+fn steps_through_time(node: &Node) -> bool {
+    let Some(body) = attribute(node, "body").and_then(|body| body.g.as_ref()) else { return false };
+    let has = |ops: &[&str]| body.node.iter().any(|node| ops.contains(&&*node.op_type));
+    has(&["MatMul", "Gemm"]) && has(&["Sigmoid", "Tanh", "Relu"])
+}
+
 fn attribute<'n>(node: &'n Node, name: &str) -> Option<&'n proto::Attribute> {
     node.attribute.iter().find(|attribute| attribute.name == name)
 }
@@ -107,7 +151,7 @@ impl File<'_> {
                 Some(glue) if GLUE.contains(&&*glue.op_type) => {
                     name = glue.input.first().map_or("", String::as_str);
                 }
-                Some(both) if both.op_type == "Concat" && self.joins_directions(both, before) => {
+                Some(both) if both.op_type == "Concat" && self.joins_directions(both, before)? => {
                     return Ok(());
                 }
                 Some(other) => {
@@ -129,9 +173,9 @@ impl File<'_> {
     }
 
     /// Whether it lays the outputs of a layer's first direction beside those of its second.
-    fn joins_directions(&self, concat: &Node, layer: &Node) -> bool {
-        let directions = concat.input.iter().map(|name| self.direction(name, layer));
-        matches!(whole(concat, "axis"), Some(2 | -1)) && directions.eq([Some(0), Some(1)])
+    fn joins_directions(&self, concat: &Node, layer: &Node) -> Result<bool, ImportError> {
+        let of: Result<Vec<_>, _> = concat.input.iter().map(|name| self.direction(name, layer)).collect();
+        Ok(matches!(whole(concat, "axis"), Some(2 | -1)) && of? == [Some(0), Some(1)])
     }
 
     /// A layer: its cell, and one lane for each direction.
