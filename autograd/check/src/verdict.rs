@@ -59,7 +59,8 @@ pub(super) const COARSE: f64 = 1e-3;
 pub struct Comparison {
     /// From the graph.
     pub analytic: f64,
-    /// From differences; at a kink, the value between the one-sided slopes that is nearest to the analytic one.
+    /// From differences; at a kink, the value between the one-sided slopes, or those of `pieces`, that is nearest to the
+    /// analytic one.
     pub numeric: f64,
     /// The estimated error of the numeric value.
     pub error: f64,
