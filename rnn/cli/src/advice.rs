@@ -32,6 +32,7 @@ fn of_others(error: &(dyn Error + 'static)) -> Option<&'static str> {
     match error.downcast_ref::<BpttError>() {
         Some(BpttError::Model(error)) => return of_model(error),
         Some(BpttError::Jacobians { .. }) => return Some("--steps, --hidden, --no-jacobians"),
+        Some(BpttError::Spectra { .. }) => return Some("--steps, --batch, --hidden"),
         Some(BpttError::Layer { .. }) => return Some("--layer"),
         _ => {}
     }

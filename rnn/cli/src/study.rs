@@ -23,7 +23,8 @@ forecast of a series; two cells, a full beside a truncated gradient, and a run b
   rnn study begin.safetensors end.safetensors --data notes.txt --steps 20")]
 pub struct Args {
     /// A cell or a checkpoint, perhaps with flags in quotes. Several stand beside each other, two at a time: what is chosen in
-    /// one is chosen in the other, and differences are coloured. Flags outside of the quotes are for all
+    /// one is chosen in the other, and differences are coloured. Flags outside of the quotes are for all. A file whose name has
+    /// blanks needs quotes of its own if flags follow: "'my nets/a.safetensors' --tbptt 2"
     #[arg(value_name = "NET", conflicts_with_all = ["cell", "checkpoint"], help_heading = "Net")]
     nets: Vec<String>,
     #[command(flatten)]

@@ -18,21 +18,21 @@ type Error = Box<dyn std::error::Error>;
 /// Which net, and what it reads.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Which {
-    /// The cell of a fresh net: a name that `rnn cells` lists, or a file of equations
-    #[arg(long, default_value = "elman", value_name = "NAME|FILE.cell", help_heading = "Net")]
-    cell: String,
+    /// The cell of a fresh net: a name that `rnn cells` lists, or a file of equations; elman if not given
+    #[arg(long, value_name = "NAME|FILE.cell", help_heading = "Net")]
+    cell: Option<String>,
     /// Another value for a constant of the cell; may be given again
     #[arg(long, value_name = "CONST=VALUE", value_parser = setting, help_heading = "Net")]
     set: Vec<(String, f64)>,
-    /// Number of layers
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = size, help_heading = "Net")]
-    layers: usize,
-    /// Size of the states
-    #[arg(long, default_value_t = 16, value_name = "N", value_parser = size, help_heading = "Net")]
-    hidden: usize,
-    /// Features of a random input
-    #[arg(long, default_value_t = 8, value_name = "N", value_parser = size, help_heading = "Net")]
-    input: usize,
+    /// Number of layers; 1 if not given
+    #[arg(long, value_name = "N", value_parser = size, help_heading = "Net")]
+    layers: Option<usize>,
+    /// Size of the states; 16 if not given
+    #[arg(long, value_name = "N", value_parser = size, help_heading = "Net")]
+    hidden: Option<usize>,
+    /// Features of a random input; 8 if not given
+    #[arg(long, value_name = "N", value_parser = size, help_heading = "Net")]
+    input: Option<usize>,
     /// Read the sequence in both directions; shown are the states of the first
     #[arg(long, help_heading = "Net")]
     bidirectional: bool,
@@ -93,21 +93,26 @@ pub struct Subject {
 }
 
 impl Which {
-    /// Another net with the same flags, but for those that `side` gives: a cell or a checkpoint, and perhaps flags.
+    /// The cell of a fresh net if none is given.
+    const CELL: &str = "elman";
+
+    /// Another net with the same flags, but for those that `side` gives: a cell or a checkpoint, and perhaps flags,
+    /// in words as a shell splits them. The name of a file is one word.
     ///
     /// # Errors
-    /// If that is no net.
+    /// If that is no net, or a checkpoint beside flags of a fresh net.
     pub fn but(&self, side: &str) -> Result<Self, Error> {
-        let mut words: Vec<&str> = side.split_whitespace().collect();
+        let file = Path::new(side).is_file().then(|| vec![side.to_owned()]);
+        let mut words = file
+            .or_else(|| shlex::split(side))
+            .ok_or_else(|| format!("`{side}`: a quote is open, or a backslash ends it"))?;
         match words.first() {
             None => return Err("a net has no name: give a cell or a checkpoint".into()),
             Some(first) if first.starts_with("--") => {}
             Some(first) => {
                 let ending = Path::new(first).extension().map(std::ffi::OsStr::to_ascii_lowercase);
-                words.insert(
-                    0,
-                    if ending.is_some_and(|e| e == "safetensors") { "--checkpoint" } else { "--cell" },
-                );
+                let flag = if ending.is_some_and(|e| e == "safetensors") { "--checkpoint" } else { "--cell" };
+                words.insert(0, flag.into());
             }
         }
         // What is not given is as it is in the flags of both: so nothing has a value of its own here.
@@ -125,7 +130,31 @@ impl Which {
         if matches.contains_id("cell") {
             net.checkpoint = None;
         }
+        if let (Some(_), Some(flag)) = (&net.checkpoint, self.fresh_flag()) {
+            return Err(format!(
+                "`{side}` is a trained net, which --{flag} cannot change: give the flag in quotes with the cell that it \
+                 is for, as in \"{} --{flag} …\"",
+                Self::CELL
+            )
+            .into());
+        }
         Ok(net)
+    }
+
+    /// A flag that was given and describes a fresh net.
+    fn fresh_flag(&self) -> Option<&'static str> {
+        let given = [
+            ("cell", self.cell.is_some()),
+            ("set", !self.set.is_empty()),
+            ("layers", self.layers.is_some()),
+            ("hidden", self.hidden.is_some()),
+            ("input", self.input.is_some()),
+            ("bidirectional", self.bidirectional),
+            ("init", self.init.is_some()),
+            ("init-input", self.init_input.is_some()),
+            ("forget-bias", self.forget_bias.is_some()),
+        ];
+        given.into_iter().find_map(|(flag, given)| given.then_some(flag))
     }
 
     /// The net and its data.
@@ -147,11 +176,11 @@ impl Which {
 
     fn fresh(&self) -> Result<Study, Error> {
         let specimen = Specimen {
-            cell: open_cell(&self.cell, &self.set)?,
+            cell: open_cell(self.cell.as_deref().unwrap_or(Self::CELL), &self.set)?,
             steps: self.steps.unwrap_or(30),
-            layers: self.layers,
-            input: self.input,
-            hidden: self.hidden,
+            layers: self.layers.unwrap_or(1),
+            input: self.input.unwrap_or(8),
+            hidden: self.hidden.unwrap_or(16),
             batch: self.batch,
             bidirectional: self.bidirectional,
             window: self.tbptt,

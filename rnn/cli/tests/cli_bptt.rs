@@ -143,6 +143,7 @@ fn errors_name_the_thing_and_the_mend() {
     fails("bptt --layer 3", 1, "--layer");
     fails("bptt --only windows", 1, "--windows 1,2,4,8");
     fails("bptt --only stretch --no-jacobians", 1, "leave out --no-jacobians");
+    fails("bptt --cell lstm --hidden 256 --steps 60 --only spectrum", 1, "--steps, --batch, --hidden");
     fails("bptt --windows 0", 2, "at least 1");
     fails("bptt --steps 4 -o a.gif", 1, "no format is called `gif`");
     fails("bptt --cell nothing", 1, "nothing");

@@ -360,6 +360,32 @@ fn the_page_and_bptt_have_one_definition() {
     }
 }
 
+/// A projection has the values 1 and 0 over any number of steps; diag(1, 1e−20) times a rotation loses a direction to
+/// rounding in its second step; of a rotation no direction leads.
+#[test]
+fn the_page_knows_what_rounding_takes() {
+    let Some(mut page) = Shown::new("elman", 3).open("") else { return };
+    let mut last = |jacobian: &[f64], n: usize, steps: usize| {
+        let product = page.ask(&format!(
+            "(({{ logs, angle }}) => ({{ logs: logs.map((x) => (x === -Infinity ? 'zero' : x)), angle }}))(graph.spectra({{ \
+             sizes: [{n}], reverse: false, lossSteps: [{steps}], direct: [[1, 2, 3, 4].slice(0, {n})], jacobians: \
+             [null, ...new Array({steps}).fill({jacobian:?})] }}, 0).at(-1))"
+        ));
+        (product["logs"].as_array().unwrap().clone(), product["angle"].as_f64())
+    };
+    let v = [1.0, 1.0, -1.0, 1.0];
+    let projection: Vec<f64> =
+        (0..16).map(|k| f64::from(u8::from(k / 4 == k % 4)) - v[k / 4] * v[k % 4] / 4.0).collect();
+    let (logs, angle) = last(&projection, 4, 60);
+    assert!(logs[..3].iter().all(|log| log.as_f64().unwrap().abs() < 1e-12), "{logs:?}");
+    assert_eq!((&logs[3], angle), (&"zero".into(), None));
+    let (s, c) = 1f64.sin_cos();
+    let (logs, angle) = last(&[c, -s, 1e-20 * s, 1e-20 * c], 2, 40);
+    assert!((logs[0].as_f64().unwrap() - 39.0 * c.log10()).abs() < 1e-12 && angle.is_some(), "{logs:?}");
+    assert_eq!(logs[1], "zero");
+    assert_eq!(last(&[c, -s, s, c], 2, 30).1, None);
+}
+
 /// Hovering in one of the three views highlights the others: a cell of the matrix highlights its paths and terms, a
 /// term its nodes and edges and its part of the matrix, a node its terms.
 #[test]

@@ -149,7 +149,16 @@ fn errors_name_the_thing_and_the_mend() {
     folder.bad("study --sentence hello --class 1", 1, &["--checkpoint"]);
     folder.bad("study --sentence hello --batch 2", 1, &["a page shows one sequence"]);
     folder.bad("study --sentence h", 1, &["--sentence: too short", "longer sentence"]);
+    // A flag of a fresh net is no flag of a trained one, also where it stands outside of the quotes.
+    folder.bad("study elman a.safetensors --hidden 8", 1, &["`a.safetensors` is a trained net", "--hidden"]);
+    folder.bad("study a.safetensors --layers 1", 1, &["--layers"]);
+    folder.bad("study a.safetensors~--hidden~8 elman", 1, &["--hidden"]);
+    folder.bad("study elman 'a.safetensors~--tbptt~2", 1, &["a quote is open"]);
     assert!(!folder.exists("study.html"));
+    // The name of a file may have blanks.
+    std::fs::create_dir(folder.path("my nets")).unwrap();
+    std::fs::copy(folder.path("a.safetensors"), folder.path("my nets/a.safetensors")).unwrap();
+    folder.good("study my~nets/a.safetensors 'my~nets/a.safetensors'~--tbptt~2 a.safetensors -o nets.html");
 }
 
 /// Two nets on one clock: what is chosen, computed, open or lit in one is so in the other, by name; and differences are told.

@@ -13,36 +13,40 @@ function gradedRow(numbers, power) {
 }
 
 /** The product J[k+1]ᵀ ⋯ J[t]ᵀ as Q·R, going back one step after another; the rows of R differ in size by more than a number
- *  holds, so each has a power of two of its own (Benettin et al. 1980). */
+ *  holds, so each has a power of two of its own (Benettin et al. 1980). What one step damps below its rounding is lost: 0. */
 export function gradedProduct(n) {
   let q = identityRows(n); // columns, as rows
   let rows = identityRows(n).map((row) => gradedRow(row, 0));
   return {
     /** Takes one Jacobian further back, given as a flat array by rows. */
     push(j) {
-      const columns = q.map((column) => Array.from({ length: n }, (_, c) => column.reduce((sum, x, r) => sum + j[r * n + c] * x, 0)));
-      const triangle = Array.from({ length: n }, () => new Array(n).fill(0));
-      q = [];
-      columns.forEach((column, c) => {
-        const before = largestOf(column);
+      const propagated = (column, of = (x) => x) => Array.from({ length: n }, (_, c) => column.reduce((sum, x, r) => sum + of(j[r * n + c] * x), 0));
+      const [made, live, dependent] = [[], [], []];
+      q.forEach((before, c) => {
+        let column = propagated(before);
+        // The rounding of these sums.
+        const least = n * Number.EPSILON * Math.hypot(...propagated(before, Math.abs));
+        const parts = new Array(n).fill(0);
         // Twice is enough (Parlett 1980).
         for (let again = 0; again < 2; again++)
-          for (let i = 0; i < c; i++) {
-            const along = dot(q[i], column);
-            triangle[i][c] += along;
-            column = column.map((x, k) => x - along * q[i][k]);
+          for (let i = 0; i < made.length; i++) {
+            const along = dot(made[i], column);
+            parts[i] += along;
+            column = column.map((x, k) => x - along * made[i][k]);
           }
-        let length = Math.hypot(...column);
-        if (!(length > 1e-17 * before) || !(length > 1e-290)) {
-          // Nothing is left: any direction at right angles to the others will do.
-          length = 0;
-          column = besides(q, n);
-        }
-        triangle[c][c] = length;
-        q.push(length > 0 ? column.map((x) => x / length) : column);
+        const length = Math.hypot(...column);
+        if (length > least && length > 1e-290) {
+          parts[made.length] = length;
+          made.push(column.map((x) => x / length));
+          live.push([parts, rows[c]]);
+        } else dependent.push([parts, rows[c]]);
       });
-      rows = triangle.map((line, i) => {
-        const parts = rows.map((row, k) => [line[k], row]).filter(([r, row], k) => k >= i && r !== 0 && !row.zero);
+      // Columns that depend on others go to the end, so that the rank of the product never grows again.
+      while (made.length < n) made.push(besides(made, n));
+      q = made;
+      const all = [...live, ...dependent];
+      rows = rows.map((_, i) => {
+        const parts = all.map(([line, row]) => [line[i], row]).filter(([r, row]) => r !== 0 && !row.zero);
         if (parts.length === 0) return gradedRow(new Array(n).fill(0), 0);
         const top = Math.max(...parts.map(([, row]) => row.power));
         const sum = new Array(n).fill(0);
@@ -69,7 +73,7 @@ function besides(q, n) {
   return new Array(n).fill(0);
 }
 
-/** Jacobi's method on the rows (Hestenes 1958): every singular value has all its digits, however far they are apart. */
+/** Jacobi's method on the rows (Hestenes 1958): it is as precise for the small singular values of these rows as for the large ones. */
 function singularOfRows(given) {
   const rows = [...given];
   const n = rows.length;
@@ -82,7 +86,7 @@ function singularOfRows(given) {
         const [a, b] = [rows[p], rows[o]];
         if (a.zero || b.zero) continue;
         const [alpha, beta, gamma] = [dot(a.numbers, a.numbers), dot(b.numbers, b.numbers), dot(a.numbers, b.numbers)];
-        if (Math.abs(gamma) <= 1e-15 * Math.sqrt(alpha * beta)) continue;
+        if (Math.abs(gamma) <= n * Number.EPSILON * Math.sqrt(alpha * beta)) continue;
         still = false;
         const delta = 2 ** (b.power - a.power);
         const z = (beta * delta * delta - alpha) / (2 * gamma);

@@ -33,7 +33,9 @@ export function spectra(lane, loss) {
     const lag = k + 1;
     if (lag % every !== 0 && lag !== 1 && lag !== way.length) return;
     const { logs, leading } = product.values();
-    found.push({ step: s + by, lag, logs, angle: g && logs[0] > -Infinity ? angleBetween(g, leading) : null });
+    // Where two values are equal up to rounding, no direction is the best.
+    const leads = n === 1 || 1 - 10 ** (logs[1] - logs[0]) > 100 * n * lag * Number.EPSILON;
+    found.push({ step: s + by, lag, logs, angle: g && logs[0] > -Infinity && leads ? angleBetween(g, leading) : null });
   });
   return found;
 }

@@ -150,6 +150,23 @@ pub enum BpttError {
         /// The number of elements.
         numbers: f64,
     },
+    /// The spectra take too long.
+    #[error(
+        "the spectra of {steps} steps of {states} states of {batch} sequences take about {operations:.0e} operations, and \
+         at most {most:.0e} are done: give fewer steps, fewer sequences or smaller states"
+    )]
+    Spectra {
+        /// The number of steps.
+        steps: usize,
+        /// The size of all states together.
+        states: usize,
+        /// The number of sequences.
+        batch: usize,
+        /// The estimated number of operations.
+        operations: f64,
+        /// The maximum.
+        most: f64,
+    },
     /// The values overflow.
     #[error(
         "the gradient is not finite at step {step}: it has exploded beyond what a number holds; take fewer steps or \
@@ -186,6 +203,11 @@ impl Bptt {
         let network = model.network(steps, feed.batch(), mode)?;
         if network.lanes[lane].names.is_empty() {
             return Err(BpttError::NoState { cell: model.cell.to_string() });
+        }
+        if ask.spectrum {
+            let states =
+                network.lanes[lane].states[0].iter().map(|&state| network.graph[state].ty.shape[1]).sum();
+            spectrum::fits(steps, states, feed.batch())?;
         }
         let feed = Feed { lengths: None, ..feed.clone() };
         let point = network.point(parameters, &feed, &[], 0)?.cast::<f64>();

@@ -3,9 +3,18 @@
 //! A gradient is propagated by transposed Jacobians: ∂L/∂s\[k\] = J\[k+1\]ᵀ ⋯ J\[T\]ᵀ ∂L/∂s\[T\]. The product is kept
 //! as Q·D·R: at each step Jᵀ·Q is decomposed, and its triangle is multiplied into the earlier rows, each with its own
 //! exponent (Benettin et al. 1980; Stewart 1995, "On graded QR decompositions of products of matrices"). So the
-//! smallest singular value of ten thousand steps is as precise as the largest.
+//! singular values of ten thousand steps can be as far apart as they like, as long as those of each single step are
+//! not: what one step damps below its rounding, by a factor of about n·ε (1e−15), is taken to be lost, and is 0 from
+//! there on.
+//!
+//! Eigenvalues have no such form. They are as precise as their condition allows: an error of ε·‖A‖ moves those of a
+//! normal matrix by as much, and those of a matrix far from normal by up to about ε^(1/n)·‖A‖.
 
-use super::graded::Rows;
+#[cfg(test)]
+mod tests;
+
+use super::BpttError;
+use super::graded::{Factors, Rows};
 use autograd::Magnitude;
 use nalgebra::{DMatrix, DVector, Schur};
 use ndarray::Array2;
@@ -14,8 +23,27 @@ use serde::Serialize;
 /// The maximum number of products whose values are computed; over more steps, evenly spaced ones.
 const MOST: usize = 200;
 
-/// Eigenvalues of a product below this fraction of its norm are rounding errors.
+/// Eigenvalues of a product below this fraction of its norm are rounding errors, even of a normal matrix.
 const ROUNDING: f64 = 1e-12;
+
+/// The maximum number of operations on numbers of 64 bits: several minutes.
+const OPERATIONS: f64 = 5e11;
+
+/// Whether the spectra of this many steps of the states of each of several sequences can be computed in minutes.
+///
+/// # Errors
+/// If they cannot.
+pub(super) fn fits(steps: usize, states: usize, batch: usize) -> Result<(), BpttError> {
+    let products = steps.min(MOST) as f64;
+    // Multiples of n³, from the operations of each algorithm: two products of matrices, Householder's reflections,
+    // the triangle times the rows, and the values of one matrix; Jacobi's rotations in ten sweeps, and eigenvalues.
+    let (step, product) = (60.0, 180.0);
+    let operations = batch as f64 * (states as f64).powi(3) * (step * steps as f64 + product * products);
+    if operations <= OPERATIONS {
+        return Ok(());
+    }
+    Err(BpttError::Spectra { steps, states, batch, operations, most: OPERATIONS })
+}
 
 /// The spectra of one sequence. Values are sorted, the largest first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -26,7 +54,7 @@ pub struct Spectrum {
     /// ones.
     pub products: Vec<ProductSpectrum>,
     /// The Lyapunov exponents, as many as the state has elements: the mean growth per step, in natural logarithms; −∞
-    /// (`null` in JSON) where nothing is propagated.
+    /// (`null` in JSON) where nothing above rounding is propagated.
     pub exponents: Vec<f64>,
 }
 
@@ -48,12 +76,14 @@ pub struct ProductSpectrum {
     pub step: usize,
     /// The number of steps from there to the last.
     pub lag: usize,
-    /// The singular values.
+    /// The singular values. A direction that some step damps below its rounding has 0.
     pub singular: Vec<Magnitude>,
-    /// The eigenvalues above rounding; the others are only known to be smaller.
+    /// The eigenvalues above 1e−12 of the norm; the others are only known to be smaller. They are as precise as their
+    /// condition numbers allow: an ill-conditioned one, of a matrix far from normal, can be rounding alone.
     pub eigenvalues: Vec<Eigenvalue>,
     /// The angle in degrees, from 0 to 90, between ∂L\[T\]/∂s\[k\] and the direction that the product amplifies most.
-    /// `None` if the loss reads other states too, or no gradient arrives.
+    /// `None` if the loss reads other states too, if no gradient arrives, or if the two largest singular values are
+    /// equal up to rounding: then no direction is amplified most.
     pub angle: Option<f64>,
 }
 
@@ -125,8 +155,10 @@ impl Product {
 
     fn push(&mut self, jacobian: &DMatrix<f64>) {
         let (back, power) = scaled(&jacobian.transpose());
-        let (q, r) = (&back * &self.q).qr().unpack();
+        let Factors { q, r, order } = Factors::of(&back, &self.q);
+        self.rows.reorder(&order);
         self.rows.multiply(&r, power);
+        self.growth = order.iter().map(|&i| self.growth[i]).collect();
         let ln = |x: f64| x.abs().ln() + power as f64 * std::f64::consts::LN_2;
         self.growth.iter_mut().enumerate().for_each(|(i, sum)| *sum += ln(r[(i, i)]));
         self.q = q;
@@ -138,7 +170,11 @@ impl Product {
     fn spectrum(&self, step: usize, lag: usize) -> ProductSpectrum {
         let (singular, leading) = self.rows.singular();
         let leading = &self.q * DVector::from_vec(leading);
-        let angle = self.gradient.as_ref().filter(|g| g.amax() > 0.0 && !singular[0].is_zero()).map(|g| {
+        // The direction is off by its error over the gap to the next value: a hundredth of a radian is let pass.
+        let error = (singular.len() * lag) as f64 * f64::EPSILON;
+        let leads = |next: &Magnitude| 1.0 - (*next / singular[0]).to_f64() > 100.0 * error;
+        let known = !singular[0].is_zero() && singular.get(1).is_none_or(leads);
+        let angle = self.gradient.as_ref().filter(|g| known && g.amax() > 0.0).map(|g| {
             let along = g.dot(&leading);
             // By the tangent: a cosine near 1 has lost the digits of its angle.
             (g - &leading * along).norm().atan2(along.abs()).to_degrees()
