@@ -18,8 +18,8 @@ pub enum Verdict {
     /// Undecided: the differences are too coarse, or do not converge, as near a pole, and there are no nodes to
     /// check; or the methods contradict each other.
     Inconclusive,
-    /// The point is on kinks, and every op returns a value between its own slopes, but the whole is not between any
-    /// slopes of the function: `relu(x) − relu(−x)` is x, and has the gradient 0 at 0. Each VJP is right, the whole
+    /// The point is on kinks, and every op returns a value between its own slopes, but the whole is not between the
+    /// slopes of the pieces that were found to meet there: `relu(x) − relu(−x)` is x, and has the gradient 0 at 0. Each VJP is right, the whole
     /// is not.
     Convention,
     /// It is not the derivative, or not finite.
@@ -59,7 +59,8 @@ pub(super) const COARSE: f64 = 1e-3;
 pub struct Comparison {
     /// From the graph.
     pub analytic: f64,
-    /// From differences; at a kink, the value between the one-sided slopes that is nearest to the analytic one.
+    /// From differences; at a kink, the value between the one-sided slopes, or those of `pieces`, that is nearest to the
+    /// analytic one.
     pub numeric: f64,
     /// The estimated error of the numeric value.
     pub error: f64,

@@ -65,7 +65,7 @@ pub struct Args {
     /// For so many devices, each with its rows of the batch
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = at_least_one::<usize>, help_heading = "Output")]
     devices: usize,
-    /// Every step for itself, instead of loops
+    /// With --format stablehlo: every step for itself, instead of loops
     #[arg(long, help_heading = "Output")]
     unrolled: bool,
     /// The folder to write to; it is made if there is none
@@ -127,8 +127,8 @@ impl Args {
         if self.real == Width::F64 {
             return wrong("--real f64 is for programs; layers are written in single precision");
         }
-        if self.unrolled || self.devices > 1 {
-            return wrong("--unrolled and --devices are for --format stablehlo");
+        if self.devices > 1 {
+            return wrong("--devices is for --format stablehlo");
         }
         let (name, bytes) = if self.format == Format::Safetensors {
             let framework = self.framework.ok_or(
@@ -171,6 +171,9 @@ impl Args {
                 "--optim and --lr are for --what step, a program that trains: leave them out, or give it"
                     .into(),
             );
+        }
+        if self.unrolled && self.format != Format::Stablehlo {
+            return Err("--unrolled is for --format stablehlo, the only one with loops: leave it out".into());
         }
         let Subject { mut study, title, .. } = self.net.subject()?;
         if let Some(lengths) = self.lengths.take() {

@@ -291,6 +291,18 @@ fn onnxruntime_predicts_what_we_do() {
     assert!(said.starts_with("1000 sentences, 2 classes, 0 of another class"), "{said}");
 }
 
+/// ONNX and frameworks have every step for itself: there is nothing to unroll.
+#[test]
+fn only_stablehlo_is_unrolled() {
+    let folder = Folder::new();
+    folder.good("export --cell gru --steps 4 --unrolled -o stablehlo");
+    for other in ["onnx", "onnx-layers --what forward", "safetensors --for torch"] {
+        let export = format!("export --cell gru --steps 4 --unrolled --format {other} -o out");
+        folder.bad(&export, 1, &["--unrolled is for --format stablehlo", "leave it out"]);
+    }
+    assert!(!folder.path("out").exists());
+}
+
 /// A program that is trained with draws what the cell drops, from a seed that it is given.
 #[test]
 fn an_exported_step_drops_what_the_cell_drops() {

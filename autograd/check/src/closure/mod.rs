@@ -56,8 +56,8 @@ pub fn check_fn(
 
 /// A check of a foreign function, with its options.
 ///
-/// No node tells on which side of a kink it is. If the one-sided slopes differ, and the claimed gradient is between
-/// them, the verdict is [`Verdict::Kink`].
+/// No node tells on which side of a kink it is. If the claimed gradient is between different one-sided slopes, or between
+/// those of the pieces that meet there, the verdict is [`Verdict::Kink`].
 ///
 /// For a function computed in single precision, whatever type it returns:
 ///
