@@ -402,14 +402,14 @@ fn a_time_that_is_none() {
     wrong(
         "cell a\n  h[t] = tanh(W x[t] + U h[t+1])",
         expect![[r#"
-        error: a time is `t`, or `t-1` and further back
-         --> my.cell:2:28
-          |
-        2 |   h[t] = tanh(W x[t] + U h[t+1])
-          |                            ^^ expected `t` or `t-1`
-          |
-          = help: the value before the first step is read as `[t-1]` at step 1
-    "#]],
+            error: a time is `t`, or `t-1` and further back
+             --> my.cell:2:28
+              |
+            2 |   h[t] = tanh(W x[t] + U h[t+1])
+              |                            ^^ expected `t` or `t-1`
+              |
+              = help: a step knows no later one: write `h[t-1]`
+        "#]],
     );
     wrong(
         "cell a\n  h[t] = tanh(W x[t] + U h)",
@@ -434,6 +434,42 @@ fn a_time_that_is_none() {
           |
           = help: write `h[t] = …`; a parameter needs no equation, and a number is `const h = …`
     "#]],
+    );
+    wrong(
+        "cell a\n  h_t = tanh(W x[t])",
+        expect![[r#"
+        error: `h_t` has no time
+         --> my.cell:2:3
+          |
+        2 |   h_t = tanh(W x[t])
+          |   ^^^ expected `[t]` behind it
+          |
+          = help: write `h[t] = …`; a parameter needs no equation, and a number is `const h_t = …`
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = tanh(W x_t + U h[t-1] + b)",
+        expect![[r#"
+        error: `x_t` is no value of a step
+         --> my.cell:2:17
+          |
+        2 |   h[t] = tanh(W x_t + U h[t-1] + b)
+          |                 ^^^ a parameter
+          |
+          = help: write `x[t]`; a parameter of this name is declared
+    "#]],
+    );
+    wrong(
+        "cell a\n  r[t] = sigmoid(W x[t] + U h[t-1])\n  h[t] = r_t * tanh(V x[t])",
+        expect![[r#"
+            error: `r_t` is no value of a step
+             --> my.cell:3:10
+              |
+            3 |   h[t] = r_t * tanh(V x[t])
+              |          ^^^ a parameter
+              |
+              = help: write `r[t]`; a parameter of this name is declared
+        "#]],
     );
 }
 

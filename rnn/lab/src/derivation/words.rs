@@ -120,7 +120,10 @@ pub(super) fn loss(head: &Head) -> Vec<Piece> {
         Piece::Math(entropy),
         say(" with "),
         Piece::Math(at_t(&head.target)),
-        say(", a unit vector. The loss is the sum over all steps."),
+        say(
+            ", a unit vector. The loss is the sum over all steps; training divides it, and with it every adjoint, by the \
+             number of targets.",
+        ),
     ]
 }
 

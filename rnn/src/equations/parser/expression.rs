@@ -429,6 +429,9 @@ impl Parser<'_> {
         }
         let fault =
             Diagnostic::new("a time is `t`, or `t-1` and further back", span, "expected `t` or `t-1`");
-        Box::new(fault.help("the value before the first step is read as `[t-1]` at step 1"))
+        Box::new(fault.help(match self.sign() {
+            Some("+") => format!("a step knows no later one: write `{name}[t-1]`"),
+            _ => "the value before the first step is read as `[t-1]` at step 1".into(),
+        }))
     }
 }

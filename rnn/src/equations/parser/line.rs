@@ -214,7 +214,8 @@ impl Parser<'_> {
                     "expected `[t]` behind it",
                 )
                 .help(format!(
-                    "write `{0}[t] = …`; a parameter needs no equation, and a number is `const {0} = …`",
+                    "write `{}[t] = …`; a parameter needs no equation, and a number is `const {} = …`",
+                    name.is.strip_suffix("_t").unwrap_or(&name.is),
                     name.is
                 )),
             ));
