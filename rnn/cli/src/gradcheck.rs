@@ -4,8 +4,7 @@ use super::output::{Kind, OutFile, told_by_ending};
 use super::paint;
 use super::specimen::{Small, describe};
 use autograd::Error;
-use autograd_check::Report;
-use autograd_check::{Comparison, DETACHED, Decider, Method, Tier, Verdict, error_json};
+use autograd_check::{Comparison, DETACHED, Decider, Method, Report, Tensor, Tier, Verdict, error_json};
 use autograd_view::draw;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
@@ -202,6 +201,7 @@ impl Args {
             prose(&mut out, &report.coverage)?;
             report.certificate().map_or(Ok(()), |certificate| prose(&mut out, &certificate))?;
             report.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
+            zeros(&report).map_or(Ok(()), |note| prose(&mut out, &note))?;
             verdict(&mut out, &report)?;
         }
         out.flush()?;
@@ -232,6 +232,19 @@ fn in_flags(error: ModelError) -> Box<dyn std::error::Error> {
 pub fn prose(out: &mut impl Write, text: &impl Display) -> io::Result<()> {
     let text = text.to_string();
     text.lines().flat_map(|line| paint::wrap(line, 80)).try_for_each(|line| writeln!(out, "{line}"))
+}
+
+/// What agreement on a gradient of zeros leaves open.
+fn zeros(report: &Report) -> Option<String> {
+    let is_zero = |t: &&Tensor| t.order == 1 && t.connected && t.norm == 0.0;
+    let names: Vec<String> = report.tensors.iter().filter(is_zero).map(|t| format!("`{}`", t.name)).collect();
+    (!names.is_empty() && report.passed()).then(|| {
+        format!(
+            "note: exactly 0 at this point: the gradient by {}. A wrong factor in it would not be seen: check at another \
+             point too (--seed, --scale)",
+            names.join(", ")
+        )
+    })
 }
 
 /// The faulty node, if a gradient is wrong.

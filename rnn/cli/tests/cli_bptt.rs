@@ -142,6 +142,7 @@ fn checkpoints_of_every_task_are_taken_apart() {
 fn errors_name_the_thing_and_the_mend() {
     fails("bptt --layer 3", 1, "--layer");
     fails("bptt --only windows", 1, "--windows 1,2,4,8");
+    fails("bptt --only spectrum --windows 1,2", 1, "leave out --only");
     fails("bptt --only stretch --no-jacobians", 1, "leave out --no-jacobians");
     fails("bptt --cell lstm --hidden 256 --steps 60 --only spectrum", 1, "--steps, --batch, --hidden");
     fails("bptt --windows 0", 2, "at least 1");

@@ -194,6 +194,10 @@ fn a_check_is_done_where_it_is_asked() {
     let regimes = visited["coverage"].as_array().unwrap();
     assert!(regimes.len() == 5 && regimes.iter().all(|one| one["visited"] == true), "{visited}");
     assert!(visited["points"].as_u64().unwrap() > 1 && visited["verdict"] == "pass", "{visited}");
+    // Units that are off everywhere send no gradient through the recurrence: that it is 0 is right, and no proof.
+    let off = succeeds("gradcheck --cell elman-relu --steps 4");
+    assert!(off.contains("note: exactly 0 at this point: the gradient by `rnn.weight_hh_l0`"), "{off}");
+    assert!(!text.contains("exactly 0"), "{text}");
     let scaled = json("gradcheck --cell gru --scale 30 --json");
     let saturated = serde_json::json!({ "regime": "sigmoid saturated", "visited": true });
     assert!(scaled["coverage"].as_array().unwrap().contains(&saturated), "{scaled}");

@@ -85,6 +85,11 @@ impl Args {
         if self.only == Some(Part::Windows) && self.windows.is_empty() {
             return Err("--only windows: say which, as in --windows 1,2,4,8".into());
         }
+        if self.only.is_some_and(|only| only != Part::Windows) && !self.windows.is_empty() {
+            return Err(
+                "--windows is shown by the part `windows`: leave out --only, or say --only windows".into()
+            );
+        }
         if self.no_jacobians
             && let Some(only @ (Part::Stretch | Part::Spectrum)) = self.only
         {
