@@ -1,7 +1,7 @@
 //! A gradient given as a function: whether it keeps state from one call to the next.
 
 use super::FnCheck;
-use crate::report::Report;
+use crate::report::{Report, Tensor};
 use crate::verdict::{Decider, Verdict};
 use autograd::{Error, Place, norm};
 use ndarray::{ArrayD, Zip};
@@ -65,15 +65,8 @@ impl FnCheck {
             let others = other.iter().flat_map(|o| &o.tensors);
             for ((tensor, other), is_kept) in report.tensors.iter_mut().zip(others).zip(is_kept) {
                 if is_kept && other.verdict() == Verdict::Fail {
-                    tensor.comparison.verdict = Verdict::Fail;
-                    tensor.decided_by = Decider::Gradient;
-                    report.notes.insert(
-                        0,
-                        format!(
-                            "the gradient of `{}` is the same at other parameters, and that of the function is not: it is not computed anew",
-                            tensor.name
-                        ),
-                    );
+                    let why = "the same at other parameters, and that of the function is not: it is not computed anew";
+                    report.notes.insert(0, refused(tensor, why));
                 }
             }
             report.calls += other.map_or(0, |other| other.calls);
@@ -83,17 +76,17 @@ impl FnCheck {
             // NaN differs from everything.
             let is_same = first.shape() == second.shape() && norm(&(first - second)) <= unit * norm(first);
             if !is_same {
-                tensor.comparison.verdict = Verdict::Fail;
-                tensor.decided_by = Decider::Gradient;
-                report.notes.insert(
-                    0,
-                    format!(
-                        "the gradient of `{}` is another one when it is asked again: it remembers what was asked before",
-                        tensor.name
-                    ),
-                );
+                let why = "another one when it is asked again: it remembers what was asked before";
+                report.notes.insert(0, refused(tensor, why));
             }
         }
         Ok(report)
     }
+}
+
+/// Fails an array for what the gradient function does, and says so.
+fn refused(tensor: &mut Tensor, why: &str) -> String {
+    tensor.comparison.verdict = Verdict::Fail;
+    tensor.decided_by = Decider::Gradient;
+    format!("the gradient of `{}` is {why}", tensor.name)
 }

@@ -1,3 +1,5 @@
+//! The verdict of one comparison: smooth, on a kink, unseen, and of several attempts.
+
 use super::*;
 
 fn slope(value: f64, error: f64) -> Slope {

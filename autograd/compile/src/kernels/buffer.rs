@@ -20,7 +20,7 @@ impl<S: Real> Buffer<S> {
     pub fn new(len: usize) -> Self {
         let large = len * size_of::<S>() >= pages::LARGE;
         let align = if large { pages::LARGE } else { Self::LINE };
-        // Zeros that nobody has touched take no memory.
+        // Zeros take memory when they are first touched, a page at a time.
         let mut memory = vec![S::ZERO; len + align / size_of::<S>()];
         let start = memory.as_ptr().align_offset(align);
         if large {
