@@ -241,6 +241,15 @@ mod tests {
         assert_eq!(reach(0.0, [1.0, 2.0], 1e-16, parts(2), &mut none).unwrap(), None);
     }
 
+    /// Noise that a kink beside the point has swollen does not widen what its pieces hold.
+    #[test]
+    fn swollen_noise_widens_nothing() {
+        let mut slope = |v: &[f64], _: f64| Ok(Some([if v[0] > 0.0 { 20.0 } else { 0.0 }, 0.1]));
+        let mut found = |target| reach(target, [0.0, 1.0], f64::EPSILON, Parts::new(1, 9, 1), &mut slope);
+        assert_eq!(found(15.0).unwrap(), Some([0.0, 20.0]));
+        assert_eq!(found(21.0).unwrap(), None);
+    }
+
     /// `|x| + 10 relu(x − d)` has the slope 11 beyond d alone, and at 0 those from −1 to 1.
     #[test]
     fn a_kink_beside_the_point_is_none_at_it() {
