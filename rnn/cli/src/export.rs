@@ -185,7 +185,9 @@ impl Args {
         }
         let (feed, lengths) = (&study.feed, study.feed.lengths.is_some());
         let train = self.what != What::Forward;
-        let mode = Mode { train, noise: train, lengths, ..Mode::default() };
+        // Time becomes a loop where steps are alike.
+        let alike = self.format == Format::Stablehlo && !self.unrolled;
+        let mode = Mode { train, noise: train, lengths, alike, ..Mode::default() };
         let network = study.model.network(feed.steps(), feed.batch(), mode)?;
         let mut point = network.point(&study.parameters, feed, &[], 0)?.cast::<f64>();
         let program = match self.what {

@@ -2,7 +2,7 @@
 //!
 //! | from | gates of an LSTM | gates of a GRU | matrices | biases |
 //! |---|---|---|---|---|
-//! | PyTorch | i f g o | r z n | `[gates · hidden, input]` | two |
+//! | PyTorch, Paddle, candle | i f g o | r z n | `[gates · hidden, input]` | two |
 //! | Keras | i f c o | z r h | `[input, gates · hidden]` | one; of a GRU two, or one where the reset comes before |
 //! | Flax linen | an array each | an array each | `[input, hidden]` | at the state's product; of a GRU at the input's, and at n |
 //! | Haiku | i g f o, and f gets 1 more in the forward pass | z r a, reset before, update gate the other way round | `[input, gates · hidden]` | one |
@@ -83,6 +83,23 @@ impl Framework {
         })
     }
 
+    /// Whether only an array of a recurrent layer has this name.
+    pub(super) fn is_recurrent(self, name: &str) -> bool {
+        let starts = |starts: &[&str]| starts.iter().any(|start| leaf(name).starts_with(start));
+        let is = |names: &[&str]| names.contains(&leaf(name));
+        match self {
+            Self::Torch => starts(&["weight_ih", "weight_hh", "bias_ih", "bias_hh"]),
+            Self::Keras => name.contains("_cell/") || is(&["recurrent_kernel"]),
+            Self::Flax => {
+                let gate = name.rsplit(['/', '.']).nth(1).unwrap_or_default();
+                matches!(gate.as_bytes(), [b'i' | b'h', b'i' | b'f' | b'g' | b'o' | b'r' | b'z' | b'n'])
+            }
+            Self::Haiku => is(&["w_i", "w_h"]),
+            Self::Equinox => is(&["weight_ih", "weight_hh", "bias_n"]),
+            Self::Mlx => is(&["Wx", "Wh", "Wxh", "Whh", "bhn"]),
+        }
+    }
+
     /// The layers, with gates in the order of the cells here.
     pub(super) fn lanes(self, arrays: &mut Arrays) -> Result<Lanes, ImportError> {
         match self {
@@ -159,17 +176,27 @@ fn by_gates(rows: usize, hidden: usize, name: &str) -> Result<&'static str, Impo
 /// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, optionally with the suffix `_reverse`; or those of a
 /// cell, without `_l0`.
 fn torch(arrays: &mut Arrays) -> Result<Lanes, ImportError> {
-    let found = |end: &str| modules(arrays, end).into_iter().next();
-    let (prefix, single) = match (found("weight_ih_l0"), found("weight_ih")) {
-        (Some(prefix), _) => (prefix, false),
-        (None, Some(prefix)) => (prefix, true),
-        (None, None) => return Ok(("elman", false, Vec::new())),
-    };
-    if let Some(name) = arrays.names().find(|name| leaf(name).starts_with("weight_hr")) {
+    let projects = |name: &&str| leaf(name).starts_with("weight_hr") || leaf(name) == "weight_ho";
+    if let Some(name) = arrays.names().find(projects) {
         return Err(ImportError::Refused(format!(
             "`{name}` is a projection of the state: the cell `lstm-projection` has one, and is not imported"
         )));
     }
+    for module in modules(arrays, "weight_ih_l0") {
+        paddle(arrays, &module)?;
+    }
+    let (layered, cells) = (modules(arrays, "weight_ih_l0"), modules(arrays, "weight_ih"));
+    let (prefix, single) = match (&layered[..], &cells[..]) {
+        ([prefix], _) => (prefix.clone(), false),
+        ([], [prefix]) => (prefix.clone(), true),
+        ([], []) => return Ok(("elman", false, Vec::new())),
+        ([], all) | (all, _) => {
+            return Err(ImportError::Refused(format!(
+                "it has several nets, `{}`: write a file with the arrays of one of them",
+                all.join("`, `")
+            )));
+        }
+    };
     let bidirectional = arrays.rank(&format!("{prefix}weight_ih_l0_reverse")).is_some();
     let (mut lanes, mut cell) = (Vec::new(), "elman");
     for layer in 0.. {
@@ -183,9 +210,11 @@ fn torch(arrays: &mut Arrays) -> Result<Lanes, ImportError> {
             let weight_hh = arrays.matrix(&name("weight_hh"))?;
             let gates = weight_hh.nrows();
             cell = by_gates(gates, weight_hh.ncols(), &name("weight_hh"))?;
-            let mut bias = |what: &str| match arrays.rank(&name(what)) {
-                Some(_) => arrays.vector(&name(what)),
-                None => Ok(Array1::zeros(gates)),
+            // A layer without biases has none of the two.
+            let biased = ["bias_ih", "bias_hh"].iter().any(|what| arrays.rank(&name(what)).is_some());
+            let mut bias = |what: &str| match biased {
+                true => arrays.vector(&name(what)),
+                false => Ok(Array1::zeros(gates)),
             };
             let (bias_ih, bias_hh) = (bias("bias_ih")?, bias("bias_hh")?);
             lanes.push(Lane { weight_ih: arrays.matrix(&name("weight_ih"))?, weight_hh, bias_ih, bias_hh });
@@ -195,6 +224,28 @@ fn torch(arrays: &mut Arrays) -> Result<Lanes, ImportError> {
         }
     }
     Ok((cell, bidirectional, lanes))
+}
+
+/// Paddle's state dictionaries have each array under two names: `weight_ih_l0` as PyTorch, and `0.cell.weight_ih`, in a
+/// layer of both directions `0.cell_fw.weight_ih` and `0.cell_bw.weight_ih`. The second name is taken away.
+fn paddle(arrays: &mut Arrays, prefix: &str) -> Result<(), ImportError> {
+    let second = |name: &str| {
+        let (layer, rest) = name.strip_prefix(prefix)?.split_once('.')?;
+        let (cell, what) = rest.split_once('.')?;
+        let direction = match cell {
+            "cell" | "cell_fw" => "",
+            "cell_bw" => "_reverse",
+            _ => return None,
+        };
+        let known = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"].contains(&what);
+        let layer: usize = layer.parse().ok().filter(|_| known)?;
+        Some((name.to_owned(), format!("{prefix}{what}_l{layer}{direction}")))
+    };
+    let all: Vec<(String, String)> = arrays.names().filter_map(second).collect();
+    for (second, first) in all {
+        arrays.one_of_two_names(&second, &first)?;
+    }
+    Ok(())
 }
 
 /// `kernel`, `recurrent_kernel`, `bias`.

@@ -42,14 +42,17 @@ pub struct Imported {
 #[non_exhaustive]
 pub enum ImportError {
     /// The file is not a safetensors file.
-    #[error("it is not a safetensors file: {0}")]
+    #[error("it is not a whole safetensors file: {0}")]
     Safetensors(#[from] safetensors::SafeTensorError),
+    /// The file is of a kind that is not read.
+    #[error("it is {0}: load it where it was made, and write its arrays as safetensors")]
+    Kind(&'static str),
     /// The file is not an ONNX file, or has no recurrent layer.
     #[error("it is not an ONNX file with recurrent layers: {0}")]
     Onnx(String),
     /// The file has no names of a recurrent layer.
     #[error(
-        "no recurrent layer was found: its arrays are {0}; the names of PyTorch, Keras, Flax, Haiku, Equinox and MLX are known"
+        "no recurrent layer was found: its arrays are {0}; the names of PyTorch, Paddle, candle, Keras, Flax, Haiku, Equinox and MLX are known"
     )]
     NoLayer(String),
     /// An array with an unsupported element type.
@@ -73,6 +76,17 @@ pub enum ImportError {
     Refused(String),
 }
 
+/// What else people keep weights in, by its first bytes.
+fn other_kind(bytes: &[u8]) -> Option<&'static str> {
+    let kinds = [
+        (&b"PK\x03\x04"[..], "a zip archive, as PyTorch's .pt, NumPy's .npz and Keras' .keras are"),
+        (b"\x89HDF", "an HDF5 file, as Keras' .h5 are"),
+        (b"\x80\x02", "a pickle, as older .pt files and Paddle's .pdparams are"),
+        (b"\x80\x04", "a pickle, as older .pt files and Paddle's .pdparams are"),
+    ];
+    kinds.into_iter().find(|(first, _)| bytes.starts_with(first)).map(|(_, kind)| kind)
+}
+
 /// Arrays by name.
 pub(crate) struct Arrays(BTreeMap<String, ArrayD<f32>>);
 
@@ -80,7 +94,10 @@ impl Arrays {
     /// All arrays of a safetensors file, in single precision.
     #[allow(clippy::cast_possible_truncation)] // weights are kept in single precision
     fn of(bytes: &[u8]) -> Result<Self, ImportError> {
-        let file = SafeTensors::deserialize(bytes)?;
+        let file = SafeTensors::deserialize(bytes).map_err(|error| match other_kind(bytes) {
+            Some(kind) => ImportError::Kind(kind),
+            None => error.into(),
+        })?;
         let mut arrays = BTreeMap::new();
         for (name, view) in file.tensors() {
             let numbers: Vec<f32> = match view.dtype() {
@@ -102,6 +119,23 @@ impl Arrays {
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+
+    /// Takes away the second name of an array. Without the first, the array gets it.
+    fn one_of_two_names(&mut self, second: &str, first: &str) -> Result<(), ImportError> {
+        let Some(array) = self.0.remove(second) else { return Ok(()) };
+        let bits = |array: &ArrayD<f32>| array.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        match self.0.get(first) {
+            Some(same) if (same.shape(), bits(same)) != (array.shape(), bits(&array)) => {
+                let reason = format!("should be `{first}` under its second name, and is another");
+                Err(ImportError::Array { name: second.into(), reason })
+            }
+            Some(_) => Ok(()),
+            None => {
+                self.0.insert(first.into(), array);
+                Ok(())
+            }
+        }
     }
 
     /// Takes out an array with this number of axes.
@@ -148,7 +182,11 @@ pub fn read(bytes: &[u8], framework: Option<Framework>, relu: bool) -> Result<Im
         "elman" if relu || framework == Framework::Haiku => "elman-relu",
         kind => kind,
     };
-    let left_out = arrays.names().map(String::from).collect();
+    let left_out: Vec<String> = arrays.names().map(String::from).collect();
+    if let Some(name) = left_out.iter().find(|name| framework.is_recurrent(name)) {
+        let reason = "belongs to a recurrent layer of which other arrays are missing".into();
+        return Err(ImportError::Array { name: name.clone(), reason });
+    }
     assemble(framework.title(), cell, bidirectional, &lanes, left_out)
 }
 
