@@ -178,6 +178,29 @@ fn files_that_lack_an_array_are_refused() {
         let error = with(file, |all| all.retain(|(name, ..)| name != gone)).map(|i| i.cell);
         assert!(error.as_ref().is_err_and(|error| error.contains(says)), "{file} without {gone}: {error:?}");
     }
+    // A gate too few or too many.
+    for (file, short, says) in [
+        (
+            "torch-lstm.safetensors",
+            "bias_hh_l0",
+            "`weight_hh_l0` has 16 rows of gates, and the recurrent bias beside it 15",
+        ),
+        ("keras-gru-before.safetensors", "gru_1/gru_cell/bias", "and the input bias beside it 11"),
+        ("haiku-gru.safetensors", "gru/b", "`gru/w_h` has 12 rows of gates, and the input bias beside it 11"),
+        ("haiku-lstm.safetensors", "lstm/linear/b", "and the input bias beside it 15"),
+        ("equinox-gru.safetensors", "bias_n", "`bias_n` has 3 numbers for 4 units"),
+        ("mlx-lstm.safetensors", "bias", "`Wh` has 16 rows of gates, and the input bias beside it 15"),
+        ("flax-lstm.safetensors", "params/cell/hf/bias", "and the recurrent bias beside it 15"),
+    ] {
+        let error = with(file, |all| {
+            let (_, shape, numbers) = all.iter_mut().find(|(name, ..)| name == short).unwrap();
+            numbers.pop();
+            *shape = vec![numbers.len()];
+        });
+        assert!(error.as_ref().is_err_and(|error| error.contains(says)), "{file}: {error:?}");
+    }
+    let odd = with("torch-lstm.safetensors", |all| all[0].2[0] = f32::NAN);
+    assert_eq!(odd.unwrap_err(), "layer 1 has a weight that is not finite");
     let more = with("torch-lstm.safetensors", |all| all.push(("fc.weight".into(), vec![2, 1], vec![0.0; 2])));
     assert_eq!(more.unwrap().left_out, ["fc.weight"]);
     let two = with("torch-lstm.safetensors", |all| {
@@ -191,6 +214,37 @@ fn files_that_lack_an_array_are_refused() {
         error.contains("several nets, `decoder.`, `encoder.`: write a file with the arrays of one"),
         "{error}"
     );
+}
+
+/// Element types that are not read are no matter in other layers; double precision is rounded, and so it is said.
+#[test]
+fn element_types_are_told() {
+    let of = |dtypes: [safetensors::Dtype; 2]| {
+        let named = [("weight_ih_l0", vec![4, 3]), ("weight_hh_l0", vec![4, 4]), ("fc.weight", vec![1, 4])];
+        let bytes = vec![0; 16 * 8];
+        let views = named.iter().map(|(name, shape)| {
+            let dtype = if *name == "fc.weight" { dtypes[1] } else { dtypes[0] };
+            let size = shape.iter().product::<usize>() * dtype.bitsize() / 8;
+            (*name, safetensors::tensor::TensorView::new(dtype, shape.clone(), &bytes[..size]).unwrap())
+        });
+        import::read(&safetensors::serialize(views, None).unwrap(), None, false).map_err(|e| e.to_string())
+    };
+    use safetensors::Dtype::{BF16, F16, F32, F64};
+    let single = of([F32, BF16]).unwrap();
+    assert!(!single.rounded && single.left_out == ["fc.weight"]);
+    assert!(of([F64, F32]).unwrap().rounded && !of([F32, F64]).unwrap().rounded);
+    let error = of([F16, F32]).unwrap_err();
+    assert_eq!(error, "the array `weight_hh_l0` is of F16: convert it to F32 first");
+}
+
+/// What was said of a file must fit it.
+#[test]
+fn a_file_that_is_of_another_framework_is_told() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/import/torch-lstm.safetensors");
+    let bytes = std::fs::read(path).unwrap();
+    let said = |from, relu| import::read(&bytes, from, relu).unwrap_err().to_string();
+    assert_eq!(said(Some(Framework::Keras), false), "its names are those of PyTorch, and not of Keras");
+    assert_eq!(said(None, true), "relu is for a simple recurrent layer, and these are of lstm");
 }
 
 /// Paddle's two names are one array: where they are not, the file is not Paddle's.
@@ -224,7 +278,7 @@ fn other_files_are_told_by_their_kind() {
     let whole = std::fs::read(path).unwrap();
     for end in [0, 5, 20, whole.len() - 1] {
         assert!(
-            said(&whole[..end]).starts_with("it is not a whole safetensors file: "),
+            said(&whole[..end]).starts_with("it is no safetensors file, or was cut short: "),
             "{}",
             said(&whole[..end])
         );

@@ -151,13 +151,26 @@ fn stacked(
         }
         let (kind, lane) = read(arrays, &module)?;
         if *cell.get_or_insert(kind) != kind {
-            return Err(ImportError::Refused(
-                "its layers are of different cells: give one kind of them".into(),
-            ));
+            return Err(different());
         }
         lanes.push(lane);
     }
     Ok((cell.unwrap_or("elman"), false, lanes))
+}
+
+fn different() -> ImportError {
+    ImportError::Refused("its layers are of different cells: give one kind of them".into())
+}
+
+/// A lane whose arrays fit each other; `name` is its recurrent matrix.
+fn whole(lane: Lane, name: &str) -> Result<Lane, ImportError> {
+    match lane.misfit() {
+        None => Ok(lane),
+        Some((what, found)) => Err(ImportError::Array {
+            name: name.into(),
+            reason: format!("has {} rows of gates, and the {what} beside it {found}", lane.weight_hh.nrows()),
+        }),
+    }
 }
 
 /// The cell with this number of gate rows per unit.
@@ -209,7 +222,11 @@ fn torch(arrays: &mut Arrays) -> Result<Lanes, ImportError> {
             let name = |what: &str| format!("{prefix}{what}{layer}{direction}");
             let weight_hh = arrays.matrix(&name("weight_hh"))?;
             let gates = weight_hh.nrows();
-            cell = by_gates(gates, weight_hh.ncols(), &name("weight_hh"))?;
+            let own = by_gates(gates, weight_hh.ncols(), &name("weight_hh"))?;
+            if !lanes.is_empty() && own != cell {
+                return Err(different());
+            }
+            cell = own;
             // A layer without biases has none of the two.
             let biased = ["bias_ih", "bias_hh"].iter().any(|what| arrays.rank(&name(what)).is_some());
             let mut bias = |what: &str| match biased {
@@ -217,7 +234,9 @@ fn torch(arrays: &mut Arrays) -> Result<Lanes, ImportError> {
                 false => Ok(Array1::zeros(gates)),
             };
             let (bias_ih, bias_hh) = (bias("bias_ih")?, bias("bias_hh")?);
-            lanes.push(Lane { weight_ih: arrays.matrix(&name("weight_ih"))?, weight_hh, bias_ih, bias_hh });
+            let weight_ih = arrays.matrix(&name("weight_ih"))?;
+            let lane = Lane { weight_ih, weight_hh, bias_ih, bias_hh };
+            lanes.push(whole(lane, &name("weight_hh"))?);
         }
         if single {
             break;
@@ -264,7 +283,7 @@ fn keras(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
         }
         Some(_) => (arrays.vector(&name)?, none),
     };
-    let lane = Lane { weight_ih, weight_hh, bias_ih, bias_hh };
+    let lane = whole(Lane { weight_ih, weight_hh, bias_ih, bias_hh }, &format!("{prefix}recurrent_kernel"))?;
     Ok(match cell {
         // One bias: the reset gate acts before the product.
         "gru" if rank.is_some() && !two => ("gru-reset-before", reordered(&lane, &[1, 0, 2])),
@@ -298,16 +317,23 @@ fn flax(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
                 Some(_) => arrays.vector(&name("bias"))?,
                 None => Array1::zeros(kernel.nrows()),
             });
+            if kernels.first().is_some_and(|first: &Array2<f32>| first.dim() != kernel.dim()) {
+                return Err(ImportError::Refused(format!("the gates of `{prefix}` differ in their shapes")));
+            }
             kernels.push(kernel);
         }
         let views: Vec<_> = kernels.iter().map(|kernel| kernel.view()).collect();
-        let kernel = concatenate(Axis(0), &views)
-            .map_err(|_| ImportError::Refused(format!("the gates of `{prefix}` differ in their shapes")))?;
+        let kernel = concatenate(Axis(0), &views).expect("they are of one shape");
         let views: Vec<_> = biases.iter().map(|bias| bias.view()).collect();
         Ok((kernel, concatenate(Axis(0), &views).expect("vectors join")))
     };
     let ((weight_ih, bias_ih), (weight_hh, bias_hh)) = (side("i")?, side("h")?);
-    Ok((cell, Lane { weight_ih, weight_hh, bias_ih, bias_hh }))
+    let name = format!("{prefix}h{}{dot}kernel", gates[0]);
+    let found = by_gates(weight_hh.nrows(), weight_hh.ncols(), &name)?;
+    if found != cell {
+        return Err(ImportError::Refused(format!("the gates of `{prefix}` are not square at the state")));
+    }
+    Ok((cell, whole(Lane { weight_ih, weight_hh, bias_ih, bias_hh }, &name)?))
 }
 
 /// `linear/w` of an LSTM, `[input + hidden, 4 · hidden]`, or of a simple layer with `linear_1` for the state.
@@ -317,8 +343,10 @@ fn haiku_linear(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError
     let none = Array1::zeros(w.nrows());
     if arrays.rank(&format!("{prefix}linear_1/w")).is_some() {
         let weight_hh = arrays.matrix(&format!("{prefix}linear_1/w"))?.reversed_axes();
-        let bias_hh = arrays.vector(&format!("{prefix}linear_1/b")).unwrap_or(none);
-        return Ok(("elman", Lane { weight_ih: w, weight_hh, bias_ih: bias, bias_hh }));
+        let second = format!("{prefix}linear_1/b");
+        let bias_hh = if arrays.rank(&second).is_some() { arrays.vector(&second)? } else { none };
+        let lane = Lane { weight_ih: w, weight_hh, bias_ih: bias, bias_hh };
+        return Ok(("elman", whole(lane, &format!("{prefix}linear_1/w"))?));
     }
     let hidden = w.nrows() / 4;
     if w.nrows() != 4 * hidden || w.ncols() <= hidden {
@@ -328,6 +356,7 @@ fn haiku_linear(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError
     let input = w.ncols() - hidden;
     let (weight_ih, weight_hh) = (w.slice(s![.., ..input]).to_owned(), w.slice(s![.., input..]).to_owned());
     let lane = Lane { weight_ih, weight_hh, bias_ih: bias, bias_hh: none };
+    let lane = whole(lane, &format!("{prefix}linear/w"))?;
     let mut lane = reordered(&lane, &[0, 2, 1, 3]);
     // Haiku adds this in its forward pass.
     lane.bias_ih.slice_mut(s![hidden..2 * hidden]).mapv_inplace(|b| b + 1.0);
@@ -341,7 +370,11 @@ fn haiku_gru(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
     let bias_ih = arrays.vector(&format!("{prefix}b"))?;
     let bias_hh = Array1::zeros(weight_hh.nrows());
     let hidden = weight_hh.ncols();
-    let mut lane = reordered(&Lane { weight_ih, weight_hh, bias_ih, bias_hh }, &[1, 0, 2]);
+    let name = format!("{prefix}w_h");
+    if by_gates(weight_hh.nrows(), hidden, &name)? != "gru" {
+        return Err(ImportError::Array { name, reason: "is not [hidden, 3 · hidden]".into() });
+    }
+    let mut lane = reordered(&whole(Lane { weight_ih, weight_hh, bias_ih, bias_hh }, &name)?, &[1, 0, 2]);
     lane.weight_ih.slice_mut(s![hidden..2 * hidden, ..]).mapv_inplace(|w| -w);
     lane.weight_hh.slice_mut(s![hidden..2 * hidden, ..]).mapv_inplace(|w| -w);
     lane.bias_ih.slice_mut(s![hidden..2 * hidden]).mapv_inplace(|b| -b);
@@ -372,7 +405,12 @@ fn one_bias(arrays: &mut Arrays, prefix: &str, names: [&str; 4]) -> Result<Singl
     let bias_ih = if arrays.rank(&bias).is_some() { arrays.vector(&bias)? } else { Array1::zeros(gates) };
     let mut bias_hh = Array1::zeros(gates);
     if arrays.rank(&last).is_some() {
-        bias_hh.slice_mut(s![gates - hidden..]).assign(&arrays.vector(&last)?);
+        let own = arrays.vector(&last)?;
+        if own.len() != hidden {
+            let reason = format!("has {} numbers for {hidden} units", own.len());
+            return Err(ImportError::Array { name: last, reason });
+        }
+        bias_hh.slice_mut(s![gates - hidden..]).assign(&own);
     }
-    Ok((cell, Lane { weight_ih, weight_hh, bias_ih, bias_hh }))
+    Ok((cell, whole(Lane { weight_ih, weight_hh, bias_ih, bias_hh }, &hh)?))
 }

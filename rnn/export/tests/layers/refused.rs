@@ -59,6 +59,11 @@ fn what_no_cell_computes_is_refused_by_its_name() {
     let given = refused(|node| node.input[1] = "x".into());
     assert!(given.contains("only weights that are in the file"), "{given}");
 
+    let sized = refused(|node| {
+        let size = node.attribute.iter_mut().find(|a| a.name == "hidden_size").unwrap();
+        size.i = Some(5);
+    });
+    assert!(sized.contains("says 5 units (hidden_size), and has weights for 4"), "{sized}");
     let lengths = refused(|node| node.input = ["x", "l0/W", "l0/R", "l0/B", "l0/B"].map(String::from).into());
     assert!(lengths.contains("lengths of sequences that are fixed in the file (sequence_lens)"), "{lengths}");
 
@@ -240,6 +245,71 @@ fn what_stands_between_layers_is_followed() {
     ] {
         let error = between(bidirectional, nodes);
         assert!(error.as_ref().is_err_and(|error| error.contains(says)), "{nodes:?}: {error:?}");
+    }
+}
+
+/// First states that are inputs are told; peepholes that are zero are none.
+#[test]
+fn what_changes_nothing_is_taken() {
+    let given = changed("lstm", |node| {
+        node.input = ["x", "l0/W", "l0/R", "l0/B", "", "x", ""].map(String::from).into();
+    });
+    assert_eq!(given.unwrap().first_states, ["x"]);
+    let with = |peepholes: f32| {
+        let model = model("lstm", 1, false);
+        let file = onnx::layers(&model, &model.first_parameters(1).unwrap(), false).unwrap();
+        let mut file = proto::Model::decode(&file[..]).unwrap();
+        let graph = file.graph.as_mut().unwrap();
+        graph.initializer.push(proto::Tensor {
+            name: "P".into(),
+            dims: vec![1, 12],
+            data_type: proto::DataType::Float as i32,
+            float_data: vec![peepholes; 12],
+            ..proto::Tensor::default()
+        });
+        graph.node[0].input = ["x", "l0/W", "l0/R", "l0/B", "", "", "", "P"].map(String::from).into();
+        import::onnx(&file.encode_to_vec(), Path::new("")).map_err(|error| error.to_string())
+    };
+    assert_eq!(with(0.0).unwrap().cell, "lstm");
+    assert!(with(0.5).unwrap_err().contains("has peepholes"));
+}
+
+/// Weights that are laid out by nodes which do not fit are refused by their names.
+#[test]
+fn weights_that_are_laid_out_wrongly_are_refused() {
+    let of = |op: &str, inputs: &[&str], numbers: &[i64]| {
+        let model = model("lstm", 1, false);
+        let file = onnx::layers(&model, &model.first_parameters(1).unwrap(), false).unwrap();
+        let mut file = proto::Model::decode(&file[..]).unwrap();
+        let graph = file.graph.as_mut().unwrap();
+        let mut made = node(op, "made", inputs);
+        let what = ["perm", "axes"][usize::from(op == "Unsqueeze")];
+        if op == "Concat" {
+            made.attribute
+                .push(proto::Attribute { i: Some(numbers[0]), ..attribute("axis", AttributeType::Int) });
+        } else {
+            made.attribute
+                .push(proto::Attribute { ints: numbers.into(), ..attribute(what, AttributeType::Ints) });
+        }
+        graph.node[0].input[1] = "made".into();
+        graph.node.insert(1, made);
+        import::onnx(&file.encode_to_vec(), Path::new("")).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(of("Transpose", &["l0/W"], &[0, 1, 2]), Ok(()));
+    for (op, inputs, numbers, says) in [
+        ("Transpose", &["l0/W"][..], &[0, 2, 5][..], "`made` (Transpose) does not name each axis"),
+        ("Transpose", &["l0/W"], &[0, 1, 1], "`made` (Transpose) does not name each axis"),
+        ("Transpose", &["l0/W"], &[0, 1], "`made` (Transpose) does not name each axis"),
+        ("Unsqueeze", &["l0/W"], &[9], "`made` (Unsqueeze) names axes that its result does not have"),
+        ("Unsqueeze", &["l0/W"], &[0, 0], "`made` (Unsqueeze) names axes"),
+        ("Concat", &["l0/W", "l0/W"], &[7], "`made` (Concat) joins weights along an axis"),
+        ("Concat", &["l0/W", "l0/B"], &[0], "`made` (Concat) joins weights along an axis"),
+        ("Identity", &[], &[], "`made` (Identity) has no operand"),
+        ("Concat", &[], &[0], "`made` (Concat) has no operand"),
+        ("Gemm", &["l0/W"], &[], "has weights that are computed by `Gemm`"),
+    ] {
+        let error = of(op, inputs, numbers);
+        assert!(error.as_ref().is_err_and(|error| error.contains(says)), "{op}: {error:?}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The arrays of an ONNX file: constants, after layout operators, in the file or in external ones.
 
+use super::layout::{counted, inserted, permutation};
 use super::{GLUE, attribute, refused, whole};
 use crate::import::ImportError;
 use crate::onnx::proto::{DataType, Node, Tensor};
@@ -46,30 +47,34 @@ impl File<'_> {
             let arrays: Result<Vec<_>, _> = names.into_iter().map(|name| file.array(node, name)).collect();
             arrays
         };
+        let Some(operand) = maker.input.first() else {
+            return Err(refused(maker, "has no operand"));
+        };
         match &*maker.op_type {
-            "Identity" => self.array(node, &maker.input[0]),
-            "Transpose" if attribute(maker, "perm").is_some() => {
-                let order: Vec<usize> = attribute(maker, "perm")
-                    .map_or(&[][..], |a| &a.ints)
-                    .iter()
-                    .map(|&i| usize::try_from(i).unwrap_or(0))
-                    .collect();
-                let array = self.array(node, &maker.input[0])?;
-                if order.len() == array.ndim() {
-                    Ok(array.permuted_axes(order))
-                } else {
-                    Err(refused(maker, "has another number of axes than its operand"))
-                }
+            "Identity" => self.array(node, operand),
+            "Transpose" => {
+                let array = self.array(node, operand)?;
+                let order = permutation(maker, array.ndim());
+                let order =
+                    order.ok_or_else(|| refused(maker, "does not name each axis of its operand once"))?;
+                Ok(array.permuted_axes(order))
             }
             "Concat" => {
                 let arrays = all(self)?;
                 let views: Vec<_> = arrays.iter().map(|a| a.view()).collect();
-                let axis = usize::try_from(whole(maker, "axis").unwrap_or(0)).unwrap_or(0);
-                ndarray::concatenate(Axis(axis), &views).map_err(|error| refused(maker, &error.to_string()))
+                let axis = whole(maker, "axis").and_then(|axis| counted(axis, views[0].ndim()));
+                let joined = axis.and_then(|axis| ndarray::concatenate(Axis(axis), &views).ok());
+                joined.ok_or_else(|| {
+                    refused(
+                        maker,
+                        "joins weights along an axis that they do not have, or of shapes that do not fit",
+                    )
+                })
             }
             "Unsqueeze" => {
-                let array = self.array(node, &maker.input[0])?;
-                let axes = self.axes(maker)?;
+                let array = self.array(node, operand)?;
+                let axes = inserted(&self.given_axes(maker), array.ndim());
+                let axes = axes.ok_or_else(|| refused(maker, "names axes that its result does not have"))?;
                 Ok(axes.into_iter().fold(array, |array, axis| array.insert_axis(Axis(axis))))
             }
             other => Err(refused(
@@ -93,15 +98,6 @@ impl File<'_> {
             (None, Some(name)) => self.constants(name).unwrap_or_default(),
             (None, None) => Vec::new(),
         }
-    }
-
-    /// The axes of an `Unsqueeze`, counted from the first.
-    fn axes(&self, node: &Node) -> Result<Vec<usize>, ImportError> {
-        let mut axes = self.given_axes(node);
-        axes.sort_unstable();
-        axes.into_iter()
-            .map(|axis| usize::try_from(axis).map_err(|_| refused(node, "counts axes from the end")))
-            .collect()
     }
 
     fn integers(&self, tensor: &Tensor) -> Vec<i64> {

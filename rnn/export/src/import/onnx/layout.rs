@@ -207,16 +207,9 @@ impl Laid {
     }
 
     fn transposed(self, node: &Node) -> Result<Self, ImportError> {
-        let rank = self.axes.len();
-        let order: Vec<usize> = match attribute(node, "perm") {
-            None => (0..rank).rev().collect(),
-            Some(perm) => perm.ints.iter().filter_map(|&axis| counted(axis, rank)).collect(),
-        };
-        let mut sorted = order.clone();
-        sorted.sort_unstable();
-        if sorted != (0..rank).collect::<Vec<_>>() {
-            return Err(refused(node, &format!("does not name each axis of {} once", self.words())));
-        }
+        let order = permutation(node, self.axes.len());
+        let order = order
+            .ok_or_else(|| refused(node, &format!("does not name each axis of {} once", self.words())))?;
         Ok(Self { axes: order.into_iter().map(|axis| self.axes[axis]).collect(), ..self })
     }
 
@@ -239,16 +232,10 @@ impl Laid {
     }
 
     fn unsqueezed(mut self, node: &Node, axes: &[i64]) -> Result<Self, ImportError> {
-        let rank = self.axes.len() + axes.len();
-        let mut places: Vec<usize> = axes.iter().filter_map(|&axis| counted(axis, rank)).collect();
-        places.sort_unstable();
-        places.dedup();
-        if places.is_empty() || places.len() != axes.len() {
-            return Err(refused(
-                node,
-                &format!("puts in the axes {axes:?}, which are not in the file or not apart"),
-            ));
-        }
+        let places = inserted(axes, self.axes.len());
+        let places = places.ok_or_else(|| {
+            refused(node, &format!("puts in the axes {axes:?}, which the result does not have"))
+        })?;
         places.into_iter().for_each(|place| self.axes.insert(place, Axis::One));
         Ok(self)
     }
@@ -279,8 +266,25 @@ pub(super) fn batch_first(node: &Node) -> bool {
     whole(node, "layout").unwrap_or(0) != 0
 }
 
+/// The order of the axes after a `Transpose` of so many; `None` if it is none.
+pub(super) fn permutation(node: &Node, rank: usize) -> Option<Vec<usize>> {
+    let Some(perm) = attribute(node, "perm") else { return Some((0..rank).rev().collect()) };
+    let order: Option<Vec<usize>> = perm.ints.iter().map(|&axis| counted(axis, rank)).collect();
+    order.filter(|order| order.len() == rank && (0..rank).all(|axis| order.contains(&axis)))
+}
+
+/// The places of the axes that an `Unsqueeze` of an array of so many puts in, from the first; `None` if there is no such
+/// place.
+pub(super) fn inserted(axes: &[i64], rank: usize) -> Option<Vec<usize>> {
+    let places: Option<Vec<usize>> = axes.iter().map(|&axis| counted(axis, rank + axes.len())).collect();
+    let mut places = places?;
+    places.sort_unstable();
+    let apart = places.windows(2).all(|pair| pair[0] < pair[1]);
+    (apart && !places.is_empty()).then_some(places)
+}
+
 /// The place of an axis that may be counted from the end.
-fn counted(axis: i64, rank: usize) -> Option<usize> {
+pub(super) fn counted(axis: i64, rank: usize) -> Option<usize> {
     let from_end = i64::try_from(rank).ok()?.checked_add(axis)?;
     usize::try_from(if axis < 0 { from_end } else { axis }).ok().filter(|&axis| axis < rank)
 }

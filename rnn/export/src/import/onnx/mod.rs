@@ -79,17 +79,20 @@ pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
         }
         lanes.extend(own);
     }
-    let given =
-        file.given.iter().map(|name| format!("{name}, an input that is a first state: it is zero here"));
     let left_out: Vec<String> = graph
         .initializer
         .iter()
         .filter(|tensor| !file.used.contains(tensor.name.as_str()) && !tensor.dims.is_empty())
         .filter(|tensor| matches!(tensor.data_type(), DataType::Float | DataType::Double))
         .map(|tensor| tensor.name.clone())
-        .chain(given)
         .collect();
-    assemble("ONNX", cell.unwrap_or("elman"), bidirectional, &lanes, left_out)
+    let double = |tensor: &proto::Tensor| {
+        tensor.data_type() == DataType::Double && file.used.contains(tensor.name.as_str())
+    };
+    let rounded = graph.initializer.iter().any(double);
+    let first_states = file.given.into_iter().collect();
+    let imported = assemble("ONNX", cell.unwrap_or("elman"), bidirectional, &lanes, left_out)?;
+    Ok(Imported { first_states, rounded, ..imported })
 }
 
 /// The numbers of steps and sequences that a file gives for what a layer reads, if it does.
@@ -180,7 +183,8 @@ impl File<'_> {
             ));
         }
         let input = |k: usize| node.input.get(k).map(String::as_str).filter(|name| !name.is_empty());
-        if input(7).is_some() {
+        // Peepholes of zero are none.
+        if input(7).is_some_and(|name| self.inputs.contains(name) || !self.is_zero(name)) {
             return Err(refused(
                 node,
                 "has peepholes: the cell `lstm-peephole` has them in another form, and is not imported",
@@ -237,6 +241,13 @@ impl File<'_> {
                 }
                 Some(_) => return Err(unfit()),
             };
+            if let Some(size) =
+                whole(node, "hidden_size").filter(|&size| usize::try_from(size) != Ok(weight_hh.ncols()))
+            {
+                let why =
+                    format!("says {size} units (hidden_size), and has weights for {}", weight_hh.ncols());
+                return Err(refused(node, &why));
+            }
             if weight_ih.nrows() != rows || weight_hh.nrows() != rows || bias.len() != 2 * rows {
                 return Err(unfit());
             }
