@@ -131,6 +131,9 @@ impl Args {
             return wrong("--devices is for --format stablehlo");
         }
         let (name, bytes) = if self.format == Format::Safetensors {
+            if self.what == What::Step {
+                return wrong("--what step is for programs; weights are what they are");
+            }
             let framework = self.framework.ok_or(
                 "--format safetensors is written for a framework: name it with --for, as in --for torch",
             )?;

@@ -142,7 +142,10 @@ impl Args {
             println!("left out: {}", net.left_out.join(", "));
         }
         if !net.first_states.is_empty() {
-            println!("first states that are inputs of the file, and zero here: {}", net.first_states.join(", "));
+            println!(
+                "first states that are inputs of the file, and zero here: {}",
+                net.first_states.join(", ")
+            );
         }
         if net.rounded {
             println!("rounded to single precision, in which weights are kept");
