@@ -130,11 +130,11 @@ fn layers_go_back_as_they_came() {
     }
 }
 
+/// A name, a shape and numbers.
+type Array = (String, Vec<usize>, Vec<f32>);
+
 /// A file of a framework with changed arrays.
-fn with(
-    file: &str,
-    change: impl FnOnce(&mut Vec<(String, Vec<usize>, Vec<f32>)>),
-) -> Result<Imported, String> {
+fn with(file: &str, change: impl FnOnce(&mut Vec<Array>)) -> Result<Imported, String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/import").join(file);
     let mut all = arrays(&std::fs::read(path).unwrap());
     change(&mut all);
@@ -219,9 +219,10 @@ fn files_that_lack_an_array_are_refused() {
 /// Element types that are not read are no matter in other layers; double precision is rounded, and so it is said.
 #[test]
 fn element_types_are_told() {
+    use safetensors::Dtype::{BF16, F16, F32, F64};
     let of = |dtypes: [safetensors::Dtype; 2]| {
         let named = [("weight_ih_l0", vec![4, 3]), ("weight_hh_l0", vec![4, 4]), ("fc.weight", vec![1, 4])];
-        let bytes = vec![0; 16 * 8];
+        let bytes = [0; 16 * 8];
         let views = named.iter().map(|(name, shape)| {
             let dtype = if *name == "fc.weight" { dtypes[1] } else { dtypes[0] };
             let size = shape.iter().product::<usize>() * dtype.bitsize() / 8;
@@ -229,7 +230,6 @@ fn element_types_are_told() {
         });
         import::read(&safetensors::serialize(views, None).unwrap(), None, false).map_err(|e| e.to_string())
     };
-    use safetensors::Dtype::{BF16, F16, F32, F64};
     let single = of([F32, BF16]).unwrap();
     assert!(!single.rounded && single.left_out == ["fc.weight"]);
     assert!(of([F64, F32]).unwrap().rounded && !of([F32, F64]).unwrap().rounded);
@@ -286,7 +286,7 @@ fn other_files_are_told_by_their_kind() {
 }
 
 /// Names, shapes and numbers, by name.
-fn arrays(bytes: &[u8]) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+fn arrays(bytes: &[u8]) -> Vec<Array> {
     let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
     let numbers = |bytes: &[u8]| bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
     let all = file.tensors().into_iter();

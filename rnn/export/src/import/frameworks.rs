@@ -229,9 +229,8 @@ fn torch(arrays: &mut Arrays) -> Result<Lanes, ImportError> {
             cell = own;
             // A layer without biases has none of the two.
             let biased = ["bias_ih", "bias_hh"].iter().any(|what| arrays.rank(&name(what)).is_some());
-            let mut bias = |what: &str| match biased {
-                true => arrays.vector(&name(what)),
-                false => Ok(Array1::zeros(gates)),
+            let mut bias = |what: &str| {
+                if biased { arrays.vector(&name(what)) } else { Ok(Array1::zeros(gates)) }
             };
             let (bias_ih, bias_hh) = (bias("bias_ih")?, bias("bias_hh")?);
             let weight_ih = arrays.matrix(&name("weight_ih"))?;

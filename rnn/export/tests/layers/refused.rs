@@ -206,8 +206,8 @@ fn between(bidirectional: bool, nodes: &[(&str, &[i64])]) -> Result<usize, Strin
 /// What stands between two layers is followed axis by axis: only what keeps [time, batch, feature] is taken.
 #[test]
 fn what_stands_between_layers_is_followed() {
-    let (turn, join): ((&str, &[i64]), (&str, &[i64])) =
-        (("Transpose", &[0, 2, 1, 3]), ("Reshape", &[0, 0, -1]));
+    let turn = ("Transpose", &[0, 2, 1, 3][..]);
+    let join = ("Reshape", &[0, 0, -1][..]);
     for (bidirectional, nodes) in [
         (true, &[turn, join][..]),
         (true, &[turn, ("Reshape", &[0, -1, 8])]),
