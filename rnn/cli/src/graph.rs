@@ -13,7 +13,7 @@ use cut::Cuts;
 use rnn::model::Network;
 use rnn_lab::study::Specimen;
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -162,6 +162,15 @@ impl Args {
         if self.seed.is_some() && !self.values && format != Format::Html {
             return Err("--seed decides values: add --values, or write a page (-o FILE.html)".into());
         }
+        if matches!(format, Format::Png | Format::Pdf)
+            && self.output.is_none()
+            && std::io::stdout().is_terminal()
+        {
+            return Err(
+                "a terminal cannot show these bytes: give -o FILE, or lead them into a file or a program"
+                    .into(),
+            );
+        }
         let seed = self.seed.unwrap_or(0);
         if format == Format::Html && self.cuts.any() {
             return Err("a page has the whole graph, and shows any part of it: leave out --only, --around, --from, --to and \
@@ -169,10 +178,10 @@ impl Args {
                 .into());
         }
         let net = Specimen::try_from(self.net.clone())?;
-        if format == Format::Png && !self.cuts.any() {
-            let detail = self.detail(format, net.steps)?;
-            foresee(&net, !self.forward, detail)?;
-        }
+        let picture = matches!(format, Format::Svg | Format::Png | Format::Pdf);
+        let foreseen = picture
+            && !self.cuts.any()
+            && foresee(&net, format, !self.forward, self.detail(format, net.steps)?)?;
         let network = net.network(!self.forward)?;
         // After passes the nodes are the compiler's, which have no values here.
         let page = if self.passes || format != Format::Html {
@@ -198,7 +207,7 @@ impl Args {
             Format::Svg | Format::Png | Format::Pdf => draw::svg(&view, &options),
             Format::Html => draw::html(&graph, &options, &page)?,
         };
-        if let Some(advice) = too_large(format, &text, self.cuts.rolled()) {
+        if let Some(advice) = too_large(format, &text, self.cuts.rolled()).filter(|_| !foreseen) {
             super::say(&advice);
         }
         if !text.ends_with('\n') {
@@ -260,12 +269,17 @@ fn drawn(svg: String, kind: Kind) -> Result<Vec<u8>, String> {
     })
 }
 
-/// Refuses a picture in pixels that would be too wide, before it is drawn. Each step adds the same width, which two
-/// small pictures measure.
-fn foresee(net: &Specimen, backward: bool, detail: draw::Detail) -> Result<(), Box<dyn std::error::Error>> {
+/// Refuses a picture in pixels that would be too wide, before it is drawn, and gives advice about others; says whether it
+/// did. Each step adds the same width, which two small pictures measure.
+fn foresee(
+    net: &Specimen,
+    format: Format,
+    backward: bool,
+    detail: draw::Detail,
+) -> Result<bool, Box<dyn std::error::Error>> {
     const STEPS: [usize; 2] = [4, 5];
     if net.steps < 10 * STEPS[1] {
-        return Ok(());
+        return Ok(false);
     }
     let width = |steps: usize| -> Result<(f32, f32), Box<dyn std::error::Error>> {
         let lengths = net.lengths.as_ref().map(|lengths| lengths.iter().map(|&l| l.min(steps)).collect());
@@ -278,9 +292,17 @@ fn foresee(net: &Specimen, backward: bool, detail: draw::Detail) -> Result<(), B
     let (few, more) = (width(STEPS[0])?, width(STEPS[1])?);
     let wide = more.0 + (net.steps - STEPS[1]) as f32 * (more.0 - few.0);
     // Layouts differ a little: only sizes far beyond the limit are refused here.
-    plot::png_fits(0.5 * wide, more.1).map_err(|_| {
-        format!("the picture would be about {wide:.0} pixels wide, more than a PNG can show: {LESS}").into()
-    })
+    if format == Format::Png && plot::png_fits(0.5 * wide, more.1).is_err() {
+        return Err(format!(
+            "the picture would be about {wide:.0} pixels wide, more than a PNG can show: {LESS}"
+        )
+        .into());
+    }
+    let too_wide = wide > WIDEST as f32;
+    if too_wide {
+        super::say(&format!("the picture will be about {wide:.0} pixels wide: {LESS}"));
+    }
+    Ok(too_wide)
 }
 
 /// The maximum width that viewers show well, in pixels.
