@@ -6,13 +6,14 @@ use super::machine::vectorised;
 const SIDE: usize = 16;
 
 vectorised! {
-    /// `y = xᵀ` for x of `rows` rows and `columns` columns, whose rows are `apart[0]` elements apart, and those of y
+    /// `y = xᵀ` for x of this shape, whose rows are `apart[0]` elements apart, and those of y
     /// `apart[1]`. A tile is turned on the stack and written row by row: rows that are a power of two apart share
     /// few sets of the cache, and elements written one by one would drive each other out.
     ///
     /// # Panics
     /// If a matrix does not lie in its slice.
-    pub fn transpose<S, M>(y: &mut [S], x: &[S], [rows, columns]: [usize; 2], apart: [usize; 2]) {
+    pub fn transpose<S, M>(y: &mut [S], x: &[S], shape: [usize; 2], apart: [usize; 2]) {
+        let [rows, columns] = shape;
         for i in (0..rows).step_by(SIDE) {
             for j in (0..columns).step_by(SIDE) {
                 let (height, width) = (SIDE.min(rows - i), SIDE.min(columns - j));
