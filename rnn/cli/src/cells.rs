@@ -106,7 +106,7 @@ fn list() -> super::Result {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first two sentences of a description: what the cell is, and where it is published.
+/// What a cell is and where it is published: the first sentence of its description, and the second if that has the year.
 fn source(description: &str) -> String {
     let words: Vec<&str> = description.split("\n\n").next().unwrap_or("").split_whitespace().collect();
     // "et al. 2014" goes on.
@@ -114,7 +114,11 @@ fn source(description: &str) -> String {
         let next = words.get(i + 1).and_then(|next| next.chars().next());
         word.ends_with('.') && *word != "al." && next.is_none_or(char::is_uppercase)
     };
-    let end = words.iter().enumerate().filter(ends).nth(1).map_or(words.len(), |(i, _)| i + 1);
+    let mut ends = words.iter().enumerate().filter(ends).map(|(i, _)| i + 1);
+    let first = ends.next().unwrap_or(words.len());
+    let second = ends.next().unwrap_or(words.len());
+    let is_year = |word: &&&str| word.chars().filter(char::is_ascii_digit).count() == 4;
+    let end = if words[first..second].iter().any(|word| is_year(&word)) { second } else { first };
     words[..end].join(" ")
 }
 
@@ -285,6 +289,7 @@ mod tests {
         let text =
             "Gated unit.\nCho et al. 2014, eq. 5-8, with the\nreset gate after. More of it.\n\nA paragraph.";
         assert_eq!(source(text), "Gated unit. Cho et al. 2014, eq. 5-8, with the reset gate after.");
+        assert_eq!(source("A net. Its derivative is 1, and more."), "A net.");
         assert_eq!(source("No end\nat all"), "No end at all");
     }
 

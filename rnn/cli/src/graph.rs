@@ -7,7 +7,7 @@ use super::specimen::{Small, describe};
 use crate::plot;
 use autograd::{Graph, NodeId, Value, eval};
 use autograd_compile::{Compiler, Optimised, PassReport};
-use autograd_view::draw::{self, View};
+use autograd_view::draw;
 use clap::ValueEnum;
 use cut::Cuts;
 use rnn::model::Network;
@@ -25,10 +25,11 @@ The net has an input x[t], a head and a loss at each step; its derivative is wha
 layer, variable and step: l0/h[2] is a state, ∂l0/h[2] its adjoint.
 
 Examples: two layers of LSTM over four steps, as a picture; a page to walk through, with values; a GRU over 200 steps, of \
-which 198 are drawn once; the ways from a state back to an earlier one
+which 198 are drawn once; a picture with numbers; the ways from a state back to an earlier one
   rnn graph --cell lstm --layers 2 --steps 4 -o lstm.svg
   rnn graph --cell lstm --steps 5 -o lstm.html
   rnn graph --cell gru --steps 200 --rolled -o gru.svg
+  rnn graph --cell elman --steps 3 --values -o numbers.svg
   rnn graph --cell gru --steps 4 --from l0/h[1] --to l0/h[3] -o way.svg")]
 pub struct Args {
     #[command(flatten)]
@@ -49,7 +50,8 @@ pub struct Args {
     /// or each op. If not given, named from 2 steps on, but ops where a part is cut out or passes are shown
     #[arg(long, value_enum, help_heading = "Output")]
     detail: Option<Detail>,
-    /// With the value of every node, at random weights and inputs as `rnn gradcheck` draws them
+    /// With the values of nodes, at random weights and inputs as `rnn gradcheck` draws them: whole in JSON, in a few characters in
+    /// the boxes of pictures
     #[arg(long, help_heading = "Output")]
     values: bool,
     /// Decides the random weights and inputs of --values and of a page; 0 if not given
@@ -154,9 +156,15 @@ impl Args {
             (None, None) => Format::Text,
         };
         self.output.as_ref().map_or(Ok(()), |file| file.fits(format.kind()))?;
-        if self.values && format != Format::Json {
+        if self.values && matches!(format, Format::Text | Format::Graphml | Format::Explorer | Format::Html) {
+            return Err("--values is for JSON, which has them whole, and for SVG, PNG, PDF, DOT and Mermaid, which have them in a \
+                        few characters: choose one by --format or by the ending of the file; a page has values without it"
+                .into());
+        }
+        if self.values && self.detail == Some(Detail::Cell) {
             return Err(
-                "--values is for JSON: add --format json, or let the name of the file end in .json".into()
+                "--values has no room in --detail cell, where a box is a whole cell: choose named or ops"
+                    .into(),
             );
         }
         if self.seed.is_some() && !self.values && format != Format::Html {
@@ -193,15 +201,12 @@ impl Args {
         let detail = self.detail(format, net.steps)?;
         let options = draw::Options { backward: !self.forward, title: Some(describe(&net)), detail };
         let view = self.cuts.apply(&graph)?;
+        let view = if self.values { view.with_values(values(&net, &graph, seed)?) } else { view };
         let mut text = match format {
             Format::Text => report(&reports) + &draw::text(&view),
             Format::Dot => draw::dot(&view, &options),
             Format::Mermaid => draw::mermaid(&view, &options),
             Format::Graphml => draw::graphml(&view, &options),
-            Format::Json if self.values => {
-                let values = values(&net, &graph, &view, seed)?;
-                draw::json_with_values(&view, &options, |id| values.get(&id).cloned())
-            }
             Format::Json => draw::json(&view, &options),
             Format::Explorer => draw::explorer(&view, &options),
             Format::Svg | Format::Png | Format::Pdf => draw::svg(&view, &options),
@@ -243,14 +248,13 @@ impl Args {
     }
 }
 
-/// The value of each node of a view.
+/// The value of each node.
 fn values(
     net: &Specimen,
     graph: &Graph,
-    view: &View,
     seed: u64,
 ) -> Result<HashMap<NodeId, Value<f64>>, Box<dyn std::error::Error>> {
-    let ids: Vec<NodeId> = view.ids().collect();
+    let ids: Vec<NodeId> = graph.ids().collect();
     let values = eval(graph, &net.point(graph, seed)?, &ids)?;
     Ok(ids.into_iter().zip(values).collect())
 }

@@ -208,7 +208,7 @@ fn swatch(to: &mut String, entry: &Entry, x: f64, y: f64) -> fmt::Result {
     for (place, paint) in paints.iter().enumerate() {
         writeln!(
             to,
-            r##"<rect class="legend" x="{:.1}" y="{:.1}" width="{}" height="12" rx="{round}" fill="{}" stroke="{}" stroke-width="1.3"{dash}/>"##,
+            r#"<rect class="legend" x="{:.1}" y="{:.1}" width="{}" height="12" rx="{round}" fill="{}" stroke="{}" stroke-width="1.3"{dash}/>"#,
             x + place as f64 * 12.0,
             y - 6.0,
             if paints.len() == 1 { 18 } else { 9 },
