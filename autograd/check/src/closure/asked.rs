@@ -151,7 +151,11 @@ fn answered(
         }
         most = most.max(norm(&change));
         if last.is_some_and(|last: ArrayD<f64>| (&last * &change).sum() < 0.0) {
-            return if most <= REORDERED * precision * size { Answers::Same } else { Answers::Vary(most / size) };
+            return if most <= REORDERED * precision * size {
+                Answers::Same
+            } else {
+                Answers::Vary(most / size)
+            };
         }
         last = Some(change);
     }

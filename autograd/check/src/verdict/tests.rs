@@ -59,9 +59,18 @@ fn of_all_witnesses() {
         (Hold, [Pass, Pass, Kink, Inconclusive, Inconclusive, Pass, Kink]),
         (HoldOnKinks, [Pass, Kink, Kink, Convention, Convention, Kink, Kink]),
         // In single precision, on two sides: if forward mode does not disagree, and if it does.
-        (Unknown.on_two_sides(true, Seen::Open, None), [Pass, Kink, Kink, Convention, Convention, Inconclusive, Kink]),
-        (Unknown.on_two_sides(true, Seen::Open, Some(true)), [Pass, Kink, Kink, Convention, Convention, Inconclusive, Kink]),
-        (Unknown.on_two_sides(true, Seen::Open, Some(false)), [Pass, Pass, Kink, Fail, Fail, Inconclusive, Fail]),
+        (
+            Unknown.on_two_sides(true, Seen::Open, None),
+            [Pass, Kink, Kink, Convention, Convention, Inconclusive, Kink],
+        ),
+        (
+            Unknown.on_two_sides(true, Seen::Open, Some(true)),
+            [Pass, Kink, Kink, Convention, Convention, Inconclusive, Kink],
+        ),
+        (
+            Unknown.on_two_sides(true, Seen::Open, Some(false)),
+            [Pass, Pass, Kink, Fail, Fail, Inconclusive, Fail],
+        ),
         (Unknown, [Pass, Pass, Kink, Fail, Fail, Inconclusive, Fail]),
         (Broken, [Pass, Fail, Fail, Fail, Fail, Fail, Fail]),
     ] {

@@ -440,7 +440,8 @@ fn rounding_to_and_fro_is_not_taken_for_memory() {
         let mut asked = 0;
         let gradient = |_: &[ArrayD<f64>]| {
             asked += 1;
-            let each = right.iter().enumerate().map(|(i, g)| f64::from((g * (1.0 + change(asked, i))) as f32));
+            let each =
+                right.iter().enumerate().map(|(i, g)| f64::from((g * (1.0 + change(asked, i))) as f32));
             vec![ArrayD::from_shape_vec(right.raw_dim(), each.collect()).unwrap()]
         };
         let check = FnCheck::at(&x);
