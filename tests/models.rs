@@ -66,8 +66,15 @@ fn feed(model: &Model, seed: u64) -> Feed {
     Feed { x, y, lengths: Some(LENGTHS.into()) }
 }
 
-const RAGGED: Mode =
-    Mode { train: true, noise: false, lengths: true, carry: false, clock: false, saliency: false };
+const RAGGED: Mode = Mode {
+    train: true,
+    noise: false,
+    lengths: true,
+    carry: false,
+    clock: false,
+    saliency: false,
+    alike: false,
+};
 
 /// The network of a model with initial parameters for a batch, in f64.
 fn network(model: &Model, feed: &Feed) -> (Network, Point<f64>) {

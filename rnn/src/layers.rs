@@ -32,6 +32,7 @@ pub struct Layers {
     depth: usize,
     bidirectional: bool,
     window: Option<usize>,
+    alike: bool,
 }
 
 /// A state of the net.
@@ -114,7 +115,7 @@ impl Layers {
 
     /// As [`Layers::new`], with a shared cell.
     pub fn of(cell: Arc<dyn Cell>, input: usize, hidden: usize) -> Self {
-        Self { cell, input, hidden, depth: 1, bidirectional: false, window: None }
+        Self { cell, input, hidden, depth: 1, bidirectional: false, window: None, alike: false }
     }
 
     /// Sets the number of layers.
@@ -133,6 +134,12 @@ impl Layers {
     #[must_use]
     pub fn window(self, window: Option<usize>) -> Self {
         Self { window, ..self }
+    }
+
+    /// Makes all steps alike: see [`Unroll::alike`].
+    #[must_use]
+    pub fn alike(self, alike: bool) -> Self {
+        Self { alike, ..self }
     }
 
     /// The cell.
@@ -287,8 +294,8 @@ impl Layers {
                 };
                 let seed = dropout.filter(|dropout| dropout.cells && self.cell.drops());
                 let noise = seed.map(|dropout| Noise { seed: dropout.seed, lane });
-                let unroll =
-                    Unroll { reverse, lengths: lengths.as_ref(), window: self.window, elapsed, noise };
+                let (lengths, window, alike) = (lengths.as_ref(), self.window, self.alike);
+                let unroll = Unroll { reverse, lengths, window, elapsed, noise, alike };
                 let w = self.cell.prepare(
                     &weights[lane],
                     self.input_of(lane),

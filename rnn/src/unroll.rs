@@ -2,7 +2,8 @@
 
 use crate::cell::{Cell, Next, Noise, Step, Weights};
 use crate::lengths::Lengths;
-use autograd::Expr;
+use autograd::{Expr, Value};
+use ndarray::arr0;
 
 /// Options for unrolling a layer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +22,9 @@ pub struct Unroll<'a, 'g> {
     pub elapsed: Option<Expr<'g>>,
     /// The source of the cell's dropout masks; `None` if nothing is dropped.
     pub noise: Option<Noise<'g>>,
+    /// Whether all steps consist of the same nodes, up to constants. What depends on the number of a step alone is then
+    /// not decided while the graph is built: it is a choice by a constant.
+    pub alike: bool,
 }
 
 /// An unrolled layer. Steps are in the order of the input, also if time runs in reverse.
@@ -67,6 +71,7 @@ impl<'g> Unroll<'_, 'g> {
             _ => Step::new(1),
         };
         step.set_noise(self.noise);
+        step.set_alike(self.alike);
         let (mut states, mut last_output) = (initial.to_vec(), None);
         let mut done = Vec::with_capacity(steps);
         for (k, &t) in order.iter().enumerate() {
@@ -109,17 +114,26 @@ impl<'g> Unroll<'_, 'g> {
 
     /// The states passed into or out of step `later`, detached if a window ends there.
     fn cut(&self, later: usize, states: &[Expr<'g>], names: &[String]) -> Vec<Expr<'g>> {
-        if !self.window.is_some_and(|window| later.is_multiple_of(window)) {
+        let Some(window) = self.window else { return states.to_vec() };
+        let ends = later.is_multiple_of(window);
+        if !ends && !self.alike {
             return states.to_vec();
         }
         let cut = |(&s, name): (&Expr<'g>, &String)| {
             let stopped = s.stop_gradient();
-            self.lengths
-                .map_or(stopped, |lengths| lengths.live[later].select(stopped, s))
-                .named(&format!("{name}.cut"))
+            let stopped = self.lengths.map_or(stopped, |lengths| lengths.live[later].select(stopped, s));
+            let chosen = if self.alike { chosen(ends, stopped, s) } else { stopped };
+            chosen.named(&format!("{name}.cut"))
         };
         states.iter().zip(names).map(cut).collect()
     }
+}
+
+/// One of two values, by a constant: the same nodes, whichever it is.
+#[track_caller]
+pub(crate) fn chosen<'g>(first: bool, yes: Expr<'g>, no: Expr<'g>) -> Expr<'g> {
+    let g = yes.builder();
+    g.constant(Value::Bool(arr0(first).into_dyn())).select(yes, no)
 }
 
 /// A step's result if it has the declared states; otherwise poison.

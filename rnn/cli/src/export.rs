@@ -131,6 +131,9 @@ impl Args {
             return wrong("--devices is for --format stablehlo");
         }
         let (name, bytes) = if self.format == Format::Safetensors {
+            if self.what == What::Step {
+                return wrong("--what step is for programs; weights are what they are");
+            }
             let framework = self.framework.ok_or(
                 "--format safetensors is written for a framework: name it with --for, as in --for torch",
             )?;
@@ -185,7 +188,9 @@ impl Args {
         }
         let (feed, lengths) = (&study.feed, study.feed.lengths.is_some());
         let train = self.what != What::Forward;
-        let mode = Mode { train, noise: train, lengths, ..Mode::default() };
+        // Time becomes a loop where steps are alike.
+        let alike = self.format == Format::Stablehlo && !self.unrolled;
+        let mode = Mode { train, noise: train, lengths, alike, ..Mode::default() };
         let network = study.model.network(feed.steps(), feed.batch(), mode)?;
         let mut point = network.point(&study.parameters, feed, &[], 0)?.cast::<f64>();
         let program = match self.what {

@@ -13,7 +13,7 @@ use rnn_export::import::{self, Framework};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Recurrent layers of PyTorch, Keras, Flax, Haiku, Equinox, MLX or an ONNX file as a checkpoint
+/// Recurrent layers of PyTorch, Paddle, candle, Keras, Flax, Haiku, Equinox, MLX or an ONNX file as a checkpoint
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 The file is safetensors, with each array under the framework's own name and in its own order; or NAME.onnx, with nodes RNN, LSTM or GRU. The layers become a checkpoint \
@@ -140,6 +140,15 @@ impl Args {
         );
         if !net.left_out.is_empty() {
             println!("left out: {}", net.left_out.join(", "));
+        }
+        if !net.first_states.is_empty() {
+            println!(
+                "first states that are inputs of the file, and zero here: {}",
+                net.first_states.join(", ")
+            );
+        }
+        if net.rounded {
+            println!("rounded to single precision, in which weights are kept");
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -59,7 +59,7 @@ pub struct Which {
     /// Steps; 30 if not given, or what a trained net was trained on
     #[arg(long, value_name = "T", value_parser = size, help_heading = "Data")]
     steps: Option<usize>,
-    /// Sequences, whose norms are averaged
+    /// Sequences at once: the size of the batch. Norms, where a command shows them, are averages over it
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = size, help_heading = "Data")]
     pub(crate) batch: usize,
     /// A text that a fresh net reads character by character, or what a trained net was trained on: a text, a series.

@@ -204,10 +204,34 @@ fn assert_follows(found: &[f64], wanted: &[f64], updates: usize) {
     }
 }
 
-/// XLA follows this program's engine for over 200 updates, with the dropout of the model and the cell; a run killed
-/// on one engine resumes on the other.
 #[test]
 fn a_run_goes_on_on_another_engine() {
+    let Some((folder, run, own)) = goes_on_on("xla") else {
+        return testing::missing("JAX", "install it where RNN_PYTHON is, as .ci/run does");
+    };
+    // On two devices.
+    let two = run("two").replace("--epochs 8", "--epochs 1");
+    folder.good(&format!("{two} --engine xla --devices 2"));
+    assert_follows(&losses(&folder, "two.jsonl"), &own[..losses(&folder, "two.jsonl").len()], 20);
+}
+
+/// The same by a plugin, without Python.
+#[cfg(feature = "pjrt")]
+#[test]
+fn a_run_goes_on_by_a_plugin() {
+    let python = std::env::var("RNN_PYTHON").unwrap_or_else(|_| "python3".into());
+    let place = "import xla_plugins.xla_cpu_pjrt as p; print(p.__path__[0] + '/xla_cpu_pjrt.so')";
+    let output = std::process::Command::new(python).args(["-c", place]).output().unwrap();
+    if !output.status.success() {
+        return testing::missing("xla-cpu-pjrt", "install it with pip where RNN_PYTHON is, as .ci/run does");
+    }
+    let file = String::from_utf8(output.stdout).unwrap();
+    assert!(goes_on_on(&format!("pjrt:{}", file.trim())).is_some());
+}
+
+/// An engine follows this program's own for over 200 updates, with the dropout of the model and the cell; a run killed on
+/// one resumes on the other. Gives the runs by their names and the losses of our own; nothing where there is no JAX.
+fn goes_on_on(engine: &str) -> Option<(Folder, impl Fn(&str) -> String, Vec<f64>)> {
     let folder = folder();
     folder.write("noisy.cell", "cell noisy\n  h[t] = tanh(W x[t] + U dropout(h[t-1], 0.25) + b)\n");
     let run = |name: &str| {
@@ -216,12 +240,12 @@ fn a_run_goes_on_on_another_engine() {
             .replace("warmup:10+cosine", "warmup:10+constant")
             .replace("--dropout 0.2", "--dropout 0.2 --cell noisy.cell")
     };
-    let on_xla = |arguments: &str| format!("{arguments} --engine xla");
+    let on_xla = |arguments: &str| format!("{arguments} --engine {engine}");
     folder.good(&run("own"));
     let own = losses(&folder, "own.jsonl");
     let xla = folder.run(&on_xla(&run("xla")));
     if xla.err.contains("needs a Python with JAX") {
-        return testing::missing("JAX", "install it where RNN_PYTHON is, as .ci/run does");
+        return None;
     }
     assert_eq!(xla.code, Some(0), "{}", xla.err);
     assert!(xla.err.contains("gradients by XLA on"), "{}", xla.err);
@@ -251,9 +275,7 @@ fn a_run_goes_on_on_another_engine() {
     let end = folder.good(&run("both"));
     assert!(end.err.contains("going on after update"), "{}", end.err);
     assert_follows(&losses(&folder, "both.jsonl"), &own, 200);
-    // On two devices.
-    folder.good(&on_xla(&format!("{} --devices 2", run("two").replace("--epochs 8", "--epochs 1"))));
-    assert_follows(&losses(&folder, "two.jsonl"), &own[..losses(&folder, "two.jsonl").len()], 20);
+    Some((folder, run, own))
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl<R: Runner> Xla<R> {
             self.driver.unload(&first.name)?;
         }
         let failed = |error: ExportError| StepError::Engine(error.to_string());
-        let network = self.model.network(steps, batch, Mode { train, ..self.mode })?;
+        let network = self.model.network(steps, batch, Mode { train, alike: true, ..self.mode })?;
         let (program, outputs) = program(&network).map_err(failed)?;
         let name = format!("batch-{steps}-{batch}-{train}");
         // A batch that is not divisible, such as the remainder of the data, runs on one device.

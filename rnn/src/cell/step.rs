@@ -47,6 +47,7 @@ pub struct Step<'g> {
     place: usize,
     number: Number<'g>,
     noise: Option<Noise<'g>>,
+    alike: bool,
     /// Built on first use: most cells never read it.
     value: OnceCell<Expr<'g>>,
 }
@@ -62,24 +63,36 @@ enum Number<'g> {
 impl<'g> Step<'g> {
     /// A step of that number in every sequence.
     pub fn new(number: usize) -> Self {
-        Self { place: number, number: Number::Known(number), noise: None, value: OnceCell::new() }
+        Self {
+            place: number,
+            number: Number::Known(number),
+            noise: None,
+            alike: false,
+            value: OnceCell::new(),
+        }
     }
 
     /// A step whose number is a value of the graph, a real scalar: nothing that depends on `t` is decided when the
     /// graph is built.
     pub fn given(place: usize, number: Expr<'g>) -> Self {
-        Self { place, number: Number::Given(number), noise: None, value: OnceCell::new() }
+        Self { place, number: Number::Given(number), noise: None, alike: false, value: OnceCell::new() }
     }
 
     /// A step of continued sequences: `elapsed`, `[batch, 1]`, counts the steps read before this network's first.
     pub(crate) fn after(elapsed: Expr<'g>) -> Self {
-        Self { place: 1, number: Number::After { elapsed, steps: 1 }, noise: None, value: OnceCell::new() }
+        Self {
+            place: 1,
+            number: Number::After { elapsed, steps: 1 },
+            noise: None,
+            alike: false,
+            value: OnceCell::new(),
+        }
     }
 
     /// Backwards from the end of each sequence: `lengths` are whole numbers `[batch, 1]`, at most `steps`.
     pub(crate) fn from_end(lengths: Expr<'g>, steps: usize) -> Self {
         let number = Number::FromEnd { lengths, steps, real: OnceCell::new() };
-        Self { place: steps, number, noise: None, value: OnceCell::new() }
+        Self { place: steps, number, noise: None, alike: false, value: OnceCell::new() }
     }
 
     /// Moves to the step that reads the input at `place` and is processed as number `number` of the batch.
@@ -104,6 +117,15 @@ impl<'g> Step<'g> {
 
     pub(crate) fn set_noise(&mut self, noise: Option<Noise<'g>>) {
         self.noise = noise;
+    }
+
+    pub(crate) fn set_alike(&mut self, alike: bool) {
+        self.alike = alike;
+    }
+
+    /// Whether all steps are to consist of the same nodes: then a choice by the number of the step is one in the graph.
+    pub fn is_alike(&self) -> bool {
+        self.alike
     }
 
     /// The number, if all sequences of the batch have the same.

@@ -291,6 +291,24 @@ impl Function {
         matches!(self, Self::Softmax | Self::Concat | Self::Sum | Self::Mean | Self::Outer | Self::Transpose)
     }
 
+    /// Whether it is finite with its derivative, as long as its argument is, up to the largest numbers.
+    pub fn is_finite_everywhere(self) -> bool {
+        !matches!(
+            self,
+            Self::Exp
+                | Self::Log
+                | Self::Sqrt
+                | Self::Tan
+                | Self::Sinh
+                | Self::Cosh
+                | Self::Log1p
+                | Self::Expm1
+                | Self::SoftplusInverse
+                | Self::Expm
+                | Self::Cayley
+        )
+    }
+
     /// Whether its values are random: it is allowed in `init` and `fixed` alone.
     pub fn draws(self) -> bool {
         matches!(self, Self::Uniform | Self::LogUniform | Self::Normal)

@@ -1,6 +1,6 @@
 //! A cell file as a [`Cell`]: its weights, its states, and its step in the graph.
 
-use super::ast::{At, Expr, Operation};
+use super::ast::{At, Expr, Function, Operation};
 use super::expand::reads_step;
 use super::formula::Formula;
 use super::names::{Beginning, Names, walk};
@@ -141,6 +141,7 @@ impl Cell for EquationCell {
             drawn: std::cell::Cell::new(0),
             made: Vec::with_capacity(self.names.equations.len()),
             arguments: HashMap::new(),
+            keeps_choices: t.is_alike() && self.is_finite_everywhere(),
         };
         for (name, value) in &self.names.equations {
             let value = step.value(value);
@@ -154,6 +155,29 @@ impl Cell for EquationCell {
 }
 
 impl EquationCell {
+    /// Whether no equation has a pole, at which an adjoint of zero would become NaN. Only then may both values of a choice
+    /// be computed where one is wanted.
+    fn is_finite_everywhere(&self) -> bool {
+        let mut finite = true;
+        let not_zero = |by: &At<Expr>| match &by.is {
+            Expr::Number(n) => *n != 0.0,
+            Expr::Name(name) => self.constants.get(name).is_some_and(|n| *n != 0.0),
+            _ => false,
+        };
+        for (_, value) in &self.names.equations {
+            walk(value, &mut |e| {
+                finite &= match &e.is {
+                    Expr::Call(Function::Mod, arguments) => not_zero(&arguments[1]),
+                    Expr::Call(function, _) => function.is_finite_everywhere(),
+                    Expr::Binary(Operation::Divide, _, by) => not_zero(by),
+                    Expr::Power(_, n) => *n >= 0,
+                    _ => true,
+                };
+            });
+        }
+        finite
+    }
+
     /// The same cell with each parameter under its own name and with constants as scalar weights: the form for
     /// symbolic derivations. Returns the constants, in the order of the file.
     #[must_use]

@@ -5,6 +5,7 @@ use super::ast::{At, Expr, Function, Operation};
 use super::formula::softplus_inverse;
 use super::once;
 use crate::cell::{Step, Weights};
+use crate::unroll::chosen;
 use autograd::ops::Op;
 use autograd::{Builder, Expr as Node, IntoExpr};
 use ndarray::arr0;
@@ -33,6 +34,8 @@ pub(super) struct Equations<'a, 'g> {
     pub made: Vec<(&'a str, Node<'g>)>,
     /// Arguments of functions: each is evaluated once.
     pub arguments: HashMap<usize, Value<'g>>,
+    /// Whether a choice by the number of the step is one in the graph.
+    pub keeps_choices: bool,
 }
 
 impl<'a, 'g> Equations<'a, 'g> {
@@ -154,6 +157,7 @@ impl<'a, 'g> Equations<'a, 'g> {
             Function::Max => a.max(nodes[1]),
             Function::Mod => a.modulo(nodes[1]),
             Function::Where => match arguments[0] {
+                Value::Truth(truth) if self.keeps_choices => chosen(truth, nodes[1], nodes[2]),
                 Value::Truth(true) => nodes[1],
                 Value::Truth(false) => nodes[2],
                 _ => a.select(nodes[1], nodes[2]),

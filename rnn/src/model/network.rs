@@ -25,6 +25,9 @@ pub struct Mode {
     pub clock: bool,
     /// With the gradient towards an input of real numbers too, if it is for training.
     pub saliency: bool,
+    /// With all steps alike, so that they can be written as a loop: what the number of a step decides, in a cell that reads
+    /// it or where gradients are truncated, is a choice in the graph. Values and gradients are the same.
+    pub alike: bool,
 }
 
 /// A model unrolled over time, with handles to its inputs and outputs.
@@ -142,7 +145,7 @@ impl Model {
         if mode.carry && self.start == Start::Learned {
             return Err(ModelError::Start);
         }
-        let net = self.net()?;
+        let net = self.net()?.alike(mode.alike);
         let g = Builder::new();
 
         let (x, mut inputs) = self.inputs(&g, steps, batch);

@@ -2,7 +2,7 @@
 //!
 //! | from | gates of an LSTM | gates of a GRU | matrices | biases |
 //! |---|---|---|---|---|
-//! | PyTorch | i f g o | r z n | `[gates · hidden, input]` | two |
+//! | PyTorch, Paddle, candle | i f g o | r z n | `[gates · hidden, input]` | two |
 //! | Keras | i f c o | z r h | `[input, gates · hidden]` | one; of a GRU two, or one where the reset comes before |
 //! | Flax linen | an array each | an array each | `[input, hidden]` | at the state's product; of a GRU at the input's, and at n |
 //! | Haiku | i g f o, and f gets 1 more in the forward pass | z r a, reset before, update gate the other way round | `[input, gates · hidden]` | one |
@@ -83,6 +83,23 @@ impl Framework {
         })
     }
 
+    /// Whether only an array of a recurrent layer has this name.
+    pub(super) fn is_recurrent(self, name: &str) -> bool {
+        let starts = |starts: &[&str]| starts.iter().any(|start| leaf(name).starts_with(start));
+        let is = |names: &[&str]| names.contains(&leaf(name));
+        match self {
+            Self::Torch => starts(&["weight_ih", "weight_hh", "bias_ih", "bias_hh"]),
+            Self::Keras => name.contains("_cell/") || is(&["recurrent_kernel"]),
+            Self::Flax => {
+                let gate = name.rsplit(['/', '.']).nth(1).unwrap_or_default();
+                matches!(gate.as_bytes(), [b'i' | b'h', b'i' | b'f' | b'g' | b'o' | b'r' | b'z' | b'n'])
+            }
+            Self::Haiku => is(&["w_i", "w_h"]),
+            Self::Equinox => is(&["weight_ih", "weight_hh", "bias_n"]),
+            Self::Mlx => is(&["Wx", "Wh", "Wxh", "Whh", "bhn"]),
+        }
+    }
+
     /// The layers, with gates in the order of the cells here.
     pub(super) fn lanes(self, arrays: &mut Arrays) -> Result<Lanes, ImportError> {
         match self {
@@ -134,13 +151,26 @@ fn stacked(
         }
         let (kind, lane) = read(arrays, &module)?;
         if *cell.get_or_insert(kind) != kind {
-            return Err(ImportError::Refused(
-                "its layers are of different cells: give one kind of them".into(),
-            ));
+            return Err(different());
         }
         lanes.push(lane);
     }
     Ok((cell.unwrap_or("elman"), false, lanes))
+}
+
+fn different() -> ImportError {
+    ImportError::Refused("its layers are of different cells: give one kind of them".into())
+}
+
+/// A lane whose arrays fit each other; `name` is its recurrent matrix.
+fn whole(lane: Lane, name: &str) -> Result<Lane, ImportError> {
+    match lane.misfit() {
+        None => Ok(lane),
+        Some((what, found)) => Err(ImportError::Array {
+            name: name.into(),
+            reason: format!("has {} rows of gates, and the {what} beside it {found}", lane.weight_hh.nrows()),
+        }),
+    }
 }
 
 /// The cell with this number of gate rows per unit.
@@ -159,17 +189,27 @@ fn by_gates(rows: usize, hidden: usize, name: &str) -> Result<&'static str, Impo
 /// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, optionally with the suffix `_reverse`; or those of a
 /// cell, without `_l0`.
 fn torch(arrays: &mut Arrays) -> Result<Lanes, ImportError> {
-    let found = |end: &str| modules(arrays, end).into_iter().next();
-    let (prefix, single) = match (found("weight_ih_l0"), found("weight_ih")) {
-        (Some(prefix), _) => (prefix, false),
-        (None, Some(prefix)) => (prefix, true),
-        (None, None) => return Ok(("elman", false, Vec::new())),
-    };
-    if let Some(name) = arrays.names().find(|name| leaf(name).starts_with("weight_hr")) {
+    let projects = |name: &&str| leaf(name).starts_with("weight_hr") || leaf(name) == "weight_ho";
+    if let Some(name) = arrays.names().find(projects) {
         return Err(ImportError::Refused(format!(
             "`{name}` is a projection of the state: the cell `lstm-projection` has one, and is not imported"
         )));
     }
+    for module in modules(arrays, "weight_ih_l0") {
+        paddle(arrays, &module)?;
+    }
+    let (layered, cells) = (modules(arrays, "weight_ih_l0"), modules(arrays, "weight_ih"));
+    let (prefix, single) = match (&layered[..], &cells[..]) {
+        ([prefix], _) => (prefix.clone(), false),
+        ([], [prefix]) => (prefix.clone(), true),
+        ([], []) => return Ok(("elman", false, Vec::new())),
+        ([], all) | (all, _) => {
+            return Err(ImportError::Refused(format!(
+                "it has several nets, `{}`: write a file with the arrays of one of them",
+                all.join("`, `")
+            )));
+        }
+    };
     let bidirectional = arrays.rank(&format!("{prefix}weight_ih_l0_reverse")).is_some();
     let (mut lanes, mut cell) = (Vec::new(), "elman");
     for layer in 0.. {
@@ -182,19 +222,48 @@ fn torch(arrays: &mut Arrays) -> Result<Lanes, ImportError> {
             let name = |what: &str| format!("{prefix}{what}{layer}{direction}");
             let weight_hh = arrays.matrix(&name("weight_hh"))?;
             let gates = weight_hh.nrows();
-            cell = by_gates(gates, weight_hh.ncols(), &name("weight_hh"))?;
-            let mut bias = |what: &str| match arrays.rank(&name(what)) {
-                Some(_) => arrays.vector(&name(what)),
-                None => Ok(Array1::zeros(gates)),
+            let own = by_gates(gates, weight_hh.ncols(), &name("weight_hh"))?;
+            if !lanes.is_empty() && own != cell {
+                return Err(different());
+            }
+            cell = own;
+            // A layer without biases has none of the two.
+            let biased = ["bias_ih", "bias_hh"].iter().any(|what| arrays.rank(&name(what)).is_some());
+            let mut bias = |what: &str| {
+                if biased { arrays.vector(&name(what)) } else { Ok(Array1::zeros(gates)) }
             };
             let (bias_ih, bias_hh) = (bias("bias_ih")?, bias("bias_hh")?);
-            lanes.push(Lane { weight_ih: arrays.matrix(&name("weight_ih"))?, weight_hh, bias_ih, bias_hh });
+            let weight_ih = arrays.matrix(&name("weight_ih"))?;
+            let lane = Lane { weight_ih, weight_hh, bias_ih, bias_hh };
+            lanes.push(whole(lane, &name("weight_hh"))?);
         }
         if single {
             break;
         }
     }
     Ok((cell, bidirectional, lanes))
+}
+
+/// Paddle's state dictionaries have each array under two names: `weight_ih_l0` as PyTorch, and `0.cell.weight_ih`, in a
+/// layer of both directions `0.cell_fw.weight_ih` and `0.cell_bw.weight_ih`. The second name is taken away.
+fn paddle(arrays: &mut Arrays, prefix: &str) -> Result<(), ImportError> {
+    let second = |name: &str| {
+        let (layer, rest) = name.strip_prefix(prefix)?.split_once('.')?;
+        let (cell, what) = rest.split_once('.')?;
+        let direction = match cell {
+            "cell" | "cell_fw" => "",
+            "cell_bw" => "_reverse",
+            _ => return None,
+        };
+        let known = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"].contains(&what);
+        let layer: usize = layer.parse().ok().filter(|_| known)?;
+        Some((name.to_owned(), format!("{prefix}{what}_l{layer}{direction}")))
+    };
+    let all: Vec<(String, String)> = arrays.names().filter_map(second).collect();
+    for (second, first) in all {
+        arrays.one_of_two_names(&second, &first)?;
+    }
+    Ok(())
 }
 
 /// `kernel`, `recurrent_kernel`, `bias`.
@@ -213,7 +282,7 @@ fn keras(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
         }
         Some(_) => (arrays.vector(&name)?, none),
     };
-    let lane = Lane { weight_ih, weight_hh, bias_ih, bias_hh };
+    let lane = whole(Lane { weight_ih, weight_hh, bias_ih, bias_hh }, &format!("{prefix}recurrent_kernel"))?;
     Ok(match cell {
         // One bias: the reset gate acts before the product.
         "gru" if rank.is_some() && !two => ("gru-reset-before", reordered(&lane, &[1, 0, 2])),
@@ -247,16 +316,23 @@ fn flax(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
                 Some(_) => arrays.vector(&name("bias"))?,
                 None => Array1::zeros(kernel.nrows()),
             });
+            if kernels.first().is_some_and(|first: &Array2<f32>| first.dim() != kernel.dim()) {
+                return Err(ImportError::Refused(format!("the gates of `{prefix}` differ in their shapes")));
+            }
             kernels.push(kernel);
         }
         let views: Vec<_> = kernels.iter().map(|kernel| kernel.view()).collect();
-        let kernel = concatenate(Axis(0), &views)
-            .map_err(|_| ImportError::Refused(format!("the gates of `{prefix}` differ in their shapes")))?;
+        let kernel = concatenate(Axis(0), &views).expect("they are of one shape");
         let views: Vec<_> = biases.iter().map(|bias| bias.view()).collect();
         Ok((kernel, concatenate(Axis(0), &views).expect("vectors join")))
     };
     let ((weight_ih, bias_ih), (weight_hh, bias_hh)) = (side("i")?, side("h")?);
-    Ok((cell, Lane { weight_ih, weight_hh, bias_ih, bias_hh }))
+    let name = format!("{prefix}h{}{dot}kernel", gates[0]);
+    let found = by_gates(weight_hh.nrows(), weight_hh.ncols(), &name)?;
+    if found != cell {
+        return Err(ImportError::Refused(format!("the gates of `{prefix}` are not square at the state")));
+    }
+    Ok((cell, whole(Lane { weight_ih, weight_hh, bias_ih, bias_hh }, &name)?))
 }
 
 /// `linear/w` of an LSTM, `[input + hidden, 4 · hidden]`, or of a simple layer with `linear_1` for the state.
@@ -266,8 +342,10 @@ fn haiku_linear(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError
     let none = Array1::zeros(w.nrows());
     if arrays.rank(&format!("{prefix}linear_1/w")).is_some() {
         let weight_hh = arrays.matrix(&format!("{prefix}linear_1/w"))?.reversed_axes();
-        let bias_hh = arrays.vector(&format!("{prefix}linear_1/b")).unwrap_or(none);
-        return Ok(("elman", Lane { weight_ih: w, weight_hh, bias_ih: bias, bias_hh }));
+        let second = format!("{prefix}linear_1/b");
+        let bias_hh = if arrays.rank(&second).is_some() { arrays.vector(&second)? } else { none };
+        let lane = Lane { weight_ih: w, weight_hh, bias_ih: bias, bias_hh };
+        return Ok(("elman", whole(lane, &format!("{prefix}linear_1/w"))?));
     }
     let hidden = w.nrows() / 4;
     if w.nrows() != 4 * hidden || w.ncols() <= hidden {
@@ -277,6 +355,7 @@ fn haiku_linear(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError
     let input = w.ncols() - hidden;
     let (weight_ih, weight_hh) = (w.slice(s![.., ..input]).to_owned(), w.slice(s![.., input..]).to_owned());
     let lane = Lane { weight_ih, weight_hh, bias_ih: bias, bias_hh: none };
+    let lane = whole(lane, &format!("{prefix}linear/w"))?;
     let mut lane = reordered(&lane, &[0, 2, 1, 3]);
     // Haiku adds this in its forward pass.
     lane.bias_ih.slice_mut(s![hidden..2 * hidden]).mapv_inplace(|b| b + 1.0);
@@ -290,7 +369,11 @@ fn haiku_gru(arrays: &mut Arrays, prefix: &str) -> Result<Single, ImportError> {
     let bias_ih = arrays.vector(&format!("{prefix}b"))?;
     let bias_hh = Array1::zeros(weight_hh.nrows());
     let hidden = weight_hh.ncols();
-    let mut lane = reordered(&Lane { weight_ih, weight_hh, bias_ih, bias_hh }, &[1, 0, 2]);
+    let name = format!("{prefix}w_h");
+    if by_gates(weight_hh.nrows(), hidden, &name)? != "gru" {
+        return Err(ImportError::Array { name, reason: "is not [hidden, 3 · hidden]".into() });
+    }
+    let mut lane = reordered(&whole(Lane { weight_ih, weight_hh, bias_ih, bias_hh }, &name)?, &[1, 0, 2]);
     lane.weight_ih.slice_mut(s![hidden..2 * hidden, ..]).mapv_inplace(|w| -w);
     lane.weight_hh.slice_mut(s![hidden..2 * hidden, ..]).mapv_inplace(|w| -w);
     lane.bias_ih.slice_mut(s![hidden..2 * hidden]).mapv_inplace(|b| -b);
@@ -321,7 +404,12 @@ fn one_bias(arrays: &mut Arrays, prefix: &str, names: [&str; 4]) -> Result<Singl
     let bias_ih = if arrays.rank(&bias).is_some() { arrays.vector(&bias)? } else { Array1::zeros(gates) };
     let mut bias_hh = Array1::zeros(gates);
     if arrays.rank(&last).is_some() {
-        bias_hh.slice_mut(s![gates - hidden..]).assign(&arrays.vector(&last)?);
+        let own = arrays.vector(&last)?;
+        if own.len() != hidden {
+            let reason = format!("has {} numbers for {hidden} units", own.len());
+            return Err(ImportError::Array { name: last, reason });
+        }
+        bias_hh.slice_mut(s![gates - hidden..]).assign(&own);
     }
-    Ok((cell, Lane { weight_ih, weight_hh, bias_ih, bias_hh }))
+    Ok((cell, whole(Lane { weight_ih, weight_hh, bias_ih, bias_hh }, &hh)?))
 }

@@ -14,7 +14,7 @@ pub use onnx::onnx;
 use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2};
 use rnn::Parameters;
 use safetensors::{Dtype, SafeTensors};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A stack of layers.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +35,10 @@ pub struct Imported {
     pub weights: Parameters,
     /// The arrays of the file that belong to no recurrent layer.
     pub left_out: Vec<String>,
+    /// The inputs of the file that are first states: they are zero here.
+    pub first_states: Vec<String>,
+    /// Whether the weights were in double precision: here they are in single precision.
+    pub rounded: bool,
 }
 
 /// Why a file cannot be imported.
@@ -42,16 +46,27 @@ pub struct Imported {
 #[non_exhaustive]
 pub enum ImportError {
     /// The file is not a safetensors file.
-    #[error("it is not a safetensors file: {0}")]
+    #[error("it is no safetensors file, or was cut short: {0}")]
     Safetensors(#[from] safetensors::SafeTensorError),
+    /// The file is of a kind that is not read.
+    #[error("it is {0}: load it where it was made, and write its arrays as safetensors")]
+    Kind(&'static str),
     /// The file is not an ONNX file, or has no recurrent layer.
     #[error("it is not an ONNX file with recurrent layers: {0}")]
     Onnx(String),
     /// The file has no names of a recurrent layer.
     #[error(
-        "no recurrent layer was found: its arrays are {0}; the names of PyTorch, Keras, Flax, Haiku, Equinox and MLX are known"
+        "no recurrent layer was found{0}; the names of PyTorch, Paddle, candle, Keras, Flax, Haiku, Equinox and MLX are known"
     )]
     NoLayer(String),
+    /// The file has the names of another framework.
+    #[error("its names are those of {found}, and not of {given}")]
+    Framework {
+        /// Whose names it has.
+        found: &'static str,
+        /// Where it was said to be from.
+        given: &'static str,
+    },
     /// An array with an unsupported element type.
     #[error("the array `{name}` is of {dtype}: convert it to F32 first")]
     Element {
@@ -73,45 +88,92 @@ pub enum ImportError {
     Refused(String),
 }
 
+/// What else people keep weights in, by its first bytes.
+fn other_kind(bytes: &[u8]) -> Option<&'static str> {
+    let kinds = [
+        (&b"PK\x03\x04"[..], "a zip archive, as PyTorch's .pt, NumPy's .npz and Keras' .keras are"),
+        (b"\x89HDF", "an HDF5 file, as Keras' .h5 are"),
+        (b"\x80\x02", "a pickle, as older .pt files and Paddle's .pdparams are"),
+        (b"\x80\x04", "a pickle, as older .pt files and Paddle's .pdparams are"),
+    ];
+    kinds.into_iter().find(|(first, _)| bytes.starts_with(first)).map(|(_, kind)| kind)
+}
+
 /// Arrays by name.
-pub(crate) struct Arrays(BTreeMap<String, ArrayD<f32>>);
+pub(crate) struct Arrays {
+    all: BTreeMap<String, ArrayD<f32>>,
+    /// Arrays of element types that are not read, with these and their numbers of axes: other layers may have them.
+    other: BTreeMap<String, (String, usize)>,
+    /// Whether an array that was taken is in double precision.
+    rounded: bool,
+    double: BTreeSet<String>,
+}
 
 impl Arrays {
     /// All arrays of a safetensors file, in single precision.
     #[allow(clippy::cast_possible_truncation)] // weights are kept in single precision
     fn of(bytes: &[u8]) -> Result<Self, ImportError> {
-        let file = SafeTensors::deserialize(bytes)?;
-        let mut arrays = BTreeMap::new();
+        let file = SafeTensors::deserialize(bytes).map_err(|error| match other_kind(bytes) {
+            Some(kind) => ImportError::Kind(kind),
+            None => error.into(),
+        })?;
+        let (mut all, mut other, mut double) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         for (name, view) in file.tensors() {
             let numbers: Vec<f32> = match view.dtype() {
                 Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
                 Dtype::F64 => {
+                    double.insert(name.clone());
                     view.data().as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect()
                 }
                 // Counters and similar arrays are not weights.
                 Dtype::I64 | Dtype::I32 | Dtype::U64 | Dtype::U32 | Dtype::BOOL => continue,
-                other => return Err(ImportError::Element { name, dtype: format!("{other:?}") }),
+                dtype => {
+                    other.insert(name, (format!("{dtype:?}"), view.shape().len()));
+                    continue;
+                }
             };
             let array = ArrayD::from_shape_vec(view.shape(), numbers);
             let array = array
                 .map_err(|error| ImportError::Array { name: name.clone(), reason: error.to_string() })?;
-            arrays.insert(name, array);
+            all.insert(name, array);
         }
-        Ok(Self(arrays))
+        Ok(Self { all, other, rounded: false, double })
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.all.keys().chain(self.other.keys()).map(String::as_str)
+    }
+
+    /// Takes away the second name of an array. Without the first, the array gets it.
+    fn one_of_two_names(&mut self, second: &str, first: &str) -> Result<(), ImportError> {
+        let Some(array) = self.all.remove(second) else { return Ok(()) };
+        let bits = |array: &ArrayD<f32>| array.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        match self.all.get(first) {
+            Some(same) if (same.shape(), bits(same)) != (array.shape(), bits(&array)) => {
+                let reason = format!("should be `{first}` under its second name, and is another");
+                Err(ImportError::Array { name: second.into(), reason })
+            }
+            Some(_) => Ok(()),
+            None => {
+                self.all.insert(first.into(), array);
+                Ok(())
+            }
+        }
     }
 
     /// Takes out an array with this number of axes.
     fn take(&mut self, name: &str, rank: usize) -> Result<ArrayD<f32>, ImportError> {
         let error = |reason: String| ImportError::Array { name: name.into(), reason };
-        let array = self.0.remove(name).ok_or_else(|| error("is missing".into()))?;
+        if let Some((dtype, _)) = self.other.get(name) {
+            return Err(ImportError::Element { name: name.into(), dtype: dtype.clone() });
+        }
+        let array = self.all.remove(name).ok_or_else(|| error("is missing".into()))?;
+        self.rounded |= self.double.contains(name);
         if array.ndim() == rank {
             return Ok(array);
         }
-        Err(error(format!("has {} axes, and {rank} are wanted", array.ndim())))
+        let axes = if array.ndim() == 1 { "axis" } else { "axes" };
+        Err(error(format!("has {} {axes}, and {rank} are wanted", array.ndim())))
     }
 
     pub fn matrix(&mut self, name: &str) -> Result<Array2<f32>, ImportError> {
@@ -124,7 +186,7 @@ impl Arrays {
 
     /// The number of axes of an array, if it exists.
     pub fn rank(&self, name: &str) -> Option<usize> {
-        self.0.get(name).map(ArrayD::ndim)
+        self.all.get(name).map(ArrayD::ndim).or_else(|| self.other.get(name).map(|(_, rank)| *rank))
     }
 }
 
@@ -135,21 +197,39 @@ impl Arrays {
 /// If the file is invalid, has no known layer, or one that no cell here computes.
 pub fn read(bytes: &[u8], framework: Option<Framework>, relu: bool) -> Result<Imported, ImportError> {
     let mut arrays = Arrays::of(bytes)?;
-    let names = || arrays.names().collect::<Vec<_>>().join(", ");
-    let Some(framework) = framework.or_else(|| Framework::of(&arrays)) else {
-        return Err(ImportError::NoLayer(names()));
+    let all: Vec<&str> = arrays.names().collect();
+    let all = if all.is_empty() {
+        ": it has no arrays".into()
+    } else {
+        format!(": its arrays are {}", all.join(", "))
     };
-    let all = names();
+    let found = Framework::of(&arrays);
+    let Some(framework) = framework.or(found) else {
+        return Err(ImportError::NoLayer(all));
+    };
     let (kind, bidirectional, lanes) = framework.lanes(&mut arrays)?;
     if lanes.is_empty() {
-        return Err(ImportError::NoLayer(all));
+        return Err(match found.filter(|&found| found != framework) {
+            Some(found) => ImportError::Framework { found: found.title(), given: framework.title() },
+            None => ImportError::NoLayer(all),
+        });
+    }
+    if relu && kind != "elman" {
+        return Err(ImportError::Refused(format!(
+            "relu is for a simple recurrent layer, and these are of {kind}"
+        )));
     }
     let cell = match kind {
         "elman" if relu || framework == Framework::Haiku => "elman-relu",
         kind => kind,
     };
-    let left_out = arrays.names().map(String::from).collect();
-    assemble(framework.title(), cell, bidirectional, &lanes, left_out)
+    let left_out: Vec<String> = arrays.names().map(String::from).collect();
+    if let Some(name) = left_out.iter().find(|name| framework.is_recurrent(name)) {
+        let reason = "belongs to a recurrent layer of which other arrays are missing".into();
+        return Err(ImportError::Array { name: name.clone(), reason });
+    }
+    let imported = assemble(framework.title(), cell, bidirectional, &lanes, left_out)?;
+    Ok(Imported { rounded: arrays.rounded, ..imported })
 }
 
 /// Combines lanes into a stack of layers under the names of the cell.
@@ -177,6 +257,9 @@ fn assemble(
                 lane.weight_hh.ncols()
             )));
         }
+        if lane.iter().any(|x| !x.is_finite()) {
+            return Err(ImportError::Refused(format!("layer {} has a weight that is not finite", layer + 1)));
+        }
         let all = [
             ("weight_ih", lane.weight_ih.clone().into_dyn()),
             ("weight_hh", lane.weight_hh.clone().into_dyn()),
@@ -188,5 +271,16 @@ fn assemble(
         });
     }
     let layers = lanes.len() / directions;
-    Ok(Imported { from, cell, input, hidden, layers, bidirectional, weights, left_out })
+    Ok(Imported {
+        from,
+        cell,
+        input,
+        hidden,
+        layers,
+        bidirectional,
+        weights,
+        left_out,
+        first_states: Vec::new(),
+        rounded: false,
+    })
 }

@@ -59,6 +59,7 @@ pub fn layers(model: &Model, parameters: &Parameters, lengths: bool) -> Result<V
         doc_string: String::new(),
         input,
         output: vec![typed("outputs", DataType::Float, dims)],
+        value_info: Vec::new(),
     };
     Ok(file(graph))
 }

@@ -85,6 +85,7 @@ pub fn model(program: &Program, real: Real, fixed: &Point<f64>) -> Result<Vec<u8
         doc_string: String::new(),
         input,
         output,
+        value_info: Vec::new(),
     };
     Ok(file(graph))
 }

@@ -54,6 +54,9 @@ pub struct Graph {
     /// The outputs.
     #[prost(message, repeated, tag = "12")]
     pub output: Vec<ValueInfo>,
+    /// The types of other values.
+    #[prost(message, repeated, tag = "13")]
+    pub value_info: Vec<ValueInfo>,
 }
 
 /// An application of an operator.

@@ -15,6 +15,24 @@ pub struct Lane {
     pub bias_hh: Array1<f32>,
 }
 
+impl Lane {
+    /// All numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &f32> {
+        self.weight_ih.iter().chain(&self.weight_hh).chain(&self.bias_ih).chain(&self.bias_hh)
+    }
+
+    /// The array that has not a row for each gate of each unit, with the number that it has.
+    pub(crate) fn misfit(&self) -> Option<(&'static str, usize)> {
+        let rows = self.weight_hh.nrows();
+        let all = [
+            ("input matrix", self.weight_ih.nrows()),
+            ("input bias", self.bias_ih.len()),
+            ("recurrent bias", self.bias_hh.len()),
+        ];
+        all.into_iter().find(|&(_, found)| found != rows)
+    }
+}
+
 /// Permutes blocks of `hidden` rows.
 fn blocks(matrix: &Array2<f32>, order: &[usize]) -> Array2<f32> {
     let hidden = matrix.nrows() / order.len();

@@ -49,10 +49,12 @@ impl Source {
     }
 }
 
-/// Whether these are equal constants.
+/// Whether these are equal numbers. Truth values are not taken together: which of them are equal depends on the number of steps.
 pub(super) fn same_constants<'o>(mut all: impl Iterator<Item = &'o Op>) -> bool {
     let first = all.next();
-    matches!(first, Some(Op::Leaf(Leaf::Constant(_)))) && all.all(|op| Some(op) == first)
+    let number =
+        |op: &Op| matches!(op, Op::Leaf(Leaf::Constant(value)) if !matches!(**value, Value::Bool(_)));
+    first.is_some_and(number) && all.all(|op| Some(op) == first)
 }
 
 impl Emitter<'_> {

@@ -145,7 +145,8 @@ impl Writer {
     /// A constant, by the text of its elements.
     fn constant_text(&mut self, text: String, shape: &[usize], element: Element) -> Val {
         let key = (text, Shape::from(shape), element);
-        if let Some(known) = self.constants.get(&key) {
+        // A truth value that a step has for itself is not shared: whether another step has the same depends on their number.
+        if let Some(known) = self.constants.get(&key).filter(|_| element != Element::Bool) {
             return known.clone();
         }
         let line = format!("stablehlo.constant dense<{}> : {}", key.0, tensor(shape, element));

@@ -4,7 +4,8 @@
 use autograd::ops::{Op, Sample, Sampler};
 use autograd::{Builder, Graph, Kind, Point, Type, Value, grad};
 use ndarray::ArrayD;
-use rnn::model::{Mode, Model, Network};
+use rnn::cell::CellRef;
+use rnn::model::{Feed, Mode, Model, Network};
 use rnn_export::{Output, Program, Real, Shared, values};
 use rnn_lab::study::Specimen;
 use std::path::Path;
@@ -20,6 +21,10 @@ pub struct Cases {
 impl Cases {
     pub fn new(real: Real) -> Self {
         Self { folder: tempfile::tempdir().unwrap(), real }
+    }
+
+    pub fn real(&self) -> Real {
+        self.real
     }
 
     pub fn folder(&self) -> &Path {
@@ -234,5 +239,34 @@ pub fn arrangements_of(cell: &str, steps: usize, batch: usize) -> Vec<(String, N
         ("dropout", model.network(steps, batch, mode)),
     ]
     .map(|(arrangement, network)| (format!("{cell}-{arrangement}"), network.unwrap()))
+    .into()
+}
+
+/// Loss and gradients of a cell from its own first values: in one layer; in two layers and both directions; with
+/// sequences of different lengths; with truncation; with dropout between the layers and in the cell.
+pub fn examples_of(cell: &CellRef, steps: usize) -> Vec<(&'static str, Program, Point<f64>)> {
+    let plain = Specimen { cell: cell.clone(), steps, input: 8, hidden: 8, batch: 2, ..Specimen::default() };
+    let two = Specimen { layers: 2, ..plain.clone() };
+    // A cell with equal input and state sizes cannot be stacked bidirectionally.
+    let wide = rnn::Cell::fits(&*cell.cell().unwrap(), 16, 8).is_ok();
+    let both = Specimen { layers: if wide { 2 } else { 1 }, bidirectional: true, ..plain.clone() };
+    let example = |specimen: &Specimen, dropout: f64, lengths: Option<Vec<usize>>| {
+        let (model, parameters, feed) = specimen.example(1).unwrap();
+        let (model, feed) = (Model { dropout, ..model }, Feed { lengths, ..feed });
+        let lengths = feed.lengths.is_some();
+        let mode = Mode { train: true, noise: dropout > 0.0, lengths, alike: true, ..Mode::default() };
+        let network = model.network(steps, 2, mode).unwrap();
+        let point = network.point(&parameters, &feed, &[], 5).unwrap().cast();
+        (rnn_export::net::gradient(&network).unwrap(), point)
+    };
+    let window = Some(2);
+    [
+        ("one-layer", example(&plain, 0.0, None)),
+        ("two-layers", example(if wide { &both } else { &two }, 0.0, None)),
+        ("ragged", example(&both, 0.0, Some(vec![steps - 2, steps]))),
+        ("cut", example(&Specimen { window, ..two.clone() }, 0.0, None)),
+        ("dropout", example(&two, 0.3, None)),
+    ]
+    .map(|(arrangement, (program, point))| (arrangement, program, point))
     .into()
 }

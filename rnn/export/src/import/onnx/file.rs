@@ -1,10 +1,11 @@
 //! The arrays of an ONNX file: constants, after layout operators, in the file or in external ones.
 
+use super::layout::{counted, inserted, permutation};
 use super::{GLUE, attribute, refused, whole};
 use crate::import::ImportError;
 use crate::onnx::proto::{DataType, Node, Tensor};
 use ndarray::{ArrayD, Axis};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 /// A graph, indexed by name.
@@ -14,8 +15,13 @@ pub(super) struct File<'a> {
     pub makers: HashMap<&'a str, &'a Node>,
     pub inputs: HashSet<&'a str>,
     pub folder: &'a Path,
+    /// The number of steps and of sequences, where the file is for one number of them.
+    pub steps: Option<usize>,
+    pub batch: Option<usize>,
     /// The arrays in use by layers.
     pub used: HashSet<String>,
+    /// The inputs that are first states.
+    pub given: BTreeSet<String>,
 }
 
 impl File<'_> {
@@ -41,30 +47,34 @@ impl File<'_> {
             let arrays: Result<Vec<_>, _> = names.into_iter().map(|name| file.array(node, name)).collect();
             arrays
         };
+        let Some(operand) = maker.input.first() else {
+            return Err(refused(maker, "has no operand"));
+        };
         match &*maker.op_type {
-            "Identity" => self.array(node, &maker.input[0]),
-            "Transpose" if attribute(maker, "perm").is_some() => {
-                let order: Vec<usize> = attribute(maker, "perm")
-                    .map_or(&[][..], |a| &a.ints)
-                    .iter()
-                    .map(|&i| usize::try_from(i).unwrap_or(0))
-                    .collect();
-                let array = self.array(node, &maker.input[0])?;
-                if order.len() == array.ndim() {
-                    Ok(array.permuted_axes(order))
-                } else {
-                    Err(refused(maker, "has another number of axes than its operand"))
-                }
+            "Identity" => self.array(node, operand),
+            "Transpose" => {
+                let array = self.array(node, operand)?;
+                let order = permutation(maker, array.ndim());
+                let order =
+                    order.ok_or_else(|| refused(maker, "does not name each axis of its operand once"))?;
+                Ok(array.permuted_axes(order))
             }
             "Concat" => {
                 let arrays = all(self)?;
                 let views: Vec<_> = arrays.iter().map(|a| a.view()).collect();
-                let axis = usize::try_from(whole(maker, "axis").unwrap_or(0)).unwrap_or(0);
-                ndarray::concatenate(Axis(axis), &views).map_err(|error| refused(maker, &error.to_string()))
+                let axis = whole(maker, "axis").and_then(|axis| counted(axis, views[0].ndim()));
+                let joined = axis.and_then(|axis| ndarray::concatenate(Axis(axis), &views).ok());
+                joined.ok_or_else(|| {
+                    refused(
+                        maker,
+                        "joins weights along an axis that they do not have, or of shapes that do not fit",
+                    )
+                })
             }
             "Unsqueeze" => {
-                let array = self.array(node, &maker.input[0])?;
-                let axes = self.axes(maker)?;
+                let array = self.array(node, operand)?;
+                let axes = inserted(&self.given_axes(maker), array.ndim());
+                let axes = axes.ok_or_else(|| refused(maker, "names axes that its result does not have"))?;
                 Ok(axes.into_iter().fold(array, |array, axis| array.insert_axis(Axis(axis))))
             }
             other => Err(refused(
@@ -74,71 +84,15 @@ impl File<'_> {
         }
     }
 
-    /// Which direction of a layer's outputs `[time, directions, batch, hidden]` a value `[time, batch, hidden]` or
-    /// `[batch, time, hidden]` is: a slice of them, squeezed. `None` if it is none of their slices.
-    pub fn direction(&self, name: &str, layer: &Node) -> Result<Option<i64>, ImportError> {
-        let (mut name, mut way) = (name, Vec::new());
-        let slice = loop {
-            let Some(maker) = self.makers.get(name).copied() else { return Ok(None) };
-            let Some(source) = maker.input.first() else { return Ok(None) };
-            if maker.op_type == "Slice" && layer.output.first() == Some(source) {
-                break maker;
-            }
-            if !GLUE.contains(&&*maker.op_type) {
-                return Ok(None);
-            }
-            way.push(maker);
-            name = source;
-        };
-        let mut squeezed = false;
-        for node in way.into_iter().rev() {
-            let fits = match &*node.op_type {
-                "Identity" | "Cast" => true,
-                "Squeeze" => {
-                    !std::mem::replace(&mut squeezed, true) && matches!(self.given_axes(node)[..], [1 | -3])
-                }
-                "Transpose" => squeezed && attribute(node, "perm").is_some_and(|perm| perm.ints == [1, 0, 2]),
-                _ => false,
-            };
-            if !fits {
-                return Err(refused(
-                    node,
-                    "lays out one direction of a layer in a way that is not imported: after its slice, a Squeeze of axis 1 \
-                     and a Transpose by [1, 0, 2] are",
-                ));
-            }
-        }
-        if !squeezed {
-            return Err(refused(
-                slice,
-                "of one direction keeps the axis of directions: a Squeeze of axis 1 must follow",
-            ));
-        }
-        let given = |k: usize| slice.input.get(k).and_then(|name| self.constants(name)).unwrap_or_default();
-        let unit =
-            slice.input.get(4).is_none_or(|name| name.is_empty() || self.constants(name) == Some(vec![1]));
-        match (&given(1)[..], &given(2)[..], &given(3)[..]) {
-            (&[start], &[end], [1 | -3]) if unit && start.checked_add(1) == Some(end) => Ok(Some(start)),
-            (start, end, axes) => Err(refused(
-                slice,
-                &format!(
-                    "takes {start:?} to {end:?} of the axes {axes:?}{}: a slice of one direction, 0 to 1 or 1 to 2 of axis 1, \
-                     is imported",
-                    if unit { "" } else { " with other steps than 1" }
-                ),
-            )),
-        }
-    }
-
     /// Whole numbers that are in the file.
-    fn constants(&self, name: &str) -> Option<Vec<i64>> {
+    pub fn constants(&self, name: &str) -> Option<Vec<i64>> {
         let tensor = self.tensors.get(name).copied();
         let made = || attribute(self.makers.get(name)?, "value")?.t.as_ref();
         tensor.or_else(made).map(|tensor| self.integers(tensor))
     }
 
     /// The axes of a `Squeeze` or an `Unsqueeze`: an attribute in older files, an operand in newer ones.
-    fn given_axes(&self, node: &Node) -> Vec<i64> {
+    pub fn given_axes(&self, node: &Node) -> Vec<i64> {
         match (attribute(node, "axes"), node.input.get(1)) {
             (Some(attribute), _) => attribute.ints.clone(),
             (None, Some(name)) => self.constants(name).unwrap_or_default(),
@@ -146,17 +100,9 @@ impl File<'_> {
         }
     }
 
-    /// The axes of an `Unsqueeze`, counted from the first.
-    fn axes(&self, node: &Node) -> Result<Vec<usize>, ImportError> {
-        let mut axes = self.given_axes(node);
-        axes.sort_unstable();
-        axes.into_iter()
-            .map(|axis| usize::try_from(axis).map_err(|_| refused(node, "counts axes from the end")))
-            .collect()
-    }
-
     fn integers(&self, tensor: &Tensor) -> Vec<i64> {
         match &tensor.raw_data {
+            _ if tensor.data_type() != DataType::Int64 => Vec::new(),
             Some(raw) if !raw.is_empty() => {
                 raw.as_chunks::<8>().0.iter().map(|&b| i64::from_le_bytes(b)).collect()
             }
@@ -222,6 +168,7 @@ impl File<'_> {
             return self.elements(tensor).is_ok_and(|array| array.iter().all(|&x| x == 0.0));
         }
         if self.inputs.contains(name) {
+            self.given.insert(name.into());
             return true;
         }
         let Some(maker) = self.makers.get(name).copied() else { return false };

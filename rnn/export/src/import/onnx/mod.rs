@@ -2,9 +2,10 @@
 //! others.
 //!
 //! Gates are in ONNX's order: i o f c, and z r h. Between two layers, nodes turn the outputs of one into the input of
-//! the next: `Squeeze`, or `Transpose` and `Reshape`, or a `Slice` of each direction and a `Concat` of both.
+//! the next: `Squeeze`, or `Transpose` and `Reshape`, or a `Slice` of each direction and a `Concat` of both (`layout`).
 
 mod file;
+mod layout;
 
 use super::{ImportError, Imported, assemble};
 use crate::onnx::proto::{self, DataType, Model, Node};
@@ -12,7 +13,7 @@ use crate::recurrent::{Lane, reordered};
 use file::File;
 use ndarray::{Array1, ArrayD, Axis, Ix1, Ix2, s};
 use prost::Message;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 /// Operators that only change the layout.
@@ -31,7 +32,10 @@ pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
         makers: HashMap::new(),
         inputs: graph.input.iter().map(|input| input.name.as_str()).collect(),
         folder,
+        steps: None,
+        batch: None,
         used: HashSet::new(),
+        given: BTreeSet::new(),
     };
     for node in &graph.node {
         file.makers
@@ -61,9 +65,11 @@ pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
     };
     let bidirectional = text(first, "direction").is_some_and(|direction| direction == "bidirectional");
     let (mut cell, mut lanes) = (None, Vec::new());
+    [file.steps, file.batch] = sizes(&graph, &layers);
     for (k, node) in layers.iter().enumerate() {
-        if k > 0 {
-            file.reads(node, layers[k - 1])?;
+        if let (Some(before), Some(lane)) = (k.checked_sub(1), lanes.last()) {
+            let lane: &Lane = lane;
+            file.reads(node, layers[before], 1 + usize::from(bidirectional), lane.weight_hh.ncols())?;
         }
         let (kind, own) = file.layer(node)?;
         if *cell.get_or_insert(kind) != kind || (own.len() == 2) != bidirectional {
@@ -80,7 +86,29 @@ pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
         .filter(|tensor| matches!(tensor.data_type(), DataType::Float | DataType::Double))
         .map(|tensor| tensor.name.clone())
         .collect();
-    assemble("ONNX", cell.unwrap_or("elman"), bidirectional, &lanes, left_out)
+    let double = |tensor: &proto::Tensor| {
+        tensor.data_type() == DataType::Double && file.used.contains(tensor.name.as_str())
+    };
+    let rounded = graph.initializer.iter().any(double);
+    let first_states = file.given.into_iter().collect();
+    let imported = assemble("ONNX", cell.unwrap_or("elman"), bidirectional, &lanes, left_out)?;
+    Ok(Imported { first_states, rounded, ..imported })
+}
+
+/// The numbers of steps and sequences that a file gives for what a layer reads, if it does.
+fn sizes(graph: &proto::Graph, layers: &[&Node]) -> [Option<usize>; 2] {
+    let known = |node: &&Node| {
+        let x = node.input.first()?;
+        let info = graph.input.iter().chain(&graph.value_info).find(|info| info.name == *x)?;
+        let dims = &info.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref()?.dim;
+        let size = |k: usize| match &dims.get(k)?.value {
+            Some(proto::Size::Known(n)) => usize::try_from(*n).ok(),
+            _ => None,
+        };
+        let [steps, batch] = if layout::batch_first(node) { [1, 0] } else { [0, 1] };
+        Some([size(steps), size(batch)]).filter(|_| dims.len() == 3)
+    };
+    layers.iter().find_map(known).unwrap_or_default()
 }
 
 /// A node that reads its own outputs, itself or by way of others.
@@ -140,44 +168,6 @@ fn refused(node: &Node, why: &str) -> ImportError {
 }
 
 impl File<'_> {
-    /// Checks that a layer reads the outputs of another.
-    fn reads(&self, node: &Node, before: &Node) -> Result<(), ImportError> {
-        let mut name = node.input.first().map_or("", String::as_str);
-        loop {
-            if before.output.first().is_some_and(|y| y == name) {
-                return Ok(());
-            }
-            match self.makers.get(name) {
-                Some(glue) if GLUE.contains(&&*glue.op_type) => {
-                    name = glue.input.first().map_or("", String::as_str);
-                }
-                Some(both) if both.op_type == "Concat" && self.joins_directions(both, before)? => {
-                    return Ok(());
-                }
-                Some(other) => {
-                    let why = format!(
-                        "does not read the layer before it alone: `{}` stands between; only layers that read each other are \
-                         imported",
-                        other.op_type
-                    );
-                    return Err(refused(node, &why));
-                }
-                None => {
-                    return Err(refused(
-                        node,
-                        "does not read the layer before it: only a stack of layers is imported",
-                    ));
-                }
-            }
-        }
-    }
-
-    /// Whether it lays the outputs of a layer's first direction beside those of its second.
-    fn joins_directions(&self, concat: &Node, layer: &Node) -> Result<bool, ImportError> {
-        let of: Result<Vec<_>, _> = concat.input.iter().map(|name| self.direction(name, layer)).collect();
-        Ok(matches!(whole(concat, "axis"), Some(2 | -1)) && of? == [Some(0), Some(1)])
-    }
-
     /// A layer: its cell, and one lane for each direction.
     fn layer(&mut self, node: &Node) -> Result<(&'static str, Vec<Lane>), ImportError> {
         if let Some(clip) = attribute(node, "clip").and_then(|attribute| attribute.f) {
@@ -193,7 +183,8 @@ impl File<'_> {
             ));
         }
         let input = |k: usize| node.input.get(k).map(String::as_str).filter(|name| !name.is_empty());
-        if input(7).is_some() {
+        // Peepholes of zero are none.
+        if input(7).is_some_and(|name| self.inputs.contains(name) || !self.is_zero(name)) {
             return Err(refused(
                 node,
                 "has peepholes: the cell `lstm-peephole` has them in another form, and is not imported",
@@ -210,6 +201,12 @@ impl File<'_> {
             }
         };
         let cell = cell(node, directions)?;
+        if input(4).is_some_and(|name| self.constants(name).is_some()) {
+            return Err(refused(
+                node,
+                "has lengths of sequences that are fixed in the file (sequence_lens): leave them out, or make them an input",
+            ));
+        }
         for (k, what) in [(5, "h"), (6, "c")] {
             if let Some(name) = input(k).filter(|name| !self.is_zero(name)) {
                 return Err(refused(
@@ -244,6 +241,13 @@ impl File<'_> {
                 }
                 Some(_) => return Err(unfit()),
             };
+            if let Some(size) =
+                whole(node, "hidden_size").filter(|&size| usize::try_from(size) != Ok(weight_hh.ncols()))
+            {
+                let why =
+                    format!("says {size} units (hidden_size), and has weights for {}", weight_hh.ncols());
+                return Err(refused(node, &why));
+            }
             if weight_ih.nrows() != rows || weight_hh.nrows() != rows || bias.len() != 2 * rows {
                 return Err(unfit());
             }

@@ -2,13 +2,14 @@
 """Layers of other frameworks, with random weights, as safetensors files in each one's own names and order; and beside each
 what it computes: y from x, and the derivative of sum(v * y) by x.
 
-    python make.py        needs flax, dm-haiku, equinox, keras (with KERAS_BACKEND=jax), mlx, or torch with onnx and
-                          onnxscript: makes the files of those it finds
+    python make.py        needs flax, dm-haiku, equinox, keras (with KERAS_BACKEND=jax), mlx, paddlepaddle, or torch with
+                          onnx and onnxscript: makes the files of those it finds
     KERAS_BACKEND=tensorflow python make.py converted
                           makes ONNX files by Keras' converter: needs keras, tensorflow and tf2onnx
 
 Made with jax 0.10.2, flax 0.12.8, dm-haiku 0.0.17, equinox 0.13.8, keras 3.15.1, mlx 0.32.4, torch 2.15.0 with onnx 1.23.2
-and onnxscript 0.7.2, tensorflow 2.21.0 with tf2onnx 1.17.0. All arrays of values are [time, batch, feature].
+and onnxscript 0.7.2, tensorflow 2.21.0 with tf2onnx 1.17.0, paddlepaddle 3.3.1. candle's files are made by `make_candle.rs`.
+All arrays of values are [time, batch, feature].
 
 PyTorch's files are safetensors, and ONNX by both of its exporters: `new` (dynamo=True, which writes larger weights into a
 file of their own, and an nn.RNN step by step) and `old`. Keras' are made by `model.export(format="onnx")`, which is
@@ -108,6 +109,23 @@ def mlx():
         save(f"mlx-{name}", {k: np.array(a) for k, a in tree_flatten(net.parameters())}, np.array(y), np.array(dx))
 
 
+def paddle():
+    """Paddle's state dictionaries have each array under two names: `weight_ih_l0` and `0.cell.weight_ih`."""
+    import paddle as p
+    wide = draw(T, B, 2 * H)
+    both = {"num_layers": 2, "direction": "bidirect"}
+    for name, kind, many in [("lstm", p.nn.LSTM, {}), ("gru", p.nn.GRU, {}), ("rnn", p.nn.SimpleRNN, {}),
+                             ("lstm-deep", p.nn.LSTM, both), ("gru-deep", p.nn.GRU, both)]:
+        net, weight = kind(D, H, time_major=True, **many), wide if many else v
+        for w in net.parameters():
+            w.set_value(draw(*w.shape))
+        at = p.to_tensor(x, stop_gradient=False)
+        y = net(at)[0]
+        (p.to_tensor(weight) * y).sum().backward()
+        more = {"layers": 2, "directions": 2} if many else {}
+        save(f"paddle-{name}", {k: w.numpy() for k, w in net.state_dict().items()}, y.numpy(), at.grad.numpy(), weight, **more)
+
+
 def torch():
     import torch as th, warnings
     warnings.filterwarnings("ignore")
@@ -158,7 +176,7 @@ def converted():
         save(f"keras-{name}-tf2onnx", {}, *values, **more)
 
 
-for make in [globals()[name] for name in sys.argv[1:]] or [flax, haiku, equinox, keras, mlx, torch]:
+for make in [globals()[name] for name in sys.argv[1:]] or [flax, haiku, equinox, keras, mlx, paddle, torch]:
     try:
         make()
         print(make.__name__, "made")
