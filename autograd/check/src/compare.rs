@@ -142,7 +142,10 @@ impl<'g> Level<'_, 'g> {
             };
             let equations = proof.of(side.node);
             let equations = match tensor.comparison.sides {
-                Some(_) => equations.on_two_sides(forward.agrees[i]),
+                Some(_) => {
+                    let (declared, seen) = (!tensor.kinks.is_empty(), tensor.comparison.seen());
+                    equations.on_two_sides(declared, seen, forward.agrees[i])
+                }
                 None => equations,
             };
             let all = Evidence {

@@ -256,16 +256,17 @@ impl Numeric<'_> {
         if self.proof.of(side.node) == Equations::Broken {
             return Ok(comparison);
         }
+        // An interior node that moves by itself would hide what its operands do.
+        let moved: Vec<&Side> = self.all.iter().filter(|s| s.node == side.node || !s.interior).collect();
         // The same for all that is asked of one gradient.
         let mut sampler = Sampler::new(0);
         let mut way = |s: &Side| {
             s.scale.length * s.scale.stretch(leaves::weights(&s.base.shape().into(), &mut sampler))
         };
-        let ways: Vec<ArrayD<f64>> = self.all.iter().map(&mut way).collect();
-        let parts = Parts::new(side.base.len(), self.parts, self.all.len());
+        let ways: Vec<ArrayD<f64>> = moved.iter().map(|s| way(s)).collect();
+        let parts = Parts::new(side.base.len(), self.parts, moved.len());
         let mut slope = |factors: &[f64], away: f64| {
-            let near: Vec<ArrayD<f64>> = self
-                .all
+            let near: Vec<ArrayD<f64>> = moved
                 .iter()
                 .zip(&ways)
                 .enumerate()
@@ -279,7 +280,7 @@ impl Numeric<'_> {
                 })
                 .collect();
             let still: Vec<ArrayD<f64>> = near.iter().map(|x| ArrayD::zeros(x.raw_dim())).collect();
-            let movers = self.all.iter().zip(&near).zip(&still).map(|((s, base), still)| {
+            let movers = moved.iter().zip(&near).zip(&still).map(|((s, base), still)| {
                 let direction = if s.node == side.node { direction } else { still };
                 Mover { node: s.node, base, direction, length: 1.0 }
             });

@@ -326,11 +326,21 @@ pub(super) struct Evidence {
 }
 
 impl Equations {
-    /// For a function with a slope on each side. In single precision the equations hold only to its rounding: that
-    /// proves no digits of a smooth gradient, but near a kink it shows that every node follows its convention, unless
-    /// forward mode disagrees.
-    pub fn on_two_sides(self, forward: Option<bool>) -> Self {
-        if self == Self::Unknown && forward != Some(false) { Self::HoldInSingle } else { self }
+    /// For a function with a slope on each side, where differences have seen this.
+    ///
+    /// An op that only chooses, as the comparison that a `select` reads or the mask of a second derivative, has no
+    /// derivative, so no equation shows that it is at its kink. But nodes change sides there (`declared`): if both
+    /// slopes are known and the gradient is beyond them, all rules follow the choice at the point, and the function
+    /// does otherwise beside it.
+    ///
+    /// In single precision the equations hold only to its rounding: that proves no digits of a smooth gradient, but
+    /// near a kink it shows that every node follows its convention, unless forward mode disagrees.
+    pub fn on_two_sides(self, declared: bool, seen: Seen, forward: Option<bool>) -> Self {
+        match self {
+            Self::Hold if declared && seen == Seen::Outside => Self::HoldOnKinks,
+            Self::Unknown if forward != Some(false) => Self::HoldInSingle,
+            _ => self,
+        }
     }
 }
 

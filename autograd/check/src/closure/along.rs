@@ -82,8 +82,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
 
     pub fn tell(&self, report: &mut Report) {
         report.calls = self.calls;
-        let budget =
-            (!self.may_ask()).then(|| format!("no more than {} calls were allowed", self.check.budget));
+        let budget = self.check.spent(self.calls);
         let shape = self.reshaped.as_ref().map(|other| {
             let here = Shape::from(self.cotangent.shape());
             format!(

@@ -1,6 +1,6 @@
 //! A gradient given as a function: whether it keeps state from one call to the next.
 
-use super::FnCheck;
+use super::{FnCheck, digits};
 use crate::report::{Report, Tensor};
 use crate::verdict::{Decider, Verdict};
 use autograd::{Error, Place, norm};
@@ -9,10 +9,19 @@ use ndarray::{ArrayD, Zip};
 /// How far the other point is, relative to each element; absolute where the element is 0.
 const AWAY: f64 = 1e-3;
 
+/// How far two answers may be apart, in units of the gradient's precision and norm: where each is rounded at the end, and
+/// where a sum of many terms is taken in another order each time.
+const ROUNDED: f64 = 16.0;
+const REORDERED: f64 = 1e3;
+
+/// How often the gradient is asked at one point, at most.
+const ANSWERS: usize = 6;
+
 impl FnCheck {
     /// Runs the check with a gradient function, called here, at another point, and here again. It fails if the two
-    /// results here differ, because it kept state; or if the result there is the same and wrong, because it was not
-    /// computed anew.
+    /// results here differ by more than rounding, because it kept state; or if the result there is the same and wrong,
+    /// because it was not computed anew. Answers that lie to and fro, as those of a sum over threads, are asked for again
+    /// until that is seen.
     ///
     /// ```
     /// use autograd_check::FnCheck;
@@ -54,34 +63,112 @@ impl FnCheck {
         }
         f(&elsewhere);
         let there = gradient(&elsewhere);
-        let again = gradient(&self.at);
-        check.claiming(again.clone()).fits("gradient", place)?;
-        let mut report = check.run(&mut f)?;
+        let mut answers = vec![check.claimed.clone(), gradient(&self.at)];
+        check.claiming(answers[1].clone()).fits("gradient", place)?;
+        let (mut report, rounding) = check.run_after(1, &mut f, place)?;
         // An equal result elsewhere can be correct there too, as for a linear function, or stale.
         let is_kept: Vec<bool> =
             there.iter().zip(&check.claimed).map(|(there, here)| there == here).collect();
         if is_kept.contains(&true) && report.passed() && elsewhere != self.at {
-            let other = Self { at: elsewhere, ..check.claiming(there) }.run(&mut f);
-            let others = other.iter().flat_map(|o| &o.tensors);
-            for ((tensor, other), is_kept) in report.tensors.iter_mut().zip(others).zip(is_kept) {
-                if is_kept && other.verdict() == Verdict::Fail {
-                    let why = "the same at other parameters, and that of the function is not: it is not computed anew";
-                    report.notes.insert(0, refused(tensor, why));
+            let other = Self { at: elsewhere, ..check.claiming(there) };
+            // The function is called once in any case.
+            let other = (report.calls < self.budget).then(|| other.run_after(report.calls, &mut f, place));
+            report.calls = match &other {
+                Some(Ok((other, _))) => other.calls,
+                Some(Err(_)) => report.calls + 1,
+                None => report.calls,
+            };
+            let spent = self.spent(report.calls);
+            let others = other.and_then(Result::ok).map_or(Vec::new(), |(other, _)| other.tensors);
+            for (i, tensor) in report.tensors.iter_mut().enumerate().filter(|(i, _)| is_kept[*i]) {
+                match others.get(i).map(Tensor::verdict) {
+                    Some(Verdict::Fail) => {
+                        let why = "the same at other parameters, and that of the function is not: it is not computed anew";
+                        report.notes.insert(0, refused(tensor, why));
+                    }
+                    None | Some(Verdict::Inconclusive) if spent.is_some() => {
+                        tensor.comparison.verdict = Verdict::Inconclusive;
+                        tensor.decided_by = Decider::Nobody;
+                        report.notes.push(format!(
+                            "the gradient of `{}` is the same at other parameters: whether it is computed anew would take more calls",
+                            tensor.name
+                        ));
+                    }
+                    _ => {}
                 }
             }
-            report.calls += other.map_or(0, |other| other.calls);
+            report.notes.extend(spent.filter(|spent| !report.notes.contains(spent)));
         }
-        for ((tensor, first), second) in report.tensors.iter_mut().zip(&check.claimed).zip(&again) {
-            let unit = 16.0 * check.rounding.unwrap_or(f64::EPSILON);
-            // NaN differs from everything.
-            let is_same = first.shape() == second.shape() && norm(&(first - second)) <= unit * norm(first);
-            if !is_same {
-                let why = "another one when it is asked again: it remembers what was asked before";
-                report.notes.insert(0, refused(tensor, why));
-            }
+        let unit = answers_precision(&answers).max(check.rounding.unwrap_or(rounding));
+        for i in 0..report.tensors.len() {
+            let why = match answered(i, unit, &mut answers, &mut || gradient(&self.at)) {
+                Answers::Same => continue,
+                Answers::Vary(off) => format!(
+                    "another one each time it is asked, by {off:.0e} of itself: it is not deterministic, or its precision is to be told"
+                ),
+                Answers::Remember => {
+                    "another one when it is asked again: it remembers what was asked before".into()
+                }
+            };
+            let note = refused(&mut report.tensors[i], &why);
+            report.notes.insert(0, note);
         }
         Ok(report)
     }
+}
+
+/// How the answers at one point lie.
+enum Answers {
+    /// Equal, up to rounding.
+    Same,
+    /// To and fro, by this part of their norm.
+    Vary(f64),
+    /// Each leads on from the one before.
+    Remember,
+}
+
+/// Compares the answers for one array, of a gradient with this precision. Two that differ do not tell rounding from memory:
+/// it is asked again until one change turns back against the one before. What is added up never does.
+fn answered(
+    i: usize,
+    precision: f64,
+    answers: &mut Vec<Vec<ArrayD<f64>>>,
+    ask: &mut dyn FnMut() -> Vec<ArrayD<f64>>,
+) -> Answers {
+    let size = norm(&answers[0][i]);
+    let (mut last, mut most) = (None, 0.0_f64);
+    for k in 1..ANSWERS {
+        if answers.len() == k {
+            answers.push(ask());
+        }
+        let (Some(before), Some(after)) = (answers[k - 1].get(i), answers[k].get(i)) else { break };
+        if before.shape() != after.shape() {
+            break;
+        }
+        let change = after - before;
+        if k == 1 && norm(&change) <= ROUNDED * precision * size {
+            return Answers::Same;
+        }
+        most = most.max(norm(&change));
+        if last.is_some_and(|last: ArrayD<f64>| (&last * &change).sum() < 0.0) {
+            return if most <= REORDERED * precision * size {
+                Answers::Same
+            } else {
+                Answers::Vary(most / size)
+            };
+        }
+        last = Some(change);
+    }
+    Answers::Remember
+}
+
+/// The precision of the type that holds all these numbers.
+fn answers_precision(answers: &[Vec<ArrayD<f64>>]) -> f64 {
+    let mut values: Vec<f64> = answers.iter().flatten().flatten().copied().collect();
+    values.retain(|g| g.is_finite() && *g != 0.0);
+    values.sort_by(f64::total_cmp);
+    values.dedup();
+    digits::kind(&values).map_or(f64::EPSILON, |(_, precision)| precision)
 }
 
 /// Fails an array for what the gradient function does, and says so.

@@ -9,9 +9,23 @@ const PROBES: i32 = 6;
 /// The number of outputs examined.
 const OUTPUTS: usize = 32;
 
+/// Fewer numbers than this can be short by accident.
+const ENOUGH: usize = 3;
+
 /// Types with the number of significand bits they lack relative to `f64`, and their precision.
 const TYPES: [(&str, u32, f64); 3] =
     [("bf16", 45, 7.8125e-3), ("f16", 42, 9.765_625e-4), ("f32", 29, 1.192_092_895_507_812_5e-7)];
+
+/// The name and the precision of the smallest type that holds all of these numbers, if it is smaller than `f64` and they
+/// are enough to tell.
+pub(super) fn kind(values: &[f64]) -> Option<(&'static str, f64)> {
+    if values.len() < ENOUGH {
+        return None;
+    }
+    let zeros = |v: &f64| v.to_bits().trailing_zeros().min(52);
+    let least = values.iter().map(zeros).min().unwrap_or(0);
+    TYPES.iter().find(|(_, bits, _)| least >= *bits).map(|(name, _, precision)| (*name, *precision))
+}
 
 impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
     /// Without a given precision, a function is taken to be computed in a smaller type if all of its values at
@@ -45,14 +59,9 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
                 }
             }
         }
-        if values.len() < 3 {
-            return;
-        }
-        let zeros = |v: &f64| v.to_bits().trailing_zeros().min(52);
-        let least = values.iter().map(zeros).min().unwrap_or(0);
-        if let Some((name, _, precision)) = TYPES.iter().find(|(_, bits, _)| least >= *bits) {
-            self.precision = *precision;
-            self.rounding = self.rounding.max(*precision);
+        if let Some((name, precision)) = kind(&values) {
+            self.precision = precision;
+            self.rounding = self.rounding.max(precision);
             notes.push(format!(
                 "every value of the function is an {name} number: it is taken to be computed so, and its gradient too"
             ));

@@ -249,12 +249,21 @@ impl FnCheck {
     /// As [`check_fn`].
     #[track_caller]
     pub fn run(&self, mut f: impl FnMut(&[ArrayD<f64>]) -> f64) -> Result<Report, Error> {
-        let place = Place::caller();
+        self.run_after(0, &mut f, Place::caller()).map(|(report, _)| report)
+    }
+
+    /// Runs the check of a function that was called before, and returns the precision of its gradient too.
+    fn run_after(
+        &self,
+        calls: usize,
+        f: &mut impl FnMut(&[ArrayD<f64>]) -> f64,
+        place: Place,
+    ) -> Result<(Report, f64), Error> {
         self.fits("gradient", place)?;
         let mut f = |x: &[ArrayD<f64>]| ndarray::arr0(f(x)).into_dyn();
         let (mut report, mut sampler, _) = self.begin(&mut f, place)?;
         let mut subject = Subject::new(self, &mut f, ndarray::arr0(1.0).into_dyn());
-        subject.calls = report.calls;
+        subject.calls = calls + report.calls;
         subject.find_precision(&mut report.notes);
         for i in 0..self.at.len() {
             report.tensors.push(subject.tensor(i, &mut sampler)?);
@@ -271,7 +280,13 @@ impl FnCheck {
                 near.comparison.difference() / near.comparison.numeric.abs(),
             ));
         }
-        Ok(report)
+        let rounding = subject.rounding;
+        Ok((report, rounding))
+    }
+
+    /// What the report says when the budget is used up.
+    fn spent(&self, calls: usize) -> Option<String> {
+        (calls >= self.budget).then(|| format!("no more than {} calls were allowed", self.budget))
     }
 
     /// The given directions of an array.

@@ -44,7 +44,7 @@ pub(super) struct Suspect {
 /// The maximum relative residual of an equation.
 const EXACT: f64 = 1e-11;
 
-/// The maximum number of `f32` roundings of a VJP, and of a sum of many terms.
+/// The maximum number of roundings of a VJP, and of a sum of many terms.
 const ROUNDINGS: f64 = 16.0;
 
 /// The number of elements checked alone for an operand at a kink.
@@ -281,8 +281,7 @@ fn same(a: &[f64], b: &[f64], tolerance: f64) -> bool {
 fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f64>]) -> Option<Suspect> {
     let graph = record.scene.graph;
     let dx = *record.adjoints.get(&i)?;
-    let terms: Vec<Vec<f64>> =
-        equation.edges.iter().map(|edge| along.iter().map(|r| edge.product(r).sum()).collect()).collect();
+    let terms: Vec<Term> = equation.edges.iter().map(|edge| Term::new(edge, along)).collect();
     let project = |a: &ArrayD<f64>| along.iter().map(|r| dot(a, r)).collect::<Vec<_>>();
     let is_term = |j: usize, summand: &ArrayD<f64>| {
         let edge = &equation.edges[j];
@@ -291,7 +290,7 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
                 .iter()
                 .all(|r| equation.off(&(summand * r), &[edge.product(r)], norm(&edge.adjoint)) <= 1.0);
         }
-        same(&terms[j], &project(summand), 100.0 * equation.tolerance())
+        terms[j].is(&project(summand), 100.0 * equation.tolerance())
     };
     let is_seed = |summand: &ArrayD<f64>| {
         let of = |seed: &ArrayD<f64>| {
@@ -313,8 +312,8 @@ fn by_summands(record: &Record, i: usize, equation: &Equation, along: &[ArrayD<f
     // The adjoint can be a single term, even if that is itself a sum.
     for summands in [Some(whole), parts.flatten()].into_iter().flatten() {
         let mut left: Vec<usize> = (0..terms.len()).collect();
-        // Among equal terms, the one through a stop-gradient is the missing one.
-        left.sort_by_key(|&j| equation.edges[j].identity);
+        // Among equal terms, the one through a stop-gradient is the missing one; rounding errors can equal any.
+        left.sort_by_key(|&j| (terms[j].cancelled, equation.edges[j].identity));
         let mut over = Vec::new();
         for (s, summand) in summands.iter().enumerate() {
             match left.iter().position(|&j| is_term(j, summand)) {
@@ -367,40 +366,67 @@ pub(super) fn rest_holds(record: &Record, i: usize, equation: &Equation, sampler
         let Some(a) = a.broadcast(equation.claimed.shape()) else { return true };
         summands.push(project(&a.to_owned()));
     }
-    let mut terms: Vec<(Vec<f64>, f64)> = Vec::new();
-    for edge in &equation.edges {
-        let term = along.iter().map(|r| edge.product(r).sum()).collect();
-        let doubt = along.iter().map(|r| edge.doubt(r)).fold(0.0, f64::max);
-        terms.push((
-            term,
-            4.0 * f64::EPSILON * along.iter().map(|r| read(edge, r)).fold(0.0, f64::max) + doubt,
-        ));
-    }
-    terms.extend(equation.seed.as_ref().map(|seed| (project(seed), 0.0)));
+    let mut terms: Vec<Term> = equation.edges.iter().map(|edge| Term::new(edge, &along)).collect();
+    let seed = |seed| Term { along: project(seed), rounding: 0.0, cancelled: false };
+    terms.extend(equation.seed.as_ref().map(seed));
+    // What is left of a term that cancels is rounding: it may equal any other summand, or none.
+    let (mut left, mut terms): (Vec<Term>, Vec<Term>) = terms.into_iter().partition(|term| term.cancelled);
     // Sorted by one projection, equal ones are adjacent.
     summands.sort_by(|a, b| a[0].total_cmp(&b[0]));
-    terms.sort_by(|(a, _), (b, _)| a[0].total_cmp(&b[0]));
-    let (mut over, mut left) = (Vec::new(), Vec::new());
+    terms.sort_by(|a, b| a.along[0].total_cmp(&b.along[0]));
+    let mut over = Vec::new();
     let (mut summands, mut terms) = (summands.into_iter().peekable(), terms.into_iter().peekable());
     loop {
         match (summands.peek(), terms.peek()) {
-            (Some(a), Some((b, _))) if same(a, b, MATCH) => {
+            (Some(a), Some(b)) if same(a, &b.along, MATCH) => {
                 summands.next();
                 terms.next();
             }
-            (Some(a), Some((b, _))) if a[0] < b[0] => over.extend(summands.next()),
+            (Some(a), Some(b)) if a[0] < b.along[0] => over.extend(summands.next()),
             (_, Some(_)) => left.extend(terms.next()),
             (Some(_), None) => over.extend(summands.next()),
             (None, None) => break,
         }
     }
+    let rounding = left.iter().map(|term| term.rounding).sum::<f64>();
     (0..along.len()).all(|m| {
-        let off = over.iter().map(|s| s[m]).sum::<f64>() - left.iter().map(|(t, _)| t[m]).sum::<f64>();
-        let scale =
-            over.iter().map(|s| s[m].abs()).sum::<f64>() + left.iter().map(|(t, _)| t[m].abs()).sum::<f64>();
-        let allowed = MATCH * scale + left.iter().map(|(_, read)| read).sum::<f64>() + f64::MIN_POSITIVE;
-        !scale.is_finite() || off.abs() <= allowed
+        let (sent, due) = (over.iter().map(|s| s[m]), left.iter().map(|term| term.along[m]));
+        let off = sent.clone().sum::<f64>() - due.clone().sum::<f64>();
+        let scale = sent.chain(due).map(f64::abs).sum::<f64>();
+        !scale.is_finite() || off.abs() <= MATCH * scale + rounding + f64::MIN_POSITIVE
     })
+}
+
+/// What one use contributes to an adjoint, along some directions.
+struct Term {
+    along: Vec<f64>,
+    /// The error bound along all of them.
+    rounding: f64,
+    /// Whether the products that it is the sum of cancel, so that nothing is left but their rounding errors: `ȳ₀w − ȳ₁w`
+    /// for equal adjoints. A product that is zero itself leaves none.
+    cancelled: bool,
+}
+
+impl Term {
+    /// Whether a summand is this term.
+    fn is(&self, summand: &[f64], tolerance: f64) -> bool {
+        let near = |(a, b): (&f64, &f64)| (a - b).abs() <= self.rounding;
+        same(&self.along, summand, tolerance) || self.cancelled && self.along.iter().zip(summand).all(near)
+    }
+
+    fn new(edge: &Edge, along: &[ArrayD<f64>]) -> Self {
+        let largest = |of: &dyn Fn(&ArrayD<f64>) -> f64| along.iter().map(of).fold(0.0, f64::max);
+        let products: Vec<ArrayD<f64>> = along.iter().map(|r| edge.product(r)).collect();
+        let vanishes = |product: &ArrayD<f64>| {
+            let size = size(product);
+            size > 0.0 && product.sum().abs() <= ROUNDINGS * f64::EPSILON * size
+        };
+        Self {
+            rounding: 4.0 * f64::EPSILON * largest(&|r| read(edge, r)) + largest(&|r| edge.doubt(r)),
+            cancelled: products.iter().all(vanishes),
+            along: products.iter().map(|product| product.sum()).collect(),
+        }
+    }
 }
 
 /// The maximum relative difference of a summand and a matching term.

@@ -59,9 +59,18 @@ fn of_all_witnesses() {
         (Hold, [Pass, Pass, Kink, Inconclusive, Inconclusive, Pass, Kink]),
         (HoldOnKinks, [Pass, Kink, Kink, Convention, Convention, Kink, Kink]),
         // In single precision, on two sides: if forward mode does not disagree, and if it does.
-        (Unknown.on_two_sides(None), [Pass, Kink, Kink, Convention, Convention, Inconclusive, Kink]),
-        (Unknown.on_two_sides(Some(true)), [Pass, Kink, Kink, Convention, Convention, Inconclusive, Kink]),
-        (Unknown.on_two_sides(Some(false)), [Pass, Pass, Kink, Fail, Fail, Inconclusive, Fail]),
+        (
+            Unknown.on_two_sides(true, Seen::Open, None),
+            [Pass, Kink, Kink, Convention, Convention, Inconclusive, Kink],
+        ),
+        (
+            Unknown.on_two_sides(true, Seen::Open, Some(true)),
+            [Pass, Kink, Kink, Convention, Convention, Inconclusive, Kink],
+        ),
+        (
+            Unknown.on_two_sides(true, Seen::Open, Some(false)),
+            [Pass, Pass, Kink, Fail, Fail, Inconclusive, Fail],
+        ),
         (Unknown, [Pass, Pass, Kink, Fail, Fail, Inconclusive, Fail]),
         (Broken, [Pass, Fail, Fail, Fail, Fail, Fail, Fail]),
     ] {
@@ -75,8 +84,13 @@ fn of_all_witnesses() {
         };
         assert_eq!(decide(&nothing).0, Fail);
     }
-    assert_eq!(Broken.on_two_sides(None), Broken);
-    assert_eq!(Unknown.on_two_sides(None), HoldInSingle);
+    for seen in [Seen::Outside, Seen::Open] {
+        assert_eq!(Broken.on_two_sides(true, seen, None), Broken);
+        assert_eq!(Unknown.on_two_sides(false, seen, None), HoldInSingle);
+        assert_eq!(Hold.on_two_sides(false, seen, None), Hold);
+    }
+    assert_eq!(Hold.on_two_sides(true, Seen::Outside, None), HoldOnKinks);
+    assert_eq!(Hold.on_two_sides(true, Seen::Open, None), Hold);
 }
 
 #[test]

@@ -401,6 +401,69 @@ fn a_budget_is_kept() {
     assert!(report.notes.iter().any(|n| n.contains("50 calls")), "{report}");
 }
 
+/// What is asked of a kept gradient at other parameters is charged too, and open if there is no call left for it.
+#[test]
+fn a_budget_is_kept_at_other_parameters_too() {
+    let (x, mut calls) = (array(&[0.1, 0.2]), 0);
+    let kept = vec![x[0].mapv(f64::exp)];
+    let mut run = |budget: usize, g: &ArrayD<f64>, f: fn(f64) -> f64| {
+        calls = 0;
+        let f = |x: &[ArrayD<f64>]| {
+            calls += 1;
+            x[0].mapv(f).sum()
+        };
+        let report = FnCheck::at(&x).budget(budget).run_with(f, |_| vec![g.clone()]).unwrap();
+        assert_eq!(report.calls, calls, "{report}");
+        assert!(calls <= budget, "{calls} of {budget}");
+        report
+    };
+    let all = run(usize::MAX, &kept[0], f64::exp);
+    assert_eq!(all.verdict(), Verdict::Fail, "{all}");
+    let (most, linear) = (all.calls, ArrayD::ones(x[0].raw_dim()));
+    assert_eq!(run(usize::MAX, &linear, |x| x).verdict(), Verdict::Pass);
+    let mut open = 0;
+    for budget in 20..most {
+        let report = run(budget, &kept[0], f64::exp);
+        assert!(!report.passed() || report.calls < budget, "{budget}\n{report}");
+        open += usize::from(report.verdict() == Verdict::Inconclusive);
+    }
+    assert!(open > 10, "{open}");
+}
+
+/// Sums of single precision over threads come in another order each time: that is no memory. One that adds up is.
+#[test]
+fn rounding_to_and_fro_is_not_taken_for_memory() {
+    let x = array(&[0.3, -0.7, 1.1, 0.2]);
+    let right = x[0].mapv(|x: f64| x.cos());
+    let f = |x: &[ArrayD<f64>]| x[0].iter().map(|&x| f64::from((x as f32).sin())).sum::<f64>();
+    let run = |change: &dyn Fn(usize, usize) -> f64, precision: Option<f64>| {
+        let mut asked = 0;
+        let gradient = |_: &[ArrayD<f64>]| {
+            asked += 1;
+            let each =
+                right.iter().enumerate().map(|(i, g)| f64::from((g * (1.0 + change(asked, i))) as f32));
+            vec![ArrayD::from_shape_vec(right.raw_dim(), each.collect()).unwrap()]
+        };
+        let check = FnCheck::at(&x);
+        precision.map_or(check.clone(), |precision| check.precision(precision)).run_with(f, gradient).unwrap()
+    };
+    // In units of single precision: −40 to 40, without a trend.
+    let noise = |asked: usize, i: usize| {
+        let golden = 0.5 * (5f64.sqrt() - 1.0);
+        80.0 * f64::from(f32::EPSILON) * (((7 * asked + i) as f64 * golden).fract() - 0.5)
+    };
+    for precision in [None, Some(f32::EPSILON.into())] {
+        let report = run(&noise, precision);
+        assert!(!report.notes.iter().any(|n| n.contains("asked")), "{report}");
+    }
+    let adds = |asked: usize, _: usize| 1e-5 * asked as f64;
+    let report = run(&adds, None);
+    assert!(report.verdict() == Verdict::Fail && report.notes[0].contains("remembers"), "{report}");
+    let large = |asked: usize, i: usize| 1e3 * noise(asked, i);
+    let report = run(&large, None);
+    assert!(report.verdict() == Verdict::Fail && report.notes[0].contains("each time"), "{report}");
+}
+
 /// The guarantee of a certificate, tested: partly cancelling errors, hundreds of directions.
 #[test]
 fn a_certificate_holds() {

@@ -144,6 +144,115 @@ fn a_convention_that_is_wrong_for_the_whole_is_called_so() {
     assert_eq!(kink.verdict(), Verdict::Kink, "{kink}");
 }
 
+/// A comparison has no derivative, so no equation shows that it ties: it chooses at 0 what it chooses nowhere beside it.
+#[test]
+fn what_only_chooses_is_on_its_kink_too() {
+    let run = |order: u32, loss: for<'g> fn(Expr<'g>) -> Expr<'g>| {
+        let g = Builder::new();
+        let x = g.parameter("x", [3]);
+        let at = Point::new().with(x, arr1(&[0.0, 0.0, 0.5]));
+        Check::new(loss(x).sum()).at(at).order(order).run().unwrap()
+    };
+    // 3x everywhere, and the rule follows the other branch; x², whose masks at 0 let neither half through.
+    let tie: for<'g> fn(Expr<'g>) -> Expr<'g> = |x| (x - x * x).less(x).select(3.0 * x, x);
+    let halves: for<'g> fn(Expr<'g>) -> Expr<'g> = |x| x.relu().powi(2) + (-x).relu().powi(2);
+    assert_eq!(run(1, tie).verdict(), Verdict::Convention);
+    assert_eq!(run(1, halves).verdict(), Verdict::Pass);
+    let second = run(2, halves);
+    assert_eq!(second.verdict(), Verdict::Convention, "{second}");
+    let broken = run(2, |x| (x.relu().powi(2) + (-x).relu().powi(2)).custom(Squash { vjp: 1.01, dual: 1.0 }));
+    assert_eq!(broken.verdict(), Verdict::Fail, "{broken}");
+}
+
+/// `y = (0.3 x, −0.3 x)`, whose VJP adds `0.3 ȳ₀` from two parts: of equal adjoints a rounding error is left.
+#[derive(Debug)]
+struct Cancels;
+
+impl Cancels {
+    fn kernel<S: Scalar>(&self, x: &[&Value<S>]) -> Value<S> {
+        let x = x[0].float();
+        let third = S::of(0.3);
+        ndarray::stack![ndarray::Axis(0), x.mapv(|x| third * x), x.mapv(|x| -(third * x))].into_dyn().into()
+    }
+}
+
+impl Operator for Cancels {
+    kernels!();
+    fn name(&self) -> &'static str {
+        "cancels"
+    }
+    fn infer(&self, operands: &[Type]) -> Result<Type, String> {
+        Ok(Type::float([2, operands[0].shape[0]]))
+    }
+    fn vjp<'g>(&self, _: usize, _: &[Expr<'g>], _: Expr<'g>, dy: Expr<'g>) -> Adjoint<'g> {
+        let [a, b] = [dy.at(0, 0), dy.at(0, 1)];
+        (a * 0.1 + a * 0.2 - b * 0.3).into()
+    }
+    fn notation(&self) -> Notation {
+        Notation::Function
+    }
+    fn sample(s: &mut Sampler) -> Sample<Self> {
+        Sample::new(Self, [s.float([2], Domain::reals(-2.0, 2.0))])
+    }
+}
+
+/// A sum whose terms cancel is held to the rounding of the terms, not of what is left; and nothing else is.
+#[test]
+fn the_rounding_of_terms_that_cancel_is_no_fault() {
+    let run = |beside: for<'g> fn(Expr<'g>) -> Expr<'g>| {
+        let g = Builder::new();
+        let x = g.parameter("x", [3]);
+        let zero = g.input("zero", [3]);
+        let at = Point::new().with(x, arr1(&[0.3, -0.4, 0.5])).with(zero, arr1(&[0.0; 3]));
+        let h = x.tanh();
+        let loss = h.custom(Cancels).sum() + (h.abs() * zero).sum() + beside(h).sum();
+        Check::new(loss).wrt(&[x]).at(at).run().unwrap()
+    };
+    let right = run(|h| h * 0.0);
+    assert_eq!(right.verdict(), Verdict::Pass, "{right}");
+    // A path of a size above those rounding errors.
+    let paths: [for<'g> fn(Expr<'g>) -> Expr<'g>; 3] = [
+        |h| h.custom(Squash { vjp: -1.0, dual: 1.0 }) * 1e-12,
+        |h| h.custom(Squash { vjp: 2.0, dual: 1.0 }) * 1e-12,
+        |h| h.custom(Squash { vjp: 1.001, dual: 1.0 }) * 1e-10,
+    ];
+    for path in paths {
+        let wrong = run(path);
+        assert_eq!(wrong.verdict(), Verdict::Fail, "{wrong}");
+        assert_eq!(wrong.guilty.as_ref().unwrap().op, "squash", "{wrong}");
+    }
+}
+
+/// What a relu holds back leaves no rounding error, however large: a path of 1e-200 beside it is seen.
+#[test]
+fn nothing_hides_behind_a_term_that_is_zero() {
+    let run = |vjp: f64| {
+        let g = Builder::new();
+        let x = g.parameter("x", [3]);
+        let at = Point::new().with(x, arr1(&[-0.3, -0.4, -0.5]));
+        let h = x.tanh();
+        let loss = h.relu().sum() + (h.custom(Squash { vjp, dual: 1.0 }) * 1e-200).sum();
+        Check::new(loss).at(at).run().unwrap()
+    };
+    assert_eq!(run(1.0).verdict(), Verdict::Pass, "{}", run(1.0));
+    for vjp in [-1.0, 0.0, 2.0, 1.001] {
+        assert_eq!(run(vjp).verdict(), Verdict::Fail, "{vjp}\n{}", run(vjp));
+    }
+}
+
+/// Near by, a node between moves with the leaf that it is computed from: moved by itself it would leave `h` in `relu(h) −
+/// relu(−h)` behind, whose slope along x would then be that of no piece.
+#[test]
+fn a_node_between_moves_with_its_leaf() {
+    let g = Builder::new();
+    let x = g.parameter("x", [2]);
+    let h = x * 2.0;
+    let at = Point::new().with(x, arr1(&[0.0, 0.0]));
+    let report = Check::new(h.relu() - (-h).relu()).wrt(&[x, h]).at(at).run().unwrap();
+    let verdicts: Vec<Verdict> = report.tensors.iter().map(|t| t.verdict()).collect();
+    assert_eq!(verdicts, [Verdict::Convention; 2], "{report}");
+}
+
 /// Of several kinks together both sides of a line are two pieces of many, and the gradient is that of another.
 #[test]
 fn the_gradient_of_any_piece_is_right() {
