@@ -2,6 +2,7 @@
 
 mod chaos;
 mod regimes;
+mod reports;
 
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
 use autograd::{Builder, Dual, Expr, Point, Scalar, Type, Value, kernels};
