@@ -35,7 +35,10 @@ fn noisy_functions() {
             assert_ne!(right, Verdict::Fail, "{size} {seed}");
             assert!(right == Verdict::Pass || size > 1e-10, "{size} {seed} {right}");
             let off = verdict(1.1 * 0.3_f64.cos());
-            assert!(off == Verdict::Fail || size > 1e-7 && off == Verdict::Inconclusive, "{size} {seed} {off}");
+            assert!(
+                off == Verdict::Fail || size > 1e-7 && off == Verdict::Inconclusive,
+                "{size} {seed} {off}"
+            );
         }
     }
     let solved = |x: &[f64]| x[0].exp() + 1e-9 * noise(x[0]);
