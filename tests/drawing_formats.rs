@@ -342,7 +342,8 @@ fn values_in_json_are_those_of_the_interpreter() {
     let ids: Vec<NodeId> = graph.ids().collect();
     let point = autograd_check::random_point(&graph, Point::new(), &ids, 3).unwrap();
     let values = eval(&graph, &point, &ids).unwrap();
-    let text = draw::json_with_values(&graph, &Options::default(), |id| Some(values[id.index()].clone()));
+    let view = || draw::View::new(&graph).with_values(ids.iter().copied().zip(values.clone()).collect());
+    let text = draw::json(view(), &Options::default());
     let said: Value = serde_json::from_str(&text).unwrap();
     for (value, node) in values.iter().zip(said["nodes"].as_array().unwrap()) {
         let mut leaf = &node["value"];
@@ -357,9 +358,26 @@ fn values_in_json_are_those_of_the_interpreter() {
             assert_eq!(flat, a.iter().copied().collect::<Vec<_>>());
         }
     }
-    let odd = draw::json_with_values(&graph, &Options::default(), |_| {
-        Some(ndarray::arr1(&[f64::NAN, f64::INFINITY, -f64::INFINITY, 1.0]).into())
-    });
+    // Pictures have them in the boxes: a scalar as it is, more as their norm.
+    let loss = graph.find("loss").unwrap();
+    // Mermaid writes a digit at the start of a line by its number.
+    let written = &format!("{:.3}", values[loss.index()].scalar().unwrap())[1..];
+    let state = graph.find("l0/h[2]").unwrap();
+    let norm = autograd::norm(values[state.index()].float().iter());
+    for detail in [draw::Detail::Named, draw::Detail::Ops] {
+        let options = Options { detail, ..Options::default() };
+        for picture in
+            [draw::svg(view(), &options), draw::dot(view(), &options), draw::mermaid(view(), &options)]
+        {
+            assert!(
+                picture.contains(written) && picture.contains(&format!("‖·‖ {norm:.3}")),
+                "{detail:?}: {written}, {norm:.3}: {picture}"
+            );
+        }
+    }
+    let all =
+        ids.iter().map(|&id| (id, ndarray::arr1(&[f64::NAN, f64::INFINITY, -f64::INFINITY, 1.0]).into()));
+    let odd = draw::json(draw::View::new(&graph).with_values(all.collect()), &Options::default());
     let said: Value = serde_json::from_str(&odd).unwrap();
     assert_eq!(said["nodes"][0]["value"].to_string(), r#"["NaN","Infinity","-Infinity",1.0]"#);
 }

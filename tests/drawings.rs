@@ -5,7 +5,7 @@
 mod nets;
 
 use autograd::{Builder, Graph, NodeId, grad};
-use autograd_view::draw;
+use autograd_view::draw::{self, Detail};
 use expect_test::expect;
 use rnn_lab::study::Specimen;
 use roxmltree::{Document, Node};
@@ -144,6 +144,43 @@ fn upright_and_level_lines_meet_no_box() {
                     !own && left < b[2] - 0.2 && right > b[0] + 0.2 && top < b[3] - 0.2 && bottom > b[1] + 0.2
                 });
                 assert!(hit.is_none(), "{name}: {ends:?} at {x0},{y0} to {x1},{y1} runs through {hit:?}");
+            }
+        }
+    }
+}
+
+/// Two lines that share a piece look like one, from the operand of the one to the user of the other.
+#[test]
+fn lines_of_different_ends_share_no_piece() {
+    let shared = |a: [[f64; 2]; 2], b: [[f64; 2]; 2]| {
+        [0, 1].into_iter().any(|along| {
+            let across = 1 - along;
+            let level = |p: [[f64; 2]; 2]| (p[0][across] - p[1][across]).abs() < 0.2;
+            let range = |p: [[f64; 2]; 2]| [p[0][along].min(p[1][along]), p[0][along].max(p[1][along])];
+            let (r, q) = (range(a), range(b));
+            level(a)
+                && level(b)
+                && (a[0][across] - b[0][across]).abs() < 1.0
+                && r[1].min(q[1]) - r[0].max(q[0]) > 1.0
+        })
+    };
+    for (name, graph) in all() {
+        for detail in [Detail::Ops, Detail::Named] {
+            let text = draw::svg(&graph, &draw::Options { detail, ..Default::default() });
+            let svg = Document::parse(&text).unwrap();
+            let lines: Vec<_> = classed(&svg, "edge")
+                .map(|edge| {
+                    (
+                        [index(edge, "data-from"), index(edge, "data-to")],
+                        straights(edge.attribute("d").unwrap()),
+                    )
+                })
+                .collect();
+            for (i, (a, pieces)) in lines.iter().enumerate() {
+                for (b, others) in lines[..i].iter().filter(|(b, _)| a[0] != b[0] && a[1] != b[1]) {
+                    let piece = pieces.iter().find(|&&p| others.iter().any(|&q| shared(p, q)));
+                    assert!(piece.is_none(), "{name}, {detail:?}: {a:?} and {b:?} share {piece:?}");
+                }
             }
         }
     }

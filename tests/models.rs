@@ -66,7 +66,15 @@ fn feed(model: &Model, seed: u64) -> Feed {
     Feed { x, y, lengths: Some(LENGTHS.into()) }
 }
 
-const RAGGED: Mode = Mode { train: true, noise: false, lengths: true, carry: false, clock: false };
+const RAGGED: Mode = Mode {
+    train: true,
+    noise: false,
+    lengths: true,
+    carry: false,
+    clock: false,
+    saliency: false,
+    alike: false,
+};
 
 /// The network of a model with initial parameters for a batch, in f64.
 fn network(model: &Model, feed: &Feed) -> (Network, Point<f64>) {
@@ -201,6 +209,34 @@ fn gradients_are_those_of_differences() {
             assert!((forward - reverse).abs() <= 1e-13, "{model:?}: ∂{name}: {reverse} is not {forward}");
             assert!(gradient.iter().any(|&x| x != 0.0), "{model:?}: ∂{name} is zero");
         }
+    }
+}
+
+/// The gradient towards real inputs, if it is asked for, is that of dual numbers, and no parameter's gradient moves.
+#[test]
+fn the_gradient_towards_an_input_is_there_when_it_is_asked_for() {
+    for model in models() {
+        let mode = Mode { train: true, ..Mode::default() };
+        let plain = model.network(STEPS, BATCH, mode).unwrap();
+        let network = model.network(STEPS, BATCH, Mode { saliency: true, ..mode }).unwrap();
+        let towards = |network: &Network| network.graph.find("∂x").ok();
+        assert_eq!(towards(&plain), None, "{model:?}");
+        let parameters = parameters(&model);
+        let batch = Feed { lengths: None, ..feed(&model, 3) };
+        let point = network.point(&parameters, &batch, &[], 0).unwrap().cast();
+        assert_eq!(
+            values(&network, &point, &network.gradients),
+            values(
+                &plain,
+                &plain.point(&parameters, &batch, &[], 0).unwrap().cast::<f64>(),
+                &plain.gradients
+            )
+        );
+        let gradient = values(&network, &point, &[towards(&network).unwrap()]).remove(0);
+        let u = reals(gradient.shape(), &mut Sampler::new(1));
+        let forward = jvp(&network.graph, &point, &Point::new().with(network.x, u.clone()), &[network.loss]);
+        let (forward, reverse) = (forward.unwrap()[0].scalar().unwrap(), (&gradient * &u).sum());
+        assert!((forward - reverse).abs() <= 1e-13, "{model:?}: ∂x: {reverse} is not {forward}");
     }
 }
 

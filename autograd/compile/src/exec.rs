@@ -3,7 +3,7 @@
 use super::View;
 use super::plan::{ByRow, Interpreted, Operand, Place, Plan, Step};
 use crate::kernels::program::Rest;
-use crate::kernels::{Buffer, Real, Workspace, rows, strips};
+use crate::kernels::{self, Buffer, Real, Workspace, rows, strips};
 use autograd::{Kind, Type, Value};
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, IxDyn, ShapeBuilder, Slice};
 use std::ops::Range;
@@ -250,20 +250,10 @@ fn copy<S: Real>(arena: &mut [S], from: &Place, to: &Place, shape: &[usize]) {
     }
 }
 
-/// Copies a column-major matrix to a row-major one, in tiles that fit the cache. The two do not overlap.
+/// Copies a column-major matrix to a row-major one. The two do not overlap.
 fn transpose<S: Real>(arena: &mut [S], from: [usize; 2], to: [usize; 2], [rows, columns]: [usize; 2]) {
-    const TILE: usize = 32;
     let extent = |stride: usize, lines: usize, length: usize| (lines - 1) * stride + length;
     let (y, rest) = Rest::around(arena, to[0], extent(to[1], rows, columns));
     let x = rest.at(from[0], extent(from[1], columns, rows));
-    for i0 in (0..rows).step_by(TILE) {
-        let height = TILE.min(rows - i0);
-        for j0 in (0..columns).step_by(TILE) {
-            for j in j0..(j0 + TILE).min(columns) {
-                let column = &x[j * from[1] + i0..][..height];
-                let to = y[i0 * to[1] + j..].iter_mut().step_by(to[1].max(1));
-                to.zip(column).for_each(|(y, &x)| *y = x);
-            }
-        }
-    }
+    kernels::transpose(y, x, [columns, rows], [from[1], to[1]]);
 }

@@ -99,11 +99,27 @@ fn list() -> super::Result {
         let parameters = thousands(parameters(&*cell));
         write!(out, "{t}{:name$}{t:#}  {:state$}  {parameters:>10}  ", shipped.name, states(&*cell))?;
         let margin = name + 2 + state + 2 + 10 + 2;
-        let source = paint::wrap(cell.description().lines().next().unwrap_or(""), paint::WIDTH - margin);
+        let source = paint::wrap(&source(cell.description()), paint::WIDTH - margin);
         writeln!(out, "{}", source.join(&format!("\n{:margin$}", "")))?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a cell is and where it is published: the first sentence of its description, and the second if that has the year.
+fn source(description: &str) -> String {
+    let words: Vec<&str> = description.split("\n\n").next().unwrap_or("").split_whitespace().collect();
+    // "et al. 2014" goes on.
+    let ends = |&(i, word): &(usize, &&str)| {
+        let next = words.get(i + 1).and_then(|next| next.chars().next());
+        word.ends_with('.') && *word != "al." && next.is_none_or(char::is_uppercase)
+    };
+    let mut ends = words.iter().enumerate().filter(ends).map(|(i, _)| i + 1);
+    let first = ends.next().unwrap_or(words.len());
+    let second = ends.next().unwrap_or(words.len());
+    let is_year = |word: &&&str| word.chars().filter(char::is_ascii_digit).count() == 4;
+    let end = if words[first..second].iter().any(|word| is_year(&word)) { second } else { first };
+    words[..end].join(" ")
 }
 
 /// The file as it is, with shapes as comments, so that the output is a valid file.
@@ -137,8 +153,14 @@ impl Check {
     fn run(self) -> super::Result {
         let mut out = anstream::stdout().lock();
         let mut worst = Verdict::Pass;
+        let mut good = 0;
         for name in &self.cells {
-            worst = worst.max(self.check(name, &mut out)?);
+            let found = self.check(name, &mut out)?;
+            good += usize::from(found.is_good());
+            worst = worst.max(found);
+        }
+        if self.cells.len() > 1 {
+            writeln!(out, "\n{good} of {} cells pass", self.cells.len())?;
         }
         out.flush()?;
         Ok(gradcheck::code(worst))
@@ -206,6 +228,12 @@ impl Check {
             writeln!(out, "{report}")?;
         }
         verdict(out, found, name, &what)?;
+        if shaped.states(net.input, net.hidden).is_empty() {
+            writeln!(
+                out,
+                "     {name}: no equation reads an earlier step, as h[t-1] does: the cell has no memory"
+            )?;
+        }
         writeln!(out, "     {name}: {}", lesson(cell))?;
         Ok(found)
     }
@@ -255,6 +283,15 @@ fn thousands(n: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_is_whole_sentences() {
+        let text =
+            "Gated unit.\nCho et al. 2014, eq. 5-8, with the\nreset gate after. More of it.\n\nA paragraph.";
+        assert_eq!(source(text), "Gated unit. Cho et al. 2014, eq. 5-8, with the reset gate after.");
+        assert_eq!(source("A net. Its derivative is 1, and more."), "A net.");
+        assert_eq!(source("No end\nat all"), "No end at all");
+    }
 
     #[test]
     fn digits_in_threes() {

@@ -21,8 +21,8 @@ Examples:
   rnn explain --cell elman                       the derivation of the textbook
   rnn explain --cell my.cell --only h            how the loss reaches h[t]
   rnn explain --cell gru --steps 3               three steps written out, with numbers for t
-  rnn explain --cell lstm --math latex -o lstm.tex
-  rnn explain --cell gru --math mathml -o gru.xhtml")]
+  rnn explain --cell lstm -o lstm.tex            for a paper
+  rnn explain --cell gru -o gru.xhtml            for a browser")]
 pub struct Args {
     /// The cell: a name that `rnn cells` lists, or a file of equations
     #[arg(long, default_value = "elman", value_name = "NAME|FILE.cell")]
@@ -36,10 +36,10 @@ pub struct Args {
     /// The lines about these sequences or parameters alone
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     only: Vec<String>,
-    /// Text, a LaTeX document, or a page of XHTML with MathML
-    #[arg(long, value_enum, default_value = "unicode", value_name = "FORM")]
-    math: Notation,
-    /// Where to write it; standard output if not given
+    /// Text, a LaTeX document, or a page of XHTML with MathML; if not given, by the ending of the file, else text
+    #[arg(long, value_enum, value_name = "FORM")]
+    math: Option<Notation>,
+    /// Where to write it (.txt, .tex, .xhtml); standard output if not given
     #[arg(short, long, value_name = "FILE", value_parser = told_otherwise(&[Kind::Text, Kind::Tex, Kind::Xhtml]))]
     output: Option<OutFile>,
 }
@@ -50,12 +50,9 @@ const AGREES: f64 = 1e-9;
 impl Args {
     /// Runs the command.
     pub fn run(self) -> super::Result {
-        let kind = match self.math {
-            Notation::Unicode => Kind::Text,
-            Notation::Latex => Kind::Tex,
-            Notation::Mathml => Kind::Xhtml,
-        };
-        self.output.as_ref().map_or(Ok(()), |file| file.fits(kind))?;
+        let told = self.output.as_ref().and_then(OutFile::kind).and_then(Notation::of);
+        let notation = self.math.or(told).unwrap_or(Notation::Unicode);
+        self.output.as_ref().map_or(Ok(()), |file| file.fits(notation.kind()))?;
         let reference = open_cell(&self.cell, &self.set)?;
         let mut cell = EquationCell::read(&reference.text.unwrap_or_default(), &reference.name)?;
         for (name, value) in &self.set {
@@ -68,7 +65,7 @@ impl Args {
         };
         let difference = derivation.check(1);
         let derivation = if self.only.is_empty() { derivation } else { derivation.only(&self.only)? };
-        let form = Form::from(self.math);
+        let form = Form::from(notation);
         let mut text = derivation.write(form);
         let checked = match difference {
             Ok(difference) if difference <= AGREES => format!(

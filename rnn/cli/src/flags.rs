@@ -40,6 +40,24 @@ pub enum Notation {
     Mathml,
 }
 
+impl Notation {
+    const ALL: [Self; 3] = [Self::Unicode, Self::Latex, Self::Mathml];
+
+    /// The kind of file that has it.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Unicode => Kind::Text,
+            Self::Latex => Kind::Tex,
+            Self::Mathml => Kind::Xhtml,
+        }
+    }
+
+    /// The notation of a kind of file.
+    pub fn of(kind: Kind) -> Option<Self> {
+        Self::ALL.into_iter().find(|notation| notation.kind() == kind)
+    }
+}
+
 impl From<Notation> for Form {
     fn from(notation: Notation) -> Self {
         match notation {

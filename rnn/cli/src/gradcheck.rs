@@ -72,7 +72,7 @@ pub struct Args {
     #[arg(long, help_heading = "Check")]
     json: bool,
     /// The report as a page: the verdict, the table, and the net with each adjoint in the colour of its own error
-    #[arg(long, value_name = "FILE.html", help_heading = "Check", conflicts_with = "experiment", value_parser = told_by_ending(&[Kind::Html]))]
+    #[arg(short = 'o', long, value_name = "FILE.html", help_heading = "Check", conflicts_with = "experiment", value_parser = told_by_ending(&[Kind::Html]))]
     html: Option<OutFile>,
     #[command(flatten)]
     program: super::program::Program,

@@ -7,13 +7,13 @@ use super::specimen::{Small, describe};
 use crate::plot;
 use autograd::{Graph, NodeId, Value, eval};
 use autograd_compile::{Compiler, Optimised, PassReport};
-use autograd_view::draw::{self, View};
+use autograd_view::draw;
 use clap::ValueEnum;
 use cut::Cuts;
 use rnn::model::Network;
 use rnn_lab::study::Specimen;
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,10 +25,11 @@ The net has an input x[t], a head and a loss at each step; its derivative is wha
 layer, variable and step: l0/h[2] is a state, ∂l0/h[2] its adjoint.
 
 Examples: two layers of LSTM over four steps, as a picture; a page to walk through, with values; a GRU over 200 steps, of \
-which 198 are drawn once; the ways from a state back to an earlier one
+which 198 are drawn once; a picture with numbers; the ways from a state back to an earlier one
   rnn graph --cell lstm --layers 2 --steps 4 -o lstm.svg
   rnn graph --cell lstm --steps 5 -o lstm.html
   rnn graph --cell gru --steps 200 --rolled -o gru.svg
+  rnn graph --cell elman --steps 3 --values -o numbers.svg
   rnn graph --cell gru --steps 4 --from l0/h[1] --to l0/h[3] -o way.svg")]
 pub struct Args {
     #[command(flatten)]
@@ -49,7 +50,8 @@ pub struct Args {
     /// or each op. If not given, named from 2 steps on, but ops where a part is cut out or passes are shown
     #[arg(long, value_enum, help_heading = "Output")]
     detail: Option<Detail>,
-    /// With the value of every node, at random weights and inputs as `rnn gradcheck` draws them
+    /// With the values of nodes, at random weights and inputs as `rnn gradcheck` draws them: whole in JSON, in a few characters in
+    /// the boxes of pictures
     #[arg(long, help_heading = "Output")]
     values: bool,
     /// Decides the random weights and inputs of --values and of a page; 0 if not given
@@ -154,13 +156,28 @@ impl Args {
             (None, None) => Format::Text,
         };
         self.output.as_ref().map_or(Ok(()), |file| file.fits(format.kind()))?;
-        if self.values && format != Format::Json {
+        if self.values && matches!(format, Format::Text | Format::Graphml | Format::Explorer | Format::Html) {
+            return Err("--values is for JSON, which has them whole, and for SVG, PNG, PDF, DOT and Mermaid, which have them in a \
+                        few characters: choose one by --format or by the ending of the file; a page has values without it"
+                .into());
+        }
+        if self.values && self.detail == Some(Detail::Cell) {
             return Err(
-                "--values is for JSON: add --format json, or let the name of the file end in .json".into()
+                "--values has no room in --detail cell, where a box is a whole cell: choose named or ops"
+                    .into(),
             );
         }
         if self.seed.is_some() && !self.values && format != Format::Html {
             return Err("--seed decides values: add --values, or write a page (-o FILE.html)".into());
+        }
+        if matches!(format, Format::Png | Format::Pdf)
+            && self.output.is_none()
+            && std::io::stdout().is_terminal()
+        {
+            return Err(
+                "a terminal cannot show these bytes: give -o FILE, or lead them into a file or a program"
+                    .into(),
+            );
         }
         let seed = self.seed.unwrap_or(0);
         if format == Format::Html && self.cuts.any() {
@@ -169,10 +186,10 @@ impl Args {
                 .into());
         }
         let net = Specimen::try_from(self.net.clone())?;
-        if format == Format::Png && !self.cuts.any() {
-            let detail = self.detail(format, net.steps)?;
-            foresee(&net, !self.forward, detail)?;
-        }
+        let picture = matches!(format, Format::Svg | Format::Png | Format::Pdf);
+        let foreseen = picture
+            && !self.cuts.any()
+            && foresee(&net, format, !self.forward, self.detail(format, net.steps)?)?;
         let network = net.network(!self.forward)?;
         // After passes the nodes are the compiler's, which have no values here.
         let page = if self.passes || format != Format::Html {
@@ -184,21 +201,18 @@ impl Args {
         let detail = self.detail(format, net.steps)?;
         let options = draw::Options { backward: !self.forward, title: Some(describe(&net)), detail };
         let view = self.cuts.apply(&graph)?;
+        let view = if self.values { view.with_values(values(&net, &graph, seed)?) } else { view };
         let mut text = match format {
             Format::Text => report(&reports) + &draw::text(&view),
             Format::Dot => draw::dot(&view, &options),
             Format::Mermaid => draw::mermaid(&view, &options),
             Format::Graphml => draw::graphml(&view, &options),
-            Format::Json if self.values => {
-                let values = values(&net, &graph, &view, seed)?;
-                draw::json_with_values(&view, &options, |id| values.get(&id).cloned())
-            }
             Format::Json => draw::json(&view, &options),
             Format::Explorer => draw::explorer(&view, &options),
             Format::Svg | Format::Png | Format::Pdf => draw::svg(&view, &options),
             Format::Html => draw::html(&graph, &options, &page)?,
         };
-        if let Some(advice) = too_large(format, &text, self.cuts.rolled()) {
+        if let Some(advice) = too_large(format, &text, self.cuts.rolled()).filter(|_| !foreseen) {
             super::say(&advice);
         }
         if !text.ends_with('\n') {
@@ -234,14 +248,13 @@ impl Args {
     }
 }
 
-/// The value of each node of a view.
+/// The value of each node.
 fn values(
     net: &Specimen,
     graph: &Graph,
-    view: &View,
     seed: u64,
 ) -> Result<HashMap<NodeId, Value<f64>>, Box<dyn std::error::Error>> {
-    let ids: Vec<NodeId> = view.ids().collect();
+    let ids: Vec<NodeId> = graph.ids().collect();
     let values = eval(graph, &net.point(graph, seed)?, &ids)?;
     Ok(ids.into_iter().zip(values).collect())
 }
@@ -260,12 +273,17 @@ fn drawn(svg: String, kind: Kind) -> Result<Vec<u8>, String> {
     })
 }
 
-/// Refuses a picture in pixels that would be too wide, before it is drawn. Each step adds the same width, which two
-/// small pictures measure.
-fn foresee(net: &Specimen, backward: bool, detail: draw::Detail) -> Result<(), Box<dyn std::error::Error>> {
+/// Refuses a picture in pixels that would be too wide, before it is drawn, and gives advice about others; says whether it
+/// did. Each step adds the same width, which two small pictures measure.
+fn foresee(
+    net: &Specimen,
+    format: Format,
+    backward: bool,
+    detail: draw::Detail,
+) -> Result<bool, Box<dyn std::error::Error>> {
     const STEPS: [usize; 2] = [4, 5];
     if net.steps < 10 * STEPS[1] {
-        return Ok(());
+        return Ok(false);
     }
     let width = |steps: usize| -> Result<(f32, f32), Box<dyn std::error::Error>> {
         let lengths = net.lengths.as_ref().map(|lengths| lengths.iter().map(|&l| l.min(steps)).collect());
@@ -278,9 +296,17 @@ fn foresee(net: &Specimen, backward: bool, detail: draw::Detail) -> Result<(), B
     let (few, more) = (width(STEPS[0])?, width(STEPS[1])?);
     let wide = more.0 + (net.steps - STEPS[1]) as f32 * (more.0 - few.0);
     // Layouts differ a little: only sizes far beyond the limit are refused here.
-    plot::png_fits(0.5 * wide, more.1).map_err(|_| {
-        format!("the picture would be about {wide:.0} pixels wide, more than a PNG can show: {LESS}").into()
-    })
+    if format == Format::Png && plot::png_fits(0.5 * wide, more.1).is_err() {
+        return Err(format!(
+            "the picture would be about {wide:.0} pixels wide, more than a PNG can show: {LESS}"
+        )
+        .into());
+    }
+    let too_wide = wide > WIDEST as f32;
+    if too_wide {
+        super::say(&format!("the picture will be about {wide:.0} pixels wide: {LESS}"));
+    }
+    Ok(too_wide)
 }
 
 /// The maximum width that viewers show well, in pixels.

@@ -95,11 +95,11 @@ pub fn main() -> ExitCode {
     let command = command();
     let matches = match command.clone().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&command, &error),
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&command, &error),
     };
     // As for `diff`: 1 means that there is a difference.
     let failure = if matches!(cli.command, Command::Diff(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
@@ -129,8 +129,13 @@ fn command() -> clap::Command {
 }
 
 /// Prints help or a usage error.
-fn usage(error: &clap::Error) -> ExitCode {
-    match error.print() {
+fn usage(command: &clap::Command, error: &clap::Error) -> ExitCode {
+    let printed = if error.use_stderr() {
+        write!(anstream::stderr().lock(), "{}", in_words(command, error))
+    } else {
+        error.print()
+    };
+    match printed {
         Ok(()) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
@@ -138,6 +143,30 @@ fn usage(error: &clap::Error) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A usage error with what is needed: a number where the standard library speaks of literals and digits, and the names of
+/// the commands where there is none of this name.
+fn in_words(command: &clap::Command, error: &clap::Error) -> String {
+    let mut text = error.render().ansi().to_string();
+    for (said, needed) in [
+        ("invalid float literal", "a number is needed, as in 0.01"),
+        ("invalid digit found in string", "a whole number is needed, as in 10"),
+        ("cannot parse integer from empty string", "a whole number is needed, as in 10"),
+        ("cannot parse float from empty string", "a number is needed, as in 0.01"),
+    ] {
+        text = text.replace(said, needed);
+    }
+    if error.kind() == clap::error::ErrorKind::InvalidSubcommand {
+        let within = std::env::args()
+            .skip(1)
+            .try_fold(command, |within, word| within.find_subcommand(&word).ok_or(within));
+        let (Ok(within) | Err(within)) = within;
+        let names: Vec<&str> =
+            within.get_subcommands().filter(|c| !c.is_hide_set()).map(clap::Command::get_name).collect();
+        text = text.replacen("\n\n", &format!("; there are {}\n\n", names.join(", ")), 1);
+    }
+    text
 }
 
 fn run(command: Command) -> Result {

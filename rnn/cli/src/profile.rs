@@ -176,10 +176,8 @@ fn shares(ready: &Prepared, time: &StepTime) -> Vec<(String, f64)> {
         let (origin, backward) = match node.origin.role {
             Role::Forward => (node.origin.clone(), false),
             Role::Adjoint { of, .. } | Role::Backward { of, .. } => {
-                let of = ready.network.graph.ids().nth(of as usize);
-                let origin =
-                    of.and_then(|of| ready.network.graph.node(of).ok()).map(|node| node.origin.clone());
-                (origin.unwrap_or_else(|| node.origin.clone()), true)
+                let of = Some(of as usize).filter(|&of| of < ready.network.graph.len());
+                (of.map_or(node, |of| ready.network.graph.at(of)).origin.clone(), true)
             }
         };
         let Origin { layer, name, .. } = origin;

@@ -61,7 +61,7 @@ fn values_come_with_json_alone() {
     assert!((value(&one, "loss") - parts).abs() < 1e-15);
     assert!((value(&dump("--seed 1"), "loss") - value(&one, "loss")).abs() > 1e-9);
     assert!((value(&dump("--passes"), "loss") - value(&one, "loss")).abs() < 1e-12);
-    folder.bad("graph --values", 1, &["--values is for JSON", "--format json"]);
+    folder.bad("graph --values", 1, &["--values is for JSON", "--format"]);
     folder.bad("graph --seed 2", 1, &["--values"]);
 }
 

@@ -23,6 +23,8 @@ pub struct Mode {
     pub carry: bool,
     /// With the number of earlier steps as an input, for a cell that reads it: it is the last of the carried states.
     pub clock: bool,
+    /// With the gradient towards an input of real numbers too, if it is for training.
+    pub saliency: bool,
     /// With all steps alike, so that they can be written as a loop: what the number of a step decides, in a cell that reads
     /// it or where gradients are truncated, is a choice in the graph. Values and gradients are the same.
     pub alike: bool,
@@ -214,7 +216,11 @@ impl Model {
 
         let graph = g.graph()?;
         let wrt: Vec<Expr> = graph.parameters().map(|id| g.expr(id)).collect();
-        let gradients = if mode.train { grad(loss, &wrt) } else { Vec::new() };
+        let numbers = matches!(self.input, Input::Reals { .. });
+        let also = (mode.saliency && numbers).then_some(x);
+        let all: Vec<Expr> = wrt.iter().copied().chain(also).collect();
+        let mut gradients = if mode.train { grad(loss, &all) } else { Vec::new() };
+        gradients.truncate(wrt.len());
         let mut last: Vec<Expr> = (0..states.len()).filter(|_| mode.carry).map(|i| run.last(i)).collect();
         last.extend(elapsed.map(|elapsed| match lengths {
             Some(lengths) => elapsed + real(&g, lengths, steps).insert_axis(0),

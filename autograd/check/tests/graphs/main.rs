@@ -271,7 +271,7 @@ fn a_node_between_moves_with_its_leaf() {
     let h = x * 2.0;
     let at = Point::new().with(x, arr1(&[0.0, 0.0]));
     let report = Check::new(h.relu() - (-h).relu()).wrt(&[x, h]).at(at).run().unwrap();
-    let verdicts: Vec<Verdict> = report.tensors.iter().map(|t| t.verdict()).collect();
+    let verdicts: Vec<Verdict> = report.tensors.iter().map(autograd_check::Tensor::verdict).collect();
     assert_eq!(verdicts, [Verdict::Convention; 2], "{report}");
 }
 

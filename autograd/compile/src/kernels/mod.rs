@@ -30,7 +30,9 @@ mod real;
 pub mod rows;
 pub mod strips;
 mod tiles;
+mod transpose;
 
 pub use buffer::Buffer;
 pub use product::{Layout, Product, Workspace};
 pub use real::Real;
+pub(crate) use transpose::transpose;

@@ -31,7 +31,7 @@
 use super::Options;
 use super::cut::{Use, View};
 use super::group::gate;
-use autograd::graph::{Graph, Node, NodeId, Role};
+use autograd::graph::{Graph, Node, Role};
 use autograd::ops::Op;
 use autograd::{Kind, Value};
 use ndarray::ArrayViewD;
@@ -102,7 +102,7 @@ struct LinkData {
     key: usize,
 }
 
-pub(super) fn write(view: &View, options: &Options, value: impl Fn(NodeId) -> Option<Value<f64>>) -> String {
+pub(super) fn write(view: &View, options: &Options) -> String {
     let graph = view.graph;
     let link = |u: &Use| LinkData { source: u.from, target: u.to, port: u.port, key: u.port };
     let sweeps = if options.backward { graph.sweeps() } else { &[] };
@@ -117,13 +117,13 @@ pub(super) fn write(view: &View, options: &Options, value: impl Fn(NodeId) -> Op
             rolled: rolled.filter(|group| group.len() > 1).map(Vec::as_slice).collect(),
             sweeps: sweeps.iter().map(|sweep| &sweep.outputs[..]).collect(),
         },
-        nodes: view.nodes().map(|i| node(graph, i, value(graph.id(i)))).collect(),
+        nodes: view.nodes().map(|i| node(graph, i, view.values.get(&graph.id(i)))).collect(),
         links: view.uses().iter().filter(|u| view.has(u.operand)).map(link).collect(),
     };
     serde_json::to_string_pretty(&data).expect("strings, numbers and arrays are always JSON")
 }
 
-fn node(graph: &Graph, id: usize, value: Option<Value<f64>>) -> NodeData<'_> {
+fn node<'a>(graph: &'a Graph, id: usize, value: Option<&Value<f64>>) -> NodeData<'a> {
     let Node { op, ty, origin, .. } = graph.at(id);
     let below = if let Kind::Index { below } = ty.kind { Some(below) } else { None };
     NodeData {

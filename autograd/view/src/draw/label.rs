@@ -2,7 +2,7 @@
 
 use autograd::graph::{Graph, Role};
 use autograd::ops::{Leaf, Notation, Op};
-use autograd::{Kind, Value};
+use autograd::{Kind, Value, norm};
 
 /// The class of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -119,6 +119,34 @@ pub(super) fn number(op: &Op) -> Option<String> {
     }
 }
 
+/// A value in a few characters: up to three numbers, or the norm of more.
+pub(super) fn brief(value: &Value<f64>) -> String {
+    let numbers: Vec<f64> = match value {
+        Value::Float(a) => a.iter().copied().collect(),
+        Value::Index(a) => a.iter().map(|&i| i as f64).collect(),
+        Value::Bool(a) => a.iter().map(|&b| f64::from(u8::from(b))).collect(),
+    };
+    if numbers.len() <= 3 {
+        return numbers.iter().map(|&x| digits(x)).collect::<Vec<_>>().join(", ");
+    }
+    format!("‖·‖ {}", digits(norm(&numbers)))
+}
+
+/// A number in four digits, or three where it needs an exponent.
+fn digits(x: f64) -> String {
+    let size = x.abs();
+    let text = if x == 0.0 || !x.is_finite() {
+        x.to_string()
+    } else if !(1e-3..1e5).contains(&size) {
+        format!("{x:.2e}")
+    } else if x.fract() == 0.0 {
+        format!("{x:.0}")
+    } else {
+        format!("{x:.*}", [1000.0, 100.0, 10.0].iter().position(|&from| size >= from).unwrap_or(3))
+    };
+    text.replace('-', "−")
+}
+
 /// The short name of a node, without its layer: `h[3]`, `∂h[3]`, `W`. Intermediate nodes have none.
 pub(super) fn title(graph: &Graph, index: usize) -> Option<String> {
     let node = graph.at(index);
@@ -208,6 +236,19 @@ mod tests {
         assert_eq!(signs(sigmoid), "σ");
         assert_eq!(signs(|x| x.powi(2)), "x²");
         assert_eq!(signs(|x| x.builder().zeros([2])), "0");
+    }
+
+    #[test]
+    fn values_are_brief() {
+        let of = |x: &[f64]| {
+            brief(&Value::Float(ndarray::ArrayD::from_shape_vec(vec![x.len()], x.to_vec()).unwrap()))
+        };
+        assert_eq!(of(&[0.123_456, -2.0, 1234.5]), "0.123, −2, 1234");
+        assert_eq!(of(&[1e-9]), "1.00e−9");
+        assert_eq!(of(&[f64::NAN]), "NaN");
+        assert_eq!(of(&[3e200, 4e200, 0.0, 0.0]), "‖·‖ 5.00e200");
+        assert_eq!(of(&[3e-200, 4e-200, 0.0, 0.0]), "‖·‖ 5.00e−200");
+        assert_eq!(of(&[0.0; 5]), "‖·‖ 0");
     }
 
     #[test]

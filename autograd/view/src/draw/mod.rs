@@ -59,8 +59,8 @@ pub use html::{Checked, Formula, Mention, Note, Page, Said, SourceLine, beside};
 pub use recorded::read_json;
 
 use crate::diff::Diff;
-use autograd::graph::{Graph, NodeId};
-use autograd::{Error, Value};
+use autograd::Error;
+use autograd::graph::Graph;
 use scene::Scene;
 use std::sync::Arc;
 
@@ -94,7 +94,10 @@ impl Options {
     }
 
     fn scene<'a>(&self, view: impl Into<View<'a>>) -> Scene<'a> {
-        Scene::new(&self.view(view)).in_detail(self.detail)
+        let view = self.view(view);
+        let mut scene = Scene::new(&view).in_detail(self.detail);
+        scene.show(&view.values);
+        scene
     }
 }
 
@@ -103,19 +106,11 @@ pub fn dot<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
     dot::write(&options.scene(view), options)
 }
 
-/// The graph as node-link data, readable by `networkx.node_link_graph`. The schema is at the head of `draw/json.rs`.
+/// The graph as node-link data, readable by `networkx.node_link_graph`. The schema is at the head of `draw/json.rs`. Values
+/// ([`View::with_values`]) are nested arrays, and a number that is not finite is one of the strings `NaN`, `Infinity` and
+/// `-Infinity`.
 pub fn json<'a>(view: impl Into<View<'a>>, options: &Options) -> String {
-    json::write(&options.view(view), options, |_| None)
-}
-
-/// The graph as node-link data with the value of each node that `value` returns, as nested arrays. A number that is
-/// not finite is one of the strings `NaN`, `Infinity` and `-Infinity`.
-pub fn json_with_values<'a>(
-    view: impl Into<View<'a>>,
-    options: &Options,
-    value: impl Fn(NodeId) -> Option<Value<f64>>,
-) -> String {
-    json::write(&options.view(view), options, value)
+    json::write(&options.view(view), options)
 }
 
 /// The graph as `GraphML`. The attributes are listed at the head of `draw/graphml.rs`.

@@ -9,7 +9,8 @@ use super::detail::Detail;
 use super::kin::kin;
 use super::label::{self, Class};
 use crate::diff::{Change, Diff};
-use autograd::graph::{Graph, Role};
+use autograd::Value;
+use autograd::graph::{Graph, NodeId, Role};
 use autograd::ops::{Leaf, Op};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -249,6 +250,19 @@ impl<'a> Scene<'a> {
             .collect();
         let mut keep = keep.into_iter();
         self.links.retain(|_| keep.next().unwrap_or(true));
+    }
+
+    /// Writes values in the boxes of named nodes, in place of op and shape. A box of several nodes shows the value of the one
+    /// that it is named after, if it has that.
+    pub fn show(&mut self, values: &HashMap<NodeId, Value<f64>>) {
+        for item in self.items.iter_mut().filter(|item| item.subtitle.is_some()) {
+            if label::title(self.graph, item.node).is_none() {
+                continue;
+            }
+            if let Some(value) = values.get(&self.graph.id(item.node)) {
+                item.subtitle = Some(label::brief(value));
+            }
+        }
     }
 
     /// Sets the change of each item and link, and adds the removed links.

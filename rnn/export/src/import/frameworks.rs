@@ -3,7 +3,7 @@
 //! | from | gates of an LSTM | gates of a GRU | matrices | biases |
 //! |---|---|---|---|---|
 //! | PyTorch, Paddle, candle | i f g o | r z n | `[gates · hidden, input]` | two |
-//! | Keras | i f c o | z r h | `[input, gates · hidden]` | one; of a GRU two, or one where the reset comes before |
+//! | Keras, both directions too | i f c o | z r h | `[input, gates · hidden]` | one; of a GRU two, or one where the reset comes before |
 //! | Flax linen | an array each | an array each | `[input, hidden]` | at the state's product; of a GRU at the input's, and at n |
 //! | Haiku | i g f o, and f gets 1 more in the forward pass | z r a, reset before, update gate the other way round | `[input, gates · hidden]` | one |
 //! | Equinox | i f g o | r z n | `[gates · hidden, input]` | one, and one at n |
@@ -61,6 +61,13 @@ impl Framework {
         }
     }
 
+    /// Whether arrays have second names, as Paddle writes them.
+    pub(super) fn is_paddle(arrays: &Arrays) -> bool {
+        let second = |part: &str| matches!(part, "cell" | "cell_fw");
+        arrays.names().any(|name| name.split('.').any(second))
+            && arrays.names().any(|name| leaf(name).starts_with("weight_ih_l"))
+    }
+
     /// The framework that uses these names.
     pub(super) fn of(arrays: &Arrays) -> Option<Self> {
         let has = |end: &str| arrays.names().any(|name| leaf(name) == end);
@@ -104,17 +111,19 @@ impl Framework {
     pub(super) fn lanes(self, arrays: &mut Arrays) -> Result<Lanes, ImportError> {
         match self {
             Self::Torch => torch(arrays),
-            Self::Keras => stacked(arrays, "recurrent_kernel", keras),
+            Self::Keras => stacked(arrays, "recurrent_kernel", keras, true),
             Self::Flax => {
                 let ends = ["hi/kernel", "hr/kernel", "h/kernel"];
                 let end = ends.into_iter().find(|end| !modules(arrays, end).is_empty());
-                stacked(arrays, end.unwrap_or("hi/kernel"), flax)
+                stacked(arrays, end.unwrap_or("hi/kernel"), flax, false)
             }
-            Self::Haiku if modules(arrays, "w_h").is_empty() => stacked(arrays, "linear/w", haiku_linear),
-            Self::Haiku => stacked(arrays, "w_h", haiku_gru),
-            Self::Equinox => stacked(arrays, "weight_ih", equinox),
-            Self::Mlx if modules(arrays, "Whh").is_empty() => stacked(arrays, "Wh", mlx),
-            Self::Mlx => stacked(arrays, "Whh", mlx_simple),
+            Self::Haiku if modules(arrays, "w_h").is_empty() => {
+                stacked(arrays, "linear/w", haiku_linear, false)
+            }
+            Self::Haiku => stacked(arrays, "w_h", haiku_gru, false),
+            Self::Equinox => stacked(arrays, "weight_ih", equinox, false),
+            Self::Mlx if modules(arrays, "Whh").is_empty() => stacked(arrays, "Wh", mlx, false),
+            Self::Mlx => stacked(arrays, "Whh", mlx_simple, false),
         }
     }
 }
@@ -135,27 +144,46 @@ fn modules(arrays: &Arrays, end: &str) -> Vec<String> {
     all
 }
 
-/// Unidirectional layers, one per module.
+/// Layers, one per module; in Keras one of both directions is two: `forward_lstm` and `backward_lstm`.
 fn stacked(
     arrays: &mut Arrays,
     end: &str,
     read: fn(&mut Arrays, &str) -> Result<Single, ImportError>,
+    both: bool,
 ) -> Result<Lanes, ImportError> {
-    let mut cell = None;
-    let mut lanes = Vec::new();
-    for module in modules(arrays, end) {
-        if module.contains("backward") || module.contains("reverse") {
-            return Err(ImportError::Refused(format!(
-                "`{module}` reads the sequence from its end: both directions are imported from PyTorch's names alone"
-            )));
+    // A linear layer that is in no module is a head of Haiku's.
+    let found = |arrays: &Arrays| {
+        let all = modules(arrays, end).into_iter();
+        all.filter(|module| !module.is_empty() || end != "linear/w").collect::<Vec<String>>()
+    };
+    let all = found(arrays);
+    let (mut cell, mut lanes, mut pairs) = (None, Vec::new(), 0);
+    for module in all.iter().filter(|module| !module.contains("backward")) {
+        let back = Some(module.replacen("forward_", "backward_", 1));
+        let back = back.filter(|back| both && back != module && all.contains(back));
+        pairs += usize::from(back.is_some());
+        for module in [Some(module), back.as_ref()].into_iter().flatten() {
+            let (kind, lane) = read(arrays, module)?;
+            if *cell.get_or_insert(kind) != kind {
+                return Err(different());
+            }
+            lanes.push(lane);
         }
-        let (kind, lane) = read(arrays, &module)?;
-        if *cell.get_or_insert(kind) != kind {
-            return Err(different());
-        }
-        lanes.push(lane);
     }
-    Ok((cell.unwrap_or("elman"), false, lanes))
+    if let Some(module) = found(arrays).first() {
+        let why = if both {
+            "and none beside it reads it from its start"
+        } else {
+            "both directions are imported from the names of PyTorch and Keras, and from ONNX"
+        };
+        return Err(ImportError::Refused(format!("`{module}` reads the sequence from its end: {why}")));
+    }
+    if pairs > 0 && 2 * pairs != lanes.len() {
+        return Err(ImportError::Refused(
+            "some of its layers read both directions and others one: give one kind of them".into(),
+        ));
+    }
+    Ok((cell.unwrap_or("elman"), pairs > 0, lanes))
 }
 
 fn different() -> ImportError {

@@ -207,6 +207,7 @@ pub fn read(bytes: &[u8], framework: Option<Framework>, relu: bool) -> Result<Im
     let Some(framework) = framework.or(found) else {
         return Err(ImportError::NoLayer(all));
     };
+    let paddle = framework == Framework::Torch && Framework::is_paddle(&arrays);
     let (kind, bidirectional, lanes) = framework.lanes(&mut arrays)?;
     if lanes.is_empty() {
         return Err(match found.filter(|&found| found != framework) {
@@ -228,7 +229,8 @@ pub fn read(bytes: &[u8], framework: Option<Framework>, relu: bool) -> Result<Im
         let reason = "belongs to a recurrent layer of which other arrays are missing".into();
         return Err(ImportError::Array { name: name.clone(), reason });
     }
-    let imported = assemble(framework.title(), cell, bidirectional, &lanes, left_out)?;
+    let from = if paddle { "Paddle" } else { framework.title() };
+    let imported = assemble(from, cell, bidirectional, &lanes, left_out)?;
     Ok(Imported { rounded: arrays.rounded, ..imported })
 }
 

@@ -16,7 +16,7 @@ type Named = Vec<(String, ArrayD<f32>)>;
 /// If the framework has no such layer.
 pub fn safetensors(layers: &Recurrent, framework: Framework) -> Result<Vec<u8>, ExportError> {
     let refuse = |why: &str| ExportError::Framework(format!("{} {why}", framework.title()));
-    if layers.bidirectional && framework != Framework::Torch {
+    if layers.bidirectional && !matches!(framework, Framework::Torch | Framework::Keras) {
         return Err(refuse("has no layer of both directions in one, whose names would be known"));
     }
     let mut arrays = Named::new();
@@ -68,7 +68,8 @@ fn torch(layers: &Recurrent, k: usize, lane: &Lane) -> Option<Named> {
     })
 }
 
-/// `lstm/lstm_cell/kernel`, for the second layer `lstm_1/lstm_cell/kernel`.
+/// `lstm/lstm_cell/kernel`, for the second layer `lstm_1/lstm_cell/kernel`; of both directions
+/// `bidirectional/forward_lstm/lstm_cell/kernel`.
 fn keras(layers: &Recurrent, k: usize, lane: &Lane) -> Named {
     let (name, lane) = match layers.cell {
         "lstm" => ("lstm", lane.clone()),
@@ -79,7 +80,13 @@ fn keras(layers: &Recurrent, k: usize, lane: &Lane) -> Named {
         "gru" => stack(Axis(0), &[lane.bias_ih.view(), lane.bias_hh.view()]).expect("of one size").into_dyn(),
         _ => (&lane.bias_ih + &lane.bias_hh).into_dyn(),
     };
-    let prefix = format!("{}/{name}_cell", numbered(name, k));
+    let prefix = if layers.bidirectional {
+        let (layer, direction) = (k / 2, ["forward", "backward"][k % 2]);
+        let outer = numbered("bidirectional", layer);
+        format!("{outer}/{direction}_{}/{name}_cell", numbered(name, layer))
+    } else {
+        format!("{}/{name}_cell", numbered(name, k))
+    };
     vec![
         (format!("{prefix}/kernel"), turned(&lane.weight_ih)),
         (format!("{prefix}/recurrent_kernel"), turned(&lane.weight_hh)),

@@ -180,9 +180,8 @@ impl<'p> Plan<'p> {
         let step = |k: usize| {
             self.graph.node(self.sequence[k]).ok().and_then(|n| {
                 // A backward node belongs to the step of its forward node.
-                let of = n.origin.role.of().map(|of| self.graph.ids().nth(of as usize));
-                let origin =
-                    of.flatten().and_then(|of| self.graph.node(of).ok()).map_or(&n.origin, |n| &n.origin);
+                let of = n.origin.role.of().map(|of| of as usize).filter(|&of| of < self.graph.len());
+                let origin = of.map_or(&n.origin, |of| &self.graph.at(of).origin);
                 origin.step
             })
         };

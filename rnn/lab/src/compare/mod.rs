@@ -66,7 +66,8 @@ pub fn compare(path: &Path) -> Result<Vec<Difference>, CompareError> {
 /// If it is not a reference.
 pub fn compare_text(text: &str, path: &Path) -> Result<Vec<Difference>, CompareError> {
     let format = |reason: String| CompareError::Format { path: path.into(), reason };
-    let json = json::parse(text).map_err(format)?;
+    let json =
+        json::parse(text).map_err(|why| format(format!("a reference is JSON, and this is not: {why}")))?;
     let reference = Object::whole(&json).and_then(|file| {
         if file.has("cell") {
             equations::read(&file)

@@ -81,15 +81,19 @@ impl Study {
         let values: HashMap<NodeId, Value<f64>> =
             ids.iter().copied().zip(eval(&network.graph, &point, &ids)?).collect();
         let options = draw::Options { title: Some(title.into()), ..draw::Options::default() };
-        Ok(draw::json_with_values(&*network.graph, &options, |id| values.get(&id).cloned()))
+        Ok(draw::json(draw::View::new(&network.graph).with_values(values), &options))
     }
 
-    /// The net in inference mode, without dropout, with its gradient, and its point.
+    /// The net in inference mode, without dropout, with its gradient, towards real inputs too (their saliency, Simonyan,
+    /// Vedaldi & Zisserman 2014), and its point.
     fn network(&self) -> Result<(Network, Point<f64>), StudyError> {
         let model = Model { dropout: 0.0, ..self.model.clone() };
         let lengths = self.feed.lengths.is_some();
-        let network =
-            model.network(self.feed.steps(), 1, Mode { train: true, lengths, ..Mode::default() })?;
+        let network = model.network(
+            self.feed.steps(),
+            1,
+            Mode { train: true, lengths, saliency: true, ..Mode::default() },
+        )?;
         let point = network.point(&self.parameters, &self.feed, &[], 0)?.cast::<f64>();
         Ok((network, point))
     }

@@ -9,8 +9,9 @@ mod rolled;
 
 pub(super) use rolled::Roll;
 
+use autograd::Value;
 use autograd::graph::{Graph, NodeId, Role};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Forward or backward.
@@ -55,6 +56,8 @@ pub struct View<'a> {
     /// For each node whether it is in the view.
     shown: Vec<bool>,
     pub(super) roll: Option<Roll>,
+    /// The values to show, by node.
+    pub(super) values: Arc<HashMap<NodeId, Value<f64>>>,
 }
 
 /// An operand of a drawn node.
@@ -73,7 +76,15 @@ pub(super) struct Use {
 impl<'a> View<'a> {
     /// All of a graph.
     pub fn new(graph: &'a Graph) -> Self {
-        Self { graph, shown: vec![true; graph.len()], roll: None }
+        Self { graph, shown: vec![true; graph.len()], roll: None, values: Arc::default() }
+    }
+
+    /// With the values of nodes: whole in [`json`](super::json()), and in a few characters in the boxes of [`svg`](super::svg()),
+    /// [`dot`](super::dot()) and [`mermaid`](super::mermaid()). A step that stands for others shows its own.
+    #[must_use]
+    pub fn with_values(mut self, values: HashMap<NodeId, Value<f64>>) -> Self {
+        self.values = Arc::new(values);
+        self
     }
 
     /// One part alone. A forward node that depends on a derivative, such as a gradient update, counts as backward.

@@ -180,10 +180,18 @@ $("slider").addEventListener("input", () => show(right, Number($("slider").value
 $("rolled").addEventListener("click", () => left.graph?.change({ rolled: true }));
 $("unrolled").addEventListener("click", () => left.graph?.change({ rolled: false, open: new Set() }));
 $("open").addEventListener("click", () => left.graph?.change({ rolled: false, open: new Set([left.graph.steps.length + 1]) }));
+/** All of both pictures, at one scale. */
+function fit() {
+  const standings = both().map(({ graph }) => (graph.fit(true), graph.standing()));
+  const [widest] = standings.sort((a, b) => a.scale - b.scale);
+  both().forEach(({ graph }) => graph.standAt(widest));
+}
+$("fit").addEventListener("click", fit);
+addEventListener("keydown", (e) => e.key === "0" && fit());
 /** After the windows have another size: all of the pictures, at one place. */
 const fitted = (act) => (yes) => {
   act(yes);
-  setTimeout(() => left.graph?.fit(true), 100);
+  setTimeout(fit, 100);
 };
 press("matrix", fitted((yes) => both().forEach((one) => one.graph.showLinked(yes))));
 press("differences", compare);

@@ -253,11 +253,13 @@ export function moveTo(x, y, scale = camera.scale) {
   refresh();
 }
 
-/** The picture is never lost from the window. */
+/** The picture is never lost from the window. One that is smaller stands in the middle, or level with its neighbour. */
 function clamped(x, y, scale) {
   const { width, height } = windowSize();
   const [w, h] = [width / scale, height / scale];
-  const keep = (at, low, high) => (low > high ? (low + high) / 2 : Math.min(high, Math.max(low, at)));
+  const beside = document.body.classList.contains("beside");
+  const within = (at, low, high) => Math.min(high, Math.max(low, at));
+  const keep = (at, low, high) => (low <= high ? within(at, low, high) : beside ? within(at, high, low) : (low + high) / 2);
   return { x: keep(x, -24, p.right + 40 - w), y: keep(y, p.top - 12, p.height + 24 - h), scale };
 }
 
@@ -327,15 +329,16 @@ export function goTo(share) {
   moveTo(a + share * (b - a) - windowSize().width / camera.scale / 2, camera.y);
 }
 
-/** Where the window stands: its left edge as a share of the steps, so that another net's window can stand there too. */
+/** Where the window stands, so that another net's can stand there too: its left edge as a share of the steps, and its upper edge
+from the line between forward and backward. */
 export function standing() {
   const [a, b] = [p.left(p.steps[0]), p.left(p.steps.at(-1)) + p.width(p.steps.at(-1))];
-  return { share: (camera.x - a) / (b - a), y: camera.y, scale: camera.scale };
+  return { share: (camera.x - a) / (b - a), y: camera.y - (p.divider ?? 0), scale: camera.scale };
 }
 export function standAt({ share, y, scale }) {
   const [a, b] = [p.left(p.steps[0]), p.left(p.steps.at(-1)) + p.width(p.steps.at(-1))];
   touched = true;
-  moveTo(a + share * (b - a), y, scale);
+  moveTo(a + share * (b - a), y + (p.divider ?? 0), scale);
 }
 
 /** Draws everything anew where the window stands. */

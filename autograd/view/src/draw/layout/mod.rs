@@ -22,6 +22,7 @@ pub(super) mod text;
 mod wire;
 
 use super::cut::Part;
+use super::detail::Detail;
 use super::scene::Scene;
 use plan::Plan;
 use rows::Rows;
@@ -32,6 +33,11 @@ pub(super) const TITLE: f64 = 12.0;
 pub(super) const SMALL: f64 = 9.0;
 pub(super) const SIGN: f64 = 11.0;
 pub(super) const TAG_HEIGHT: f64 = 13.0;
+
+/// The size of the letters under a name. Pictures with few boxes have room for larger ones, and are often shown reduced.
+pub(super) fn under_a_name(detail: Detail) -> f64 {
+    if detail == Detail::Ops { SMALL } else { SMALL + 1.5 }
+}
 
 /// A rectangle, by its upper left corner.
 #[derive(Clone, Copy, Default, Debug, PartialEq)]

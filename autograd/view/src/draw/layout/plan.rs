@@ -4,7 +4,8 @@ use super::crossings::Door;
 use super::rows::Rows;
 use super::sheet::Sheet;
 use super::wire::{self, Wire};
-use super::{Frame, SIGN, SMALL, TITLE, Tag, text};
+use super::{Frame, SIGN, SMALL, TITLE, Tag, text, under_a_name};
+use crate::draw::detail::Detail;
 use crate::draw::scene::{Column, Item, Link, Scene};
 use autograd::ops::Op;
 use std::collections::HashMap;
@@ -83,7 +84,7 @@ impl<'s> Plan<'s> {
 
     /// The size of each box; kin have equal sizes.
     fn measure(&mut self) {
-        self.sizes = self.scene.items.iter().map(size).collect();
+        self.sizes = self.scene.items.iter().map(|item| size(item, self.scene.detail)).collect();
         for (i, seat) in self.seats.iter().enumerate() {
             let Some(Seat { sheet, cell }) = *seat else { continue };
             let (below, above) = (self.width_below(i), self.width_above(i));
@@ -191,10 +192,11 @@ impl<'s> Plan<'s> {
     }
 }
 
-fn size(item: &Item) -> [f64; 2] {
+fn size(item: &Item, detail: Detail) -> [f64; 2] {
     match &item.subtitle {
         Some(subtitle) => {
-            let width = (text::width(&item.title, TITLE) * 1.06).max(text::width(subtitle, SMALL));
+            let width =
+                (text::width(&item.title, TITLE) * 1.06).max(text::width(subtitle, under_a_name(detail)));
             [(width + 10.0).max(34.0), BOX_HEIGHT]
         }
         None => [(text::width(&item.title, SIGN) + 8.0).max(SIGN_HEIGHT + 3.0), SIGN_HEIGHT],

@@ -29,7 +29,7 @@ pub(super) enum Gutter {
 /// How a line leaves or reaches a box.
 #[derive(Clone, Copy, Debug)]
 enum Door {
-    /// At its side, as the n-th net there.
+    /// At its side, as the n-th net of its level.
     Side(usize),
     /// Through the n-th lane of a channel.
     Channel(usize, usize),
@@ -52,18 +52,20 @@ pub(super) struct Across {
     loops: [Vec<Net>; 2],
 }
 
-/// The nets at each side of a box, and the lanes of each channel.
+/// The nets at the sides of boxes, and the lanes of each channel.
 #[derive(Default)]
 struct Doors {
-    sides: HashMap<(usize, usize, bool), Vec<Net>>,
+    /// By sheet and level. The right side of one step and the left side of the next face each other across a gutter:
+    /// two nets at one height would look like one line from box to box.
+    sides: HashMap<(usize, usize), Vec<Net>>,
     channels: HashMap<(usize, usize), usize>,
     /// By sheet, channel, net, and whether the net ends there.
     lanes: HashMap<(usize, usize, Net, bool), usize>,
 }
 
 impl Doors {
-    fn side(&mut self, (sheet, cell): (usize, usize), right: bool, net: Net) -> Door {
-        let nets = self.sides.entry((sheet, cell, right)).or_default();
+    fn side(&mut self, level: (usize, usize), net: Net) -> Door {
+        let nets = self.sides.entry(level).or_default();
         let place = nets.iter().position(|&n| n == net).unwrap_or(nets.len());
         if place == nets.len() {
             nets.push(net);
@@ -89,6 +91,13 @@ fn part(plan: &Plan, link: usize) -> usize {
 /// The sheet and cell of an item, or their replacement.
 fn source(plan: &Plan, item: usize) -> (usize, usize) {
     plan.seats[item].map_or((plan.sheets.len(), item), |seat| (seat.sheet, seat.cell))
+}
+
+/// The sheet and level of an item, or their replacement.
+fn level(plan: &Plan, item: usize) -> (usize, usize) {
+    plan.seats[item].map_or((plan.sheets.len(), item), |Seat { sheet, cell }| {
+        (sheet, plan.sheets[sheet].cells[cell].level)
+    })
 }
 
 impl Across {
@@ -244,20 +253,20 @@ impl Across {
     /// The heights at which a line enters and leaves its gutter.
     fn heights(&self, plan: &Plan, link: usize, route: &Route, frames: &[Frame], floors: &[f64]) -> [f64; 2] {
         let link = plan.scene.links[link];
-        let height = |item: usize, door: Door, right: bool| match (door, plan.seats[item]) {
+        let height = |item: usize, door: Door| match (door, plan.seats[item]) {
             (Door::Channel(channel, lane), Some(seat)) => {
                 floors[seat.sheet] - Rows::lane(&plan.rows[seat.sheet], channel, lane)
             }
-            (Door::Side(place), _) => {
-                let (sheet, cell) = source(plan, item);
-                let nets = self.doors.sides.get(&(sheet, cell, right)).map_or(1, Vec::len);
-                let spread = (frames[item].height - 8.0) / nets as f64;
+            (Door::Side(place), seat) => {
+                let nets = self.doors.sides.get(&level(plan, item)).map_or(1, Vec::len);
+                let lowest =
+                    seat.map_or(frames[item].height, |seat| plan.sheets[seat.sheet].lowest_box(seat.cell));
+                let spread = (lowest - 8.0) / nets as f64;
                 frames[item].middle()[1] + (place as f64 - (nets as f64 - 1.0) / 2.0) * spread.min(LANE)
             }
             (_, None) => frames[item].middle()[1],
         };
-        let right = route.net.right;
-        [height(link.from, route.exit, right), height(link.to, route.entry, !right)]
+        [height(link.from, route.exit), height(link.to, route.entry)]
     }
 }
 
@@ -277,7 +286,7 @@ fn route(plan: &Plan, doors: &mut Doors, link: usize, right: bool) -> Route {
             let level = plan.sheets[sheet].cells[cell].level;
             doors.channel(sheet, if ends { level } else { level + 1 }, net, ends)
         }
-        _ => doors.side(source(plan, item), right, net),
+        _ => doors.side(level(plan, item), net),
     };
     Route { net, exit: door(link.from, right, false), entry: door(link.to, !right, true) }
 }

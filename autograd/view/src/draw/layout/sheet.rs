@@ -143,6 +143,17 @@ impl Sheet {
         u < v && v - u <= LONGEST
     }
 
+    /// The height of the lowest box on the level of a cell.
+    pub fn lowest_box(&self, cell: usize) -> f64 {
+        let level = &self.levels[self.cells[cell].level];
+        level
+            .iter()
+            .map(|&c| &self.cells[c])
+            .filter(|c| c.is_box)
+            .map(|c| c.height)
+            .fold(f64::INFINITY, f64::min)
+    }
+
     /// Whether a cell has no box on that side in its level.
     pub fn is_outermost(&self, cell: usize, right: bool) -> bool {
         let level = &self.levels[self.cells[cell].level];

@@ -3,17 +3,15 @@
 use super::{BACKWARD, FORWARD};
 use crate::diff::Change;
 use crate::draw::cut::Part;
-use crate::draw::detail::Detail;
 use crate::draw::label::Class;
-use crate::draw::layout::{Bend, Frame, Line, SIGN, SMALL, TITLE, Tag};
+use crate::draw::layout::{Bend, Frame, Line, SIGN, SMALL, TITLE, Tag, under_a_name};
 use crate::draw::scene::{Item, Link, Scene};
 use crate::draw::xml::{Escaped, Tooltip};
 use std::fmt::{self, Write};
 
 pub(super) fn node(to: &mut String, scene: &Scene, item: &Item, frame: &Frame) -> fmt::Result {
     let paint = item.paint();
-    // Pictures with few boxes have room for larger letters, and are often shown reduced.
-    let small = if scene.detail == Detail::Ops { SMALL } else { SMALL + 1.5 };
+    let small = under_a_name(scene.detail);
     let Frame { x, y, width, height } = frame;
     let [cx, cy] = frame.middle();
     let dashed = item.class == Class::Cut || item.change == Some(Change::Removed);

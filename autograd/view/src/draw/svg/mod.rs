@@ -10,7 +10,7 @@ use super::Options;
 use super::label::Class;
 use super::layout::{Frame, Layout, text};
 use super::paint::Paint;
-use super::scene::Scene;
+use super::scene::{Item, Scene};
 use super::xml::Escaped;
 use crate::diff::Change;
 use marks::{baseline, edge, node, tag};
@@ -30,7 +30,7 @@ pub(super) fn write(scene: &Scene, layout: &Layout, options: &Options) -> String
 
 fn draw(to: &mut String, scene: &Scene, layout: &Layout, options: &Options) -> fmt::Result {
     let legend = legend_entries(scene);
-    let legend_width = legend.iter().map(|e| entry_width(e.word)).sum::<f64>() + 32.0;
+    let legend_width = legend.iter().map(Entry::width).sum::<f64>() + 32.0;
     let title_width = options.title.as_ref().map_or(0.0, |t| text::width(t, 16.0) + 32.0);
     let width = layout.width.max(legend_width).max(title_width).max(120.0);
     let height = layout.height + LEGEND;
@@ -63,7 +63,7 @@ fn draw(to: &mut String, scene: &Scene, layout: &Layout, options: &Options) -> f
     let mut x = 16.0;
     for entry in legend {
         swatch(to, &entry, x, layout.height + LEGEND / 2.0)?;
-        x += entry_width(entry.word);
+        x += entry.width();
     }
     to.write_str("</svg>\n")
 }
@@ -143,52 +143,83 @@ const CHANGES: [Change; 4] = [Change::Removed, Change::Added, Change::Changed, C
 /// An entry of the legend.
 struct Entry {
     word: &'static str,
-    paint: Paint,
+    /// One swatch for each: every parameter has its own.
+    paints: Vec<Paint>,
     dashed: bool,
     round: u32,
+}
+
+impl Entry {
+    fn new(scene: &Scene, item: &Item) -> Self {
+        let class = item.class;
+        let (word, dashed, round) = match (item.change, class) {
+            (Some(change), _) => (change.word(), change == Change::Removed, 3),
+            (None, Class::Parameter(_) | Class::Gradient(_)) => (of_parameters(scene), false, 3),
+            (None, Class::Interior | Class::Backward | Class::Mask) => (class.word(), false, 6),
+            (None, Class::Cut) => (class.word(), true, 6),
+            _ => (class.word(), false, 3),
+        };
+        Self { word, paints: vec![item.paint()], dashed, round }
+    }
+
+    /// The width of all its swatches.
+    fn swatches(&self) -> f64 {
+        if self.paints.len() == 1 { 18.0 } else { self.paints.len() as f64 * 12.0 - 3.0 }
+    }
+
+    fn width(&self) -> f64 {
+        self.swatches() + text::width(self.word, 10.0) + 20.0
+    }
+}
+
+/// The words for parameters: with their gradients if these are drawn, and whether the lines to their users are.
+fn of_parameters(scene: &Scene) -> &'static str {
+    let drawn = |class: fn(Class) -> bool| scene.items.iter().any(|item| !item.outside && class(item.class));
+    let parameter = |class: Class| matches!(class, Class::Parameter(_));
+    let gradients = drawn(|class| matches!(class, Class::Gradient(_)));
+    let used = scene.links.iter().any(|link| parameter(scene.items[link.from].class));
+    match (drawn(|class| matches!(class, Class::Parameter(_))), gradients, used) {
+        (true, true, true) => "parameters and their gradients",
+        (true, true, false) => "parameters and their gradients, uses not drawn",
+        (true, false, true) => "parameters",
+        (true, false, false) => "parameters, uses not drawn",
+        (false, ..) => "gradients of parameters",
+    }
 }
 
 /// The classes that occur, with parameters and their gradients once; or the changes, when two graphs are compared.
 fn legend_entries(scene: &Scene) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for item in scene.items.iter().filter(|item| !item.outside) {
-        let class = item.class;
-        let small = matches!(class, Class::Interior | Class::Backward | Class::Cut | Class::Mask);
-        let entry = match item.change {
-            Some(change) => Entry {
-                word: change.word(),
-                paint: change.paint(),
-                dashed: change == Change::Removed,
-                round: 3,
-            },
-            None => Entry {
-                word: class.word(),
-                paint: class.paint(),
-                dashed: class == Class::Cut,
-                round: if small { 6 } else { 3 },
-            },
-        };
-        if !entries.iter().any(|e| e.word == entry.word) {
-            entries.push(entry);
+        let entry = Entry::new(scene, item);
+        match entries.iter_mut().find(|e| e.word == entry.word) {
+            Some(same) => same
+                .paints
+                .extend(entry.paints.into_iter().filter(|p| !same.paints.contains(p)).collect::<Vec<_>>()),
+            None => entries.push(entry),
         }
     }
     entries
 }
 
-fn entry_width(word: &str) -> f64 {
-    text::width(word, 10.0) + 38.0
-}
-
 fn swatch(to: &mut String, entry: &Entry, x: f64, y: f64) -> fmt::Result {
-    let Entry { word, paint, dashed, round } = entry;
+    let Entry { word, paints, dashed, round } = entry;
     let dash = if *dashed { r#" stroke-dasharray="3 2.5""# } else { "" };
+    for (place, paint) in paints.iter().enumerate() {
+        writeln!(
+            to,
+            r#"<rect class="legend" x="{:.1}" y="{:.1}" width="{}" height="12" rx="{round}" fill="{}" stroke="{}" stroke-width="1.3"{dash}/>"#,
+            x + place as f64 * 12.0,
+            y - 6.0,
+            if paints.len() == 1 { 18 } else { 9 },
+            paint.fill,
+            paint.edge,
+        )?;
+    }
     writeln!(
         to,
-        r##"<rect class="legend" x="{x:.1}" y="{:.1}" width="18" height="12" rx="{round}" fill="{}" stroke="{}" stroke-width="1.3"{dash}/><text x="{:.1}" y="{:.1}" font-size="10" fill="#444" style="text-anchor:start">{word}</text>"##,
-        y - 6.0,
-        paint.fill,
-        paint.edge,
-        x + 23.0,
+        r##"<text x="{:.1}" y="{:.1}" font-size="10" fill="#444" style="text-anchor:start">{word}</text>"##,
+        x + entry.swatches() + 5.0,
         baseline(y, 10.0)
     )
 }

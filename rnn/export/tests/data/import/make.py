@@ -97,6 +97,21 @@ def keras():
         with_gradient(f"keras-{name}", flat, lambda x: swap(layer(swap(jax.numpy.asarray(x)))))
 
 
+def keras_deep():
+    import jax, keras as k
+    wide, swap = draw(T, B, 2 * H), lambda a: a.swapaxes(0, 1)
+    for name, kind in [("lstm", k.layers.LSTM), ("gru", k.layers.GRU)]:
+        k.utils.clear_session()  # which numbers the names from the first again
+        layers = [k.layers.Bidirectional(kind(H, return_sequences=True)) for _ in range(2)]
+        for layer, width in zip(layers, [D, 2 * H]):
+            layer.build((B, T, width))
+            layer.set_weights([draw(*w.shape) for w in layer.get_weights()])
+        run = lambda x: swap(layers[1](layers[0](swap(jax.numpy.asarray(x)))))
+        dx = jax.grad(lambda x: jax.numpy.sum(wide * run(x)))(jax.numpy.asarray(x))
+        flat = {w.path: np.asarray(w) for layer in layers for w in layer.weights}
+        save(f"keras-{name}-deep", flat, run(x), dx, wide, layers=2, directions=2)
+
+
 def mlx():
     import mlx.core as mx, mlx.nn as nn
     from mlx.utils import tree_flatten
@@ -176,7 +191,7 @@ def converted():
         save(f"keras-{name}-tf2onnx", {}, *values, **more)
 
 
-for make in [globals()[name] for name in sys.argv[1:]] or [flax, haiku, equinox, keras, mlx, paddle, torch]:
+for make in [globals()[name] for name in sys.argv[1:]] or [flax, haiku, equinox, keras, keras_deep, mlx, paddle, torch]:
     try:
         make()
         print(make.__name__, "made")

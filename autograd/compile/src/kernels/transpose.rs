@@ -1,0 +1,56 @@
+//! The transpose of a matrix, by tiles.
+
+use super::machine::vectorised;
+
+/// The side of a tile: one cache line of `f32`.
+const SIDE: usize = 16;
+
+vectorised! {
+    /// `y = xᵀ` for x of this shape, whose rows are `apart[0]` elements apart, and those of y
+    /// `apart[1]`. A tile is turned on the stack and written row by row: rows that are a power of two apart share
+    /// few sets of the cache, and elements written one by one would drive each other out.
+    ///
+    /// # Panics
+    /// If a matrix does not lie in its slice.
+    pub fn transpose<S, M>(y: &mut [S], x: &[S], shape: [usize; 2], apart: [usize; 2]) {
+        let [rows, columns] = shape;
+        for i in (0..rows).step_by(SIDE) {
+            for j in (0..columns).step_by(SIDE) {
+                let (height, width) = (SIDE.min(rows - i), SIDE.min(columns - j));
+                let mut tile = [[S::ZERO; SIDE]; SIDE];
+                for (k, row) in x[i * apart[0] + j..].chunks(apart[0].max(1)).take(height).enumerate() {
+                    if let Some(row) = row.first_chunk::<SIDE>() {
+                        (0..SIDE).for_each(|l| tile[l][k] = row[l]);
+                    } else {
+                        (0..width).for_each(|l| tile[l][k] = row[l]);
+                    }
+                }
+                for (l, turned) in tile.iter().enumerate().take(width) {
+                    y[(j + l) * apart[1] + i..][..height].copy_from_slice(&turned[..height]);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::transpose;
+
+    #[test]
+    fn every_element_goes_to_its_place_and_no_other_is_touched() {
+        for (rows, columns) in [(1, 1), (16, 16), (5, 40), (33, 17), (64, 512), (1, 50), (50, 1)] {
+            for [wide, tall] in [[0, 0], [3, 7]] {
+                let apart = [columns + wide, rows + tall];
+                let x: Vec<f32> = (0..(rows - 1) * apart[0] + columns).map(|i| i as f32 + 1.0).collect();
+                let mut y = vec![0.0; (columns - 1) * apart[1] + rows];
+                transpose(&mut y, &x, [rows, columns], apart);
+                for (at, &y) in y.iter().enumerate() {
+                    let (j, i) = (at / apart[1], at % apart[1]);
+                    let expected = if i < rows { x[i * apart[0] + j] } else { 0.0 };
+                    assert_eq!(y, expected, "{rows} × {columns}, at {j}, {i}");
+                }
+            }
+        }
+    }
+}
