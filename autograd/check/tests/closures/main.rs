@@ -2,6 +2,7 @@
 
 mod claims;
 mod expansions;
+mod reports;
 
 use autograd_check::{FnCheck, Method, Report, Tier, Verdict};
 use ndarray::{ArrayD, arr1};
@@ -405,7 +406,7 @@ fn a_budget_is_kept() {
 #[test]
 fn a_budget_is_kept_at_other_parameters_too() {
     let (x, mut calls) = (array(&[0.1, 0.2]), 0);
-    let kept = vec![x[0].mapv(f64::exp)];
+    let kept = [x[0].mapv(f64::exp)];
     let mut run = |budget: usize, g: &ArrayD<f64>, f: fn(f64) -> f64| {
         calls = 0;
         let f = |x: &[ArrayD<f64>]| {
@@ -432,6 +433,7 @@ fn a_budget_is_kept_at_other_parameters_too() {
 
 /// Sums of single precision over threads come in another order each time: that is no memory. One that adds up is.
 #[test]
+#[allow(clippy::cast_possible_truncation)] // single precision is what is tested
 fn rounding_to_and_fro_is_not_taken_for_memory() {
     let x = array(&[0.3, -0.7, 1.1, 0.2]);
     let right = x[0].mapv(|x: f64| x.cos());
