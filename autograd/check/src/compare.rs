@@ -7,14 +7,14 @@
 use super::function::Function;
 use super::leaves;
 use super::locate::{Equations, Proof, Scene, prove};
-use super::numeric::{Method, Nearby};
+use super::numeric::{Method, Nearby, SAFETY};
 use super::report::Report;
 use super::side::{Numeric, Side, measure};
-use super::verdict::{Comparison, Evidence, Verdict, decide};
+use super::verdict::{Comparison, Evidence, Seen, Verdict, decide};
 use super::witness::{self, Forward, Witness};
 use autograd::graph::{Builder, Expr, Graph, NodeId};
 use autograd::ops::{Op, Sampler};
-use autograd::{Error, Gradient, Point, Value, eval, vjp};
+use autograd::{Error, Gradient, Point, Value, eval, norm, vjp};
 
 /// The comparison at one order of differentiation: the gradients of `⟨ȳ, y⟩` with numeric ones.
 pub(super) struct Level<'a, 'g> {
@@ -148,6 +148,12 @@ impl<'g> Level<'_, 'g> {
                 }
                 None => equations,
             };
+            let equations = match (equations, tensor.comparison.seen()) {
+                (Equations::Unknown | Equations::HoldInSingle, Seen::Open) => {
+                    self.in_double(&scene, &gradients, i, side)?.unwrap_or(equations)
+                }
+                _ => equations,
+            };
             let all = Evidence {
                 finite: side.is_finite(),
                 ..evidence(&tensor.comparison, forward.word(i, &tensor.comparison), equations)
@@ -169,6 +175,26 @@ impl<'g> Level<'_, 'g> {
         report.tensors.append(&mut tensors);
         report.guilty = report.guilty.take().or(proof.guilty);
         Ok(gradients)
+    }
+
+    /// For a gradient in single precision that differences leave open: if the same rules give the same gradient in
+    /// double precision, up to single rounding, the equations in double precision prove both.
+    fn in_double(
+        &self,
+        scene: &Scene,
+        gradients: &Gradients<'g>,
+        i: usize,
+        side: &Side,
+    ) -> Result<Option<Equations>, Error> {
+        let exact = eval(scene.graph, scene.point, &[gradients.all[i]])?.remove(0).into_float();
+        let off = norm(&((&side.gradient - &exact) * &side.direction));
+        // NaN is no agreement.
+        if off.is_nan() || off > SAFETY * side.noise[0] {
+            return Ok(None);
+        }
+        let double = Scene { single: false, ..*scene };
+        let proof = self.prove(&double, gradients.sweep, &mut Sampler::new(u64::from(self.order)))?;
+        Ok(Some(proof.of(side.node)).filter(|equations| *equations != Equations::Broken))
     }
 
     fn gradients(&self) -> Result<Gradients<'g>, Error> {

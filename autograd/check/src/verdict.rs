@@ -73,7 +73,8 @@ pub struct Comparison {
     pub pieces: Option<[f64; 2]>,
     /// Whether the function jumps there, so that it has no slope at all.
     pub jump: bool,
-    /// Whether they agree only because both are too small for differences to resolve beside the function's value.
+    /// Whether both are too small for differences to resolve beside the function's value, and agree for that alone or
+    /// differ.
     pub unseen: bool,
     /// The verdict.
     pub verdict: Verdict,
@@ -129,7 +130,8 @@ impl Comparison {
         } else {
             Verdict::Inconclusive
         };
-        let unseen = unseen && verdict == Verdict::Pass;
+        let small = analytic.abs().max(numeric.abs()) <= COARSE * slope.unseen;
+        let unseen = unseen && verdict == Verdict::Pass || small && verdict == Verdict::Fail;
         Self { analytic, numeric, error, tolerance, unseen, verdict, ..Self::NOTHING }
     }
 
@@ -170,6 +172,7 @@ impl Comparison {
             Verdict::Pass => Seen::Equal,
             Verdict::Kink => good,
             Verdict::Inconclusive => Seen::Open,
+            _ if self.unseen => Seen::Faint,
             _ => bad,
         };
         if self.sides.is_some() {
@@ -234,7 +237,8 @@ impl fmt::Display for Comparison {
             write!(f, "pieces {low:.6e} to {high:.6e}  ")?;
         }
         write!(f, "difference {:.1e}  tolerance {tolerance:.1e}", self.difference())?;
-        if self.unseen { f.write_str("  below what differences see") } else { Ok(()) }
+        let unseen = self.unseen && self.verdict != Verdict::Fail;
+        if unseen { f.write_str("  below what differences see") } else { Ok(()) }
     }
 }
 
@@ -275,6 +279,8 @@ pub(super) enum Seen {
     Jump,
     /// They differ, and differences are sure of it.
     Different,
+    /// The same, but both are far below the rounding of the function's value: differences have been sure by accident.
+    Faint,
     /// Undecided.
     Open,
 }
@@ -355,12 +361,12 @@ pub(super) fn decide(evidence: &Evidence) -> (Verdict, Decider) {
     if !finite {
         return (V::Fail, By::Gradient);
     }
-    let differs = matches!(differences, Seen::Different | Seen::Outside | Seen::Jump);
+    let differs = matches!(differences, Seen::Different | Seen::Faint | Seen::Outside | Seen::Jump);
     if differs && rounding && equations != Eq::Broken {
         return (V::Pass, By::Rounding);
     }
     match (equations, differences) {
-        (Eq::Broken, Seen::Different | Seen::Outside) => (V::Fail, By::Differences),
+        (Eq::Broken, Seen::Different | Seen::Faint | Seen::Outside) => (V::Fail, By::Differences),
         (Eq::Broken, Seen::Jump) => (V::Fail, By::Equations),
         (Eq::Broken, Seen::Equal) if forward != Some(false) => (V::Pass, By::Differences),
         (Eq::Broken, Seen::Equal) => (V::Fail, By::ForwardMode),
@@ -370,19 +376,22 @@ pub(super) fn decide(evidence: &Evidence) -> (Verdict, Decider) {
         (_, Seen::Between) => (V::Kink, By::Differences),
         (Eq::Hold | Eq::HoldOnKinks | Eq::HoldInSingle, Seen::Jump) => (V::Kink, By::Equations),
 
-        (Eq::Hold, Seen::Nothing | Seen::Open) => (V::Pass, By::Equations),
-        (Eq::HoldOnKinks, Seen::Nothing | Seen::Open) => (V::Kink, By::Equations),
+        (Eq::Hold, Seen::Nothing | Seen::Open | Seen::Faint) => (V::Pass, By::Equations),
+        (Eq::HoldOnKinks, Seen::Nothing | Seen::Open | Seen::Faint) => (V::Kink, By::Equations),
         (Eq::HoldInSingle, Seen::Nothing) => (V::Kink, By::Equations),
         (Eq::HoldInSingle, Seen::Open) => (V::Inconclusive, By::Nobody),
-        (Eq::HoldOnKinks | Eq::HoldInSingle, Seen::Different | Seen::Outside) => {
-            (V::Convention, By::Differences)
-        }
+        (Eq::HoldOnKinks, Seen::Different | Seen::Outside) => (V::Convention, By::Differences),
+        (Eq::HoldInSingle, Seen::Different | Seen::Faint | Seen::Outside) => (V::Convention, By::Differences),
         (Eq::Hold, Seen::Different | Seen::Outside) => (V::Inconclusive, By::Nobody),
 
         (Eq::Unknown, Seen::Nothing) => (V::Pass, By::Differences),
         (Eq::Unknown, Seen::Open) => (V::Inconclusive, By::Nobody),
-        (Eq::Unknown, Seen::Different) if forward == Some(true) => (V::Inconclusive, By::Nobody),
-        (Eq::Unknown, Seen::Different | Seen::Outside | Seen::Jump) => (V::Fail, By::Differences),
+        (Eq::Unknown, Seen::Different | Seen::Faint) if forward == Some(true) => {
+            (V::Inconclusive, By::Nobody)
+        }
+        (Eq::Unknown, Seen::Different | Seen::Faint | Seen::Outside | Seen::Jump) => {
+            (V::Fail, By::Differences)
+        }
     }
 }
 

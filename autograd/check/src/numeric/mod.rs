@@ -71,7 +71,8 @@ pub(super) struct Slope {
     pub truncation: f64,
     /// The rounding error, a standard deviation.
     pub rounding: f64,
-    /// The smallest slope per length that differences resolve beside the function's value: √ε Σ|ȳ y|.
+    /// The smallest slope that differences resolve beside the function's value, √ε Σ|ȳ y| per length, and beside its
+    /// slopes near by.
     pub unseen: f64,
     /// The smallest step in use.
     pub step: f64,

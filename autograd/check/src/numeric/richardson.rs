@@ -72,7 +72,7 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
         let ratio = self.ratio();
         let mut table = Table::new(ratio * ratio);
         let mut unseen = self.unseen(noise.size, length);
-        let (mut bend, mut step) = (f64::INFINITY, 0.0);
+        let (mut bend, mut step, mut beside) = (f64::INFINITY, 0.0, 0.0);
         for j in 0..MOST {
             let h = self.largest() * length / ratio.powi(j);
             let Some([before, after]) = self.both(base, h)? else { continue };
@@ -81,10 +81,14 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
             let moved = self.moved(&before, base, &after);
             let deviation = self.deviation(noise, moved);
             unseen = self.unseen(noise.size.max(moved), length);
+            // At an optimum whose value is 0 that is nothing: there the slopes beside it are the scale.
             let now = (self.difference(base, &after) + self.difference(base, &before)).abs();
             let falls = now <= bend / ratio.powf(1.5) || now <= NOTHING * deviation;
             if !falls && bend.is_finite() {
                 table = Table::new(ratio * ratio);
+            }
+            if table.rows == 0 {
+                beside = self.precision.sqrt() * now / h;
             }
             bend = now;
             step = h;
@@ -96,6 +100,6 @@ impl<F: FnMut(f64) -> Result<Look, Error>> Curve<'_, F> {
             }
         }
         // One row gives no error estimate.
-        Ok((table.rows > 1).then_some(Slope { unseen, step, ..table.best }))
+        Ok((table.rows > 1).then_some(Slope { unseen: beside.max(unseen), step, ..table.best }))
     }
 }

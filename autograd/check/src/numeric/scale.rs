@@ -10,6 +10,10 @@ use ndarray::{ArrayD, Zip};
 /// An element this many times smaller or larger than the median is of another kind.
 const KIND: f64 = 1e2;
 
+/// An element this small beside the largest is as good as 0, and a subnormal number is: a unit that small leaves the range
+/// of numbers.
+const NOTHING: f64 = 1e-150;
+
 /// The scales of an array's elements.
 #[derive(Clone, Debug)]
 pub(crate) struct Scale {
@@ -22,13 +26,15 @@ pub(crate) struct Scale {
 impl Scale {
     /// The scales of this array.
     pub fn of(x: &ArrayD<f64>) -> Self {
+        let largest = x.iter().map(|x| x.abs()).filter(|size| size.is_finite()).fold(0.0, f64::max);
+        let is_nothing = |size: f64| size < f64::MIN_POSITIVE.max(NOTHING * largest);
         let mut sizes: Vec<f64> =
-            x.iter().map(|x| x.abs()).filter(|size| *size > 0.0 && size.is_finite()).collect();
+            x.iter().map(|x| x.abs()).filter(|size| !is_nothing(*size) && size.is_finite()).collect();
         sizes.sort_by(f64::total_cmp);
         let Some(&middle) = sizes.get(sizes.len().saturating_sub(1) / 2) else {
             return Self { length: 1.0, each: ArrayD::ones(x.raw_dim()) };
         };
-        let is_usual = |size: f64| size == 0.0 || (middle / KIND..=middle * KIND).contains(&size);
+        let is_usual = |size: f64| is_nothing(size) || (middle / KIND..=middle * KIND).contains(&size);
         sizes.retain(|&size| is_usual(size));
         let typical =
             middle * (sizes.iter().map(|s| (s / middle).powi(2)).sum::<f64>() / sizes.len() as f64).sqrt();
@@ -70,6 +76,8 @@ mod tests {
         assert_eq!(of(&[0.3, -0.2, 0.0]), [1.0; 3]);
         assert_eq!(of(&[0.0, 0.0]), [1.0; 2]);
         assert_eq!(of(&[1e-12]), [1e-12]);
+        assert_eq!(of(&[1e-310, -1e-310, 0.3]), [1.0; 3]);
+        assert_eq!(of(&[1e-310]), [1.0]);
         assert_eq!(of(&[3.0, 4.0, 0.0]), [12.5_f64.sqrt(); 3]);
         assert_eq!(of(&[1e-8, 1e8]), [1e-8, 1e8]);
         assert_eq!(of(&[0.5, 2e5, 0.7, 7e-7]), [1.0, 2e5, 1.0, 7e-7]);

@@ -28,6 +28,12 @@ fn of_a_smooth_function() {
     let small = Derivative::Smooth(Slope { unseen: 1e-3, ..slope(1e-8, 1e-9) });
     let small = Comparison::new(-2e-9, &small, 0.0, 2e-8);
     assert_eq!((small.verdict, small.unseen), (Verdict::Pass, true));
+    // A difference of such numbers is no failure of a node; one that is larger is.
+    let faint = Derivative::Smooth(Slope { unseen: 1e-3, ..slope(1e-7, 1e-10) });
+    assert_eq!(
+        [2e-7, 2e-6].map(|g| Comparison::new(g, &faint, 0.0, 0.0).seen()),
+        [Seen::Faint, Seen::Different]
+    );
     let wild = Derivative::Smooth(Slope { truncation: 0.4, ..slope(1.0, 0.0) });
     assert_eq!(Comparison::new(50.0, &wild, 0.0, 1.0).verdict, Verdict::Inconclusive);
 }
@@ -53,26 +59,34 @@ fn of_all_witnesses() {
         let evidence = Evidence { finite: true, differences, forward: None, equations, rounding: false };
         decide(&evidence).0
     };
-    let seen =
-        [Seen::Equal, Seen::Nothing, Seen::Between, Seen::Outside, Seen::Different, Seen::Open, Seen::Jump];
+    let seen = [
+        Seen::Equal,
+        Seen::Nothing,
+        Seen::Between,
+        Seen::Outside,
+        Seen::Different,
+        Seen::Faint,
+        Seen::Open,
+        Seen::Jump,
+    ];
     for (equations, verdicts) in [
-        (Hold, [Pass, Pass, Kink, Inconclusive, Inconclusive, Pass, Kink]),
-        (HoldOnKinks, [Pass, Kink, Kink, Convention, Convention, Kink, Kink]),
+        (Hold, [Pass, Pass, Kink, Inconclusive, Inconclusive, Pass, Pass, Kink]),
+        (HoldOnKinks, [Pass, Kink, Kink, Convention, Convention, Kink, Kink, Kink]),
         // In single precision, on two sides: if forward mode does not disagree, and if it does.
         (
             Unknown.on_two_sides(true, Seen::Open, None),
-            [Pass, Kink, Kink, Convention, Convention, Inconclusive, Kink],
+            [Pass, Kink, Kink, Convention, Convention, Convention, Inconclusive, Kink],
         ),
         (
             Unknown.on_two_sides(true, Seen::Open, Some(true)),
-            [Pass, Kink, Kink, Convention, Convention, Inconclusive, Kink],
+            [Pass, Kink, Kink, Convention, Convention, Convention, Inconclusive, Kink],
         ),
         (
             Unknown.on_two_sides(true, Seen::Open, Some(false)),
-            [Pass, Pass, Kink, Fail, Fail, Inconclusive, Fail],
+            [Pass, Pass, Kink, Fail, Fail, Fail, Inconclusive, Fail],
         ),
-        (Unknown, [Pass, Pass, Kink, Fail, Fail, Inconclusive, Fail]),
-        (Broken, [Pass, Fail, Fail, Fail, Fail, Fail, Fail]),
+        (Unknown, [Pass, Pass, Kink, Fail, Fail, Fail, Inconclusive, Fail]),
+        (Broken, [Pass, Fail, Fail, Fail, Fail, Fail, Fail, Fail]),
     ] {
         assert_eq!(seen.map(|s| verdict(equations, s)), verdicts, "{equations:?}");
         let nothing = Evidence {

@@ -2,6 +2,7 @@
 
 mod claims;
 mod expansions;
+mod reports;
 
 use autograd_check::{FnCheck, Method, Report, Tier, Verdict};
 use ndarray::{ArrayD, arr1};

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod regimes;
+mod reports;
 
 use autograd::ops::{Adjoint, Domain, Notation, Operator, Sample, Sampler};
 use autograd::{Builder, Dual, Expr, Point, Scalar, Type, Value, kernels};
@@ -162,6 +163,27 @@ fn what_only_chooses_is_on_its_kink_too() {
     assert_eq!(second.verdict(), Verdict::Convention, "{second}");
     let broken = run(2, |x| (x.relu().powi(2) + (-x).relu().powi(2)).custom(Squash { vjp: 1.01, dual: 1.0 }));
     assert_eq!(broken.verdict(), Verdict::Fail, "{broken}");
+}
+
+/// `x/10 + x/5` and `3x/10` are equal but for rounding, so which is less changes from point to point, and no difference
+/// stays on one side. In single precision too the equations decide, where double precision has the same gradient.
+#[test]
+fn where_sides_flicker_the_nodes_decide_in_single_precision_too() {
+    let run = |vjp: f64, other: f64| {
+        let g = Builder::new();
+        let x = g.parameter("x", [8]);
+        let flickers = (x * 0.1 + x * 0.2).less(x * 0.3);
+        let y = flickers.select(x * 2.0, x * other).custom(Squash { vjp, dual: 1.0 });
+        let at = Point::new().with(x, arr1(&[0.11, 0.23, 0.37, 0.41, -0.53, 0.61, 0.73, -0.89]));
+        Check::new(y.sum()).at(at).single().run().unwrap()
+    };
+    let right = run(1.0, 2.0);
+    assert_eq!(right.verdict(), Verdict::Pass, "{right}");
+    assert_eq!(right.tensors[0].decided_by, Decider::Equations, "{right}");
+    assert_eq!(run(1.001, 2.0).verdict(), Verdict::Fail);
+    // The other precision chooses otherwise: neither proves the other.
+    let open = run(1.0, 3.0);
+    assert_eq!(open.verdict(), Verdict::Inconclusive, "{open}");
 }
 
 /// `y = (0.3 x, −0.3 x)`, whose VJP adds `0.3 ȳ₀` from two parts: of equal adjoints a rounding error is left.
