@@ -249,7 +249,7 @@ function shares(i) {
     el(
       "p",
       { class: "note" },
-      `Dark: the share ⟨gₜ, g⟩ / ‖g‖ of step t; the shares add up to ${number(sum)}. Light: ‖gₜ‖.`,
+      `Dark: the share ⟨Gₜ, G⟩ / ‖G‖ of step t, with G the whole sum; the shares add up to ${number(sum)}. Light: ‖Gₜ‖.`,
     ),
   );
 }
