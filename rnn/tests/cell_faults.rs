@@ -747,7 +747,9 @@ fn forms_of_other_languages() {
         ("buffer A: [hidden, hidden]\n h[t] = W x[t] + A h[t-1]", "a line is an equation"),
         ("clock stops\n h[t] = W x[t] + t", "write `clock restarts`"),
         ("clock restarts\n h[t] = W x[t]", "take the line out"),
-        ("h[t] = tanh(W x[t] + U h_{t-1})", "a time stands in brackets, `h[t-1]`"),
+        ("h[t] = tanh(W x[t] + U h_{t+1})", "write `h[t]`, `h[t-1]`, or a name as in `W_xh`"),
+        ("h[t] = tanh(W x[t] + U {h[t-1]})", "a time stands in brackets, `h[t-1]`"),
+        ("h[t] := tanh(W x[t] + U h[t-1])", "an equation is written `name[t] = …`"),
         ("h[t] = tanh(W х[t])", "type the Latin `x`"),
         ("h[t] = tanh(W x[t]) - hₜ₋", "write `h[t]`, or `h[t-1]`"),
         ("param w: [1, input]\n h[t] = sigmoid(w x[t])", "write `state h: scalar`"),
@@ -795,6 +797,8 @@ fn printed_times_are_read() {
     let read = |text| EquationCell::read(text, "my.cell").unwrap().file().to_string();
     let typed = read("cell a\n h[t] = tanh(W x[t] + U h[t-1] - h[t-12])");
     assert_eq!(read("cell a\n hₜ = tanh(W xₜ + U hₜ₋₁ − hₜ₋₁₂)"), typed);
+    assert_eq!(read("cell a\n h_{t} = tanh(W x_{ t } + U h_{t-1} - h_{t − 12})"), typed);
+    assert_eq!(read("cell a\n h_{t} = tanh(W_{xh} x_{t})"), read("cell a\n h[t] = tanh(W_xh x[t])"));
 }
 
 /// Faults in formulas, functions with values, used cells, functions of parameters and masks: the message, and the

@@ -22,7 +22,7 @@ const PRINTED: &[(char, &str)] = &[('⊙', "*"), ('⊗', "⊗"), ('−', "-"), (
 /// Superscript digits are a power: `a²` is `a^2`.
 const RAISED: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
 
-/// Subscript digits are part of a lag: `hₜ₋₁` is `h[t-1]`.
+/// Subscript digits are part of a lag: `hₜ₋₁` is `h[t-1]`, as is `h_{t-1}`.
 const LOWERED: [char; 10] = ['₀', '₁', '₂', '₃', '₄', '₅', '₆', '₇', '₈', '₉'];
 
 /// Operators of other languages, with the intended one.
@@ -85,6 +85,11 @@ pub(super) fn tokens(text: &str) -> Tokens {
             while rest.next_if(|&(_, c)| c != '\n').is_some() {}
         } else if c.is_alphabetic() || c == '_' {
             let end = run(&mut rest, text, is_in_name);
+            if let Some((name, below, end)) = subscript(text, start, end) {
+                while rest.next_if(|&(at, _)| at < end).is_some() {}
+                out.subscripted(name, below, start..end);
+                continue;
+            }
             if let Some(name) = text[start..end].strip_suffix('ᵀ') {
                 if !name.is_empty() {
                     out.name(name, start..end);
@@ -123,6 +128,11 @@ pub(super) fn tokens(text: &str) -> Tokens {
             let fault =
                 Diagnostic::new("`//` begins no comment", start..start + 2, "not a sign of the language");
             out.faults.push(fault.help("comments begin with `#`"));
+        } else if text[start..].starts_with(":=") {
+            rest.by_ref().take(2).for_each(drop);
+            let fault = Diagnostic::new("`:=` is no sign of the language", start..start + 2, "an equation?");
+            out.faults.push(fault.help("an equation is written `name[t] = …`"));
+            out.list.push((Token::Sign("="), start..start + 2));
         } else if text[start..].starts_with("**") {
             rest.by_ref().take(2).for_each(drop);
             let fault = Diagnostic::new("`**` is no sign of the language", start..start + 2, "a power?");
@@ -170,15 +180,36 @@ impl Tokens {
             let fault = Diagnostic::new("this time has no meaning", span, "neither `ₜ` nor `ₜ₋₁`");
             return self.faults.push(fault.help("write `h[t]`, or `h[t-1]`"));
         }
+        self.timed(name, (!lag.is_empty()).then_some(steps), span);
+    }
+
+    /// The tokens of `h[t]` or `h[t-1]`.
+    fn timed(&mut self, name: &str, lag: Option<f64>, span: Span) {
         self.name(name, span.clone());
         let mut add = |token| self.list.push((token, span.clone()));
         add(Token::Sign("["));
         add(Token::Name("t".into()));
-        if !lag.is_empty() {
+        if let Some(steps) = lag {
             add(Token::Sign("-"));
             add(Token::Number(steps));
         }
         add(Token::Sign("]"));
+    }
+
+    /// A subscript as papers are typed: `h_{t-1}` is `h[t-1]`, and `W_{xh}` the name `W_xh`.
+    fn subscripted(&mut self, name: &str, below: &str, span: Span) {
+        let below: String =
+            below.chars().filter(|c| !c.is_whitespace()).collect::<String>().replace('−', "-");
+        let lag = below.strip_prefix("t-").and_then(|lag| lag.parse::<u16>().ok());
+        if below == "t" || lag.is_some() {
+            self.timed(name, lag.map(f64::from), span);
+        } else if !below.is_empty() && below.chars().all(char::is_alphanumeric) {
+            self.name(&format!("{name}_{below}"), span);
+        } else {
+            let fault =
+                Diagnostic::new("this subscript has no meaning", span, "neither a time nor part of a name");
+            self.faults.push(fault.help("write `h[t]`, `h[t-1]`, or a name as in `W_xh`"));
+        }
     }
 
     /// `²` or `⁻¹`, read as `^2` or `^-1`.
@@ -198,6 +229,13 @@ impl Tokens {
         }
         self.list.push((Token::Number(value), span));
     }
+}
+
+/// The name before `_{…}`, what the braces hold, and the end, of a word from `start` to `end`.
+fn subscript(text: &str, start: usize, end: usize) -> Option<(&str, &str, usize)> {
+    let name = text[start..end].strip_suffix('_').filter(|name| !name.is_empty())?;
+    let (below, _) = text[end..].strip_prefix('{')?.split_once('}')?;
+    (!below.contains('\n')).then_some((name, below, end + below.len() + 2))
 }
 
 /// Letters, digits, `_`, `'` and combining accents (h̃).
