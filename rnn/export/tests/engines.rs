@@ -116,10 +116,9 @@ const OWN: [(&str, usize, &str); 4] = [
 
 /// Every shipped cell, those of the examples and those of [`OWN`], each with a number of steps.
 fn every_cell() -> Vec<(CellRef, usize)> {
-    let shipped = rnn::cell::SHIPPED.iter().map(|shipped| (CellRef::from(shipped.name), 7));
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let files = ["cells", "literature"].map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
-    let files = files.into_iter().flatten().map(|file| file.unwrap().path());
+    let shipped = rnn::cell::named().map(|shipped| (CellRef::from(shipped.name), 7));
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/cells");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "cell"));
     let mut files: Vec<_> = files.map(|path| (CellRef::open(path.to_str().unwrap()).unwrap(), 7)).collect();
     files.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
@@ -129,13 +128,14 @@ fn every_cell() -> Vec<(CellRef, usize)> {
     shipped.chain(files).chain(own).collect()
 }
 
-/// Every cell from its own first values, each in one of the arrangements in its turn; the tests below take all of them.
+/// Cells from their own first values, each in one of the arrangements in its turn: in the interpreter those that are not
+/// shipped, whose comparison is above. The tests below take all cells in all arrangements.
 #[test]
 fn cells_agree_in_turns() {
-    for (engine, real) in [("interpreter", Real::F64), ("onnxruntime", Real::F64), ("onnxruntime", Real::F32)]
-    {
-        all_agree(|cell, arrangement| cell % 5 == arrangement, engine, real);
-    }
+    let shipped = rnn::cell::SHIPPED.len();
+    let turn = |cell: usize, arrangement: usize| cell % 5 == arrangement;
+    all_agree(|cell, arrangement| cell >= shipped && turn(cell, arrangement), "interpreter", Real::F64);
+    all_agree(turn, "onnxruntime", Real::F32);
 }
 
 /// Some whole cells on XLA in single precision, which takes a second for each.
@@ -245,12 +245,14 @@ fn modules_of_any_number_of_steps_are_of_one_size() {
         let of = |steps| size(&alike(&cell, steps, None, 1, false));
         let [ten, more] = [10, 33].map(of);
         assert!(ten == more && ten.1 > 0, "{cell}: {ten:?} {more:?}");
-        if ["clockwork", "lstm", "five"].contains(&&*cell.name) {
-            assert_eq!((of(100), of(1000)), (ten, ten), "{cell}");
+        if cell.name == "clockwork" {
+            assert_eq!((of(100), of(1000)), (ten, ten));
         }
-        let of = |steps| size(&alike(&cell, steps, Some(7), 1, false));
-        let [ten, more] = [10, 33].map(of);
-        assert_eq!(ten, more, "{cell}, truncated");
+        if ["clockwork", "lstm", "five"].contains(&&*cell.name) {
+            let of = |steps| size(&alike(&cell, steps, Some(7), 1, false));
+            let [ten, more] = [10, 33].map(of);
+            assert_eq!(ten, more, "{cell}, truncated");
+        }
     }
 }
 
@@ -273,6 +275,10 @@ fn steps_that_are_alike_compute_the_same() {
     let pole = CellRef { name: "pole".into(), text: Some(pole.into()), constants: BTreeMap::new() };
     for cell in timed().into_iter().chain([pole]) {
         for (window, layers, ragged) in [(None, 1, false), (Some(3), 2, false), (Some(4), 1, true)] {
+            // In the second direction of sequences of different lengths t is a value of the graph, and so is every choice.
+            if cell.name == "pole" && ragged {
+                continue;
+            }
             let one = alike(&cell, 9, window, layers, ragged);
             let net =
                 Specimen { cell: cell.clone(), input: 4, hidden: 4, layers, window, ..Specimen::default() };

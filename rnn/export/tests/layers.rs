@@ -264,6 +264,38 @@ fn a_file_that_is_of_another_framework_is_told() {
     assert_eq!(said(None, true), "relu is for a simple recurrent layer, and these are of lstm");
 }
 
+/// A file with changed bytes is an error or a net, whatever they are.
+#[test]
+fn changed_bytes_end_in_an_error_or_a_net() {
+    let rounds = std::env::var("ROUNDS").map_or(100, |rounds| rounds.parse().unwrap());
+    let mut state = 1_u64;
+    // Numbers of a linear congruence (Knuth's MMIX).
+    let mut below = |n: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % n
+    };
+    for path in [files("safetensors"), files("onnx")].concat() {
+        let (whole, folder) = (std::fs::read(&path).unwrap(), path.parent().unwrap());
+        for _ in 0..rounds {
+            let mut bytes = whole.clone();
+            for _ in 0..=below(3) {
+                let place = below(bytes.len());
+                match below(4) {
+                    0 => bytes[place] = u8::try_from(below(256)).unwrap(),
+                    1 => bytes[place] = bytes[place].wrapping_add(1),
+                    2 => bytes[place] ^= 1 << below(8),
+                    _ => bytes.truncate(place.max(1)),
+                }
+            }
+            if path.extension().is_some_and(|found| found == "onnx") {
+                drop(import::onnx(&bytes, folder));
+            } else {
+                drop(import::read(&bytes, None, false));
+            }
+        }
+    }
+}
+
 /// Paddle's two names are one array: where they are not, the file is not Paddle's.
 #[test]
 fn second_names_are_taken_for_second_names_alone() {
