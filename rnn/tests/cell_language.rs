@@ -591,12 +591,9 @@ fn the_files_of_the_cookbook_and_of_the_literature_are_cells() {
     let mut files: Vec<String> =
         page.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap().into()).collect();
     assert_eq!(files.len(), 10);
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/literature");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(Some(read(&text).name()), path.file_stem().and_then(|stem| stem.to_str()));
-        files.push(text);
+    for cell in rnn::cell::LITERATURE {
+        assert_eq!(read(cell.text).name(), cell.name);
+        files.push(cell.text.into());
     }
     assert!(files.len() > 30);
     for file in &files {

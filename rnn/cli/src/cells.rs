@@ -5,7 +5,7 @@ use super::tour::height;
 use super::{gradcheck, paint};
 use autograd_check::Verdict;
 use autograd_view::math::Form;
-use rnn::cell::{Cell, CellError, CellRef, SHIPPED};
+use rnn::cell::{Cell, CellError, CellRef, LITERATURE, SHIPPED, Shipped, named};
 use rnn::data::synthetic::Adding;
 use rnn::equations::EquationCell;
 use rnn::model::{ModelError, StepError};
@@ -87,23 +87,29 @@ impl Args {
 fn list() -> super::Result {
     let mut out = anstream::stdout().lock();
     let (t, f) = (paint::TITLE, paint::FAINT);
-    let name = SHIPPED.iter().map(|cell| cell.name.len()).max().unwrap_or(0);
-    let states = |cell: &dyn Cell| {
-        let names: Vec<String> = cell.states(HIDDEN, HIDDEN).into_iter().map(|state| state.name).collect();
-        names.join(", ")
-    };
-    let state = SHIPPED.iter().map(|shipped| states(&*shipped.cell()).len()).max().unwrap_or(0);
-    writeln!(out, "{f}{:name$}  {:state$}  {:>10}  SOURCE{f:#}", "CELL", "STATES", "PARAMETERS")?;
-    for shipped in SHIPPED {
+    let name = named().map(|cell| cell.name.len()).max().unwrap_or(0);
+    let state = named().map(|shipped| states(&*shipped.cell()).chars().count()).max().unwrap_or(0);
+    writeln!(out, "{f}{:name$}  {:state$}  {:>10}{f:#}", "CELL", "STATES", "PARAMETERS")?;
+    let mut row = |shipped: &Shipped| {
         let cell = shipped.cell();
         let parameters = thousands(parameters(&*cell));
-        write!(out, "{t}{:name$}{t:#}  {:state$}  {parameters:>10}  ", shipped.name, states(&*cell))?;
-        let margin = name + 2 + state + 2 + 10 + 2;
-        let source = paint::wrap(&source(cell.description()), paint::WIDTH - margin);
-        writeln!(out, "{}", source.join(&format!("\n{:margin$}", "")))?;
-    }
+        writeln!(out, "{t}{:name$}{t:#}  {:state$}  {parameters:>10}", shipped.name, states(&*cell))?;
+        let source = paint::wrap(&source(cell.description()), paint::WIDTH - 4);
+        source.iter().try_for_each(|line| writeln!(out, "    {f}{line}{f:#}"))
+    };
+    SHIPPED.iter().try_for_each(&mut row)?;
+    LITERATURE.iter().try_for_each(&mut row)?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The names of a cell's states; of many, the first and the last.
+fn states(cell: &dyn Cell) -> String {
+    let names: Vec<String> = cell.states(HIDDEN, HIDDEN).into_iter().map(|state| state.name).collect();
+    match &names[..] {
+        [first, .., last] if names.len() > 4 => format!("{first} … {last}"),
+        _ => names.join(", "),
+    }
 }
 
 /// What a cell is and where it is published: the first sentence of its description, and the second if that has the year.
@@ -273,7 +279,7 @@ fn parameters(cell: &dyn Cell) -> usize {
 }
 
 /// `24832` as `24,832`.
-fn thousands(n: usize) -> String {
+pub(super) fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
     // Digits are ASCII.

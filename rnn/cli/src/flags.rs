@@ -84,6 +84,9 @@ pub struct Net {
     /// Size of the states
     #[arg(long, default_value_t = 128, value_name = "N", value_parser = size)]
     pub hidden: usize,
+    /// Instead of --hidden: the size at which the whole net comes nearest to N parameters
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>, conflicts_with = "hidden")]
+    pub parameters: Option<usize>,
     /// Number of layers
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = size)]
     pub layers: usize,

@@ -38,6 +38,7 @@ mod strip;
 mod study;
 mod subject;
 mod tour;
+mod tournament;
 mod trace;
 mod train;
 mod work;
@@ -69,6 +70,7 @@ enum Command {
     /// Train a net on a text, on labelled sentences, on a series, or on a synthetic task
     #[command(subcommand)]
     Train(train::Train),
+    Tournament(tournament::Args),
     /// Write text with a trained language model
     Sample(sample::Sample),
     /// Ask a trained model for the class of sentences, or for the next values of a series
@@ -171,12 +173,19 @@ fn in_words(command: &clap::Command, error: &clap::Error) -> String {
 
 fn run(command: Command) -> Result {
     // Commands that print progress, by lines or with a bar, need no other sign of life.
-    let speaks =
-        matches!(command, Command::Tour(_) | Command::Train(_) | Command::Sample(_) | Command::Cells(_));
+    let speaks = matches!(
+        command,
+        Command::Tour(_)
+            | Command::Train(_)
+            | Command::Tournament(_)
+            | Command::Sample(_)
+            | Command::Cells(_)
+    );
     let _work = (!speaks).then(work::Work::begin);
     match command {
         Command::Tour(args) => args.run(),
         Command::Train(train) => train.run(),
+        Command::Tournament(args) => args.run(),
         Command::Sample(sample) => sample.run(),
         Command::Predict(predict) => predict.run(),
         Command::Graph(args) => args.run(),

@@ -57,8 +57,7 @@ impl<'a> Reporter<'a> {
             }
         };
         let model = &saved.model;
-        let shapes = model.parameter_shapes().map_err(|e| e.to_string())?;
-        let parameters: usize = shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+        let parameters = model.parameter_count().map_err(|e| e.to_string())?;
         let total = saved.options.epochs.saturating_mul(task.batches() as u64);
         let net = format!(
             "{} {} × {}{}",
@@ -292,7 +291,7 @@ fn word(Figure { name, value }: Figure) -> String {
 }
 
 /// A number with four decimals, or in scientific notation if it is small or large.
-fn plain(value: f64) -> String {
+pub(super) fn plain(value: f64) -> String {
     match value.abs() {
         0.0 | 1e-2..1e6 => format!("{value:.4}"),
         ..1e-2 => format!("{value:.2e}"),

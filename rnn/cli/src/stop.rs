@@ -22,6 +22,18 @@ const SLOW: Duration = Duration::from_millis(100);
 /// The polling interval of the thread.
 const GLANCE: Duration = Duration::from_millis(50);
 
+/// A number that a signal to stop sets, for a command whose children stop by themselves.
+///
+/// # Errors
+/// If the handlers cannot be installed.
+pub fn heard() -> io::Result<Arc<AtomicUsize>> {
+    let signal = Arc::new(AtomicUsize::new(0));
+    for number in signals() {
+        flag::register_usize(number, signal.clone(), usize::try_from(number).unwrap_or_default())?;
+    }
+    Ok(signal)
+}
+
 /// The stop request of a run.
 pub struct Stop {
     /// The number of the received signal; 0 for none.

@@ -399,6 +399,7 @@ impl Common {
             loss,
             init: net.inits(),
         };
+        let model = net.parameters.map_or(Ok(model.clone()), |wanted| model.with_parameters(wanted))?;
         // Report faults of a model before its data is prepared.
         model.fits(1, self.training.batch_size, Mode { train: true, ..Mode::default() })?;
         Ok(model)

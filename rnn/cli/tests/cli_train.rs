@@ -297,3 +297,53 @@ fn gaps_are_filled_as_asked_and_outliers_are_told() {
     folder.write("next.csv", "x\n1\n2\n3\n4\n5\n1e30\n");
     folder.bad("predict --checkpoint g.s --data next.csv", 1, &["next.csv:7: the value (1e30) lies"]);
 }
+
+/// A tournament's figures are those of the runs by themselves, wherever it was stopped.
+#[test]
+fn a_tournament_is_its_runs() {
+    let folder = Folder::new();
+    let task = "adding --steps 5 --batches 3 --epochs 2 --batch-size 4 --parameters 200";
+    let line = format!("tournament --cells elman,mgu --seeds 1..2 -o t --json -- {task}");
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let first = read(&folder.good(&line).out);
+    let runs = first["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 4);
+    for run in runs {
+        let (cell, seed) = (run["cell"].as_str().unwrap(), &run["seed"]);
+        // Elman's net of n units has n² + 5 n + 1 parameters: 177 for 11 units, 205 for 12.
+        if cell == "elman" {
+            assert_eq!((&run["hidden"], &run["parameters"]), (&12.into(), &205.into()));
+        }
+        folder.good(&format!("train {task} --cell {cell} --seed {seed} --log alone.jsonl"));
+        let log = std::fs::read_to_string(folder.path("alone.jsonl")).unwrap();
+        let lines: Vec<_> = log.lines().map(read).collect();
+        assert_eq!(run["figures"]["loss"], lines.last().unwrap()["test loss"], "{cell} {seed}");
+        let epochs = lines.iter().filter(|line| line["event"] == "epoch");
+        assert!(run["validation"].as_array().unwrap().iter().eq(epochs.map(|line| &line["validation loss"])));
+    }
+    // What is there is not run again; a run that is missing is, to the same figures.
+    let kept = folder.path("t/tournament.json");
+    let mut some = first.clone();
+    some["runs"].as_array_mut().unwrap().remove(2);
+    std::fs::write(&kept, some.to_string()).unwrap();
+    let again = read(&folder.good(&line).out);
+    let of = |all: &serde_json::Value| -> std::collections::BTreeMap<String, serde_json::Value> {
+        let runs = all["runs"].as_array().unwrap().iter();
+        runs.map(|run| (format!("{} {}", run["cell"], run["seed"]), run["figures"].clone())).collect()
+    };
+    assert_eq!(of(&again), of(&first));
+    let table = folder.good(&format!("tournament --cells mgu --seeds 1 -o t -- {task}")).out;
+    assert!(table.contains("SQUARED ERROR") && table.contains("mgu") && !table.contains("elman"), "{table}");
+    folder.bad(
+        "tournament --cells elman -o t -- adding --steps 6",
+        1,
+        &["`t` is a tournament of `adding --steps 5"],
+    );
+    folder.bad(
+        "tournament --cells elman -o u -- adding --seed 3",
+        1,
+        &["--seed: a tournament gives each run its own"],
+    );
+    folder.bad("tournament --cells elman -o u -- adding --stepz 3", 2, &["--stepz"]);
+    folder.bad("tournament --cells elman -o u -- text --data none.txt", 1, &["none.txt"]);
+}

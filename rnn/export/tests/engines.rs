@@ -118,10 +118,9 @@ const OWN: [(&str, usize, &str); 4] = [
 
 /// Every shipped cell, those of the examples and those of [`OWN`], each with a number of steps.
 fn every_cell() -> Vec<(CellRef, usize)> {
-    let shipped = rnn::cell::SHIPPED.iter().map(|shipped| (CellRef::from(shipped.name), 7));
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let files = ["cells", "literature"].map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
-    let files = files.into_iter().flatten().map(|file| file.unwrap().path());
+    let shipped = rnn::cell::named().map(|shipped| (CellRef::from(shipped.name), 7));
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/cells");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "cell"));
     let mut files: Vec<_> = files.map(|path| (CellRef::open(path.to_str().unwrap()).unwrap(), 7)).collect();
     files.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));

@@ -2,7 +2,7 @@
 //! the graph.
 
 use autograd_view::math::Form;
-use rnn::cell::SHIPPED;
+use rnn::cell::{LITERATURE, SHIPPED};
 use rnn::equations::EquationCell;
 use rnn_lab::derivation::Derivation;
 use std::path::Path;
@@ -17,13 +17,12 @@ fn derive(text: &str) -> Derivation {
 fn cells() -> Vec<(String, String)> {
     let mut cells: Vec<(String, String)> =
         SHIPPED.iter().map(|cell| (cell.name.into(), cell.text.into())).collect();
-    for folder in ["cells", "literature"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(folder);
-        for file in std::fs::read_dir(folder).unwrap() {
-            let path = file.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "cell") {
-                cells.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
-            }
+    cells.extend(LITERATURE.iter().map(|cell| (format!("literature/{}", cell.name), cell.text.into())));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/cells");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "cell") {
+            cells.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
         }
     }
     assert!(cells.len() > 50);

@@ -7,7 +7,7 @@ mod shipped;
 mod step;
 mod weights;
 
-pub use shipped::{CellError, CellRef, SHIPPED, Shipped, by_name};
+pub use shipped::{CellError, CellRef, LITERATURE, SHIPPED, Shipped, by_name, named};
 pub use step::{Clock, Noise, Step};
 pub use weights::{Part, Role, Weight, Weights};
 

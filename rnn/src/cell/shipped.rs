@@ -29,8 +29,16 @@ impl Shipped {
     }
 }
 
-/// The shipped cells, by name.
+/// The cells that are known best, by name: those of PyTorch and cuDNN, and their nearest kin.
 pub const SHIPPED: &[Shipped] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
+
+/// Cells from the literature, from echo states to matrix memories, by name.
+pub const LITERATURE: &[Shipped] = include!(concat!(env!("OUT_DIR"), "/literature.rs"));
+
+/// All cells that have a name: [`SHIPPED`], then [`LITERATURE`].
+pub fn named() -> impl Iterator<Item = &'static Shipped> {
+    SHIPPED.iter().chain(LITERATURE)
+}
 
 /// Why a cell cannot be provided.
 #[derive(Debug, thiserror::Error)]
@@ -127,9 +135,9 @@ impl fmt::Display for CellRef {
 }
 
 fn find(name: &str) -> Result<&'static Shipped, CellError> {
-    SHIPPED.iter().find(|cell| cell.name == name).ok_or_else(|| CellError::Unknown {
+    named().find(|cell| cell.name == name).ok_or_else(|| CellError::Unknown {
         name: name.into(),
-        nearest: nearest(name, SHIPPED.iter().map(|cell| cell.name.into())),
+        nearest: nearest(name, named().map(|cell| cell.name.into())),
     })
 }
 

@@ -8,7 +8,7 @@ use super::ast::{At, Beginning as Written, Body, Expr, Form, Item, Name};
 use super::diagnostic::{Diagnostic, Span};
 use super::names::{Beginning, Names, walk};
 use super::parse;
-use crate::cell::SHIPPED;
+use crate::cell::named;
 use autograd::nearest;
 use std::collections::{HashMap, HashSet};
 
@@ -77,8 +77,8 @@ impl Used {
         let wrong = |message: String, help: String| {
             Box::new(Diagnostic::new(message, cell.span.clone(), "cannot be used").help(help))
         };
-        let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == cell.is) else {
-            let near = nearest(&cell.is, SHIPPED.iter().map(|shipped| shipped.name.into()));
+        let Some(shipped) = named().find(|shipped| shipped.name == cell.is) else {
+            let near = nearest(&cell.is, named().map(|shipped| shipped.name.into()));
             let help = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
             let help = format!("{help}The cells that come with the program are used; `rnn cells` lists them");
             return Err(wrong(format!("there is no cell `{}`", cell.is), help));

@@ -9,6 +9,7 @@ mod loss;
 mod metrics;
 mod network;
 mod networks;
+mod sized;
 
 pub use config::{Head, Inits, Input, Model, ModelError, Start};
 pub use loss::Loss;

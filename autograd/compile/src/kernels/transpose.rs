@@ -18,7 +18,8 @@ vectorised! {
             for j in (0..columns).step_by(SIDE) {
                 let (height, width) = (SIDE.min(rows - i), SIDE.min(columns - j));
                 let mut tile = [[S::ZERO; SIDE]; SIDE];
-                for (k, row) in x[i * apart[0] + j..].chunks(apart[0].max(1)).take(height).enumerate() {
+                for k in 0..height {
+                    let row = &x[(i + k) * apart[0] + j..];
                     if let Some(row) = row.first_chunk::<SIDE>() {
                         (0..SIDE).for_each(|l| tile[l][k] = row[l]);
                     } else {
@@ -36,6 +37,15 @@ vectorised! {
 #[cfg(test)]
 mod tests {
     use super::transpose;
+
+    /// Rows no distance apart are one row, many times: a broadcast.
+    #[test]
+    fn a_broadcast_is_transposed() {
+        let x: Vec<f64> = (0..20).map(f64::from).collect();
+        let mut y = vec![7.0; 20 * 18];
+        transpose(&mut y, &x, [18, 20], [0, 18]);
+        assert!(y.iter().enumerate().all(|(at, &y)| y == x[at / 18]));
+    }
 
     #[test]
     fn every_element_goes_to_its_place_and_no_other_is_touched() {

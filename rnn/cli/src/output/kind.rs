@@ -225,13 +225,15 @@ const TABLES: [&str; 13] = [
     "cell,steps,hidden,scale,dtype,method,h,direction,exact,numeric,analytic,numeric_error,analytic_error",
 ];
 
-/// Keys of the JSON output of `export`, of `graph`, of its `--format explorer`, of `bptt` and of `gradflow`.
-const KEYS: [&[&str]; 5] = [
+/// Keys of the JSON output of `export`, of `graph`, of its `--format explorer`, of `bptt`, of `gradflow` and of
+/// `tournament`.
+const KEYS: [&[&str]; 6] = [
     &["name", "real", "arguments", "results"],
     &["directed", "multigraph", "graph", "nodes"],
     &["label", "graphs"],
     &["net", "loss_steps", "matrix"],
     &["name", "before", "training"],
+    &["task", "runs"],
 ];
 
 fn is_ours(value: &Value) -> bool {

@@ -114,6 +114,7 @@ fn the_table_is_complete() {
     let mut listed: BTreeSet<_> = TABLE.iter().map(|row| (name(row), row.flag.to_string())).collect();
     listed.insert(("tour".into(), "--out".into()));
     listed.insert(("export".into(), "--output".into()));
+    listed.insert(("tournament".into(), "--output".into()));
     assert_eq!(found, listed);
 }
 

@@ -5,7 +5,7 @@ use crate::derivation::Derivation;
 use autograd::Point;
 use autograd_view::draw::{Formula, Page, SourceLine};
 use autograd_view::math::Form;
-use rnn::cell::{Cell, CellRef, SHIPPED};
+use rnn::cell::{Cell, CellRef, named};
 use rnn::equations::EquationCell;
 use rnn::equations::ast::Item;
 use rnn::model::{Feed, ModelError, Network};
@@ -37,7 +37,7 @@ impl Specimen {
 
 /// The page contents for a cell: its description, equations and source.
 pub(super) fn of_cell(cell: &CellRef) -> Page {
-    let shipped = || SHIPPED.iter().find(|shipped| shipped.name == cell.name).map(|shipped| shipped.text);
+    let shipped = || named().find(|shipped| shipped.name == cell.name).map(|shipped| shipped.text);
     let text = cell.text.as_deref().or_else(shipped);
     match text.and_then(|text| EquationCell::read(text, &cell.name).ok()) {
         Some(cell) => Page {

@@ -1,4 +1,4 @@
-"""References of the cells of `examples/literature`: PyTorch's autograd, float64, on the CPU.
+"""References of the cells of `rnn/cells/literature`: PyTorch's autograd, float64, on the CPU.
 
 Usage: python literature.py OUT_DIR [NAME ...]
 
@@ -15,7 +15,7 @@ from torch.nn.functional import gelu, silu, softplus
 
 from make import CELLS, reference
 
-FOLDER = CELLS.parents[1] / "examples" / "literature"
+FOLDER = CELLS / "literature"
 sigmoid, tanh, exp, cat = torch.sigmoid, torch.tanh, torch.exp, torch.cat
 
 
