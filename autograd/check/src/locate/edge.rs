@@ -59,7 +59,11 @@ impl<'a> Edge<'a> {
         let tangent = match self.how {
             _ if self.identity => r.clone(),
             How::Duals => self.dual(operands, operand, r),
-            How::Differences => self.difference(operands, operand, r).0,
+            How::Differences => {
+                let length = Scale::of(operands[operand].float()).length;
+                let at = |t: f64| self.moved(operands, operand, r, t, <dyn Operator>::eval_f64).into_float();
+                five_points(at, length).slope
+            }
         };
         adjoint * &tangent
     }
@@ -79,20 +83,12 @@ impl<'a> Edge<'a> {
         if self.identity || self.how == How::Duals {
             return 0.0;
         }
-        let (_, error) = self.difference(&self.operands, self.operand, r);
+        let length = Scale::of(self.operands[self.operand].float()).length;
+        let at =
+            |t: f64| self.moved(&self.operands, self.operand, r, t, <dyn Operator>::eval_f64).into_float();
+        let found = five_points(at, length);
+        let error = found.error + roughness(at, found.step);
         (&self.adjoint * &error).iter().map(|x| x.abs()).sum()
-    }
-
-    /// J r from differences of the `f64` kernel, with an error bound per element.
-    fn difference(
-        &self,
-        operands: &[&Value<f64>],
-        operand: usize,
-        r: &ArrayD<f64>,
-    ) -> (ArrayD<f64>, ArrayD<f64>) {
-        let length = Scale::of(operands[operand].float()).length;
-        let at = |t: f64| self.moved(operands, operand, r, t, <dyn Operator>::eval_f64).into_float();
-        five_points(at, length)
     }
 
     fn moved<R>(
@@ -161,14 +157,22 @@ impl<'a> Edge<'a> {
     }
 }
 
-/// The derivative of an array at 0 by five points, with an error bound per element. The best of several widths is
-/// used.
+/// A derivative by differences.
+pub(super) struct Slope {
+    pub slope: ArrayD<f64>,
+    /// An error bound per element, if each value is as exact as its size.
+    pub error: ArrayD<f64>,
+    /// h
+    pub step: f64,
+}
+
+/// The derivative of an array at 0 by five points. The best of several widths is used.
 ///
 /// `F(h) = (8 (y(h) − y(−h)) − (y(2h) − y(−2h))) / 12h` has the error h⁴y⁽⁵⁾/30; that of `F(2h)` is sixteen times as
 /// large (Abramowitz and Stegun, 25.3.6).
-pub(super) fn five_points(at: impl Fn(f64) -> ArrayD<f64>, length: f64) -> (ArrayD<f64>, ArrayD<f64>) {
+pub(super) fn five_points(at: impl Fn(f64) -> ArrayD<f64>, length: f64) -> Slope {
     let size = |a: &ArrayD<f64>| a.iter().map(|x| x.abs()).sum::<f64>();
-    let mut best: Option<(ArrayD<f64>, ArrayD<f64>)> = None;
+    let mut best: Option<Slope> = None;
     for width in WIDTHS {
         let h = width * length;
         let [one, two, four] = [h, 2.0 * h, 4.0 * h].map(|h| (at(h), at(-h)));
@@ -181,16 +185,28 @@ pub(super) fn five_points(at: impl Fn(f64) -> ArrayD<f64>, length: f64) -> (Arra
             let rounding = f64::EPSILON * (3.0 * (a.abs() + b.abs()) / h + 4.0 * d.abs() / width);
             TRUNCATION * (wide - d).abs() + rounding
         });
-        let better =
-            best.as_ref().is_none_or(|(_, known)| size(&error) < size(known) || size(known).is_nan());
+        let better = best
+            .as_ref()
+            .is_none_or(|known| size(&error) < size(&known.error) || size(&known.error).is_nan());
         if better {
-            best = Some((slope, error));
+            best = Some(Slope { slope, error, step: h });
         }
-        if best.as_ref().is_some_and(|(slope, error)| size(error) <= FINE * size(slope)) {
+        if best.as_ref().is_some_and(|known| size(&known.error) <= FINE * size(&known.slope)) {
             break;
         }
     }
     best.expect("there is a width")
+}
+
+/// The error of a slope with step h by what a kernel loses inside, per element: what is left where terms cancel, as in
+/// `ln(1 + e)` for a small e, is less exact than its size tells. Fifth differences of the values that the slope may have
+/// read are made of little else: a smooth function's own are some times the slope's error h⁴y⁽⁵⁾/30.
+pub(super) fn roughness(at: impl Fn(f64) -> ArrayD<f64>, h: f64) -> ArrayD<f64> {
+    let values: Vec<ArrayD<f64>> = (-4..=4).map(|k| at(h * f64::from(k))).collect();
+    values.windows(6).fold(ArrayD::zeros(values[0].raw_dim()), |most, y| {
+        let fifth = &y[5] - &y[0] - 5.0 * (&y[4] - &y[1]) + 10.0 * (&y[3] - &y[2]);
+        Zip::from(&most).and(&fifth).map_collect(|most: &f64, fifth| most.max(fifth.abs()))
+    }) / (2.0 * h)
 }
 
 /// The step widths for one op, relative to the size of the operand.

@@ -1,6 +1,6 @@
 //! Whether an op's dual kernel is the derivative of its `f64` kernel, at recorded operands.
 
-use super::edge::{Edge, How, five_points};
+use super::edge::{Edge, How, Slope, five_points, roughness};
 use super::hint::Hint;
 use super::{Guilty, Part, Record};
 use crate::leaves;
@@ -93,7 +93,8 @@ impl Record<'_> {
             })
             .collect();
         let tangent = op.eval_dual(&dual.iter().collect::<Vec<_>>()).into_float().mapv(|y| y.tangent);
-        let (slope, error) = five_points(|t| op.eval_f64(&all(&at(t))).into_float(), reach);
+        let value = |t: f64| op.eval_f64(&all(&at(t))).into_float();
+        let Slope { slope, error, step } = five_points(value, reach);
         if tangent.shape() != adjoint.shape() || slope.shape() != adjoint.shape() {
             return no;
         }
@@ -110,12 +111,18 @@ impl Record<'_> {
         if !(told && off > BEYOND * doubt + ROUNDED * size) {
             return no;
         }
+        let weight = adjoint.mapv(f64::abs);
+        // A value that does not move at all may be what is left where terms as large as the operands cancel.
+        let far =
+            directions.iter().flatten().flat_map(|u| u.iter()).fold(0.0, |far: f64, u| far.max(u.abs()));
+        let still = if size == 0.0 { f64::EPSILON * far / step * weight.sum() } else { 0.0 };
+        let rough = (weight * roughness(value, step)).sum();
+        if off <= BEYOND * (doubt + rough + still) + ROUNDED * size {
+            return no;
+        }
         // An undeclared kink has two slopes, and their mean at every step.
         let h = BESIDE * reach;
-        let [left, right] = [-h, h].map(|t| {
-            let value = |t: f64| op.eval_f64(&all(&at(t))).into_float();
-            (value(2.0 * t) - value(t)) / t
-        });
+        let [left, right] = [-h, h].map(|t| (value(2.0 * t) - value(t)) / t);
         let bent =
             Zip::from(&adjoint).and(&left).and(&right).fold(0.0, |bent, y, a, b| bent + (y * (a - b)).abs());
         if bent > COARSE * size { Tangent::OnKink } else { Tangent::Wrong }

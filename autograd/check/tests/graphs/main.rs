@@ -112,6 +112,21 @@ fn scales_far_from_one_are_proved_or_refuted() {
     assert_eq!(report.verdict(), Verdict::Pass, "{report}");
 }
 
+/// Of a saturated softmax what is left of `x − ln Σ eˣ` is as exact as 1, not as its own size: the kernel's differences do
+/// not know its derivative, and accuse nothing. Where they know it, a wrong dual kernel is still found.
+#[test]
+fn rounding_inside_a_kernel_is_no_fault_of_its_derivative() {
+    for apart in 0..160 {
+        let x = [-0.7 - 0.25 * f64::from(apart), 1.3];
+        let g = Builder::new();
+        let logits = g.parameter("x", [1, 2]);
+        let loss = (logits.log_softmax(1) * g.constant(ndarray::arr2(&[[-0.005, -0.01]]))).sum();
+        let at = Point::new().with(logits, ndarray::arr2(&[x]));
+        let report = Check::new(loss).at(at).run().unwrap();
+        assert!(report.verdict().is_good(), "{apart}: {report}");
+    }
+}
+
 /// If one of three methods disagrees, that one is named.
 #[test]
 fn the_kernel_that_is_wrong_is_named_and_not_the_rule() {

@@ -46,7 +46,7 @@ def compare(folder, extension, tolerance, run):
             size = max(1.0, np.abs(b[np.isfinite(b)]).max(initial=0.0))
             error = float(np.nan_to_num(apart, nan=np.inf).max(initial=0.0)) / size
             worst = max(worst, error)
-            if error > max(tolerance, 4 * min(name.get("rounding", 0.0), ROUNDING)):
+            if error > max(tolerance, 4 * min(name.get("rounding") or 0.0, ROUNDING)):
                 print(f"{path.stem}: {name['name']} is off by {error:.1e}")
                 wrong += 1
     print(f"{count} results, {wrong} wrong, the worst off by {worst:.1e}")
