@@ -118,7 +118,8 @@ fn source(description: &str) -> String {
     // "et al. 2014" goes on.
     let ends = |&(i, word): &(usize, &&str)| {
         let next = words.get(i + 1).and_then(|next| next.chars().next());
-        word.ends_with('.') && *word != "al." && next.is_none_or(char::is_uppercase)
+        let short = ["al.", "app.", "eq.", "sec.", "fig.", "no."].contains(word);
+        word.ends_with('.') && !short && next.is_none_or(char::is_uppercase)
     };
     let mut ends = words.iter().enumerate().filter(ends).map(|(i, _)| i + 1);
     let first = ends.next().unwrap_or(words.len());

@@ -160,7 +160,7 @@ fn in_words(command: &clap::Command, error: &clap::Error) -> String {
         text = text.replace(said, needed);
     }
     if error.kind() == clap::error::ErrorKind::InvalidSubcommand {
-        let within = std::env::args()
+        let within = std::env::args_os()
             .skip(1)
             .try_fold(command, |within, word| within.find_subcommand(&word).ok_or(within));
         let (Ok(within) | Err(within)) = within;

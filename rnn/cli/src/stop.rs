@@ -11,6 +11,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,6 +33,20 @@ pub fn heard() -> io::Result<Arc<AtomicUsize>> {
         flag::register_usize(number, signal.clone(), usize::try_from(number).unwrap_or_default())?;
     }
     Ok(signal)
+}
+
+/// Asks a child to stop: where there are signals, by SIGTERM, so that it saves.
+///
+/// # Errors
+/// If it cannot be reached.
+pub fn ask(child: &mut Child) -> io::Result<()> {
+    #[cfg(unix)]
+    return Ok(rustix::process::kill_process(
+        rustix::process::Pid::from_child(child),
+        rustix::process::Signal::TERM,
+    )?);
+    #[cfg(not(unix))]
+    child.kill()
 }
 
 /// The stop request of a run.

@@ -10,13 +10,14 @@ use super::stop;
 use crate::plot::{Chart, Look, Series};
 use crate::{paint, say};
 use rnn::cell::CellRef;
+use rnn::files::Lock;
 use rnn::tasks::Saved;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -58,6 +59,9 @@ const FILES: [&str; 2] = ["tournament.json", "curves.svg"];
 /// Flags of `rnn train` that the tournament gives itself.
 const OURS: [&str; 7] = ["--cell", "--seed", "--checkpoint", "--resume", "--log", "--plot", "--forecast"];
 
+/// Flags after which nothing is trained.
+const TOLD: [&str; 4] = ["-h", "--help", "-V", "--version"];
+
 #[derive(Clone, Debug)]
 struct Seeds(Vec<u64>);
 
@@ -69,7 +73,7 @@ fn seeds(text: &str) -> Result<Seeds, String> {
     };
     let all = match text.split_once("..") {
         Some((first, last)) => {
-            let (first, last) = (number(first)?, number(last.trim_start_matches('='))?);
+            let (first, last) = (number(first)?, number(last.strip_prefix('=').unwrap_or(last))?);
             if first > last || last - first >= MOST {
                 return Err(format!("a range goes up, over at most {MOST} seeds"));
             }
@@ -101,19 +105,30 @@ struct Run {
     figures: BTreeMap<String, f64>,
     /// The loss on the validation part after each epoch.
     validation: Vec<f64>,
-    /// Updates a second, with validation and start-up.
-    speed: f64,
+    /// Updates a second, with validation and start-up; none if it had been trained before.
+    speed: Option<f64>,
+    /// What was read from the data, if there is any.
+    data: Option<String>,
 }
 
 /// How a run ended.
 enum End {
     Finished(Run),
-    /// It failed while it was trained; what it said stands above.
-    Failed,
-    /// It did not begin: its error, which is that of the command, stands above.
-    Refused(ExitCode),
+    /// Its error stands above.
+    Failed(Cause),
     /// By this signal.
     Stopped(usize),
+}
+
+/// Why a run failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// The flags are wrong, and would be for every run.
+    Usage,
+    /// It did not begin: no seed of this cell will.
+    Start,
+    /// While it was trained.
+    Training,
 }
 
 impl Args {
@@ -125,21 +140,35 @@ impl Args {
                 format!("{flag}: a tournament gives each run its own; leave it out after `--`").into()
             );
         }
+        if let Some(flag) = self.task.iter().find(|word| TOLD.contains(&&***word)) {
+            return Err(format!("{flag} trains nothing: try `rnn train {}`", self.task.join(" ")).into());
+        }
+        fs::create_dir_all(self.output.path()).map_err(|error| {
+            format!("--output: the folder `{}` cannot be made: {error}; give another name", self.output)
+        })?;
+        let _lock =
+            Lock::take(&self.output.path().join(FILES[0])).map_err(|error| format!("--output: {error}"))?;
         let mut tournament = self.begin(&cells)?;
         let signal = stop::heard()?;
         let (all, mut failed) = (cells.len() * self.seeds.0.len(), BTreeMap::new());
-        let mut place = 0;
-        for (name, cell) in &cells {
-            for &seed in &self.seeds.0 {
-                place += 1;
+        for (of_cell, (name, cell)) in cells.iter().enumerate() {
+            for (of_seed, &seed) in self.seeds.0.iter().enumerate() {
                 if tournament.runs.iter().any(|run| run.cell == *name && run.seed == seed) {
                     continue;
                 }
+                let place = of_cell * self.seeds.0.len() + of_seed + 1;
                 say(&format!("\n{name}, seed {seed}: run {place} of {all}"));
                 match self.train(name, cell, seed, &signal)? {
-                    End::Finished(run) => tournament.runs.push(run),
-                    End::Failed => *failed.entry(name.as_str()).or_insert(0) += 1,
-                    End::Refused(code) => return Ok(code),
+                    End::Finished(run) => {
+                        self.of_one_data(&tournament, &run)?;
+                        tournament.runs.push(run);
+                    }
+                    End::Failed(Cause::Usage) => return Ok(ExitCode::from(2)),
+                    End::Failed(Cause::Start) => {
+                        *failed.entry(name.as_str()).or_insert(0) += self.seeds.0.len() - of_seed;
+                        break;
+                    }
+                    End::Failed(Cause::Training) => *failed.entry(name.as_str()).or_insert(0) += 1,
                     End::Stopped(signal) => {
                         say("stopped; the same command goes on from here");
                         return Ok(ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX)));
@@ -149,18 +178,31 @@ impl Args {
             }
         }
         self.save(&tournament)?;
-        // Earlier cells and seeds stay in the file, and out of the table.
-        let asked =
-            |run: &Run| self.seeds.0.contains(&run.seed) && cells.iter().any(|(name, _)| *name == run.cell);
-        tournament.runs.retain(asked);
+        tournament.runs.retain(|run| self.asks(run));
         let mut out = anstream::stdout().lock();
         if self.json {
             writeln!(out, "{}", serde_json::to_string(&tournament)?)?;
-        } else {
+        } else if !tournament.runs.is_empty() {
             table(&mut out, &tournament, &failed)?;
         }
         out.flush()?;
         Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Whether a run is one of those asked for; others stay in the file.
+    fn asks(&self, run: &Run) -> bool {
+        self.seeds.0.contains(&run.seed) && self.cells.iter().any(|cell| name_of(cell) == run.cell)
+    }
+
+    /// All runs of a tournament read the same data.
+    fn of_one_data(&self, tournament: &Tournament, run: &Run) -> Result<(), String> {
+        match tournament.runs.iter().find(|other| other.data != run.data) {
+            None => Ok(()),
+            Some(other) => Err(format!(
+                "the data is not what it was: {}, seed {}, in `{}` was trained on other data; give another --output",
+                other.cell, other.seed, self.output
+            )),
+        }
     }
 
     /// The cells by the names that their runs have.
@@ -168,7 +210,7 @@ impl Args {
         let mut cells: Vec<(String, CellRef)> = Vec::new();
         for asked in &self.cells {
             let cell = CellRef::open(asked)?;
-            let name = Path::new(asked).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = name_of(asked);
             if cells.iter().any(|(other, _)| *other == name) {
                 return Err(
                     format!("two of the cells are called `{name}`: their runs would be one file").into()
@@ -181,15 +223,16 @@ impl Args {
 
     /// The runs that the folder already has.
     fn begin(&self, cells: &[(String, CellRef)]) -> Result<Tournament, Box<dyn Error>> {
-        fs::create_dir_all(self.output.path())
-            .map_err(|error| format!("--output: {}: {error}", self.output))?;
         let path = self.output.path().join(FILES[0]);
         let fresh = Tournament { task: self.task.clone(), runs: Vec::new() };
-        let Ok(text) = fs::read_to_string(&path) else { return Ok(fresh) };
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(fresh),
+            text => text.map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?,
+        };
         if text.trim().is_empty() {
             return Ok(fresh);
         }
-        let kept: Tournament = serde_json::from_str(&text).map_err(|error| {
+        let mut kept: Tournament = serde_json::from_str(&text).map_err(|error| {
             format!("`{}` is not a tournament: {error}; give another --output", path.display())
         })?;
         if kept.task != self.task {
@@ -200,19 +243,27 @@ impl Args {
             )
             .into());
         }
+        let mut lost = Vec::new();
         for run in &kept.runs {
             let Some((_, cell)) = cells.iter().find(|(name, _)| *name == run.cell) else { continue };
             let best = self.file(&run.cell, run.seed, "safetensors");
-            let (saved, _) = Saved::load(&best)?;
-            if saved.model.cell.text.is_some() && saved.model.cell.text != cell.text {
-                return Err(format!(
-                    "`{}` was trained with other equations than the cell `{}` has now: give another --output",
-                    best.display(),
-                    run.cell
-                )
-                .into());
+            match Saved::load(&best) {
+                Err(error) => {
+                    say(&format!("{error}: {}, seed {}, is trained again", run.cell, run.seed));
+                    lost.push((run.cell.clone(), run.seed));
+                }
+                Ok((saved, _)) if saved.model.cell.text.is_some() && saved.model.cell.text != cell.text => {
+                    return Err(format!(
+                        "`{}` was trained with other equations than the cell `{}` has now: give another --output",
+                        best.display(),
+                        run.cell
+                    )
+                    .into());
+                }
+                Ok(_) => {}
             }
         }
+        kept.runs.retain(|run| !lost.contains(&(run.cell.clone(), run.seed)));
         Ok(kept)
     }
 
@@ -229,11 +280,19 @@ impl Args {
         seed: u64,
         signal: &AtomicUsize,
     ) -> Result<End, Box<dyn Error>> {
+        let stopped = || Some(signal.load(Ordering::Relaxed)).filter(|signal| *signal != 0);
+        if let Some(signal) = stopped() {
+            return Ok(End::Stopped(signal));
+        }
         let (best, log) = (self.file(name, seed, "safetensors"), self.file(name, seed, "jsonl"));
         let goes_on = self.file(name, seed, "last.safetensors").exists();
-        let before = if goes_on { updates(&lines(&log)) } else { 0 };
-        let asked =
-            self.cells.iter().find(|asked| Path::new(asked).file_stem().is_some_and(|stem| stem == name));
+        if !goes_on && log.exists() {
+            // That it is there again tells that the run began.
+            fs::remove_file(&log)
+                .map_err(|error| format!("`{}` cannot be replaced: {error}", log.display()))?;
+        }
+        let before = updates(&lines(&log));
+        let asked = self.cells.iter().find(|asked| name_of(asked) == name);
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("train").args(&self.task).arg("--cell").arg(asked.map_or(&cell.name, |asked| asked));
         command.args(["--seed", &seed.to_string(), "--checkpoint"]).arg(&best).arg("--log").arg(&log);
@@ -241,19 +300,19 @@ impl Args {
         let started = Instant::now();
         let status = wait(&mut command, signal)?;
         let seconds = started.elapsed().as_secs_f64();
-        match signal.load(Ordering::Relaxed) {
-            0 => {}
-            signal => return Ok(End::Stopped(signal)),
+        if !status.success() {
+            return Ok(match stopped() {
+                Some(signal) => End::Stopped(signal),
+                None if status.code() == Some(2) => End::Failed(Cause::Usage),
+                None if !log.exists() => End::Failed(Cause::Start),
+                None => End::Failed(Cause::Training),
+            });
         }
         let log = lines(&log);
-        if !status.success() {
-            // Before the first update it is the command that is wrong, and is for every run.
-            let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-            return Ok(if updates(&log) == 0 { End::Refused(ExitCode::from(code)) } else { End::Failed });
-        }
         let (saved, _) = Saved::load(&best)?;
         let (part, figures) = figures(&log).ok_or("the log of the run has no figures")?;
         let epochs = log.iter().filter(|line| line["event"] == "epoch");
+        let done = updates(&log).saturating_sub(before);
         Ok(End::Finished(Run {
             cell: name.into(),
             seed,
@@ -262,7 +321,8 @@ impl Args {
             part: part.into(),
             figures,
             validation: epochs.filter_map(|line| line["validation loss"].as_f64()).collect(),
-            speed: updates(&log).saturating_sub(before) as f64 / seconds,
+            speed: (done > 0).then(|| done as f64 / seconds),
+            data: saved.data.map(|data| data.digest),
         }))
     }
 
@@ -271,9 +331,12 @@ impl Args {
         self.output.write_in(FILES[0], serde_json::to_string_pretty(tournament)?.as_bytes())?;
         let title = format!("rnn tournament: {}", self.task.join(" "));
         let mut chart = Chart::new(&title, "epoch", "loss on the validation part, mean over seeds");
-        for (place, (cell, runs)) in by_cell(tournament).into_iter().enumerate() {
-            let epochs = runs.iter().map(|run| run.validation.len()).min().unwrap_or(0);
-            let mean = |epoch: usize| statistics(runs.iter().map(|run| run.validation[epoch])).0;
+        let asked: Vec<&Run> = tournament.runs.iter().filter(|run| self.asks(run)).collect();
+        for (place, (cell, runs)) in by_cell(&asked).into_iter().enumerate() {
+            // A run that has stopped early is in the mean as far as it went.
+            let epochs = runs.iter().map(|run| run.validation.len()).max().unwrap_or(0);
+            let mean =
+                |epoch: usize| statistics(runs.iter().filter_map(|run| run.validation.get(epoch)).copied()).0;
             let points = (0..epochs).map(|epoch| ((epoch + 1) as f64, mean(epoch)));
             chart.push(Series::new(cell, Look::Nth(place), points));
         }
@@ -287,17 +350,20 @@ fn is_flag(word: &str, flag: &str) -> bool {
     word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
 }
 
-/// Runs a program to its end. Ctrl-C reaches it too, and it saves; a signal that does not is passed on as its end.
+/// Runs a program to its end. Ctrl-C reaches it too, and it saves; another signal is passed on.
 fn wait(command: &mut Command, signal: &AtomicUsize) -> std::io::Result<ExitStatus> {
-    const PATIENCE: Duration = Duration::from_secs(5);
+    /// How long Ctrl-C may take to reach it.
+    const PATIENCE: Duration = Duration::from_secs(1);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
-    let mut told: Option<Instant> = None;
+    let (mut heard, mut passed_on): (Option<Instant>, bool) = (None, false);
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if signal.load(Ordering::Relaxed) != 0 && told.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
-            child.kill()?;
+        let asked = signal.load(Ordering::Relaxed) != 0;
+        if asked && !passed_on && heard.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+            passed_on = true;
+            stop::ask(&mut child)?;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -325,10 +391,15 @@ fn figures(log: &[Value]) -> Option<(&'static str, BTreeMap<String, f64>)> {
 }
 
 /// The runs of each cell.
-fn by_cell(tournament: &Tournament) -> BTreeMap<&str, Vec<&Run>> {
+fn by_cell<'a>(runs: &[&'a Run]) -> BTreeMap<&'a str, Vec<&'a Run>> {
     let mut cells: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
-    tournament.runs.iter().for_each(|run| cells.entry(&run.cell).or_default().push(run));
+    runs.iter().for_each(|run| cells.entry(&run.cell).or_default().push(run));
     cells
+}
+
+/// The name that the runs of a cell have.
+fn name_of(cell: &str) -> String {
+    Path::new(cell).file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The mean and the sample standard deviation, which one value does not have.
@@ -345,18 +416,17 @@ fn table(
     tournament: &Tournament,
     failed: &BTreeMap<&str, usize>,
 ) -> std::io::Result<()> {
-    let mut cells: Vec<(&str, Vec<&Run>)> = by_cell(tournament).into_iter().collect();
+    let mut cells: Vec<(&str, Vec<&Run>)> =
+        by_cell(&tournament.runs.iter().collect::<Vec<_>>()).into_iter().collect();
     let mean = |runs: &[&Run], figure: &str| {
         statistics(runs.iter().filter_map(|run| run.figures.get(figure)).copied())
     };
     cells.sort_by(|(_, a), (_, b)| mean(a, "loss").0.total_cmp(&mean(b, "loss").0));
     let Some(first) = tournament.runs.first() else { return writeln!(out, "no run has ended well") };
+    let all: BTreeSet<&String> = tournament.runs.iter().flat_map(|run| run.figures.keys()).collect();
     // A loss that has a name of its own stands there once.
-    let names: Vec<&String> = first
-        .figures
-        .keys()
-        .filter(|name| *name != "loss" || !first.figures.contains_key("squared error"))
-        .collect();
+    let own = all.iter().any(|name| *name == "squared error");
+    let names: Vec<&String> = all.into_iter().filter(|name| *name != "loss" || !own).collect();
     let head = |name: &String| if name == "accuracy" { "ACCURACY %".into() } else { name.to_uppercase() };
     let mut rows: Vec<Vec<String>> = vec![["CELL", "HIDDEN", "PARAMETERS"].map(String::from).to_vec()];
     rows[0].extend(names.iter().map(|name| head(name)).chain(["UPDATES/S".into(), "RUNS".into()]));
@@ -366,7 +436,8 @@ fn table(
             let (mean, deviation) = mean(runs, name);
             row.push(written(name, mean, deviation));
         }
-        row.push(format!("{:.0}", statistics(runs.iter().map(|run| run.speed)).0));
+        let speed = statistics(runs.iter().filter_map(|run| run.speed)).0;
+        row.push(if speed.is_finite() { format!("{speed:.0}") } else { "–".into() });
         row.push(runs.len().to_string());
         rows.push(row);
     }

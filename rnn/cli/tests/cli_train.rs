@@ -298,7 +298,7 @@ fn gaps_are_filled_as_asked_and_outliers_are_told() {
     folder.bad("predict --checkpoint g.s --data next.csv", 1, &["next.csv:7: the value (1e30) lies"]);
 }
 
-/// A tournament's figures are those of the runs by themselves, wherever it was stopped.
+/// A tournament's figures are those of the runs by themselves, also of those that it takes up again.
 #[test]
 fn a_tournament_is_its_runs() {
     let folder = Folder::new();
@@ -346,4 +346,21 @@ fn a_tournament_is_its_runs() {
     );
     folder.bad("tournament --cells elman -o u -- adding --stepz 3", 2, &["--stepz"]);
     folder.bad("tournament --cells elman -o u -- text --data none.txt", 1, &["none.txt"]);
+    folder.bad("tournament --cells elman -o u -- copy --help", 1, &["--help trains nothing"]);
+    // A cell that fails leaves the others their runs, whatever its place.
+    folder.write("wild.cell", "cell wild\n  h[t] = exp(1000 + W x[t] + U h[t-1])\n");
+    folder.write("odd.cell", "cell odd\n  require input = hidden\n  h[t] = x[t] + U h[t-1]\n");
+    let task = "adding --steps 5 --batches 3 --epochs 1 --hidden 4";
+    let run = folder.run(&format!("tournament --cells wild.cell,odd.cell,elman --seeds 1..2 -o w -- {task}"));
+    assert_eq!(run.code, Some(1), "{}", run.err);
+    for told in ["elman", "odd: 2 of its runs failed", "wild: 2 of its runs failed"] {
+        assert!(run.out.contains(told), "{told}: {}", run.out);
+    }
+    // Other data is not averaged with what was.
+    folder.write("text.txt", "abcd efgh\n".repeat(60));
+    let text = "tournament --cells elman -o d --seeds";
+    let task = "text --data text.txt --hidden 4 --embedding 4 --steps 8 --batch-size 4 --epochs 1";
+    folder.good(&format!("{text} 1 -- {task}"));
+    folder.write("text.txt", "ijkl mnop\n".repeat(60));
+    folder.bad(&format!("{text} 1,2 -- {task}"), 1, &["the data is not what it was: elman, seed 1"]);
 }

@@ -177,8 +177,9 @@ impl Tokens {
         let is_lag =
             lag.is_empty() || lag.starts_with('₋') && lag.chars().count() > 1 && !lag[3..].contains('₋');
         if !is_lag {
-            let fault = Diagnostic::new("this time has no meaning", span, "neither `ₜ` nor `ₜ₋₁`");
-            return self.faults.push(fault.help("write `h[t]`, or `h[t-1]`"));
+            let fault = Diagnostic::new("this time has no meaning", span.clone(), "neither `ₜ` nor `ₜ₋₁`");
+            self.faults.push(fault.help("write `h[t]`, or `h[t-1]`"));
+            return self.timed(name, None, span);
         }
         self.timed(name, (!lag.is_empty()).then_some(steps), span);
     }
@@ -198,17 +199,20 @@ impl Tokens {
 
     /// A subscript as papers are typed: `h_{t-1}` is `h[t-1]`, and `W_{xh}` the name `W_xh`.
     fn subscripted(&mut self, name: &str, below: &str, span: Span) {
-        let below: String =
-            below.chars().filter(|c| !c.is_whitespace()).collect::<String>().replace('−', "-");
-        let lag = below.strip_prefix("t-").and_then(|lag| lag.parse::<u16>().ok());
-        if below == "t" || lag.is_some() {
-            self.timed(name, lag.map(f64::from), span);
-        } else if !below.is_empty() && below.chars().all(char::is_alphanumeric) {
+        let time: String = below.chars().filter(|c| !c.is_whitespace()).collect::<String>().replace('−', "-");
+        let digits = |lag: &&str| !lag.is_empty() && lag.bytes().all(|c| c.is_ascii_digit());
+        let lag = time.strip_prefix("t-").filter(digits).and_then(|lag| lag.parse::<f64>().ok());
+        let in_name = |c: char| is_in_name(c) && !matches!(c, 'ᵀ' | 'ₜ');
+        if time == "t" || lag.is_some() {
+            self.timed(name, lag, span);
+        } else if !below.is_empty() && below.chars().all(in_name) {
             self.name(&format!("{name}_{below}"), span);
         } else {
-            let fault =
-                Diagnostic::new("this subscript has no meaning", span, "neither a time nor part of a name");
+            let label = "neither a time nor part of a name";
+            let fault = Diagnostic::new("this subscript has no meaning", span.clone(), label);
             self.faults.push(fault.help("write `h[t]`, `h[t-1]`, or a name as in `W_xh`"));
+            // One slip, one fault: the rest of the line is read as if it were right.
+            self.timed(name, None, span);
         }
     }
 

@@ -20,7 +20,7 @@ impl Model {
     /// cells are compared at equal numbers (Greff et al. 2017).
     ///
     /// # Errors
-    /// As [`Model::net`], if no size fits.
+    /// As [`Model::net`], if no size fits; if there are more than a million hidden units would have.
     pub fn with_parameters(&self, wanted: usize) -> Result<Self, ModelError> {
         let of_size = |hidden: usize| Self { hidden, ..self.clone() };
         // The first size from here on that fits, with its number of parameters, which grows with the size.
@@ -36,7 +36,13 @@ impl Model {
             below = above;
             match next(2 * above.0).filter(|(hidden, _)| *hidden <= LARGEST) {
                 Some(larger) => above = larger,
-                None => return Ok(of_size(below.0)),
+                None => {
+                    return Err(ModelError::Range {
+                        what: "the number of parameters",
+                        found: wanted.to_string(),
+                        need: "at most that of a net with 1,000,000 hidden units",
+                    });
+                }
             }
         }
         loop {

@@ -12,7 +12,7 @@ const AWAY: f64 = 1e-3;
 /// How far two answers may be apart, in units of the gradient's precision and norm: where each is rounded at the end, and
 /// where a sum of many terms is taken in another order each time.
 const ROUNDED: f64 = 16.0;
-const REORDERED: f64 = 1e3;
+const REORDERED: f64 = 128.0;
 
 /// How often the gradient is asked at one point, at most.
 const ANSWERS: usize = 6;
@@ -99,10 +99,21 @@ impl FnCheck {
             }
             report.notes.extend(spent.filter(|spent| !report.notes.contains(spent)));
         }
-        let unit = answers_precision(&answers).max(check.rounding.unwrap_or(rounding));
+        // What was told is what counts. Short numbers do not make a gradient a coarse one.
+        let single = f64::from(f32::EPSILON);
+        let unit = check
+            .rounding
+            .unwrap_or_else(|| answers_precision(&answers).min(single).max(rounding.min(single)));
         for i in 0..report.tensors.len() {
             let why = match answered(i, unit, &mut answers, &mut || gradient(&self.at)) {
                 Answers::Same => continue,
+                Answers::Reordered(off) => {
+                    let name = &report.tensors[i].name;
+                    report.notes.push(format!(
+                        "the gradient of `{name}` is another one each time it is asked, by {off:.0e} of itself, as sums in another order are"
+                    ));
+                    continue;
+                }
                 Answers::Vary(off) => format!(
                     "another one each time it is asked, by {off:.0e} of itself: it is not deterministic, or its precision is to be told"
                 ),
@@ -121,6 +132,8 @@ impl FnCheck {
 enum Answers {
     /// Equal, up to rounding.
     Same,
+    /// To and fro, by this part of their norm, as sums in another order.
+    Reordered(f64),
     /// To and fro, by this part of their norm.
     Vary(f64),
     /// Each leads on from the one before.
@@ -152,7 +165,7 @@ fn answered(
         most = most.max(norm(&change));
         if last.is_some_and(|last: ArrayD<f64>| (&last * &change).sum() < 0.0) {
             return if most <= REORDERED * precision * size {
-                Answers::Same
+                Answers::Reordered(most / size)
             } else {
                 Answers::Vary(most / size)
             };

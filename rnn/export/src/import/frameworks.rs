@@ -158,9 +158,8 @@ fn stacked(
     };
     let all = found(arrays);
     let (mut cell, mut lanes, mut pairs) = (None, Vec::new(), 0);
-    for module in all.iter().filter(|module| !module.contains("backward")) {
-        let back = Some(module.replacen("forward_", "backward_", 1));
-        let back = back.filter(|back| both && back != module && all.contains(back));
+    for module in all.iter().filter(|module| !reads_from_the_end(module)) {
+        let back = counterpart(module).filter(|back| both && all.contains(back));
         pairs += usize::from(back.is_some());
         for module in [Some(module), back.as_ref()].into_iter().flatten() {
             let (kind, lane) = read(arrays, module)?;
@@ -184,6 +183,21 @@ fn stacked(
         ));
     }
     Ok((cell.unwrap_or("elman"), pairs > 0, lanes))
+}
+
+/// Whether a part of a module's path says that it reads the sequence backwards.
+fn reads_from_the_end(module: &str) -> bool {
+    let parts = || module.split(['/', '.']);
+    let is = |part: &str, word: &str| part.split('_').any(|found| found == word);
+    parts().any(|part| part.starts_with("backward_") || part == "backward" || is(part, "reverse"))
+}
+
+/// The module of the other direction: `…/forward_lstm` and `…/backward_lstm`.
+fn counterpart(module: &str) -> Option<String> {
+    let at = module.rmatch_indices("forward_").map(|(at, _)| at);
+    let mut begins = at.filter(|&at| at == 0 || module[..at].ends_with(['/', '.']));
+    let at = begins.next()?;
+    Some(format!("{}backward_{}", &module[..at], &module[at + "forward_".len()..]))
 }
 
 fn different() -> ImportError {

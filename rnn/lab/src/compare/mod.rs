@@ -66,8 +66,10 @@ pub fn compare(path: &Path) -> Result<Vec<Difference>, CompareError> {
 /// If it is not a reference.
 pub fn compare_text(text: &str, path: &Path) -> Result<Vec<Difference>, CompareError> {
     let format = |reason: String| CompareError::Format { path: path.into(), reason };
-    let json =
-        json::parse(text).map_err(|why| format(format!("a reference is JSON, and this is not: {why}")))?;
+    // Where a field is named, the file is a reference with a fault.
+    let whole =
+        |why: String| if why.starts_with('`') { why } else { format!("no reference, which is JSON: {why}") };
+    let json = json::parse(text).map_err(|why| format(whole(why)))?;
     let reference = Object::whole(&json).and_then(|file| {
         if file.has("cell") {
             equations::read(&file)
