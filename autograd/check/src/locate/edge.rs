@@ -62,7 +62,7 @@ impl<'a> Edge<'a> {
             How::Differences => {
                 let length = Scale::of(operands[operand].float()).length;
                 let at = |t: f64| self.moved(operands, operand, r, t, <dyn Operator>::eval_f64).into_float();
-                five_points(at, length).slope
+                five_points(at, length).value
             }
         };
         adjoint * &tangent
@@ -159,7 +159,7 @@ impl<'a> Edge<'a> {
 
 /// A derivative by differences.
 pub(super) struct Slope {
-    pub slope: ArrayD<f64>,
+    pub value: ArrayD<f64>,
     /// An error bound per element, if each value is as exact as its size.
     pub error: ArrayD<f64>,
     /// h
@@ -189,9 +189,9 @@ pub(super) fn five_points(at: impl Fn(f64) -> ArrayD<f64>, length: f64) -> Slope
             .as_ref()
             .is_none_or(|known| size(&error) < size(&known.error) || size(&known.error).is_nan());
         if better {
-            best = Some(Slope { slope, error, step: h });
+            best = Some(Slope { value: slope, error, step: h });
         }
-        if best.as_ref().is_some_and(|known| size(&known.error) <= FINE * size(&known.slope)) {
+        if best.as_ref().is_some_and(|known| size(&known.error) <= FINE * size(&known.value)) {
             break;
         }
     }

@@ -94,7 +94,7 @@ impl Record<'_> {
             .collect();
         let tangent = op.eval_dual(&dual.iter().collect::<Vec<_>>()).into_float().mapv(|y| y.tangent);
         let value = |t: f64| op.eval_f64(&all(&at(t))).into_float();
-        let Slope { slope, error, step } = five_points(value, reach);
+        let Slope { value: slope, error, step } = five_points(value, reach);
         if tangent.shape() != adjoint.shape() || slope.shape() != adjoint.shape() {
             return no;
         }
