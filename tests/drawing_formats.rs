@@ -370,7 +370,7 @@ fn values_in_json_are_those_of_the_interpreter() {
             [draw::svg(view(), &options), draw::dot(view(), &options), draw::mermaid(view(), &options)]
         {
             assert!(
-                picture.contains(written) && picture.contains(&format!("‖·‖ {norm:.3}")),
+                picture.contains(written) && picture.contains(&format!("‖·‖ {norm:.4}")),
                 "{detail:?}: {written}, {norm:.3}: {picture}"
             );
         }

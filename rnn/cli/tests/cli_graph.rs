@@ -45,7 +45,7 @@ fn cuts_are_named_by_nodes() {
 
 /// The value of a loss is a mean of negative logarithms, and its adjoint is 1.
 #[test]
-fn values_come_with_json_alone() {
+fn values_come_whole_or_in_boxes() {
     let folder = Folder::new();
     let dump = |flags: &str| -> Value {
         serde_json::from_str(&folder.good(&format!("graph --steps 2 --format json --values {flags}")).out)

@@ -148,7 +148,7 @@ fn answered(
     answers: &mut Vec<Vec<ArrayD<f64>>>,
     ask: &mut dyn FnMut() -> Vec<ArrayD<f64>>,
 ) -> Answers {
-    let size = norm(&answers[0][i]);
+    let size = norm(answers[0][i].iter().filter(|g| g.is_finite()));
     let (mut last, mut most) = (None, 0.0_f64);
     for k in 1..ANSWERS {
         if answers.len() == k {
@@ -158,7 +158,11 @@ fn answered(
         if before.shape() != after.shape() {
             break;
         }
-        let change = after - before;
+        // What is not finite fails by itself, and is no change.
+        let change = Zip::from(after).and(before).map_collect(|after, before| {
+            let same = after == before || !after.is_finite() && !before.is_finite();
+            if same { 0.0 } else { after - before }
+        });
         // Twice, since between the first two it was asked elsewhere: one that comes and goes may have come back.
         if last.is_none() && norm(&change) <= ROUNDED * precision * size {
             if k == 2 {

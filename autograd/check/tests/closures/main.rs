@@ -478,6 +478,9 @@ fn rounding_to_and_fro_is_not_taken_for_memory() {
             assert_eq!(check.run_with(f, gradient).unwrap().verdict(), Verdict::Fail, "{other}");
         }
     }
+    // What is not a number is told, and is no memory.
+    let report = FnCheck::at(&x).run_with(f, |_: &[ArrayD<f64>]| array(&[1.0, f64::NAN, 3.0])).unwrap();
+    assert!(report.verdict() == Verdict::Fail && !report.to_string().contains("asked"), "{report}");
     let large = |asked: usize, i: usize| 1e3 * noise(asked, i);
     let report = run(&large, None);
     assert!(report.verdict() == Verdict::Fail && report.notes[0].contains("each time"), "{report}");

@@ -119,17 +119,17 @@ pub(super) fn number(op: &Op) -> Option<String> {
     }
 }
 
-/// A value in a few characters: up to three numbers, or the norm of more.
+/// A value in a few characters: up to three numbers, or the norm of more; of whole numbers and truth values the first.
 pub(super) fn brief(value: &Value<f64>) -> String {
-    let numbers: Vec<f64> = match value {
-        Value::Float(a) => a.iter().copied().collect(),
-        Value::Index(a) => a.iter().map(|&i| i as f64).collect(),
-        Value::Bool(a) => a.iter().map(|&b| f64::from(u8::from(b))).collect(),
-    };
-    if numbers.len() <= 3 {
-        return numbers.iter().map(|&x| digits(x)).collect::<Vec<_>>().join(", ");
+    const MOST: usize = 3;
+    let all = |numbers: Vec<String>| numbers.join(", ");
+    let more = if value.shape().count() > MOST { " …" } else { "" };
+    match value {
+        Value::Float(a) if a.len() <= MOST => all(a.iter().map(|&x| digits(x)).collect()),
+        Value::Float(a) => format!("‖·‖ {}", digits(norm(a))),
+        Value::Index(a) => all(a.iter().take(MOST).map(ToString::to_string).collect()) + more,
+        Value::Bool(a) => all(a.iter().take(MOST).map(|&b| u8::from(b).to_string()).collect()) + more,
     }
-    format!("‖·‖ {}", digits(norm(&numbers)))
 }
 
 /// A number in four digits, or three where it needs an exponent.
@@ -142,7 +142,9 @@ fn digits(x: f64) -> String {
     } else if x.fract() == 0.0 {
         format!("{x:.0}")
     } else {
-        format!("{x:.*}", [1000.0, 100.0, 10.0].iter().position(|&from| size >= from).unwrap_or(3))
+        // Of 0.00123 and of 1.23 as many.
+        let before = [1000.0, 100.0, 10.0, 1.0, 0.1, 0.01].iter().position(|&from| size >= from);
+        format!("{x:.*}", before.unwrap_or(6))
     };
     text.replace('-', "−")
 }
@@ -243,7 +245,9 @@ mod tests {
         let of = |x: &[f64]| {
             brief(&Value::Float(ndarray::ArrayD::from_shape_vec(vec![x.len()], x.to_vec()).unwrap()))
         };
-        assert_eq!(of(&[0.123_456, -2.0, 1234.5]), "0.123, −2, 1234");
+        assert_eq!(of(&[0.123_456, -2.0, 1234.5]), "0.1235, −2, 1234");
+        assert_eq!(of(&[0.001_234_56, 12.345_6]), "0.001235, 12.35");
+        assert_eq!(brief(&Value::Index(ndarray::arr1(&[4, 0, 2, 9]).into_dyn())), "4, 0, 2 …");
         assert_eq!(of(&[1e-9]), "1.00e−9");
         assert_eq!(of(&[f64::NAN]), "NaN");
         assert_eq!(of(&[3e200, 4e200, 0.0, 0.0]), "‖·‖ 5.00e200");

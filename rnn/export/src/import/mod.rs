@@ -94,7 +94,10 @@ fn other_kind(bytes: &[u8]) -> Option<&'static str> {
         (&b"PK\x03\x04"[..], "a zip archive, as PyTorch's .pt, NumPy's .npz and Keras' .keras are"),
         (b"\x89HDF", "an HDF5 file, as Keras' .h5 are"),
         (b"\x80\x02", "a pickle, as older .pt files and Paddle's .pdparams are"),
+        (b"\x80\x03", "a pickle, as older .pt files and Paddle's .pdparams are"),
         (b"\x80\x04", "a pickle, as older .pt files and Paddle's .pdparams are"),
+        (b"\x80\x05", "a pickle, as older .pt files and Paddle's .pdparams are"),
+        (b"\x93NUMPY", "an array of NumPy"),
     ];
     kinds.into_iter().find(|(first, _)| bytes.starts_with(first)).map(|(_, kind)| kind)
 }

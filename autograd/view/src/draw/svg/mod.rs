@@ -127,7 +127,7 @@ fn ground(to: &mut String, scene: &Scene, layout: &Layout, width: f64, options: 
             r##"<path d="M8,{y:.1}H{:.1}" stroke="#8a94a0" stroke-width="1.2" stroke-dasharray="7 5"/>"##,
             width - 8.0
         )?;
-        for (word, y, colour) in [("forward ↑", y - 6.0, FORWARD), ("backward ↓", y + 13.0, BACKWARD)] {
+        for (word, y, colour) in [("forward ↑", y - 6.0, FORWARD), ("backward", y + 13.0, BACKWARD)] {
             writeln!(
                 to,
                 r#"<text x="10" y="{y:.1}" font-size="10" font-weight="600" fill="{colour}" style="text-anchor:start">{word}</text>"#
