@@ -1,33 +1,30 @@
-//! The transpose of a matrix, by tiles.
+//! The transpose of a matrix, by lines of the cache.
 
 use super::machine::vectorised;
 
-/// The side of a tile: one cache line of `f32`.
+/// The elements of a line: one cache line of `f32`.
 const SIDE: usize = 16;
 
 vectorised! {
-    /// `y = xᵀ` for x of this shape, whose rows are `apart[0]` elements apart, and those of y
-    /// `apart[1]`. A tile is turned on the stack and written row by row: rows that are a power of two apart share
-    /// few sets of the cache, and elements written one by one would drive each other out.
+    /// `y = xᵀ` for x of this shape, whose rows are `apart[0]` elements apart, and those of y `apart[1]`. A line of y
+    /// is gathered from as many rows of x, which stay in the L1 cache for the lines after it, and is written at once: rows
+    /// that are a power of two apart share few sets of the cache, and elements written one by one would drive each other
+    /// out.
     ///
     /// # Panics
     /// If a matrix does not lie in its slice.
     pub fn transpose<S, M>(y: &mut [S], x: &[S], shape: [usize; 2], apart: [usize; 2]) {
         let [rows, columns] = shape;
-        for i in (0..rows).step_by(SIDE) {
-            for j in (0..columns).step_by(SIDE) {
-                let (height, width) = (SIDE.min(rows - i), SIDE.min(columns - j));
-                let mut tile = [[S::ZERO; SIDE]; SIDE];
-                for k in 0..height {
-                    let row = &x[(i + k) * apart[0] + j..];
-                    if let Some(row) = row.first_chunk::<SIDE>() {
-                        (0..SIDE).for_each(|l| tile[l][k] = row[l]);
+        for block in (0..columns).step_by(SIDE) {
+            for i in (0..rows).step_by(SIDE) {
+                for j in block..columns.min(block + SIDE) {
+                    let at = |k: usize| x[(i + k) * apart[0] + j];
+                    let to = &mut y[j * apart[1] + i..];
+                    if rows - i >= SIDE {
+                        to[..SIDE].copy_from_slice(&std::array::from_fn::<S, SIDE, _>(at));
                     } else {
-                        (0..width).for_each(|l| tile[l][k] = row[l]);
+                        to[..rows - i].iter_mut().enumerate().for_each(|(k, to)| *to = at(k));
                     }
-                }
-                for (l, turned) in tile.iter().enumerate().take(width) {
-                    y[(j + l) * apart[1] + i..][..height].copy_from_slice(&turned[..height]);
                 }
             }
         }
