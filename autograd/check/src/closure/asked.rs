@@ -160,8 +160,7 @@ fn answered(
         }
         // What is not finite fails by itself, and is no change.
         let change = Zip::from(after).and(before).map_collect(|after, before| {
-            let same = after == before || !after.is_finite() && !before.is_finite();
-            if same { 0.0 } else { after - before }
+            if after.is_finite() || before.is_finite() { after - before } else { 0.0 }
         });
         // Twice, since between the first two it was asked elsewhere: one that comes and goes may have come back.
         if last.is_none() && norm(&change) <= ROUNDED * precision * size {
