@@ -97,11 +97,11 @@ fn the_matrix_follows_the_chosen_cell() {
                  CanvasRenderingContext2D.prototype.strokeRect = function (...a) { if (this.canvas.id === 'matrix-large') all.push([...a, this.canvas.clientWidth - 34, this.canvas.clientHeight - 30]); return draw.apply(this, a); }; \
                  globalThis.marked = all; })()";
     page.ask(marks);
-    for _ in 0..30 {
+    for _ in 0..12 {
         page.press("ArrowUp");
         page.press("ArrowRight");
     }
-    assert!(page.text("#matrix-told").starts_with("‖∂L[70]/∂h[31]‖"), "{}", page.text("#matrix-told"));
+    assert!(page.text("#matrix-told").starts_with("‖∂L[88]/∂h[13]‖"), "{}", page.text("#matrix-told"));
     let [x, y, w, h, width, height] = numbers(&mut page, "marked.at(-1)")[..] else { panic!() };
     assert!(
         x >= -1.0 && x + w <= width + 1.0 && y >= -1.0 && y + h <= height + 1.0 && w > 8.0,

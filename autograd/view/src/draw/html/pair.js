@@ -36,6 +36,11 @@ function tellOther(one, tell) {
   telling = false;
 }
 
+function tellZoom({ rolled, open }) {
+  const now = rolled ? "rolled" : open.size ? "open" : "unrolled";
+  for (const id of ["rolled", "unrolled", "open"]) setPressed(id, id === now);
+}
+
 /** What was changed in one net, in the words of the other. */
 function translated(what, from, to) {
   const said = {};
@@ -65,8 +70,10 @@ function begin(one) {
   graph.onChange((what) => {
     tellOther(one, (from, to) => to.change(translated(what, from, to)));
     if ("position" in what) $("clock").value = Math.round((1000 * graph.state.position) / graph.count);
+    tellZoom(graph.state);
     tellChosen();
   });
+  tellZoom(graph.state);
   graph.moved.push(() => tellOther(one, (from, to) => to.standAt(from.standing())));
   graph.pairs.push((pair) => tellOther(one, (_, to) => to.lightPair(pair && pair.t < to.steps.length && pair.k < to.steps.length ? pair : null)));
   graph.picked.push((what) => tellOther(one, (_, to) => to.pickNamed(what)));
