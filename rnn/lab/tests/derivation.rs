@@ -114,7 +114,8 @@ fn pages_are_well_formed() {
         // Outside mathematics, LaTeX takes no signs of it; and a letter there is set as a word.
         for word in running_text(&latex).split(|c: char| !c.is_alphanumeric() && !"\\_∂".contains(c)) {
             let sign = word.replace(r"\_", "").contains(['_', '∂']) || !word.is_ascii();
-            let letter = word.len() == 1 && word.starts_with(char::is_alphabetic) && !matches!(word, "a" | "A");
+            let letter =
+                word.len() == 1 && word.starts_with(char::is_alphabetic) && !matches!(word, "a" | "A");
             assert!(!sign && !letter, "{name}: `{word}`\n{latex}");
         }
         let text = derivation.write(Form::Unicode);
