@@ -75,7 +75,7 @@ impl Scene<'_> {
             let (Some(from), Some(to)) = (number(nodes[0]), number(nodes[1])) else { continue };
             let (a, b) = (&items[from], &items[to]);
             // A line from the end of a rolled step back to its start leads to the next step.
-            let on = from < to || (from > to && link.is_loop(&self.items));
+            let on = from < to || link.is_loop(&self.items);
             if on && a.part == b.part && !shared(a) && !shared(b) && seen.insert((from, to)) {
                 let port = links.iter().filter(|l: &&Link| l.to == to).count();
                 links.push(Link { from, to, port, operand: a.node, user: b.node, ..*link });

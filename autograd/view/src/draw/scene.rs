@@ -97,6 +97,14 @@ impl Step {
         }
     }
 
+    /// What stands above its column: the label, and how many steps it represents.
+    pub fn heading(&self) -> String {
+        match self.group.len() {
+            0 => self.label(),
+            steps => format!("{}\u{2003}×{steps}", self.label()),
+        }
+    }
+
     /// A text with step numbers written for any step of the column: `h[t−1]`.
     fn relative(&self, text: &str, step: u32) -> String {
         if self.group.is_empty() {
