@@ -63,7 +63,7 @@ impl Scene<'_> {
                 let next = u32::try_from(kinds.len()).unwrap_or(u32::MAX);
                 let kin = *kinds.entry(timeless(group)).or_insert(next);
                 let shows = shown(&self, *item, group, &faces);
-                Item { kin, shows, ..boxed(&self, *item, group, &members[*group]) }
+                Item { shows, kin, ..boxed(&self, *item, group, &members[*group]) }
             })
             .collect();
         let number = |node: usize| groups[node].as_ref().and_then(|group| numbers.get(group)).copied();
