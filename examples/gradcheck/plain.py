@@ -4,9 +4,13 @@
     rnn gradcheck --program 'python3 examples/gradcheck/plain.py --forget'    # a state that does not go back at one step
     rnn gradcheck --program 'python3 examples/gradcheck/plain.py --element'   # one element of 36 has the wrong sign
     rnn gradcheck --program 'python3 examples/gradcheck/plain.py --keep'      # a gradient that is never set to zero
+    rnn gradcheck --program 'python3 examples/gradcheck/plain.py --five'      # five times what it should be
+    rnn gradcheck --program 'python3 examples/gradcheck/plain.py --nan'       # one element is not a number
+    rnn gradcheck --program 'python3 examples/gradcheck/plain.py --noise'     # a loss with another value each time
 """
 
 import math
+import random
 import sys
 
 from lines import serve
@@ -28,7 +32,8 @@ def states(p):
 
 
 def loss(p):
-    return sum(v * v for h in states(p) for v in h)
+    noise = 1e-3 * random.random() if "--noise" in sys.argv else 0.0
+    return sum(v * v for h in states(p) for v in h) + noise
 
 
 def gradient(p):
@@ -45,6 +50,10 @@ def gradient(p):
         dh = [0.0 if forget else sum(da[i] * p["U"][i][j] for i in range(H)) for j in range(H)]
     if "--element" in sys.argv:
         g["U"][3][4] *= -1
+    if "--five" in sys.argv:
+        g = {"U": [[5 * u for u in row] for row in g["U"]], "w": [5 * w for w in g["w"]]}
+    if "--nan" in sys.argv:
+        g["w"][2] = math.nan
     return g
 
 

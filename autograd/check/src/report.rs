@@ -1,6 +1,8 @@
 //! The report of a check.
 
+use super::closure::Scatter;
 use super::coverage::Coverage;
+use super::hint::Hint;
 use super::locate::Guilty;
 use super::verdict::{Comparison, Decider, Verdict};
 use super::witness::Witness;
@@ -51,6 +53,10 @@ pub struct Tensor {
     pub all_wrong_told: bool,
     /// The slice of all wrong elements, if there is one: the axis, and the index along it.
     pub slice: Option<(usize, usize)>,
+    /// What a wrong gradient of a foreign function probably is instead; see [`Report::likely`].
+    pub hint: Option<Hint>,
+    /// Whether the hint is about the wrong elements alone, and others are right.
+    pub hint_of_wrong: bool,
 }
 
 impl Tensor {
@@ -106,6 +112,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The number of calls of a foreign function.
     pub calls: usize,
+    /// How far the values of a foreign function at one point scatter, if they do.
+    pub scatter: Option<Scatter>,
     /// The regimes of a graph's ops that were visited.
     pub coverage: Coverage,
 }
@@ -121,6 +129,7 @@ impl Report {
             guilty: None,
             notes: Vec::new(),
             calls: 0,
+            scatter: None,
             coverage: Coverage::default(),
         }
     }
@@ -151,6 +160,23 @@ impl Report {
     /// The tensor with a name, at order 1.
     pub fn tensor(&self, name: &str) -> Option<&Tensor> {
         self.tensors.iter().find(|t| t.name == name)
+    }
+
+    /// What wrong gradients of a foreign function probably are instead: each hint, once, with the tensors that share it.
+    pub fn likely(&self) -> Vec<(&Hint, Vec<&Tensor>)> {
+        let mut all: Vec<(&Hint, Vec<&Tensor>)> = Vec::new();
+        for tensor in self.tensors.iter().filter(|t| t.verdict() == Verdict::Fail) {
+            let Some(hint) = &tensor.hint else { continue };
+            let same = |(known, of): &(&Hint, Vec<&Tensor>)| {
+                known.is_like(hint) && of.iter().all(|t| t.hint_of_wrong == tensor.hint_of_wrong)
+            };
+            match all.iter().position(same) {
+                Some(at) => all[at].1.push(tensor),
+                None => all.push((hint, vec![tensor])),
+            }
+        }
+        all.sort_by_key(|(_, of)| std::cmp::Reverse(of.len()));
+        all
     }
 
     /// The tensors that the outputs do not depend on. Their gradients are not wrong, but the net may be.

@@ -138,6 +138,8 @@ impl Numeric<'_> {
             kinks,
             elements: Vec::new(),
             all_wrong_told: false,
+            hint: None,
+            hint_of_wrong: false,
             slice: None,
         })
     }

@@ -79,7 +79,10 @@ impl fmt::Display for Tensor {
         wrong.sort_by(|a, b| b.difference().total_cmp(&a.difference()));
         for element in wrong.into_iter().take(SHOWN) {
             let index = Shape::from(&element.index[..]);
-            write!(f, "\n          at {index}  {}  ratio {:.4}", element.comparison, element.ratio())?;
+            write!(f, "\n          at {index}  {}", element.comparison)?;
+            if element.analytic.is_finite() {
+                write!(f, "  ratio {:.4}", element.ratio())?;
+            }
         }
         let failed = self.elements.iter().filter(|e| e.verdict == Verdict::Fail).count();
         if self.all_wrong_told {
@@ -94,25 +97,54 @@ impl fmt::Display for Tensor {
                 write!(f, " ({failed} in all)")?;
             }
         }
-        match self.slice.or_else(|| self.slice_of_elements()) {
-            Some((axis, k)) => write!(f, "\n          the wrong ones are those at {k} along axis {axis}"),
+        let slice = self.slice.map(|(axis, k)| (axis, k, k)).or_else(|| self.slice_of_elements());
+        match slice {
+            Some((axis, k, last)) if k == last => {
+                write!(f, "\n          the wrong ones are those at {k} along axis {axis}")
+            }
+            Some((axis, k, last)) => {
+                write!(f, "\n          the wrong ones are those from {k} to {last} along axis {axis}")
+            }
             None => Ok(()),
         }
     }
 }
 
+impl Report {
+    /// What a hint is about, for a sentence that goes on with it.
+    pub fn names(&self, tensors: &[&Tensor]) -> String {
+        let wrong = match tensors.first() {
+            Some(first) if first.hint_of_wrong => "the wrong elements of ",
+            _ => "",
+        };
+        let names: Vec<String> = tensors.iter().map(|t| format!("`{}`", t.name)).collect();
+        match &names[..] {
+            [one] => format!("{wrong}{one}"),
+            all if all.len() == self.tensors.len() => format!("{wrong}all {} gradients, each", all.len()),
+            [first @ .., last] if first.len() < 4 => format!("{wrong}{} and {last}, each", first.join(", ")),
+            [first, second, .., last] => {
+                format!("{wrong}{first}, {second}, … and {last}, {} in all, each", names.len())
+            }
+            _ => String::new(),
+        }
+    }
+}
+
 impl Tensor {
-    /// The slice of the wrong elements, if all that were checked are in one: the axis, and the index along it.
-    fn slice_of_elements(&self) -> Option<(usize, usize)> {
+    /// The slice of the wrong elements, if all that were checked are in one: the axis, and the first and the last index
+    /// along it.
+    fn slice_of_elements(&self) -> Option<(usize, usize, usize)> {
         let (wrong, right): (Vec<&Element>, Vec<&Element>) =
             self.elements.iter().partition(|e| e.verdict == Verdict::Fail);
         let first = wrong.get(1).and(wrong.first())?;
-        let divides = |axis: &usize| {
-            let k = first.index[*axis];
-            wrong.iter().all(|e| e.index[*axis] == k) && right.iter().all(|e| e.index[*axis] != k)
+        let range = |axis: usize| {
+            let along = || wrong.iter().map(|e| e.index[axis]);
+            (axis, along().min().unwrap_or(0), along().max().unwrap_or(0))
         };
-        let axis = (0..first.index.len()).filter(|_| !right.is_empty()).find(divides)?;
-        Some((axis, first.index[axis]))
+        let divides = |&(axis, from, to): &(usize, usize, usize)| {
+            right.iter().all(|e| !(from..=to).contains(&e.index[axis]))
+        };
+        (0..first.index.len()).filter(|_| !right.is_empty()).map(range).find(divides)
     }
 }
 
@@ -136,6 +168,9 @@ impl fmt::Display for Report {
         }
         if let Some(guilty) = &self.guilty {
             write!(f, "\nguilty: {guilty}")?;
+        }
+        for (hint, tensors) in self.likely() {
+            write!(f, "\nlikely: {}: {hint}", self.names(&tensors))?;
         }
         let shown = bad + kinks + detached + SHOWN;
         for (i, tensor) in self.worst_first().into_iter().take(shown).enumerate() {

@@ -227,6 +227,9 @@ impl Comparison {
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Self { analytic, numeric, tolerance, .. } = self;
+        if !analytic.is_finite() {
+            return write!(f, "analytic {analytic}  numeric {numeric:.6e}");
+        }
         match self.sides {
             None => write!(f, "analytic {analytic:.6e}  numeric {numeric:.6e}  ")?,
             Some([left, right]) => {

@@ -247,11 +247,17 @@ fn zeros(report: &Report) -> Option<String> {
     })
 }
 
-/// The faulty node, if a gradient is wrong.
+/// The faulty node, or what wrong gradients probably are instead.
 pub fn headline(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let Some(guilty) = &report.guilty else { return Ok(()) };
     let b = paint::BAD;
-    writeln!(out, "{b}guilty{b:#} {guilty}\n")
+    if let Some(guilty) = &report.guilty {
+        writeln!(out, "{b}guilty{b:#} {guilty}\n")?;
+    }
+    let likely = report.likely();
+    for (hint, tensors) in &likely {
+        writeln!(out, "{b}likely{b:#} {}: {hint}", report.names(tensors))?;
+    }
+    if likely.is_empty() { Ok(()) } else { writeln!(out) }
 }
 
 /// The number of failed tensors whose elements are printed.
@@ -275,7 +281,7 @@ pub fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
             writeln!(
                 out,
                 "{f}{:name$}  {:shape$} {:>10} {:>10}  {:>6}  {:>6}{f:#}",
-                "tensor", "shape", "symbolic", "numeric", "differ", "within"
+                "tensor", "shape", "analytic", "numeric", "differ", "within"
             )?;
         }
         if tensor.is_detached() {
@@ -346,6 +352,9 @@ pub fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
             ),
         ),
         (0, 0) => ("PASS", format!("all {all} gradients agree with numeric ones")),
+        (0, _) if report.scatter.is_some() => {
+            ("OPEN", format!("{open} of {all} gradients are lost in the noise of the loss"))
+        }
         (0, _) => ("OPEN", format!("{open} of {all} numeric gradients are too coarse to tell")),
         _ => ("FAIL", format!("{failed} of {all} gradients are wrong")),
     };

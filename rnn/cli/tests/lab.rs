@@ -152,11 +152,13 @@ fn what_cannot_be_drawn_or_written_is_said_before_and_nothing_is_left() {
     assert_eq!(rnn("gradcheck --csv a.csv").status.code(), Some(2));
 }
 
-/// The output and exit code of `rnn gradcheck --program` for a program.
+/// The output and exit code of `rnn gradcheck --program` for a program, and more flags after ` ' `.
 fn checked(program: &str) -> (i32, String) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut command = Command::new(env!("CARGO_BIN_EXE_rnn"));
-    let output = command.current_dir(root).args(["gradcheck", "--program", program]).output().unwrap();
+    let (program, more) = program.split_once(" ' ").unwrap_or((program, ""));
+    let all = ["gradcheck", "--program", program].into_iter().chain(more.split_whitespace());
+    let output = command.current_dir(root).args(all).output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 
@@ -168,10 +170,19 @@ fn programs_in_other_languages_are_checked() {
         ("--forget", "FAIL 2 of 2 gradients are wrong"),
         ("--element", "this one is wrong of 36: without it, it passes"),
         ("--keep", "it remembers what was asked before"),
+        ("--five", "likely all 2 gradients, each: 5 times what it should be"),
+        ("--nan", "likely the wrong elements of `w`: it is not finite"),
     ] {
         let (code, report) = checked(&format!("{plain} {fault}"));
         assert!(code == 1 && report.contains(said), "{fault}\n{report}");
+        let calls = report.lines().find_map(|line| line.strip_suffix(" evaluations of the loss"));
+        assert!(calls.is_some_and(|calls| calls.parse::<usize>().unwrap() < 1200), "{fault}\n{report}");
     }
+    let (code, noisy) = checked(&format!("{plain} --noise"));
+    assert!(code == 3 && noisy.contains("note: the function is noisy: at one point 8 answers"), "{noisy}");
+    assert!(noisy.contains("OPEN 2 of 2 gradients are lost in the noise of the loss"), "{noisy}");
+    let (code, full) = checked(&format!("{plain} ' --tier full"));
+    assert!(code == 0 && full.contains("each of the 42 elements was checked by itself"), "{full}");
     assert_eq!(checked("false").0, 1);
 
     let folder = tempfile::tempdir().unwrap();

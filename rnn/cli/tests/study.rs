@@ -154,8 +154,8 @@ fn a_gradient_check_is_data_too() {
     assert!(
         tensors.iter().any(|t| t["name"] == "rnn.weight_ih_l0" && t["shape"] == serde_json::json!([12, 3]))
     );
-    assert!(tensors.iter().all(|t| t["verdict"] == "pass" && t["symbolic"].is_f64()));
-    assert_eq!((&json["version"], &json["verdict"]), (&2.into(), &"pass".into()));
+    assert!(tensors.iter().all(|t| t["verdict"] == "pass" && t["analytic"].is_f64()));
+    assert_eq!((&json["version"], &json["verdict"]), (&3.into(), &"pass".into()));
     assert!(json["guilty"].is_null() && json["witnesses"][0]["verdict"] == "pass", "{json}");
 
     let full: serde_json::Value =

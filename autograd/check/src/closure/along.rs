@@ -1,6 +1,8 @@
 //! A function along one direction, or along several.
 
 use super::FnCheck;
+use super::hint::Probe;
+use crate::hint::Hint;
 use crate::leaves;
 use crate::numeric::{Curve, Derivative, FIRST, Look, Nearby, Noise, Parts, Scale, pieces};
 use crate::report::{Element, Report};
@@ -19,6 +21,12 @@ pub(super) const ON_A_KINK: usize = 8;
 /// How many slopes are looked at where several kinks meet, for one array, and in how many parts it is turned there.
 const NEAR: usize = 4096;
 const PARTS: usize = 32;
+
+/// An error of this many tolerances needs no second measurement.
+const CLEAR: f64 = 10.0;
+
+/// Noise of so many units in the last place is no rounding.
+const ROUGH: f64 = 1e3;
 
 /// The largest steps of the attempts after the first.
 const AGAIN: [f64; 3] = [0.06, 0.023, 0.17];
@@ -42,6 +50,12 @@ pub(super) struct Subject<'a, F> {
     pub scale: Scale,
     /// Its noise along the first direction.
     pub noise: Option<Noise>,
+    /// What was measured along directions of the whole array.
+    pub probes: Vec<Probe>,
+    /// Other gradients that this array could be of, with what that would be.
+    pub rivals: Vec<(Hint, ArrayD<f64>)>,
+    /// The largest noise beyond rounding that left an array undecided, and the size of the function there.
+    pub rough: Option<Noise>,
     /// A result shape that differs from the one at the point, if the function returned one.
     reshaped: Option<Shape>,
     /// How many slopes may still be looked at where kinks meet, for this array.
@@ -63,6 +77,9 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
             i: 0,
             scale: Scale::typical(&ArrayD::zeros(vec![0])),
             noise: None,
+            probes: Vec::new(),
+            rivals: Vec::new(),
+            rough: None,
             reshaped: None,
             near: NEAR,
             vain: false,
@@ -73,6 +90,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
     pub fn turn(&mut self, i: usize) {
         (self.i, self.scale, self.noise) = (i, self.check.scale(i), None);
         (self.near, self.vain) = (NEAR, false);
+        self.probes.clear();
     }
 
     /// Whether the budget allows another call.
@@ -90,10 +108,22 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
                  what it was there is not looked at"
             )
         });
-        for note in budget.into_iter().chain(shape) {
+        let noise = report.on_noise(self.rough, self.precision);
+        for note in budget.into_iter().chain(shape).chain(noise) {
             if !report.notes.contains(&note) {
                 report.notes.push(note);
             }
+        }
+    }
+
+    /// Keeps the noise of an array that was not decided, if it is more than rounding.
+    pub fn is_rough(&mut self) {
+        let part = |noise: Noise| noise.deviation / noise.size;
+        if let Some(noise) = self.noise
+            && part(noise) > ROUGH * self.precision
+            && self.rough.is_none_or(|rough| part(noise) > part(rough))
+        {
+            self.rough = Some(noise);
         }
     }
 
@@ -160,7 +190,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
     }
 
     /// The same, compared with the sum of some products; by default, of the claimed gradient and the direction.
-    fn measure_beside(
+    pub fn measure_beside(
         &mut self,
         direction: &ArrayD<f64>,
         products: Option<&ArrayD<f64>>,
@@ -332,6 +362,7 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         let shape = self.check.at[self.i].shape().into();
         let direction = self.scale.stretch(leaves::weights(&shape, sampler));
         let comparison = self.confirmed(&direction)?;
+        self.keep(&direction, &comparison);
         self.on_a_kink(comparison, &direction, sampler)
     }
 
@@ -380,6 +411,27 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
 
     /// A single element.
     pub fn element(&mut self, place: usize) -> Result<Element, Error> {
+        let (index, direction, length) = self.alone(place);
+        let comparison = self.asked(&direction, None, length)?;
+        Ok(Element { index, comparison })
+    }
+
+    /// A single element of a gradient that is wrong: measured once, or twice, where that is clear.
+    pub fn glimpse(&mut self, place: usize) -> Result<Element, Error> {
+        let (index, direction, length) = self.alone(place);
+        let mut comparison = self.measure(&direction, length, FIRST, self.noise)?;
+        if comparison.verdict == Verdict::Fail && comparison.excess() <= CLEAR {
+            let again = self.measure(&direction, length, AGAIN[0], self.noise)?;
+            comparison = corroborated(&[comparison, again]);
+        }
+        if comparison.sides.is_some() {
+            comparison = self.asked(&direction, None, length)?;
+        }
+        Ok(Element { index, comparison })
+    }
+
+    /// The index of an element, its direction, and its unit of steps.
+    pub fn alone(&self, place: usize) -> (Vec<usize>, ArrayD<f64>, f64) {
         let x = &self.check.at[self.i];
         let mut direction = ArrayD::zeros(x.raw_dim());
         let (index, one) =
@@ -387,7 +439,6 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         *one = 1.0;
         let index = ndarray::Dimension::slice(&index).to_vec();
         let length = self.scale.of_element(place, x[&*index]);
-        let comparison = self.asked(&direction, None, length)?;
-        Ok(Element { index, comparison })
+        (index, direction, length)
     }
 }

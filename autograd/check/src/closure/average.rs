@@ -42,6 +42,7 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
             if comparison.verdict == Verdict::Kink {
                 return self.on_a_kink(comparison, &direction, sampler);
             }
+            self.keep(&direction, &comparison);
             all.push(comparison);
             sizes.push(norm(&(&self.check.claimed[self.i] * &direction)));
         }

@@ -17,6 +17,8 @@
 
 use super::along::{ON_A_KINK, Subject};
 use super::bisect;
+use super::hint::Fit;
+use crate::hint::Hint;
 use crate::leaves;
 use crate::numeric::{Curve, Derivative, Look, Nearby, Noise, Slope, Table};
 use crate::report::{Element, Tensor};
@@ -33,6 +35,9 @@ const FIRST: [f64; 3] = [0.2, 0.13, 0.27];
 
 /// With fewer rows, the relative change that is not an accident.
 const SETTLED: f64 = 1e-9;
+
+/// Along how many pairs of directions a multiple of the right ones must be one.
+const PAIRS: usize = 4;
 
 /// The rounding error of a claimed product, in units of its precision.
 const ROUNDING: f64 = 64.0;
@@ -72,10 +77,46 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
             if on_kink && !are_told {
                 self.beside_kinks(pair, product, sampler, &mut tensor)?;
             } else if comparison.verdict == Verdict::Fail && comparison.analytic.is_finite() && !are_told {
-                self.wrong_pairs(pair, &of_w[i], product, &mut tensor)?;
+                tensor.hint = self.multiple(pair, comparison, product, sampler)?;
+                if tensor.hint.is_some() {
+                    let entry = self.largest(pair, &of_w[i], product)?;
+                    tensor.elements.push(entry);
+                } else {
+                    self.wrong_pairs(pair, &of_w[i], product, &mut tensor)?;
+                }
+            } else if comparison.verdict == Verdict::Fail && !comparison.analytic.is_finite() {
+                tensor.hint = Some(Hint::NotFinite);
             }
         }
         Ok(tensor)
+    }
+
+    /// Whether the second derivatives are a multiple of the right ones.
+    fn multiple(
+        &mut self,
+        [u, w]: [Way; 2],
+        first: Comparison,
+        product: &mut Product,
+        sampler: &mut Sampler,
+    ) -> Result<Option<Hint>, Error> {
+        let mut all = vec![first];
+        for _ in 1..PAIRS {
+            let (a, b) = (self.random(u.array, sampler), self.random(w.array, sampler));
+            let (u, w) = (Way { along: &a, ..u }, Way { along: &b, ..w });
+            let of_w = self.product(&[w], product)?;
+            all.push(self.mixed(u, w, &of_w[u.array]));
+        }
+        let told = |of: &dyn Fn(&Comparison) -> f64| all.iter().map(of).collect::<Vec<f64>>();
+        let fit = Fit {
+            claimed: told(&|c| c.analytic),
+            slopes: told(&|c| c.numeric),
+            tolerances: told(&|c| c.tolerance),
+            free: PAIRS.min(u.along.len() * w.along.len()),
+        };
+        if fit.claimed.iter().all(|h| *h == 0.0) {
+            return Ok(Some(Hint::Zero));
+        }
+        Ok(fit.multiple(&self.lengths()).map(|(hint, _)| hint))
     }
 
     /// The given directions of an array, or a random one; turned inwards at bounds.
@@ -169,6 +210,29 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         }
         tensor.comparison = rays.into_iter().fold(tensor.comparison, Comparison::worse);
         Ok(())
+    }
+
+    /// The entry that counts most: in the row that does, by symmetry, the largest.
+    fn largest(
+        &mut self,
+        [u, w]: [Way; 2],
+        of_w: &ArrayD<f64>,
+        product: &mut Product,
+    ) -> Result<Element, Error> {
+        let place = |x: &ArrayD<f64>| {
+            let sizes = x.iter().map(|x| x.abs()).enumerate();
+            sizes.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(place, _)| place)
+        };
+        let one = |along: &ArrayD<f64>, at: usize| part(&along.mapv(|_| 1.0), &(at..at + 1));
+        let row = place(&(u.along * of_w));
+        let of_row = one(u.along, row);
+        let column = place(&self.product(&[Way { along: &of_row, ..u }], product)?[w.array]);
+        let of_column = one(w.along, column);
+        let way = Way { along: &of_column, ..w };
+        let of_w = self.product(&[way], product)?;
+        let comparison = self.mixed(Way { along: &of_row, ..u }, way, &of_w[u.array]);
+        let at = [bisect::index(u.along.shape(), row), bisect::index(w.along.shape(), column)];
+        Ok(Element { index: at.concat(), comparison })
     }
 
     /// Finds the wrong entries of a failed block by bisection: its rows, and then the columns of each.

@@ -112,7 +112,7 @@ impl FnCheck {
         self.takes_no_tier(claim, place)?;
         self.takes_no_method(claim, place)?;
         let mut f = |x: &[ArrayD<f64>]| ndarray::arr0(f(x)).into_dyn();
-        let (mut report, mut sampler, _) = self.begin(&mut f, place)?;
+        let (mut report, mut sampler, _) = self.begin(0, &mut f, place)?;
         report.order = 2;
         let check = self.claiming(self.at.clone());
         let mut product = |w: &[ArrayD<f64>]| {

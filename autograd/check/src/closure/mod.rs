@@ -2,7 +2,8 @@
 //!
 //! There are no nodes, so differences alone decide: along one direction in `along.rs`, or averaged over several in
 //! `average.rs` for a function of low precision. `bisect.rs` finds the wrong elements; `digits.rs` estimates the
-//! function's precision. `asked.rs` checks a gradient given as a function, `vector.rs` claims about functions that
+//! function's precision, `scatter.rs` whether its values are the same twice. `hint.rs` guesses what a wrong gradient is
+//! instead. `asked.rs` checks a gradient given as a function, `vector.rs` claims about functions that
 //! return arrays, `hessian.rs` and `block.rs` second derivatives; `taylor.rs` is the Taylor test.
 
 mod along;
@@ -14,12 +15,17 @@ mod digits;
 mod fits;
 mod halves;
 mod hessian;
+mod hint;
+mod scatter;
 mod taylor;
 mod vector;
 
+pub use scatter::Scatter;
+
 use super::Tier;
+use super::hint::Hint;
 use super::leaves;
-use super::numeric::{Method, Scale};
+use super::numeric::{FIRST, Method, Scale};
 use super::report::{Element, Report, Tensor};
 use super::verdict::{Comparison, Decider, Verdict};
 use along::Subject;
@@ -261,13 +267,14 @@ impl FnCheck {
     ) -> Result<(Report, f64), Error> {
         self.fits("gradient", place)?;
         let mut f = |x: &[ArrayD<f64>]| ndarray::arr0(f(x)).into_dyn();
-        let (mut report, mut sampler, _) = self.begin(&mut f, place)?;
+        let (mut report, mut sampler, _) = self.begin(calls, &mut f, place)?;
         let mut subject = Subject::new(self, &mut f, ndarray::arr0(1.0).into_dyn());
-        subject.calls = calls + report.calls;
+        subject.calls = report.calls;
         subject.find_precision(&mut report.notes);
         for i in 0..self.at.len() {
             report.tensors.push(subject.tensor(i, &mut sampler)?);
         }
+        hint::share_a_step(&mut report.tensors);
         subject.tell(&mut report);
         // What an iteration stops at is smooth, and has a slope of its own.
         let is_near = |t: &&Tensor| {
@@ -329,22 +336,10 @@ impl Tensor {
             elements: Vec::new(),
             all_wrong_told: false,
             slice: None,
+            hint: None,
+            hint_of_wrong: false,
         }
     }
-}
-
-/// The first element that is not finite.
-fn not_finite(claimed: &ArrayD<f64>) -> Option<Element> {
-    let (index, &analytic) = claimed.indexed_iter().find(|(_, g)| !g.is_finite())?;
-    let comparison = Comparison {
-        analytic,
-        numeric: f64::NAN,
-        error: f64::NAN,
-        tolerance: f64::NAN,
-        verdict: Verdict::Fail,
-        ..Comparison::NOTHING
-    };
-    Some(Element { index: ndarray::Dimension::slice(&index).to_vec(), comparison })
 }
 
 impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
@@ -353,9 +348,8 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         self.turn(i);
         let mut tensor = Tensor::of_function(x.shape().into(), norm(gradient));
         tensor.name.clone_from(&self.check.names[i]);
-        if let Some(element) = not_finite(gradient) {
-            (tensor.comparison, tensor.decided_by) = (element.comparison, Decider::Gradient);
-            tensor.elements.push(element);
+        if gradient.iter().any(|g| !g.is_finite()) {
+            self.not_finite(&mut tensor, sampler)?;
             return Ok(tensor);
         }
         if self.check.told(i).next().is_some() {
@@ -380,15 +374,38 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
                 if !self.may_ask() {
                     break;
                 }
-                let element = self.element(place)?;
+                let wrong = tensor.comparison.verdict == Verdict::Fail;
+                let element = if wrong { self.glimpse(place)? } else { self.element(place)? };
                 tensor.elements.push(element);
             }
         }
-        let all = tensor.elements.len() == x.len();
-        if tensor.comparison.verdict == Verdict::Fail && !all {
-            self.find_wrong(&mut tensor, sampler)?;
+        match tensor.comparison.verdict {
+            Verdict::Fail => self.find_wrong(&mut tensor, sampler)?,
+            Verdict::Inconclusive => self.is_rough(),
+            _ => {}
         }
         tensor.elements.sort_by(|a, b| b.excess().total_cmp(&a.excess()));
         Ok(tensor)
+    }
+
+    /// A gradient that is not finite at some places: the numeric one there, and along a direction.
+    fn not_finite(&mut self, tensor: &mut Tensor, sampler: &mut Sampler) -> Result<(), Error> {
+        let gradient = &self.check.claimed[self.i];
+        let Some((place, analytic)) = gradient.iter().copied().enumerate().find(|(_, g)| !g.is_finite())
+        else {
+            return Ok(());
+        };
+        (tensor.hint, tensor.decided_by) = (Some(Hint::NotFinite), Decider::Gradient);
+        tensor.hint_of_wrong = gradient.iter().any(|g| g.is_finite());
+        let direction = self.scale.stretch(leaves::weights(&tensor.shape, sampler));
+        let nothing = ArrayD::zeros(gradient.raw_dim());
+        let length = self.scale.length;
+        let whole = self.measure_beside(&direction, Some(&nothing), length, FIRST, None)?;
+        let (index, one, length) = self.alone(place);
+        let element = self.measure_beside(&one, Some(&nothing), length, FIRST, self.noise)?;
+        let claimed = |of: Comparison| Comparison { analytic, verdict: Verdict::Fail, unseen: false, ..of };
+        tensor.comparison = claimed(whole);
+        tensor.elements.push(Element { index, comparison: claimed(element) });
+        Ok(())
     }
 }

@@ -69,7 +69,7 @@ impl FnCheck {
         self.takes_no_tier("the Taylor test", place)?;
         self.takes_no_method("the Taylor test", place)?;
         let mut f = |x: &[ArrayD<f64>]| ndarray::arr0(f(x)).into_dyn();
-        let (_, mut sampler, value) = self.begin(&mut f, place)?;
+        let (_, mut sampler, value) = self.begin(0, &mut f, place)?;
         let value = value.sum();
         let mut direction: Vec<ArrayD<f64>> = Vec::new();
         let mut subject = Subject::new(self, &mut f, ndarray::arr0(1.0).into_dyn());

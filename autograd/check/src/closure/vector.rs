@@ -5,11 +5,12 @@
 //! cotangents are used nevertheless. Bisection finds the entry, along columns and then down the rows: the function's
 //! values along one column serve all its rows.
 
-use super::FnCheck;
 use super::along::{ON_A_KINK, Subject};
+use super::{FnCheck, scatter};
+use crate::hint::Hint;
 use crate::leaves;
 use crate::report::{Element, Report, Tensor};
-use crate::verdict::{Decider, Verdict};
+use crate::verdict::{Comparison, Decider, Verdict};
 use crate::witness::Witness;
 use autograd::ops::Sampler;
 use autograd::{Error, Place, Shape, norm};
@@ -44,7 +45,7 @@ impl FnCheck {
         claimed: &[ArrayD<f64>],
     ) -> Result<Report, Error> {
         let place = Place::caller();
-        let (mut report, mut sampler, y) = self.begin(&mut f, place)?;
+        let (mut report, mut sampler, y) = self.begin(0, &mut f, place)?;
         let m = y.len();
         let refuse = |reason| Err(Error::Build { reason, place });
         if claimed.len() != self.at.len() {
@@ -86,8 +87,11 @@ impl FnCheck {
             subject.calls = report.calls;
             subject.find_precision(&mut report.notes);
             for (i, matrix) in matrices.iter().enumerate() {
+                subject.rivals = turned(matrix, &subject.cotangent, self.at[i].shape());
                 let mut tensor = subject.tensor(i, &mut sampler)?;
                 subject.entries(&mut tensor, matrix)?;
+                // Other axes than those of x are those of a Jacobian.
+                tensor.hint = tensor.hint.filter(Hint::is_of_any_array);
                 tensor.norm = norm(matrix);
                 merge(&mut report, tensor);
             }
@@ -120,7 +124,7 @@ impl FnCheck {
         mut vjp: impl FnMut(&ArrayD<f64>) -> Vec<ArrayD<f64>>,
     ) -> Result<Report, Error> {
         let place = Place::caller();
-        let (mut report, mut sampler, y) = self.begin(&mut f, place)?;
+        let (mut report, mut sampler, y) = self.begin(0, &mut f, place)?;
         let cotangents = [(); ROUNDS].map(|()| leaves::weights(&y.shape().into(), &mut sampler));
         let mut precision = f64::EPSILON;
         let mut asked = |v: &ArrayD<f64>| {
@@ -171,7 +175,7 @@ impl FnCheck {
     ) -> Result<Report, Error> {
         let place = Place::caller();
         self.takes_no_tier("a JVP", place)?;
-        let (mut report, mut sampler, y) = self.begin(&mut f, place)?;
+        let (mut report, mut sampler, y) = self.begin(0, &mut f, place)?;
         let zeros = || self.at.iter().map(|x| ArrayD::zeros(x.raw_dim())).collect::<Vec<_>>();
         let mut asked = |u: &[ArrayD<f64>]| {
             let tangent = jvp(u);
@@ -223,9 +227,10 @@ impl FnCheck {
         Ok(report)
     }
 
-    /// The report, the sampler, and the function's value at the point.
+    /// The report, the sampler, and the function's value at the point, after this many calls.
     pub(super) fn begin(
         &self,
+        calls: usize,
         f: &mut impl FnMut(&[ArrayD<f64>]) -> ArrayD<f64>,
         place: Place,
     ) -> Result<(Report, Sampler, ArrayD<f64>), Error> {
@@ -235,7 +240,8 @@ impl FnCheck {
             return Err(Error::NotFinite { node: "the function".into() });
         }
         let mut report = Report::new("a function".into(), self.seed, 1);
-        report.calls = 1;
+        report.calls = calls + 1;
+        report.scatter = scatter::measure(&y, || f(&self.at), self.budget, &mut report.calls);
         Ok((report, Sampler::new(self.seed), y))
     }
 
@@ -247,6 +253,15 @@ impl FnCheck {
 
 /// The number of cotangents, or of directions of each array.
 const ROUNDS: usize = 2;
+
+/// What a square Jacobian sends back if it is transposed.
+fn turned(jacobian: &ArrayD<f64>, v: &ArrayD<f64>, shape: &[usize]) -> Vec<(Hint, ArrayD<f64>)> {
+    let is_square = jacobian.shape()[0] == jacobian.shape()[1];
+    let row = |row: ndarray::ArrayViewD<f64>| row.iter().zip(v).map(|(j, v)| j * v).sum();
+    let back: Vec<f64> = jacobian.axis_iter(Axis(0)).map(row).collect();
+    let back = ArrayD::from_shape_vec(IxDyn(shape), back).ok().filter(|_| is_square);
+    back.map(|back| (Hint::Transposed, back)).into_iter().collect()
+}
 
 /// Keeps the worse of two results for one array.
 fn merge(report: &mut Report, tensor: Tensor) {
@@ -303,9 +318,19 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
     /// Checks a claimed tangent along a direction.
     fn tangent(&mut self, direction: &ArrayD<f64>, claimed: &ArrayD<f64>) -> Result<Tensor, Error> {
         let mut tensor = Tensor::of_function(claimed.shape().into(), norm(claimed));
-        if let Some(element) = super::not_finite(claimed) {
-            (tensor.comparison, tensor.decided_by) = (element.comparison, Decider::Gradient);
-            tensor.elements.push(element);
+        if let Some((place, &analytic)) = claimed.iter().enumerate().find(|(_, g)| !g.is_finite()) {
+            let nothing = ArrayD::zeros(claimed.raw_dim());
+            let whole = self.confirmed_beside(direction, Some(&nothing))?;
+            let cotangent = std::mem::replace(&mut self.cotangent, nothing.clone());
+            self.cotangent.iter_mut().skip(place).take(1).for_each(|v| *v = 1.0);
+            let element = self.confirmed_beside(direction, Some(&nothing));
+            self.cotangent = cotangent;
+            let told = |of: Comparison| Comparison { analytic, verdict: Verdict::Fail, unseen: false, ..of };
+            tensor.comparison = told(whole);
+            let index = super::bisect::index(claimed.shape(), place);
+            tensor.elements.push(Element { index, comparison: told(element?) });
+            (tensor.hint, tensor.decided_by) = (Some(Hint::NotFinite), Decider::Gradient);
+            tensor.hint_of_wrong = claimed.iter().any(|g| g.is_finite());
             return Ok(tensor);
         }
         let products = &self.cotangent * claimed;

@@ -7,8 +7,9 @@
 
 use super::Record;
 use super::edge::Edge;
-use super::hint::{self, Hint};
+use super::hint;
 use super::worst::{self, Worst};
+use crate::hint::Hint;
 use crate::numeric::Scale;
 use crate::{SINGLE, leaves};
 use autograd::ops::{Op, Sampler};

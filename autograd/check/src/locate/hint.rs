@@ -4,98 +4,11 @@ use super::Record;
 use super::blame::{Equation, Suspect, directions, dot};
 use super::edge::Edge;
 use super::worst::Worst;
+use crate::hint::Hint;
 use autograd::Value;
 use autograd::graph::Role;
 use autograd::ops::Sampler;
 use ndarray::{ArrayD, Axis};
-use std::fmt;
-
-/// The likely mistake behind a wrong adjoint.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Hint {
-    /// It is not finite.
-    NotFinite,
-    /// It has the wrong sign.
-    Sign,
-    /// It is a multiple of the correct one.
-    Factor(f64),
-    /// It is zero, and should not be.
-    Zero,
-    /// One of several terms is missing from the sum.
-    Missing,
-    /// One of several terms is counted twice.
-    Twice,
-    /// A mean instead of a sum, or a sum instead of a mean: wrong by the number of elements.
-    Mean(usize),
-    /// It is transposed.
-    Transposed,
-    /// It belongs to another time step, this many later.
-    Shifted(i64),
-    /// It belongs to another operand of the same op.
-    WrongOperand(usize),
-    /// A row, along the first axis of the op's result, is missing.
-    RowSkipped(usize),
-    /// Only one row counts: the sum over a broadcast axis is missing.
-    NotSummed,
-    /// A single element is wrong.
-    OneElement,
-    /// Unknown.
-    Unknown,
-}
-
-impl Hint {
-    /// One word for programs.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::NotFinite => "not finite",
-            Self::Sign => "sign",
-            Self::Factor(_) => "factor",
-            Self::Zero => "zero",
-            Self::Missing => "missing accumulation",
-            Self::Twice => "counted twice",
-            Self::Mean(_) => "mean for sum",
-            Self::Transposed => "transposed",
-            Self::Shifted(_) => "shifted in time",
-            Self::WrongOperand(_) => "wrong operand",
-            Self::RowSkipped(_) => "row skipped",
-            Self::NotSummed => "broadcast not summed",
-            Self::OneElement => "one element",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl Hint {
-    /// Whether two hints agree, up to rounding.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Factor(a), Self::Factor(b)) => (a - b).abs() <= 1e-4 * (a - 1.0).abs().max(1e-9),
-            (a, b) => a == b,
-        }
-    }
-}
-
-impl fmt::Display for Hint {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::NotFinite => f.write_str("it is not finite"),
-            Self::Sign => f.write_str("the sign is wrong"),
-            Self::Factor(factor) => write!(f, "{factor:.7} times what it should be"),
-            Self::Zero => f.write_str("it is zero, and should not be"),
-            Self::Missing => f.write_str("missing accumulation: this term is not in the sum"),
-            Self::Twice => f.write_str("this term of the sum is counted twice"),
-            Self::Mean(n) => write!(f, "off by a factor of {n}, a number of elements: a mean for a sum?"),
-            Self::Transposed => f.write_str("transposed"),
-            Self::Shifted(by) => write!(f, "shifted in time: it is that of the step {by:+}"),
-            Self::WrongOperand(k) => write!(f, "wrong operand: it is what belongs to operand {k}"),
-            Self::RowSkipped(row) => write!(f, "row {row} is left out"),
-            Self::NotSummed => f.write_str("broadcast not summed: only one row counts"),
-            Self::OneElement => f.write_str("this element alone is off"),
-            Self::Unknown => f.write_str("no usual mistake looks like this"),
-        }
-    }
-}
 
 /// The values of a candidate along some directions.
 struct Trial<'t, 'a> {
@@ -157,7 +70,7 @@ fn multiple(trial: &Trial, suspect: &Suspect) -> Option<Hint> {
     let count = trial.edges.first().map_or(0, |edge| edge.adjoint.len());
     let size = suspect.array.len().max(1);
     let repeats = [count, count / size, size / count.max(1), edge_rows(trial)];
-    let mean = repeats.into_iter().find(|&n| n > 2 && (near(n as f64) || near(1.0 / n as f64)));
+    let count = |of: &dyn Fn(f64) -> bool| repeats.into_iter().find(|&n| n > 2 && of(n as f64));
     Some(match factor {
         _ if near(0.0) => {
             if suspect.summed {
@@ -168,7 +81,10 @@ fn multiple(trial: &Trial, suspect: &Suspect) -> Option<Hint> {
         }
         _ if near(-1.0) => Hint::Sign,
         _ if near(2.0) && suspect.summed => Hint::Twice,
-        factor => mean.map_or(Hint::Factor(factor), Hint::Mean),
+        factor => count(&|n| near(1.0 / n))
+            .map(Hint::Mean)
+            .or_else(|| count(&near).map(Hint::Sum))
+            .unwrap_or(Hint::Factor(factor)),
     })
 }
 

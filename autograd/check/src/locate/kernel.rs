@@ -1,8 +1,8 @@
 //! Whether an op's dual kernel is the derivative of its `f64` kernel, at recorded operands.
 
 use super::edge::{Edge, How, Slope, five_points, roughness};
-use super::hint::Hint;
 use super::{Guilty, Part, Record};
+use crate::hint::Hint;
 use crate::leaves;
 use crate::numeric::Scale;
 use autograd::Dual;

@@ -26,9 +26,9 @@ mod rule;
 mod rules;
 mod worst;
 
-pub use hint::Hint;
 pub(super) use rules::rules;
 
+use super::hint::Hint;
 use super::leaves;
 use autograd::graph::{Graph, NodeId, Users};
 use autograd::ops::{Op, Sampler};

@@ -2,6 +2,7 @@
 
 mod claims;
 mod expansions;
+mod hints;
 mod reports;
 
 use autograd_check::{FnCheck, Method, Report, Tier, Verdict};

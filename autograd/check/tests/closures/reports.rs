@@ -5,7 +5,7 @@ use autograd_check::{FnCheck, Tier, Verdict};
 use ndarray::ArrayD;
 
 /// A number that changes at random with the last bit of x, in [−1, 1].
-fn noise(x: f64) -> f64 {
+pub fn noise(x: f64) -> f64 {
     (x.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
 }
 

@@ -36,15 +36,26 @@ pub fn page(command: &str, report: &Report) -> String {
             );
         }
     }
+    let likely: Vec<String> = (report.likely().into_iter())
+        .map(|(hint, tensors)| {
+            format!(
+                "<p class=bad>Likely: {}: {}</p>\n",
+                escape(&report.names(&tensors)),
+                escape(&hint.to_string())
+            )
+        })
+        .collect();
+    let likely = likely.concat();
+    let covered = report.certificate().map_or_else(String::new, |c| format!("<p>Covered: {c}.</p>\n"));
     let notes: Vec<String> = report.notes.iter().map(|note| format!("<li>{}</li>\n", escape(note))).collect();
     let notes = notes.concat();
     let verdict = report.verdict();
     format!(
         "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\n\
          <title>Gradient check: {verdict}</title>\n<style>\n{STYLE}\n</style>\n\
-         <h1>Gradient check: <span class={}>{verdict}</span></h1>\n<p><code>{}</code>, seed {}, {} evaluations of the loss</p>\n\
-         <table>\n<thead><tr><th>parameter<th>claimed<th>numeric<th>differ<th>within<th>verdict</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n\
-         <ul>\n{notes}</ul>\n<p>The slope along a random direction, or of a single element: as claimed, and from differences of the loss. \
+         <h1>Gradient check: <span class={}>{verdict}</span></h1>\n<p><code>{}</code>, seed {}, {} evaluations of the loss</p>\n{likely}\
+         <table>\n<thead><tr><th>parameter<th>analytic<th>numeric<th>differ<th>within<th>verdict</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n\
+         <ul>\n{notes}</ul>\n{covered}<p>The slope along a random direction, or of a single element: analytic, as the program gives it, and numeric, from differences of the loss. \
          They may differ by as much as the differences themselves can be off.</p>\n</html>\n",
         class(verdict),
         escape(command),

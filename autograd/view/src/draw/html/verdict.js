@@ -6,7 +6,7 @@ import { number } from "./numbers.js";
 import { ROUNDING, shade } from "./rules.js";
 
 const ORDER = ["fail", "inconclusive", "kink", "pass"];
-const differ = (t) => Math.abs(t.symbolic - t.numeric);
+const differ = (t) => Math.abs(t.analytic - t.numeric);
 /** Of a failure the difference over the size of the gradient; of what passes, over the tolerance. */
 const badness = (t) => (t.verdict === "fail" ? differ(t) / (t.norm + Math.abs(t.numeric)) : excess(t));
 const excess = (t) => Math.max(...[t, ...t.elements].map((c) => (differ(c) === 0 ? 0 : differ(c) / c.tolerance)));
@@ -30,7 +30,7 @@ function accused(guilty, link) {
     el(
       "p",
       { class: "note" },
-      `at [${guilty.index.join(", ")}] it is ${number(guilty.symbolic)}, and should be ${number(guilty.numeric)}: ratio ${number(guilty.ratio)}`,
+      `at [${guilty.index.join(", ")}] it is ${number(guilty.analytic)}, and should be ${number(guilty.numeric)}: ratio ${number(guilty.ratio)}`,
     ),
   );
 }
