@@ -275,13 +275,12 @@ fn imported_nets_predict() {
     // The second of two sequences, in a table of both.
     let known = values("torch-last-step-new.json");
     let (x, out) = (known["x"].as_array().unwrap(), &known["out"]);
-    let mut table = "sequence,a,b,c\n".to_string();
-    for (b, name) in ["one", "two"].iter().enumerate() {
-        for t in 0..5 {
-            let at = |k: usize| &x[(t * 2 + b) * 3 + k];
-            table += &format!("{name},{},{},{}\n", at(0), at(1), at(2));
-        }
-    }
+    let row = |b: usize, t: usize| {
+        let at = |k: usize| &x[(t * 2 + b) * 3 + k];
+        format!("{},{},{},{}\n", ["one", "two"][b], at(0), at(1), at(2))
+    };
+    let rows: String = (0..2).flat_map(|b| (0..5).map(move |t| (b, t))).map(|(b, t)| row(b, t)).collect();
+    let table = format!("sequence,a,b,c\n{rows}");
     folder.write("steps.csv", &table);
     let run = folder.good("predict --checkpoint net.safetensors --data steps.csv --json");
     let lines: Vec<Value> = run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -57,9 +57,10 @@ impl Sequences {
                 }
             }
         }
-        let names: Vec<&str> = match named {
-            true => table.column(SEQUENCE)?.map(|(_, name)| name).collect(),
-            false => vec![""; rows.len()],
+        let names: Vec<&str> = if named {
+            table.column(SEQUENCE)?.map(|(_, name)| name).collect()
+        } else {
+            vec![""; rows.len()]
         };
         let mut all: Vec<(String, Vec<f32>)> = Vec::new();
         for (name, row) in names.into_iter().zip(rows) {

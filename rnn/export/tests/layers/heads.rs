@@ -41,6 +41,11 @@ fn with_head(imported: &Imported, head: &Linear, reads: Head) -> (Model, rnn::Pa
     (model, named.chain(own.map(|(name, array)| (name.to_string(), array))).collect())
 }
 
+#[allow(clippy::cast_possible_truncation)] // nets are in single precision
+fn single(x: f64) -> f32 {
+    x as f32
+}
+
 /// The name of what a head reads, or of its function, in the files' descriptions.
 fn words(head: &Linear) -> (Option<&'static str>, &'static str) {
     let reads = head.reads.map(|reads| match reads {
@@ -81,7 +86,7 @@ fn fault(path: &Path) -> Option<String> {
         _ => Head::Mean,
     };
     let (model, parameters) = with_head(&imported, head, reads);
-    let x = ArrayD::from_shape_vec(vec![5, 2, 3], numbers("x").map(|x| x as f32).collect()).unwrap();
+    let x = ArrayD::from_shape_vec(vec![5, 2, 3], numbers("x").collect()).unwrap().mapv(single);
     let rows = if reads == Head::EachStep { 5 } else { 1 };
     let wanted: Vec<f64> = match word("function") {
         "log_softmax" => numbers("out").map(f64::exp).collect(),

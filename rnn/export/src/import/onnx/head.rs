@@ -51,10 +51,9 @@ impl<'a> File<'a> {
         let (mut heads, mut after): (Vec<Linear>, _) = (Vec::new(), None);
         for output in &graph.output {
             match self.linear(&output.name, last, directions, hidden) {
-                Ok(None) => {}
                 // Several outputs may be functions of one head, as a class and its probability are: the first counts.
                 Ok(Some(head)) if heads.iter().all(|known| known.name != head.name) => heads.push(head),
-                Ok(Some(_)) => {}
+                Ok(_) => {}
                 Err(why) => after = after.or(Some(why.to_string())),
             }
         }

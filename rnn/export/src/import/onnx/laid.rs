@@ -52,9 +52,10 @@ impl Laid {
     pub fn of(node: &Node, directions: usize) -> Self {
         use Axis::{Batch, Time};
         let (direction, unit) = Self::parts(directions);
-        let axes = match batch_first(node) {
-            true => vec![Batch, Time, direction, unit],
-            false => vec![Time, direction, Batch, unit],
+        let axes = if batch_first(node) {
+            vec![Batch, Time, direction, unit]
+        } else {
+            vec![Time, direction, Batch, unit]
         };
         Self { axes, direction: None, steps: Steps::Each, function: Function::Identity }
     }
@@ -62,9 +63,10 @@ impl Laid {
     /// The final states of a layer.
     pub fn after(node: &Node, directions: usize) -> Self {
         let (direction, unit) = Self::parts(directions);
-        let axes = match batch_first(node) {
-            true => vec![Axis::Batch, direction, unit],
-            false => vec![direction, Axis::Batch, unit],
+        let axes = if batch_first(node) {
+            vec![Axis::Batch, direction, unit]
+        } else {
+            vec![direction, Axis::Batch, unit]
         };
         Self { axes, direction: None, steps: Steps::Final, function: Function::Identity }
     }
