@@ -506,7 +506,7 @@ fn what_rounding_has_left_of_a_0_is_no_scale() {
         let point = Point::new().with(x, at.clone()).with(v, arr1(&[0.7, 0.4, -0.9, 1.1]));
         Check::new(loss).against(&[(x, claimed)]).at(point).run().unwrap()
     };
-    assert_eq!(told([1.0; 4]).verdict(), Verdict::Kink, "{}", told([1.0; 4]));
+    assert!(told([1.0; 4]).passed(), "{}", told([1.0; 4]));
     for faults in [[1.01, 1.0, 1.0, 1.0], [1.0, -1.0, 1.0, 1.0], [1.0, 1.0, 0.99, 1.0]] {
         assert_eq!(told(faults).verdict(), Verdict::Fail, "{faults:?}: {}", told(faults));
     }
