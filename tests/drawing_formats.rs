@@ -400,6 +400,14 @@ fn a_rolled_net_has_its_first_step_its_last_and_one_between() {
         assert!(text.contains(word), "{word}");
     }
     assert!(!text.contains("h[30]"));
+    // The cell of an LSTM reads itself: a line from the box to the box.
+    let named = Options { detail: draw::Detail::Named, ..Options::default() };
+    let dot = draw::dot(View::new(&long).rolled(), &named);
+    for state in ["c[t]", "∂c[t]"] {
+        let node = dot.lines().find(|line| line.contains(&format!("\"{state}\""))).unwrap();
+        let node = node.split_whitespace().next().unwrap();
+        assert!(dot.contains(&format!(" {node} -> {node} ")), "{state}\n{dot}");
+    }
     // A drawn node represents its counterparts in all steps: none is lost.
     let json: Value =
         serde_json::from_str(&draw::json(View::new(&long).rolled(), &Options::default())).unwrap();

@@ -3,10 +3,12 @@
 mod classifier;
 mod forecaster;
 mod generator;
+mod outputs;
 
 pub use classifier::{Classifier, Judgement, Step};
 pub use forecaster::{forecast, forecast_next};
 pub use generator::{Generator, draw};
+pub use outputs::{Outputs, outputs};
 
 /// Why a model cannot be used.
 #[derive(Debug, thiserror::Error)]

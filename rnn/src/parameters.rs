@@ -75,11 +75,32 @@ impl Parameters {
         self.iter().map(|(_, array)| array.len()).sum()
     }
 
+    /// The Euclidean norm of all arrays as one vector.
+    ///
+    /// Squares are accumulated in f64, where those of f32 values cannot overflow: the norm is infinite or NaN if and
+    /// only if an element is.
+    pub fn norm(&self) -> f64 {
+        self.iter().map(|(_, array)| squares(array)).sum::<f64>().sqrt()
+    }
+
     /// Zeros under the same names and of the same shapes.
     #[must_use]
     pub fn zeros_like(&self) -> Self {
         self.iter().map(|(name, array)| (name, ArrayD::zeros(array.raw_dim()))).collect()
     }
+}
+
+/// Σ x², with one partial sum per lane of a vector: a single sum would wait for each addition.
+fn squares(array: &ArrayD<f32>) -> f64 {
+    let array = array.as_standard_layout(); // borrowed, unless its layout differs
+    let blocks = array.as_slice().expect("an array of standard layout is one slice").chunks_exact(16);
+    let square = |x: f32| f64::from(x) * f64::from(x);
+    let rest: f64 = blocks.remainder().iter().map(|&x| square(x)).sum();
+    let mut lanes = [0.0; 16];
+    for block in blocks {
+        lanes.iter_mut().zip(block).for_each(|(sum, &x)| *sum += square(x));
+    }
+    lanes.iter().sum::<f64>() + rest
 }
 
 impl std::ops::Index<&str> for Parameters {
@@ -136,6 +157,18 @@ mod tests {
     #[test]
     fn a_scalar_counts_as_one_element() {
         assert_eq!((three().len(), three().elements()), (3, 12 + 4 + 1));
+    }
+
+    /// 1² + 2² + … + n² = n (n + 1) (2n + 1) / 6, exactly.
+    #[test]
+    fn every_element_counts_in_any_layout() {
+        for n in [0, 1, 15, 16, 17, 40] {
+            let w: Vec<f32> = (1..=n).map(|k| k as f32).collect();
+            let wanted = f64::from(n * (n + 1) * (2 * n + 1) / 6);
+            assert_eq!(squares(&ndarray::arr1(&w).into_dyn()).to_bits(), wanted.to_bits());
+        }
+        let turned = ndarray::arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).reversed_axes().into_dyn();
+        assert_eq!(squares(&turned).to_bits(), 91f64.to_bits());
     }
 
     #[test]

@@ -173,6 +173,8 @@ impl fmt::Display for Report {
             write!(f, "\nlikely: {}: {hint}", self.names(&tensors))?;
         }
         let shown = bad + kinks + detached + SHOWN;
+        // One more takes no more room than to say that there is one.
+        let shown = if all == shown + 1 { all } else { shown };
         for (i, tensor) in self.worst_first().into_iter().take(shown).enumerate() {
             let whole = tensor.to_string();
             let lines = whole.lines().take(if i < SHOWN { usize::MAX } else { 1 });

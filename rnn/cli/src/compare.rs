@@ -61,13 +61,21 @@ impl Args {
     fn table(&self, out: &mut impl Write, differences: &[Difference]) -> io::Result<bool> {
         let width = differences.iter().map(|d| d.what.chars().count()).max().unwrap_or(0);
         let mut all = true;
-        for Difference { what, largest } in differences {
+        for Difference { what, largest, worst } in differences {
             // A NaN is never within the tolerance.
             let within = *largest <= self.tolerance;
             all &= within;
             let style = paint::verdict(within);
             let word = if within { "same" } else { "DIFFERS" };
-            writeln!(out, "  {what:width$}  {largest:>8.1e}  {style}{word}{style:#}")?;
+            write!(out, "  {what:width$}  {largest:>8.1e}  {style}{word}{style:#}")?;
+            if let (Some((index, ours, theirs)), false) = (worst, within) {
+                write!(
+                    out,
+                    " at {index:?}: {theirs:.6e} there, {ours:.6e} here, ratio {:.6}",
+                    theirs / ours
+                )?;
+            }
+            writeln!(out)?;
         }
         Ok(all)
     }

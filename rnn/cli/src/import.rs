@@ -9,20 +9,21 @@ use rnn::model::{Head, Inits, Input, Loss, Model, Start};
 use rnn::tasks::{Described, Saved};
 use rnn::train::Options;
 use rnn::train::optim::{Adam, Method};
-use rnn_export::import::{self, Framework};
+use rnn_export::import::{self, Framework, Function, Imported, Linear};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Recurrent layers of PyTorch, Paddle, candle, Keras, Flax, Haiku, Equinox, MLX or an ONNX file as a checkpoint
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-The file is safetensors, with each array under the framework's own name and in its own order; or NAME.onnx, with nodes RNN, LSTM or GRU. The layers become a checkpoint \
-whose outputs are their outputs, and which rnn study, rnn bptt, rnn export and others read with --checkpoint; they look at \
-it on random inputs. Arrays of other layers are named and left out.
+The file is safetensors, with each array under the framework's own name and in its own order; or NAME.onnx, with nodes RNN, LSTM or GRU. The layers become a checkpoint, \
+which rnn predict, rnn study, rnn bptt, rnn export and others read with --checkpoint. A linear layer after them is its head; without \
+one its outputs are the states. ONNX files say what a head reads; of others you say it. Arrays of other layers are named and left out.
 
-Examples: a layer of PyTorch; one of Keras, whose names do not tell
+Examples: a layer of PyTorch, a net with the head fc that reads the last state, a layer of Keras
   rnn import lstm.safetensors -o net.safetensors
-  rnn bptt --checkpoint net.safetensors
+  rnn predict --checkpoint net.safetensors --data steps.csv
+  rnn import classifier.safetensors --head fc --reads last -o net.safetensors
   rnn import layer.safetensors --from keras -o net.safetensors")]
 pub struct Args {
     /// The file
@@ -34,6 +35,12 @@ pub struct Args {
     /// A simple recurrent layer has relu instead of tanh, which no file tells
     #[arg(long)]
     relu: bool,
+    /// The linear layer after the recurrent ones, by its name without `.weight`; none leaves it out
+    #[arg(long, value_name = "NAME|none")]
+    head: Option<String>,
+    /// What the head reads, which a file of arrays does not tell
+    #[arg(long, value_enum, value_name = "WHAT")]
+    reads: Option<Reads>,
     /// The checkpoint that is written
     #[arg(short, long, value_name = "FILE", help_heading = "Output", value_parser = told_by_ending(&[Kind::Checkpoint]))]
     output: OutFile,
@@ -43,7 +50,7 @@ pub struct Args {
 pub enum Named {
     /// PyTorch, and what has its names and orders: candle
     Torch,
-    /// Paddle, whose names and orders are PyTorch's
+    /// Paddle, whose names and orders are PyTorch's, but for the matrix of a head
     Paddle,
     /// Keras
     Keras,
@@ -61,7 +68,8 @@ impl Named {
     /// The framework.
     pub fn framework(self) -> Framework {
         match self {
-            Self::Torch | Self::Paddle => Framework::Torch,
+            Self::Torch => Framework::Torch,
+            Self::Paddle => Framework::Paddle,
             Self::Keras => Framework::Keras,
             Self::Flax => Framework::Flax,
             Self::Haiku => Framework::Haiku,
@@ -71,8 +79,26 @@ impl Named {
     }
 }
 
-/// The task name of an imported net in its checkpoint.
-pub const IMPORTED: &str = "imported";
+/// What a head reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Reads {
+    /// The state of each step
+    Each,
+    /// The last state of each direction
+    Last,
+    /// The mean of the states over time
+    Mean,
+}
+
+impl Reads {
+    fn head(self) -> Head {
+        match self {
+            Self::Each => Head::EachStep,
+            Self::Last => Head::Last,
+            Self::Mean => Head::Mean,
+        }
+    }
+}
 
 impl Args {
     /// Runs the command.
@@ -90,7 +116,13 @@ impl Args {
             import::read(&bytes, from, self.relu)
         };
         let net = net.map_err(|error| format!("`{}`: {error}", self.file.display()))?;
-        let outputs = net.hidden * (1 + usize::from(net.bidirectional));
+        let head = self.head(&net).map_err(|error| format!("`{}`: {error}", self.file.display()))?;
+        // Without a head the outputs are the layers' own: an identity.
+        let outputs = net.outputs();
+        let (weight, bias) = match &head {
+            Some(head) => (head.weight.clone(), head.bias.clone()),
+            None => (Array2::eye(outputs), Array1::zeros(outputs)),
+        };
         let model = Model {
             cell: net.cell.into(),
             input: Input::Reals { size: net.input },
@@ -100,13 +132,20 @@ impl Args {
             dropout: 0.0,
             start: Start::Zero,
             window: None,
-            head: Head::EachStep,
-            outputs,
-            loss: Loss::MeanSquared,
+            head: head.as_ref().and_then(|head| head.reads).unwrap_or(Head::EachStep),
+            outputs: weight.nrows(),
+            loss: match head.as_ref().map_or(Function::Identity, |head| head.function) {
+                Function::Identity => Loss::MeanSquared,
+                Function::Sigmoid => Loss::BinaryCrossEntropy,
+                Function::Softmax => Loss::CrossEntropy,
+            },
             init: Inits::default(),
         };
         let saved = Saved {
-            task: Described::Synthetic { name: IMPORTED.into(), length: 30 },
+            task: Described::Layers {
+                from: net.from.into(),
+                head: head.as_ref().map(|head| head.name.clone()),
+            },
             model,
             options: Options {
                 epochs: 0,
@@ -126,9 +165,8 @@ impl Args {
         for (name, array) in net.weights {
             checkpoint.parameters.insert(format!("rnn.{name}"), array);
         }
-        // The outputs are the layers' own: the head is the identity.
-        checkpoint.parameters.insert("head.weight", Array2::eye(outputs).into_dyn());
-        checkpoint.parameters.insert("head.bias", Array1::zeros(outputs).into_dyn());
+        checkpoint.parameters.insert("head.weight", weight.into_dyn());
+        checkpoint.parameters.insert("head.bias", bias.into_dyn());
         checkpoint.save(self.output.path())?;
         let (many, both) = (
             if net.layers == 1 { "" } else { "s" },
@@ -138,8 +176,16 @@ impl Args {
             "{}: {} layer{many} of {}{both}, {} features to {} units, from {}",
             self.output, net.layers, net.cell, net.input, net.hidden, net.from
         );
-        if !net.left_out.is_empty() {
-            println!("left out: {}", net.left_out.join(", "));
+        if let Some(head) = &head {
+            println!("{}", told(head));
+        }
+        let own = head.map_or_else(Vec::new, |head| head.arrays);
+        let left_out: Vec<String> = net.left_out.into_iter().filter(|name| !own.contains(name)).collect();
+        if !left_out.is_empty() {
+            println!("left out: {}", left_out.join(", "));
+        }
+        if let Some(after) = net.after {
+            println!("left out, after the layers: {after}");
         }
         if !net.first_states.is_empty() {
             println!(
@@ -152,4 +198,82 @@ impl Args {
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    /// The head: the one that the file has, or that was named.
+    fn head(&self, net: &Imported) -> Result<Option<Linear>, String> {
+        let known = || net.heads.iter().map(|head| format!("`{}`", head.name)).collect::<Vec<_>>().join(", ");
+        let head = match (self.head.as_deref(), &net.heads[..]) {
+            (Some("none"), _) => return Ok(None),
+            (Some(name), heads) => match heads.iter().find(|head| head.name == name) {
+                Some(head) => head,
+                None if heads.is_empty() => {
+                    return Err(format!(
+                        "no linear layer reads its {} outputs: leave out --head",
+                        net.outputs()
+                    ));
+                }
+                None => {
+                    return Err(format!("--head {name}: the linear layers that can be it are {}", known()));
+                }
+            },
+            (None, []) if self.reads.is_some() => {
+                return Err(format!(
+                    "no linear layer reads its {} outputs: leave out --reads",
+                    net.outputs()
+                ));
+            }
+            (None, []) => return Ok(None),
+            (None, [one]) => one,
+            (None, _) => {
+                return Err(format!(
+                    "several linear layers read {} features, {}: say by --head which one is the head, or none",
+                    net.outputs(),
+                    known()
+                ));
+            }
+        };
+        if let (None, Some(next)) = (&self.head, &head.followed_by) {
+            return Err(format!(
+                "`{next}` may follow the linear layer `{}`, through a function that the file does not tell: take the first \
+                 alone with --head {}, or leave both out with --head none",
+                head.name, head.name
+            ));
+        }
+        if !head.weight.iter().chain(&head.bias).all(|x| x.is_finite()) {
+            return Err(format!("`{}` has a weight that is not finite", head.name));
+        }
+        let given = self.reads.map(Reads::head);
+        match (head.reads, given) {
+            (Some(told), Some(given)) if told != given => {
+                Err(format!("`{}` reads {}, which the file says: leave out --reads", head.name, words(told)))
+            }
+            (None, None) => Err(format!(
+                "the file does not tell what the linear layer `{}` reads: say it by --reads each, last or mean, or leave \
+                 the layer out with --head none",
+                head.name
+            )),
+            (told, given) => Ok(Some(Linear { reads: told.or(given), ..head.clone() })),
+        }
+    }
+}
+
+fn words(reads: Head) -> &'static str {
+    match reads {
+        Head::EachStep => "the state of each step",
+        Head::Last => "the last state",
+        Head::Mean => "the mean of the states",
+    }
+}
+
+/// A head in words.
+fn told(head: &Linear) -> String {
+    let function = match head.function {
+        Function::Identity => "",
+        Function::Sigmoid => ", then a sigmoid",
+        Function::Softmax => ", then a softmax",
+    };
+    let (features, outputs) = (head.weight.ncols(), head.weight.nrows());
+    let many = if outputs == 1 { "" } else { "s" };
+    let reads = words(head.reads.unwrap_or(Head::EachStep));
+    format!("head: `{}`, {features} features to {outputs} output{many}, reads {reads}{function}", head.name)
 }

@@ -209,7 +209,7 @@ fn kind(task: &Described) -> &'static str {
         Described::Text { .. } => "a language model, for `rnn sample`",
         Described::Sentiment { .. } => "a classifier of sentences, for `rnn predict`",
         Described::Series { .. } => "a forecast of a series, for `rnn predict --data FILE`",
-        Described::Synthetic { name, .. } if name == import::IMPORTED => "layers of another framework",
+        Described::Layers { .. } => "layers of another framework",
         Described::Synthetic { .. } => "a model of a synthetic task, which has no words",
     }
 }

@@ -1,4 +1,6 @@
-//! `rnn predict`: the class of sentences, or the next values of a series.
+//! `rnn predict`: the class of sentences, the next values of a series, or the outputs for sequences of features.
+
+mod outputs;
 
 use super::flags::Reads;
 use super::paint::harmless;
@@ -19,15 +21,19 @@ use std::process::ExitCode;
 #[command(after_help = "Examples:
   rnn predict --checkpoint sst.safetensors \"I love RNNs\" --trace
   rnn predict --checkpoint sst.safetensors --json < reviews.txt
-  rnn predict --checkpoint price.safetensors --data prices.csv")]
+  rnn predict --checkpoint price.safetensors --data prices.csv
+
+Of a net that reads features, such as one of rnn import, the table has a row for each step and a column for each feature,
+and a column named sequence if it has several sequences. A net without head gives its states.
+  rnn predict --checkpoint net.safetensors --data steps.csv --last")]
 pub struct Predict {
-    /// A checkpoint of `rnn train sentiment` or `rnn train series`
+    /// A checkpoint of `rnn train sentiment`, `rnn train series` or `rnn import`
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
     /// Sentences; without any, the lines of standard input
     #[arg(value_name = "SENTENCE", conflicts_with = "data")]
     sentences: Vec<String>,
-    /// The series whose next values are forecast: a CSV file as in training
+    /// A CSV file: the series whose next values are forecast, as in training; or the features of sequences
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     #[command(flatten)]
@@ -38,6 +44,9 @@ pub struct Predict {
     /// Show the probability and the hidden state after each word
     #[arg(long, conflicts_with = "data")]
     trace: bool,
+    /// Of a net with outputs at each step, only those at the last
+    #[arg(long, requires = "data")]
+    last: bool,
 }
 
 impl Predict {
@@ -49,6 +58,9 @@ impl Predict {
             (Described::Sentiment { level, vocabulary, classes }, None) => {
                 let classifier = Classifier::new(&saved.model, &parameters, (*level, vocabulary), classes)?;
                 self.sentences(classifier)?;
+            }
+            (Described::Series { .. }, Some(_)) if self.last => {
+                return Err(format!("`{path}` holds a forecast of a series: leave out --last").into());
             }
             (Described::Series { column, window, horizon, mean, std }, Some(data)) => {
                 let found = self.reading.series(data, column.as_deref())?;
@@ -64,6 +76,20 @@ impl Predict {
                 )
                 .map_err(|e| format!("{}: {e}", data.display()))?;
                 self.series(&next)?;
+            }
+            (Described::Layers { .. } | Described::Synthetic { .. }, Some(data))
+                if let Some(features) = outputs::features(&saved.model) =>
+            {
+                self.outputs(&saved, &parameters, (data, features))?;
+            }
+            (Described::Layers { .. } | Described::Synthetic { .. }, None)
+                if let Some(features) = outputs::features(&saved.model) =>
+            {
+                return Err(format!(
+                    "`{path}` holds {}: give the {features} features of each step with --data FILE.csv",
+                    super::kind(&saved.task)
+                )
+                .into());
             }
             (Described::Series { .. }, None) => {
                 return Err(format!(

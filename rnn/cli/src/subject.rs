@@ -3,9 +3,9 @@
 use crate::flags::{Reads, open_cell, setting, size};
 use autograd::Value;
 use clap::{Args as _, FromArgMatches as _};
-use ndarray::{Array2, Array3, ArrayD, ArrayViewD, Axis};
+use ndarray::{Array2, Array3, ArrayD, ArrayViewD, Axis, s};
 use rnn::data::synthetic::{Adding, CopyMemory, TemporalOrder};
-use rnn::data::{Vocabulary, file};
+use rnn::data::{Sequences, Vocabulary, file};
 use rnn::infer::{Classifier, Step};
 use rnn::init::Init;
 use rnn::model::{Feed, Inits, Input, Model};
@@ -14,6 +14,9 @@ use rnn_lab::study::{Reading, Specimen, Study, brief, visible};
 use std::path::{Path, PathBuf};
 
 type Error = Box<dyn std::error::Error>;
+
+/// The number of steps of a random input for layers of another framework.
+const RANDOM_STEPS: usize = 30;
 
 /// Which net, and what it reads.
 #[derive(clap::Args, Clone, Debug)]
@@ -62,8 +65,8 @@ pub struct Which {
     /// Sequences at once: the size of the batch. Norms, where a command shows them, are averages over it
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = size, help_heading = "Data")]
     pub(crate) batch: usize,
-    /// A text that a fresh net reads character by character, or what a trained net was trained on: a text, a series.
-    /// Random numbers if not given
+    /// A text that a fresh net reads character by character, or what a trained net was trained on: a text, a series,
+    /// features by step for layers of another framework. Random numbers if not given
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     data: Option<PathBuf>,
     #[command(flatten)]
@@ -208,7 +211,7 @@ impl Which {
 
     fn trained(&self, path: &Path) -> Result<Study, Error> {
         let (saved, parameters) = Saved::load(path)?;
-        if let (Some(_), Described::Series { .. } | Described::Synthetic { .. }) =
+        if let (Some(_), Described::Series { .. } | Described::Synthetic { .. } | Described::Layers { .. }) =
             (&self.sentence, &saved.task)
         {
             return Err(format!(
@@ -244,9 +247,7 @@ impl Which {
                 found.check(*mean, *std)?;
                 self.window(data, &found.values, self.steps.unwrap_or(*window), *horizon, (*mean, *std))?
             }
-            Described::Synthetic { name, length } if name == super::import::IMPORTED => {
-                (self.random(&saved.model, self.steps.unwrap_or(*length))?, Reading::default())
-            }
+            Described::Layers { .. } => (self.features(&saved.model)?, Reading::default()),
             Described::Synthetic { name, length } => self.synthetic(name, self.steps.unwrap_or(*length))?,
         };
         let model = Model { window: self.tbptt, ..saved.model };
@@ -379,13 +380,32 @@ impl Which {
         Ok((Feed { x: x.into_dyn().into(), y: y.into_dyn().into(), lengths: None }, reading))
     }
 
-    /// Random inputs `[time, batch, feature]` for layers of another framework; the targets are 0.
-    fn random(&self, model: &Model, steps: usize) -> Result<Feed, Error> {
-        let (input, batch) = (model.input.size(), self.batch);
+    /// The input `[time, batch, feature]` of layers of another framework: a sequence of a file, or a random one. The
+    /// targets are 0.
+    fn features(&self, model: &Model) -> Result<Feed, Error> {
+        let input = model.input.size();
+        if let Some(path) = &self.data {
+            let read = Sequences::read(path, input, self.reading.encoding)?;
+            let [(_, x)] = &read.all[..] else {
+                let (many, path) = (read.all.len(), path.display());
+                return Err(
+                    format!("{path} has {many} sequences, and one is studied: give a file with one").into()
+                );
+            };
+            let rest = x.nrows().saturating_sub(self.from);
+            if rest == 0 {
+                return Err(
+                    format!("{} has {} steps: begin before the last", path.display(), x.nrows()).into()
+                );
+            }
+            let end = self.from + self.steps.map_or(rest, |steps| steps.min(rest));
+            let x = x.slice(s![self.from..end, ..]).to_owned().insert_axis(Axis(1));
+            return Ok(Feed::untargeted(model, x.into_dyn()));
+        }
+        let (steps, batch) = (self.steps.unwrap_or(RANDOM_STEPS), self.batch);
         let net = Specimen { steps, batch, input, hidden: 1, ..Specimen::default() };
         let (_, _, Feed { x, .. }) = net.example(self.seed)?;
-        let y = ArrayD::zeros(vec![steps, batch, model.outputs]);
-        Ok(Feed { x, y: Value::Float(y), lengths: None })
+        Ok(Feed::untargeted(model, x.float().clone()))
     }
 
     /// A held-out batch of a synthetic task.

@@ -61,6 +61,9 @@ fn values_come_whole_or_in_boxes() {
     assert!((value(&one, "loss") - parts).abs() < 1e-15);
     assert!((value(&dump("--seed 1"), "loss") - value(&one, "loss")).abs() > 1e-9);
     assert!((value(&dump("--passes"), "loss") - value(&one, "loss")).abs() < 1e-12);
+    // A loss is a term of the sum, so that its adjoint is that of the sum.
+    let dot = folder.good("graph --steps 2 --format dot --values").out;
+    assert!(["∂L[1]", "∂L[2]", "∂loss"].iter().all(|name| dot.contains(&format!("{name}\\n1\""))), "{dot}");
     folder.bad("graph --values", 1, &["--values is for JSON", "--format"]);
     folder.bad("graph --seed 2", 1, &["--values"]);
 }

@@ -3,7 +3,7 @@
 mod program;
 
 use program::{Folder, sentences, sine, value};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::process::Stdio;
 
@@ -257,6 +257,71 @@ fn layers_are_imported() {
         1,
         &["its names are those of PyTorch, and not of Keras"],
     );
+}
+
+/// A net that was trained elsewhere predicts what it predicted there, with its head or, without one, its states.
+#[test]
+fn imported_nets_predict() {
+    let folder = Folder::new();
+    let made = concat!(env!("CARGO_MANIFEST_DIR"), "/../export/tests/data/import/heads/");
+    let bring = |file: &str| folder.write(file, std::fs::read(format!("{made}{file}")).unwrap());
+    let values = |file: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(format!("{made}{file}")).unwrap()).unwrap()
+    };
+    let is = |a: &Value, b: &Value| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-5;
+    bring("torch-last-step-new.onnx");
+    let run = folder.good("import torch-last-step-new.onnx -o net.safetensors");
+    assert!(run.out.contains("4 features to 3 outputs, reads the last state, then a softmax"), "{}", run.out);
+    // The second of two sequences, in a table of both.
+    let known = values("torch-last-step-new.json");
+    let (x, out) = (known["x"].as_array().unwrap(), &known["out"]);
+    let row = |b: usize, t: usize| {
+        let at = |k: usize| &x[(t * 2 + b) * 3 + k];
+        format!("{},{},{},{}\n", ["one", "two"][b], at(0), at(1), at(2))
+    };
+    let rows: String = (0..2).flat_map(|b| (0..5).map(move |t| (b, t))).map(|(b, t)| row(b, t)).collect();
+    let table = format!("sequence,a,b,c\n{rows}");
+    folder.write("steps.csv", &table);
+    let run = folder.good("predict --checkpoint net.safetensors --data steps.csv --json");
+    let lines: Vec<Value> = run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines.len(), &lines[1]["sequence"]), (2, &json!("two")));
+    for (k, line) in lines.iter().enumerate() {
+        assert!((0..3).all(|i| is(&line["probabilities"][i], &out[k * 3 + i])), "{line} {out}");
+    }
+    let run = folder.good("predict --checkpoint net.safetensors --data steps.csv");
+    assert!(run.out.starts_with("sequence\tp1\tp2\tp3\none\t"), "{}", run.out);
+
+    // A file of arrays does not tell what its head reads.
+    bring("torch-each-both.safetensors");
+    let import = "import torch-each-both.safetensors -o both.safetensors";
+    folder.bad(import, 1, &["does not tell what the linear layer `fc` reads: say it by --reads"]);
+    folder.bad(&format!("{import} --head no"), 1, &["--head no: the linear layers that can be it are `fc`"]);
+    folder.good(&format!("{import} --reads each"));
+    folder.write("one.csv", table.replace("sequence,", "").replace("one,", "").split("two").next().unwrap());
+    let run = folder.good("predict --checkpoint both.safetensors --data one.csv --last");
+    assert!(run.out.starts_with("step\ty1\ty2\ty3\n5\t") && run.out.lines().count() == 2, "{}", run.out);
+    // Without its head a net gives its states.
+    folder.good(&format!("{import} --head none --force"));
+    let run = folder.good("predict --checkpoint both.safetensors --data one.csv");
+    assert!(run.out.starts_with("step\th1\th2\th3\th4\th1_reverse\t"), "{}", run.out);
+    assert_eq!(run.out.lines().count(), 6);
+    folder.bad("predict --checkpoint both.safetensors", 1, &["give the 3 features of each step with --data"]);
+    folder.bad("predict --checkpoint both.safetensors --data steps2.csv", 1, &["steps2.csv"]);
+    folder.write("few.csv", "a,b\n1,2\n");
+    folder.bad(
+        "predict --checkpoint both.safetensors --data few.csv",
+        1,
+        &["and the model reads 3 features"],
+    );
+    for command in ["bptt", "gradcheck"] {
+        folder.good(&format!("{command} --checkpoint both.safetensors --steps 4"));
+    }
+    folder.good("study --checkpoint net.safetensors --data one.csv -o page.html");
+    // A net of a synthetic task reads features too.
+    folder.good("train adding --steps 5 --hidden 3 --epochs 1 --batches 1 --checkpoint add.safetensors");
+    folder.write("add.csv", "value,mark\n0.5,1\n0.25,1\n");
+    let run = folder.good("predict --checkpoint add.safetensors --data add.csv");
+    assert!(run.out.starts_with("y1\n") && run.out.lines().count() == 2, "{}", run.out);
 }
 
 /// Of 1,000 sentences, with words that it has not seen, a trained net says in onnxruntime what it says here.

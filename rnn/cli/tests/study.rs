@@ -238,6 +238,17 @@ fn references_agree_or_the_command_fails() {
     let wrong: Vec<&str> = stdout(&output).lines().filter(|line| line.contains("DIFFERS")).collect();
     assert!(matches!(wrong[..], [line] if line.trim_start().starts_with("loss ")), "{wrong:?}");
     assert!(stdout(&output).ends_with("FAIL 1 of 2 files agree to 1e-10\n"));
+    // Of an array the element and how many times it is what it should be.
+    let mut file: serde_json::Value =
+        serde_json::from_str(include_str!("../../lab/tests/data/reference/gru.json")).unwrap();
+    let gradient = file["grad"]["weights"]["bias_hh_l0"][2].as_f64().unwrap();
+    file["grad"]["weights"]["bias_hh_l0"][2] = (2.0 * gradient).into();
+    std::fs::write(&path, file.to_string()).unwrap();
+    let output = rnn(&format!("compare {}", path.display()));
+    assert!(
+        stdout(&output).contains(" at [2]: ") && stdout(&output).contains("ratio 2.000000"),
+        "{output:?}"
+    );
 
     fails("compare nowhere.json", 1, "nowhere.json");
 }

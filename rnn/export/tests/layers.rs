@@ -1,6 +1,10 @@
 //! Recurrent layers imported from and exported to other systems, against those systems' results.
 
 mod common;
+#[path = "layers/heads.rs"]
+mod heads;
+#[path = "layers/odd.rs"]
+mod odd;
 #[path = "layers/refused.rs"]
 mod refused;
 #[path = "layers/files.rs"]

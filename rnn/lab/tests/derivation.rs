@@ -110,11 +110,14 @@ fn pages_are_well_formed() {
             roxmltree::Document::parse_with_options(&page, options).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert!(tree.descendants().any(|node| node.tag_name().name() == "mtr"));
         let latex = derivation.write(Form::Latex);
-        assert!(
-            latex.is_char_boundary(0)
-                && latex.contains(r"\begin{aligned}")
-                && latex.ends_with("\\end{document}\n")
-        );
+        assert!(latex.contains(r"\begin{aligned}") && latex.ends_with("\\end{document}\n"));
+        // Outside mathematics, LaTeX takes no signs of it; and a letter there is set as a word.
+        for word in running_text(&latex).split(|c: char| !c.is_alphanumeric() && !"\\_∂".contains(c)) {
+            let sign = word.replace(r"\_", "").contains(['_', '∂']) || !word.is_ascii();
+            let letter =
+                word.len() == 1 && word.starts_with(char::is_alphabetic) && !matches!(word, "a" | "A");
+            assert!(!sign && !letter, "{name}: `{word}`\n{latex}");
+        }
         let text = derivation.write(Form::Unicode);
         let width = |line: &str| line.chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).count();
         let longest = text.lines().map(width).max().unwrap();
@@ -122,6 +125,16 @@ fn pages_are_well_formed() {
         let is_wide = name.contains("odd") || name.contains("literature");
         assert!(is_wide || longest <= 104, "{name}: {longest}\n{text}");
     }
+}
+
+/// A LaTeX document without its mathematics.
+fn running_text(latex: &str) -> String {
+    let body = latex.split_once(r"\begin{document}").unwrap().1;
+    let outside = body.split(r"\begin{equation*}").map(|part| match part.split_once(r"\end{equation*}") {
+        Some((_, after)) => after,
+        None => part,
+    });
+    outside.collect::<String>().split('$').step_by(2).collect()
 }
 
 #[test]

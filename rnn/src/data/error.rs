@@ -215,6 +215,34 @@ pub enum Error {
         /// The field as the file has it.
         text: String,
     },
+    /// A table of features has another number of columns than the model reads.
+    #[error(
+        "{} has the columns {}, and the model reads {features} features: give a column for each, in their order",
+        path.display(), listed(columns)
+    )]
+    Features {
+        /// The file.
+        path: PathBuf,
+        /// Its columns, without that of the sequences' names.
+        columns: Vec<String>,
+        /// The number of features.
+        features: usize,
+    },
+    /// A feature is missing, or is no number.
+    #[error(
+        "{}:{line}: {} in column {} is not a finite number: a net needs one for each feature at each step",
+        path.display(), quoted(text), quoted(column)
+    )]
+    Feature {
+        /// The file.
+        path: PathBuf,
+        /// The line on which the row starts.
+        line: usize,
+        /// The name of the column.
+        column: String,
+        /// The field as the file has it.
+        text: String,
+    },
     /// Some values of a series are missing.
     #[error(
         "{}: {count} of {all} values in column {} are missing, the first on line {line}, at most {run} in a row: fill them, \

@@ -1,7 +1,7 @@
 //! Data: from files and published synthetic tasks to batches of numbers.
 //!
 //! Nothing here depends on graphs or models. A file becomes text ([`mod@file`]) or rows ([`table`]); rows become
-//! labelled sentences ([`labelled`]) or a real-valued series ([`series`]); text becomes symbols ([`mod@words`],
+//! labelled sentences ([`labelled`]), a real-valued series ([`series`]) or sequences of features ([`features`]); text becomes symbols ([`mod@words`],
 //! [`vocabulary`]), and symbols become streams ([`corpus`]). Each pipeline ends in one of three kinds of batch
 //! ([`batch`]), time first:
 //!
@@ -31,6 +31,7 @@ pub mod batch;
 pub mod corpus;
 mod digest;
 mod error;
+pub mod features;
 pub mod file;
 pub mod labelled;
 mod seed;
@@ -44,6 +45,7 @@ pub mod words;
 pub use batch::{Classification, Regression, Transduction};
 pub use digest::Digest;
 pub use error::{Error, Result, quoted};
+pub use features::Sequences;
 pub use labelled::Labelled;
 pub use series::Series;
 pub use split::{Fractions, Split, batches, split};

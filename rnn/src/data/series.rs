@@ -125,7 +125,7 @@ pub fn of(table: &Table, column: Option<&str>, gaps: Gaps) -> Result<Column> {
 const MISSING: [&str; 9] = ["", "na", "n/a", "nan", "null", "none", "-", ".", "?"];
 
 /// A field as a number; `None` for a missing value.
-fn number(path: &Path, line: usize, column: &str, text: &str) -> Result<Option<f64>> {
+pub(super) fn number(path: &Path, line: usize, column: &str, text: &str) -> Result<Option<f64>> {
     let trimmed = text.trim();
     if MISSING.iter().any(|missing| trimmed.eq_ignore_ascii_case(missing)) {
         return Ok(None);

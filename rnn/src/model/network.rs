@@ -94,6 +94,20 @@ pub struct Feed {
 }
 
 impl Feed {
+    /// Features `[time, batch, feature]` for a model that reads them, with targets that are all 0.
+    pub fn untargeted(model: &super::Model, x: ArrayD<f32>) -> Self {
+        let lead = match model.head {
+            Head::EachStep => &x.shape()[..2],
+            Head::Last | Head::Mean => &x.shape()[1..2],
+        };
+        let y = if model.loss.is_of_classes() {
+            Value::Index(ArrayD::zeros(lead))
+        } else {
+            Value::Float(ArrayD::zeros([lead, &[model.outputs]].concat()))
+        };
+        Self { x: Value::Float(x), y, lengths: None }
+    }
+
     /// The number of steps.
     pub fn steps(&self) -> usize {
         self.x.shape()[0]

@@ -113,8 +113,7 @@ impl Outcome {
         start: &[ArrayD<f32>],
         seed: usize,
     ) -> Result<(), StepError> {
-        let finite = |a: &ArrayD<f32>| a.iter().all(|x| x.is_finite());
-        if !self.loss.is_finite() || !self.gradients.iter().all(|(_, g)| finite(g)) {
+        if !self.loss.is_finite() || !self.gradients.norm().is_finite() {
             let point = network.point(parameters, feed, &network.start_from(start)?, seed)?;
             let culprit =
                 network.culprit(&point).unwrap_or_else(|| "a node that is finite on its own".into());

@@ -86,6 +86,13 @@ pub enum Described {
         /// Its length.
         length: usize,
     },
+    /// Layers of another framework.
+    Layers {
+        /// The source of the file.
+        from: String,
+        /// The linear layer after them; without one the outputs are the states.
+        head: Option<String>,
+    },
 }
 
 impl Described {
@@ -101,6 +108,7 @@ impl Described {
             Self::Sentiment { .. } => "sentiment",
             Self::Series { .. } => "series",
             Self::Synthetic { name, .. } => name,
+            Self::Layers { .. } => "layers",
         }
     }
 }

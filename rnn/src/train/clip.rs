@@ -2,10 +2,10 @@
 
 use crate::parameters::Parameters;
 
-/// The Euclidean norm of all gradients as one vector.
+/// Scales all gradients by max / (norm + 10⁻⁶) if that is below 1, and returns the original norm.
 ///
-/// Squares are accumulated in f64, where those of f32 values cannot overflow: the norm is infinite or NaN if and only
-/// if a gradient is.
+/// As `PyTorch`'s `clip_grad_norm_`, except that a norm that is infinite or NaN is returned and leaves the gradients
+/// unchanged: no factor would make them finite.
 ///
 /// ```
 /// use ndarray::arr1;
@@ -13,19 +13,10 @@ use crate::parameters::Parameters;
 ///
 /// let mut gradients: Parameters = [("w", arr1(&[3.0]).into_dyn()), ("b", arr1(&[4.0]).into_dyn())].into_iter().collect();
 /// assert_eq!(clip::by_norm(&mut gradients, 1.0), 5.0);
-/// assert!((clip::norm(&gradients) - 1.0).abs() < 1e-6);
+/// assert!((gradients.norm() - 1.0).abs() < 1e-6);
 /// ```
-pub fn norm(gradients: &Parameters) -> f64 {
-    let square = |&g: &f32| f64::from(g) * f64::from(g);
-    gradients.iter().map(|(_, g)| g.iter().map(square).sum::<f64>()).sum::<f64>().sqrt()
-}
-
-/// Scales all gradients by max / (norm + 10⁻⁶) if that is below 1, and returns the original norm.
-///
-/// As `PyTorch`'s `clip_grad_norm_`, except that a norm that is infinite or NaN is returned and leaves the gradients
-/// unchanged: no factor would make them finite.
 pub fn by_norm(gradients: &mut Parameters, max: f64) -> f64 {
-    let norm = norm(gradients);
+    let norm = gradients.norm();
     let scale = max / (norm + 1e-6);
     if norm.is_finite() && scale < 1.0 {
         #[allow(clippy::cast_possible_truncation)] // the gradients are f32
@@ -40,7 +31,7 @@ pub fn by_norm(gradients: &mut Parameters, max: f64) -> f64 {
 /// As `PyTorch`'s `clip_grad_value_`: an infinity becomes the bound and a NaN stays. The returned norm is then not
 /// finite.
 pub fn by_value(gradients: &mut Parameters, bound: f64) -> f64 {
-    let norm = norm(gradients);
+    let norm = gradients.norm();
     #[allow(clippy::cast_possible_truncation)] // the gradients are f32
     let bound = bound as f32;
     let clip = |g: f32| if g.abs() > bound { bound.copysign(g) } else { g };

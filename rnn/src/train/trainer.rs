@@ -351,7 +351,7 @@ impl<'a> Trainer<'a> {
             .run_into(&self.parameters, feed, &self.carry, seed, true, outcome)
             .map_err(|source| TrainError::at(step + 1, step, source))?;
         let norm = match self.options.clip {
-            None => clip::norm(&outcome.gradients),
+            None => outcome.gradients.norm(),
             Some(Clip::Norm(max)) => clip::by_norm(&mut outcome.gradients, max),
             Some(Clip::Value(bound)) => clip::by_value(&mut outcome.gradients, bound),
         };

@@ -88,3 +88,115 @@ fn parameters_of_many_sizes() {
         assert_eq!(told.tensors[0].elements[0].index, [i], "{told}");
     }
 }
+
+/// strasdat/Sophus#260, ceres-solver#917: a unit quaternion turns a vector; its gradient counts along the sphere alone.
+#[test]
+fn unit_quaternions() {
+    let turned = |q: &[f64]| {
+        let [w, x, y, z] = *q else { unreachable!() };
+        let v = [0.3, -0.7, 1.1];
+        let rows = [
+            [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - w * z), 2.0 * (x * z + w * y)],
+            [2.0 * (x * y + w * z), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - w * x)],
+            [2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)],
+        ];
+        rows.map(|row| row.iter().zip(v).map(|(a, v)| a * v).sum::<f64>())
+    };
+    let to = [0.5, 0.2, -0.4];
+    let f = move |x: &[ArrayD<f64>]| {
+        turned(x[0].as_slice().unwrap()).iter().zip(to).map(|(a, b)| (a - b).powi(2)).sum::<f64>()
+    };
+    let q: [f64; 4] = [0.5, -0.1, 0.7, 0.5];
+    // Along each of the four numbers f is a polynomial of degree 4, of which five points give the derivative.
+    let partial = |i: usize| {
+        let at = |t: f64| {
+            let mut moved = q;
+            moved[i] += t;
+            f(&array(&moved))
+        };
+        (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / 12.0
+    };
+    let gradient: Vec<f64> = (0..4).map(partial).collect();
+    let tangents = [[0.1, 0.5, -0.5, 0.7], [-0.7, -0.5, 0.5, -0.1], [-0.5, 0.7, 0.1, 0.5]];
+    let step = |q: &ArrayD<f64>, u: &ArrayD<f64>, t: f64| {
+        let moved = q + &(t * u);
+        let norm = moved.mapv(|x| x * x).sum().sqrt();
+        moved / norm
+    };
+    let check = |g: &[f64]| {
+        let check = FnCheck::new(&array(&q), &array(g));
+        tangents
+            .iter()
+            .fold(check, |check, u| check.direction(0, array(u).remove(0)))
+            .motion(step)
+            .run(f)
+            .unwrap()
+    };
+    assert!(check(&gradient).passed(), "{}", check(&gradient));
+    // What stands off the sphere does not matter, and what lies along it does.
+    let plus = |u: &[f64], by: f64| gradient.iter().zip(u).map(|(g, u)| g + by * u).collect::<Vec<f64>>();
+    assert!(check(&plus(&q, 5.0)).passed());
+    for u in &tangents {
+        assert_eq!(check(&plus(u, 1e-6)).verdict(), Verdict::Fail);
+    }
+    assert_eq!(check(&gradient.iter().map(|g| -g).collect::<Vec<_>>()).verdict(), Verdict::Fail);
+}
+
+/// BVLC/caffe#6814: a layer in half precision.
+#[test]
+fn half_precision() {
+    // Ten bits after the first: what f16 rounds a number of this size to.
+    let half = |x: f64| {
+        let unit = 2.0_f64.powf(x.abs().log2().floor().max(-14.0) - 10.0);
+        (x / unit).round() * unit
+    };
+    let f = move |x: &[f64]| half(x.iter().map(|x| half((2.0 * x).tanh())).sum::<f64>() + 2.0);
+    let x = [0.31, -0.2, 0.55];
+    let g = x.map(|x: f64| 2.0 - 2.0 * (2.0 * x).tanh().powi(2));
+    for seed in 0..8 {
+        for told in [false, true] {
+            let verdict = |g: &[f64]| {
+                let check = |check: FnCheck| if told { check.precision(9.765_625e-4) } else { check };
+                report(&f, &x, g, |c| check(c).seed(seed)).verdict()
+            };
+            assert_ne!(verdict(&g), Verdict::Fail, "{seed} {told}");
+            assert_eq!(verdict(&g.map(|g| -g)), Verdict::Fail, "{seed} {told}");
+            assert_eq!(verdict(&g.map(|g| 2.0 * g)), Verdict::Fail, "{seed} {told}");
+        }
+    }
+}
+
+/// scipy#7766: arguments of 1e-9, to which a step of 1e-8 is no small one.
+#[test]
+fn arguments_smaller_than_the_usual_step() {
+    for unit in [1e-9, 1e-15, 1e9] {
+        let f = move |x: &[f64]| x.iter().map(|x| (x / unit).sin() * (x / unit).exp()).sum::<f64>();
+        let x = [0.3 * unit, 1.2 * unit, -0.5 * unit];
+        let g = x.map(|x| ((x / unit).sin() + (x / unit).cos()) * (x / unit).exp() / unit);
+        right(&f, &x, &g);
+        wrong(&f, &x, &g.map(|g| 1.0001 * g));
+        wrong(&f, &x, &[g[0], -g[1], g[2]]);
+    }
+}
+
+/// pytorch#5351, chainer#3046, Paddle#4283: single precision that nobody tells, at growing sizes.
+#[test]
+#[allow(clippy::cast_possible_truncation)] // the rounding is meant
+fn single_precision_that_nobody_tells() {
+    for n in [2, 20, 200, 20_000] {
+        let weight = |i: usize| ((1.3 * i as f64).cos() as f32, (0.7 * i as f64).sin() as f32);
+        let f = move |x: &[f64]| {
+            let term = |(i, x): (usize, &f64)| weight(i).0 * (*x as f32).tanh();
+            f64::from(x.iter().enumerate().map(term).sum::<f32>())
+        };
+        let x: Vec<f64> = (0..n).map(|i| f64::from(weight(i).1)).collect();
+        let slope = |i: usize| weight(i).0 * (1.0 - weight(i).1.tanh().powi(2));
+        let g: Vec<f64> = (0..n).map(|i| f64::from(slope(i))).collect();
+        for seed in 0..3 {
+            let verdict = |g: &[f64]| report(&f, &x, g, |c| c.seed(seed)).verdict();
+            assert_eq!(verdict(&g), Verdict::Pass, "{n} {seed}");
+            let off: Vec<f64> = g.iter().map(|g| 1.02 * g).collect();
+            assert_eq!(verdict(&off), Verdict::Fail, "{n} {seed}");
+        }
+    }
+}

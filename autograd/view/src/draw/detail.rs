@@ -8,7 +8,7 @@
 use super::cut::Part;
 use super::label::{self, Class};
 use super::scene::{Column, Item, Link, Scene};
-use autograd::graph::{Graph, Role};
+use autograd::graph::{Graph, NodeId, Role};
 use autograd::ops::{Leaf, Op};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -54,13 +54,16 @@ impl Scene<'_> {
         chosen.sort_unstable_by_key(|(item, _)| *item);
         let numbers: HashMap<&Group, usize> =
             chosen.iter().enumerate().map(|(k, (_, group))| (*group, k)).collect();
+        let faces: HashMap<&Group, usize> =
+            chosen.iter().map(|(item, group)| (*group, self.items[*item].node)).collect();
         let mut kinds: HashMap<String, u32> = HashMap::new();
         let items: Vec<Item> = chosen
             .iter()
             .map(|(item, group)| {
                 let next = u32::try_from(kinds.len()).unwrap_or(u32::MAX);
                 let kin = *kinds.entry(timeless(group)).or_insert(next);
-                Item { kin, ..boxed(&self, *item, group, &members[*group]) }
+                let shows = shown(&self, *item, group, &faces);
+                Item { shows, kin, ..boxed(&self, *item, group, &members[*group]) }
             })
             .collect();
         let number = |node: usize| groups[node].as_ref().and_then(|group| numbers.get(group)).copied();
@@ -72,7 +75,7 @@ impl Scene<'_> {
             let (Some(from), Some(to)) = (number(nodes[0]), number(nodes[1])) else { continue };
             let (a, b) = (&items[from], &items[to]);
             // A line from the end of a rolled step back to its start leads to the next step.
-            let on = from < to || (from > to && link.is_loop(&self.items));
+            let on = from < to || link.is_loop(&self.items);
             if on && a.part == b.part && !shared(a) && !shared(b) && seen.insert((from, to)) {
                 let port = links.iter().filter(|l: &&Link| l.to == to).count();
                 links.push(Link { from, to, port, operand: a.node, user: b.node, ..*link });
@@ -193,6 +196,19 @@ fn face(scene: &Scene, items: &[usize]) -> usize {
     found.unwrap_or(items[items.len() - 1])
 }
 
+/// The node whose value a box shows. The adjoint of a variable can be that of another one, which its box does not hold: the
+/// terms of a sum share the adjoint of the sum.
+fn shown(scene: &Scene, item: usize, group: &Group, faces: &HashMap<&Group, usize>) -> Option<NodeId> {
+    let of = |of: &Group, sweep: u32| {
+        let of = scene.graph.id(*faces.get(of)?);
+        scene.graph.adjoint(of, sweep as usize).ok()?
+    };
+    match group {
+        Group::Adjoint(forward, sweep) => scene.items[item].shows.or_else(|| of(forward, *sweep)),
+        _ => scene.items[item].shows,
+    }
+}
+
 /// The item of a box.
 fn boxed(scene: &Scene, item: usize, group: &Group, members: &[usize]) -> Item {
     let own = &scene.items[item];
@@ -250,6 +266,7 @@ fn boxed(scene: &Scene, item: usize, group: &Group, members: &[usize]) -> Item {
         class,
         title,
         subtitle,
+        shows: own.shows,
         outside: false,
         kin: 0,
         change: own.change,

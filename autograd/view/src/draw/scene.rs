@@ -40,6 +40,8 @@ pub(super) struct Item {
     pub title: String,
     /// Op and shape, for a named node.
     pub subtitle: Option<String>,
+    /// The node whose value it shows: itself if it has a name; for a box of several nodes the one it is named after.
+    pub shows: Option<NodeId>,
     /// Whether it is outside the view: it has no box, and its users show its name.
     pub outside: bool,
     /// The number that it shares with its kin of other steps.
@@ -92,6 +94,14 @@ impl Step {
             }
             [a, b, c, ..] => format!("t = {a}, {b}, {c} …"),
             [a, ..] => format!("t = {a} …"),
+        }
+    }
+
+    /// What stands above its column: the label, and how many steps it represents.
+    pub fn heading(&self) -> String {
+        match self.group.len() {
+            0 => self.label(),
+            steps => format!("{}\u{2003}×{steps}", self.label()),
         }
     }
 
@@ -227,6 +237,7 @@ impl<'a> Scene<'a> {
             class,
             title,
             subtitle,
+            shows: label::title(graph, i).map(|_| graph.id(i)),
             outside,
             kin: made.kin[i],
             change: None,
@@ -252,14 +263,10 @@ impl<'a> Scene<'a> {
         self.links.retain(|_| keep.next().unwrap_or(true));
     }
 
-    /// Writes values in the boxes of named nodes, in place of op and shape. A box of several nodes shows the value of the one
-    /// that it is named after, if it has that.
+    /// Writes values in the boxes of named nodes, in place of op and shape.
     pub fn show(&mut self, values: &HashMap<NodeId, Value<f64>>) {
         for item in self.items.iter_mut().filter(|item| item.subtitle.is_some()) {
-            if label::title(self.graph, item.node).is_none() {
-                continue;
-            }
-            if let Some(value) = values.get(&self.graph.id(item.node)) {
+            if let Some(value) = item.shows.and_then(|node| values.get(&node)) {
                 item.subtitle = Some(label::brief(value));
             }
         }

@@ -163,6 +163,7 @@ fn literal(c: char) -> String {
         '\\' => r"\backslash ".into(),
         '^' => r"\wedge ".into(),
         '~' => r"\sim ".into(),
+        '∂' => r"\partial ".into(),
         c => c.into(),
     }
 }

@@ -17,13 +17,13 @@ use std::process::ExitCode;
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Laboratory")]
 pub struct Lab {
-    /// Taylor test: whether what is left of the loss after one, two and three terms falls with the orders 1, 2 and 3
+    /// Taylor test, at the weights that training begins with: whether what is left of the loss after one, two and three terms falls with the orders 1, 2 and 3
     #[arg(long, group = "experiment")]
     taylor: bool,
-    /// What f32 loses: at which nodes, and at how many steps
+    /// What f32 loses at the weights that training begins with: at which nodes, and at how many steps
     #[arg(long, group = "experiment")]
     precision: bool,
-    /// Witnesses without a step size: forward mode, RTRL, one step run T times, padding, batch order, the Hessian
+    /// Witnesses without a step size, at the weights that training begins with: forward mode, RTRL, one step run T times, padding, batch order, the Hessian
     #[arg(long, group = "experiment")]
     witnesses: bool,
     /// The error of differences over these, each in its own range; the first is the x axis of --plot
@@ -42,6 +42,9 @@ pub struct Lab {
     )]
     plot: Option<OutFile>,
 }
+
+/// Where these experiments look, which is not where a gradient check does.
+const DRAWN: &str = "at the weights that training begins with";
 
 impl Lab {
     /// Runs the selected experiment; `None` if there is none.

@@ -1,6 +1,6 @@
 //! `rnn gradcheck --precision`
 
-use super::Lab;
+use super::{DRAWN, Lab};
 use crate::paint;
 use crate::plot::{Chart, Look, Scale, Series};
 use crate::specimen::describe;
@@ -64,7 +64,7 @@ pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::Re
         let nodes: Vec<Row> = report.nodes.iter().map(Row::from).collect();
         writeln!(out, "{:#}", json!({"seed": seed, "nodes": nodes, "by_steps": by_steps}))?;
     } else {
-        writeln!(out, "{}; seed {seed}\n", describe(net))?;
+        writeln!(out, "{}; seed {seed}; {DRAWN}\n", describe(net))?;
         let (t, count) = (paint::TITLE, report.nodes.len());
         writeln!(out, "{t}The largest gaps between f32 and f64, of {count} nodes{t:#}")?;
         nodes(&mut out, report.worst())?;

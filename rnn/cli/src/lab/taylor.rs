@@ -1,6 +1,6 @@
 //! `rnn gradcheck --taylor`
 
-use super::{Lab, code};
+use super::{DRAWN, Lab, code};
 use crate::paint;
 use crate::plot::{Chart, Look, Scale, Series};
 use crate::specimen::describe;
@@ -37,7 +37,7 @@ pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::Re
     } else {
         let verdict = report.verdict();
         let s = paint::verdict(verdict == Verdict::Pass);
-        writeln!(out, "{}; seed {seed}\n\n{report}\n\n{s}{verdict:#}{s:#}", describe(net))?;
+        writeln!(out, "{}; seed {seed}; {DRAWN}\n\n{report}\n\n{s}{verdict:#}{s:#}", describe(net))?;
     }
     out.flush()?;
     Ok(code(report.verdict()))

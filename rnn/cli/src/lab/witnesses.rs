@@ -1,6 +1,6 @@
 //! `rnn gradcheck --witnesses`
 
-use super::{Lab, code};
+use super::{DRAWN, Lab, code};
 use crate::paint;
 use crate::specimen::describe;
 use autograd_check::Verdict;
@@ -45,7 +45,7 @@ pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::Re
         )?;
     } else {
         let f = paint::FAINT;
-        writeln!(out, "{}; seed {seed}\n", describe(net))?;
+        writeln!(out, "{}; seed {seed}; {DRAWN}\n", describe(net))?;
         for witness in &heard {
             let style = witness.verdict.map_or(f, |v| paint::verdict(v == Verdict::Pass));
             writeln!(out, "{style}{:<12}{style:#} {:<8} {}", word(witness), witness.name, witness.claim)?;

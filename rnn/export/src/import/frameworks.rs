@@ -18,8 +18,10 @@ use ndarray::{Array1, Array2, Axis, concatenate, s};
 /// The framework of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framework {
-    /// PyTorch: `weight_ih_l0`; and frameworks with its names and orders, such as Paddle and candle.
+    /// PyTorch: `weight_ih_l0`; and frameworks with its names and orders, such as candle.
     Torch,
+    /// Paddle: PyTorch's names and orders, and second names such as `0.cell.weight_ih`.
+    Paddle,
     /// Keras: `lstm/lstm_cell/recurrent_kernel`.
     Keras,
     /// Flax linen: `params/cell/hi/kernel`.
@@ -39,7 +41,7 @@ type Single = (&'static str, Lane);
 type Lanes = (&'static str, bool, Vec<Lane>);
 
 impl Framework {
-    /// Every framework by its command-line name.
+    /// By its command-line name, every framework that has a form of its own; Paddle's is PyTorch's.
     pub const ALL: [(&'static str, Self); 6] = [
         ("torch", Self::Torch),
         ("keras", Self::Keras),
@@ -53,6 +55,7 @@ impl Framework {
     pub fn title(self) -> &'static str {
         match self {
             Self::Torch => "PyTorch",
+            Self::Paddle => "Paddle",
             Self::Keras => "Keras",
             Self::Flax => "Flax",
             Self::Haiku => "Haiku",
@@ -61,19 +64,15 @@ impl Framework {
         }
     }
 
-    /// Whether arrays have second names, as Paddle writes them.
-    pub(super) fn is_paddle(arrays: &Arrays) -> bool {
-        let second = |part: &str| matches!(part, "cell" | "cell_fw");
-        arrays.names().any(|name| name.split('.').any(second))
-            && arrays.names().any(|name| leaf(name).starts_with("weight_ih_l"))
-    }
-
     /// The framework that uses these names.
     pub(super) fn of(arrays: &Arrays) -> Option<Self> {
         let has = |end: &str| arrays.names().any(|name| leaf(name) == end);
         let ends = |end: &str| arrays.names().any(|name| name.replace('.', "/").ends_with(end));
         let torch = arrays.names().any(|name| leaf(name).starts_with("weight_ih_l"));
-        Some(if torch || has("weight_ih") && has("bias_ih") {
+        let mut layers = modules(arrays, "weight_ih_l0").into_iter();
+        Some(if layers.any(|prefix| arrays.names().any(|name| paddle_name(name, &prefix).is_some())) {
+            Self::Paddle
+        } else if torch || has("weight_ih") && has("bias_ih") {
             Self::Torch
         } else if has("weight_ih") {
             Self::Equinox
@@ -95,7 +94,7 @@ impl Framework {
         let starts = |starts: &[&str]| starts.iter().any(|start| leaf(name).starts_with(start));
         let is = |names: &[&str]| names.contains(&leaf(name));
         match self {
-            Self::Torch => starts(&["weight_ih", "weight_hh", "bias_ih", "bias_hh"]),
+            Self::Torch | Self::Paddle => starts(&["weight_ih", "weight_hh", "bias_ih", "bias_hh"]),
             Self::Keras => name.contains("_cell/") || is(&["recurrent_kernel"]),
             Self::Flax => {
                 let gate = name.rsplit(['/', '.']).nth(1).unwrap_or_default();
@@ -110,7 +109,7 @@ impl Framework {
     /// The layers, with gates in the order of the cells here.
     pub(super) fn lanes(self, arrays: &mut Arrays) -> Result<Lanes, ImportError> {
         match self {
-            Self::Torch => torch(arrays),
+            Self::Torch | Self::Paddle => torch(arrays),
             Self::Keras => stacked(arrays, "recurrent_kernel", keras, true),
             Self::Flax => {
                 let ends = ["hi/kernel", "hr/kernel", "h/kernel"];
@@ -129,7 +128,7 @@ impl Framework {
 }
 
 /// The part of a name after the last `/` or `.`.
-fn leaf(name: &str) -> &str {
+pub(super) fn leaf(name: &str) -> &str {
     name.rsplit(['/', '.']).next().unwrap_or(name)
 }
 
@@ -289,23 +288,26 @@ fn torch(arrays: &mut Arrays) -> Result<Lanes, ImportError> {
 /// Paddle's state dictionaries have each array under two names: `weight_ih_l0` as PyTorch, and `0.cell.weight_ih`, in a
 /// layer of both directions `0.cell_fw.weight_ih` and `0.cell_bw.weight_ih`. The second name is taken away.
 fn paddle(arrays: &mut Arrays, prefix: &str) -> Result<(), ImportError> {
-    let second = |name: &str| {
-        let (layer, rest) = name.strip_prefix(prefix)?.split_once('.')?;
-        let (cell, what) = rest.split_once('.')?;
-        let direction = match cell {
-            "cell" | "cell_fw" => "",
-            "cell_bw" => "_reverse",
-            _ => return None,
-        };
-        let known = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"].contains(&what);
-        let layer: usize = layer.parse().ok().filter(|_| known)?;
-        Some((name.to_owned(), format!("{prefix}{what}_l{layer}{direction}")))
-    };
+    let second = |name: &str| Some((name.to_owned(), paddle_name(name, prefix)?));
     let all: Vec<(String, String)> = arrays.names().filter_map(second).collect();
     for (second, first) in all {
         arrays.one_of_two_names(&second, &first)?;
     }
     Ok(())
+}
+
+/// The first name of an array of Paddle's with this second name, in the module with this prefix.
+fn paddle_name(name: &str, prefix: &str) -> Option<String> {
+    let (layer, rest) = name.strip_prefix(prefix)?.split_once('.')?;
+    let (cell, what) = rest.split_once('.')?;
+    let direction = match cell {
+        "cell" | "cell_fw" => "",
+        "cell_bw" => "_reverse",
+        _ => return None,
+    };
+    let known = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"].contains(&what);
+    let layer: usize = layer.parse().ok().filter(|_| known)?;
+    Some(format!("{prefix}{what}_l{layer}{direction}"))
 }
 
 /// `kernel`, `recurrent_kernel`, `bias`.

@@ -5,10 +5,12 @@
 //! `frameworks`. The result is weights in the order and under the names of the cells here, which are PyTorch's.
 
 mod frameworks;
+mod linear;
 mod onnx;
 
 pub use crate::recurrent::Lane;
 pub use frameworks::Framework;
+pub use linear::{Function, Linear};
 pub use onnx::onnx;
 
 use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2};
@@ -33,12 +35,23 @@ pub struct Imported {
     pub bidirectional: bool,
     /// The weights under the names of the cell: `weight_ih_l0`.
     pub weights: Parameters,
-    /// The arrays of the file that belong to no recurrent layer.
+    /// The linear layers that can be the head: they read as many features as the last layer has outputs.
+    pub heads: Vec<Linear>,
+    /// What the file computes after its layers, if it is not imported.
+    pub after: Option<String>,
+    /// The arrays of the file that belong to no recurrent layer. Those of `heads` are among them.
     pub left_out: Vec<String>,
     /// The inputs of the file that are first states: they are zero here.
     pub first_states: Vec<String>,
     /// Whether the weights were in double precision: here they are in single precision.
     pub rounded: bool,
+}
+
+impl Imported {
+    /// The number of outputs of the last layer: its units in all directions.
+    pub fn outputs(&self) -> usize {
+        self.hidden * (1 + usize::from(self.bidirectional))
+    }
 }
 
 /// Why a file cannot be imported.
@@ -210,7 +223,6 @@ pub fn read(bytes: &[u8], framework: Option<Framework>, relu: bool) -> Result<Im
     let Some(framework) = framework.or(found) else {
         return Err(ImportError::NoLayer(all));
     };
-    let paddle = framework == Framework::Torch && Framework::is_paddle(&arrays);
     let (kind, bidirectional, lanes) = framework.lanes(&mut arrays)?;
     if lanes.is_empty() {
         return Err(match found.filter(|&found| found != framework) {
@@ -232,9 +244,9 @@ pub fn read(bytes: &[u8], framework: Option<Framework>, relu: bool) -> Result<Im
         let reason = "belongs to a recurrent layer of which other arrays are missing".into();
         return Err(ImportError::Array { name: name.clone(), reason });
     }
-    let from = if paddle { "Paddle" } else { framework.title() };
-    let imported = assemble(from, cell, bidirectional, &lanes, left_out)?;
-    Ok(Imported { rounded: arrays.rounded, ..imported })
+    let imported = assemble(framework.title(), cell, bidirectional, &lanes, left_out)?;
+    let heads = linear::heads(&arrays, framework, imported.outputs());
+    Ok(Imported { heads, rounded: arrays.rounded, ..imported })
 }
 
 /// Combines lanes into a stack of layers under the names of the cell.
@@ -247,6 +259,11 @@ fn assemble(
 ) -> Result<Imported, ImportError> {
     let first = &lanes[0];
     let (input, hidden) = (first.weight_ih.ncols(), first.weight_hh.ncols());
+    if input == 0 || hidden == 0 {
+        return Err(ImportError::Refused(format!(
+            "layer 1 reads {input} features into {hidden} units: it must have at least one of each"
+        )));
+    }
     let directions = 1 + usize::from(bidirectional);
     let mut weights = Parameters::new();
     for (k, lane) in lanes.iter().enumerate() {
@@ -284,6 +301,8 @@ fn assemble(
         layers,
         bidirectional,
         weights,
+        heads: Vec::new(),
+        after: None,
         left_out,
         first_states: Vec::new(),
         rounded: false,

@@ -16,13 +16,13 @@ type Named = Vec<(String, ArrayD<f32>)>;
 /// If the framework has no such layer.
 pub fn safetensors(layers: &Recurrent, framework: Framework) -> Result<Vec<u8>, ExportError> {
     let refuse = |why: &str| ExportError::Framework(format!("{} {why}", framework.title()));
-    if layers.bidirectional && !matches!(framework, Framework::Torch | Framework::Keras) {
+    if layers.bidirectional && !matches!(framework, Framework::Torch | Framework::Paddle | Framework::Keras) {
         return Err(refuse("has no layer of both directions in one, whose names would be known"));
     }
     let mut arrays = Named::new();
     for (k, lane) in layers.lanes.iter().enumerate() {
         arrays.extend(match framework {
-            Framework::Torch => torch(layers, k, lane).ok_or_else(|| {
+            Framework::Torch | Framework::Paddle => torch(layers, k, lane).ok_or_else(|| {
                 refuse("has no GRU whose reset gate acts before the product with the state")
             })?,
             Framework::Keras => keras(layers, k, lane),

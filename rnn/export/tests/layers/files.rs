@@ -203,3 +203,49 @@ fn other_files_are_told_by_their_kind() {
         );
     }
 }
+
+/// A module that someone calls `cell` is no layer of Paddle's.
+#[test]
+fn names_of_modules_do_not_decide() {
+    let moved = with("torch-lstm.safetensors", |all| {
+        all.iter_mut().for_each(|(name, ..)| *name = format!("cell.{name}"));
+    });
+    assert_eq!(moved.unwrap().from, "PyTorch");
+    let inner = with("torch-lstm.safetensors", |all| {
+        all.push(("net.cell.weight".into(), vec![3, 4], vec![0.5; 12]));
+    });
+    let inner = inner.unwrap();
+    assert_eq!((inner.from, &*inner.heads[0].name), ("PyTorch", "net.cell"));
+    assert_eq!(with("paddle-lstm.safetensors", |_| ()).unwrap().from, "Paddle");
+}
+
+/// A matrix without elements is no weight.
+#[test]
+fn layers_without_features_are_refused() {
+    let none = with("torch-lstm.safetensors", |all| {
+        let (_, shape, numbers) = all.iter_mut().find(|(name, ..)| name == "weight_ih_l0").unwrap();
+        (*shape, *numbers) = (vec![16, 0], vec![]);
+    });
+    assert!(none.unwrap_err().contains("layer 1 reads 0 features into 4 units"));
+}
+
+/// Which linear layers can be the head, and which may follow it.
+#[test]
+fn linear_layers_that_read_the_states_are_offered() {
+    let heads = |more: &[(&str, [usize; 2])]| {
+        let imported = with("torch-lstm.safetensors", |all| {
+            for (name, shape) in more {
+                all.push(((*name).into(), shape.to_vec(), vec![0.1; shape[0] * shape[1]]));
+            }
+        });
+        let all = imported.unwrap().heads.into_iter();
+        all.map(|head| (head.name, head.followed_by)).collect::<Vec<_>>()
+    };
+    let named = |name: &str, next: Option<&str>| (name.to_string(), next.map(String::from));
+    assert_eq!(heads(&[]), []);
+    assert_eq!(heads(&[("fc.weight", [2, 4])]), [named("fc", None)]);
+    // These read other features, or are a table of embeddings.
+    assert_eq!(heads(&[("fc.weight", [4, 2]), ("embedding.weight", [9, 4])]), []);
+    assert_eq!(heads(&[("a.weight", [5, 4]), ("b.weight", [2, 5])]), [named("a", Some("b"))]);
+    assert_eq!(heads(&[("a.weight", [2, 4]), ("b.weight", [3, 4])]), [named("a", None), named("b", None)]);
+}

@@ -15,7 +15,7 @@ fn changed(cell: &str, change: impl FnOnce(&mut proto::Node)) -> Result<Imported
     import::onnx(&file.encode_to_vec(), Path::new("")).map_err(|error| error.to_string())
 }
 
-fn attribute(name: &str, of: AttributeType) -> proto::Attribute {
+pub fn attribute(name: &str, of: AttributeType) -> proto::Attribute {
     let mut attribute = proto::Attribute { name: name.into(), ..proto::Attribute::default() };
     attribute.set_type(of);
     attribute
@@ -84,7 +84,7 @@ fn what_no_cell_computes_is_refused_by_its_name() {
 }
 
 /// A node of one output, which has its name.
-fn node(op: &str, output: &str, inputs: &[&str]) -> proto::Node {
+pub fn node(op: &str, output: &str, inputs: &[&str]) -> proto::Node {
     proto::Node {
         op_type: op.into(),
         name: output.into(),
@@ -96,7 +96,7 @@ fn node(op: &str, output: &str, inputs: &[&str]) -> proto::Node {
 
 /// Two layers in both directions, between which each direction is sliced off, laid out, and joined again, as tf2onnx
 /// writes them: with changed nodes.
-fn joined(change: impl FnOnce(&mut proto::Graph)) -> Result<Imported, String> {
+pub fn joined(change: impl FnOnce(&mut proto::Graph)) -> Result<Imported, String> {
     let model = model("lstm", 2, true);
     let file = onnx::layers(&model, &model.first_parameters(1).unwrap(), false).unwrap();
     let mut file = proto::Model::decode(&file[..]).unwrap();

@@ -50,6 +50,8 @@ pub struct Difference {
     pub what: String,
     /// The largest absolute difference of an element, relative to the largest element if that is above 1.
     pub largest: f64,
+    /// Where that is: the index of the element, ours and theirs. `None` if the shapes differ.
+    pub worst: Option<(Vec<usize>, f64, f64)>,
 }
 
 /// Rebuilds the layer of a reference in f64 and compares every array of the reference.
@@ -169,19 +171,27 @@ impl Reference {
 
         let outputs: Vec<Expr> = values.iter().map(|value| value.1).collect();
         let ours = eval::<f64>(&*g.graph()?, &point, &outputs)?;
-        let difference = |((what, _, theirs), ours): ((String, Expr, ArrayD<f64>), Value<f64>)| Difference {
-            what,
-            largest: largest(&ours.into_float(), &theirs),
+        let difference = |((what, _, theirs), ours): ((String, Expr, ArrayD<f64>), Value<f64>)| {
+            let (largest, worst) = largest(&ours.into_float(), &theirs);
+            Difference { what, largest, worst }
         };
         Ok(values.into_iter().zip(ours).map(difference).collect())
     }
 }
 
-/// The largest difference, relative to the largest of their elements if that is above 1. The shapes are equal.
-fn largest(ours: &ArrayD<f64>, theirs: &ArrayD<f64>) -> f64 {
+/// The largest difference, relative to the largest of their elements if that is above 1, with its index and both numbers.
+fn largest(ours: &ArrayD<f64>, theirs: &ArrayD<f64>) -> (f64, Option<(Vec<usize>, f64, f64)>) {
+    if ours.shape() != theirs.shape() {
+        return (f64::NAN, None);
+    }
     let scale = theirs.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
-    // A NaN must not count as small.
-    let worst = |m: f64, d: f64| if d.is_nan() || d > m { d } else { m };
-    let worst = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs() / scale).fold(0.0, worst);
-    if ours.shape() == theirs.shape() { worst } else { f64::NAN }
+    let mut found: (f64, Option<(Vec<usize>, f64, f64)>) = (0.0, None);
+    for ((index, a), b) in ours.indexed_iter().zip(theirs) {
+        let off = (a - b).abs() / scale;
+        // A NaN must not count as small, and the first one is told.
+        if !found.0.is_nan() && (off.is_nan() || off > found.0) {
+            found = (off, Some((ndarray::Dimension::slice(&index).to_vec(), *a, *b)));
+        }
+    }
+    found
 }

@@ -2,10 +2,10 @@
 
 use super::words::Piece;
 use super::{Derivation, Passage};
-use autograd_view::math::{Form, Line};
+use autograd_view::math::{Form, Line, Symbol};
 
 pub(super) fn write(derivation: &Derivation, form: Form) -> String {
-    let title = format!("Backpropagation through time for {}", derivation.cell.name());
+    let title = plain(&format!("Backpropagation through time for {}", derivation.cell.name()), form);
     let sections = derivation.sections.iter().map(|section| {
         let passages = section.passages.iter().filter(|p| !p.words.is_empty() || !p.lines.is_empty());
         let passages: Vec<String> = passages.map(|p| passage(p, form)).collect();
@@ -50,9 +50,13 @@ fn passage(passage: &Passage, form: Form) -> String {
 
 fn written(piece: &Piece, form: Form) -> String {
     match (piece, form) {
-        (Piece::Words(words), Form::Unicode) => words.clone(),
-        (Piece::Words(words), Form::Latex) => words.replace('∂', r"$\partial$").replace('σ', r"$\sigma$"),
-        (Piece::Words(words), Form::Mathml) => words.replace('&', "&amp;").replace('<', "&lt;"),
+        (Piece::Words(words), _) => {
+            let parts = words.split('$').enumerate().map(|(i, part)| match i % 2 {
+                0 => plain(part, form),
+                _ => written(&Piece::Math(Symbol::of(part).into()), form),
+            });
+            parts.collect()
+        }
         // A formula is not broken across lines.
         (Piece::Math(math), Form::Unicode) => form.formula(math).replace(' ', "\u{a0}"),
         (Piece::Math(math), Form::Latex) => format!("${}$", form.formula(math)),
@@ -60,6 +64,15 @@ fn written(piece: &Piece, form: Form) -> String {
             let math = form.formula(math);
             format!("<math xmlns=\"http://www.w3.org/1998/Math/MathML\"><mrow>{math}</mrow></math>")
         }
+    }
+}
+
+/// Words without mathematics.
+fn plain(words: &str, form: Form) -> String {
+    match form {
+        Form::Unicode => words.into(),
+        Form::Latex => words.replace('_', r"\_"),
+        Form::Mathml => words.replace('&', "&amp;").replace('<', "&lt;"),
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) enum Piece {
     Math(Math),
 }
 
+/// Words; names between dollar signs are mathematics.
 fn say(words: &str) -> Piece {
     Piece::Words(words.into())
 }
@@ -37,7 +38,7 @@ fn list(items: impl IntoIterator<Item = Math>) -> Vec<Piece> {
 /// Introduces the equations of the cell.
 pub(super) fn step(cell: &EquationCell, constants: &[(String, f64)], lines: &[Entry]) -> Vec<Piece> {
     let from = cell.memory().iter().map(|(name, lag)| Symbol::of(name).at(-super::net::count(*lag)).into());
-    let mut words = vec![say("Step t reads "), Piece::Math(at_t("x"))];
+    let mut words = vec![say("Step $t$ reads "), Piece::Math(at_t("x"))];
     let from: Vec<Math> = from.collect();
     if !from.is_empty() {
         words.push(say(" and what is left of earlier steps, "));
@@ -64,7 +65,9 @@ pub(super) fn step(cell: &EquationCell, constants: &[(String, f64)], lines: &[En
         .iter()
         .any(|entry| has(&entry.line.right, &|math| matches!(math, Math::Call(f, _) if f == "stop")))
     {
-        words.push(say(" stop(a) is a, and no derivative passes through it."));
+        words.push(say(" "));
+        words.push(Piece::Math(Math::Call("stop".into(), vec![Symbol::of("a").into()])));
+        words.push(say(" is $a$, and no derivative passes through it."));
     }
     words
 }
@@ -99,10 +102,12 @@ pub(super) fn notes<'a>(lines: impl Iterator<Item = &'a Entry>) -> Vec<Piece> {
             say(" are the rows of "),
             Piece::Math(Math::Adjoint(Symbol::of("v").into())),
         ]);
-        words.extend([say(" that belong to a, where v is put together of a and others.")]);
+        words.extend([say(" that belong to $a$, where $v$ is put together of $a$ and others.")]);
     }
     if any(&|math| matches!(math, Math::Call(f, _) if f == "dim")) {
-        words.push(say(" dim(v) is the number of elements of v."));
+        words.push(say(" "));
+        words.push(Piece::Math(Math::Call("dim".into(), vec![Symbol::of("v").into()])));
+        words.push(say(" is the number of elements of $v$."));
     }
     words
 }
@@ -133,7 +138,7 @@ pub(super) fn backward() -> Vec<Piece> {
     vec![
         say("A bar is a derivative of the loss: "),
         Piece::Math(bar),
-        say(" stands for ∂L/∂v, and has the shape of v. Time runs backwards, from T to 1."),
+        say(" stands for $∂L$/$∂v$, and has the shape of $v$. Time runs backwards, from $T$ to 1."),
     ]
 }
 
@@ -211,7 +216,7 @@ pub(super) fn ends(cell: &EquationCell, silent: &[&str]) -> Vec<Piece> {
     if lag > 0 {
         let next = Math::plus(Symbol::of("t").into(), Math::Number(1.0));
         words.extend([
-            say("After the last step, T, there is nothing: there all terms with "),
+            say("After the last step, $T$, there is nothing: there all terms with "),
             Piece::Math(next),
             say(if lag > 1 { " or a later time vanish. " } else { " vanish. " }),
             say("The first step starts from "),

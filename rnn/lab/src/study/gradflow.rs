@@ -223,7 +223,7 @@ impl Flow {
             };
             let norm = match course.clip {
                 Some(bound) => clip::by_norm(&mut outcome.gradients, bound),
-                None => clip::norm(&outcome.gradients),
+                None => outcome.gradients.norm(),
             };
             updates.push(Update { loss: outcome.loss, norm });
             optimiser.step(&mut parameters, &outcome.gradients, course.rate)?;

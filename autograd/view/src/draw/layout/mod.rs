@@ -29,6 +29,8 @@ use rows::Rows;
 use sheet::Sheet;
 
 /// Sizes in pixels.
+/// The size of the type above a column.
+pub(super) const HEADING: f64 = 13.0;
 pub(super) const TITLE: f64 = 12.0;
 pub(super) const SMALL: f64 = 9.0;
 pub(super) const SIGN: f64 = 11.0;

@@ -3,7 +3,7 @@
 use super::plan::{PORT, Plan, Seat};
 use super::route::{Across, Gutter};
 use super::rows::{LANE, Row};
-use super::{Bend, Frame, Layout, Line, TAG_HEIGHT, of_part, side};
+use super::{Bend, Frame, HEADING, Layout, Line, TAG_HEIGHT, of_part, side, text};
 use crate::draw::cut::Part;
 use crate::draw::layout::wire::Wire;
 use crate::draw::scene::Column;
@@ -188,7 +188,10 @@ fn columns(plan: &Plan, across: &Across) -> Columns {
         .map(|(_, size)| size[0])
         .fold(0.0, f64::max);
     let first = side + widest;
-    let width = plan.sheets[0].width.max(plan.sheets[2].width);
+    // The frame of a column that represents several steps is around its heading too.
+    let rolled = plan.scene.steps.iter().filter(|step| !step.group.is_empty());
+    let headings = rolled.map(|step| text::width(&step.heading(), HEADING));
+    let width = headings.fold(plan.sheets[0].width.max(plan.sheets[2].width), f64::max);
     let inner = across.gutter(Gutter::Inner);
     let steps = plan.scene.steps.len();
     let start = first + if steps > 0 { across.gutter(Gutter::First) + BAND_NAME } else { 24.0 };

@@ -8,7 +8,7 @@ mod marks;
 
 use super::Options;
 use super::label::Class;
-use super::layout::{Frame, Layout, text};
+use super::layout::{Frame, HEADING, Layout, text};
 use super::paint::Paint;
 use super::scene::{Item, Scene};
 use super::xml::Escaped;
@@ -113,12 +113,10 @@ fn ground(to: &mut String, scene: &Scene, layout: &Layout, width: f64, options: 
     }
     for ((step, x), width) in scene.steps.iter().zip(&layout.columns).zip(&layout.widths) {
         let x = x + width / 2.0;
-        let times =
-            if step.group.is_empty() { String::new() } else { format!("\u{2003}×{}", step.group.len()) };
         writeln!(
             to,
-            r##"<text x="{x:.1}" y="43" font-size="13" font-weight="600" fill="#4a5563">{}{times}</text>"##,
-            step.label()
+            r##"<text x="{x:.1}" y="43" font-size="{HEADING}" font-weight="600" fill="#4a5563">{}</text>"##,
+            step.heading()
         )?;
     }
     if let Some(y) = layout.divider {

@@ -1,44 +1,45 @@
 //! What stands between two layers: which axis of a value is which, from the outputs of one layer,
-//! `[time, direction, batch, unit]`, to the input of the next, `[time, batch, feature]`.
+//! `[time, direction, batch, unit]`, to the input of the next, `[time, batch, feature]`; and from the last layer through a
+//! linear layer to the output of the file (`head`).
 //!
 //! Operators that only lay values out are followed axis by axis; every other operator, and every layout of them that gives
 //! other numbers than a stack of layers, is refused by the name of its node.
 
 use super::file::File;
+use super::laid::{Axis, Laid, Steps, batch_first, counted};
 use super::{attribute, refused, whole};
-use crate::import::ImportError;
+use crate::import::{Function, ImportError};
 use crate::onnx::proto::{DataType, Node};
 
-/// What an axis counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Axis {
-    Time,
-    Batch,
-    Direction,
-    /// The units of one direction.
-    Unit,
-    /// The units of all directions, those of the first before those of the second.
-    Feature,
-    /// Nothing: it has one element.
-    One,
-}
-
-/// How a value lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Laid {
-    axes: Vec<Axis>,
-    /// The direction that was sliced out of two.
-    direction: Option<i64>,
-}
-
 /// The number of operators that may stand between two layers.
-const BETWEEN: usize = 64;
+pub(super) const BETWEEN: usize = 64;
 
 /// The layer that is read.
-struct Before<'n> {
-    node: &'n Node,
-    directions: usize,
-    hidden: usize,
+pub(super) struct Before<'n> {
+    /// Its outputs, and how they lie.
+    pub sources: Vec<(&'n str, Laid)>,
+    pub directions: usize,
+    /// The units of one direction.
+    pub hidden: usize,
+    /// The features of all.
+    pub features: usize,
+    /// The result of the node that adds the bias of a head, and the operand that it is added to.
+    pub bias: Option<(&'n str, &'n str)>,
+}
+
+impl<'n> Before<'n> {
+    /// A recurrent layer.
+    pub fn layer(node: &'n Node, directions: usize, hidden: usize) -> Self {
+        let outputs = [Laid::of(node, directions), Laid::after(node, directions)];
+        let sources = node.output.iter().map(String::as_str).zip(outputs);
+        Self {
+            sources: sources.filter(|(name, _)| !name.is_empty()).collect(),
+            directions,
+            hidden,
+            features: directions * hidden,
+            bias: None,
+        }
+    }
 }
 
 impl File<'_> {
@@ -51,11 +52,11 @@ impl File<'_> {
         hidden: usize,
     ) -> Result<(), ImportError> {
         use Axis::{Batch, Feature, Time};
-        let before = Before { node: before, directions, hidden };
+        let before = Before::layer(before, directions, hidden);
         let name = node.input.first().map_or("", String::as_str);
         let laid = self.laid(name, &before, node, BETWEEN)?;
         let wanted = if batch_first(node) { [Batch, Time, Feature] } else { [Time, Batch, Feature] };
-        if laid.axes == wanted {
+        if laid.axes == wanted && laid.steps == Steps::Each && laid.function == Function::Identity {
             return Ok(());
         }
         let why = match laid.axes[..] {
@@ -68,10 +69,19 @@ impl File<'_> {
         Err(refused(node, &format!("{why}: only layers that read each other are imported")))
     }
 
-    /// How a value lies that the layer `reader` reads.
-    fn laid(&self, name: &str, before: &Before, reader: &Node, most: usize) -> Result<Laid, ImportError> {
-        if before.node.output.first().is_some_and(|y| y == name) {
-            return Ok(Laid::of(before));
+    /// How a value lies that the layer `reader` reads, behind no more than `most` operators.
+    pub(super) fn laid(
+        &self,
+        name: &str,
+        before: &Before,
+        reader: &Node,
+        most: usize,
+    ) -> Result<Laid, ImportError> {
+        if let Some((_, laid)) = before.sources.iter().find(|(source, _)| *source == name) {
+            return Ok(laid.clone());
+        }
+        if let Some((_, operand)) = before.bias.filter(|(sum, _)| !sum.is_empty() && *sum == name) {
+            return self.laid(operand, before, reader, most.saturating_sub(1));
         }
         let Some(node) = self.makers.get(name).copied() else {
             return Err(refused(
@@ -105,40 +115,96 @@ impl File<'_> {
             "Unsqueeze" => operand(0)?.unsqueezed(node, &self.given_axes(node)),
             "Reshape" => self.reshaped(&operand(0)?, node, before),
             "Slice" => self.sliced(operand(0)?, node),
+            "Gather" => self.gathered(node, before, reader, most - 1),
+            "ReduceMean" => operand(0)?.averaged(node, &self.given_axes(node)),
+            "Softmax" | "LogSoftmax" | "Sigmoid" if before.bias.is_some() => {
+                operand(0)?.through(node, self.opset)
+            }
             "Concat" if node.input.len() == 2 => operand(0)?.beside(&operand(1)?, node),
             _ => between(""),
         }
     }
 
-    /// A slice of one direction.
+    /// A slice of one direction, of the last step, or of all.
     fn sliced(&self, laid: Laid, node: &Node) -> Result<Laid, ImportError> {
-        let given = |k: usize| node.input.get(k).and_then(|name| self.constants(name)).unwrap_or_default();
+        let given = |k: usize, name: &str| match attribute(node, name) {
+            Some(attribute) => attribute.ints.clone(),
+            None => node.input.get(k).and_then(|name| self.constants(name)).unwrap_or_default(),
+        };
+        let (starts, ends, mut axes) = (given(1, "starts"), given(2, "ends"), given(3, "axes"));
         let unit =
             node.input.get(4).is_none_or(|name| name.is_empty() || self.constants(name) == Some(vec![1]));
-        if let (&[start @ (0 | 1)], &[end], &[axis]) = (&given(1)[..], &given(2)[..], &given(3)[..])
-            && let Some(axis) = counted(axis, laid.axes.len())
-            && laid.axes[axis] == Axis::Direction
+        if axes.is_empty() {
+            axes = (0..).take(starts.len()).collect();
+        }
+        if let (&[start], &[end], &[axis]) = (&starts[..], &ends[..], &axes[..])
+            && let Some(place) = counted(axis, laid.axes.len())
             && unit
-            && (end == start + 1 || start == 1 && end > 1)
         {
-            let mut laid = Laid { direction: Some(start), ..laid };
-            laid.axes[axis] = Axis::One;
-            return Ok(laid);
+            // Where there is no end, exporters write the largest number of 32 or of 64 bits.
+            let endless = end >= i64::from(i32::MAX);
+            let picked = match laid.axes[place] {
+                Axis::Direction if start == 0 && end == 1 || start == 1 && end > 1 => Some(start),
+                Axis::Time if start == -1 && endless => Some(-1),
+                Axis::Time if start >= 0 && end == start + 1 => Some(start),
+                _ if start == 0 && endless => return Ok(laid),
+                _ => None,
+            };
+            let picked = picked.and_then(|index| laid.clone().picked(place, index, self.steps));
+            if let Some(picked) = picked {
+                return Ok(picked.with_one(place));
+            }
         }
         Err(refused(
             node,
             &format!(
-                "takes {:?} to {:?} of the axes {:?}{} of a layer's outputs: a slice of one direction is imported",
-                given(1),
-                given(2),
-                given(3),
+                "takes {starts:?} to {ends:?} of the axes {axes:?}{} of a layer's outputs: a slice of one direction is \
+                 imported, or of the last step before a head",
                 if unit { "" } else { " with other steps than 1" }
             ),
         ))
     }
 
+    /// One direction, the last step, or one of the final states of all layers, which PyTorch's exporter joins.
+    fn gathered(
+        &self,
+        node: &Node,
+        before: &Before,
+        reader: &Node,
+        most: usize,
+    ) -> Result<Laid, ImportError> {
+        let unknown = || {
+            refused(node, "takes a part of a layer's outputs that is neither one direction nor the last step")
+        };
+        let [operand, index] = &node.input[..] else { return Err(unknown()) };
+        let (axis, rank) = (whole(node, "axis").unwrap_or(0), self.constant_rank(index));
+        let (Some(&[mut index]), Some(rank @ (0 | 1))) = (self.constants(index).as_deref(), rank) else {
+            return Err(unknown());
+        };
+        let (mut operand, all) = (operand.as_str(), i64::try_from(before.directions).unwrap_or(1));
+        if let Some(joined) = self.makers.get(operand).filter(|maker| maker.op_type == "Concat")
+            && whole(joined, "axis") == Some(axis)
+            && axis == 0
+        {
+            let many = i64::try_from(joined.input.len()).unwrap_or(1) * all;
+            let at = if index < 0 { index + many } else { index };
+            let place = usize::try_from(at / all).ok().filter(|_| at >= 0);
+            operand = place.and_then(|place| joined.input.get(place)).ok_or_else(unknown)?;
+            index = at % all;
+        }
+        let laid = self.laid(operand, before, reader, most)?;
+        let place = counted(axis, laid.axes.len()).ok_or_else(unknown)?;
+        let index = if index < 0 && laid.axes[place] == Axis::Direction { index + all } else { index };
+        let picked = laid.picked(place, index, self.steps).ok_or_else(unknown)?;
+        Ok(if rank == 1 { picked.with_one(place) } else { picked.without(place) })
+    }
+
     /// A reshape that takes out axes of one element, or makes features of directions and units.
     fn reshaped(&self, laid: &Laid, node: &Node, before: &Before) -> Result<Laid, ImportError> {
+        if before.bias.is_some() && laid.axes == [Axis::Row, Axis::Feature] && self.undoes_rows(node, before)
+        {
+            return Ok(laid.clone());
+        }
         let shape = node.input.get(1).and_then(|name| self.constants(name));
         let shape =
             shape.ok_or_else(|| refused(node, "between two layers has a shape that is not in the file"))?;
@@ -156,7 +222,8 @@ impl File<'_> {
             Axis::Batch => self.batch,
             Axis::Direction => Some(before.directions),
             Axis::Unit => Some(before.hidden),
-            Axis::Feature => Some(before.directions * before.hidden),
+            Axis::Feature => Some(before.features),
+            Axis::Row => None,
             Axis::One => Some(1),
         };
         let fits = |axes: &[Axis]| {
@@ -167,8 +234,17 @@ impl File<'_> {
                     n => size(axis).is_some_and(|size| i64::try_from(size) == Ok(n)),
                 })
         };
-        match [joined, apart].into_iter().find(|axes| fits(axes)) {
-            Some(axes) => Ok(Laid { axes, direction: laid.direction }),
+        let is_row = |axis: &Axis| matches!(axis, Axis::Time | Axis::Batch | Axis::Row);
+        let rows = match (&joined[..], &shape[..]) {
+            ([rows @ .., Axis::Feature], &[-1, n])
+                if rows.iter().all(is_row) && i64::try_from(before.features) == Ok(n) =>
+            {
+                Some(vec![Axis::Row, Axis::Feature])
+            }
+            _ => None,
+        };
+        match [joined, apart].into_iter().find(|axes| fits(axes)).or(rows) {
+            Some(axes) => Ok(Laid { axes, ..laid.clone() }),
             None => Err(refused(
                 node,
                 &format!(
@@ -178,113 +254,31 @@ impl File<'_> {
             )),
         }
     }
-}
 
-impl Laid {
-    /// The outputs of a layer.
-    fn of(before: &Before) -> Self {
-        use Axis::{Batch, Direction, Feature, One, Time, Unit};
-        let (direction, unit) = if before.directions == 2 { (Direction, Unit) } else { (One, Feature) };
-        let axes = if batch_first(before.node) {
-            vec![Batch, Time, direction, unit]
-        } else {
-            vec![Time, direction, Batch, unit]
+    /// Whether a reshape of a head's product gives the rows the axes again that the reshape before the product took from
+    /// them, by their sizes at run time, as a dense layer of Keras does. The result counts as rows.
+    fn undoes_rows(&self, node: &Node, before: &Before) -> bool {
+        let maker = |name: &str, op: &str| self.behind(name).filter(|maker| maker.op_type == op);
+        let input = |node: &'_ Node, k: usize| node.input.get(k).cloned().unwrap_or_default();
+        let of = || {
+            let product = maker(&input(node, 0), "MatMul")?;
+            let rows =
+                self.makers.get(input(product, 0).as_str()).filter(|maker| maker.op_type == "Reshape")?;
+            let sizes = maker(&input(node, 1), "Concat")?;
+            let taken = maker(&input(sizes, 0), "Gather")?;
+            let shape = maker(&input(taken, 0), "Shape")?;
+            let leading = self.constants(&input(taken, 1))?;
+            let last = self.constants(&input(sizes, 1))?;
+            let in_order = leading.iter().enumerate().all(|(k, &axis)| i64::try_from(k) == Ok(axis));
+            let whole = i64::try_from(before.features).is_ok_and(|features| last == [features]);
+            Some(
+                in_order
+                    && leading.len() == 2
+                    && whole
+                    && sizes.input.len() == 2
+                    && input(shape, 0) == input(rows, 0),
+            )
         };
-        Self { axes, direction: None }
+        of().unwrap_or(false)
     }
-
-    /// In words.
-    fn words(&self) -> String {
-        let words = self.axes.iter().map(|axis| match axis {
-            Axis::Time => "time",
-            Axis::Batch => "batch",
-            Axis::Direction => "direction",
-            Axis::Unit => "unit",
-            Axis::Feature => "feature",
-            Axis::One => "1",
-        });
-        format!("[{}]", words.collect::<Vec<_>>().join(", "))
-    }
-
-    fn transposed(self, node: &Node) -> Result<Self, ImportError> {
-        let order = permutation(node, self.axes.len());
-        let order = order
-            .ok_or_else(|| refused(node, &format!("does not name each axis of {} once", self.words())))?;
-        Ok(Self { axes: order.into_iter().map(|axis| self.axes[axis]).collect(), ..self })
-    }
-
-    fn squeezed(mut self, node: &Node, axes: &[i64]) -> Result<Self, ImportError> {
-        let mut places: Vec<usize> = axes.iter().filter_map(|&axis| counted(axis, self.axes.len())).collect();
-        places.sort_unstable();
-        places.dedup();
-        let one = |&place: &usize| self.axes[place] == Axis::One;
-        if places.is_empty() || places.len() != axes.len() || !places.iter().all(one) {
-            let why = format!(
-                "takes out the axes {axes:?} of {}: a squeeze of what is 1 is imported",
-                self.words()
-            );
-            return Err(refused(node, &why));
-        }
-        places.iter().rev().for_each(|&place| {
-            self.axes.remove(place);
-        });
-        Ok(self)
-    }
-
-    fn unsqueezed(mut self, node: &Node, axes: &[i64]) -> Result<Self, ImportError> {
-        let places = inserted(axes, self.axes.len());
-        let places = places.ok_or_else(|| {
-            refused(node, &format!("puts in the axes {axes:?}, which the result does not have"))
-        })?;
-        places.into_iter().for_each(|place| self.axes.insert(place, Axis::One));
-        Ok(self)
-    }
-
-    /// Both directions along the units.
-    fn beside(self, other: &Self, node: &Node) -> Result<Self, ImportError> {
-        let place = whole(node, "axis").and_then(|axis| counted(axis, self.axes.len()));
-        match place {
-            Some(place)
-                if (self.direction, other.direction) == (Some(0), Some(1))
-                    && self.axes == other.axes
-                    && self.axes[place] == Axis::Unit =>
-            {
-                let mut axes = self.axes;
-                axes[place] = Axis::Feature;
-                Ok(Self { axes, direction: None })
-            }
-            _ => Err(refused(
-                node,
-                "joins parts of a layer's outputs: the first direction beside the second along the units is imported",
-            )),
-        }
-    }
-}
-
-/// Whether a layer has the batch first.
-pub(super) fn batch_first(node: &Node) -> bool {
-    whole(node, "layout").unwrap_or(0) != 0
-}
-
-/// The order of the axes after a `Transpose` of so many; `None` if it is none.
-pub(super) fn permutation(node: &Node, rank: usize) -> Option<Vec<usize>> {
-    let Some(perm) = attribute(node, "perm") else { return Some((0..rank).rev().collect()) };
-    let order: Option<Vec<usize>> = perm.ints.iter().map(|&axis| counted(axis, rank)).collect();
-    order.filter(|order| order.len() == rank && (0..rank).all(|axis| order.contains(&axis)))
-}
-
-/// The places of the axes that an `Unsqueeze` of an array of so many puts in, from the first; `None` if there is no such
-/// place.
-pub(super) fn inserted(axes: &[i64], rank: usize) -> Option<Vec<usize>> {
-    let places: Option<Vec<usize>> = axes.iter().map(|&axis| counted(axis, rank + axes.len())).collect();
-    let mut places = places?;
-    places.sort_unstable();
-    let apart = places.windows(2).all(|pair| pair[0] < pair[1]);
-    (apart && !places.is_empty()).then_some(places)
-}
-
-/// The place of an axis that may be counted from the end.
-pub(super) fn counted(axis: i64, rank: usize) -> Option<usize> {
-    let from_end = i64::try_from(rank).ok()?.checked_add(axis)?;
-    usize::try_from(if axis < 0 { from_end } else { axis }).ok().filter(|&axis| axis < rank)
 }

@@ -5,6 +5,8 @@
 //! the next: `Squeeze`, or `Transpose` and `Reshape`, or a `Slice` of each direction and a `Concat` of both (`layout`).
 
 mod file;
+mod head;
+mod laid;
 mod layout;
 
 use super::{ImportError, Imported, assemble};
@@ -30,13 +32,17 @@ pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
     let mut file = File {
         tensors: graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect(),
         makers: HashMap::new(),
-        inputs: graph.input.iter().map(|input| input.name.as_str()).collect(),
+        inputs: HashSet::new(),
         folder,
+        opset: model.opset_import.iter().find(|set| set.domain.is_empty()).map_or(1, |set| set.version),
         steps: None,
         batch: None,
         used: HashSet::new(),
         given: BTreeSet::new(),
     };
+    // In older files the names of initialisers are among the inputs.
+    let given = graph.input.iter().map(|input| input.name.as_str());
+    file.inputs = given.filter(|name| !file.tensors.contains_key(name)).collect();
     for node in &graph.node {
         file.makers
             .extend(node.output.iter().filter(|name| !name.is_empty()).map(|name| (name.as_str(), node)));
@@ -79,6 +85,10 @@ pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
         }
         lanes.extend(own);
     }
+    let last = layers.last().zip(lanes.last()).map(|(node, lane)| (*node, lane.weight_hh.ncols()));
+    let (heads, after) = last.map_or_else(Default::default, |(node, hidden)| {
+        file.heads(&graph, node, 1 + usize::from(bidirectional), hidden)
+    });
     let left_out: Vec<String> = graph
         .initializer
         .iter()
@@ -92,7 +102,7 @@ pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
     let rounded = graph.initializer.iter().any(double);
     let first_states = file.given.into_iter().collect();
     let imported = assemble("ONNX", cell.unwrap_or("elman"), bidirectional, &lanes, left_out)?;
-    Ok(Imported { first_states, rounded, ..imported })
+    Ok(Imported { heads, after, first_states, rounded, ..imported })
 }
 
 /// The numbers of steps and sequences that a file gives for what a layer reads, if it does.
@@ -105,7 +115,7 @@ fn sizes(graph: &proto::Graph, layers: &[&Node]) -> [Option<usize>; 2] {
             Some(proto::Size::Known(n)) => usize::try_from(*n).ok(),
             _ => None,
         };
-        let [steps, batch] = if layout::batch_first(node) { [1, 0] } else { [0, 1] };
+        let [steps, batch] = if laid::batch_first(node) { [1, 0] } else { [0, 1] };
         Some([size(steps), size(batch)]).filter(|_| dims.len() == 3)
     };
     layers.iter().find_map(known).unwrap_or_default()
@@ -163,8 +173,12 @@ fn text(node: &Node, name: &str) -> Option<String> {
 }
 
 fn refused(node: &Node, why: &str) -> ImportError {
-    let name = if node.name.is_empty() { node.output.concat() } else { node.name.clone() };
-    ImportError::Refused(format!("the node `{name}` ({}) {why}", node.op_type))
+    ImportError::Refused(format!("the node `{}` ({}) {why}", named(node), node.op_type))
+}
+
+/// The name of a node, or those of its outputs.
+fn named(node: &Node) -> String {
+    if node.name.is_empty() { node.output.concat() } else { node.name.clone() }
 }
 
 impl File<'_> {
@@ -201,7 +215,13 @@ impl File<'_> {
             }
         };
         let cell = cell(node, directions)?;
-        if input(4).is_some_and(|name| self.constants(name).is_some()) {
+        // Lengths that are all the number of steps are none.
+        let steps = self.steps.and_then(|steps| i64::try_from(steps).ok());
+        let none = |lengths: &[i64]| steps.is_some_and(|steps| lengths.iter().all(|&length| length == steps));
+        let cut = |name: &str| {
+            self.is_constant(name) && !self.constants(name).is_some_and(|lengths| none(&lengths))
+        };
+        if input(4).is_some_and(cut) {
             return Err(refused(
                 node,
                 "has lengths of sequences that are fixed in the file (sequence_lens): leave them out, or make them an input",
@@ -273,7 +293,7 @@ fn cell(node: &Node, directions: usize) -> Result<&'static str, ImportError> {
         _ => &["tanh"],
     };
     let relu = node.op_type == "RNN"
-        && !given.is_empty()
+        && given.len() == directions
         && given.iter().all(|name| name.eq_ignore_ascii_case("relu"));
     let usual_everywhere = given.is_empty() || given.len() == directions * usual.len();
     let odd = given.iter().zip(usual.iter().cycle()).find(|(name, usual)| !name.eq_ignore_ascii_case(usual));
