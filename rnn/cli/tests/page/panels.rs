@@ -159,7 +159,7 @@ fn change_tells_loss_norm_and_range() {
     let fields = "Array.from(document.querySelectorAll('.descent label input'), (e) => e.value).join()";
     assert_eq!(page.ask(fields), "0.1,0");
     // With a clip the weights move by lr · clip, from the first step on.
-    let weights: Vec<usize> = shown.graph().parameters().map(|id| id.index()).collect();
+    let weights: Vec<usize> = shown.graph().parameters().map(NodeId::index).collect();
     let weights = format!("{weights:?}.flatMap((i) => Array.from(graph.numbers(i)))");
     let first = numbers(&mut page, &weights);
     set(&mut page, "lr", 30.0);
