@@ -275,9 +275,9 @@ fn colours_of_differences_are_those_of_the_legend() {
             assert_eq!(colour, [30.0, 142.0, 90.0], "{name}");
             seen[1] += 1;
         } else {
-            let place =
-                ((apart.log10() + 5.0) / 5.0 * shades.len() as f64).clamp(0.0, shades.len() as f64 - 1.0);
-            let there = &shades[place as usize];
+            let place = (apart.log10() + 5.0) / 5.0 * shades.len() as f64;
+            let far = |k: usize| (k as f64 + 0.5 - place).abs();
+            let (_, there) = shades.iter().enumerate().min_by(|a, b| far(a.0).total_cmp(&far(b.0))).unwrap();
             let off = there.iter().zip(&colour).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             assert!(off <= 12.0, "{name} is {apart} apart: {colour:?}, and the legend has {there:?}");
             seen[2] += 1;
