@@ -249,8 +249,8 @@ fn references_agree_or_the_command_fails() {
     // Of an array the element and how many times it is what it should be.
     let mut file: serde_json::Value =
         serde_json::from_str(include_str!("../../lab/tests/data/reference/gru.json")).unwrap();
-    let gradient = file["gradients"]["bias_hh_l0"][2].as_f64().unwrap();
-    file["gradients"]["bias_hh_l0"][2] = (2.0 * gradient).into();
+    let gradient = file["grad"]["weights"]["bias_hh_l0"][2].as_f64().unwrap();
+    file["grad"]["weights"]["bias_hh_l0"][2] = (2.0 * gradient).into();
     std::fs::write(&path, file.to_string()).unwrap();
     let output = rnn(&format!("compare {}", path.display()));
     assert!(

@@ -127,8 +127,7 @@ impl<'a> Edge<'a> {
         if self.identity {
             return None;
         }
-        let x = self.operands[self.operand].float();
-        let h = STEP * Scale::of(x).length;
+        let h = STEP * self.length(r);
         let at = |t: f64| self.moved_all(r, t, <dyn Operator>::eval_f64).into_float();
         let middle = at(0.0);
         // Both points are on the same side: at a jump that side still has a slope.
@@ -145,13 +144,25 @@ impl<'a> Edge<'a> {
         })
     }
 
+    /// The unit of one-sided steps along r: the scale of the elements that move; the largest of them, if they are of several
+    /// kinds. What rounding has left of a 0 would else make a step in which nothing else moves.
+    fn length(&self, r: &ArrayD<f64>) -> f64 {
+        let x = self.operands[self.operand].float();
+        let moving: Vec<f64> = x.iter().zip(r).filter(|(_, r)| **r != 0.0).map(|(x, _)| *x).collect();
+        let scale = Scale::of(&ndarray::Array1::from(moving.clone()).into_dyn());
+        if scale.each.iter().all(|own| (own - 1.0).abs() < 1e-9) {
+            return scale.length;
+        }
+        moving.iter().map(|x| x.abs()).filter(|x| x.is_finite()).fold(scale.length, f64::max)
+    }
+
     /// Whether the op is at its own kink as this operand moves along r, or too near to one to tell.
     fn is_on_kink(&self, r: &ArrayD<f64>) -> bool {
         let sides = self.op.branches(&self.operands);
         let step = match self.how {
             How::Duals => 1e-9,
             How::Differences => 3e-3,
-        } * Scale::of(self.operands[self.operand].float()).length;
+        } * self.length(r);
         let changes = |h: f64| self.moved_all(r, h, <dyn Operator>::branches) != sides;
         changes(step) || changes(-step)
     }

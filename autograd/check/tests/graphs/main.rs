@@ -490,3 +490,24 @@ fn the_rule_that_was_meant_is_found() {
         "{report}"
     );
 }
+
+/// A step in which what rounding has left of a 0 moves is none for numbers of the usual size.
+#[test]
+fn what_rounding_has_left_of_a_0_is_no_scale() {
+    let left = 4.24e-19;
+    let at = arr1(&[0.354, -left, -left, 0.0]);
+    let slopes = [1.0, -1.0, -1.0, 0.0];
+    let told = |faults: [f64; 4]| {
+        let g = Builder::new();
+        let (x, v) = (g.parameter("x", [4]), g.input("v", [4]));
+        let loss = (x.abs() * v).sum();
+        let claimed = arr1(&slopes) * arr1(&faults);
+        let claimed = g.constant(claimed) * v;
+        let point = Point::new().with(x, at.clone()).with(v, arr1(&[0.7, 0.4, -0.9, 1.1]));
+        Check::new(loss).against(&[(x, claimed)]).at(point).run().unwrap()
+    };
+    assert!(told([1.0; 4]).passed(), "{}", told([1.0; 4]));
+    for faults in [[1.01, 1.0, 1.0, 1.0], [1.0, -1.0, 1.0, 1.0], [1.0, 1.0, 0.99, 1.0]] {
+        assert_eq!(told(faults).verdict(), Verdict::Fail, "{faults:?}: {}", told(faults));
+    }
+}
