@@ -109,14 +109,16 @@ impl Lines {
             (0..A).for_each(|k| x[k] = self.from[k] + line * self.apart[k + 1]);
             let mut left = n;
             while L > BLOCK && left >= L {
-                let operands = x.map(|x| *first(&arena[x..]));
+                let operands = taken(arena, x);
                 *arena[y..].first_chunk_mut().expect(INSIDE) = wide(operands);
-                (x, y, left) = (x.map(|x| x + L), y + L, left - L);
+                x.iter_mut().for_each(|x| *x += L);
+                (y, left) = (y + L, left - L);
             }
             while left >= BLOCK {
-                let operands = x.map(|x| *first(&arena[x..]));
+                let operands = taken(arena, x);
                 *arena[y..].first_chunk_mut().expect(INSIDE) = block(operands);
-                (x, y, left) = (x.map(|x| x + BLOCK), y + BLOCK, left - BLOCK);
+                x.iter_mut().for_each(|x| *x += BLOCK);
+                (y, left) = (y + BLOCK, left - BLOCK);
             }
             if left > 0 {
                 // Padding with ones: no function is slow there.
@@ -145,9 +147,14 @@ impl Lines {
 /// Why a block exists.
 const INSIDE: &str = "what a region reads and writes lies in the arena";
 
+/// L elements from each of A places. (`x.map(…)` would call a function, and copy.)
 #[inline(always)]
-fn first<S, const L: usize>(x: &[S]) -> &[S; L] {
-    x.first_chunk().expect(INSIDE)
+fn taken<S: Real, const A: usize, const L: usize>(arena: &[S], x: [usize; A]) -> [[S; L]; A] {
+    let mut operands = [[S::ZERO; L]; A];
+    for k in 0..A {
+        operands[k] = *arena[x[k]..].first_chunk().expect(INSIDE);
+    }
+    operands
 }
 
 /// Applies a function to each element.
