@@ -436,39 +436,57 @@ fn a_time_that_is_none() {
     "#]],
     );
     wrong(
-        "cell a\n  h_t = tanh(W x[t])",
+        "cell a\n  h_t = tanh(W x_t + U h_t-1)",
         expect![[r#"
-        error: `h_t` has no time
-         --> my.cell:2:3
-          |
-        2 |   h_t = tanh(W x[t])
-          |   ^^^ expected `[t]` behind it
-          |
-          = help: write `h[t] = …`; a parameter needs no equation, and a number is `const h_t = …`
-    "#]],
+            error: this is not clear
+             --> my.cell:2:24
+              |
+            2 |   h_t = tanh(W x_t + U h_t-1)
+              |                        ^^^^^ a time, or a difference?
+              |
+              = help: write `h[t-1]` for the step before, or `h[t] - 1`
+        "#]],
     );
     wrong(
-        "cell a\n  h[t] = tanh(W x_t + U h[t-1] + b)",
+        "cell a\n  h[t] = tanh(W x^{s+1} + U \\cdot h[t-1])",
         expect![[r#"
-        error: `x_t` is no value of a step
-         --> my.cell:2:17
-          |
-        2 |   h[t] = tanh(W x_t + U h[t-1] + b)
-          |                 ^^^ a parameter
-          |
-          = help: write `x[t]`; a parameter of this name is declared
-    "#]],
+            error: `x` is reserved
+             --> my.cell:2:17
+              |
+            2 |   h[t] = tanh(W x^{s+1} + U \cdot h[t-1])
+              |                 ^ it is the input, `x[t]`
+              |
+              = help: write `x[t]`
+
+            error: this superscript has no meaning
+             --> my.cell:2:18
+              |
+            2 |   h[t] = tanh(W x^{s+1} + U \cdot h[t-1])
+              |                  ^^^^^^ neither a time, nor a power, nor a transpose
+              |
+              = help: write `h[t-1]`, a whole power `a^2`, or `transpose(A)`
+
+            error: `\cdot` has no meaning here
+             --> my.cell:2:29
+              |
+            2 |   h[t] = tanh(W x^{s+1} + U \cdot h[t-1])
+              |                             ^^^^^ not a sign of the language
+              |
+              = help: write `W x[t]` for the product with a matrix, `a * b` element by element, and `sum(a * b)` for the scalar product
+        "#]],
     );
     wrong(
-        "cell a\n  r[t] = sigmoid(W x[t] + U h[t-1])\n  h[t] = r_t * tanh(V x[t])",
+        "cell a\n  h[t] = tanh(W x[t] + Uᵀ h[t-1])",
         expect![[r#"
-            error: `r_t` is no value of a step
-             --> my.cell:3:10
+            error: only a matrix stands before what it is multiplied by
+             --> my.cell:2:24
               |
-            3 |   h[t] = r_t * tanh(V x[t])
-              |          ^^^ a parameter
+            2 |   h[t] = tanh(W x[t] + Uᵀ h[t-1])
+              |                        ^^ ------ multiplied by this
+              |                        |
+              |                        neither a parameter nor a matrix state
               |
-              = help: write `r[t]`; a parameter of this name is declared
+              = help: a parameter is transposed once for a run: a line `let U_T = transpose(U)`, and here `U_T`
         "#]],
     );
 }
@@ -802,6 +820,31 @@ fn printed_times_are_read() {
     assert_eq!(read("cell a\n hₜ = tanh(W xₜ + U hₜ₋₁ − hₜ₋₁₂)"), typed);
     assert_eq!(read("cell a\n h_{t} = tanh(W x_{ t } + U h_{t-1} - h_{t − 12})"), typed);
     assert_eq!(read("cell a\n h_{t} = tanh(W_{xh} x_{t})"), read("cell a\n h[t] = tanh(W_xh x[t])"));
+    // As papers write it: a subscript t is a time where the name is that of a sequence.
+    let gated = "cell a\n z[t] = sigmoid(W x[t] + b)\n h[t] = z[t] * h[t-1] + (1 - z[t]) * tanh(V x[t])";
+    for other in [
+        "cell a\n z_t = sigmoid(W x_t + b)\n h_t = z_t * h_{t-1} + (1 - z_t) * tanh(V x_t)",
+        "cell a\n z[t] = sigmoid(W x_t + b)\n h_{t} = z_t * h^{t-1} + (1 - z^{t}) * tanh(V x^{(t)})",
+        "cell a\n z_t = \\sigma(W x_t + b)\n h_t = z_t \\odot h_{t-1} + (1 - z_t) \\odot \\tanh\\left(V x_t\\right) \\\\",
+        "cell a\n z_t = \\mathrm{sigmoid}(W x_t + b)\n h_t = z_t * h_{t-1} + (1 - z_t) * tanh(V x_t)",
+    ] {
+        assert_eq!(read(other), read(gated), "{other}");
+    }
+    assert_eq!(
+        read(
+            "cell a\n \\tilde{h}_t = \\frac{W x_t}{\\sqrt{1 + x_t^{2}}}\n state h: input\n require input = hidden\n h_t = \\tilde{h}_{t} + \\alpha * h_{t-1}"
+        ),
+        read(
+            "cell a\n h̃[t] = ((W x[t]) / (sqrt(1 + x[t]^2)))\n state h: input\n require input = hidden\n h[t] = h̃[t] + α * h[t-1]"
+        )
+    );
+    // What no line makes is a parameter; so is what has a time of its own, or a declaration.
+    assert_eq!(
+        read("cell a\n t_t[t] = sigmoid(W_t x_t + b_t)\n h_t = t_t[t] * h_{t-1} + V x_t"),
+        read("cell a\n t_t[t] = sigmoid(W_t x[t] + b_t)\n h[t] = t_t[t] * h[t-1] + V x[t]")
+    );
+    let text = read("cell a\n param b_t: hidden\n b[t] = W x_t\n h[t] = b[t] + b_t * h[t-1]");
+    assert!(text.contains("b[t] + b_t * h[t-1]"), "{text}");
 }
 
 /// Faults in formulas, functions with values, used cells, functions of parameters and masks: the message, and the

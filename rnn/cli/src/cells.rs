@@ -182,7 +182,12 @@ impl Check {
                 verdict(out, Verdict::Fail, name, "is not a cell")?;
                 return Ok(Verdict::Fail);
             }
-            Err(error) => return Err(error.into()),
+            // What else was asked for is checked all the same.
+            Err(error) => {
+                writeln!(out, "{error}\n")?;
+                verdict(out, Verdict::Fail, name, "is not a cell")?;
+                return Ok(Verdict::Fail);
+            }
         };
         // Two bidirectional layers need a cell that takes any input size.
         let shaped = cell.cell()?;
@@ -210,11 +215,13 @@ impl Check {
                 Ok(report) => break report,
                 Err(error) => {
                     match error {
-                        ModelError::Graph(autograd::Error::NotFinite { node }) => writeln!(
-                            out,
-                            "`{node}` is not finite at random weights and inputs: its function is not defined for all \
-                             numbers, as log, sqrt and division are not; or try another --seed\n"
-                        )?,
+                        ModelError::Graph(autograd::Error::NotFinite { node }) => {
+                            let why = why_not_finite(&net, &node);
+                            writeln!(
+                                out,
+                                "`{node}` is not finite at random weights and inputs: {why}; or try another --seed\n"
+                            )?;
+                        }
                         error => writeln!(out, "{error}\n")?,
                     }
                     verdict(out, Verdict::Fail, name, "cannot be checked")?;
@@ -241,8 +248,29 @@ impl Check {
                 "     {name}: no equation reads an earlier step, as h[t-1] does: the cell has no memory"
             )?;
         }
+        for note in EquationCell::read(cell.text.as_deref().unwrap_or_default(), &cell.name)
+            .map_or_else(|_| vec![], |c| c.notes())
+        {
+            writeln!(out, "     {name}: {note}")?;
+        }
         writeln!(out, "     {name}: {}", lesson(cell))?;
         Ok(found)
+    }
+}
+
+/// Why a node has no finite value: the operation that gave it overflows, or is not defined everywhere.
+fn why_not_finite(net: &Specimen, node: &str) -> &'static str {
+    let op = net.network(true).ok().and_then(|network| {
+        let id = network.graph.find(node).ok()?;
+        Some(network.graph.node(id).ok()?.op.name())
+    });
+    match op {
+        Some("div" | "log" | "log1p" | "sqrt" | "mod" | "rem" | "tan" | "recip" | "pow" | "powi") | None => {
+            "its function is not defined for all numbers, as log, sqrt and division are not"
+        }
+        Some(_) => {
+            "its numbers grow beyond all bounds (they overflow), as those of exp, of powers and of sums over time can"
+        }
     }
 }
 

@@ -31,6 +31,14 @@ fn fails(arguments: &str, code: i32, what: &str) {
     assert!(!error.contains("panicked"), "{error}");
 }
 
+/// The output of a command that exits with this code.
+#[track_caller]
+fn printed(arguments: &str, code: i32) -> String {
+    let output = rnn(arguments);
+    assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+    stdout(&output).into()
+}
+
 /// The output of a command, which must exit with 0.
 #[track_caller]
 fn succeeds(arguments: &str) -> String {
@@ -300,6 +308,24 @@ fn cells_are_listed_and_shown() {
     std::fs::write(&path, "cell mine\n  h[t] = tahn(W x[t] + U h[t-1])\n").unwrap();
     fails(&format!("cells check {}", path.display()), 1, "");
     fails(&format!("graph --cell {}", path.display()), 1, "did you mean `tanh`?");
+    // All that are asked for are checked.
+    let all = printed(&format!("cells check min-gru nosuch {} mgu", path.display()), 1);
+    for says in ["PASS min-gru", "no cell called `nosuch`", "FAIL nosuch", "PASS mgu", "2 of 4 cells pass"] {
+        assert!(all.contains(says), "{says}: {all}");
+    }
+    // What has no effect is noted, and an overflow is called so.
+    std::fs::write(&path, "cell mine\n  g[t] = W x[t]\n  h[t] = tanh(V x[t] + U stop(h[t-1]))\n").unwrap();
+    let noted = succeeds(&format!("cells check {}", path.display()));
+    assert!(
+        noted.contains("`g` has no effect on the output `h`") && noted.contains("inside `stop`"),
+        "{noted}"
+    );
+    std::fs::write(&path, "cell mine\n  h[t] = exp(exp(9 + (W x[t] + U h[t-1])^2))\n").unwrap();
+    let over = printed(&format!("cells check {}", path.display()), 1);
+    assert!(over.contains("they overflow") && !over.contains("not defined"), "{over}");
+    std::fs::write(&path, "cell mine\n  h[t] = log(-1 - (W x[t] + U h[t-1])^2)\n").unwrap();
+    let not = printed(&format!("cells check {}", path.display()), 1);
+    assert!(not.contains("not defined for all numbers"), "{not}");
 }
 
 #[test]

@@ -280,6 +280,13 @@ impl Columns {
         let message = "only a matrix stands before what it is multiplied by";
         let fault = Diagnostic::new(message, left.span.clone(), "neither a parameter nor a matrix state");
         let fault = fault.and(right.span.clone(), "multiplied by this");
+        if let Expr::Call(Function::Transpose, arguments) = &left.is
+            && let [At { is: Expr::Name(name), .. }] = &arguments[..]
+        {
+            return Err(Box::new(fault.help(format!(
+                "a parameter is transposed once for a run: a line `let {name}_T = transpose({name})`, and here `{name}_T`"
+            ))));
+        }
         Err(Box::new(fault.help("write `*` for the product element by element; a matrix state is declared: `state S: [hidden, k]`")))
     }
 

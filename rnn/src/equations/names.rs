@@ -200,16 +200,6 @@ impl Names {
                     .help(format!("write `{read}[t]`, or `{read}[t-1]` for the step before")),
             );
         }
-        // As papers write it.
-        if let Some(base) = read.strip_suffix("_t")
-            && (base == "x" || made.contains_key(base))
-            && !self.declared.contains_key(read)
-        {
-            let fault =
-                Diagnostic::new(format!("`{read}` is no value of a step"), span.clone(), "a parameter");
-            return self
-                .fault(fault.help(format!("write `{base}[t]`; a parameter of this name is declared")));
-        }
         self.parameter(&At::new(read.into(), span.clone()));
     }
 

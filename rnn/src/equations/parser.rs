@@ -33,7 +33,7 @@ pub fn parse(text: &str, path: &str) -> Result<File, Faults> {
         let diagnostics = vec![Diagnostic::new("a cell's file has at most a million bytes", 0..0, size)];
         return Err(Faults { path: path.into(), source, diagnostics });
     }
-    let Tokens { description, list: tokens, faults: mut wrong } = tokens(text);
+    let Tokens { description, list: tokens, faults: mut wrong, .. } = tokens(text);
     let functions = defined(&tokens);
     let mut parser = Parser {
         text,

@@ -2,6 +2,7 @@
 
 use super::ast::KEYWORDS;
 use super::diagnostic::{Diagnostic, Span};
+use super::latex::{self, Brace};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
@@ -41,7 +42,6 @@ const MEANT: &[(char, &str)] = &[
     ('{', "a time stands in brackets, `h[t-1]`; a block needs no braces"),
     ('}', "a time stands in brackets, `h[t-1]`; a block needs no braces"),
     (';', "a line ends with its end"),
-    ('\\', "formulas are written as text, as in `h[t-1]` and `sigmoid(a)`"),
     ('%', "write `mod(a, b)`"),
 ];
 
@@ -70,10 +70,13 @@ pub(super) struct Tokens {
     pub description: String,
     pub list: Vec<(Token, Span)>,
     pub faults: Vec<Diagnostic>,
+    /// What the braces that are open end with.
+    pub braces: Vec<Brace>,
 }
 
 pub(super) fn tokens(text: &str) -> Tokens {
-    let mut out = Tokens { description: description(text), list: Vec::new(), faults: Vec::new() };
+    let mut out =
+        Tokens { description: description(text), list: Vec::new(), faults: Vec::new(), braces: Vec::new() };
     let mut rest = text.char_indices().peekable();
     while let Some(&(start, c)) = rest.peek() {
         if c == '\n' {
@@ -85,25 +88,21 @@ pub(super) fn tokens(text: &str) -> Tokens {
             while rest.next_if(|&(_, c)| c != '\n').is_some() {}
         } else if c.is_alphabetic() || c == '_' {
             let end = run(&mut rest, text, is_in_name);
-            if let Some((name, below, end)) = subscript(text, start, end) {
-                while rest.next_if(|&(at, _)| at < end).is_some() {}
-                out.subscripted(name, below, start..end);
-                continue;
-            }
-            if let Some(name) = text[start..end].strip_suffix('ᵀ') {
-                if !name.is_empty() {
-                    out.name(name, start..end);
-                }
-                out.list.push((Token::Sign("ᵀ"), start..end));
-                continue;
-            }
-            match text[start..end].strip_suffix('ₜ').filter(|name| !name.is_empty()) {
-                Some(name) => {
-                    let lag = run(&mut rest, text, |c| c == '₋' || LOWERED.contains(&c));
-                    out.at_a_time(name, &text[end..lag], start..lag);
-                }
-                None => out.name(&text[start..end], start..end),
-            }
+            let end = out.word(&text[start..end], text, start..end);
+            while rest.next_if(|&(at, _)| at < end).is_some() {}
+        } else if c == '\\' {
+            let end = out.command(text, start);
+            while rest.next_if(|&(at, _)| at < end).is_some() {}
+        } else if let Some((inner, _)) =
+            text[start..].strip_prefix("^{").and_then(|rest| rest.split_once('}'))
+        {
+            let end = start + inner.len() + 3;
+            while rest.next_if(|&(at, _)| at < end).is_some() {}
+            out.raised(inner, start..end);
+        } else if c == '}' && !out.braces.is_empty() {
+            rest.next();
+            let end = out.closed(text, start);
+            while rest.next_if(|&(at, _)| at < end).is_some() {}
         } else if c.is_ascii_digit()
             || (c == '.' && text[start + 1..].starts_with(|c: char| c.is_ascii_digit()))
         {
@@ -153,11 +152,36 @@ pub(super) fn tokens(text: &str) -> Tokens {
             });
         }
     }
-    out.list = without_soft_ends(out.list);
+    let read = latex::times(std::mem::take(&mut out.list), &mut out.faults);
+    out.list = without_soft_ends(read);
     out
 }
 
 impl Tokens {
+    /// A name at a place of the text, with the time or the subscript that follows it. Gives its end.
+    pub fn word(&mut self, word: &str, text: &str, span: Span) -> usize {
+        if let Some((name, below, length)) = subscript(word, &text[span.end..]) {
+            let end = span.end + length;
+            self.subscripted(name, below, span.start..end);
+            return end;
+        }
+        if let Some(name) = word.strip_suffix('ᵀ') {
+            if !name.is_empty() {
+                self.name(name, span.clone());
+            }
+            self.list.push((Token::Sign("ᵀ"), span.clone()));
+            return span.end;
+        }
+        let Some(name) = word.strip_suffix('ₜ').filter(|name| !name.is_empty()) else {
+            self.name(word, span.clone());
+            return span.end;
+        };
+        let lag = text[span.end..].find(|c| c != '₋' && !LOWERED.contains(&c));
+        let end = lag.map_or(text.len(), |lag| span.end + lag);
+        self.at_a_time(name, &text[span.end..end], span.start..end);
+        end
+    }
+
     /// A name. One with letters that only resemble Latin ones is a fault.
     fn name(&mut self, name: &str, span: Span) {
         if let Some((c, latin)) = twin(name) {
@@ -179,20 +203,25 @@ impl Tokens {
         if !is_lag {
             let fault = Diagnostic::new("this time has no meaning", span.clone(), "neither `ₜ` nor `ₜ₋₁`");
             self.faults.push(fault.help("write `h[t]`, or `h[t-1]`"));
-            return self.timed(name, None, span);
+            return self.timed(name, 0.0, span);
         }
-        self.timed(name, (!lag.is_empty()).then_some(steps), span);
+        self.timed(name, steps, span);
     }
 
     /// The tokens of `h[t]` or `h[t-1]`.
-    fn timed(&mut self, name: &str, lag: Option<f64>, span: Span) {
+    fn timed(&mut self, name: &str, lag: f64, span: Span) {
         self.name(name, span.clone());
+        self.time(lag, span);
+    }
+
+    /// The tokens of `[t]` or `[t-1]`.
+    pub fn time(&mut self, lag: f64, span: Span) {
         let mut add = |token| self.list.push((token, span.clone()));
         add(Token::Sign("["));
         add(Token::Name("t".into()));
-        if let Some(steps) = lag {
+        if lag > 0.0 {
             add(Token::Sign("-"));
-            add(Token::Number(steps));
+            add(Token::Number(lag));
         }
         add(Token::Sign("]"));
     }
@@ -200,10 +229,8 @@ impl Tokens {
     /// A subscript as papers are typed: `h_{t-1}` is `h[t-1]`, and `W_{xh}` the name `W_xh`.
     fn subscripted(&mut self, name: &str, below: &str, span: Span) {
         let time: String = below.chars().filter(|c| !c.is_whitespace()).collect::<String>().replace('−', "-");
-        let digits = |lag: &&str| !lag.is_empty() && lag.bytes().all(|c| c.is_ascii_digit());
-        let lag = time.strip_prefix("t-").filter(digits).and_then(|lag| lag.parse::<f64>().ok());
         let in_name = |c: char| is_in_name(c) && !matches!(c, 'ᵀ' | 'ₜ');
-        if time == "t" || lag.is_some() {
+        if let Some(lag) = latex::time(&time) {
             self.timed(name, lag, span);
         } else if !below.is_empty() && below.chars().all(in_name) {
             self.name(&format!("{name}_{below}"), span);
@@ -212,7 +239,7 @@ impl Tokens {
             let fault = Diagnostic::new("this subscript has no meaning", span.clone(), label);
             self.faults.push(fault.help("write `h[t]`, `h[t-1]`, or a name as in `W_xh`"));
             // One slip, one fault: the rest of the line is read as if it were right.
-            self.timed(name, None, span);
+            self.timed(name, 0.0, span);
         }
     }
 
@@ -235,15 +262,15 @@ impl Tokens {
     }
 }
 
-/// The name before `_{…}`, what the braces hold, and the end, of a word from `start` to `end`.
-fn subscript(text: &str, start: usize, end: usize) -> Option<(&str, &str, usize)> {
-    let name = text[start..end].strip_suffix('_').filter(|name| !name.is_empty())?;
-    let (below, _) = text[end..].strip_prefix('{')?.split_once('}')?;
-    (!below.contains('\n')).then_some((name, below, end + below.len() + 2))
+/// The name before `_{…}`, what the braces hold, and their length, of a word and what follows it.
+fn subscript<'a>(word: &'a str, after: &'a str) -> Option<(&'a str, &'a str, usize)> {
+    let name = word.strip_suffix('_').filter(|name| !name.is_empty())?;
+    let (below, _) = after.strip_prefix('{')?.split_once('}')?;
+    (!below.contains('\n')).then_some((name, below, below.len() + 2))
 }
 
 /// Letters, digits, `_`, `'` and combining accents (h̃).
-fn is_in_name(c: char) -> bool {
+pub(super) fn is_in_name(c: char) -> bool {
     c.is_alphanumeric() && !RAISED.contains(&c)
         || c == '_'
         || c == '\''
