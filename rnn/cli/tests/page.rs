@@ -556,3 +556,23 @@ fn a_check_shows_who_is_guilty() {
     page.click("#guilty .link");
     assert_eq!(page.text("#node-name"), "l0/squashed[5]");
 }
+
+/// What a net ends with stands apart, by its names: the loss, and the states that are handed on.
+#[test]
+fn what_is_at_the_end_has_names_and_places() {
+    let mode = rnn::model::Mode { carry: true, train: true, ..rnn::model::Mode::default() };
+    let net = Specimen { cell: "lstm".into(), ..Specimen::default() };
+    let (model, ..) = net.example(SEED).unwrap();
+    let network = model.network(3, 1, mode).unwrap();
+    let html = draw::html(&network.graph, &draw::Options::default(), &draw::Page::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("page.html");
+    std::fs::write(&file, html).unwrap();
+    let Some(mut page) = Browser::open(&file, "") else { return };
+    let ends = "Array.from(document.querySelectorAll('#edges .box.value.forward'), (e) => { const r = e.getBoundingClientRect(); return [e.querySelector('text').textContent, Math.round(r.top), Math.round(r.bottom)] })";
+    let ends = page.ask(ends);
+    let ends = ends.as_array().unwrap();
+    let names: Vec<&str> = ends.iter().map(|end| end[0].as_str().unwrap()).collect();
+    assert_eq!(names, ["loss", "h_n", "c_n"]);
+    assert!(ends.windows(2).all(|pair| pair[0][2].as_i64() < pair[1][1].as_i64()), "{ends:?}");
+}
