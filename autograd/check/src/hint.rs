@@ -39,6 +39,8 @@ pub enum Hint {
     Other(String),
     /// What is given for another parameter would be right here.
     Misplaced(String),
+    /// It lacks this function of the parameter x as a factor, as of a chain rule.
+    Chain(&'static str),
     /// It lacks this multiple of the parameter itself, as of a penalty.
     Penalty(f64),
     /// Every element is off by this number.
@@ -84,6 +86,7 @@ impl Hint {
             Self::Exchanged(..) => "exchanged blocks",
             Self::Other(_) => "other parameter",
             Self::Misplaced(_) => "misplaced",
+            Self::Chain(_) => "chain rule",
             Self::Penalty(_) => "penalty",
             Self::Offset(_) => "offset",
             Self::Absolute => "absolute value",
@@ -132,6 +135,10 @@ struct Short(f64);
 impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Self(x) = *self;
+        if (f64::EPSILON..1e-5).contains(&(x - 1.0).abs()) {
+            let sign = if x > 1.0 { '+' } else { '−' };
+            return write!(f, "1 {sign} {:.0e}", (x - 1.0).abs());
+        }
         if x != 0.0 && !(1e-3..1e7).contains(&x.abs()) {
             let text = format!("{x:.6e}");
             let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
@@ -164,6 +171,7 @@ impl fmt::Display for Hint {
             }
             Self::Other(name) => write!(f, "it is the gradient of `{name}`"),
             Self::Misplaced(name) => write!(f, "what is given for `{name}` would be right here"),
+            Self::Chain(factor) => write!(f, "it lacks the factor {factor} of the parameter x, as of a chain rule"),
             Self::Penalty(factor) => {
                 write!(f, "it lacks {} times the parameter: a penalty that the loss has?", Short(*factor))
             }
@@ -196,9 +204,16 @@ mod tests {
 
     #[test]
     fn numbers_are_told_without_zeros_that_say_nothing() {
-        for (x, text) in
-            [(0.5, "0.5"), (5.0, "5"), (1.0001, "1.0001"), (-3.2e-9, "-3.2e-9"), (2e8, "2e8"), (0.0, "0")]
-        {
+        for (x, text) in [
+            (0.5, "0.5"),
+            (5.0, "5"),
+            (1.0001, "1.0001"),
+            (1.0 + 2e-9, "1 + 2e-9"),
+            (1.0 - 3e-6, "1 − 3e-6"),
+            (-3.2e-9, "-3.2e-9"),
+            (2e8, "2e8"),
+            (0.0, "0"),
+        ] {
             assert_eq!(Short(x).to_string(), text);
         }
     }

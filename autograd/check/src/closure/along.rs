@@ -6,7 +6,7 @@ use crate::hint::Hint;
 use crate::leaves;
 use crate::numeric::{Curve, Derivative, FIRST, Look, Nearby, Noise, Parts, Scale, pieces};
 use crate::report::{Element, Report};
-use crate::verdict::{Comparison, Verdict, corroborated};
+use crate::verdict::{COARSE, Comparison, Verdict, corroborated};
 use autograd::ops::Sampler;
 use autograd::{Error, Shape, Value, norm};
 use ndarray::{ArrayD, Zip};
@@ -26,7 +26,7 @@ const PARTS: usize = 32;
 const CLEAR: f64 = 10.0;
 
 /// Noise of so many units in the last place is no rounding.
-const ROUGH: f64 = 1e3;
+const ROUGH: f64 = 1e6;
 
 /// The largest steps of the attempts after the first.
 const AGAIN: [f64; 3] = [0.06, 0.023, 0.17];
@@ -309,6 +309,13 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         };
         let found = pieces::reach(comparison.analytic, sides, precision, parts, &mut slope)?;
         Ok(match found {
+            // Slopes of a noisy function are not known as those of pieces.
+            Some(pieces)
+                if comparison.tolerance
+                    > COARSE * pieces.into_iter().chain(sides).fold(0.0, |m: f64, s| m.max(s.abs())) =>
+            {
+                Comparison { verdict: Verdict::Inconclusive, ..comparison }
+            }
             Some(pieces) => comparison.between_pieces(pieces),
             // The search was cut short: nothing is proved.
             None if self.near == 0 || !self.may_ask() => {

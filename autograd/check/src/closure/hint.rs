@@ -30,8 +30,24 @@ const PROBES_IF_COARSE: usize = 8;
 /// A guess must leave less of the error than this.
 const LEFT: f64 = 0.15;
 
+/// A factor must be known better than this.
+const VAGUE: f64 = 0.05;
+
 /// What a guess may leave of the error beside the tolerance.
 const NEAR: f64 = 1e-4;
+
+type Slope = fn(f64) -> f64;
+
+/// Derivatives that a chain rule has where a parameter x stands for something else, as a logarithm does.
+const CHAINS: [(&str, Slope); 7] = [
+    ("exp x", f64::exp),
+    ("x", |x| x),
+    ("1/x", |x| 1.0 / x),
+    ("2x", |x| 2.0 * x),
+    ("σ(x)", |x| 1.0 / (1.0 + (-x).exp())),
+    ("σ(x) (1 − σ(x))", |x| 1.0 / ((1.0 + (-x).exp()) * (1.0 + x.exp()))),
+    ("1 − tanh² x", |x| 1.0 - x.tanh().powi(2)),
+];
 
 /// Arrays with more elements are not tried in other orders.
 const LARGE: usize = 1 << 18;
@@ -89,13 +105,15 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
             same.then(|| (Hint::Misplaced(self.check.names[j].clone()), other.clone()))
         };
         let others = self.check.claimed.iter().enumerate().filter_map(like);
-        let mut same = self.rivals.iter().cloned().chain(orders(claimed)).chain(others);
+        let x = &self.check.at[self.i];
+        let chain = CHAINS.iter().map(|(name, slope)| (Hint::Chain(name), claimed * &x.mapv(slope)));
+        let mut same = self.rivals.iter().cloned().chain(orders(claimed)).chain(others).chain(chain);
         if let Some(found) = same.find(|(_, meant)| fit.free > 1 && fit.is(&along(meant))) {
             return Ok(Some(found));
         }
         let sum = |of: &ArrayD<f64>| fit.sum(&along(of)).map(|times| (times, claimed + &(times * of)));
         let ones = ArrayD::ones(claimed.raw_dim());
-        Ok(sum(&self.check.at[self.i])
+        Ok(sum(x)
             .map(|(times, meant)| (Hint::Penalty(times), meant))
             .or_else(|| sum(&ones).map(|(times, meant)| (Hint::Offset(-times), meant))))
     }
@@ -126,6 +144,10 @@ impl Fit {
     /// Whether it is a multiple of the right one, and how many times. `lengths` are those of the axes, and of arrays.
     pub fn multiple(&self, lengths: &[usize]) -> Option<(Hint, f64)> {
         let (times, within) = self.ratio(&self.claimed, &self.slopes)?;
+        // What noise leaves of a number is no factor.
+        if within > VAGUE * times.abs() || (times - 1.0).abs() <= within {
+            return None;
+        }
         let near = |to: f64| (times - to).abs() <= within;
         let count = |of: &dyn Fn(f64) -> f64| lengths.iter().copied().find(|&n| n > 2 && near(of(n as f64)));
         let hint = if near(-1.0) {
@@ -146,22 +168,28 @@ impl Fit {
     fn sum(&self, of: &[f64]) -> Option<f64> {
         let rest: Vec<f64> = self.slopes.iter().zip(&self.claimed).map(|(s, g)| s - g).collect();
         let (times, within) = self.ratio(&rest, of)?;
+        if within > VAGUE * times.abs() {
+            return None;
+        }
         let times = shortest(times, within);
         let meant: Vec<f64> = self.claimed.iter().zip(of).map(|(g, of)| g + times * of).collect();
-        (self.free > 1 && self.is(&meant)).then_some(times)
+        (self.free > 2 && self.is(&meant)).then_some(times)
     }
 
     /// How many times the second the first are, by least squares, and how well that is known.
     fn ratio(&self, a: &[f64], b: &[f64]) -> Option<(f64, f64)> {
         let size = norm(b);
         let times = a.iter().zip(b).map(|(a, b)| (a / size) * (b / size)).sum::<f64>();
-        let within = (norm(&self.tolerances) / size * times.abs().max(1.0)).max(1e-9 * times.abs());
+        let within = (norm(&self.tolerances) / size * times.abs().max(1.0)).max(1e-14 * times.abs());
         (times.is_finite() && times != 0.0 && within.is_finite()).then_some((times, within))
     }
 }
 
-/// Of all numbers this near, the one with the fewest digits.
+/// Of all numbers this near, the one with the fewest digits; of one beside 1, the digits of what it is apart.
 fn shortest(x: f64, within: f64) -> f64 {
+    if (f64::EPSILON..1e-3).contains(&(x - 1.0).abs()) {
+        return 1.0 + shortest(x - 1.0, within);
+    }
     let rounded = (0..9).filter_map(|digits: usize| format!("{x:.digits$e}").parse::<f64>().ok());
     rounded.into_iter().find(|r| (r - x).abs() <= within).unwrap_or(x)
 }

@@ -156,6 +156,50 @@ fn what_all_elements_tell_together() {
     assert!(hints(&random).iter().all(|(_, hint)| hint.is_none()), "{random}");
 }
 
+/// A parameter that stands for another, as a logarithm: the factor of the chain rule.
+#[test]
+fn a_forgotten_chain_rule_is_told() {
+    let x = ArrayD::from_shape_vec(vec![4], vec![0.3, -0.7, 0.9, 0.1]).unwrap();
+    let told = |f: fn(f64) -> f64, g: fn(f64) -> f64| {
+        let report = FnCheck::new(std::slice::from_ref(&x), &[x.mapv(g)])
+            .run(|x| x[0].iter().map(|x| f(*x)).sum())
+            .unwrap();
+        hints(&report).remove(0).1
+    };
+    assert_eq!(told(|x| x.exp().sin(), |x| x.exp().cos()), Some(Hint::Chain("exp x")));
+    assert_eq!(told(|x| x.tanh().exp(), |x| x.tanh().exp()), Some(Hint::Chain("1 − tanh² x")));
+    assert_eq!(told(|x| (x * x).sin(), |x| (x * x).cos()), Some(Hint::Chain("2x")));
+}
+
+/// Of noise no factor is told; a factor beside 1 is told to its digits.
+#[test]
+fn a_factor_is_told_where_it_is_known() {
+    let x = ArrayD::from_shape_vec(vec![3], vec![0.3, 0.7, -0.2]).unwrap();
+    let run = |times: f64, size: f64| {
+        let f = |x: &[ArrayD<f64>]| x[0].mapv(f64::sin).sum() + size * noise(x[0][[0]]);
+        FnCheck::new(std::slice::from_ref(&x), &[times * x.mapv(f64::cos)]).run(f).unwrap()
+    };
+    let near = run(1.0 + 1e-8, 0.0);
+    assert!(near.to_string().contains("likely: `x0`: 1 + 1e-8 times"), "{near}");
+    for times in [10.0, -100.0] {
+        let report = run(times, 1e-2);
+        let told = hints(&report).into_iter().find_map(|(_, hint)| hint);
+        assert!(told.is_none() || told == Some(Hint::Factor(times)), "{report}");
+    }
+}
+
+/// Slopes that noise makes hold no gradient between them.
+#[test]
+fn noise_makes_no_kinks() {
+    let x = ArrayD::from_shape_vec(vec![2], vec![0.3, 0.7]).unwrap();
+    for times in [1.0, -1.0, 100.0] {
+        let f = |x: &[ArrayD<f64>]| x[0].mapv(f64::sin).sum() + 1e-2 * (1e13 * x[0][[0]]).sin();
+        let report = FnCheck::new(std::slice::from_ref(&x), &[times * x.mapv(f64::cos)]).run(f).unwrap();
+        assert_ne!(report.verdict(), Verdict::Kink, "{report}");
+        assert_ne!(report.verdict(), Verdict::Pass, "{report}");
+    }
+}
+
 /// The hints of Jacobians, products with them, and second derivatives.
 #[test]
 fn other_claims_have_hints_too() {
