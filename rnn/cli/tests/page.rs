@@ -4,6 +4,8 @@
 mod browser;
 #[path = "page/measures.rs"]
 mod measures;
+#[path = "page/panels.rs"]
+mod panels;
 #[path = "page/shorter.rs"]
 mod shorter;
 
@@ -549,6 +551,8 @@ fn a_check_shows_who_is_guilty() {
     let Some(mut page) = Browser::open(&file, "") else { return };
     assert_eq!(page.text("#verdict"), "FAIL: 13 of 13 gradients");
     assert_eq!([page.count(".op.guilty"), page.count("#tensors tr")], [1, 14]);
+    // The numbers of the table are numbers, and those of the accused too.
+    assert!(!page.text("#tensors").contains("NaN") && !page.text("#guilty").contains("NaN"));
     page.click("#guilty .link");
     assert_eq!(page.text("#node-name"), "l0/squashed[5]");
 }

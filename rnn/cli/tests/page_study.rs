@@ -64,7 +64,8 @@ fn a_sentence_is_judged_word_by_word() {
     assert_eq!(page.complaints(), Vec::<String>::new());
 }
 
-/// The loss is the mean of the steps' losses; the target of a letter is the next one.
+/// The loss is the mean over the targets: node, caption and equations have the share of a step; the target of a letter is
+/// the next one.
 #[test]
 fn a_fresh_net_is_to_say_the_next_letter() {
     let folder = Folder::new();
@@ -75,10 +76,23 @@ fn a_fresh_net_is_to_say_the_next_letter() {
     assert_eq!(targets, ["i", "␣", "y", "o"]);
     let losses: Vec<f64> = notes.iter().map(|note| note["loss"].as_f64().unwrap()).collect();
     for (note, loss) in notes.iter().zip(&losses) {
-        close(&note["target"]["probability"], (-loss).exp(), 1e-12);
+        close(&note["target"]["probability"], (-4.0 * loss).exp(), 1e-12);
     }
     let mean = page.ask("graph.value(graph.find('loss')).entries[0]");
-    close(&mean, losses.iter().sum::<f64>() / 4.0, 1e-6);
+    close(&mean, losses.iter().sum::<f64>(), 1e-6);
+    for t in 1..=4 {
+        let node = page.ask(&format!("graph.value(graph.find('L[{t}]')).entries[0]")).as_f64().unwrap();
+        let caption = page.ask(&format!("document.querySelectorAll('.said .loss')[{}].textContent", t - 1));
+        let (name, shown) = caption.as_str().unwrap().split_once(" = ").unwrap();
+        assert_eq!(name, format!("L[{t}]"));
+        close(&shown.parse::<f64>().unwrap().into(), node, 1e-4);
+    }
+    let equations = texts(&mut page, "#formulas .formula-row");
+    let with_share = |left: &str| {
+        let mut lines = equations.iter().map(|line| line.split_whitespace().collect::<String>());
+        lines.find(|line| line.starts_with(left)).unwrap_or_else(|| panic!("{left}: {equations:?}"))
+    };
+    assert!(with_share("Lt=").ends_with("Ny") && with_share("q¯t=").ends_with("Ny"), "{equations:?}");
     // The table of the panel links to the states, and shows the norm of each gradient.
     assert_eq!(page.count(".notes tr"), 5);
     let norm = page.ask("graph.value(graph.find('∂l0/h[2]')).norm").as_f64().unwrap();
@@ -214,6 +228,113 @@ fn what_is_done_in_one_net_is_done_in_the_other() {
     page.ask("sides.left.graph.lightPair({ t: 3, k: 2 })");
     let lit = "sides.right.frame.contentDocument.querySelectorAll('.box.way, .node.way, .way').length > 0";
     assert_eq!(page.ask(lit), true);
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
+/// The colours of the boxes are those of the legend, by the difference that is told: equal is green, each power of ten
+/// has its place, and what only one net has is grey and dashed.
+#[test]
+fn colours_of_differences_are_those_of_the_legend() {
+    let folder = Folder::new();
+    let Some(mut page) = study(&folder, "elman lstm --steps 4 --hidden 3") else { return };
+    page.wait("document.documentElement.dataset.ready !== undefined && sides.right.graph !== null");
+    page.wait("sides.left.frame.contentDocument.querySelector('.differs') !== null");
+    assert_eq!(page.count("#scale text"), 6);
+    // Each box of one net: its name, its colour, and its difference computed anew.
+    let boxes = page.ask(
+        "Array.from(sides.left.frame.contentDocument.querySelectorAll('.box'), (e) => {
+          const [a, b] = [sides.left.graph, sides.right.graph];
+          const name = a.name(Number(e.dataset.node));
+          const other = b.find(name) === null ? null : b.value(b.find(name)).entries;
+          const own = a.value(a.find(name)).entries;
+          return [name, e.getAttribute('style') ?? '', e.classList.contains('alone'), Array.from(own), other && Array.from(other)];
+        })",
+    );
+    // The shade of the legend nearest to a share of its length.
+    let shades =
+        page.ask("Array.from(document.querySelectorAll('#scale .shade'), (e) => e.getAttribute('style'))");
+    let shades: Vec<Vec<f64>> =
+        shades.as_array().unwrap().iter().map(|style| numbers(style.as_str().unwrap())).collect();
+    let length = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let mut seen = [0, 0, 0];
+    for row in boxes.as_array().unwrap() {
+        let of = |x: &Value| -> Vec<f64> {
+            x.as_array().into_iter().flatten().map(|x| x.as_f64().unwrap()).collect()
+        };
+        let (name, style) = (row[0].as_str().unwrap(), row[1].as_str().unwrap());
+        let (own, other) = (of(&row[3]), of(&row[4]));
+        if own.len() != other.len() {
+            assert!(row[2] == true && style.is_empty(), "{row}");
+            seen[0] += 1;
+            continue;
+        }
+        let apart: Vec<f64> = own.iter().zip(&other).map(|(a, b)| a - b).collect();
+        let apart = length(&apart) / length(&own).max(length(&other)).max(1e-300);
+        let colour = numbers(style);
+        if apart < 1e-11 {
+            assert_eq!(colour, [30.0, 142.0, 90.0], "{name}");
+            seen[1] += 1;
+        } else {
+            let place = (apart.log10() + 5.0) / 5.0 * shades.len() as f64;
+            let far = |k: usize| (k as f64 + 0.5 - place).abs();
+            let (_, there) = shades.iter().enumerate().min_by(|a, b| far(a.0).total_cmp(&far(b.0))).unwrap();
+            let off = there.iter().zip(&colour).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(off <= 12.0, "{name} is {apart} apart: {colour:?}, and the legend has {there:?}");
+            seen[2] += 1;
+        }
+    }
+    assert!(seen.iter().all(|&n| n >= 3), "{seen:?}");
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
+/// The numbers of `--edge:rgb(30,142,90)`.
+fn numbers(style: &str) -> Vec<f64> {
+    style.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect()
+}
+
+/// Keys work before a box was clicked, in both nets, and buttons say so; the list of keys stands over the whole page; and no
+/// window loses its graph where there is little height.
+#[test]
+fn keys_act_in_both_nets() {
+    let folder = Folder::new();
+    let Some(mut page) = study(&folder, "lstm lstm~--tbptt~2 --steps 5 --hidden 3") else { return };
+    page.wait("sides.right.graph !== null && sides.left.graph !== null");
+    let both = |page: &mut Browser, what: &str| {
+        page.ask(&format!(
+            "[sides.left, sides.right].map((one) => ((document, graph) => {what})(one.frame.contentDocument, one.graph)).join()"
+        ))
+    };
+    let pressed = |page: &mut Browser, id: &str| {
+        page.ask(&format!("document.getElementById('{id}').getAttribute('aria-pressed')"))
+    };
+    let linked = "document.body.classList.contains('linked')";
+    page.press("m");
+    assert_eq!((both(&mut page, linked), pressed(&mut page, "matrix")), ("true,true".into(), "true".into()));
+    for (key, panel) in [("c", "change,change"), ("p", "paths,paths"), ("h", ",")] {
+        page.press(key);
+        assert_eq!(both(&mut page, "graph.shownPanel()"), panel);
+        assert_eq!(pressed(&mut page, "panels"), (panel != ",").to_string());
+    }
+    page.press("?");
+    assert_eq!((page.count("dialog[open]"), page.count("#keys tr") > 15), (1, true));
+    page.press("?");
+    assert_eq!(page.count("dialog[open]"), 0);
+    // A choice of paths is one choice.
+    page.ask("sides.right.graph.pickNamed({ loss: 'L[3]', lane: 'l0', state: 'c', step: 2 })");
+    assert_eq!(
+        both(&mut page, "document.getElementById('matrix-told').textContent.split(' = ')[0]"),
+        "‖∂L[3]/∂c[2]‖,‖∂L[3]/∂c[2]‖"
+    );
+    page.press("d");
+    assert_eq!(both(&mut page, "document.documentElement.dataset.theme"), "dark,dark");
+    page.click("#panels");
+    page.click("#stack");
+    let whole = "(() => { const r = document.getElementById('window').getBoundingClientRect(); return r.width > 150 && r.height > 150 && !document.getElementById('world').getAttribute('transform').includes('NaN') })()";
+    page.wait(&format!(
+        "[sides.left, sides.right].every((one) => ((document) => {whole})(one.frame.contentDocument))"
+    ));
+    page.click("#matrix");
+    assert_eq!(both(&mut page, linked), "false,false");
     assert_eq!(page.complaints(), Vec::<String>::new());
 }
 

@@ -235,7 +235,15 @@ impl Model {
         let all: Vec<Expr> = wrt.iter().copied().chain(also).collect();
         let mut gradients = if mode.train { grad(loss, &all) } else { Vec::new() };
         gradients.truncate(wrt.len());
-        let mut last: Vec<Expr> = (0..states.len()).filter(|_| mode.carry).map(|i| run.last(i)).collect();
+        let mut last: Vec<Expr> = if mode.carry {
+            states
+                .iter()
+                .enumerate()
+                .map(|(i, state)| run.last(i).named(&format!("{}_n", state.name)))
+                .collect()
+        } else {
+            Vec::new()
+        };
         last.extend(elapsed.map(|elapsed| match lengths {
             Some(lengths) => elapsed + real(&g, lengths, steps).insert_axis(0),
             None => elapsed + steps as f64,

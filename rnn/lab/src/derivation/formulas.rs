@@ -17,12 +17,16 @@ struct Names<'a> {
     letters: HashMap<Symbol, &'a Math>,
 }
 
+/// The number of targets that count. The loss of a net on a page is their mean, and that of a derivation a sum.
+const TARGETS: &str = "N_y";
+
 impl Derivation {
-    /// All equations, as MathML, with the summands marked by `class="term"` and their numbers.
+    /// All equations, as MathML, with the summands marked by `class="term"` and their numbers; for a net whose loss is the
+    /// mean over its targets.
     pub fn formulas(&self) -> Vec<Formula> {
         let names = Names::of(self);
         let written = |entry: &Entry| {
-            let Line { left, right } = &entry.line;
+            let Line { left, right } = &self.of_mean(&entry.line);
             let terms = RefCell::new(Vec::new());
             let sum = marked(right, &terms);
             // An expression that is not a sum is one term.
@@ -49,6 +53,22 @@ impl Derivation {
             Formula { of, math, terms }
         };
         self.entries().map(written).collect()
+    }
+}
+
+impl Derivation {
+    /// A loss of a step, and the gradient by its logits, are shares of a mean.
+    fn of_mean(&self, line: &Line) -> Line {
+        let mut share = false;
+        line.left.each_name(&mut |symbol, adjoint| {
+            let name = if adjoint { &self.head.output } else { &self.head.loss };
+            share |= symbol.base == Symbol::of(name).base && symbol.time.is_some();
+        });
+        let over = |right: Math| Math::Fraction(right.into(), Math::Symbol(Symbol::of(TARGETS)).into());
+        Line {
+            left: line.left.clone(),
+            right: if share { over(line.right.clone()) } else { line.right.clone() },
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::page::of_cell;
 use autograd::{NodeId, Point, Value, eval};
-use autograd_view::draw::{self, Note, Said};
+use autograd_view::draw::{self, Mention, Note, Said};
 use rnn::model::{Feed, Head, Loss, Mode, Model, ModelError, Network};
 use rnn::parameters::Parameters;
 use std::collections::HashMap;
@@ -62,7 +62,12 @@ impl Study {
         }
         let (network, point) = self.network()?;
         let notes = self.notes(&network, &point)?;
-        let page = draw::Page { point: Some(point), notes, ..of_cell(&self.model.cell) };
+        let mut page = draw::Page { point: Some(point), notes, ..of_cell(&self.model.cell) };
+        if !self.model.loss.is_of_classes() {
+            // The derivation's loss is the cross entropy of classes.
+            let other = |of: &Mention| of.name == "L" || of.name == "logits" && of.adjoint;
+            page.formulas.retain(|formula| !formula.of.as_ref().is_some_and(other));
+        }
         let options = draw::Options { title: Some(title.into()), ..draw::Options::default() };
         Ok(draw::html(&network.graph, &options, &page)?)
     }
@@ -100,19 +105,17 @@ impl Study {
 
     /// The annotations of each step, and of the end.
     fn notes(&self, network: &Network, point: &Point<f64>) -> Result<Vec<Note>, StudyError> {
-        let asked: Vec<NodeId> =
-            network.outputs.iter().chain(&network.losses).chain([&network.count]).copied().collect();
+        let asked: Vec<NodeId> = network.outputs.iter().chain(&network.losses).copied().collect();
         let values: Vec<Vec<f64>> = eval(&network.graph, point, &asked)?.into_iter().map(numbers).collect();
         let (outputs, rest) = values.split_at(network.outputs.len());
-        let count = rest.last().and_then(|count| count.first()).copied().unwrap_or(1.0);
         let each = self.model.head == Head::EachStep;
         let targets = point.get(network.y).cloned().map(numbers).unwrap_or_default();
         let of_each = if self.model.loss.is_of_classes() { 1 } else { self.model.outputs };
         let answer = |t: usize, note: &mut Note| {
             let target = targets.chunks(of_each).nth(t).unwrap_or_default();
             (note.says, note.target) = self.said(&outputs[t], target);
-            // The node holds the loss divided by the count of the mean.
-            note.loss = rest[t].first().map(|loss| loss * count).filter(|_| note.target.is_some());
+            // As in its node: a share of the mean over all targets, so that these add up to the loss.
+            note.loss = rest[t].first().copied().filter(|_| note.target.is_some());
             note.from = network.losses[t];
         };
         let mut notes: Vec<Note> = Vec::new();

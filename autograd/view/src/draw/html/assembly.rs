@@ -1,15 +1,17 @@
 //! Bundles the page into one file: style sheet, modules and data.
 
 /// The modules, each after those that it imports from.
-const MODULES: [&str; 32] = [
+const MODULES: [&str; 34] = [
     include_str!("dom.js"),
     include_str!("data.js"),
     include_str!("ops.js"),
     include_str!("live.js"),
+    include_str!("difference.js"),
     include_str!("rules.js"),
     include_str!("numbers.js"),
     include_str!("strips.js"),
     include_str!("state.js"),
+    include_str!("panels.js"),
     include_str!("lines.js"),
     include_str!("places.js"),
     include_str!("marks.js"),
@@ -57,7 +59,7 @@ pub(super) fn page(title: &str, tables: &[(&str, String)]) -> String {
 }
 
 /// A module without imports and exports: all modules share one scope here.
-fn module(text: &str) -> String {
+pub(super) fn module(text: &str) -> String {
     let mut in_import = false;
     let is_own = |line: &&str| {
         in_import |= line.starts_with("import ");

@@ -1,6 +1,6 @@
 //! Several nets side by side: a page with two synchronised frames.
 
-use super::assembly::{escaped, harmless};
+use super::assembly::{escaped, harmless, module};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -20,11 +20,12 @@ pub fn beside(title: &str, pages: &[(String, String)]) -> String {
     let nets: Vec<Net> = pages.iter().map(|(name, page)| Net { name, page }).collect();
     let json = serde_json::to_string(&nets).expect("strings are always JSON");
     let data = ["<script type=\"application/json\" id=\"nets\">", &harmless(&json), "</script>\n"].concat();
+    let script = [include_str!("difference.js"), include_str!("pair.js")].map(module).join("\n");
     let mut page = include_str!("pair.html").to_string();
     // Data comes last, so that no placeholder is replaced inside it.
     for (mark, text) in [
         ("/* pair.css */", include_str!("pair.css")),
-        ("/* pair.js */", include_str!("pair.js")),
+        ("/* pair.js */", &script),
         ("<!-- title -->", &escaped(title)),
         ("<!-- data -->", &data),
     ] {

@@ -4,6 +4,7 @@ import { FIRST, SIDE, attributes, column, count, data, isStep, kind, name, opera
 import { $, el, svg } from "./dom.js";
 import { canChange, gradientOf, lossNode, numbersOf, recompute, recomputed, reset } from "./live.js";
 import { number } from "./numbers.js";
+import { onPanel } from "./panels.js";
 import { starts } from "./places.js";
 import { state } from "./state.js";
 
@@ -15,7 +16,17 @@ if (canChange)
   for (let i = 0; i < count; i++)
     if (isLeaf(i) && kind(i).part === "forward" && (["parameter", "input"].includes(kind(i).op) || beginsState(i))) leaves.push(i);
 
-const leafName = (i) => (kind(i).op === "constant" ? name(Array.from(users(i)).find((u) => isStep(column[u]))) : name(i));
+/** The states that begin with a constant. */
+const begun = (i) => Array.from(users(i)).filter((u) => isStep(column[u]) && starts.has(column[u]));
+const leafName = (i) => (kind(i).op === "constant" ? begun(i).map(name).join(", ") : name(i));
+/** What the numbers of a leaf may be, in words. */
+function range(i) {
+  const [whole, units] = [isWhole(i), begun(i)[0] === undefined ? 1 : (kind(begun(i)[0]).shape.at(-1) ?? 1)];
+  if (kind(i).op === "constant" && numbersOf(i).length < units) return ` one number for all ${units} units`;
+  if (!whole || name(i) !== "y") return ` ${kind(i).type}`;
+  const none = Number(whole[1]) - 1;
+  return ` ${kind(i).type.split(" of ")[0]}: ${none > 2 ? `0 to ${none - 1}` : Array.from({ length: none }, (_, k) => k).join(", ")}, or ${none} = no target`;
+}
 const isWhole = (i) => / of 0\.\.(\d+)/.exec(kind(i).type);
 
 /** Follows an array back to the parameter that it was cut from. */
@@ -55,7 +66,7 @@ const PRESETS = [
   ["forget bias + 1", "the gate opens: c keeps more, and the gradient with it", forgetBiases.length > 0 && shifting(1)],
   ["forget bias − 1", "the gate closes: the past is forgotten", forgetBiases.length > 0 && shifting(-1)],
   ["inputs × 5", "units saturate: their slopes are nearly 0", realInputs.length > 0 && scaling(realInputs, 5)],
-  ["silence", "nothing enters: each step multiplies by the same matrix", realInputs.length > 0 && scaling(realInputs, 0)],
+  ["silence", "nothing enters: where the state comes to rest, each step multiplies the gradient by nearly the same matrix", realInputs.length > 0 && scaling(realInputs, 0)],
 ].filter(([, , act]) => act);
 
 /** The targets by step, if each step has a loss of its own and no layer reads backwards: then the first steps are a shorter net. */
@@ -96,18 +107,23 @@ function stepsEditor() {
   return el("div", { class: "descent", title: "losses of later steps do not count: the net is as long as this" }, "steps T ", field("range", "steps-drag"), field("number", "steps-typed"));
 }
 
-const descent = { rate: 0.1, clip: 0 };
+const DESCENT = { rate: 0.1, clip: 0 };
+const descent = { ...DESCENT };
 let lossesSoFar = [];
 const opened = new Set();
 
 const lossNow = () => numbersOf(lossNode())[0];
 
+/** The parameters that have a gradient, and the norm of all of these together. */
+const trained = () => leaves.filter((i) => kind(i).op === "parameter" && gradientOf(i));
+const gradientNorm = () => Math.hypot(...trained().map((i) => Math.hypot(...gradientOf(i))));
+const isClipped = () => descent.clip > 0 && gradientNorm() > descent.clip;
+
 /** One step of stochastic gradient descent: the weights move by −lr·∂L/∂W, clipped to a norm if there is a bound. */
 export function descend(times = 1) {
   for (let n = 0; n < times; n++) {
-    const moved = leaves.filter((i) => kind(i).op === "parameter" && gradientOf(i));
-    const length = Math.hypot(...moved.map((i) => Math.hypot(...gradientOf(i))));
-    const factor = descent.clip > 0 && length > descent.clip ? descent.clip / length : 1;
+    const moved = trained();
+    const factor = isClipped() ? descent.clip / gradientNorm() : 1;
     const steps = moved.map((i) => gradientOf(i).map((g) => -descent.rate * factor * g));
     moved.forEach((i, k) => numbersOf(i).forEach((x, j, all) => (all[j] = x + steps[k][j])));
     if (n + 1 < times) recompute();
@@ -135,11 +151,11 @@ function follow() {
 
 /** The losses since the page was opened. */
 function lossHistory() {
-  const picture = svg("svg", { class: "losses", viewBox: "0 0 330 60", role: "img", "aria-label": "losses so far" });
+  const picture = svg("svg", { class: "losses", viewBox: "0 0 330 44", role: "img", "aria-label": "losses so far" });
   const finite = lossesSoFar.filter(Number.isFinite);
   const [low, high] = [Math.min(...finite), Math.max(...finite)];
   const x = (k) => 4 + (k / Math.max(1, lossesSoFar.length - 1)) * 322;
-  const y = (v) => 6 + ((high - v) / Math.max(1e-12, high - low)) * 46;
+  const y = (v) => 4 + ((high - v) / Math.max(1e-12, high - low)) * 36;
   const points = lossesSoFar.map((v, k) => (Number.isFinite(v) ? `${x(k)},${y(v)}` : "")).filter(Boolean);
   picture.append(svg("polyline", { points: points.join(" ") }));
   return picture;
@@ -149,11 +165,18 @@ function tellChange() {
   const first = lossesSoFar[0];
   $("loss-now").textContent = number(lossNow());
   $("loss-was").textContent = lossesSoFar.length > 1 ? ` (was ${number(lossesSoFar.at(-2))}, first ${number(first)})` : "";
+  tellNorm();
   $("loss-history").replaceChildren(lossHistory());
   for (const e of $("change-panel").querySelectorAll("[data-cell]")) {
     const [i, k] = e.dataset.cell.split(" ").map(Number);
     if (e !== document.activeElement || e.tagName !== "INPUT") showCell(e, i, k);
   }
+}
+
+/** The norm of the gradient, before and after it is clipped. */
+function tellNorm() {
+  $("norm-now").textContent = number(gradientNorm());
+  $("norm-clipped").textContent = isClipped() ? `, clipped to ${number(descent.clip)}` : descent.clip > 0 ? ", not clipped" : "";
 }
 
 function showCell(e, i, k) {
@@ -275,12 +298,22 @@ function leafEditor(i) {
         if (details.open && body.childElementCount === 0) fill();
       },
     },
-    el("summary", {}, el("b", {}, leafName(i)), el("small", {}, ` ${kind(i).type}`), recurrent.has(i) ? el("small", {}, "  recurrent") : null),
+    el("summary", {}, el("b", {}, leafName(i)), el("small", {}, range(i)), recurrent.has(i) ? el("small", {}, "  recurrent") : null),
     isWhole(i) ? null : el("label", { class: "gain-line" }, gain, words),
     body,
   );
   if (opened.has(i)) fill();
   return details;
+}
+
+/** As the page was given. */
+function begin() {
+  targetsBefore.clear();
+  state.lastColumn = Infinity;
+  Object.assign(descent, DESCENT);
+  reset();
+  lossesSoFar = [lossNow()];
+  drawChange();
 }
 
 function drawChange() {
@@ -289,12 +322,17 @@ function drawChange() {
     follow();
   };
   const field = (words, key, hint) =>
-    el("label", { title: hint }, `${words} `, el("input", { type: "number", min: 0, step: "any", value: descent[key], class: "typed", oninput: (e) => (descent[key] = Math.max(0, Number(e.target.value) || 0)), onkeydown: (e) => e.stopPropagation() }));
+    el("label", { title: hint }, `${words} `, el("input", { type: "number", min: 0, step: "any", value: descent[key], class: "typed", oninput: (e) => { descent[key] = Math.max(0, Number(e.target.value) || 0); tellNorm(); }, onkeydown: (e) => e.stopPropagation() }));
   $("change-panel").replaceChildren(
     el("h2", {}, "Change"),
     el("p", { class: "note" }, "Drag a number to the left or right, or type over it: values, adjoints, shares and paths follow."),
-    el("p", { class: "big" }, "loss ", el("b", { id: "loss-now" }), el("small", { id: "loss-was" })),
-    el("div", { id: "loss-history" }),
+    el(
+      "div",
+      { class: "stays" },
+      el("p", { class: "big" }, "loss ", el("b", { id: "loss-now" }), el("small", { id: "loss-was" })),
+      el("p", { class: "note", title: "the norm of the gradient by all parameters together" }, "‖∂‖ ", el("b", { id: "norm-now" }), el("span", { id: "norm-clipped" })),
+      el("div", { id: "loss-history" }),
+    ),
     el(
       "div",
       { class: "descent" },
@@ -302,7 +340,7 @@ function drawChange() {
       el("button", { type: "button", class: "quiet", onclick: () => descend(10) }, "10 steps"),
       field("lr", "rate", "the learning rate"),
       field("clip", "clip", "the gradient's norm is scaled down to this; 0 for no bound"),
-      el("button", { type: "button", id: "reset", class: "quiet", onclick: () => { targetsBefore.clear(); state.lastColumn = Infinity; reset(); lossesSoFar = [lossNow()]; drawChange(); } }, "reset"),
+      el("button", { type: "button", id: "reset", class: "quiet", onclick: begin }, "reset"),
     ),
     ...(targets === null ? [] : [stepsEditor()]),
     el("h3", {}, "Try"),
@@ -313,15 +351,9 @@ function drawChange() {
   tellChange();
 }
 
-/** Shows or leaves the panel. */
-export function showChange(yes) {
-  $("change-tab").setAttribute("aria-selected", yes);
-  $("change-panel").hidden = !yes;
-  if (yes) drawChange();
-}
-
 export function startChange() {
   $("change-tab").hidden = !canChange || lossNode() === null;
   if (!canChange || lossNode() === null) return;
   lossesSoFar = [lossNow()];
+  onPanel("change", (yes) => yes && drawChange());
 }

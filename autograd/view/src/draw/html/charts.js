@@ -1,6 +1,6 @@
 // Norms as pictures.
 
-import { data, name } from "./data.js";
+import { FIRST, column, data, isStep, name } from "./data.js";
 import { el, svg } from "./dom.js";
 import { ofLog, power } from "./numbers.js";
 
@@ -51,6 +51,8 @@ export function curvePicture(curve, here) {
   return picture;
 }
 
+const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark";
+
 /** Several curves over steps on one logarithmic axis, each with a name at its end; one step is marked. */
 export function curvesPicture(curves, here, names) {
   const [width, height, left, right] = [330, 150, 40, 26];
@@ -72,7 +74,9 @@ export function curvesPicture(curves, here, names) {
   picture.append(svg("line", { class: "here", x1: x(here), x2: x(here), y1: 4, y2: height - 16 }));
   curves.forEach((curve, i) => {
     const shown = curve.filter((c) => c.log > -Infinity);
-    const ink = colour(curves.length > 1 ? (0.85 * i) / (curves.length - 1) : 0.3);
+    const share = curves.length > 1 ? (0.85 * i) / (curves.length - 1) : 0.3;
+    // The largest stands out most, on light paper and on dark.
+    const ink = colour(isDark() ? 1 - 0.8 * share : share);
     picture.append(svg("polyline", { points: shown.map((c) => `${x(c.step)},${y(c.log)}`).join(" "), style: `stroke:${ink}` }, svg("title", {}, names[i])));
     if (shown.length === 1) picture.append(svg("circle", { cx: x(shown[0].step), cy: y(shown[0].log), r: 2.5, style: `fill:${ink}` }));
   });
@@ -83,10 +87,18 @@ export function curvesPicture(curves, here, names) {
   return picture;
 }
 
+/** Which of some numbers stand at an axis whose places are so far apart: round ones, at least so many pixels from each other. */
+export function ticks(numbers, apart, least) {
+  let every = 1;
+  for (let k = 0; every * apart < least; k++) every *= [2, 2.5, 2][k % 3];
+  return numbers.map((_, k) => k).filter((k) => every === 1 || typeof numbers[k] !== "number" || numbers[k] % every === 0);
+}
+
 /** log₁₀ ‖∂L[t]/∂s[k]‖ for all losses and steps as one picture with a bar of colours; a click picks a pair. `rows` has for each
  *  loss its logarithms by step. */
 export function matrix(rows, losses, steps, here, pick) {
-  const width = 300;
+  const [left, top0] = [26, 16];
+  const width = 300 - left;
   const n = Math.max(steps.length, rows.length);
   const group = Math.max(1, Math.ceil(n / width));
   const one = Math.min(24, width / Math.ceil(n / group));
@@ -104,11 +116,21 @@ export function matrix(rows, losses, steps, here, pick) {
       if (log > -Infinity) [low, top] = [Math.min(low, log), Math.max(top, log)];
     }),
   );
-  const canvas = el("canvas", { class: "matrix", width: one * wide * 2, height: one * high * 2, role: "img", "aria-label": "norms of all losses by all steps", tabindex: 0 });
-  canvas.style.width = `${one * wide}px`;
-  canvas.style.height = `${one * high}px`;
+  const canvas = el("canvas", { class: "matrix", width: (one * wide + left) * 2, height: (one * high + top0) * 2, role: "img", "aria-label": "norms of all losses by all steps", tabindex: 0 });
+  canvas.style.width = `${one * wide + left}px`;
+  canvas.style.height = `${one * high + top0}px`;
   const brush = canvas.getContext("2d");
   brush.scale(2, 2);
+  brush.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--soft").trim();
+  brush.font = "10px system-ui, sans-serif";
+  const firsts = (all) => all.filter((_, k) => k % group === 0);
+  const [columns, lines] = [firsts(steps.map((s) => data.steps[s])), firsts(losses.map((i) => (isStep(column[i]) ? data.steps[column[i] - FIRST] : "end")))];
+  brush.textAlign = "center";
+  for (const k of ticks(columns, one, 22)) brush.fillText(columns[k], left + (k + 0.5) * one, top0 - 5);
+  brush.textAlign = "right";
+  for (const k of ticks(lines, one, 12)) brush.fillText(lines[k], left - 4, top0 + (k + 0.5) * one + 3.5);
+  brush.fillText("t \\ k", left - 4, top0 - 5);
+  brush.translate(left, top0);
   const share = (log) => (top > low ? (log - low) / (top - low) : 1);
   cells.forEach((line, a) =>
     line.forEach((log, k) => {
@@ -122,8 +144,9 @@ export function matrix(rows, losses, steps, here, pick) {
   brush.lineWidth = 1.6;
   if (k !== undefined) brush.strokeRect(k * one, a * one, one, one);
   const at = (e) => {
-    const loss = Math.min(rows.length - 1, Math.floor(e.offsetY / one) * group);
-    const step = steps[Math.min(steps.length - 1, Math.floor(e.offsetX / one) * group)];
+    const within = (at, n) => Math.max(0, Math.min(n - 1, Math.floor(at / one) * group));
+    const loss = within(e.offsetY - top0, rows.length);
+    const step = steps[within(e.offsetX - left, steps.length)];
     return { loss, step, found: rows[loss]?.find((c) => c.step === step) };
   };
   canvas.addEventListener("pointermove", (e) => {

@@ -1,7 +1,7 @@
 // A closed step: a box for each layer's cell and for each named value, with what flows between them.
 
-import { END, box, column, data, face, isStep, kind, nodesIn, operands, text, title, users, value } from "./data.js";
-import { el, svg, typeset } from "./dom.js";
+import { END, box, column, data, face, handedOn, isStep, kind, lanes, nodesIn, operands, text, title, users, value } from "./data.js";
+import { el, svg, turned, typeset } from "./dom.js";
 import { corners, curve, sway } from "./lines.js";
 import { number } from "./numbers.js";
 import { starts, stateOf, traits } from "./places.js";
@@ -56,7 +56,7 @@ function closedBox(p, c, b, part, nodes, frame) {
   const [middle, centre] = [x + w / 2, y + h / 2];
   if (block.kind !== "cell") {
     const size = frame.satellite ? "name tiny" : "name";
-    const words = frame.satellite ? titleOf(i) : valueTitle(i, b, part);
+    const words = frame.satellite ? titleOf(i) : valueTitle(i, nodes);
     return group(
       i,
       `box value ${part} ${kind(i).class}${frame.satellite ? " satellite" : ""}`,
@@ -76,7 +76,7 @@ function closedBox(p, c, b, part, nodes, frame) {
         svg(
           "foreignObject",
           { x: x + 8, y: y + 26, width: w - 16, height: h - 32, class: "equations" },
-          el("div", {}, typeset(data.equations)),
+          el("div", {}, typeset(lanes.get(block.name)?.reverse ? turned(data.equations) : data.equations)),
         ),
       );
     else inside.push(svg("text", { x: middle, y: centre + 6, class: "name large" }, titleOf(i)));
@@ -90,10 +90,9 @@ function closedBox(p, c, b, part, nodes, frame) {
   return group(i, `box cell ${part}`, nodes, ...inside);
 }
 
-/** The adjoint of a value may have another name, as that of a summand has; then its place says what it is. */
-function valueTitle(i, b, part) {
-  const forward = part === "backward" ? box(column[i], b, "forward") : null;
-  return forward && kind(i).class === "backward" ? `∂${titleOf(face(forward))}` : titleOf(i);
+function valueTitle(i, nodes) {
+  const value = handedOn(nodes);
+  return value === null ? titleOf(i) : `∂${titleOf(value)}`;
 }
 
 /** What flows upwards between the boxes of a step. */

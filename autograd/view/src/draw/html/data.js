@@ -151,6 +151,22 @@ export function face(nodes) {
   return named.at(-1) ?? nodes.at(-1);
 }
 
+/** What a box is called. The adjoint of its value may be another node's: a summand's is that of the sum. Then no node in the box
+ *  has the name, and the place says what it is. */
+export function boxName(nodes) {
+  const i = face(nodes);
+  const values = handedOn(nodes);
+  return values === null ? name(i) : `∂${name(values)}`;
+}
+
+/** The forward node of which a backward box passes the adjoint on without having it, or null. */
+export function handedOn(nodes) {
+  const i = face(nodes);
+  const { part, block, class: what } = kind(i);
+  const forward = part === "backward" && what === "backward" && block !== null ? box(column[i], block, "forward") : null;
+  return forward === null ? null : face(forward);
+}
+
 // Values: numbers of all nodes one after the other.
 const WHOLE = data.values?.whole ?? 0;
 const floats = data.values?.numbers ? new Float32Array(bytes(data.values.numbers).buffer) : null;

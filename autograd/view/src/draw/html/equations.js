@@ -1,7 +1,7 @@
 // The equations of a step, forward and backward, as they were read off the graph; and which nodes a term of them is.
 
 import { FIRST, SIDE, adjoint, column, data, find, isStep, kind, lanes, name, operands, stepCount } from "./data.js";
-import { el, typeset } from "./dom.js";
+import { el, turned, typeset, wrap } from "./dom.js";
 
 const { formulas } = data;
 export const hasEquations = formulas.length > 0;
@@ -103,11 +103,11 @@ export function equationList(hover) {
   const box = el("div", { id: "formulas", tabindex: 0, role: "group", "aria-label": "the equations of a step, forward and backward" });
   const group = ({ of }) => (of?.adjoint ? (of.lag === null ? "Gradients" : "Backward") : "Forward");
   let last = null;
+  box.append(el("p", { class: "note", id: "equations-of" }));
   formulas.forEach((formula, k) => {
     const words = formula.of === null ? last : group(formula);
     if (words !== last) box.append(el("h3", {}, (last = words)));
-    const line = el("div", { class: "formula-row", "data-formula": k }, typeset(formula.math));
-    box.append(line);
+    box.append(el("div", { class: "formula-row", "data-formula": k }));
   });
   const on = (e) => {
     const term = e.target.closest?.(".term");
@@ -117,9 +117,6 @@ export function equationList(hover) {
   box.addEventListener("pointerover", on);
   box.addEventListener("pointerleave", () => hover(null, null));
   // With the keys: from term to term.
-  box.querySelectorAll(".term").forEach((term) => {
-    term.setAttribute("tabindex", "-1");
-  });
   let at = -1;
   box.addEventListener("keydown", (e) => {
     const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[e.key];
@@ -132,6 +129,32 @@ export function equationList(hover) {
     hover(Number(all[at].closest("[data-formula]").dataset.formula), Number(all[at].getAttribute("data-term")));
   });
   return box;
+}
+
+/** Sums that are wider than the frame go on in the next line. */
+export function wrapEquations(box) {
+  const most = (box.parentElement?.clientWidth ?? 0) - 34;
+  box.querySelectorAll(".formula-row").forEach((row) => wrap(row, most));
+}
+
+/** Writes the equations of a layer: one that reads backwards comes from t + 1. */
+export function writeEquations(box, lane) {
+  if (box.dataset.lane === lane.name) return;
+  box.dataset.lane = lane.name;
+  box.querySelectorAll(".formula-row").forEach((row) => {
+    const { math } = formulas[Number(row.dataset.formula)];
+    row.replaceChildren(typeset(lane.reverse ? turned(math) : math));
+  });
+  box.querySelectorAll(".term").forEach((term) => term.setAttribute("tabindex", "-1"));
+  const all = [...lanes.values()];
+  const words = [];
+  if (all.length > 1) words.push(`Layer ${lane.name}.`);
+  if (lane.reverse) words.push("It reads from the last step to the first: what came before t is at t+1.");
+  const depth = (l) => l.name.split("/")[0];
+  if (depth(lane) !== depth(all[0])) words.push("Its x[t] is what the layer below gives.");
+  if (depth(lane) !== depth(all.at(-1))) words.push("What stands here for the head is the layer above.");
+  box.querySelector("#equations-of").textContent = words.join(" ");
+  box.querySelector("#equations-of").hidden = words.length === 0;
 }
 
 /** Marks terms in the list. */

@@ -10,6 +10,7 @@ import {
   data,
   equation,
   face,
+  handedOn,
   isStep,
   kind,
   name,
@@ -22,10 +23,10 @@ import {
   users,
   value,
 } from "./data.js";
-import { $, el, svg, typeset } from "./dom.js";
+import { $, el, svg, typeset, wrap } from "./dom.js";
 import { canChange, recomputed } from "./live.js";
 import { notesTable } from "./notes.js";
-import { many, number } from "./numbers.js";
+import { brief, many, number } from "./numbers.js";
 import { starts } from "./places.js";
 import { error } from "./rules.js";
 import { choose, onChange, state, toggle } from "./state.js";
@@ -192,10 +193,11 @@ function overview() {
 function shares(i) {
   const mine = data.shares.find((s) => s.node === i || s.gradient === i);
   if (!mine) return null;
-  const [width, height] = [330, 120];
+  const [width, height, margin] = [330, 120, 54];
   const steps = data.steps.map((_, s) => s).filter((s) => !starts.has(s + FIRST));
   const top = Math.max(...steps.map((s) => mine.norms[s]), 1e-300);
-  const one = width / steps.length;
+  const one = (width - margin) / steps.length;
+  const at = (k) => margin + k * one;
   const zero = height * 0.66;
   const high = (x) => (x / top) * (zero - 6);
   const picture = svg(
@@ -206,7 +208,11 @@ function shares(i) {
       role: "img",
       "aria-label": `what each step adds to ∂${name(mine.node)}`,
     },
-    svg("line", { x1: 0, x2: width, y1: zero, y2: zero, class: "axis" }),
+    svg("line", { x1: margin, x2: width, y1: zero, y2: zero, class: "axis" }),
+    ...[top, top / 2, 0, -top / 2].flatMap((x) => [
+      svg("line", { x1: margin - 4, x2: x === 0 ? width : margin, y1: zero - high(x), y2: zero - high(x), class: "axis" }),
+      svg("text", { x: margin - 6, y: zero - high(x) + 3.5, class: "left" }, brief(x)),
+    ]),
   );
   steps.forEach((s, k) => {
     const along = mine.along[s];
@@ -217,17 +223,17 @@ function shares(i) {
         "g",
         { class: "bar", "data-step": data.steps[s], "data-share": along, onclick: () => open(s) },
         svg("title", {}, words),
-        svg("rect", { class: "hit", x: k * one, y: 0, width: one, height }),
+        svg("rect", { class: "hit", x: at(k), y: 0, width: one, height }),
         svg("rect", {
           class: "norm",
-          x: k * one + one * 0.1,
+          x: at(k) + one * 0.1,
           y: zero - high(mine.norms[s]),
           width: one * 0.8,
           height: high(mine.norms[s]),
         }),
         svg("rect", {
           class: along < 0 ? "minus" : "plus",
-          x: k * one + one * 0.1,
+          x: at(k) + one * 0.1,
           y: along < 0 ? zero : zero - h,
           width: one * 0.8,
           height: h,
@@ -235,7 +241,7 @@ function shares(i) {
       ),
     );
     const every = Math.ceil(steps.length / 12);
-    if (k % every === 0) picture.append(svg("text", { x: (k + 0.5) * one, y: height + 12 }, String(data.steps[s])));
+    if (k % every === 0) picture.append(svg("text", { x: at(k + 0.5), y: height + 12 }, String(data.steps[s])));
   });
   const sum = steps.reduce((a, s) => a + mine.along[s], 0);
   const open = (s) => {
@@ -254,12 +260,32 @@ function shares(i) {
   );
 }
 
+const placeInWords = (i) =>
+  isStep(column[i]) ? `step ${stepNumber(column[i])}` : kind(i).column === "side" ? "before the steps" : "after the steps";
+
+/** A closed box of the backward part whose adjoint is another node's: that of the sum which its value is a summand of. */
+function handingOn(i) {
+  const nodes = isStep(column[i]) && state.open.size === 0 && kind(i).block !== null ? box(column[i], kind(i).block, kind(i).part) : null;
+  const forward = nodes && face(nodes) === i ? handedOn(nodes) : null;
+  if (forward === null) return null;
+  const given = adjoint(forward);
+  return [
+    el("p", { class: "crumb" }, `adjoint · ${placeInWords(i)}`),
+    el("h2", { id: "node-name" }, `∂${name(forward)}`),
+    given === null
+      ? el("p", { class: "note" }, "No adjoint: the gradient does not come here.")
+      : el("p", { class: "note" }, `Its node is `, link(given), `: ${name(forward)} is a summand of what that belongs to, and a sum hands its adjoint on as it is.`),
+    given === null ? null : valueOf(given, "Value of this adjoint", "value"),
+    el("p", {}, "belongs to: ", link(forward)),
+    section("Made of it in this box", list(nodes)),
+    sourceOf(forward),
+  ];
+}
+
 function show(i) {
-  const step = isStep(column[i])
-    ? `step ${stepNumber(column[i])}`
-    : kind(i).column === "side"
-      ? "before the steps"
-      : "after the steps";
+  const passed = handingOn(i);
+  if (passed) return passed;
+  const step = placeInWords(i);
   const role = { forward: "forward", adjoint: "adjoint", backward: "backward, on the way to an adjoint" }[kind(i).role];
   const mirror = kind(i).part === "backward" ? of(i) : adjoint(i);
   const operator = kind(i).op + (attributes(i) ? ` ${attributes(i)}` : "");
@@ -301,9 +327,10 @@ function show(i) {
   ];
 }
 
-/** A long formula is written smaller, as far as it can be read. */
+/** A long sum goes on in the next line; what is still too long is written smaller, as far as it can be read. */
 function narrow(frame) {
   const formula = frame.firstElementChild;
+  wrap(frame, frame.clientWidth - 40);
   const share = (frame.clientWidth - 26) / formula.scrollWidth;
   if (share < 1) formula.style.fontSize = `${Math.max(11, parseFloat(getComputedStyle(formula).fontSize) * share)}px`;
 }

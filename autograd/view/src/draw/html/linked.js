@@ -1,13 +1,13 @@
 // Three views of one gradient: the graph, the matrix ∂L[t]/∂s[k] in the large, and the equations. What the pointer is on in one
 // is lit in the others.
 
-import { VIRIDIS, colour } from "./charts.js";
+import { VIRIDIS, colour, ticks } from "./charts.js";
 import { FIRST, column, data, isStep, kind, name, of } from "./data.js";
 import { $, el } from "./dom.js";
-import { crossesSteps, equationList, hasEquations, markTerms, nodesOfTerm, placeOf, stepsOfLane, termsWith } from "./equations.js";
+import { crossesSteps, equationList, hasEquations, markTerms, nodesOfTerm, placeOf, stepsOfLane, termsWith, wrapEquations, writeEquations } from "./equations.js";
 import { recomputed } from "./live.js";
 import { ofLog } from "./numbers.js";
-import { chosenLane, chosenPair, larger, measuredName, pairNodes, pickPair, pickState, rowOf, stateChoices } from "./paths.js";
+import { chosenLane, chosenPair, larger, measuredName, pairNodes, pickPair, pickState, picked, rowOf, stateChoices } from "./paths.js";
 import { onChange } from "./state.js";
 import { seeWay } from "./light.js";
 import { fit } from "./view.js";
@@ -46,10 +46,14 @@ function findScale() {
   matrixScale = { low, top };
 }
 
+/** Beside the cells stand the numbers of their rows, above them those of their columns. */
+const MARGIN = { left: 34, top: 30 };
+const pane = () => ({ width: Math.max(1, large.clientWidth - MARGIN.left), height: Math.max(1, large.clientHeight - MARGIN.top) });
+
 /** A matrix as large as the pane shows whole. */
 function wholeMatrix() {
   const n = Math.max(laneSteps().length, allLosses.length);
-  over.cell = Math.min(48, Math.min(large.clientWidth, large.clientHeight) / n);
+  over.cell = Math.min(48, Math.min(pane().width, pane().height) / n);
   over.x = 0;
   over.y = 0;
 }
@@ -57,14 +61,20 @@ function wholeMatrix() {
 function drawMatrix() {
   if (!isLinked()) return;
   const ratio = globalThis.devicePixelRatio || 1;
-  const { clientWidth: width, clientHeight: height } = large;
-  if (width === 0) return;
+  if (large.clientWidth === 0 || large.clientHeight === 0) return;
+  const { width, height } = pane();
   if (over.cell === 0) wholeMatrix();
   if (!matrixScale) findScale();
-  large.width = width * ratio;
-  large.height = height * ratio;
+  large.width = large.clientWidth * ratio;
+  large.height = large.clientHeight * ratio;
   const brush = large.getContext("2d");
   brush.scale(ratio, ratio);
+  const style = getComputedStyle(document.documentElement);
+  drawAxes(brush, style.getPropertyValue("--soft").trim());
+  brush.translate(MARGIN.left, MARGIN.top);
+  brush.beginPath();
+  brush.rect(-1, -1, width + 2, height + 2);
+  brush.clip();
   const { cell, x, y } = over;
   const steps = laneSteps().length;
   const share = (log) => (matrixScale.top > matrixScale.low ? (log - matrixScale.low) / (matrixScale.top - matrixScale.low) : 1);
@@ -94,7 +104,6 @@ function drawMatrix() {
     brush.lineWidth = wide;
     brush.strokeRect((from - x) * cell, (to - y) * cell, Math.max(3, cell - gap), Math.max(3, cell - gap));
   };
-  const style = getComputedStyle(document.documentElement);
   const accent = style.getPropertyValue("--accent").trim();
   brush.fillStyle = "#e5007d44";
   if (shownTerms !== null) {
@@ -115,6 +124,25 @@ function drawMatrix() {
   tellPair(hovered && hovered.line === undefined ? hovered : { t: chosen.loss, k: chosen.step });
 }
 
+/** The numbers of the rows, t, and of the columns, k. */
+function drawAxes(brush, ink) {
+  const { width, height } = pane();
+  const { cell, x, y } = over;
+  brush.fillStyle = ink;
+  brush.font = "11px system-ui, sans-serif";
+  const middle = (k, from) => (k - from + 0.5) * cell;
+  brush.textAlign = "center";
+  const columns = laneSteps().map((s) => data.steps[s]);
+  for (const k of ticks(columns, cell, 26)) if (middle(k, x) > 0 && middle(k, x) < width) brush.fillText(columns[k], MARGIN.left + middle(k, x), MARGIN.top - 4);
+  brush.textAlign = "right";
+  for (const t of ticks(lossSteps(), cell, 14)) if (middle(t, y) > 0 && middle(t, y) < height) brush.fillText(lossSteps()[t], MARGIN.left - 5, MARGIN.top + middle(t, y) + 4);
+  brush.fillText("t ↓", MARGIN.left - 5, MARGIN.top - 4);
+  brush.textAlign = "left";
+  brush.fillText("k →", MARGIN.left, 11);
+}
+/** The steps of the losses; what has none is at the end. */
+const lossSteps = () => allLosses.map((i) => (isStep(column[i]) ? data.steps[column[i] - FIRST] : "end"));
+
 function tellPair({ t, k }) {
   const log = matrixRow(t)?.[laneSteps().indexOf(k)];
   const value = log === undefined || Number.isNaN(log) ? (allLosses.length ? "none: L is computed before" : "–") : ofLog(log);
@@ -133,8 +161,8 @@ function drawBar() {
 
 /** The cell under the pointer. */
 function cellAt(e) {
-  const k = laneSteps()[Math.floor(over.x + e.offsetX / over.cell)];
-  const t = Math.floor(over.y + e.offsetY / over.cell);
+  const k = laneSteps()[Math.floor(over.x + (e.offsetX - MARGIN.left) / over.cell)];
+  const t = Math.floor(over.y + (e.offsetY - MARGIN.top) / over.cell);
   return k === undefined || t < 0 || t >= allLosses.length ? null : { t, k };
 }
 
@@ -191,7 +219,7 @@ function lightNode(nodes) {
 
 function zoomMatrix(by, atX, atY) {
   const n = Math.max(laneSteps().length, allLosses.length);
-  const least = Math.min(large.clientWidth, large.clientHeight) / n / 1.2;
+  const least = Math.min(pane().width, pane().height) / n / 1.2;
   const cell = Math.min(80, Math.max(Math.min(least, 48), over.cell * by));
   over.x += atX / over.cell - atX / cell;
   over.y += atY / over.cell - atY / cell;
@@ -200,9 +228,31 @@ function zoomMatrix(by, atX, atY) {
 }
 function keepInside() {
   const inside = (at, n, length) => Math.max(0, Math.min(at, n - length / over.cell));
-  over.x = inside(over.x, laneSteps().length, large.clientWidth);
-  over.y = inside(over.y, allLosses.length, large.clientHeight);
+  over.x = inside(over.x, laneSteps().length, pane().width);
+  over.y = inside(over.y, allLosses.length, pane().height);
   drawMatrix();
+}
+
+/** The pair that the keys are at: that under the pointer, or the chosen one. */
+function pairNow() {
+  if (hovered && hovered.line === undefined) return hovered;
+  const { loss, step } = chosenPair();
+  return { t: loss, k: step };
+}
+
+/** The window over the matrix follows a cell. */
+function keepInView({ t, k }) {
+  const within = (at, from, length) => Math.max(at + 1 - length / over.cell, Math.min(at, from));
+  over.x = within(laneSteps().indexOf(k), over.x, pane().width);
+  over.y = within(t, over.y, pane().height);
+  keepInside();
+}
+
+/** Larger or smaller about the cell that the keys are at. */
+function zoomAtPair(by) {
+  const { t, k } = pairNow();
+  keepInView({ t, k });
+  zoomMatrix(by, (laneSteps().indexOf(k) + 0.5 - over.x) * over.cell, (t + 0.5 - over.y) * over.cell);
 }
 
 const MATRIX_KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
@@ -211,7 +261,10 @@ const MATRIX_KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], 
 function forget() {
   matrixRows = new Map();
   matrixScale = null;
-  if (isLinked()) drawMatrix();
+  if (!isLinked()) return;
+  writeEquations(termList, chosenLane());
+  wrapEquations(termList);
+  drawMatrix();
 }
 
 function drawChoices() {
@@ -220,11 +273,15 @@ function drawChoices() {
   );
 }
 
+/** What is told whether the three views are shown. */
+export const linkedTold = [];
+
 export function showLinked(yes = !isLinked()) {
-  if (allLosses.length === 0 || data.reach.layers.length === 0) return;
+  if (allLosses.length === 0 || data.reach.layers.length === 0 || yes === isLinked()) return;
   document.body.classList.toggle("linked", yes);
   $("linked-button").setAttribute("aria-pressed", yes);
   $("linked").hidden = !yes;
+  linkedTold.forEach((tell) => tell(yes));
   if (!yes) {
     seeWay(null);
     return;
@@ -242,11 +299,21 @@ export function startLinked() {
   told = $("matrix-told");
   termList = equationList(lightTerm);
   $("linked-equations").replaceChildren(hasEquations ? termList : el("p", { class: "note" }, "The net was not made of equations."));
+  if (hasEquations)
+    $("linked-equations").append(el("p", { class: "note" }, "N", el("sub", {}, "y"), " is the number of targets that count: the loss is their mean, and each L[t] its share of it."));
   $("linked-button").addEventListener("click", () => showLinked());
+  writeEquations(termList, chosenLane());
   larger.push(() => showLinked(true));
+  // Another choice: of another state all rows are others.
+  let measuredBefore = "";
+  picked.push(({ lane, state }) => {
+    if (`${lane} ${state}` === measuredBefore) return drawMatrix();
+    measuredBefore = `${lane} ${state}`;
+    drawChoices();
+    return forget();
+  });
   $("matrix-state").addEventListener("change", (e) => {
     pickState(Number(e.target.value));
-    forget();
   });
   let held = null;
   large.addEventListener("pointerdown", (e) => {
@@ -275,7 +342,7 @@ export function startLinked() {
   });
   large.addEventListener("wheel", (e) => {
     e.preventDefault();
-    zoomMatrix(Math.exp(-e.deltaY / 250), e.offsetX, e.offsetY);
+    zoomMatrix(Math.exp(-e.deltaY / 250), e.offsetX - MARGIN.left, e.offsetY - MARGIN.top);
   }, { passive: false });
   large.addEventListener("dblclick", () => {
     wholeMatrix();
@@ -284,13 +351,14 @@ export function startLinked() {
   large.addEventListener("keydown", (e) => {
     const by = MATRIX_KEYS[e.key];
     if (by) {
-      const { loss, step } = hovered && hovered.line === undefined ? { loss: hovered.t, step: hovered.k } : chosenPair();
-      const t = Math.max(0, Math.min(allLosses.length - 1, loss + by[0]));
-      const k = laneSteps()[Math.max(0, Math.min(laneSteps().length - 1, laneSteps().indexOf(step) + by[1]))];
+      const now = pairNow();
+      const t = Math.max(0, Math.min(allLosses.length - 1, now.t + by[0]));
+      const k = laneSteps()[Math.max(0, Math.min(laneSteps().length - 1, laneSteps().indexOf(now.k) + by[1]))];
+      keepInView({ t, k });
       lightPair({ t, k });
-    } else if (e.key === "+" || e.key === "=") zoomMatrix(1.4, large.clientWidth / 2, large.clientHeight / 2);
-    else if (e.key === "-") zoomMatrix(1 / 1.4, large.clientWidth / 2, large.clientHeight / 2);
-    else if (e.key === "Enter" && hovered) pickPair(hovered.t, hovered.k);
+    } else if (e.key === "+" || e.key === "=") zoomAtPair(1.4);
+    else if (e.key === "-") zoomAtPair(1 / 1.4);
+    else if (e.key === "Enter") pickPair(pairNow().t, pairNow().k);
     else return;
     e.preventDefault();
     e.stopPropagation();
@@ -306,5 +374,6 @@ export function startLinked() {
   });
   recomputed.push(() => isLinked() && forget());
   document.addEventListener("themechange", () => isLinked() && drawMatrix());
+  new ResizeObserver(() => isLinked() && wrapEquations(termList)).observe($("linked-equations"));
   new ResizeObserver(() => isLinked() && ((over.cell = 0), drawMatrix())).observe(large);
 }

@@ -3,6 +3,7 @@
 import {
   FIRST,
   adjoint,
+  box,
   column,
   count,
   data,
@@ -22,8 +23,9 @@ import {
 import { $, el } from "./dom.js";
 import { startInspector } from "./inspector.js";
 import { descend, startChange } from "./change.js";
-import { showPanel, showPaths, startPaths } from "./paths.js";
-import { lightPair, pairs, showLinked, startLinked } from "./linked.js";
+import { pickNamed, picked, startPaths } from "./paths.js";
+import { panelsTold, showPanel, shownPanel, startPanels, togglePanel } from "./panels.js";
+import { lightPair, linkedTold, pairs, showLinked, startLinked } from "./linked.js";
 import { startSaving } from "./save.js";
 import { model, starts } from "./places.js";
 import { owed } from "./jacobians.js";
@@ -81,7 +83,7 @@ function startSearch() {
     close();
     input.value = "";
     input.blur();
-    showPaths(false);
+    if (shownPanel() !== null) showPanel("node");
     choose(i, { open: ["interior", "backward"].includes(kind(i).class) });
   };
   const draw = () => {
@@ -142,6 +144,9 @@ const neighbour = (nodes) =>
   nodes.length &&
   choose(nodes.find((i) => kind(i).part === kind(state.node).part) ?? nodes[0], { open: state.open.size > 0 });
 
+let lastPanel = "node";
+panelsTold.push((panel) => (lastPanel = panel ?? lastPanel));
+
 const KEYS = [
   ["1  2  3", "rolled, unrolled, open", null],
   ["Space", "play the computation, or pause", (e) => (e.preventDefault(), play())],
@@ -174,14 +179,14 @@ const KEYS = [
       toggle(column[state.node]),
   ],
   ["/", "search", (e) => (e.preventDefault(), $("search").focus())],
-  ["p", "paths from a loss to a state", () => showPaths($("paths-panel").hidden)],
+  ["p", "paths from a loss to a state", () => togglePanel("paths")],
   ["m", "the matrix in the large, and the equations: what the pointer is on is lit in all three", () => showLinked()],
-  ["c", "change numbers, and see", () => !$("change-tab").hidden && showPanel($("change-panel").hidden ? "change" : "node")],
+  ["c", "change numbers, and see", () => !$("change-tab").hidden && togglePanel("change")],
   ["s", "a step of gradient descent, in that panel", () => !$("change-panel").hidden && descend()],
-  ["h", "hide or show the panel", () => document.body.classList.toggle("wide")],
+  ["h", "hide or show the panel", () => showPanel(shownPanel() === null ? lastPanel : null)],
   ["+", "larger", () => zoom(1.25)],
   ["-", "smaller", () => zoom(0.8)],
-  ["0", "all of the picture in the window", () => fit(true)],
+  ["0", "all of the picture in the window (of a very long one, as many steps as can be drawn)", () => fit(true)],
   ["d", "light or dark", () => turn()],
   ["?", "this list", () => ($("help").open ? $("help").close() : $("help").showModal())],
   ["Escape", "choose nothing", () => change({ node: null })],
@@ -199,18 +204,21 @@ function startKeys() {
       ),
     ),
   );
-  document.addEventListener("keydown", (e) => {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches("input[type=search], select, textarea")) return;
-    if ($("help").open && e.key !== "?") return;
-    if (e.target.matches("button, [role=button], [role=tab]") && (e.key === "Enter" || e.key === " ")) return;
-    if (e.target.matches("input[type=range]") && e.key.startsWith("Arrow")) return;
-    if ("123".includes(e.key)) Object.values(ZOOMS)[Number(e.key) - 1]();
-    const key = e.key === " " ? "Space" : e.key === "=" ? "+" : e.key;
-    const found = KEYS.find(([k, , act]) => k === key && act);
-    if (!found) return;
-    if (e.key.startsWith("Arrow")) e.preventDefault();
-    found[2](e);
-  });
+  document.addEventListener("keydown", press);
+}
+
+/** What a key does, wherever it was pressed. */
+function press(e) {
+  if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches("input[type=search], select, textarea")) return;
+  if ($("help").open && e.key !== "?") return;
+  if (e.target.matches("button, [role=button], [role=tab]") && (e.key === "Enter" || e.key === " ")) return;
+  if (e.target.matches("input[type=range], .panel") && e.key.startsWith("Arrow")) return;
+  if ("123".includes(e.key)) Object.values(ZOOMS)[Number(e.key) - 1]();
+  const key = e.key === " " ? "Space" : e.key === "=" ? "+" : e.key;
+  const found = KEYS.find(([k, , act]) => k === key && act);
+  if (!found) return;
+  if (e.key.startsWith("Arrow")) e.preventDefault();
+  found[2](e);
 }
 
 // ---- themes ----------------------------------------------------------------------------------------------------------
@@ -238,6 +246,7 @@ $("larger").addEventListener("click", () => zoom(1.25));
 $("smaller").addEventListener("click", () => zoom(0.8));
 $("fit").addEventListener("click", () => fit(true));
 startView();
+startPanels();
 startInspector();
 startPaths();
 startChange();
@@ -284,7 +293,17 @@ globalThis.graph = {
   repaint,
   setDifferences,
   showLinked,
+  linkedTold,
   pairs,
   lightPair,
+  picked,
+  pickNamed,
+  panelsTold,
+  shownPanel,
+  showPanel,
+  members: (i) => box(column[i], kind(i).block, kind(i).part) ?? [i],
+  shown: (i) => Boolean(shown[i]),
+  keys: KEYS.filter(([key]) => key !== "/").map(([key, words]) => [key.split("  ").map((k) => ARROWS[k] ?? k), words]),
+  press,
 };
 document.documentElement.dataset.ready = Math.round(performance.now());

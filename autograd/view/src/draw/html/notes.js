@@ -1,8 +1,8 @@
 // What the steps read and say: above a column what came out of it and what should have, below it what it reads.
 
-import { FIRST, data, stepNumber } from "./data.js";
+import { FIRST, data, name, stepNumber } from "./data.js";
 import { el, svg } from "./dom.js";
-import { number } from "./numbers.js";
+import { brief, number } from "./numbers.js";
 
 const byStep = new Map(data.notes.map((note) => [note.step, note]));
 
@@ -45,7 +45,7 @@ export function drawSaid(c, middle, top, into) {
   };
   if (note.says.length > 0) line("answer", words(note.says[0], LONGEST));
   if (note.target !== null) line("target", `wanted ${words(note.target, LONGEST)}`);
-  if (note.loss !== null) line("loss", `loss ${number(note.loss)}`);
+  if (note.loss !== null) line("loss", `${name(note.from)} = ${number(note.loss)}`);
   into.append(group);
 }
 
@@ -54,8 +54,6 @@ export function drawRead(c, middle, y, into) {
   const note = noteOf(c);
   if (note?.reads) into.append(svg("text", { x: middle, y, class: "reads" }, svg("title", {}, note.reads), short(note.reads)));
 }
-
-const brief = (x) => number(Number(x.toPrecision(3)));
 
 /** All notes as a table; `norm` tells the size of the adjoint of a column's state, `go` leads there. */
 export function notesTable(norm, go) {
@@ -67,7 +65,7 @@ export function notesTable(norm, go) {
     ["reads", (note) => note.reads !== null, (note) => note.reads ?? ""],
     ["says", (note) => note.says.length > 0, (note) => (note.says.length ? words(note.says[0]) : "")],
     ["wanted", (note) => note.target !== null, (note) => (note.target ? words(note.target) : "")],
-    ["loss", (note) => note.loss !== null, (note) => (note.loss === null ? "" : brief(note.loss))],
+    ["L[t]", (note) => note.loss !== null, (note) => (note.loss === null ? "" : brief(note.loss))],
     ["‖∂h‖", (note) => norms.get(note) !== null, (note) => (norms.get(note) === null ? "" : brief(norms.get(note)))],
   ].filter(([, wanted]) => has(wanted));
   const row = (note) => {

@@ -14,7 +14,7 @@ pub struct Note {
     pub says: Vec<Said>,
     /// The target.
     pub target: Option<Said>,
-    /// The loss of this step alone, before the mean.
+    /// Its share of the loss: the value of the node of this step's loss. The shares add up to the mean over the targets.
     pub loss: Option<f64>,
     /// The node that yields the prediction: stepping through the graph shows no prediction before it.
     pub from: NodeId,

@@ -13,6 +13,9 @@ export function number(x) {
   return `${mantissa}·10${raised(Number(exponent))}`.replace(/^-/, MINUS);
 }
 
+/** Three significant digits. */
+export const brief = (x) => number(Number(x.toPrecision(3)));
+
 /** A number by its logarithm to base 10, also where it is smaller or larger than numbers can be. */
 export function ofLog(log) {
   if (log === -Infinity) return "0";

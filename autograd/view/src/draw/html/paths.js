@@ -2,11 +2,11 @@
 
 import { curvePicture, matrix } from "./charts.js";
 import { FIRST, column, data, isStep, kind, name, of, operands } from "./data.js";
-import { showChange } from "./change.js";
 import { $, el } from "./dom.js";
 import { owed, ways } from "./jacobians.js";
 import { lanesFollow, recomputed } from "./live.js";
-import { many, ofLog } from "./numbers.js";
+import { brief, many, ofLog } from "./numbers.js";
+import { onPanel, showPanel, shownPanel } from "./panels.js";
 import { countWays, nodesOn } from "./routes.js";
 import { spectrumPart } from "./spectrum.js";
 import { onChange } from "./state.js";
@@ -95,8 +95,28 @@ export function pairNodes(loss, step) {
 }
 
 export function pickPair(loss, step) {
-  Object.assign(chosen, { loss, step, way: 0 });
-  showPanel("paths");
+  pick({ loss, step });
+  if (shownPanel() !== null) showPanel("paths");
+}
+
+/** What is told the chosen loss, state and step, by their names. */
+export const picked = [];
+
+/** Another choice. */
+function pick(what) {
+  Object.assign(chosen, { way: 0 }, what);
+  draw();
+  const { loss, state, step } = chosen;
+  picked.forEach((tell) => tell({ loss: name(losses[loss]), lane: lane().name, state: state === JOINT ? null : lane().states[state].name, step: data.steps[step] }));
+}
+
+/** The choice of another net, as far as this one has what is chosen there. */
+export function pickNamed(what) {
+  const loss = losses.findIndex((i) => name(i) === what.loss);
+  const layer = layers.findIndex((l) => l.name === what.lane);
+  const state = what.state === null ? JOINT : layers[layer]?.states.findIndex((s) => s.name === what.state);
+  const step = data.steps.indexOf(what.step);
+  if (loss >= 0 && layer >= 0 && state >= 0 && step >= 0) pick({ loss, layer, state, step });
 }
 
 /** All states that can be chosen: their value, name, and whether it is chosen. */
@@ -109,8 +129,9 @@ export const stateChoices = () =>
   });
 
 export function pickState(value) {
-  Object.assign(chosen, { layer: Math.floor(value / 100), state: value % 100, way: 0 });
-  draw();
+  Object.assign(chosen, { layer: Math.floor(value / 100), state: value % 100 });
+  if (settle() && !span()) findWay();
+  pick({});
 }
 
 const exact = () => rowOf(chosen.loss)?.find((c) => c.step === chosen.step)?.log ?? null;
@@ -120,10 +141,7 @@ function choice(label, id, options, now, set) {
     "select",
     {
       id,
-      onchange: (e) => {
-        set(Number(e.target.value));
-        draw();
-      },
+      onchange: (e) => set(Number(e.target.value)),
     },
     ...options.map(([value, words]) => el("option", { value, selected: value === now }, words)),
   );
@@ -135,8 +153,17 @@ let active = false;
 /** The steps of the chosen state, of which one is chosen. */
 function settle() {
   const steps = stepsOf(stateNow()).sort((a, b) => a - b);
-  if (!steps.includes(chosen.step)) chosen.step = steps[Math.min(1, steps.length - 1)];
+  if (!steps.includes(chosen.step)) findWay(steps);
   return steps;
+}
+
+/** The longest way that there is: from the loss that is computed last in the direction of the layer to the step after the
+ *  beginning. A layer that reads backwards begins at the end. */
+function findWay(steps = stepsOf(stateNow()).sort((a, b) => a - b)) {
+  const own = lane().lossSteps;
+  const last = losses.map((_, k) => k).sort((a, b) => (lane().reverse ? own[a] - own[b] : own[b] - own[a]))[0] ?? 0;
+  const second = lane().reverse ? steps.at(-2) : steps[1];
+  Object.assign(chosen, { loss: last, step: second ?? steps[0] });
 }
 
 function draw() {
@@ -157,7 +184,7 @@ function draw() {
       "path-loss",
       losses.map((i, k) => [k, name(i)]),
       chosen.loss,
-      (k) => (chosen.loss = k),
+      (loss) => pick({ loss }),
     ),
     choice(
       "to state",
@@ -171,10 +198,7 @@ function draw() {
       "path-step",
       steps.map((s) => [s, data.steps[s]]),
       chosen.step,
-      (s) => {
-        chosen.step = s;
-        chosen.way = 0;
-      },
+      (step) => pick({ step }),
     ),
   );
   const children = [
@@ -194,13 +218,9 @@ function draw() {
   }
   const rows = losses.length > 1 ? losses.map((_, l) => rowOf(l)) : [];
   if (rows.some(Boolean)) {
-    const pick = (loss, step) => {
-      Object.assign(chosen, { loss, step, way: 0 });
-      draw();
-    };
     children.push(
       el("h3", {}, "All losses by all steps"),
-      matrix(rows, losses, steps, chosen, pick),
+      matrix(rows, losses, steps, chosen, (loss, step) => pick({ loss, step })),
       note(`Rows: t, the step of the loss; columns: k, the step of the state; colour: ‖∂L[t]/∂${measured(0).replace(/\[.*/, "[k]")}‖, grey where it is exactly 0.`),
       el("button", { type: "button", class: "more", id: "enlarge", onclick: () => larger.forEach((show) => show()) }, "larger, beside the equations (m)"),
     );
@@ -277,12 +297,24 @@ function result(along, loss, wanted) {
     children.push(
       el("h3", {}, `How ‖∂${loss}/∂${measured(0).replace(/\[.*/, "[k]")}‖ fades`),
       curvePicture(row, chosen.step),
+      fading(row),
     );
   const joint = lane().states.map((s) => s.name);
   children.push(...spectrumPart(lane(), chosen.loss, chosen.step, joint.length > 1 ? `(${joint.join(", ")})` : joint[0]));
   return children.filter(Boolean);
 }
 
+/** By which factor the norm changes from step to step, going back: on the whole, and at its smallest and largest. */
+function fading(row) {
+  const logs = row.map(({ log }) => log).filter((log) => log > -Infinity);
+  if (logs.length < 3) return null;
+  const factors = logs.slice(1).map((log, k) => 10 ** (log - logs[k]));
+  const mean = 10 ** ((logs.at(-1) - logs[0]) / factors.length);
+  const p = note(`Each step back multiplies it by ${brief(mean)} on average (geometric mean), by ${brief(Math.min(...factors))} to ${brief(Math.max(...factors))} at single steps: `);
+  p.id = "fading";
+  p.append(`${factors.slice(0, 8).map(brief).join(", ")}${factors.length > 8 ? ", …" : "."}`);
+  return p;
+}
 /** `c ×4 → h`: through which states. */
 function describe(through, names) {
   const runs = [];
@@ -293,27 +325,14 @@ function describe(through, names) {
   return runs.map(({ k, n }) => (n > 1 ? `${names[k]} ×${n}` : names[k])).join(" → ");
 }
 
-/** Shows or leaves the panel of paths. */
-export function showPaths(yes) {
-  showPanel(yes ? "paths" : "node");
-}
-
-/** Shows one of the panels. */
-export function showPanel(wanted) {
-  active = wanted === "paths";
-  for (const one of ["node", "paths"]) {
-    $(`${one}-tab`).setAttribute("aria-selected", one === wanted);
-    $(`${one}-panel`).hidden = one !== wanted;
-  }
-  showChange(wanted === "change");
-  if (active) {
-    lanesFollow();
-    draw();
-  } else showWay([]);
-}
-
 export function startPaths() {
-  for (const one of ["node", "paths", "change"]) $(`${one}-tab`).addEventListener("click", () => showPanel(one));
+  onPanel("paths", (yes) => {
+    active = yes;
+    if (!yes) return showWay([]);
+    lanesFollow();
+    return draw();
+  });
+  document.addEventListener("themechange", () => active && draw());
   // The ways are many: while a number is dragged they follow when there is time.
   let soonest = 0;
   recomputed.push(() => {
@@ -329,15 +348,11 @@ export function startPaths() {
       // A click on a state or a loss is a choice here.
       const i = kind(what.node).part === "forward" ? what.node : of(what.node);
       const loss = losses.indexOf(i);
-      if (loss >= 0) chosen.loss = loss;
-      layers.forEach((l, a) =>
-        l.states.forEach((s, k) =>
-          stepsOf(s).forEach(
-            (step) => s.nodes[step] === i && Object.assign(chosen, { layer: a, state: k, step, way: 0 }),
-          ),
-        ),
+      const found = loss >= 0 ? { loss } : {};
+      layers.forEach((l, layer) =>
+        l.states.forEach((s, state) => stepsOf(s).forEach((step) => s.nodes[step] === i && Object.assign(found, { layer, state, step }))),
       );
-      draw();
+      pick(found);
     }
   });
 }

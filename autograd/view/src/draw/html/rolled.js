@@ -1,6 +1,6 @@
 // The net rolled up: one step stands for all, and what a step hands to the next comes back as a loop.
 
-import { kind, text } from "./data.js";
+import { data, kind, lanes, text } from "./data.js";
 import { svg } from "./dom.js";
 import { edge } from "./marks.js";
 import { handed } from "./closed.js";
@@ -20,7 +20,8 @@ export function drawLoops(p, c, into) {
     const [half, reach] = [apart * 0.32, 64];
     const path = `M${x},${y - half}C${x + reach},${y - half - 8} ${x + reach},${y + half + 8} ${x},${y + half}`;
     into.append(edge(from, to, part, path, "loop"));
-    const next = part === "forward" ? "[t−1]" : "[t+1]";
+    const back = lanes.get(data.blocks[block].name)?.reverse ?? false;
+    const next = (part === "forward") === back ? "[t+1]" : "[t−1]";
     const words = text(kind(carried).title, null).replace("[t]", next);
     into.append(svg("text", { x: x + reach * 0.75 + 8, y: y + 4, class: `carried loop ${part}` }, words));
   }

@@ -23,7 +23,8 @@ const edges = $("edges");
 const camera = { x: 0, y: 0, scale: 1 };
 let p = places();
 const drawn = new Map();
-let touched = false;
+/** Who has placed the window: nobody yet, the reader, or the wish to see all, which is kept when the window changes its size. */
+let placed = "first";
 
 /** Asked for once, and when it has changed: asking makes the browser lay everything out. */
 let measuredSize = null;
@@ -191,12 +192,14 @@ function drawEdges() {
 
 /** Columns come and go as the window moves. */
 export function refresh() {
+  const { width } = windowSize();
+  // A window that has no size shows nothing, and leaves no trace.
+  if (!(width > 0) || !(camera.scale > 0)) return;
   world.setAttribute(
     "transform",
     `translate(${-camera.x * camera.scale},${-camera.y * camera.scale}) scale(${camera.scale})`,
   );
   clipLong();
-  const { width } = windowSize();
   const [from, to] = [camera.x - 200, camera.x + width / camera.scale + 200];
   const lowest = firstRightOf(from);
   const wanted = new Set();
@@ -263,9 +266,10 @@ function clamped(x, y, scale) {
   return { x: keep(x, -24, p.right + 40 - w), y: keep(y, p.top - 12, p.height + 24 - h), scale };
 }
 
-/** At most some dozens of columns are in view. */
+/** At most so many columns are in view. */
+const MOST_COLUMNS = 130;
 const smallest = () =>
-  Math.min(windowSize().height / (p.height - p.top + 60), windowSize().width / Math.min(p.right + 80, 36 * 182), 1);
+  Math.min(windowSize().height / (p.height - p.top + 60), windowSize().width / Math.min(p.right + 80, MOST_COLUMNS * 182), 1);
 
 export function zoom(by, atX = windowSize().width / 2, atY = windowSize().height / 2) {
   const scale = Math.min(4, Math.max(smallest(), camera.scale * by));
@@ -276,12 +280,14 @@ export function zoom(by, atX = windowSize().width / 2, atY = windowSize().height
 /** As much of the picture as can be read; all of it if it is asked for. */
 export function fit(asked = false) {
   const { width, height } = windowSize();
+  if (width === 0 || height === 0) return undefined;
+  placed = asked ? "all" : "first";
   const high = p.height - p.top;
   const all = Math.min(width / (p.right + 60), height / (high + 30), 1.5);
   if (asked || document.body.classList.contains("embed")) return moveTo(-24, p.top - 12, all);
   if (p.tall) return focusOpen();
   // At first a picture that is larger than the window is cut off rather than made too small to read.
-  const scale = all > 0.85 ? all : Math.max(0.5, Math.min(1.1, height / (high + 30)));
+  const scale = all > 0.45 ? all : Math.max(0.5, Math.min(1.1, height / (high + 30)));
   return moveTo(-24, p.top - 12, scale);
 }
 
@@ -319,7 +325,7 @@ export function reveal(i) {
   const moveX = !inside(x, camera.x, w, 60);
   const moveY = y !== null && !inside(y, camera.y, h, 40);
   if (!moveX && !moveY) return;
-  touched = true;
+  placed = "reader";
   moveTo(moveX ? x - w / 2 : camera.x, moveY ? y - h / 2 : camera.y);
 }
 
@@ -337,7 +343,7 @@ export function standing() {
 }
 export function standAt({ share, y, scale }) {
   const [a, b] = [p.left(p.steps[0]), p.left(p.steps.at(-1)) + p.width(p.steps.at(-1))];
-  touched = true;
+  placed = "reader";
   moveTo(a + share * (b - a), y + (p.divider ?? 0), scale);
 }
 
@@ -353,6 +359,8 @@ export function startView() {
     if ("rolled" in what || "open" in what) {
       redraw();
       fit();
+      const { node } = state;
+      if (what.node === undefined && node !== null && p.isOpen(column[node])) reveal(node);
     }
     if ("node" in what && what.node !== null) reveal(what.node);
     if ("node" in what || "position" in what) light();
@@ -360,8 +368,9 @@ export function startView() {
   // Until the reader has moved the picture, it fits its window.
   new ResizeObserver(() => {
     measuredSize = null;
-    if (touched) refresh();
-    else fit();
+    if (windowSize().width === 0 || windowSize().height === 0) return;
+    if (placed === "reader") refresh();
+    else fit(placed === "all");
   }).observe(window_);
   let held = null;
   window_.addEventListener("pointerdown", (e) => {
@@ -373,7 +382,7 @@ export function startView() {
     if (!held.far && Math.hypot(dx, dy) < 4) return;
     if (!held.far) window_.setPointerCapture(e.pointerId);
     held.far = true;
-    touched = true;
+    placed = "reader";
     moveTo(held.camera.x - dx / camera.scale, held.camera.y - dy / camera.scale);
   });
   window_.addEventListener("pointerup", (e) => {
@@ -392,7 +401,7 @@ export function startView() {
     "wheel",
     (e) => {
       e.preventDefault();
-      touched = true;
+      placed = "reader";
       const { left, top } = window_.getBoundingClientRect();
       if (e.ctrlKey || e.metaKey) zoom(Math.exp(-e.deltaY / 250), e.clientX - left, e.clientY - top);
       else

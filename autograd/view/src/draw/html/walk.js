@@ -1,6 +1,6 @@
 // The walk through the computation, in order of execution, and the line of time.
 
-import { adjoint, column, count, data, isStep, kind, name, shown, stepCount, value } from "./data.js";
+import { adjoint, box, boxName, column, count, data, face, isStep, kind, name, shown, stepCount, value } from "./data.js";
 import { $, el } from "./dom.js";
 import { recomputed } from "./live.js";
 import { change, onChange, state } from "./state.js";
@@ -28,6 +28,12 @@ function findStops() {
   $("scrub").max = stops.length - 1;
 }
 
+/** The nodes of the closed box that a node is in, or null. */
+const boxOf = (i) => (isStep(column[i]) && state.open.size === 0 && kind(i).block !== null ? box(column[i], kind(i).block, kind(i).part) : null);
+/** What is to be seen of a node: its box, or itself. */
+const seenName = (i) => (boxOf(i) ? boxName(boxOf(i)) : name(i));
+const seenNode = (i) => (boxOf(i) ? face(boxOf(i)) : i);
+
 /** The last stop that is not beyond a position. */
 function stopAt(position) {
   let [low, high] = [0, stops.length - 1];
@@ -43,7 +49,7 @@ const go = (stop, follow = true) => {
   const position = stops[Math.max(0, Math.min(stops.length - 1, stop))];
   // The panel tells what has been computed just now.
   const telling = follow && !$("node-panel").hidden;
-  change(telling ? { position, node: position > 0 && position < count ? position - 1 : null } : { position });
+  change(telling ? { position, node: position > 0 && position < count ? seenNode(position - 1) : null } : { position });
   if (follow && position > 0 && position < count) reveal(position - 1);
 };
 
@@ -85,7 +91,7 @@ function tell() {
   $("scrub").value = stopAt(position);
   const i = position - 1;
   const part =
-    position === 0 ? "nothing is computed yet" : position === count ? "all is computed" : `${kind(i).part}: ${name(i)}`;
+    position === 0 ? "nothing is computed yet" : position === count ? "all is computed" : `${kind(i).part}: ${seenName(i)}`;
   $("scrub").setAttribute("aria-valuetext", part);
   $("where").textContent = part;
   $("progress").textContent = `${position.toLocaleString("en")} / ${count.toLocaleString("en")}`;
