@@ -216,7 +216,7 @@ impl Check {
                 Err(error) => {
                     match error {
                         ModelError::Graph(autograd::Error::NotFinite { node }) => {
-                            let why = why_not_finite(&net, &node);
+                            let why = why_not_finite(&cell);
                             writeln!(
                                 out,
                                 "`{node}` is not finite at random weights and inputs: {why}; or try another --seed\n"
@@ -258,19 +258,16 @@ impl Check {
     }
 }
 
-/// Why a node has no finite value: the operation that gave it overflows, or is not defined everywhere.
-fn why_not_finite(net: &Specimen, node: &str) -> &'static str {
-    let op = net.network(true).ok().and_then(|network| {
-        let id = network.graph.find(node).ok()?;
-        Some(network.graph.node(id).ok()?.op.name())
-    });
-    match op {
-        Some("div" | "log" | "log1p" | "sqrt" | "mod" | "rem" | "tan" | "recip" | "pow" | "powi") | None => {
-            "its function is not defined for all numbers, as log, sqrt and division are not"
-        }
-        Some(_) => {
-            "its numbers grow beyond all bounds (they overflow), as those of exp, of powers and of sums over time can"
-        }
+/// Why a value of a cell is not finite: only an equation that divides, or has a function like log, can have none.
+fn why_not_finite(cell: &CellRef) -> &'static str {
+    const PARTIAL: [&str; 7] = ["/", "^-", "log(", "log1p(", "sqrt(", "mod(", "tan("];
+    let read = EquationCell::read(cell.text.as_deref().unwrap_or_default(), &cell.name);
+    let text = read.map_or_else(|_| String::new(), |cell| cell.file().to_string());
+    let is_partial = |line: &str| !line.starts_with('#') && PARTIAL.iter().any(|sign| line.contains(sign));
+    if text.lines().any(is_partial) {
+        "its function is not defined for all numbers, as log, sqrt and division are not, or its numbers overflow"
+    } else {
+        "its numbers overflow, as those of exp, of powers and of sums over time can"
     }
 }
 

@@ -45,6 +45,7 @@ mod work;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use rnn::tasks::Described;
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -95,13 +96,14 @@ type Result = std::result::Result<ExitCode, Box<dyn std::error::Error>>;
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let command = command();
-    let matches = match command.clone().try_get_matches() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let matches = match command.clone().try_get_matches_from(&words) {
         Ok(matches) => matches,
-        Err(error) => return usage(&command, &error),
+        Err(error) => return usage(&command, &error, &words),
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(error) => return usage(&command, &error),
+        Err(error) => return usage(&command, &error, &words),
     };
     // As for `diff`: 1 means that there is a difference.
     let failure = if matches!(cli.command, Command::Diff(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
@@ -130,10 +132,16 @@ fn command() -> clap::Command {
     output::with_force(Cli::command())
 }
 
+/// Whether a command line can be read; if not, its usage error is printed, and this is the exit code.
+fn unreadable(words: &[OsString]) -> Option<ExitCode> {
+    let command = command();
+    command.clone().try_get_matches_from(words).err().map(|error| usage(&command, &error, words))
+}
+
 /// Prints help or a usage error.
-fn usage(command: &clap::Command, error: &clap::Error) -> ExitCode {
+fn usage(command: &clap::Command, error: &clap::Error, words: &[OsString]) -> ExitCode {
     let printed = if error.use_stderr() {
-        write!(anstream::stderr().lock(), "{}", in_words(command, error))
+        write!(anstream::stderr().lock(), "{}", in_words(command, error, words))
     } else {
         error.print()
     };
@@ -149,7 +157,7 @@ fn usage(command: &clap::Command, error: &clap::Error) -> ExitCode {
 
 /// A usage error with what is needed: a number where the standard library speaks of literals and digits, and the names of
 /// the commands where there is none of this name.
-fn in_words(command: &clap::Command, error: &clap::Error) -> String {
+fn in_words(command: &clap::Command, error: &clap::Error, words: &[OsString]) -> String {
     let mut text = error.render().ansi().to_string();
     for (said, needed) in [
         ("invalid float literal", "a number is needed, as in 0.01"),
@@ -160,9 +168,8 @@ fn in_words(command: &clap::Command, error: &clap::Error) -> String {
         text = text.replace(said, needed);
     }
     if error.kind() == clap::error::ErrorKind::InvalidSubcommand {
-        let within = std::env::args_os()
-            .skip(1)
-            .try_fold(command, |within, word| within.find_subcommand(&word).ok_or(within));
+        let mut words = words.iter().skip(1);
+        let within = words.try_fold(command, |within, word| within.find_subcommand(word).ok_or(within));
         let (Ok(within) | Err(within)) = within;
         let names: Vec<&str> =
             within.get_subcommands().filter(|c| !c.is_hide_set()).map(clap::Command::get_name).collect();

@@ -35,6 +35,26 @@ pub fn heard() -> io::Result<Arc<AtomicUsize>> {
     Ok(signal)
 }
 
+/// The variable in which a program names itself to a child that ends with it.
+pub const PARENT: &str = "RNN_ENDS_WITH";
+
+/// Lets this process be asked to stop when the one that started it ends, however that ends, if it wants this.
+///
+/// # Errors
+/// If the system refuses.
+pub fn with_parent() -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if let Some(parent) = std::env::var(PARENT).ok().and_then(|id| id.parse::<u32>().ok()) {
+        use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+        set_parent_process_death_signal(Some(Signal::TERM))?;
+        // It may have ended before.
+        if getppid().is_none_or(|id| u32::try_from(id.as_raw_nonzero().get()) != Ok(parent)) {
+            return Err(io::Error::other("the tournament of this run has ended"));
+        }
+    }
+    Ok(())
+}
+
 /// Asks a child to stop: where there are signals, by SIGTERM, so that it saves.
 ///
 /// # Errors

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -142,6 +143,13 @@ impl Args {
         }
         if let Some(flag) = self.task.iter().find(|word| TOLD.contains(&&***word)) {
             return Err(format!("{flag} trains nothing: try `rnn train {}`", self.task.join(" ")).into());
+        }
+        // A mistake in the task is one in every run: it is told before there is a folder.
+        let own = [self.cells[0].as_str(), "--seed", "1", "--checkpoint", "best.safetensors"];
+        let words = ["rnn", "train"].into_iter().chain(self.task.iter().map(String::as_str));
+        let words: Vec<OsString> = words.chain(["--cell"]).chain(own).map(OsString::from).collect();
+        if let Some(code) = super::unreadable(&words) {
+            return Ok(code);
         }
         fs::create_dir_all(self.output.path()).map_err(|error| {
             format!("--output: the folder `{}` cannot be made: {error}; give another name", self.output)
@@ -296,7 +304,7 @@ impl Args {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("train").args(&self.task).arg("--cell").arg(asked.map_or(&cell.name, |asked| asked));
         command.args(["--seed", &seed.to_string(), "--checkpoint"]).arg(&best).arg("--log").arg(&log);
-        command.args(goes_on.then_some("--resume"));
+        command.args(goes_on.then_some("--resume")).env(stop::PARENT, std::process::id().to_string());
         let started = Instant::now();
         let status = wait(&mut command, signal)?;
         let seconds = started.elapsed().as_secs_f64();

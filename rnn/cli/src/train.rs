@@ -197,6 +197,7 @@ pub struct SyntheticArgs {
 impl Train {
     /// Runs the command.
     pub fn run(self) -> super::Result {
+        super::stop::with_parent()?;
         match self {
             Self::Text(args) => args.run(),
             Self::Sentiment(args) => args.run(),

@@ -345,6 +345,13 @@ fn a_tournament_is_its_runs() {
         &["--seed: a tournament gives each run its own"],
     );
     folder.bad("tournament --cells elman -o u -- adding --stepz 3", 2, &["--stepz"]);
+    let typed = folder.run("tournament --cells elman -o u -- addign --steps 3");
+    assert!(
+        typed.code == Some(2) && typed.err.contains("'addign'") && !typed.err.contains("run 1 of"),
+        "{}",
+        typed.err
+    );
+    assert!(!folder.exists("u"), "a mistake in the task leaves no folder");
     folder.bad("tournament --cells elman -o u -- text --data none.txt", 1, &["none.txt"]);
     folder.bad("tournament --cells elman -o u -- copy --help", 1, &["--help trains nothing"]);
     // A cell that fails leaves the others their runs, whatever its place.

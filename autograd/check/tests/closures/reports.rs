@@ -192,7 +192,7 @@ fn single_precision_that_nobody_tells() {
         let x: Vec<f64> = (0..n).map(|i| f64::from(weight(i).1)).collect();
         let slope = |i: usize| weight(i).0 * (1.0 - weight(i).1.tanh().powi(2));
         let g: Vec<f64> = (0..n).map(|i| f64::from(slope(i))).collect();
-        for seed in 0..3 {
+        for seed in 0..if n > 1000 { 1 } else { 3 } {
             let verdict = |g: &[f64]| report(&f, &x, g, |c| c.seed(seed)).verdict();
             assert_eq!(verdict(&g), Verdict::Pass, "{n} {seed}");
             let off: Vec<f64> = g.iter().map(|g| 1.02 * g).collect();
