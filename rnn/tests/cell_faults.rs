@@ -436,6 +436,67 @@ fn a_time_that_is_none() {
     "#]],
     );
     wrong(
+        "cell a\n  h[0] = 0\n  h[t] = tanh(W x[t] + U h[t-1])",
+        expect![[r#"
+        error: where `h` starts is said by a line `start`
+         --> my.cell:2:3
+          |
+        2 |   h[0] = 0
+          |   ^^^^ no equation is of step 0
+          |
+          = help: write `start h = …`; a state of which nothing is said starts at 0
+    "#]],
+    );
+    wrong(
+        "cell a\n  h_0 = 0\n  h[t] = tanh(W x[t] + U h[t-1])",
+        expect![[r#"
+        error: `h_0` has no time
+         --> my.cell:2:3
+          |
+        2 |   h_0 = 0
+          |   ^^^ expected `[t]` behind it
+          |
+          = help: write `h_0[t] = …`; a parameter needs no equation, and a number is `const h_0 = …`; a state `h` starts at 0, or where `start h = …` says
+    "#]],
+    );
+    // One slip, one fault; the lines below are read.
+    wrong(
+        "cell a\n  z[t] = sigmoid(W x[t] + U h^{t-1 + b)\n  h[t] = z[t] * h^{t-1}",
+        expect![[r#"
+        error: this brace is not closed
+         --> my.cell:2:31
+          |
+        2 |   z[t] = sigmoid(W x[t] + U h^{t-1 + b)
+          |                               ^ expected `}` on its line
+          |
+          = help: write `h^{t-1}` or `a^{2}`
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = tanh(W x[t] + h[t-1]^{2)",
+        expect![[r#"
+        error: this brace is not closed
+         --> my.cell:2:31
+          |
+        2 |   h[t] = tanh(W x[t] + h[t-1]^{2)
+          |                               ^ expected `}` on its line
+          |
+          = help: write `h^{t-1}` or `a^{2}`
+    "#]],
+    );
+    wrong(
+        "cell a\n  h[t] = tanh(W x[t] + U h[t-1]^{\\mathrm{x}+1})",
+        expect![[r#"
+        error: this superscript has no meaning
+         --> my.cell:2:32
+          |
+        2 |   h[t] = tanh(W x[t] + U h[t-1]^{\mathrm{x}+1})
+          |                                ^^^^^^^^^^^^^^^ neither a time, nor a power, nor a transpose
+          |
+          = help: write `h[t-1]`, a whole power `a^2`, or `transpose(A)`
+    "#]],
+    );
+    wrong(
         "cell a\n  h_t = tanh(W x_t + U h_t-1)",
         expect![[r#"
             error: this is not clear
@@ -838,6 +899,13 @@ fn printed_times_are_read() {
             "cell a\n h̃[t] = ((W x[t]) / (sqrt(1 + x[t]^2)))\n state h: input\n require input = hidden\n h[t] = h̃[t] + α * h[t-1]"
         )
     );
+    // Fonts are around names, transposes and times.
+    assert_eq!(
+        read(
+            "cell a\n let V = U^{\\mathrm{T}}\n h_{t} = V x^{\\text{(t)}} + W_{\\mathrm{hh}} h_{\\mathit{t-1}}"
+        ),
+        read("cell a\n let V = transpose(U)\n h[t] = V x[t] + W_hh h[t-1]")
+    );
     // What no line makes is a parameter; so is what has a time of its own, or a declaration.
     assert_eq!(
         read("cell a\n t_t[t] = sigmoid(W_t x_t + b_t)\n h_t = t_t[t] * h_{t-1} + V x_t"),
@@ -845,6 +913,30 @@ fn printed_times_are_read() {
     );
     let text = read("cell a\n param b_t: hidden\n b[t] = W x_t\n h[t] = b[t] + b_t * h[t-1]");
     assert!(text.contains("b[t] + b_t * h[t-1]"), "{text}");
+}
+
+/// The letters that LaTeX has as commands: the Greek ones that are no Latin letters, and variants. σ is a function.
+#[test]
+fn greek_letters_are_read() {
+    let read = |text: &str| {
+        EquationCell::read(text, "my.cell").unwrap_or_else(|faults| panic!("{faults}")).file().to_string()
+    };
+    let small = "alpha α beta β gamma γ delta δ epsilon ε zeta ζ eta η theta θ iota ι kappa κ lambda λ mu μ nu ν xi ξ \
+        pi π rho ρ tau τ upsilon υ phi φ chi χ psi ψ omega ω";
+    let large = "Gamma Γ Delta Δ Theta Θ Lambda Λ Xi Ξ Pi Π Sigma Σ Upsilon Υ Phi Φ Psi Ψ Omega Ω";
+    let variants = "varepsilon ε vartheta ϑ varkappa ϰ varpi ϖ varrho ϱ varsigma ς varphi φ";
+    for table in [small, large, variants] {
+        let words: Vec<&str> = table.split_whitespace().collect();
+        for pair in words.chunks(2) {
+            let (command, letter) = (pair[0], pair[1]);
+            assert_eq!(
+                read(&format!(
+                    "cell a\n \\{command}_t = W x_t\n h_t = \\{command}_{{t}} + \\{command}_{{a}} * h_{{t-1}}"
+                )),
+                read(&format!("cell a\n {letter}[t] = W x[t]\n h[t] = {letter}[t] + {letter}_a * h[t-1]")),
+            );
+        }
+    }
 }
 
 /// Faults in formulas, functions with values, used cells, functions of parameters and masks: the message, and the

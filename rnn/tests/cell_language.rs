@@ -64,6 +64,30 @@ fn a_call_is_the_body_with_its_arguments() {
     );
 }
 
+/// In a function nothing has a time: `x_t` is a name like any other, also where a line outside makes one so called.
+#[test]
+fn arguments_may_have_names_of_times() {
+    same(
+        "cell a\n fn mix(x_t, y) = x_t * y\n h[t] = tanh(mix(W x[t], U h[t-1]))",
+        "cell a\n h[t] = tanh((W x[t]) * (U h[t-1]))",
+    );
+    same(
+        "cell a\n fn twice(x_t,\n h_t) =\n x_t\n + 2 * h_t\n h_t = tanh(twice(W x_t, U h_{t-1}))",
+        "cell a\n h[t] = tanh(W x[t] + 2 * U h[t-1])",
+    );
+    same(
+        "cell a
+           fn mix(x_t, h_t)
+             z_t = x_t
+               * h_t
+             return z_t
+               + x_t
+           z_t = mix(W x_t, U h_{t-1})
+           h_t = tanh(z_t)",
+        "cell a\n h[t] = tanh((W x[t]) * (U h[t-1]) + W x[t])",
+    );
+}
+
 /// A product passed as an argument is one node, though the body reads it three times.
 #[test]
 fn an_argument_is_one_value() {

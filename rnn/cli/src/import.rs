@@ -137,7 +137,7 @@ impl Args {
             loss: match head.as_ref().map_or(Function::Identity, |head| head.function) {
                 Function::Identity => Loss::MeanSquared,
                 Function::Sigmoid => Loss::BinaryCrossEntropy,
-                Function::Softmax => Loss::CrossEntropy,
+                Function::Softmax | Function::LogSoftmax => Loss::CrossEntropy,
             },
             init: Inits::default(),
         };
@@ -201,10 +201,12 @@ impl Args {
 
     /// The head: the one that the file has, or that was named.
     fn head(&self, net: &Imported) -> Result<Option<Linear>, String> {
-        let known = || net.heads.iter().map(|head| format!("`{}`", head.name)).collect::<Vec<_>>().join(", ");
-        let head = match (self.head.as_deref(), &net.heads[..]) {
+        // A table of embeddings is a head only by its name.
+        let heads: Vec<&Linear> = net.heads.iter().filter(|head| !head.is_table).collect();
+        let known = || heads.iter().map(|head| format!("`{}`", head.name)).collect::<Vec<_>>().join(", ");
+        let head = match (self.head.as_deref(), &heads[..]) {
             (Some("none"), _) => return Ok(None),
-            (Some(name), heads) => match heads.iter().find(|head| head.name == name) {
+            (Some(name), heads) => match net.heads.iter().find(|head| head.name == name) {
                 Some(head) => head,
                 None if heads.is_empty() => {
                     return Err(format!(
@@ -271,6 +273,9 @@ fn told(head: &Linear) -> String {
         Function::Identity => "",
         Function::Sigmoid => ", then a sigmoid",
         Function::Softmax => ", then a softmax",
+        Function::LogSoftmax => {
+            ", then a log-softmax in the file, a softmax here: predictions are probabilities, not their logarithms"
+        }
     };
     let (features, outputs) = (head.weight.ncols(), head.weight.nrows());
     let many = if outputs == 1 { "" } else { "s" };

@@ -392,13 +392,29 @@ impl Which {
                     format!("{path} has {many} sequences, and one is studied: give a file with one").into()
                 );
             };
+            if self.batch > 1 {
+                return Err(format!(
+                    "{} is one sequence, and --batch {} asks for more: leave out --batch",
+                    path.display(),
+                    self.batch
+                )
+                .into());
+            }
             let rest = x.nrows().saturating_sub(self.from);
             if rest == 0 {
                 return Err(
                     format!("{} has {} steps: begin before the last", path.display(), x.nrows()).into()
                 );
             }
-            let end = self.from + self.steps.map_or(rest, |steps| steps.min(rest));
+            if let Some(steps) = self.steps.filter(|&steps| steps > rest) {
+                return Err(format!(
+                    "{}: {rest} steps from --from {} on, and --steps {steps} asks for more: give fewer, or leave out --steps",
+                    path.display(),
+                    self.from
+                )
+                .into());
+            }
+            let end = self.from + self.steps.unwrap_or(rest);
             let x = x.slice(s![self.from..end, ..]).to_owned().insert_axis(Axis(1));
             return Ok(Feed::untargeted(model, x.into_dyn()));
         }

@@ -3,6 +3,7 @@
 mod program;
 
 use program::{Folder, sentences, sine, value};
+use rnn::checkpoint::Checkpoint;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::process::Stdio;
@@ -317,6 +318,48 @@ fn imported_nets_predict() {
         folder.good(&format!("{command} --checkpoint both.safetensors --steps 4"));
     }
     folder.good("study --checkpoint net.safetensors --data one.csv -o page.html");
+    // A sequence of a file is one, of so many steps.
+    for command in ["bptt", "study -o no.html"] {
+        let studied = format!("{command} --checkpoint both.safetensors --data one.csv");
+        folder.bad(&format!("{studied} --steps 6"), 1, &["one.csv: 5 steps from --from 0 on, and --steps 6"]);
+        folder.bad(
+            &format!("{studied} --batch 2"),
+            1,
+            &["one.csv is one sequence, and --batch 2 asks for more"],
+        );
+    }
+    folder.good("bptt --checkpoint both.safetensors --data one.csv --steps 4 --from 1");
+    // A checkpoint of an import that had no heads yet.
+    let path = folder.path("both.safetensors");
+    let states = folder.good("predict --checkpoint both.safetensors --data one.csv").out;
+    let mut old = Checkpoint::load(&path).unwrap();
+    old.config["task"] = json!({ "synthetic": { "name": "imported", "length": 30 } });
+    old.save(&path).unwrap();
+    assert_eq!(folder.good("predict --checkpoint both.safetensors --data one.csv").out, states);
+    folder.good("bptt --checkpoint both.safetensors --steps 4");
+    // What the file gives as logarithms we give as probabilities, and say so.
+    bring("torch-state-new.onnx");
+    let run = folder.good("import torch-state-new.onnx -o log.safetensors");
+    assert!(
+        run.out.contains("a log-softmax in the file, a softmax here: predictions are probabilities"),
+        "{}",
+        run.out
+    );
+    // A table of embeddings is a head where it is called so.
+    let tied = concat!(env!("CARGO_MANIFEST_DIR"), "/../export/tests/data/import/torch-lstm.safetensors");
+    let bytes = std::fs::read(tied).unwrap();
+    let length = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
+    let mut header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let size = bytes.len() - 8 - length;
+    header["embed.weight"] = json!({ "dtype": "F32", "shape": [9, 4], "data_offsets": [size, size + 144] });
+    let header = header.to_string().into_bytes();
+    let parts = [&(header.len() as u64).to_le_bytes()[..], &header, &bytes[8 + length..], &[0; 144]];
+    folder.write("tied.safetensors", parts.concat());
+    let run = folder.good("import tied.safetensors -o tied-net.safetensors");
+    assert!(run.out.contains("left out: embed.weight"), "{}", run.out);
+    let run =
+        folder.good("import tied.safetensors --head embed --reads each -o tied-net.safetensors --force");
+    assert!(run.out.contains("head: `embed`, 4 features to 9 outputs"), "{}", run.out);
     // A net of a synthetic task reads features too.
     folder.good("train adding --steps 5 --hidden 3 --epochs 1 --batches 1 --checkpoint add.safetensors");
     folder.write("add.csv", "value,mark\n0.5,1\n0.25,1\n");

@@ -323,6 +323,9 @@ fn cells_are_listed_and_shown() {
     std::fs::write(&path, "cell mine\n  h[t] = exp(exp(9 + (W x[t] + U h[t-1])^2))\n").unwrap();
     let over = printed(&format!("cells check {}", path.display()), 1);
     assert!(over.contains("its numbers overflow, as") && !over.contains("not defined"), "{over}");
+    std::fs::write(&path, "cell mine\n  h[t] = (1000 + W x[t] + U h[t-1])^150\n").unwrap();
+    let over = printed(&format!("cells check {}", path.display()), 1);
+    assert!(over.contains("its numbers overflow, as") && !over.contains("not defined"), "{over}");
     std::fs::write(&path, "cell mine\n  h[t] = log(-1 - (W x[t] + U h[t-1])^2)\n").unwrap();
     let not = printed(&format!("cells check {}", path.display()), 1);
     assert!(not.contains("not defined for all numbers"), "{not}");

@@ -1,5 +1,6 @@
 //! Sequences of real features from a table: a row for each step, a column for each feature.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use ndarray::Array2;
@@ -48,9 +49,14 @@ impl Sequences {
         let mut rows: Vec<Vec<f32>> = Vec::new();
         for name in columns {
             for (k, (line, text)) in table.column(name)?.enumerate() {
-                let wrong =
-                    || Error::Feature { path: path.into(), line, column: name.clone(), text: text.into() };
-                let value = number(path, line, name, text).ok().flatten().ok_or_else(wrong)? as f32;
+                let value = match number(path, line, name, text) {
+                    Ok(Some(value)) => value as f32,
+                    Err(error @ Error::Large { .. }) => return Err(error),
+                    Ok(None) | Err(_) => {
+                        let (path, column, text) = (path.into(), name.clone(), text.into());
+                        return Err(Error::Feature { path, line, column, text });
+                    }
+                };
                 match rows.get_mut(k) {
                     Some(row) => row.push(value),
                     None => rows.push(vec![value]),
@@ -63,8 +69,10 @@ impl Sequences {
             vec![""; rows.len()]
         };
         let mut all: Vec<(String, Vec<f32>)> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
         for (name, row) in names.into_iter().zip(rows) {
-            match all.iter_mut().find(|(known, _)| known == name) {
+            let place = *places.entry(name).or_insert(all.len());
+            match all.get_mut(place) {
                 Some((_, numbers)) => numbers.extend(row),
                 None => all.push((name.into(), row)),
             }
@@ -103,6 +111,8 @@ mod tests {
         for (text, says) in [
             ("a,b\n1,2\n", "has the columns `a`, `b`, and the model reads 3 features"),
             ("a,b,c\n1,2,x\n", "x.csv:2: `x` in column `c` is not a finite number"),
+            ("a,b,c\n1,2,1e300\n", "x.csv:2: `1e300` in column `c` is beyond 3.4e38"),
+            ("a,b,c\n1,inf,2\n", "x.csv:2: `inf` in column `b` is not a finite number"),
             ("a,b,c\n1,,2\n", "x.csv:2: `` in column `b` is not"),
             ("1,2,3\n4,5,6\n", "header"),
         ] {

@@ -1,9 +1,7 @@
-//! What papers type: commands of LaTeX, powers and times in braces, and `h_t` for `h[t]`.
+//! What papers type: commands of LaTeX, and powers and times in braces.
 
-use super::ast::KEYWORDS;
 use super::diagnostic::{Diagnostic, Span};
 use super::token::{Token, Tokens, is_in_name};
-use std::collections::BTreeSet;
 
 /// What a command stands for.
 enum Command {
@@ -37,7 +35,8 @@ const SIGNS: [(&str, &str); 8] = [
 const FUNCTIONS: [&str; 11] =
     ["tanh", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "min", "max", "softmax"];
 
-const GREEK: [(&str, &str); 24] = [
+/// A variant of a letter is that letter, unless fonts have it as another, as they have ϑ.
+const GREEK: [(&str, &str); 41] = [
     ("alpha", "α"),
     ("beta", "β"),
     ("gamma", "γ"),
@@ -50,17 +49,34 @@ const GREEK: [(&str, &str); 24] = [
     ("kappa", "κ"),
     ("lambda", "λ"),
     ("mu", "μ"),
+    ("nu", "ν"),
     ("xi", "ξ"),
     ("pi", "π"),
     ("rho", "ρ"),
     ("sigma", "σ"),
     ("tau", "τ"),
+    ("upsilon", "υ"),
     ("phi", "φ"),
     ("chi", "χ"),
     ("psi", "ψ"),
     ("omega", "ω"),
+    ("varepsilon", "ε"),
+    ("vartheta", "ϑ"),
+    ("varkappa", "ϰ"),
+    ("varpi", "ϖ"),
+    ("varrho", "ϱ"),
+    ("varsigma", "ς"),
+    ("varphi", "φ"),
+    ("Gamma", "Γ"),
     ("Delta", "Δ"),
+    ("Theta", "Θ"),
     ("Lambda", "Λ"),
+    ("Xi", "Ξ"),
+    ("Pi", "Π"),
+    ("Sigma", "Σ"),
+    ("Upsilon", "Υ"),
+    ("Phi", "Φ"),
+    ("Psi", "Ψ"),
     ("Omega", "Ω"),
 ];
 
@@ -141,6 +157,32 @@ fn greek(word: &str) -> &str {
     GREEK.iter().find(|(known, _)| *known == word).map_or(word, |(_, letter)| letter)
 }
 
+/// What stands in the braces at the start of a text, up to the one that closes them on the same line.
+pub(super) fn in_braces(text: &str) -> Option<&str> {
+    let mut open = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => open += 1,
+            '}' if open == 1 => return Some(&text[1..at]),
+            '}' => open -= 1,
+            '\n' => return None,
+            _ => {}
+        }
+        if open == 0 {
+            return None;
+        }
+    }
+    None
+}
+
+/// A text without the font that is around all of it: `T` for `\mathrm{T}`.
+pub(super) fn without_font(text: &str) -> &str {
+    let text = text.trim();
+    let font = FONTS.iter().find_map(|font| text.strip_prefix('\\')?.strip_prefix(font));
+    let inner = font.and_then(|braced| in_braces(braced).filter(|inner| inner.len() + 2 == braced.len()));
+    inner.map_or(text, without_font)
+}
+
 /// What stands raised: `h^{t-1}`, `h^{(t)}`, `a^{2}`, `U^{T}`.
 enum Raised {
     Time(f64),
@@ -151,6 +193,7 @@ enum Raised {
 
 /// The meaning of what stands in the braces of `^{…}`.
 fn raised(inner: &str) -> Option<Raised> {
+    let inner = without_font(inner);
     let plain: String = inner.chars().filter(|c| !c.is_whitespace()).collect::<String>().replace('−', "-");
     let bare = plain.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).unwrap_or(&plain);
     if let Some(time) = time(bare) {
@@ -253,11 +296,35 @@ impl Tokens {
         span.end
     }
 
-    /// `^{…}`: a time, a power or a transpose.
-    pub fn raised(&mut self, inner: &str, span: Span) {
-        let is_adjacent =
-            |(token, before): &(Token, Span)| matches!(token, Token::Name(_)) && before.end == span.start;
-        let named = self.list.last().is_some_and(is_adjacent);
+    /// `^{…}` at a place of the text: a time, a power or a transpose. Gives its end.
+    pub fn raised(&mut self, text: &str, start: usize) -> usize {
+        let after = &text[start + 1..];
+        if let Some(inner) = in_braces(after) {
+            let end = start + inner.len() + 3;
+            self.raises(inner, start..end);
+            return end;
+        }
+        let length = after[1..].find(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '−')));
+        let inner = &after[1..length.map_or(after.len(), |length| 1 + length)];
+        let span = start..start + 2 + inner.len();
+        let fault =
+            Diagnostic::new("this brace is not closed", start + 1..start + 2, "expected `}` on its line");
+        self.faults.push(fault.help("write `h^{t-1}` or `a^{2}`"));
+        // One slip, one fault: the rest of the line is read as if it were right.
+        if raised(inner).is_some_and(|is| !matches!(is, Raised::Time(_)) || self.names_before(start)) {
+            self.raises(inner, span.clone());
+        }
+        span.end
+    }
+
+    /// Whether a name ends at a place.
+    fn names_before(&self, place: usize) -> bool {
+        self.list.last().is_some_and(|(token, span)| matches!(token, Token::Name(_)) && span.end == place)
+    }
+
+    /// The tokens of what stands raised.
+    fn raises(&mut self, inner: &str, span: Span) {
+        let named = self.names_before(span.start);
         let mut add = |token| self.list.push((token, span.clone()));
         match raised(inner) {
             Some(Raised::Time(lag)) if named => self.time(lag, span),
@@ -280,90 +347,4 @@ impl Tokens {
             }
         }
     }
-}
-
-/// Reads `z_t` as `z[t]` where a line begins `z_t = …` or `z[t] = …`, and `x_t` as `x[t]`.
-///
-/// Elsewhere `W_t` is a name like any other; so is one that has a time of its own, as in `z_t[t]`, or is declared by a line.
-pub(super) fn times(list: Vec<(Token, Span)>, faults: &mut Vec<Diagnostic>) -> Vec<(Token, Span)> {
-    let (defined, own) = (defined(&list), own(&list));
-    let base = |token: &Token| match token {
-        Token::Name(name) if !own.contains(name.as_str()) => {
-            name.strip_suffix("_t").filter(|base| defined.contains(*base)).map(String::from)
-        }
-        _ => None,
-    };
-    let mut read = Vec::with_capacity(list.len());
-    let mut line: Option<&Token> = None;
-    for (k, (token, span)) in list.iter().enumerate() {
-        if k == 0 || list[k - 1].0 == Token::End {
-            line = Some(token);
-        }
-        let Some(base) = base(token) else {
-            read.push((token.clone(), span.clone()));
-            continue;
-        };
-        read.push((Token::Name(base.clone()), span.clone()));
-        // `state z_t: m` speaks of z at all times.
-        let speaks = ["state", "start", "output"];
-        if matches!(line, Some(Token::Name(word)) if speaks.contains(&word.as_str())) {
-            continue;
-        }
-        for token in [Token::Sign("["), Token::Name("t".into()), Token::Sign("]")] {
-            read.push((token, span.clone()));
-        }
-        if let [(Token::Sign("-"), minus), (Token::Number(lag), number), ..] = &list[k + 1..]
-            && (minus.start, number.start) == (span.end, minus.end)
-        {
-            let fault =
-                Diagnostic::new("this is not clear", span.start..number.end, "a time, or a difference?");
-            let help = format!("write `{base}[t-{lag}]` for the step before, or `{base}[t] - {lag}`");
-            faults.push(fault.help(help));
-        }
-    }
-    read
-}
-
-/// The names that lines define at a time: `z` of `z_t = …`, `z[t] = …` and `z_t, r_t = …`; and the input.
-fn defined(list: &[(Token, Span)]) -> BTreeSet<&str> {
-    let mut found = BTreeSet::from(["x"]);
-    let mut in_function = false;
-    for line in list.split(|(token, _)| *token == Token::End) {
-        let [(Token::Name(first), _), ..] = line else { continue };
-        let equals = line.iter().position(|(token, _)| *token == Token::Sign("="));
-        match first.as_str() {
-            "fn" => in_function = equals.is_none(),
-            "return" => in_function = false,
-            word if KEYWORDS.contains(&word) || in_function => {}
-            _ => {
-                let left = &line[..equals.unwrap_or(0)];
-                for part in left.split(|(token, _)| *token == Token::Sign(",")) {
-                    match part {
-                        [(Token::Name(name), _)] => found.extend(name.strip_suffix("_t")),
-                        [(Token::Name(name), _), (Token::Sign("["), _), ..] => {
-                            found.insert(name);
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-    }
-    found
-}
-
-/// The names that end in `_t` and are names: with a time behind them, or after the word of a declaration.
-fn own(list: &[(Token, Span)]) -> BTreeSet<&str> {
-    let declares = ["param", "const", "size", "let", "fixed", "pack", "fn"];
-    let mut found = BTreeSet::new();
-    for pair in list.windows(2) {
-        match pair {
-            [(Token::Name(name), _), (Token::Sign("["), _)] => found.insert(name.as_str()),
-            [(Token::Name(word), _), (Token::Name(name), _)] if declares.contains(&word.as_str()) => {
-                found.insert(name.as_str())
-            }
-            _ => false,
-        };
-    }
-    found
 }

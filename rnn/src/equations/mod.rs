@@ -41,6 +41,7 @@ mod shape;
 mod shapes;
 mod size;
 mod step;
+mod times;
 mod token;
 mod used;
 

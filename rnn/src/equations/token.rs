@@ -3,6 +3,7 @@
 use super::ast::KEYWORDS;
 use super::diagnostic::{Diagnostic, Span};
 use super::latex::{self, Brace};
+use super::times;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
@@ -59,9 +60,12 @@ fn twin(name: &str) -> Option<(char, char)> {
     let greek = |c| known((&TWINS[1], c));
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '\'';
     let seems = name.chars().all(|c| plain(c) || cyrillic(c).is_some() || greek(c).is_some());
-    let found = name.chars().find_map(|c| {
-        cyrillic(c).or_else(|| greek(c).filter(|_| name.chars().any(|c| c.is_ascii_alphabetic())))
-    });
+    // `ν_t` and `Υ_t` are Greek letters with a subscript, which LaTeX has as commands.
+    let latin = |name: &str| name.chars().any(|c| c.is_ascii_alphabetic());
+    let is_letter =
+        |c| matches!(c, 'ν' | 'Υ') && name.split_once('_').is_some_and(|(before, _)| !latin(before));
+    let found =
+        name.chars().find_map(|c| cyrillic(c).or_else(|| greek(c).filter(|_| latin(name) && !is_letter(c))));
     found.filter(|_| seems)
 }
 
@@ -93,12 +97,9 @@ pub(super) fn tokens(text: &str) -> Tokens {
         } else if c == '\\' {
             let end = out.command(text, start);
             while rest.next_if(|&(at, _)| at < end).is_some() {}
-        } else if let Some((inner, _)) =
-            text[start..].strip_prefix("^{").and_then(|rest| rest.split_once('}'))
-        {
-            let end = start + inner.len() + 3;
+        } else if text[start..].starts_with("^{") {
+            let end = out.raised(text, start);
             while rest.next_if(|&(at, _)| at < end).is_some() {}
-            out.raised(inner, start..end);
         } else if c == '}' && !out.braces.is_empty() {
             rest.next();
             let end = out.closed(text, start);
@@ -152,7 +153,7 @@ pub(super) fn tokens(text: &str) -> Tokens {
             });
         }
     }
-    let read = latex::times(std::mem::take(&mut out.list), &mut out.faults);
+    let read = times::read(std::mem::take(&mut out.list), &mut out.faults);
     out.list = without_soft_ends(read);
     out
 }
@@ -228,6 +229,7 @@ impl Tokens {
 
     /// A subscript as papers are typed: `h_{t-1}` is `h[t-1]`, and `W_{xh}` the name `W_xh`.
     fn subscripted(&mut self, name: &str, below: &str, span: Span) {
+        let below = latex::without_font(below);
         let time: String = below.chars().filter(|c| !c.is_whitespace()).collect::<String>().replace('−', "-");
         let in_name = |c: char| is_in_name(c) && !matches!(c, 'ᵀ' | 'ₜ');
         if let Some(lag) = latex::time(&time) {
@@ -265,8 +267,8 @@ impl Tokens {
 /// The name before `_{…}`, what the braces hold, and their length, of a word and what follows it.
 fn subscript<'a>(word: &'a str, after: &'a str) -> Option<(&'a str, &'a str, usize)> {
     let name = word.strip_suffix('_').filter(|name| !name.is_empty())?;
-    let (below, _) = after.strip_prefix('{')?.split_once('}')?;
-    (!below.contains('\n')).then_some((name, below, below.len() + 2))
+    let below = latex::in_braces(after)?;
+    Some((name, below, below.len() + 2))
 }
 
 /// Letters, digits, `_`, `'` and combining accents (h̃).
@@ -332,6 +334,12 @@ fn without_soft_ends(tokens: Vec<(Token, Span)>) -> Vec<(Token, Span)> {
         kept.push((token.clone(), span.clone()));
     }
     kept
+}
+
+/// Whether a declaration or an equation begins here, with or without times: `z_t, r_t = …`.
+pub(super) fn begins_line(tokens: &[(Token, Span)]) -> bool {
+    let is_word = matches!(tokens, [(Token::Name(word), _), ..] if KEYWORDS.contains(&word.as_str()));
+    is_word || is_left_side(tokens)
 }
 
 /// Whether a line starts with `name[…] =` or `name[…], name[…] =`.

@@ -101,6 +101,16 @@ impl Described {
         Level::Word
     }
 
+    /// The task under the name that it has now: imported layers without a head were a synthetic task `imported` once.
+    fn renewed(self) -> Self {
+        match self {
+            Self::Synthetic { name, .. } if name == "imported" => {
+                Self::Layers { from: "another framework".into(), head: None }
+            }
+            task => task,
+        }
+    }
+
     /// The name of the task on the command line.
     pub fn name(&self) -> &str {
         match self {
@@ -145,8 +155,9 @@ impl Saved {
     /// If the file is not a checkpoint of this program or does not fit its own configuration.
     pub fn load(path: &Path) -> Result<(Self, Parameters), SavedError> {
         let mut checkpoint = Checkpoint::load(path)?;
-        let saved: Self = serde_json::from_value(checkpoint.config.clone())
+        let mut saved: Self = serde_json::from_value(checkpoint.config.clone())
             .map_err(|e| SavedError::Config { path: path.into(), reason: e.to_string() })?;
+        saved.task = saved.task.renewed();
         let shapes = saved
             .model
             .parameter_shapes()

@@ -23,6 +23,8 @@ pub struct Linear {
     pub function: Function,
     /// Another layer of the file that can read its result, through a function that the file does not tell.
     pub followed_by: Option<String>,
+    /// Whether its name is that of a table of embeddings, which is a head only where it is said to be, as tied ones are.
+    pub is_table: bool,
     /// Its arrays in the file.
     pub arrays: Vec<String>,
 }
@@ -34,14 +36,36 @@ pub enum Function {
     Identity,
     /// σ of each number.
     Sigmoid,
-    /// A softmax, or its logarithm.
+    /// A softmax.
     Softmax,
+    /// The logarithm of a softmax.
+    LogSoftmax,
+}
+
+/// The words for a table of embeddings in the names of modules.
+const TABLES: [&str; 8] =
+    ["emb", "embs", "embed", "embeds", "embedding", "embeddings", "embedder", "embedders"];
+
+/// Whether a module's name says that it is a table of embeddings: `embed_tokens`, `word_embeddings`, `tokenEmbedding`.
+fn is_table(module: &str) -> bool {
+    let mut words = vec![String::new()];
+    let mut before = ' ';
+    for c in module.chars() {
+        if !c.is_alphabetic() || c.is_uppercase() && before.is_lowercase() {
+            words.push(String::new());
+        }
+        if c.is_alphabetic() {
+            words.last_mut().expect("it has one").extend(c.to_lowercase());
+        }
+        before = c;
+    }
+    words.iter().any(|word| TABLES.contains(&word.as_str()))
 }
 
 /// The linear layers of a file of arrays, by name: a matrix and, if there is one, a bias that fits it.
 ///
 /// Those of PyTorch, candle, Equinox and MLX are `[outputs, features]`; those of Paddle, Keras, Flax and Haiku
-/// `[features, outputs]`. A table of embeddings, which is told by its name alone, is none.
+/// `[features, outputs]`. A table of embeddings is told by its name alone.
 fn all(arrays: &Arrays, framework: Framework) -> Vec<Linear> {
     let (suffix, bias, turned) = match framework {
         Framework::Torch | Framework::Equinox | Framework::Mlx => ("weight", "bias", false),
@@ -53,7 +77,7 @@ fn all(arrays: &Arrays, framework: Framework) -> Vec<Linear> {
         let module = name.strip_suffix(suffix).filter(|_| leaf(name) == suffix)?;
         let weight = array.clone().into_dimensionality::<Ix2>().ok()?;
         let weight = if turned { weight.reversed_axes() } else { weight };
-        if module.to_lowercase().contains("emb") || weight.is_empty() {
+        if weight.is_empty() {
             return None;
         }
         let mut own = vec![name.clone()];
@@ -72,6 +96,7 @@ fn all(arrays: &Arrays, framework: Framework) -> Vec<Linear> {
             reads: None,
             function: Function::Identity,
             followed_by: None,
+            is_table: is_table(module),
             arrays: own,
         })
     };
@@ -82,7 +107,7 @@ fn all(arrays: &Arrays, framework: Framework) -> Vec<Linear> {
 pub(super) fn heads(arrays: &Arrays, framework: Framework, features: usize) -> Vec<Linear> {
     let all = all(arrays, framework);
     let reads = |reader: &&Linear, what: &Linear| {
-        reader.name != what.name && reader.weight.ncols() == what.weight.nrows()
+        !reader.is_table && reader.name != what.name && reader.weight.ncols() == what.weight.nrows()
     };
     let of = |head: &Linear| {
         let followed_by = all.iter().find(|reader| reads(reader, head)).map(|reader| reader.name.clone());

@@ -35,7 +35,8 @@ pub struct Imported {
     pub bidirectional: bool,
     /// The weights under the names of the cell: `weight_ih_l0`.
     pub weights: Parameters,
-    /// The linear layers that can be the head: they read as many features as the last layer has outputs.
+    /// The linear layers that can be the head: they read as many features as the last layer has outputs. Tables of
+    /// embeddings are among them.
     pub heads: Vec<Linear>,
     /// What the file computes after its layers, if it is not imported.
     pub after: Option<String>,

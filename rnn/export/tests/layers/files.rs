@@ -238,7 +238,7 @@ fn linear_layers_that_read_the_states_are_offered() {
                 all.push(((*name).into(), shape.to_vec(), vec![0.1; shape[0] * shape[1]]));
             }
         });
-        let all = imported.unwrap().heads.into_iter();
+        let all = imported.unwrap().heads.into_iter().filter(|head| !head.is_table);
         all.map(|head| (head.name, head.followed_by)).collect::<Vec<_>>()
     };
     let named = |name: &str, next: Option<&str>| (name.to_string(), next.map(String::from));
@@ -246,6 +246,24 @@ fn linear_layers_that_read_the_states_are_offered() {
     assert_eq!(heads(&[("fc.weight", [2, 4])]), [named("fc", None)]);
     // These read other features, or are a table of embeddings.
     assert_eq!(heads(&[("fc.weight", [4, 2]), ("embedding.weight", [9, 4])]), []);
+    // Words that contain the letters of a table's name are none.
+    for name in ["ensemble.fc", "member_fc", "assembler", "Embassy.out"] {
+        assert_eq!(heads(&[(&format!("{name}.weight"), [9, 4])]), [named(name, None)]);
+    }
+    // A table of embeddings is told by its name, and follows no head.
+    for name in ["embed", "embed_tokens", "tok_emb", "wordEmbeddings", "encoder.embedding_1", "Emb2"] {
+        let table = format!("{name}.weight");
+        let imported = with("torch-lstm.safetensors", |all| {
+            all.push((table.clone(), vec![9, 4], vec![0.1; 36]));
+            all.push(("fc.weight".into(), vec![4, 4], vec![0.1; 16]));
+        });
+        let all = imported.unwrap().heads;
+        let found: Vec<_> = all.iter().map(|head| (&*head.name, head.is_table)).collect();
+        let mut wanted = [(name, true), ("fc", false)];
+        wanted.sort_unstable();
+        assert_eq!(found, wanted);
+        assert!(all.iter().all(|head| head.name != "fc" || head.followed_by.is_none()), "{name}");
+    }
     assert_eq!(heads(&[("a.weight", [5, 4]), ("b.weight", [2, 5])]), [named("a", Some("b"))]);
     assert_eq!(heads(&[("a.weight", [2, 4]), ("b.weight", [3, 4])]), [named("a", None), named("b", None)]);
 }

@@ -32,7 +32,7 @@ fn with_head(imported: &Imported, head: &Linear, reads: Head) -> (Model, rnn::Pa
         loss: match head.function {
             Function::Identity => Loss::MeanSquared,
             Function::Sigmoid => Loss::BinaryCrossEntropy,
-            Function::Softmax => Loss::CrossEntropy,
+            Function::Softmax | Function::LogSoftmax => Loss::CrossEntropy,
         },
         init: Inits::default(),
     };
@@ -57,6 +57,7 @@ fn words(head: &Linear) -> (Option<&'static str>, &'static str) {
         Function::Identity => "identity",
         Function::Sigmoid => "sigmoid",
         Function::Softmax => "softmax",
+        Function::LogSoftmax => "log_softmax",
     };
     (reads, function)
 }
@@ -71,7 +72,7 @@ fn fault(path: &Path) -> Option<String> {
     let [head] = &imported.heads[..] else {
         return Some(format!("{} heads; {:?}", imported.heads.len(), imported.after));
     };
-    let function = word("function").trim_start_matches("log_");
+    let function = word("function");
     let of_arrays = path.extension().is_some_and(|ending| ending == "safetensors");
     let wanted = if of_arrays { (None, "identity") } else { (Some(word("reads")), function) };
     if words(head) != wanted || imported.after.is_some() || head.followed_by.is_some() {
@@ -88,6 +89,7 @@ fn fault(path: &Path) -> Option<String> {
     let (model, parameters) = with_head(&imported, head, reads);
     let x = ArrayD::from_shape_vec(vec![5, 2, 3], numbers("x").collect()).unwrap().mapv(single);
     let rows = if reads == Head::EachStep { 5 } else { 1 };
+    // Of a log-softmax we give the probabilities.
     let wanted: Vec<f64> = match word("function") {
         "log_softmax" => numbers("out").map(f64::exp).collect(),
         _ => numbers("out").collect(),

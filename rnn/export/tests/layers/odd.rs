@@ -189,6 +189,20 @@ fn a_head_is_taken_only_if_it_is_one() {
         end(graph, vec![taken]);
     });
     assert!(last.contains("not all units of each or of the last"), "{last}");
+    // The largest index is none of any sequence.
+    let taken = after(&each, &|graph: &mut proto::Graph| {
+        graph.initializer.push(numbers("end", &[i64::MAX]));
+        let taken = node("Gather", "taken", &["outputs", "end"]);
+        end(graph, vec![taken]);
+    });
+    assert!(taken.contains("neither one direction nor the last step"), "{taken}");
+    let cut = after(&each, &|graph: &mut proto::Graph| {
+        for (name, number) in [("first", i64::MAX), ("behind", 5), ("of", 0)] {
+            graph.initializer.push(numbers(name, &[number]));
+        }
+        end(graph, vec![node("Slice", "cut", &["outputs", "first", "behind", "of"])]);
+    });
+    assert!(cut.contains("takes [9223372036854775807] to [5]"), "{cut}");
     let scaled = with(&Model { head: Head::Last, ..each }, |graph| {
         let gemm = graph.node.iter_mut().find(|node| node.op_type == "Gemm").unwrap();
         gemm.attribute.push(proto::Attribute { f: Some(2.0), ..attribute("beta", AttributeType::Float) });

@@ -14,6 +14,11 @@ fn begins_no_line(word: &Name) -> Box<Diagnostic> {
     Box::new(fault.help(format!("a line is an equation, `name[t] = …`, or begins with one of {words}")))
 }
 
+/// The state whose value before the first step a name such as `h[0]` means, by how it ends.
+fn begun<'n>(name: &'n str, ends: &[&str]) -> Option<&'n str> {
+    ends.iter().find_map(|end| name.strip_suffix(end)).filter(|state| !state.is_empty())
+}
+
 impl Parser<'_> {
     /// `cell NAME`; the name may have hyphens.
     pub(super) fn heading(&mut self) -> Parsed<Name> {
@@ -207,6 +212,20 @@ impl Parser<'_> {
             return Err(begins_no_line(&name));
         }
         if self.sign() == Some("=") {
+            if let Some(state) = begun(&name.is, &["[0]", "[-1]"]) {
+                let fault = Diagnostic::new(
+                    format!("where `{state}` starts is said by a line `start`"),
+                    name.span,
+                    "no equation is of step 0",
+                );
+                return Err(Box::new(fault.help(format!(
+                    "write `start {state} = …`; a state of which nothing is said starts at 0"
+                ))));
+            }
+            let start = begun(&name.is, &["_0", "₀"]);
+            let start = start.map_or(String::new(), |state| {
+                format!("; a state `{state}` starts at 0, or where `start {state} = …` says")
+            });
             return Err(Box::new(
                 Diagnostic::new(
                     format!("`{}` has no time", name.is),
@@ -214,7 +233,7 @@ impl Parser<'_> {
                     "expected `[t]` behind it",
                 )
                 .help(format!(
-                    "write `{}[t] = …`; a parameter needs no equation, and a number is `const {} = …`",
+                    "write `{}[t] = …`; a parameter needs no equation, and a number is `const {} = …`{start}",
                     name.is.strip_suffix("_t").unwrap_or(&name.is),
                     name.is
                 )),

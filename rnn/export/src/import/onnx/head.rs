@@ -127,6 +127,7 @@ impl<'a> File<'a> {
             reads: Some(reads),
             function: given.function,
             followed_by: None,
+            is_table: false,
             arrays: Vec::new(),
         }))
     }

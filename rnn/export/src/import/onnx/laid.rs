@@ -91,7 +91,8 @@ impl Laid {
 
     /// One place along an axis, which stays: a direction, or the first or the last of the steps.
     pub fn picked(mut self, place: usize, index: i64, steps: Option<usize>) -> Option<Self> {
-        let last = index == -1 || steps.and_then(|n| i64::try_from(n).ok()) == Some(index + 1);
+        let behind = index.checked_add(1).and_then(|behind| usize::try_from(behind).ok());
+        let last = index == -1 || behind.is_some_and(|behind| steps == Some(behind));
         match self.axes[place] {
             Axis::Direction if (0..2).contains(&index) => self.direction = Some(index),
             Axis::One if (-1..1).contains(&index) => {}
@@ -139,14 +140,18 @@ impl Laid {
 
     /// A function of a head's results. Before version 13 a softmax was over all axes from one on.
     pub fn through(self, node: &Node, opset: i64) -> Result<Self, ImportError> {
-        let function = if node.op_type == "Sigmoid" { Function::Sigmoid } else { Function::Softmax };
+        let function = match &*node.op_type {
+            "Sigmoid" => Function::Sigmoid,
+            "LogSoftmax" => Function::LogSoftmax,
+            _ => Function::Softmax,
+        };
         let default = if opset < 13 { 1 } else { -1 };
         let place = counted(whole(node, "axis").unwrap_or(default), self.axes.len());
         let over = place.map_or(&[][..], |place| &self.axes[place..]);
         let over = if opset < 13 { over } else { over.get(..1).unwrap_or_default() };
         let fits =
             over.contains(&Axis::Feature) && over.iter().all(|a| matches!(a, Axis::Feature | Axis::One));
-        if self.function != Function::Identity || function == Function::Softmax && !fits {
+        if self.function != Function::Identity || function != Function::Sigmoid && !fits {
             return Err(refused(node, "is not of the outputs at one step"));
         }
         Ok(Self { function, ..self })

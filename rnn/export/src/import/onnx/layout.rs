@@ -146,7 +146,7 @@ impl File<'_> {
             let picked = match laid.axes[place] {
                 Axis::Direction if start == 0 && end == 1 || start == 1 && end > 1 => Some(start),
                 Axis::Time if start == -1 && endless => Some(-1),
-                Axis::Time if start >= 0 && end == start + 1 => Some(start),
+                Axis::Time if start >= 0 && start.checked_add(1) == Some(end) => Some(start),
                 _ if start == 0 && endless => return Ok(laid),
                 _ => None,
             };
