@@ -435,6 +435,10 @@ fn a_time_that_is_none() {
           = help: write `h[t] = …`; a parameter needs no equation, and a number is `const h = …`
     "#]],
     );
+}
+
+#[test]
+fn a_start_that_is_no_equation_and_braces() {
     wrong(
         "cell a\n  h[0] = 0\n  h[t] = tanh(W x[t] + U h[t-1])",
         expect![[r#"
@@ -496,6 +500,10 @@ fn a_time_that_is_none() {
           = help: write `h[t-1]`, a whole power `a^2`, or `transpose(A)`
     "#]],
     );
+}
+
+#[test]
+fn a_time_or_a_product_that_is_not_clear() {
     wrong(
         "cell a\n  h_t = tanh(W x_t + U h_t-1)",
         expect![[r#"
