@@ -139,7 +139,7 @@ impl<'a> Edge<'a> {
                 // Both points are on the same side: at a jump that side still has a slope.
                 let found = (at(2.0 * t) - at(t)) / t;
                 Zip::from(slope).and(&found).and(&steps).for_each(|slope, &found, &own| {
-                    if own == h {
+                    if own.total_cmp(&h).is_eq() {
                         *slope = found;
                     }
                 });
