@@ -519,7 +519,8 @@ fn what_rounding_has_left_of_a_0_is_no_scale() {
 fn an_outlier_does_not_widen_the_kinks_of_others() {
     const N: usize = 400;
     type Kinked = for<'g> fn(Expr<'g>) -> Expr<'g>;
-    let cases: [(Kinked, fn(f64) -> f64); 2] = [
+    type Slope = fn(f64) -> f64;
+    let cases: [(Kinked, Slope); 2] = [
         (|x| x.relu(), |x| f64::from(u8::from(x > 0.0))),
         (|x| x.abs(), |x| if x < 0.0 { -1.0 } else { 1.0 }),
     ];
