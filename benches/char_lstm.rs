@@ -4,7 +4,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::Array2;
 use rnn::data::Transduction;
-use rnn::model::{Engine, Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
+use rnn::model::{Batch, Engine, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
 use std::hint::black_box;
 
 const STEPS: usize = 50;
@@ -35,7 +35,7 @@ fn char_lstm(c: &mut Criterion) {
     let symbol = |(t, b): (usize, usize)| (t * 31 + b * 17) % SYMBOLS;
     let inputs = Array2::from_shape_fn((STEPS, BATCH), symbol);
     let targets = Array2::from_shape_fn((STEPS, BATCH), |(t, b)| symbol((t + 1, b)));
-    let feed = Feed::from(Transduction { inputs, targets });
+    let feed = Batch::from(Transduction { inputs, targets });
     let parameters = model.first_parameters(1).unwrap();
     for threads in [1, 2] {
         let mut networks = Networks::new(&model, mode, threads);

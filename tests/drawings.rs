@@ -7,7 +7,7 @@ mod nets;
 use autograd::{Builder, Graph, NodeId, grad};
 use autograd_view::draw::{self, Detail};
 use expect_test::expect;
-use rnn_lab::study::Specimen;
+use rnn_lab::study::NetSpec;
 use roxmltree::{Document, Node};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -507,14 +507,14 @@ fn a_long_chain_is_drawn() {
 /// it is the reverse.
 #[test]
 fn rows_follow_the_data() {
-    let net = Specimen {
+    let net = NetSpec {
         cell: "gru".into(),
         steps: 4,
         layers: 2,
         batch: 3,
         bidirectional: true,
         lengths: Some(vec![4, 3, 1]),
-        ..Specimen::default()
+        ..NetSpec::default()
     };
     let graph = net.network(true).unwrap().graph;
     for detail in [draw::Detail::Named, draw::Detail::Ops] {

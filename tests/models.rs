@@ -7,7 +7,7 @@ use autograd::{Builder, NodeId, Point, Scalar, Value, eval, jvp};
 use autograd_check::Check;
 use ndarray::{ArrayD, Axis, IxDyn, arr2, s};
 use rnn::Parameters;
-use rnn::model::{Engine, Feed, Head, Inits, Input, Loss, Mode, Model, Network, Networks, Start};
+use rnn::model::{Batch, Engine, Head, Inits, Input, Loss, Mode, Model, Network, Networks, Start};
 use std::collections::HashSet;
 
 const HEADS: [Head; 3] = [Head::EachStep, Head::Last, Head::Mean];
@@ -48,7 +48,7 @@ fn single(a: &ArrayD<f64>) -> ArrayD<f32> {
 }
 
 /// A batch of random numbers. One class target in four is "ignore".
-fn feed(model: &Model, seed: u64) -> Feed {
+fn feed(model: &Model, seed: u64) -> Batch {
     let mut s = Sampler::new(seed);
     let lead = if model.head == Head::EachStep { vec![STEPS, BATCH] } else { vec![BATCH] };
     let x = match model.input {
@@ -63,7 +63,7 @@ fn feed(model: &Model, seed: u64) -> Feed {
         let probability = |y: f64| 0.5 + 0.5 * y;
         single(&reals(&[&lead[..], &[model.outputs]].concat(), &mut s).mapv(probability)).into()
     };
-    Feed { x, y, lengths: Some(LENGTHS.into()) }
+    Batch { x, y, lengths: Some(LENGTHS.into()) }
 }
 
 const RAGGED: Mode = Mode {
@@ -77,7 +77,7 @@ const RAGGED: Mode = Mode {
 };
 
 /// The network of a model with initial parameters for a batch, in f64.
-fn network(model: &Model, feed: &Feed) -> (Network, Point<f64>) {
+fn network(model: &Model, feed: &Batch) -> (Network, Point<f64>) {
     let network = model.network(STEPS, BATCH, RAGGED).unwrap();
     let point = network.point(&parameters(model), feed, &[], 5).unwrap().cast();
     (network, point)
@@ -222,7 +222,7 @@ fn the_gradient_towards_an_input_is_there_when_it_is_asked_for() {
         let towards = |network: &Network| network.graph.find("∂x").ok();
         assert_eq!(towards(&plain), None, "{model:?}");
         let parameters = parameters(&model);
-        let batch = Feed { lengths: None, ..feed(&model, 3) };
+        let batch = Batch { lengths: None, ..feed(&model, 3) };
         let point = network.point(&parameters, &batch, &[], 0).unwrap().cast();
         assert_eq!(
             values(&network, &point, &network.gradients),

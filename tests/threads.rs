@@ -4,12 +4,12 @@ use autograd::ops::Sampler;
 use autograd::{Builder, Expr, NodeId, Point, Type, Value, eval, grad};
 use autograd_compile::Compiler;
 use ndarray::ArrayD;
-use rnn::model::{Feed, Head, Inits, Input, Loss, Mode, Model, Network, Start};
+use rnn::model::{Batch, Head, Inits, Input, Loss, Mode, Model, Network, Start};
 
 const STEPS: usize = 4;
 const BATCH: usize = 8;
 
-fn feed(model: &Model, seed: u64) -> Feed {
+fn feed(model: &Model, seed: u64) -> Batch {
     let s = &mut Sampler::new(seed);
     let lead = if model.head == Head::EachStep { vec![STEPS, BATCH] } else { vec![BATCH] };
     let real = |s: &mut Sampler| s.below(0..2001) as f32 / 1000.0 - 1.0;
@@ -25,7 +25,7 @@ fn feed(model: &Model, seed: u64) -> Feed {
         let shape = [&lead[..], &[model.outputs]].concat();
         ArrayD::from_shape_simple_fn(shape, || 0.5 + 0.4 * real(s)).into()
     };
-    Feed { x, y, lengths: None }
+    Batch { x, y, lengths: None }
 }
 
 /// All results of a network.

@@ -7,7 +7,7 @@ use rnn::data::Vocabulary;
 use rnn::data::synthetic::{Adding, TemporalOrder};
 use rnn::infer::Generator;
 use rnn::init;
-use rnn::model::{Engine, Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
+use rnn::model::{Batch, Engine, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
 use rnn::tasks::{Level, Synthetic, SyntheticKind, Text};
 use rnn::train::optim::Method;
 use rnn::train::schedule::Schedule;
@@ -45,14 +45,14 @@ fn options(method: &str, epochs: u64) -> Options {
 
 /// Batches whose rows differ in length, in ignored targets, and in number: the shards must be weighted by all of
 /// these.
-fn batches() -> Vec<(Model, Mode, Feed)> {
+fn batches() -> Vec<(Model, Mode, Batch)> {
     let order = SyntheticKind::TemporalOrder(TemporalOrder::with_length(12).unwrap());
     let (input, head, outputs, loss) = order.shape();
     let lengths = Synthetic::new(model(input, head, outputs, loss), order, 5, 1, 1).unwrap();
     let adding = SyntheticKind::Adding(Adding::new(6).unwrap());
     let (input, head, outputs, loss) = adding.shape();
     let reals = Synthetic::new(model(input, head, outputs, loss), adding, 7, 1, 1).unwrap();
-    let mut all: Vec<(Model, Mode, Feed)> = [&lengths as &dyn Task, &reals]
+    let mut all: Vec<(Model, Mode, Batch)> = [&lengths as &dyn Task, &reals]
         .map(|task| (task.model().clone(), task.mode(), task.train(0, 0).next().unwrap()))
         .into();
     let symbols = model(Input::OneHot { symbols: 4 }, Head::EachStep, 4, Loss::CrossEntropy);
@@ -64,7 +64,7 @@ fn batches() -> Vec<(Model, Mode, Feed)> {
     all.push((
         symbols,
         Mode { carry: true, ..Mode::default() },
-        Feed { x: index(&|i| i % 3), y, lengths: None },
+        Batch { x: index(&|i| i % 3), y, lengths: None },
     ));
     all
 }
@@ -97,7 +97,7 @@ fn in_parts(model: &Model, symbols: &[usize], parts: &[usize]) -> Vec<Vec<f32>> 
     let (mut at, mut carry, mut logits) = (0, Vec::new(), Vec::new());
     for &part in parts {
         let x = ArrayD::from_shape_fn(vec![part, 1], |place| symbols[at + place[0]]);
-        let feed = Feed { y: Value::Index(x.clone()), x: Value::Index(x), lengths: None };
+        let feed = Batch { y: Value::Index(x.clone()), x: Value::Index(x), lengths: None };
         let outcome = networks.run(&parameters, &feed, &carry, 0, false).unwrap();
         logits.extend(outcome.outputs.iter().map(|step| step.iter().copied().collect::<Vec<f32>>()));
         (at, carry) = (at + part, outcome.last);
@@ -292,7 +292,7 @@ fn a_run_that_dies_at_any_moment_tells_and_saves_the_same() {
 /// A task with prepared batches, so that all allocations during training are the trainer's.
 struct Ready {
     task: Text,
-    feeds: std::cell::RefCell<Vec<Feed>>,
+    feeds: std::cell::RefCell<Vec<Batch>>,
 }
 
 impl Task for Ready {
@@ -305,10 +305,10 @@ impl Task for Ready {
     fn batches(&self) -> usize {
         usize::MAX
     }
-    fn train(&self, _: u64, _: usize) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn train(&self, _: u64, _: usize) -> Box<dyn Iterator<Item = Batch> + '_> {
         Box::new(std::iter::from_fn(|| self.feeds.borrow_mut().pop()))
     }
-    fn validation(&self) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn validation(&self) -> Box<dyn Iterator<Item = Batch> + '_> {
         self.task.validation()
     }
     fn figures(&self, metrics: &rnn::model::Metrics) -> Vec<rnn::train::Figure> {
@@ -324,7 +324,7 @@ fn a_warm_update_allocates_nothing() {
     {
         for threads in [1, 2] {
             let task = text();
-            let feeds: Vec<Feed> =
+            let feeds: Vec<Batch> =
                 std::iter::repeat_with(|| task.train(0, 0).take(4)).take(5).flatten().collect();
             let task = Ready { task, feeds: feeds.into() };
             let options = Options { clip, threads, ..options(method, 1) };

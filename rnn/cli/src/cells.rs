@@ -10,7 +10,7 @@ use rnn::data::synthetic::Adding;
 use rnn::equations::EquationCell;
 use rnn::model::{ModelError, StepError};
 use rnn::train::TrainError;
-use rnn_lab::study::{Lesson, Specimen, learns};
+use rnn_lab::study::{Lesson, NetSpec, learns};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -192,7 +192,7 @@ impl Check {
         // Two bidirectional layers need a cell that takes any input size.
         let shaped = cell.cell()?;
         let wide = shaped.fits(2 * shaped.output_size(self.hidden), self.hidden).is_ok();
-        let net = Specimen {
+        let net = NetSpec {
             cell: cell.clone(),
             input: if wide { self.input } else { self.hidden },
             hidden: self.hidden,
@@ -201,7 +201,7 @@ impl Check {
             layers: if wide { 2 } else { 1 },
             bidirectional: wide,
             lengths: Some(vec![4, 2, 1]),
-            ..Specimen::default()
+            ..NetSpec::default()
         };
         let mut seed = self.seed;
         let report = loop {

@@ -2,7 +2,7 @@
 
 use autograd::Value;
 use ndarray::Array2;
-use rnn::model::{Feed, Outcome};
+use rnn::model::{Batch, Outcome};
 use std::fmt;
 
 /// The counts of sentences by class and prediction: `[class, predicted]`.
@@ -18,7 +18,7 @@ impl<'a> Confusion<'a> {
     }
 
     /// Counts the sentences of a batch.
-    pub fn add(&mut self, feed: &Feed, outcome: &Outcome) {
+    pub fn add(&mut self, feed: &Batch, outcome: &Outcome) {
         let (Value::Index(classes), Some(outputs)) = (&feed.y, outcome.outputs.first()) else { return };
         for (row, &class) in outputs.outer_iter().zip(classes) {
             let row: Vec<f32> = row.iter().copied().collect();

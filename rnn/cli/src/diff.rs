@@ -1,14 +1,14 @@
 //! `rnn diff`: the changes between two graphs.
 
+use super::net_spec::{Small, describe};
 use super::output::{Kind, OutFile, picture, told_by_ending};
-use super::specimen::{Small, describe};
 use autograd::{Graph, NodeId, nearest};
 use autograd_compile::Compiler;
 use autograd_view::diff::Diff;
 use autograd_view::draw;
 use autograd_view::draw::View;
 use clap::Parser;
-use rnn_lab::study::Specimen;
+use rnn_lab::study::NetSpec;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -125,7 +125,7 @@ impl Args {
         Ok(Named { name: describe(&net), graph: net.network(self.backward)?.graph })
     }
 
-    fn net(&self, side: &str) -> Result<Specimen, Box<dyn std::error::Error>> {
+    fn net(&self, side: &str) -> Result<NetSpec, Box<dyn std::error::Error>> {
         let numbers = [("--steps", self.steps), ("--layers", self.layers), ("--hidden", self.hidden)];
         let mut words: Vec<String> = Vec::new();
         for (flag, number) in numbers {
@@ -139,7 +139,7 @@ impl Args {
             let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
             format!("`{side}`: {line}")
         })?;
-        Ok(Specimen::try_from(side.net)?)
+        Ok(NetSpec::try_from(side.net)?)
     }
 
     /// A graph before and after a pass.

@@ -1,8 +1,8 @@
 //! `rnn gradcheck`: are the gradients of a net the derivatives of what it computes?
 
+use super::net_spec::{Small, describe};
 use super::output::{Kind, OutFile, told_by_ending};
 use super::paint;
-use super::specimen::{Small, describe};
 use autograd::Error;
 use autograd_check::{Comparison, DETACHED, Decider, Method, Report, Tensor, Tier, Verdict, error_json};
 use autograd_view::draw;
@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use rnn::model::{Model, ModelError};
 use rnn::tasks::Saved;
-use rnn_lab::study::{Placed, Specimen};
+use rnn_lab::study::{NetSpec, Placed};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -149,7 +149,7 @@ impl Args {
         if let Some(done) = self.program.run(&asked) {
             return done;
         }
-        let net = Specimen::try_from(self.net)?;
+        let net = NetSpec::try_from(self.net)?;
         if let Some(done) = self.lab.run(&net, self.seed, self.json) {
             return done;
         }
@@ -165,7 +165,7 @@ impl Args {
         };
         // A page draws the net that is checked.
         let Model { cell, layers, hidden, bidirectional, .. } = placed.model.clone();
-        let net = Specimen { cell, layers, hidden, bidirectional, ..net };
+        let net = NetSpec { cell, layers, hidden, bidirectional, ..net };
         placed.scale = self.scale.unwrap_or(1.0);
         if let Some(path) = &self.at {
             for (name, array) in super::program::named_arrays(path)? {
@@ -210,7 +210,7 @@ impl Args {
 }
 
 /// A trained net, over the requested steps and sequences.
-fn trained(path: &Path, net: &Specimen) -> Result<Placed, Box<dyn std::error::Error>> {
+fn trained(path: &Path, net: &NetSpec) -> Result<Placed, Box<dyn std::error::Error>> {
     let (saved, parameters) = Saved::load(path)?;
     let values = parameters.iter().map(|(name, array)| (name.to_string(), array.mapv(f64::from))).collect();
     let model = Model { dropout: 0.0, window: net.window, ..saved.model };
@@ -377,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_wrong_gradient_comes_first_and_decides() {
-        let mut report = Specimen::default().check(1, 0).unwrap();
+        let mut report = NetSpec::default().check(1, 0).unwrap();
         let wrong = report.tensors.len() - 1;
         let name = report.tensors[wrong].name.clone();
         for (found, word) in [(Verdict::Fail, "FAIL 1 of 8"), (Verdict::Inconclusive, "OPEN 1 of 8")] {

@@ -2,8 +2,8 @@
 
 mod cut;
 
+use super::net_spec::{Small, describe};
 use super::output::{Kind, OutFile, picture, told_otherwise};
-use super::specimen::{Small, describe};
 use crate::plot;
 use autograd::{Graph, NodeId, Value, eval};
 use autograd_compile::{Compiler, Optimised, PassReport};
@@ -11,7 +11,7 @@ use autograd_view::draw;
 use clap::ValueEnum;
 use cut::Cuts;
 use rnn::model::Network;
-use rnn_lab::study::Specimen;
+use rnn_lab::study::NetSpec;
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -185,7 +185,7 @@ impl Args {
                         --rolled, or choose another --format"
                 .into());
         }
-        let net = Specimen::try_from(self.net.clone())?;
+        let net = NetSpec::try_from(self.net.clone())?;
         let picture = matches!(format, Format::Svg | Format::Png | Format::Pdf);
         let foreseen = picture
             && !self.cuts.any()
@@ -250,7 +250,7 @@ impl Args {
 
 /// The value of each node.
 fn values(
-    net: &Specimen,
+    net: &NetSpec,
     graph: &Graph,
     seed: u64,
 ) -> Result<HashMap<NodeId, Value<f64>>, Box<dyn std::error::Error>> {
@@ -276,7 +276,7 @@ fn drawn(svg: String, kind: Kind) -> Result<Vec<u8>, String> {
 /// Refuses a picture in pixels that would be too wide, before it is drawn, and gives advice about others; says whether it
 /// did. Each step adds the same width, which two small pictures measure.
 fn foresee(
-    net: &Specimen,
+    net: &NetSpec,
     format: Format,
     backward: bool,
     detail: draw::Detail,
@@ -287,7 +287,7 @@ fn foresee(
     }
     let width = |steps: usize| -> Result<(f32, f32), Box<dyn std::error::Error>> {
         let lengths = net.lengths.as_ref().map(|lengths| lengths.iter().map(|&l| l.min(steps)).collect());
-        let small = Specimen { steps, lengths, ..net.clone() };
+        let small = NetSpec { steps, lengths, ..net.clone() };
         let options = draw::Options { backward, title: None, detail };
         let svg = draw::svg(&small.network(backward)?.graph, &options);
         let side = |name: &str| svg.split(name).nth(1).and_then(|rest| rest.split('"').next()?.parse().ok());

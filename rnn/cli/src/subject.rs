@@ -8,9 +8,9 @@ use rnn::data::synthetic::{Adding, CopyMemory, TemporalOrder};
 use rnn::data::{Sequences, Vocabulary, file};
 use rnn::infer::{Classifier, Step};
 use rnn::init::Init;
-use rnn::model::{Feed, Inits, Input, Model};
+use rnn::model::{Batch, Inits, Input, Model};
 use rnn::tasks::{Described, Level, Saved, Sentiment};
-use rnn_lab::study::{Reading, Specimen, Study, brief, visible};
+use rnn_lab::study::{NetSpec, Reading, Study, brief, visible};
 use std::path::{Path, PathBuf};
 
 type Error = Box<dyn std::error::Error>;
@@ -178,7 +178,7 @@ impl Which {
     }
 
     fn fresh(&self) -> Result<Study, Error> {
-        let specimen = Specimen {
+        let spec = NetSpec {
             cell: open_cell(self.cell.as_deref().unwrap_or(Self::CELL), &self.set)?,
             steps: self.steps.unwrap_or(30),
             layers: self.layers.unwrap_or(1),
@@ -187,7 +187,7 @@ impl Which {
             batch: self.batch,
             bidirectional: self.bidirectional,
             window: self.tbptt,
-            ..Specimen::default()
+            ..NetSpec::default()
         };
         let init = Inits { input: self.init_input, recurrent: self.init, forget_bias: self.forget_bias };
         if self.class.is_some() {
@@ -196,15 +196,15 @@ impl Which {
             );
         }
         let Some(text) = self.text()? else {
-            let (model, _, feed) = specimen.example(self.seed)?;
+            let (model, _, feed) = spec.example(self.seed)?;
             let model = Model { init, ..model };
             let parameters = model.first_parameters(self.seed)?;
             return Ok(Study { model, parameters, feed, reading: Reading::default() });
         };
         let vocabulary = Vocabulary::characters(&text);
         let symbols = vocabulary.len();
-        let model = Model { input: Input::OneHot { symbols }, outputs: symbols, init, ..specimen.model() };
-        let (feed, reading) = self.symbols(&text, Level::Char, &vocabulary, specimen.steps)?;
+        let model = Model { input: Input::OneHot { symbols }, outputs: symbols, init, ..spec.model() };
+        let (feed, reading) = self.symbols(&text, Level::Char, &vocabulary, spec.steps)?;
         let parameters = model.first_parameters(self.seed)?;
         Ok(Study { model, parameters, feed, reading })
     }
@@ -274,7 +274,7 @@ impl Which {
         path: &Path,
         mut classifier: Classifier,
         (level, vocabulary): (Level, &Vocabulary),
-    ) -> Result<(Feed, Reading), Error> {
+    ) -> Result<(Batch, Reading), Error> {
         if self.data.is_some() {
             return Err(format!(
                 "`{}` holds a classifier of sentences: give it one with --sentence TEXT instead of --data",
@@ -306,7 +306,7 @@ impl Which {
         let x = Sentiment::encode(level, vocabulary, sentence)?;
         let x = ArrayD::from_shape_vec(vec![x.len(), 1], x)?;
         let y = ArrayD::from_elem(vec![1], class);
-        Ok((Feed { x: Value::Index(x), y: Value::Index(y), lengths: None }, reading))
+        Ok((Batch { x: Value::Index(x), y: Value::Index(y), lengths: None }, reading))
     }
 
     /// Consecutive windows of a text; the target of a symbol is the next one.
@@ -316,7 +316,7 @@ impl Which {
         level: Level,
         vocabulary: &Vocabulary,
         steps: usize,
-    ) -> Result<(Feed, Reading), Error> {
+    ) -> Result<(Batch, Reading), Error> {
         let ids: Vec<usize> = vocabulary
             .encode_all(level.symbols(text))
             .map_err(|e| format!("{}: {e}", self.source()))?
@@ -349,7 +349,7 @@ impl Which {
         let classes: Vec<String> = vocabulary.symbols().iter().map(|symbol| visible(symbol)).collect();
         let reads = ids.iter().take(steps).map(|&id| classes[id].clone()).collect();
         let reading = Reading { reads, classes, ..Reading::default() };
-        Ok((Feed { x: at(0), y: at(1), lengths: None }, reading))
+        Ok((Batch { x: at(0), y: at(1), lengths: None }, reading))
     }
 
     /// Consecutive windows of a series, each with the value some steps later.
@@ -360,7 +360,7 @@ impl Which {
         steps: usize,
         horizon: usize,
         (mean, std): (f64, f64),
-    ) -> Result<(Feed, Reading), Error> {
+    ) -> Result<(Batch, Reading), Error> {
         let need = self.from.saturating_add(steps).saturating_add(horizon).saturating_add(self.batch - 1);
         if values.len() < need {
             let (found, path) = (values.len(), path.display());
@@ -377,12 +377,12 @@ impl Which {
         let y = Array2::from_shape_fn((self.batch, 1), |(b, _)| value(b + steps - 1 + horizon));
         let reads = values[self.from..].iter().take(steps).map(|&value| brief(value)).collect();
         let reading = Reading { reads, scale: Some((mean, std)), ..Reading::default() };
-        Ok((Feed { x: x.into_dyn().into(), y: y.into_dyn().into(), lengths: None }, reading))
+        Ok((Batch { x: x.into_dyn().into(), y: y.into_dyn().into(), lengths: None }, reading))
     }
 
     /// The input `[time, batch, feature]` of layers of another framework: a sequence of a file, or a random one. The
     /// targets are 0.
-    fn features(&self, model: &Model) -> Result<Feed, Error> {
+    fn features(&self, model: &Model) -> Result<Batch, Error> {
         let input = model.input.size();
         if let Some(path) = &self.data {
             let read = Sequences::read(path, input, self.reading.encoding)?;
@@ -400,16 +400,16 @@ impl Which {
             }
             let end = self.from + self.steps.map_or(rest, |steps| steps.min(rest));
             let x = x.slice(s![self.from..end, ..]).to_owned().insert_axis(Axis(1));
-            return Ok(Feed::untargeted(model, x.into_dyn()));
+            return Ok(Batch::untargeted(model, x.into_dyn()));
         }
         let (steps, batch) = (self.steps.unwrap_or(RANDOM_STEPS), self.batch);
-        let net = Specimen { steps, batch, input, hidden: 1, ..Specimen::default() };
-        let (_, _, Feed { x, .. }) = net.example(self.seed)?;
-        Ok(Feed::untargeted(model, x.float().clone()))
+        let net = NetSpec { steps, batch, input, hidden: 1, ..NetSpec::default() };
+        let (_, _, Batch { x, .. }) = net.example(self.seed)?;
+        Ok(Batch::untargeted(model, x.float().clone()))
     }
 
     /// A held-out batch of a synthetic task.
-    fn synthetic(&self, name: &str, length: usize) -> Result<(Feed, Reading), Error> {
+    fn synthetic(&self, name: &str, length: usize) -> Result<(Batch, Reading), Error> {
         let index = u64::MAX;
         let mut names: Vec<String> = Vec::new();
         let feed = match name {
@@ -422,7 +422,7 @@ impl Which {
                 } else {
                     TemporalOrder::with_length(length)?
                 };
-                Feed::padded(task.batch(self.batch, self.seed, index), 1)
+                Batch::padded(task.batch(self.batch, self.seed, index), 1)
             }
             other => return Err(format!("the task `{other}` makes no data here: train on another").into()),
         };

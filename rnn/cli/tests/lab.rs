@@ -6,7 +6,7 @@ mod forgotten_square;
 
 use autograd::Builder;
 use autograd_check::{Verdict, taylor};
-use rnn_lab::study::{Specimen, Trial};
+use rnn_lab::study::{NetSpec, Trial};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -33,7 +33,7 @@ fn table(path: &Path) -> Vec<Vec<String>> {
 fn nets_of_smooth_cells_have_the_orders_of_the_theorem() {
     for cell in ["elman", "lstm", "lstm-peephole", "gru", "gru-reset-before", "mgu", "ugrnn"] {
         for steps in [1, 5, 20] {
-            let net = Specimen { cell: cell.into(), steps, ..Specimen::default() };
+            let net = NetSpec { cell: cell.into(), steps, ..NetSpec::default() };
             let (network, point) = Trial::draw(&net, 1, 1.0).unwrap().unrolled().unwrap();
             let g = Builder::resume(network.graph.clone());
             let mut orders = [[0.0; 5]; 3];

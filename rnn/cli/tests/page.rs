@@ -18,7 +18,7 @@ use autograd_view::draw;
 use browser::Browser;
 use rnn::cell::SHIPPED;
 use rnn::model::Network;
-use rnn_lab::study::{Ask, Bptt, Specimen};
+use rnn_lab::study::{Ask, Bptt, NetSpec};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
@@ -33,7 +33,7 @@ struct Shown {
 
 impl Shown {
     fn new(cell: &str, steps: usize) -> Self {
-        let net = Specimen { cell: cell.into(), steps, ..Specimen::default() };
+        let net = NetSpec { cell: cell.into(), steps, ..NetSpec::default() };
         let network = net.network(true).unwrap();
         let page = net.page(&network, SEED).unwrap();
         let html = draw::html(&network.graph, &draw::Options::default(), &page).unwrap();
@@ -324,7 +324,7 @@ fn a_changed_number_changes_all_that_is_made_of_it() {
 #[test]
 fn the_page_and_bptt_have_one_definition() {
     for cell in ["elman", "lstm"] {
-        let net = Specimen { cell: cell.into(), steps: 5, ..Specimen::default() };
+        let net = NetSpec { cell: cell.into(), steps: 5, ..NetSpec::default() };
         let (model, parameters, feed) = net.example(SEED).unwrap();
         let ask = Ask { layer: 0, split: false, jacobians: false, spectrum: true };
         let bptt = Bptt::of(&model, &parameters, &feed, ask).unwrap();
@@ -555,4 +555,24 @@ fn a_check_shows_who_is_guilty() {
     assert!(!page.text("#tensors").contains("NaN") && !page.text("#guilty").contains("NaN"));
     page.click("#guilty .link");
     assert_eq!(page.text("#node-name"), "l0/squashed[5]");
+}
+
+/// What a net ends with stands apart, by its names: the loss, and the states that are handed on.
+#[test]
+fn what_is_at_the_end_has_names_and_places() {
+    let mode = rnn::model::Mode { carry: true, train: true, ..rnn::model::Mode::default() };
+    let net = NetSpec { cell: "lstm".into(), ..NetSpec::default() };
+    let (model, ..) = net.example(SEED).unwrap();
+    let network = model.network(3, 1, mode).unwrap();
+    let html = draw::html(&network.graph, &draw::Options::default(), &draw::Page::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("page.html");
+    std::fs::write(&file, html).unwrap();
+    let Some(mut page) = Browser::open(&file, "") else { return };
+    let ends = "Array.from(document.querySelectorAll('#edges .box.value.forward'), (e) => { const r = e.getBoundingClientRect(); return [e.querySelector('text').textContent, Math.round(r.top), Math.round(r.bottom)] })";
+    let ends = page.ask(ends);
+    let ends = ends.as_array().unwrap();
+    let names: Vec<&str> = ends.iter().map(|end| end[0].as_str().unwrap()).collect();
+    assert_eq!(names, ["loss", "h_n", "c_n"]);
+    assert!(ends.windows(2).all(|pair| pair[0][2].as_i64() < pair[1][1].as_i64()), "{ends:?}");
 }

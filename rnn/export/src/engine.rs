@@ -14,7 +14,7 @@ use crate::{DRIVER, manifest};
 use autograd::{Builder, Expr, Point, Value};
 use ndarray::{ArrayD, Axis};
 use rnn::Parameters;
-use rnn::model::{Engine, Feed, Mode, Model, Network, Networks, Outcome, StepError};
+use rnn::model::{Batch, Engine, Mode, Model, Network, Networks, Outcome, StepError};
 use safetensors::Dtype;
 use std::fmt;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
@@ -65,12 +65,12 @@ pub struct Xla<R = Driver> {
     devices: usize,
     driver: R,
     /// By steps, sequences, and whether they train; the one used last stands last.
-    made: Vec<((usize, usize, bool), Batch)>,
+    made: Vec<((usize, usize, bool), Loaded)>,
 }
 
 /// A network of one size.
 #[derive(Debug)]
-struct Batch {
+struct Loaded {
     network: Network,
     program: Program,
     /// The name of its files.
@@ -121,7 +121,7 @@ impl<R: Runner> Xla<R> {
         let text = text.map_err(failed)?;
         let about = manifest(&program, shared.as_ref(), Real::F32).to_string();
         self.driver.load(&name, &text, &about)?;
-        self.made.push((size, Batch { network, program, name, outputs }));
+        self.made.push((size, Loaded { network, program, name, outputs }));
         Ok(())
     }
 }
@@ -147,14 +147,14 @@ impl<R: Runner> Engine for Xla<R> {
     fn run_into(
         &mut self,
         parameters: &Parameters,
-        feed: &Feed,
+        feed: &Batch,
         start: &[ArrayD<f32>],
         seed: usize,
         train: bool,
         outcome: &mut Outcome,
     ) -> Result<(), StepError> {
         self.make(feed.steps(), feed.batch(), train)?;
-        let (_, Batch { network, program, name, outputs }) = self.made.last().expect("it was put there");
+        let (_, Loaded { network, program, name, outputs }) = self.made.last().expect("it was put there");
         let seed = seed % usize::MAX;
         let point = network.point(parameters, feed, &network.start_from(start)?, seed)?;
         let mut found = self.driver.run(name, program, &point)?.into_iter();

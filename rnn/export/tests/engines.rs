@@ -12,7 +12,7 @@ use rnn::model::{Engine, Mode, Model, Network, Networks};
 use rnn::train::optim::Method;
 use rnn_export::stablehlo::{self, Form};
 use rnn_export::{Program, Real, onnx, optimiser, values};
-use rnn_lab::study::Specimen;
+use rnn_lab::study::NetSpec;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Writes a program for an engine.
@@ -306,7 +306,7 @@ fn stepped(program: &Program, mut point: Point<f32>) -> HashMap<String, Vec<f32>
 /// up.
 #[test]
 fn each_update_drops_anew_and_as_we_do() {
-    let plain = Specimen { cell: "lstm".into(), steps: 4, input: 3, batch: 2, ..Specimen::default() };
+    let plain = NetSpec { cell: "lstm".into(), steps: 4, input: 3, batch: 2, ..NetSpec::default() };
     let (model, parameters, feed) = plain.example(1).unwrap();
     let model = Model { dropout: 0.5, ..model };
     let mode = Mode { train: true, ..Mode::default() };

@@ -15,7 +15,7 @@ use common::Cases;
 use ndarray::{Array2, ArrayD, arr1};
 use prost::Message;
 use rnn::Parameters;
-use rnn::model::{Engine, Feed, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
+use rnn::model::{Batch, Engine, Head, Inits, Input, Loss, Mode, Model, Networks, Start};
 use rnn_export::import::{self, Framework, Imported};
 use rnn_export::onnx::proto;
 use rnn_export::recurrent::{self, Recurrent};
@@ -202,7 +202,7 @@ fn sums(layers: &Recurrent) -> Vec<f32> {
 }
 
 /// A model in onnxruntime with one node per layer, against our own.
-fn add_layers(cases: &Cases, name: &str, model: &Model, feed: &Feed) {
+fn add_layers(cases: &Cases, name: &str, model: &Model, feed: &Batch) {
     let mut parameters = model.first_parameters(3).unwrap();
     // Initial biases and states may be zero, which would hide their positions.
     for (k, (_, array)) in parameters.iter_mut().enumerate() {
@@ -263,14 +263,14 @@ fn layers_as_nodes_compute_the_same_in_onnxruntime() {
     };
     let targets = |shape: &[usize]| Value::Index(ArrayD::zeros(shape.to_vec()));
     for cell in ["elman", "elman-relu", "lstm", "gru", "gru-reset-before"] {
-        let each = Feed { x: reals(6, 3), y: targets(&[6, 3]), lengths: None };
+        let each = Batch { x: reals(6, 3), y: targets(&[6, 3]), lengths: None };
         add_layers(&cases, &format!("{cell}-each"), &model(cell, 2, false), &each);
         let learned = Model { start: Start::Learned, head: Head::Last, ..model(cell, 2, true) };
-        let ragged = Feed { x: reals(6, 3), y: targets(&[3]), lengths: Some(vec![6, 1, 4]) };
+        let ragged = Batch { x: reals(6, 3), y: targets(&[3]), lengths: Some(vec![6, 1, 4]) };
         add_layers(&cases, &format!("{cell}-last"), &learned, &ragged);
         let mean = Model { head: Head::Mean, ..model(cell, 1, true) };
         add_layers(&cases, &format!("{cell}-mean"), &mean, &ragged);
-        let even = Feed { lengths: None, ..ragged.clone() };
+        let even = Batch { lengths: None, ..ragged.clone() };
         add_layers(&cases, &format!("{cell}-even"), &mean, &even);
         add_layers(
             &cases,
@@ -283,7 +283,7 @@ fn layers_as_nodes_compute_the_same_in_onnxruntime() {
     let lengths: Vec<usize> = (0..1000).map(|i| 1 + i * 7 % 12).collect();
     let words = |of: usize| Array2::from_shape_fn((12, 1000), |(t, i)| (31 * t + 17 * i) % of).into_dyn();
     let sentences =
-        |of: usize| Feed { x: Value::Index(words(of)), y: targets(&[1000]), lengths: Some(lengths.clone()) };
+        |of: usize| Batch { x: Value::Index(words(of)), y: targets(&[1000]), lengths: Some(lengths.clone()) };
     let classifier = Model { head: Head::Last, outputs: 3, ..model("lstm", 2, true) };
     let embedded = Model { input: Input::Embedding { symbols: 50, size: 5 }, ..classifier.clone() };
     add_layers(&cases, "sentences", &embedded, &sentences(50));

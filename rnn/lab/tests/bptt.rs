@@ -5,9 +5,9 @@ use autograd::{Magnitude, NodeId, Point, Value, eval};
 use ndarray::{Array2, ArrayD, Axis};
 use rnn::cell::SHIPPED;
 use rnn::init::{self, Init};
-use rnn::model::{Feed, Head, Inits, Mode, Model, Network};
+use rnn::model::{Batch, Head, Inits, Mode, Model, Network};
 use rnn::parameters::Parameters;
-use rnn_lab::study::{Ask, Bptt, Course, Flow, Specimen, spectral_norm, truncations};
+use rnn_lab::study::{Ask, Bptt, Course, Flow, NetSpec, spectral_norm, truncations};
 
 #[path = "bptt/spectra.rs"]
 mod spectra;
@@ -15,13 +15,13 @@ mod spectra;
 const ALL: Ask = Ask { layer: 0, split: true, jacobians: true, spectrum: false };
 
 /// The cell over five steps, two sequences.
-fn small(cell: &str) -> Specimen {
+fn small(cell: &str) -> NetSpec {
     let fits = rnn::cell::by_name(cell).unwrap().fits(3, 4).is_ok();
-    Specimen { cell: cell.into(), steps: 5, batch: 2, input: if fits { 3 } else { 4 }, ..Specimen::default() }
+    NetSpec { cell: cell.into(), steps: 5, batch: 2, input: if fits { 3 } else { 4 }, ..NetSpec::default() }
 }
 
 /// A network's graph and its point, with the operands of stop-gradients held constant.
-fn frozen(model: &Model, parameters: &Parameters, feed: &Feed) -> (Network, Point<f64>) {
+fn frozen(model: &Model, parameters: &Parameters, feed: &Batch) -> (Network, Point<f64>) {
     let network = model.network(feed.steps(), feed.batch(), Mode::default()).unwrap();
     let mut point = network.point(parameters, feed, &[], 0).unwrap().cast::<f64>();
     let stops: Vec<NodeId> =
@@ -66,7 +66,7 @@ fn differences(
 }
 
 /// Compares matrix and stretch with differences, to 1e-6 of the largest norm.
-fn agrees(net: &Specimen, head: Head, layer: usize) {
+fn agrees(net: &NetSpec, head: Head, layer: usize) {
     let (model, mut parameters, mut feed) = net.example(5).unwrap();
     let model = Model { head, ..model };
     // Some cells' initial values lie so near a kink that a difference would cross it: move away from them.
@@ -132,8 +132,8 @@ fn so_it_is_for_other_heads_layers_and_directions() {
         agrees(&small(cell), Head::Last, 0);
         agrees(&small(cell), Head::Mean, 0);
         for layer in [0, 1] {
-            agrees(&Specimen { layers: 2, ..small(cell) }, Head::EachStep, layer);
-            agrees(&Specimen { layers: 2, bidirectional: true, ..small(cell) }, Head::EachStep, layer);
+            agrees(&NetSpec { layers: 2, ..small(cell) }, Head::EachStep, layer);
+            agrees(&NetSpec { layers: 2, bidirectional: true, ..small(cell) }, Head::EachStep, layer);
         }
     }
 }
@@ -197,7 +197,7 @@ fn the_share_of_a_step_is_the_textbook_s() {
 #[test]
 fn beyond_a_cut_all_is_exactly_zero() {
     for cell in ["elman", "lstm", "gru", "rin"] {
-        let net = Specimen { window: Some(2), ..small(cell) };
+        let net = NetSpec { window: Some(2), ..small(cell) };
         let (model, parameters, feed) = net.example(1).unwrap();
         let bptt = Bptt::of(&model, &parameters, &feed, ALL).unwrap();
         for ((t, k), &norm) in bptt.matrix.indexed_iter() {
@@ -214,7 +214,7 @@ fn beyond_a_cut_all_is_exactly_zero() {
 #[test]
 fn no_gradient_exceeds_the_bound_by_singular_values() {
     for shipped in SHIPPED {
-        let (model, parameters, feed) = Specimen { steps: 12, ..small(shipped.name) }.example(2).unwrap();
+        let (model, parameters, feed) = NetSpec { steps: 12, ..small(shipped.name) }.example(2).unwrap();
         let bptt = Bptt::of(&model, &parameters, &feed, ALL).unwrap();
         for (found, bound) in bptt.matrix.iter().zip(bptt.bound.as_ref().unwrap()) {
             assert!(
@@ -230,7 +230,7 @@ fn no_gradient_exceeds_the_bound_by_singular_values() {
 #[test]
 fn a_silent_orthogonal_elman_keeps_its_scale_at_every_step() {
     for scale in [0.9, 1.0, 1.1] {
-        let net = Specimen { steps: 60, hidden: 8, ..small("elman") };
+        let net = NetSpec { steps: 60, hidden: 8, ..small("elman") };
         let (mut model, _, mut feed) = net.example(2).unwrap();
         model.init = Inits { recurrent: Some(Init::Orthogonal { gain: scale }), ..Inits::default() };
         let mut parameters = model.first_parameters(3).unwrap();
@@ -251,7 +251,7 @@ fn a_silent_orthogonal_elman_keeps_its_scale_at_every_step() {
 fn a_gradient_beyond_the_range_of_numbers_is_followed_to_its_beginning() {
     for (scale, steps, head) in [(0.5, 2000, Head::Last), (2.0, 2000, Head::Last), (1e-4, 90, Head::EachStep)]
     {
-        let net = Specimen { steps, hidden: 2, batch: 1, ..small("elman") };
+        let net = NetSpec { steps, hidden: 2, batch: 1, ..small("elman") };
         let (model, _, mut feed) = net.example(2).unwrap();
         let init = Inits { recurrent: Some(Init::Orthogonal { gain: scale }), ..Inits::default() };
         let model = Model { head, init, ..model };
@@ -286,7 +286,7 @@ fn a_gradient_beyond_the_range_of_numbers_is_followed_to_its_beginning() {
 fn the_gradient_of_two_layers_falls_steadily_beyond_the_range_of_numbers() {
     const STEPS: usize = 1500;
     for (cell, layers, falls_from) in [("lstm", 1, 0), ("gru", 2, 10), ("elman", 2, 10)] {
-        let net = Specimen { layers, steps: STEPS, hidden: 2, batch: 2, ..small(cell) };
+        let net = NetSpec { layers, steps: STEPS, hidden: 2, batch: 2, ..small(cell) };
         let (model, mut parameters, mut feed) = net.example(6).unwrap();
         let model = Model { head: Head::Last, ..model };
         parameters.iter_mut().for_each(|(_, w)| w.mapv_inplace(|x| 0.3 * x));

@@ -4,7 +4,7 @@
 use autograd_check::Verdict;
 use rnn::Cell;
 use rnn::cell::{SHIPPED, Shipped};
-use rnn_lab::study::{Specimen, witnesses};
+use rnn_lab::study::{NetSpec, witnesses};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Applies a law to every shipped cell, on two threads.
@@ -23,7 +23,7 @@ fn walk(law: impl Fn(&Shipped) + Sync) {
 
 /// All cross-checks pass; `silent` of them do not apply.
 #[track_caller]
-fn passes(net: &Specimen, silent: usize) {
+fn passes(net: &NetSpec, silent: usize) {
     let heard = witnesses(net, 1).unwrap();
     for witness in &heard {
         let holds = witness.verdict.is_none_or(|verdict| verdict == Verdict::Pass);
@@ -33,16 +33,16 @@ fn passes(net: &Specimen, silent: usize) {
 }
 
 /// A small net of a cell: input and state sizes differ, if the cell allows it.
-fn net(shipped: &Shipped, hidden: usize) -> Specimen {
+fn net(shipped: &Shipped, hidden: usize) -> NetSpec {
     let input = if shipped.cell().fits(2, hidden).is_ok() { 2 } else { hidden };
-    Specimen { cell: shipped.name.into(), hidden, input, ..Specimen::default() }
+    NetSpec { cell: shipped.name.into(), hidden, input, ..NetSpec::default() }
 }
 
 #[test]
 fn every_cell_from_one_step_to_fifty() {
     walk(|shipped| {
         for steps in [1, 2, 5, 50] {
-            passes(&Specimen { steps, ..net(shipped, 4) }, 0);
+            passes(&NetSpec { steps, ..net(shipped, 4) }, 0);
         }
     });
 }
@@ -50,9 +50,9 @@ fn every_cell_from_one_step_to_fifty() {
 #[test]
 fn stacks_cuts_and_batches() {
     walk(|shipped| {
-        let net = Specimen { steps: 4, batch: 2, ..net(shipped, 4) };
-        passes(&Specimen { layers: 2, window: Some(2), ..net.clone() }, 0);
+        let net = NetSpec { steps: 4, batch: 2, ..net(shipped, 4) };
+        passes(&NetSpec { layers: 2, window: Some(2), ..net.clone() }, 0);
         // A bidirectional net cannot run step by step: RTRL and the rolled net do not apply.
-        passes(&Specimen { bidirectional: true, lengths: Some(vec![4, 2]), ..net }, 2);
+        passes(&NetSpec { bidirectional: true, lengths: Some(vec![4, 2]), ..net }, 2);
     });
 }

@@ -2,7 +2,7 @@
 
 use super::{InferError, agree, softmax, symbols};
 use crate::data::{Classification, Vocabulary};
-use crate::model::{Engine, Feed, Mode, Model, Networks};
+use crate::model::{Batch, Engine, Mode, Model, Networks};
 use crate::parameters::Parameters;
 use crate::tasks::{Level, Sentiment};
 use autograd::{NodeId, eval};
@@ -71,7 +71,7 @@ impl<'a> Classifier<'a> {
     /// If it has no words, or the model's output is not finite.
     pub fn judge(&mut self, sentence: &str) -> Result<Judgement, InferError> {
         let symbols = self.symbols(sentence)?;
-        let feed = Feed::padded(Classification::padded(&[(&symbols, 0)]), 8);
+        let feed = Batch::padded(Classification::padded(&[(&symbols, 0)]), 8);
         let outcome = self.networks.run(self.parameters, &feed, &[], 0, false)?;
         let probabilities = softmax(outcome.outputs[0].iter().copied().map(f64::from));
         let class = (0..probabilities.len())
@@ -96,7 +96,7 @@ impl<'a> Classifier<'a> {
         for first in (0..symbols.len()).step_by(ABREAST) {
             let rows = first..(first + ABREAST).min(symbols.len());
             let beginnings: Vec<(&[usize], usize)> = rows.clone().map(|k| (&symbols[..=k], 0)).collect();
-            let feed = Feed::padded(Classification::padded(&beginnings), 8);
+            let feed = Batch::padded(Classification::padded(&beginnings), 8);
             let compiled = self.networks.network(feed.steps(), feed.batch(), false)?;
             let network = &compiled.network;
             let point = network.point(self.parameters, &feed, &[], 0)?;

@@ -1,7 +1,7 @@
 //! Forecasts of a series: on its test part beside the true values, and past its end.
 
 use super::InferError;
-use crate::model::{Engine, Feed, Mode, Model, Networks, StepError, evaluate};
+use crate::model::{Batch, Engine, Mode, Model, Networks, StepError, evaluate};
 use crate::parameters::Parameters;
 use crate::tasks::Forecast;
 use crate::train::Task;
@@ -53,7 +53,7 @@ pub fn forecast_next(
         ((values[n - (horizon - ahead[b]) - window + t] - mean) / std) as f32
     });
     let y = Array2::<f32>::zeros((ahead.len(), 1));
-    let feed = Feed { x: Value::Float(x.into_dyn()), y: Value::Float(y.into_dyn()), lengths: None };
+    let feed = Batch { x: Value::Float(x.into_dyn()), y: Value::Float(y.into_dyn()), lengths: None };
     let mut networks = Networks::new(model, Mode::default(), 1);
     let outcome = networks.run(parameters, &feed, &[], 0, false)?;
     Ok(ahead.into_iter().zip(outcome.outputs[0].iter().map(|&x| mean + std * f64::from(x))).collect())

@@ -3,7 +3,7 @@
 use super::{InferError, agree, softmax, symbols};
 use crate::cell::Clock;
 use crate::data::Vocabulary;
-use crate::model::{Feed, Mode, Model, Network};
+use crate::model::{Batch, Mode, Model, Network};
 use crate::parameters::Parameters;
 use autograd::{NodeId, Point, Value};
 use autograd_compile::{Executable, compile};
@@ -109,9 +109,9 @@ pub fn draw(
 }
 
 /// A batch of one symbol, with an unused target.
-fn symbol(id: usize, outputs: usize) -> Feed {
+fn symbol(id: usize, outputs: usize) -> Batch {
     let index = |id| Value::Index(ArrayD::from_elem(vec![1, 1], id));
-    Feed { x: index(id), y: index(outputs), lengths: None }
+    Batch { x: index(id), y: index(outputs), lengths: None }
 }
 
 #[cfg(test)]

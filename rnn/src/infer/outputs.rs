@@ -1,7 +1,7 @@
 //! The outputs of a model that reads real features.
 
 use super::{InferError, softmax};
-use crate::model::{Engine, Feed, Loss, Mode, Model, Networks};
+use crate::model::{Batch, Engine, Loss, Mode, Model, Networks};
 use crate::parameters::Parameters;
 use ndarray::{Array2, Axis};
 
@@ -35,7 +35,7 @@ pub fn outputs(model: &Model, parameters: &Parameters, x: &Array2<f32>) -> Resul
     if x.nrows() == 0 {
         return Err(InferError::Nothing);
     }
-    let feed = Feed::untargeted(model, x.clone().insert_axis(Axis(1)).into_dyn());
+    let feed = Batch::untargeted(model, x.clone().insert_axis(Axis(1)).into_dyn());
     let outcome = Networks::new(model, Mode::default(), 1).run(parameters, &feed, &[], 0, false)?;
     let mut rows = Array2::zeros((outcome.outputs.len(), model.outputs));
     for (mut row, output) in rows.rows_mut().into_iter().zip(&outcome.outputs) {

@@ -1,6 +1,6 @@
 //! Engines compute loss and gradient of a batch: the compiled networks of this library, or another system.
 
-use super::{Feed, Metrics, Outcome, StepError, Tally};
+use super::{Batch, Metrics, Outcome, StepError, Tally};
 use crate::parameters::Parameters;
 use ndarray::ArrayD;
 
@@ -15,7 +15,7 @@ pub trait Engine {
     fn run_into(
         &mut self,
         parameters: &Parameters,
-        feed: &Feed,
+        feed: &Batch,
         start: &[ArrayD<f32>],
         seed: usize,
         train: bool,
@@ -29,7 +29,7 @@ pub trait Engine {
     fn run(
         &mut self,
         parameters: &Parameters,
-        feed: &Feed,
+        feed: &Batch,
         start: &[ArrayD<f32>],
         seed: usize,
         train: bool,
@@ -47,8 +47,8 @@ pub trait Engine {
 pub fn evaluate(
     engine: &mut dyn Engine,
     parameters: &Parameters,
-    feeds: impl Iterator<Item = Feed>,
-    mut observe: impl FnMut(&Feed, &Outcome),
+    feeds: impl Iterator<Item = Batch>,
+    mut observe: impl FnMut(&Batch, &Outcome),
 ) -> Result<Metrics, StepError> {
     let mut tally = Tally::default();
     let (mut carry, mut outcome) = (Vec::new(), Outcome::default());

@@ -19,5 +19,5 @@ pub use network::lengths_fit;
 
 pub use engine::{Engine, evaluate};
 pub use metrics::Metrics;
-pub use network::{Feed, Lane, Mode, Network};
+pub use network::{Batch, Lane, Mode, Network};
 pub use networks::{Cause, Compiled, Networks, Outcome, StepError};

@@ -84,7 +84,7 @@ pub struct Lane {
 
 /// One batch of data for a network.
 #[derive(Clone, Debug)]
-pub struct Feed {
+pub struct Batch {
     /// The input, as [`Network::x`] expects it.
     pub x: Value<f32>,
     /// The targets, as [`Network::y`] expects them.
@@ -93,7 +93,7 @@ pub struct Feed {
     pub lengths: Option<Vec<usize>>,
 }
 
-impl Feed {
+impl Batch {
     /// Features `[time, batch, feature]` for a model that reads them, with targets that are all 0.
     pub fn untargeted(model: &super::Model, x: ArrayD<f32>) -> Self {
         let lead = match model.head {
@@ -393,7 +393,7 @@ impl Network {
     pub fn point(
         &self,
         parameters: &Parameters,
-        feed: &Feed,
+        feed: &Batch,
         start: &[ArrayD<f32>],
         seed: usize,
     ) -> Result<Point<f32>, ModelError> {

@@ -1,7 +1,7 @@
 //! Gradients of batches: a cache of compiled networks by batch size.
 
 use super::engine::Engine;
-use super::{Feed, Mode, Model, ModelError, Network};
+use super::{Batch, Mode, Model, ModelError, Network};
 use crate::parameters::Parameters;
 use autograd::{NodeId, Value};
 use autograd_compile::{Compiler, Executable, View};
@@ -55,7 +55,7 @@ impl Compiled {
         &'v self,
         id: NodeId,
         parameters: &'v Parameters,
-        feed: &'v Feed,
+        feed: &'v Batch,
         start: &'v [ArrayD<f32>],
         seed: &'v usize,
     ) -> Option<View<'v, f32>> {
@@ -109,7 +109,7 @@ impl Outcome {
         model: &Model,
         network: &Network,
         parameters: &Parameters,
-        feed: &Feed,
+        feed: &Batch,
         start: &[ArrayD<f32>],
         seed: usize,
     ) -> Result<(), StepError> {
@@ -214,7 +214,7 @@ impl Engine for Networks {
     fn run_into(
         &mut self,
         parameters: &Parameters,
-        feed: &Feed,
+        feed: &Batch,
         start: &[ArrayD<f32>],
         seed: usize,
         train: bool,
@@ -251,7 +251,7 @@ impl Engine for Networks {
 }
 
 /// The likely cause of a result that is not finite, judged by the batch and the weights.
-fn cause(feed: &Feed, parameters: &Parameters) -> Cause {
+fn cause(feed: &Batch, parameters: &Parameters) -> Cause {
     let finite = |value: &Value<f32>| match value {
         Value::Float(array) => array.iter().all(|x| x.is_finite()),
         _ => true,

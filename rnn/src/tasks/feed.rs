@@ -1,7 +1,7 @@
 //! Converts batches of data to a network's inputs.
 
 use crate::data::{Classification, Regression, Transduction};
-use crate::model::Feed;
+use crate::model::Batch;
 use autograd::Value;
 use ndarray::{Array1, Array2, Axis};
 
@@ -11,20 +11,20 @@ fn single(x: f64) -> f32 {
     x as f32
 }
 
-impl From<Transduction> for Feed {
+impl From<Transduction> for Batch {
     fn from(batch: Transduction) -> Self {
         let Transduction { inputs, targets } = batch;
         Self { x: Value::Index(inputs.into_dyn()), y: Value::Index(targets.into_dyn()), lengths: None }
     }
 }
 
-impl From<Regression> for Feed {
+impl From<Regression> for Batch {
     fn from(batch: Regression) -> Self {
         Self { x: batch.inputs.mapv(single).into(), y: batch.targets.mapv(single).into(), lengths: None }
     }
 }
 
-impl Feed {
+impl Batch {
     /// Pads a batch of sequences until `steps` divides its length, so that batches of many lengths share few
     /// networks. Padding changes no result.
     pub fn padded(batch: Classification, steps: usize) -> Self {

@@ -2,7 +2,7 @@
 
 use super::Level;
 use crate::data::{Classification, Error, Fractions, Labelled, Split, Vocabulary, batches, split};
-use crate::model::{Feed, Metrics, Mode, Model};
+use crate::model::{Batch, Metrics, Mode, Model};
 use crate::train::{Baseline, Figure, Part, Task};
 
 /// Longer sentences are cut to their end, which matters most.
@@ -98,13 +98,13 @@ impl Sentiment {
         Ok(symbols)
     }
 
-    fn feed(&self, members: &[usize]) -> Feed {
+    fn feed(&self, members: &[usize]) -> Batch {
         let members: Vec<_> = members.iter().map(|&i| (&self.sentences[i][..], self.labels[i])).collect();
-        Feed::padded(Classification::padded(&members), 8)
+        Batch::padded(Classification::padded(&members), 8)
     }
 
     /// Batches of members of similar length, to reduce padding.
-    fn in_order(&self, part: &[usize]) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn in_order(&self, part: &[usize]) -> Box<dyn Iterator<Item = Batch> + '_> {
         let mut part = part.to_vec();
         part.sort_by_key(|&i| self.sentences[i].len());
         let chunks: Vec<Vec<usize>> = part.chunks(self.batch).map(<[usize]>::to_vec).collect();
@@ -125,7 +125,7 @@ impl Task for Sentiment {
         self.split.train.len().div_ceil(self.batch)
     }
 
-    fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Batch> + '_> {
         // The constructor has checked that the batch size is not zero.
         let order = batches(self.split.train.len(), self.batch, self.seed, epoch).unwrap_or_default();
         let members =
@@ -133,11 +133,11 @@ impl Task for Sentiment {
         Box::new(order.into_iter().skip(from).map(move |batch| self.feed(&members(batch))))
     }
 
-    fn validation(&self) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn validation(&self) -> Box<dyn Iterator<Item = Batch> + '_> {
         self.in_order(&self.split.validation)
     }
 
-    fn test(&self) -> Option<Box<dyn Iterator<Item = Feed> + '_>> {
+    fn test(&self) -> Option<Box<dyn Iterator<Item = Batch> + '_>> {
         Some(self.in_order(&self.split.test))
     }
 

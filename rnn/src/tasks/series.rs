@@ -1,7 +1,7 @@
 //! The forecast of a real-valued series, such as a price.
 
 use crate::data::{Error, Regression, Series, batches};
-use crate::model::{Feed, Metrics, Mode, Model};
+use crate::model::{Batch, Metrics, Mode, Model};
 use crate::train::{Baseline, Figure, Part, Task};
 use ndarray::Axis;
 use std::ops::Range;
@@ -50,7 +50,7 @@ impl Forecast {
         (self.window, self.horizon)
     }
 
-    fn feeds<'a>(&self, part: &'a Regression) -> Box<dyn Iterator<Item = Feed> + 'a> {
+    fn feeds<'a>(&self, part: &'a Regression) -> Box<dyn Iterator<Item = Batch> + 'a> {
         let all: Vec<usize> = (0..part.targets.nrows()).collect();
         let chunks: Vec<Vec<usize>> = all.chunks(self.batch).map(<[usize]>::to_vec).collect();
         Box::new(chunks.into_iter().map(|members| part.select(&members).into()))
@@ -70,17 +70,17 @@ impl Task for Forecast {
         self.train.targets.nrows().div_ceil(self.batch)
     }
 
-    fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Batch> + '_> {
         // The constructor has checked that the batch size is not zero.
         let order = batches(self.train.targets.nrows(), self.batch, self.seed, epoch).unwrap_or_default();
         Box::new(order.into_iter().skip(from).map(|members| self.train.select(&members).into()))
     }
 
-    fn validation(&self) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn validation(&self) -> Box<dyn Iterator<Item = Batch> + '_> {
         self.feeds(&self.validation)
     }
 
-    fn test(&self) -> Option<Box<dyn Iterator<Item = Feed> + '_>> {
+    fn test(&self) -> Option<Box<dyn Iterator<Item = Batch> + '_>> {
         Some(self.feeds(&self.test))
     }
 

@@ -2,7 +2,7 @@
 
 use crate::data::Error;
 use crate::data::synthetic::{Adding, CopyMemory, TemporalOrder};
-use crate::model::{Feed, Head, Input, Loss, Metrics, Mode, Model};
+use crate::model::{Batch, Head, Input, Loss, Metrics, Mode, Model};
 use crate::train::{Baseline, Figure, Part, Task};
 use std::ops::Range;
 
@@ -42,11 +42,11 @@ impl SyntheticKind {
         }
     }
 
-    fn batch(&self, size: usize, seed: u64, index: u64) -> Feed {
+    fn batch(&self, size: usize, seed: u64, index: u64) -> Batch {
         match self {
             Self::Adding(task) => task.batch(size, seed, index).into(),
             Self::Copy(task) => task.batch(size, seed, index).into(),
-            Self::TemporalOrder(task) => Feed::padded(task.batch(size, seed, index), 1),
+            Self::TemporalOrder(task) => Batch::padded(task.batch(size, seed, index), 1),
         }
     }
 }
@@ -87,7 +87,7 @@ impl Synthetic {
     }
 
     /// Training batches are numbered from 0; validation and test count down from the maximum.
-    fn feeds(&self, numbers: Range<u64>) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn feeds(&self, numbers: Range<u64>) -> Box<dyn Iterator<Item = Batch> + '_> {
         Box::new(numbers.map(|index| self.kind.batch(self.batch, self.seed, index)))
     }
 }
@@ -105,16 +105,16 @@ impl Task for Synthetic {
         self.batches
     }
 
-    fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Batch> + '_> {
         let first = epoch * self.batches as u64;
         self.feeds(first + from as u64..first + self.batches as u64)
     }
 
-    fn validation(&self) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn validation(&self) -> Box<dyn Iterator<Item = Batch> + '_> {
         self.feeds(u64::MAX - Self::HELD_OUT..u64::MAX)
     }
 
-    fn test(&self) -> Option<Box<dyn Iterator<Item = Feed> + '_>> {
+    fn test(&self) -> Option<Box<dyn Iterator<Item = Batch> + '_>> {
         Some(self.feeds(u64::MAX - 2 * Self::HELD_OUT..u64::MAX - Self::HELD_OUT))
     }
 

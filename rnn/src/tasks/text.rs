@@ -3,7 +3,7 @@
 use crate::cell::Clock;
 use crate::data::corpus::{self, Streams};
 use crate::data::{Error, Vocabulary, words};
-use crate::model::{Feed, Metrics, Mode, Model};
+use crate::model::{Batch, Metrics, Mode, Model};
 use crate::train::{Baseline, Figure, Part, Task};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
@@ -131,10 +131,10 @@ impl Text {
         self.unknown
     }
 
-    fn windows<'a>(&self, streams: &'a Streams) -> Box<dyn Iterator<Item = Feed> + 'a> {
+    fn windows<'a>(&self, streams: &'a Streams) -> Box<dyn Iterator<Item = Batch> + 'a> {
         // The constructor has checked that the number of steps is not zero.
         match streams.windows(self.steps) {
-            Ok(windows) => Box::new(windows.map(Feed::from)),
+            Ok(windows) => Box::new(windows.map(Batch::from)),
             Err(_) => Box::new(std::iter::empty()),
         }
     }
@@ -153,11 +153,11 @@ impl Task for Text {
         self.train.windows(self.steps).map_or(0, |windows| windows.len())
     }
 
-    fn train(&self, _epoch: u64, from: usize) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn train(&self, _epoch: u64, from: usize) -> Box<dyn Iterator<Item = Batch> + '_> {
         Box::new(self.windows(&self.train).skip(from))
     }
 
-    fn validation(&self) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn validation(&self) -> Box<dyn Iterator<Item = Batch> + '_> {
         self.windows(&self.validation)
     }
 

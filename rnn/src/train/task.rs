@@ -1,6 +1,6 @@
 //! A training task: batches, and the interpretation of their losses.
 
-use crate::model::{Feed, Metrics, Mode, Model};
+use crate::model::{Batch, Metrics, Mode, Model};
 
 /// A source of batches for a model, and the interpretation of its losses.
 pub trait Task {
@@ -20,13 +20,13 @@ pub trait Task {
     fn batches(&self) -> usize;
 
     /// The training batches of an epoch, starting at batch `from`: a function of the task and the epoch alone.
-    fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Feed> + '_>;
+    fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Batch> + '_>;
 
     /// The validation batches.
-    fn validation(&self) -> Box<dyn Iterator<Item = Feed> + '_>;
+    fn validation(&self) -> Box<dyn Iterator<Item = Batch> + '_>;
 
     /// The test batches, for use once at the end; `None` if the task has no such part.
-    fn test(&self) -> Option<Box<dyn Iterator<Item = Feed> + '_>> {
+    fn test(&self) -> Option<Box<dyn Iterator<Item = Batch> + '_>> {
         None
     }
 

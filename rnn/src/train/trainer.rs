@@ -8,7 +8,9 @@ use super::progress::{Best, Progress};
 use super::schedule::Schedule;
 use super::task::Task;
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::model::{Cause, Engine, Feed, Metrics, ModelError, Networks, Outcome, StepError, Tally, evaluate};
+use crate::model::{
+    Batch, Cause, Engine, Metrics, ModelError, Networks, Outcome, StepError, Tally, evaluate,
+};
 use crate::parameters::Parameters;
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
@@ -343,7 +345,7 @@ impl<'a> Trainer<'a> {
         Ok(Finish::Done)
     }
 
-    fn update(&mut self, feed: &Feed, total: u64, tell: &mut impl FnMut(Event)) -> Result<(), TrainError> {
+    fn update(&mut self, feed: &Batch, total: u64, tell: &mut impl FnMut(Event)) -> Result<(), TrainError> {
         let step = self.progress.step;
         let seed = mask_seed(self.options.seed, step);
         let outcome = &mut self.outcome;

@@ -10,7 +10,8 @@
 use super::Options;
 use super::cut::Part;
 use super::label::Class;
-use super::scene::{Column, Item, Link, Scene, Step};
+use super::scene::{Column, Item, Link, Scene};
+use super::step::Step;
 use std::fmt::{self, Write};
 
 pub(super) fn write(scene: &Scene, options: &Options) -> String {

@@ -1,7 +1,7 @@
 //! The groups of a node for folding: part, layer, time step, gate.
 
 use super::cut::{Part, View};
-use super::scene::Step;
+use super::step::Step;
 use autograd::graph::Graph;
 use autograd::ops::{Leaf, Op};
 use std::sync::Arc;

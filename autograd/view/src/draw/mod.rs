@@ -50,6 +50,7 @@ mod mermaid;
 mod paint;
 mod recorded;
 mod scene;
+mod step;
 mod svg;
 mod xml;
 
@@ -134,7 +135,7 @@ pub fn text<'a>(view: impl Into<View<'a>>) -> String {
     let view = view.into();
     let rolled = view.roll.iter().flat_map(|roll| &roll.groups).filter(|group| group.len() > 1);
     let head = rolled.map(|group| {
-        let step = scene::Step { number: group[0], group: group.clone() };
+        let step = step::Step { number: group[0], group: group.clone() };
         format!("# step {} stands for {}, ×{}\n", group[0], step.label(), group.len())
     });
     head.collect::<String>() + &view.graph.lines(view.nodes())

@@ -8,7 +8,7 @@ mod witnesses;
 use crate::output::{Kind, OutFile, told_by_ending};
 use crate::plot::Chart;
 use autograd_check::Verdict;
-use rnn_lab::study::Specimen;
+use rnn_lab::study::NetSpec;
 use serde::Serialize;
 use std::error::Error;
 use std::process::ExitCode;
@@ -48,8 +48,8 @@ const DRAWN: &str = "at the weights that training begins with";
 
 impl Lab {
     /// Runs the selected experiment; `None` if there is none.
-    pub fn run(&self, net: &Specimen, seed: u64, json: bool) -> Option<crate::Result> {
-        let run: fn(&Self, &Specimen, u64, bool) -> crate::Result = match self {
+    pub fn run(&self, net: &NetSpec, seed: u64, json: bool) -> Option<crate::Result> {
+        let run: fn(&Self, &NetSpec, u64, bool) -> crate::Result = match self {
             Self { taylor: true, .. } => taylor::run,
             Self { precision: true, .. } => precision::run,
             Self { witnesses: true, .. } => witnesses::run,

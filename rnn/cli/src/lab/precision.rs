@@ -1,11 +1,11 @@
 //! `rnn gradcheck --precision`
 
 use super::{DRAWN, Lab};
+use crate::net_spec::describe;
 use crate::paint;
 use crate::plot::{Chart, Look, Scale, Series};
-use crate::specimen::describe;
 use autograd_check::Rounding;
-use rnn_lab::study::{Specimen, precision_by_steps, precision_of};
+use rnn_lab::study::{NetSpec, precision_by_steps, precision_of};
 use serde::Serialize;
 use serde_json::json;
 use std::io::{self, Write};
@@ -45,7 +45,7 @@ struct AtSteps {
     worst: String,
 }
 
-pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::Result {
+pub(super) fn run(lab: &Lab, net: &NetSpec, seed: u64, json: bool) -> crate::Result {
     let report = precision_of(net, seed)?;
     lab.table(report.nodes.iter().map(Row::from))?;
     let mut by_steps = Vec::new();

@@ -1,11 +1,11 @@
 //! `rnn gradcheck --sweep`
 
 use super::Lab;
+use crate::net_spec::describe;
 use crate::paint;
 use crate::plot::{Chart, Look, Scale, Series};
-use crate::specimen::describe;
 use rnn::cell::{CellRef, SHIPPED};
-use rnn_lab::study::{Dtype, Method, Observation, Specimen, Sweep};
+use rnn_lab::study::{Dtype, Method, NetSpec, Observation, Sweep};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -81,7 +81,7 @@ fn method(method: Method) -> &'static str {
     }
 }
 
-pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::Result {
+pub(super) fn run(lab: &Lab, net: &NetSpec, seed: u64, json: bool) -> crate::Result {
     let axes = lab.sweep.as_deref().unwrap_or_default();
     let sweep = plan(axes, net, seed);
     let mut rows = Vec::new();
@@ -126,7 +126,7 @@ pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::Re
 }
 
 /// The constant properties of the net, in words.
-fn subject(axes: &[Axis], net: &Specimen) -> String {
+fn subject(axes: &[Axis], net: &NetSpec) -> String {
     let all = describe(net);
     let (cell, steps) = all.split_once(", ").unwrap_or((&all, ""));
     match (axes.contains(&Axis::Cell), axes.contains(&Axis::Steps)) {
@@ -142,7 +142,7 @@ fn short(x: f64) -> String {
 }
 
 /// The ranges of the selected axes; the others keep the net's value.
-fn plan(axes: &[Axis], net: &Specimen, seed: u64) -> Sweep {
+fn plan(axes: &[Axis], net: &NetSpec, seed: u64) -> Sweep {
     let has = |axis| axes.contains(&axis);
     let own = |axis, all: &[usize], own: usize| if has(axis) { all.to_vec() } else { vec![own] };
     let fits = |name: &str, hidden: usize| {

@@ -1,12 +1,12 @@
 //! `rnn gradcheck --taylor`
 
 use super::{DRAWN, Lab, code};
+use crate::net_spec::describe;
 use crate::paint;
 use crate::plot::{Chart, Look, Scale, Series};
-use crate::specimen::describe;
 use autograd::Builder;
 use autograd_check::{Taylor, Verdict, taylor};
-use rnn_lab::study::{Specimen, Trial};
+use rnn_lab::study::{NetSpec, Trial};
 use serde::Serialize;
 use serde_json::json;
 use std::io::Write;
@@ -21,7 +21,7 @@ struct Row {
     smooth: bool,
 }
 
-pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::Result {
+pub(super) fn run(lab: &Lab, net: &NetSpec, seed: u64, json: bool) -> crate::Result {
     let (network, point) = Trial::draw(net, seed, 1.0)?.unrolled()?;
     let g = Builder::resume(network.graph.clone());
     let report = taylor(g.expr(network.loss), point, seed)?;

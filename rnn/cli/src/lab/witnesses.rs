@@ -1,10 +1,10 @@
 //! `rnn gradcheck --witnesses`
 
 use super::{DRAWN, Lab, code};
+use crate::net_spec::describe;
 use crate::paint;
-use crate::specimen::describe;
 use autograd_check::Verdict;
-use rnn_lab::study::{Gap, Specimen, Witness, witnesses};
+use rnn_lab::study::{Gap, NetSpec, Witness, witnesses};
 use serde::Serialize;
 use serde_json::json;
 use std::io::Write;
@@ -20,7 +20,7 @@ struct Row<'a> {
     size: Option<f64>,
 }
 
-pub(super) fn run(lab: &Lab, net: &Specimen, seed: u64, json: bool) -> crate::Result {
+pub(super) fn run(lab: &Lab, net: &NetSpec, seed: u64, json: bool) -> crate::Result {
     let heard = witnesses(net, seed)?;
     lab.table(heard.iter().map(|w| {
         let gap = w.worst.as_ref();

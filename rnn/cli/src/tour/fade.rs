@@ -4,7 +4,7 @@ use super::say;
 use crate::plot::terminal::{Line, curves, style};
 use rnn::init::Init;
 use rnn::model::{Head, Inits, Model};
-use rnn_lab::study::{Specimen, fade as norms};
+use rnn_lab::study::{NetSpec, fade as norms};
 use std::io::Write;
 
 const STEPS: usize = 50;
@@ -36,7 +36,7 @@ pub fn fade(out: &mut impl Write, seed: u64) -> Result<(), Box<dyn std::error::E
     ];
     let (mut measured, mut names) = (Vec::new(), Vec::new());
     for (mark, name, cell, init) in lines {
-        let net = Specimen { cell: cell.into(), input: 8, hidden: HIDDEN, ..Specimen::default() };
+        let net = NetSpec { cell: cell.into(), input: 8, hidden: HIDDEN, ..NetSpec::default() };
         let model = Model { head: Head::Last, init, ..net.model() };
         let norms = norms(&model, STEPS, BATCH, seed)?;
         let last = norms[STEPS - 1];

@@ -7,7 +7,7 @@ use crate::paint;
 use autograd::Graph;
 use autograd_view::draw;
 use rnn::files::FileError;
-use rnn_lab::study::{Specimen, network_of};
+use rnn_lab::study::{NetSpec, network_of};
 use std::io::Write;
 
 /// The drawings.
@@ -37,7 +37,7 @@ pub fn leave(
         "Two graphs with all their nodes, forward and backward: a plain Elman net over three steps, and the trained \
          net on the sentence. The .svg opens in a browser, the .dot is for Graphviz, the .json for programs.",
     )?;
-    let elman = Specimen::default().network(true)?.graph;
+    let elman = NetSpec::default().network(true)?.graph;
     let sentence = network_of(&net.model, &net.vocabulary, SENTENCE, true)?.graph;
     let graphs = [
         ("elman-3-steps", "An Elman net over three steps, with its backpropagation through time", elman),

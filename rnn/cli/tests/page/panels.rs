@@ -40,7 +40,7 @@ fn a_box_is_called_what_it_stands_for() {
 /// A layer that reads backwards: a pair that has a way, its own equations, and loops that come from t + 1.
 #[test]
 fn a_reverse_layer_has_its_own_equations() {
-    let net = Specimen { cell: "gru".into(), steps: 4, bidirectional: true, ..Specimen::default() };
+    let net = NetSpec { cell: "gru".into(), steps: 4, bidirectional: true, ..NetSpec::default() };
     let network = net.network(true).unwrap();
     let given = net.page(&network, SEED).unwrap();
     let html = draw::html(&network.graph, &draw::Options::default(), &given).unwrap();

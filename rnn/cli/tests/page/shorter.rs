@@ -7,7 +7,7 @@ use ndarray::{Axis, Slice};
 fn fewer_steps_are_a_shorter_net() {
     const STEPS: usize = 3;
     let shown = Shown::new("lstm", 5);
-    let short = Specimen { cell: "lstm".into(), steps: STEPS, ..Specimen::default() }.network(true).unwrap();
+    let short = NetSpec { cell: "lstm".into(), steps: STEPS, ..NetSpec::default() }.network(true).unwrap();
     let mut point = Point::new();
     let leaves = short.graph.inputs().chain(short.graph.parameters());
     for id in leaves.collect::<Vec<_>>() {

@@ -59,7 +59,7 @@ fn what_cannot_be_sent_is_told_before_the_driver_waits_for_it() {
     let mut xla = Xla::start(&python, &model(), Mode::default(), 1).unwrap();
     xla.make(2, 1, false).unwrap();
     let Xla { driver, made, .. } = &mut xla;
-    let (_, Batch { network, program, name, .. }) = &made[0];
+    let (_, Loaded { network, program, name, .. }) = &made[0];
     let parameters = model().first_parameters(1).unwrap();
     let shape = |id| network.graph.node(id).unwrap().ty.shape.to_vec();
     let (x, y) = (ArrayD::<f32>::zeros(shape(network.x)), ArrayD::zeros(shape(network.y)));

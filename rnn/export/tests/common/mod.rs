@@ -5,9 +5,9 @@ use autograd::ops::{Op, Sample, Sampler};
 use autograd::{Builder, Graph, Kind, Point, Type, Value, grad};
 use ndarray::ArrayD;
 use rnn::cell::CellRef;
-use rnn::model::{Feed, Mode, Model, Network};
+use rnn::model::{Batch, Mode, Model, Network};
 use rnn_export::{Output, Program, Real, Shared, values};
-use rnn_lab::study::Specimen;
+use rnn_lab::study::NetSpec;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::path::Path;
 use std::process::Command;
@@ -259,14 +259,14 @@ pub fn arrangements_of(cell: &str, steps: usize, batch: usize) -> Vec<(String, N
     // A cell with equal input and state sizes cannot be stacked bidirectionally.
     let wide = rnn::Cell::fits(&*rnn::cell::by_name(cell).unwrap(), 8, 4).is_ok();
     let input = if wide { 3 } else { 4 };
-    let plain = Specimen { cell: cell.into(), steps, input, hidden: 4, batch, ..Specimen::default() };
+    let plain = NetSpec { cell: cell.into(), steps, input, hidden: 4, batch, ..NetSpec::default() };
     let model = Model { dropout: 0.3, layers: 2, ..plain.model() };
     let mode = Mode { train: true, ..Mode::default() };
     let lengths = Some((0..batch).map(|row| steps - (row + 1) % 2).collect());
     [
-        ("two-layers", Specimen { layers: 2, bidirectional: wide, ..plain.clone() }.network(true)),
-        ("ragged", Specimen { lengths, bidirectional: true, ..plain.clone() }.network(true)),
-        ("cut", Specimen { window: Some(2), ..plain }.network(true)),
+        ("two-layers", NetSpec { layers: 2, bidirectional: wide, ..plain.clone() }.network(true)),
+        ("ragged", NetSpec { lengths, bidirectional: true, ..plain.clone() }.network(true)),
+        ("cut", NetSpec { window: Some(2), ..plain }.network(true)),
         ("dropout", model.network(steps, batch, mode)),
     ]
     .map(|(arrangement, network)| (format!("{cell}-{arrangement}"), network.unwrap()))
@@ -276,14 +276,14 @@ pub fn arrangements_of(cell: &str, steps: usize, batch: usize) -> Vec<(String, N
 /// Loss and gradients of a cell from its own first values: in one layer; in two layers and both directions; with
 /// sequences of different lengths; with truncation; with dropout between the layers and in the cell.
 pub fn examples_of(cell: &CellRef, steps: usize) -> Vec<(&'static str, Program, Point<f64>)> {
-    let plain = Specimen { cell: cell.clone(), steps, input: 8, hidden: 8, batch: 2, ..Specimen::default() };
-    let two = Specimen { layers: 2, ..plain.clone() };
+    let plain = NetSpec { cell: cell.clone(), steps, input: 8, hidden: 8, batch: 2, ..NetSpec::default() };
+    let two = NetSpec { layers: 2, ..plain.clone() };
     // A cell with equal input and state sizes cannot be stacked bidirectionally.
     let wide = rnn::Cell::fits(&*cell.cell().unwrap(), 16, 8).is_ok();
-    let both = Specimen { layers: if wide { 2 } else { 1 }, bidirectional: true, ..plain.clone() };
-    let example = |specimen: &Specimen, dropout: f64, lengths: Option<Vec<usize>>| {
-        let (model, parameters, feed) = specimen.example(1).unwrap();
-        let (model, feed) = (Model { dropout, ..model }, Feed { lengths, ..feed });
+    let both = NetSpec { layers: if wide { 2 } else { 1 }, bidirectional: true, ..plain.clone() };
+    let example = |spec: &NetSpec, dropout: f64, lengths: Option<Vec<usize>>| {
+        let (model, parameters, feed) = spec.example(1).unwrap();
+        let (model, feed) = (Model { dropout, ..model }, Batch { lengths, ..feed });
         let lengths = feed.lengths.is_some();
         let mode = Mode { train: true, noise: dropout > 0.0, lengths, alike: true, ..Mode::default() };
         let network = model.network(steps, 2, mode).unwrap();
@@ -295,7 +295,7 @@ pub fn examples_of(cell: &CellRef, steps: usize) -> Vec<(&'static str, Program, 
         ("one-layer", example(&plain, 0.0, None)),
         ("two-layers", example(if wide { &both } else { &two }, 0.0, None)),
         ("ragged", example(&both, 0.0, Some(vec![steps - 2, steps]))),
-        ("cut", example(&Specimen { window, ..two.clone() }, 0.0, None)),
+        ("cut", example(&NetSpec { window, ..two.clone() }, 0.0, None)),
         ("dropout", example(&two, 0.3, None)),
     ]
     .map(|(arrangement, (program, point))| (arrangement, program, point))

@@ -3,13 +3,13 @@
 use super::{OWN, size};
 use autograd::{Value, eval};
 use rnn::cell::CellRef;
-use rnn::model::{Feed, Mode, Model, Network};
-use rnn_lab::study::Specimen;
+use rnn::model::{Batch, Mode, Model, Network};
+use rnn_lab::study::NetSpec;
 use std::collections::BTreeMap;
 
 /// A net over so many steps, all of them alike.
 fn alike(cell: &CellRef, steps: usize, window: Option<usize>, layers: usize, ragged: bool) -> Network {
-    let net = Specimen {
+    let net = NetSpec {
         cell: cell.clone(),
         steps,
         input: 4,
@@ -18,7 +18,7 @@ fn alike(cell: &CellRef, steps: usize, window: Option<usize>, layers: usize, rag
         layers,
         window,
         bidirectional: ragged,
-        ..Specimen::default()
+        ..NetSpec::default()
     };
     let mode = Mode { train: true, alike: true, lengths: ragged, ..Mode::default() };
     net.model().network(steps, 2, mode).unwrap()
@@ -58,7 +58,7 @@ fn modules_of_any_number_of_steps_are_of_one_size() {
 #[test]
 fn a_row_may_be_several_steps() {
     let of = |steps| {
-        let net = Specimen { cell: "clockwork".into(), steps, input: 4, hidden: 4, ..Specimen::default() };
+        let net = NetSpec { cell: "clockwork".into(), steps, input: 4, hidden: 4, ..NetSpec::default() };
         size(&net.network(true).unwrap())
     };
     assert_eq!([44, 47].map(of), [100, 103].map(of));
@@ -79,13 +79,13 @@ fn steps_that_are_alike_compute_the_same() {
             }
             let one = alike(&cell, 9, window, layers, ragged);
             let net =
-                Specimen { cell: cell.clone(), input: 4, hidden: 4, layers, window, ..Specimen::default() };
+                NetSpec { cell: cell.clone(), input: 4, hidden: 4, layers, window, ..NetSpec::default() };
             let model = Model { bidirectional: ragged, ..net.model() };
             let mode = Mode { train: true, lengths: ragged, ..Mode::default() };
             let other = model.network(9, 2, mode).unwrap();
             let parameters = model.first_parameters(3).unwrap();
-            let feed = Specimen { steps: 9, batch: 2, ..net }.example(2).unwrap().2;
-            let feed = Feed { lengths: ragged.then(|| vec![5, 9]), ..feed };
+            let feed = NetSpec { steps: 9, batch: 2, ..net }.example(2).unwrap().2;
+            let feed = Batch { lengths: ragged.then(|| vec![5, 9]), ..feed };
             let [a, b] = [&one, &other].map(|network| {
                 let point = network.point(&parameters, &feed, &[], 1).unwrap().cast::<f64>();
                 let results = [&[network.loss][..], &network.gradients].concat();

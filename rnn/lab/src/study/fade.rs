@@ -1,9 +1,9 @@
 //! Vanishing and exploding gradients, measured.
 
-use super::specimen::inputs;
+use super::net_spec::inputs;
 use autograd::{NodeId, Value, eval, norm};
 use ndarray::ArrayD;
-use rnn::model::{Feed, Mode, Model, ModelError};
+use rnn::model::{Batch, Mode, Model, ModelError};
 
 /// ‖∂L/∂h\[k\]‖ for k = 1 … T, where L is the model's loss on random inputs and h\[k\] the first state of its last
 /// layer after step k: one Frobenius norm over a batch of `batch` sequences, in f64. For a model with its head on the
@@ -12,9 +12,9 @@ use rnn::model::{Feed, Mode, Model, ModelError};
 ///
 /// ```
 /// use rnn::model::{Head, Model};
-/// use rnn_lab::study::{Specimen, fade};
+/// use rnn_lab::study::{NetSpec, fade};
 ///
-/// let elman = Model { head: Head::Last, ..Specimen::default().model() };
+/// let elman = Model { head: Head::Last, ..NetSpec::default().model() };
 /// let norms = fade(&elman, 30, 1, 7)?;
 /// assert!(norms[0] < 1e-3 * norms[29]); // the usual first weights forget within thirty steps
 /// # Ok::<(), rnn::model::ModelError>(())
@@ -28,7 +28,7 @@ pub fn fade(model: &Model, steps: usize, batch: usize, seed: u64) -> Result<Vec<
         .map_err(|source| ModelError::Init { weight: "x".into(), source })?;
     let y = network.graph.node(network.y)?.ty.shape.clone();
     let y = Value::Index(ArrayD::zeros(&y[..]));
-    let feed = Feed { x: x.into(), y, lengths: None };
+    let feed = Batch { x: x.into(), y, lengths: None };
     let point = network.point(&model.first_parameters(seed)?, &feed, &[], 0)?.cast::<f64>();
     let adjoints: Vec<Option<NodeId>> =
         network.states.iter().map(|&h| network.graph.adjoint(h, 0)).collect::<Result<_, _>>()?;
@@ -42,7 +42,7 @@ pub fn fade(model: &Model, steps: usize, batch: usize, seed: u64) -> Result<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::Specimen;
+    use crate::study::NetSpec;
     use rnn::init::Init;
     use rnn::model::{Head, Inits};
 
@@ -50,7 +50,7 @@ mod tests {
         // With a large positive drive a relu is the identity, and with W_h = s·1 the adjoint shrinks by s per step.
         let init = Inits { recurrent: Some(Init::Identity { scale }), ..Inits::default() };
         let input = Some(Init::Constant { value: 0.0 });
-        let model = Specimen { cell: "elman-relu".into(), hidden: 1, window, ..Specimen::default() }.model();
+        let model = NetSpec { cell: "elman-relu".into(), hidden: 1, window, ..NetSpec::default() }.model();
         let model = Model { head: Head::Last, init: Inits { input, ..init }, ..model };
         // A seed whose biases are positive, so that the one unit is always on.
         let on = |seed: &u64| {

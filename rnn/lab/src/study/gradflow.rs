@@ -11,7 +11,7 @@ use rnn::cell::{CellRef, Role};
 use rnn::data::synthetic::Adding;
 use rnn::init::{self, Init};
 use rnn::model::{
-    Engine, Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Networks, Start, StepError, estimate,
+    Batch, Engine, Head, Inits, Input, Loss, Mode, Model, ModelError, Networks, Start, StepError, estimate,
 };
 use rnn::parameters::Parameters;
 use rnn::train::clip;
@@ -162,13 +162,13 @@ impl Flow {
     }
 
     /// A batch of the task.
-    fn batch(&self, model: &Model, size: usize, index: u64) -> Result<Feed, FlowError> {
-        let feed = Feed::from(Adding::new(self.steps)?.batch(size, self.seed, index));
+    fn batch(&self, model: &Model, size: usize, index: u64) -> Result<Batch, FlowError> {
+        let feed = Batch::from(Adding::new(self.steps)?.batch(size, self.seed, index));
         #[allow(clippy::cast_possible_truncation)] // the net's numbers
         let pair = feed.x.into_float() * self.drive as f32;
         let mut x = ArrayD::zeros(vec![self.steps, size, model.input.size()]);
         x.slice_axis_mut(Axis(2), Slice::from(..2)).assign(&pair);
-        Ok(Feed { x: Value::Float(x), ..feed })
+        Ok(Batch { x: Value::Float(x), ..feed })
     }
 
     /// Measures the gradient of the last loss backwards in time, at given parameters, on held-out sequences.

@@ -4,7 +4,7 @@ use autograd::Value;
 use ndarray::{ArrayD, Axis, Slice};
 use rnn::cell::CellRef;
 use rnn::data::synthetic::Adding;
-use rnn::model::{Feed, Head, Inits, Input, Loss, Metrics, Mode, Model, ModelError, Start};
+use rnn::model::{Batch, Head, Inits, Input, Loss, Metrics, Mode, Model, ModelError, Start};
 use rnn::train::optim::{Adam, Method};
 use rnn::train::schedule::{Decay, Schedule};
 use rnn::train::{Clip, Event, Figure, Options, Task, TrainError, Trainer};
@@ -120,11 +120,11 @@ impl Sums {
     }
 
     /// A batch whose pairs are the first features of inputs that are zero otherwise.
-    fn batch(&self, size: usize, index: u64) -> Feed {
-        let feed = Feed::from(self.adding.batch(size, self.seed, index));
+    fn batch(&self, size: usize, index: u64) -> Batch {
+        let feed = Batch::from(self.adding.batch(size, self.seed, index));
         let mut x = ArrayD::zeros(vec![Lesson::STEPS, size, self.model.input.size()]);
         x.slice_axis_mut(Axis(2), Slice::from(..2)).assign(&feed.x.into_float());
-        Feed { x: Value::Float(x), ..feed }
+        Batch { x: Value::Float(x), ..feed }
     }
 }
 
@@ -141,12 +141,12 @@ impl Task for Sums {
         Lesson::UPDATES / 10
     }
 
-    fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn train(&self, epoch: u64, from: usize) -> Box<dyn Iterator<Item = Batch> + '_> {
         let n = self.batches();
         Box::new((from..n).map(move |i| self.batch(Lesson::BATCH, epoch * n as u64 + i as u64)))
     }
 
-    fn validation(&self) -> Box<dyn Iterator<Item = Feed> + '_> {
+    fn validation(&self) -> Box<dyn Iterator<Item = Batch> + '_> {
         Box::new(std::iter::once(self.batch(Lesson::HELD_OUT, u64::MAX)))
     }
 

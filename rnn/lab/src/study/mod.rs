@@ -2,9 +2,9 @@
 //! time.
 //!
 //! ```
-//! use rnn_lab::study::Specimen;
+//! use rnn_lab::study::NetSpec;
 //!
-//! let gru = Specimen { cell: "gru".into(), steps: 4, ..Specimen::default() };
+//! let gru = NetSpec { cell: "gru".into(), steps: 4, ..NetSpec::default() };
 //! assert!(gru.network(true)?.graph.text().contains("l0/z[4]"));
 //! assert!(gru.check(1, 0)?.passed());
 //! # Ok::<(), rnn::model::ModelError>(())
@@ -14,12 +14,12 @@ mod bptt;
 mod fade;
 mod gradflow;
 mod learns;
+mod net_spec;
 mod page;
 mod placed;
 mod precision;
 mod reading;
 mod sentence;
-mod specimen;
 mod sweep;
 mod trial;
 mod witnesses;
@@ -32,11 +32,11 @@ pub use bptt::{
 pub use fade::fade;
 pub use gradflow::{Course, Flow, FlowError, Update, Way};
 pub use learns::{Lesson, learns};
+pub use net_spec::NetSpec;
 pub use placed::Placed;
 pub use precision::{LossOfPrecision, precision_by_steps, precision_of};
 pub use reading::{Reading, Study, StudyError, brief, visible};
 pub use sentence::{check_sentence, network_of};
-pub use specimen::Specimen;
 pub use sweep::{Dtype, Method, Observation, Sweep};
 pub use trial::{Gradients, Trial, WholeNet};
 pub use witnesses::{Gap, Witness, rolled, rtrl, witnesses};

@@ -1,6 +1,6 @@
 //! The contents of a small net's page besides its graph: the derivation of its equations, and values.
 
-use super::Specimen;
+use super::NetSpec;
 use crate::derivation::Derivation;
 use autograd::Point;
 use autograd_view::draw::{Formula, Page, SourceLine};
@@ -8,23 +8,23 @@ use autograd_view::math::Form;
 use rnn::cell::{Cell, CellRef, named};
 use rnn::equations::EquationCell;
 use rnn::equations::ast::Item;
-use rnn::model::{Feed, ModelError, Network};
+use rnn::model::{Batch, ModelError, Network};
 
-impl Specimen {
+impl NetSpec {
     /// Initial weights, inputs and targets for a network of this net: functions of the seed.
     ///
     /// # Errors
     /// If the cell does not exist or an initialiser does not fit it.
     pub fn first_point(&self, network: &Network, seed: u64) -> Result<Point<f64>, ModelError> {
         let (_, parameters, feed) = self.example(seed)?;
-        let feed = Feed { lengths: self.lengths.clone(), ..feed };
+        let feed = Batch { lengths: self.lengths.clone(), ..feed };
         Ok(network.point(&parameters, &feed, &[], 0)?.cast())
     }
 
     /// The input of [`autograd_view::draw::html`]: the cell's description, equations and source, and a point.
     ///
     /// # Errors
-    /// As [`Specimen::first_point`].
+    /// As [`NetSpec::first_point`].
     pub fn page(&self, network: &Network, seed: u64) -> Result<Page, ModelError> {
         Ok(Page { point: Some(self.first_point(network, seed)?), ..self.described() })
     }

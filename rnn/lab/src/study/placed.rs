@@ -72,7 +72,7 @@ impl Placed {
             point.set(network.y, Value::Index(y));
         }
         if let (Some(id), Some(lengths)) = (network.lengths, &self.lengths) {
-            point.set(id, super::specimen::column(lengths));
+            point.set(id, super::net_spec::column(lengths));
         }
         self.given(graph, &mut point)?;
         if (self.scale - 1.0).abs() > 0.0 {

@@ -3,7 +3,7 @@
 use super::page::of_cell;
 use autograd::{NodeId, Point, Value, eval};
 use autograd_view::draw::{self, Mention, Note, Said};
-use rnn::model::{Feed, Head, Loss, Mode, Model, ModelError, Network};
+use rnn::model::{Batch, Head, Loss, Mode, Model, ModelError, Network};
 use rnn::parameters::Parameters;
 use std::collections::HashMap;
 
@@ -28,7 +28,7 @@ pub struct Study {
     /// Its parameters.
     pub parameters: Parameters,
     /// The sequence, as a batch of one.
-    pub feed: Feed,
+    pub feed: Batch,
     /// The annotations.
     pub reading: Reading,
 }

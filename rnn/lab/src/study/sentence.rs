@@ -5,7 +5,7 @@ use autograd_check::{Check, Report};
 use ndarray::{Array1, Axis};
 use rnn::data::Vocabulary;
 use rnn::infer::InferError;
-use rnn::model::{Feed, Mode, Model, Network};
+use rnn::model::{Batch, Mode, Model, Network};
 use rnn::parameters::Parameters;
 use rnn::tasks::{Level, Sentiment};
 
@@ -39,7 +39,7 @@ pub fn check_sentence(
     let x =
         Array1::from(Sentiment::encode(Level::Word, vocabulary, sentence)?).insert_axis(Axis(1)).into_dyn();
     let y = Array1::from(vec![class]).into_dyn();
-    let feed = Feed { x: Value::Index(x), y: Value::Index(y), lengths: None };
+    let feed = Batch { x: Value::Index(x), y: Value::Index(y), lengths: None };
     let point = network.point(parameters, &feed, &[], 0)?.cast();
     let g = Builder::resume(network.graph.clone());
     Ok(Check::new(g.expr(network.loss)).at(point).run()?)

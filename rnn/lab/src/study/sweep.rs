@@ -5,7 +5,7 @@
 //! |φ| / h`, a V in a log-log plot, smallest at `h ≈ ∛ε`; the five-point formula has `h⁴ |φ⁽⁵⁾| / 30 + 3ε |φ| / 2h`,
 //! smallest at `h ≈ ⁵√ε`. The reference is the gradient in `f64`.
 
-use super::Specimen;
+use super::NetSpec;
 use super::trial::{Trial, WholeNet};
 use super::witnesses::direction;
 use autograd::ops::{Op, Sampler};
@@ -72,7 +72,7 @@ impl Method {
 #[derive(Clone, Debug)]
 pub struct Sweep {
     /// The net; the lists override its own values.
-    pub net: Specimen,
+    pub net: NetSpec,
     /// The cells.
     pub cells: Vec<CellRef>,
     /// The numbers of steps.
@@ -126,13 +126,13 @@ impl Sweep {
     /// Runs the experiment. It holds one net at a time.
     ///
     /// # Errors
-    /// As [`Specimen::network`].
+    /// As [`NetSpec::network`].
     pub fn run(&self, mut each: impl FnMut(Observation)) -> Result<(), ModelError> {
         for cell in &self.cells {
             for &steps in &self.steps {
                 for &hidden in &self.hidden {
                     let (net, cell) = (self.net.clone(), cell.clone());
-                    let net = Specimen { cell, steps, hidden, ..net };
+                    let net = NetSpec { cell, steps, hidden, ..net };
                     for &scale in &self.scales {
                         self.at(&Trial::draw(&net, self.seed, scale)?, scale, &mut each)?;
                     }
@@ -262,7 +262,7 @@ mod tests {
     /// Differences see through a stop-gradient; with the values there held, they are as accurate as without one.
     #[test]
     fn truncated_gradients_are_swept_with_their_cuts_held() {
-        let net = Specimen { steps: 6, window: Some(2), ..Specimen::default() };
+        let net = NetSpec { steps: 6, window: Some(2), ..NetSpec::default() };
         let sweep = Sweep {
             cells: vec!["elman".into(), "lstm-1997".into()],
             steps: vec![net.steps],
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn the_v_is_where_theory_puts_it() {
-        let net = Specimen { steps: 5, ..Specimen::default() };
+        let net = NetSpec { steps: 5, ..NetSpec::default() };
         let sweep = Sweep {
             cells: vec![net.cell.clone()],
             steps: vec![net.steps],

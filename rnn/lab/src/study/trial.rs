@@ -1,7 +1,7 @@
 //! A small net at a point: values for all its leaves, and its gradients there.
 
-use super::Specimen;
-use super::specimen::inputs;
+use super::NetSpec;
+use super::net_spec::inputs;
 use autograd::{Builder, Expr, Graph, NodeId, Point, Value, eval, grad};
 use autograd_check::SAFETY;
 use ndarray::{Array2, ArrayD};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Trial {
     /// The net.
-    pub net: Specimen,
+    pub net: NetSpec,
     /// Parameters by name, with their initial values.
     pub parameters: Vec<(String, ArrayD<f64>)>,
     /// The inputs, `[time, batch, feature]`.
@@ -56,9 +56,9 @@ impl Trial {
     /// far above 1, every gate saturates.
     ///
     /// # Errors
-    /// As [`Specimen::network`].
-    pub fn draw(net: &Specimen, seed: u64, scale: f64) -> Result<Self, ModelError> {
-        let Specimen { steps, batch, classes, .. } = *net;
+    /// As [`NetSpec::network`].
+    pub fn draw(net: &NetSpec, seed: u64, scale: f64) -> Result<Self, ModelError> {
+        let NetSpec { steps, batch, classes, .. } = *net;
         let first = net.model().first_parameters(seed)?;
         let widen = |a: &ArrayD<f32>| a.mapv(|x| scale * f64::from(x));
         let parameters = first.iter().map(|(name, a)| (name.to_owned(), widen(a))).collect();
@@ -79,7 +79,7 @@ impl Trial {
     /// The unrolled net, and its point.
     ///
     /// # Errors
-    /// As [`Specimen::network`].
+    /// As [`NetSpec::network`].
     pub fn unrolled(&self) -> Result<(Network, Point<f64>), ModelError> {
         let network = self.net.unrolled(Mode { carry: true, ..Mode::default() })?;
         let mut point =
@@ -102,7 +102,7 @@ impl Trial {
     /// Backpropagation through time: reverse mode on the unrolled graph.
     ///
     /// # Errors
-    /// As [`Specimen::network`].
+    /// As [`NetSpec::network`].
     pub fn bptt(&self) -> Result<WholeNet, ModelError> {
         let (network, point) = self.unrolled()?;
         let g = Builder::resume(network.graph.clone());

@@ -12,12 +12,12 @@ fn reference() -> Json {
 }
 
 /// The net of the script: whole numbers over powers of two.
-fn net_of_the_script(n: usize, steps: usize) -> (Model, Parameters, Feed) {
+fn net_of_the_script(n: usize, steps: usize) -> (Model, Parameters, Batch) {
     let w = |seed: usize, i: usize, j: usize| {
         f64::from(u8::try_from((37 * i + 101 * j + 59 * seed + 17 * i * j) % 41).unwrap()) / 32.0
             - 20.0 / 32.0
     };
-    let net = Specimen { steps, hidden: n, input: 2, batch: 1, ..small("elman") };
+    let net = NetSpec { steps, hidden: n, input: 2, batch: 1, ..small("elman") };
     let (model, mut parameters, mut feed) = net.example(1).unwrap();
     let model = Model { head: Head::Last, ..model };
     #[allow(clippy::cast_possible_truncation)] // exact
@@ -41,7 +41,7 @@ fn net_of_the_script(n: usize, steps: usize) -> (Model, Parameters, Feed) {
     (model, parameters, feed)
 }
 
-fn spectrum_of((model, parameters, feed): &(Model, Parameters, Feed)) -> (Bptt, Spectrum) {
+fn spectrum_of((model, parameters, feed): &(Model, Parameters, Batch)) -> (Bptt, Spectrum) {
     let bptt = Bptt::of(model, parameters, feed, SPECTRUM).unwrap();
     let spectrum = bptt.spectra[0].clone();
     (bptt, spectrum)
@@ -131,7 +131,7 @@ fn two_thousand_steps_are_those_of_six_thousand_digits() {
 #[test]
 fn of_an_orthogonal_matrix_all_values_are_powers_of_its_scale() {
     for (scale, steps, bidirectional) in [(0.5, 2000, false), (8.0, 400, true)] {
-        let net = Specimen { steps, hidden: 4, batch: 1, bidirectional, ..small("elman") };
+        let net = NetSpec { steps, hidden: 4, batch: 1, bidirectional, ..small("elman") };
         let (model, _, mut feed) = net.example(2).unwrap();
         let init = Inits { recurrent: Some(Init::Orthogonal { gain: scale }), ..Inits::default() };
         let model = Model { head: Head::Last, init, ..model };
@@ -157,7 +157,7 @@ fn of_an_orthogonal_matrix_all_values_are_powers_of_its_scale() {
 fn the_values_of_every_shipped_cell_fit_each_other() {
     for shipped in SHIPPED {
         let (model, parameters, feed) =
-            Specimen { window: Some(3), ..small(shipped.name) }.example(2).unwrap();
+            NetSpec { window: Some(3), ..small(shipped.name) }.example(2).unwrap();
         let bptt = Bptt::of(&model, &parameters, &feed, Ask { jacobians: true, ..SPECTRUM }).unwrap();
         assert_eq!(bptt.spectra.len(), 2);
         for (b, spectrum) in bptt.spectra.iter().enumerate() {

@@ -18,11 +18,12 @@ export function differenceColour(e) {
   return `rgb(${STOPS[k].map((x, c) => Math.round(x + (at - k) * (STOPS[k + 1][c] - x)))})`;
 }
 
-/** ‖a − b‖ / max(‖a‖, ‖b‖) of two values, or null if they have other sizes. */
+/** ‖a − b‖ / max(‖a‖, ‖b‖) of two values, infinite if one of them is not finite, or null if they have other sizes. */
 export function relativeDifference(a, b) {
   if (!a?.whole || !b?.whole || a.count !== b.count) return null;
   const size = Math.max(a.norm, b.norm);
-  if (!(size > 0)) return 0;
+  if (!Number.isFinite(a.norm + b.norm)) return Infinity;
+  if (size === 0) return 0;
   return Math.hypot(...Array.from(a.entries, (x, k) => (x - b.entries[k]) / size));
 }
 
@@ -30,6 +31,7 @@ export function relativeDifference(a, b) {
 export function differenceInWords(e) {
   if (e === null) return "of another size";
   if (e <= EQUAL) return "equal to rounding";
+  if (e === Infinity) return "not finite here or there";
   const percent = 100 * e;
   return `${percent >= 1e-3 && percent < 1e4 ? String(Number(percent.toPrecision(3))) : percent.toExponential(1)} % apart`;
 }

@@ -306,15 +306,18 @@ function result(along, loss, wanted) {
 
 /** By which factor the norm changes from step to step, going back: on the whole, and at its smallest and largest. */
 function fading(row) {
-  const logs = row.map(({ log }) => log).filter((log) => log > -Infinity);
-  if (logs.length < 3) return null;
-  const factors = logs.slice(1).map((log, k) => 10 ** (log - logs[k]));
-  const mean = 10 ** ((logs.at(-1) - logs[0]) / factors.length);
+  const logs = row.map(({ log }) => log);
+  const [first, last] = [logs.findIndex(Number.isFinite), logs.findLastIndex(Number.isFinite)];
+  // A step without a gradient has no factor, neither to it nor from it.
+  const factors = logs.slice(1).flatMap((log, k) => (Number.isFinite(log) && Number.isFinite(logs[k]) ? 10 ** (log - logs[k]) : []));
+  if (factors.length < 2) return null;
+  const mean = 10 ** ((logs[last] - logs[first]) / (last - first));
   const p = note(`Each step back multiplies it by ${brief(mean)} on average (geometric mean), by ${brief(Math.min(...factors))} to ${brief(Math.max(...factors))} at single steps: `);
   p.id = "fading";
   p.append(`${factors.slice(0, 8).map(brief).join(", ")}${factors.length > 8 ? ", …" : "."}`);
   return p;
 }
+
 /** `c ×4 → h`: through which states. */
 function describe(through, names) {
   const runs = [];

@@ -107,6 +107,9 @@ for (let c = FIRST; c < stepCount + FIRST; c++) if (isStart(c)) starts.add(c);
 /** The boxes at the side, and at the end, that are drawn when steps are closed. */
 const atSide = blocks.flatMap((block, b) => (block.kind === "side" && !onlyFeedsSatellite(b) ? [b] : []));
 export const atEnd = blocks.flatMap((block, b) => (block.kind === "end" && traits[b].learned ? [b] : []));
+export const endBoxes = (part) => atEnd.filter((b) => box(END, b, part));
+/** From one of them to the next. */
+const AT_END = 42;
 /** Whether the loss at the end reads the steps: then a rail leads there. */
 const toEnd = atEnd.length > 0;
 
@@ -166,7 +169,7 @@ export function places() {
     left.set(c, x);
     x += width(c);
   });
-  x += state.rolled ? 150 : tall ? Math.max(sheet.gaps[1], 64) : toEnd ? 40 : 0;
+  x += state.rolled ? 150 : tall ? Math.max(sheet.gaps[1], 64) : toEnd ? (endBoxes("forward").length > 1 ? 88 : 40) : 0;
   left.set(END, x);
   left.set(SIDE, side);
   const low = rows();
@@ -217,7 +220,8 @@ function frame(p, i) {
 
 /** Where the box of a closed step stands. */
 function boxFrame(p, c, b, part) {
-  if (c === END) return { x: p.left(END), y: p.railY(part) - 17, w: 92, h: 34 };
+  // The first on the rail, the others towards the middle of the picture.
+  if (c === END) return { x: p.left(END), y: p.railY(part) - 17 + (part === "forward" ? 1 : -1) * AT_END * endBoxes(part).indexOf(b), w: 92, h: 34 };
   const [left, width] = [p.left(c), p.width(c)];
   if (starts.has(c)) return startFrame(p, c, b, part);
   const w = state.rolled && blocks[b].kind === "cell" ? width : CLOSED.box;
@@ -289,7 +293,7 @@ const pillWidth = (b) => blocks[b].name.length * 7.2 + 24;
 function pill(p, b, part) {
   if (isAtEnd(b)) {
     const below = part === "forward" ? 36 : -36;
-    const y = p.railY(part) + below + Math.sign(below) * PILL * pillsAtEnd(part).indexOf(b);
+    const y = p.railY(part) + below + Math.sign(below) * AT_END * Math.max(0, endBoxes(part).length - 1) + Math.sign(below) * PILL * pillsAtEnd(part).indexOf(b);
     return { x: p.left(END), y: y - 11, w: pillWidth(b) + (part === "backward" ? 6 : 0), h: 22 };
   }
   const row = traits[b].row;

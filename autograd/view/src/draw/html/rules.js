@@ -2,7 +2,7 @@
 // net, how far each value is from the one of the same name there.
 
 import { data, find } from "./data.js";
-import { differenceColour, differenceInWords } from "./difference.js";
+import { EQUAL, differenceColour, differenceInWords } from "./difference.js";
 
 const errors = new Map((data.check?.rules ?? []).map(([i, e]) => [i, e ?? Infinity]));
 
@@ -18,7 +18,7 @@ const worstOf = (nodes, of) => nodes.map(of).reduce((most, e) => (e === null ? m
 const differenceOf = (i) => differences.get(i) ?? null;
 
 /** Whether what a box is called is as far apart as the worst of its nodes, or at least nearly. */
-const tells = (own, most) => own !== null && most <= Math.max(2 * own, 1e-11);
+const tells = (own, most) => own !== null && most <= Math.max(2 * own, EQUAL);
 
 /** How a box that stands for nodes is judged: the classes and colour it gets, what is said of it, and the colour of a mark for
  *  what differs inside of it and not in what it is called. */
@@ -42,11 +42,8 @@ export function judgement(i, nodes) {
 /** The node whose rule is wrong, or null. */
 export const guilty = data.check?.report.guilty ? find(data.check.report.guilty.node) : null;
 
-/** Rounding stays below this. */
-export const ROUNDING = 1e-11;
-
 /** Green up to rounding, and from there to red. */
 export function shade(e) {
-  const share = e <= ROUNDING ? 0 : Math.min(100, 40 + (60 * Math.log10(e / ROUNDING)) / 9);
+  const share = e <= EQUAL ? 0 : Math.min(100, 40 + (60 * Math.log10(e / EQUAL)) / 9);
   return `color-mix(in oklab, var(--cut) ${share.toFixed(0)}%, var(--input))`;
 }

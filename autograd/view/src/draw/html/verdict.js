@@ -1,9 +1,10 @@
 // What a check of the gradients found: in a word, who is guilty, and tensor by tensor, the worst first.
 
 import { data, find } from "./data.js";
+import { EQUAL } from "./difference.js";
 import { el } from "./dom.js";
 import { number } from "./numbers.js";
-import { ROUNDING, shade } from "./rules.js";
+import { shade } from "./rules.js";
 
 const ORDER = ["fail", "inconclusive", "kink", "pass"];
 const differ = (t) => Math.abs(t.analytic - t.numeric);
@@ -59,7 +60,7 @@ function table(tensors, link) {
 }
 
 function scale() {
-  const powers = Array.from({ length: 12 }, (_, k) => ROUNDING * 10 ** (k - 1));
+  const powers = Array.from({ length: 12 }, (_, k) => EQUAL * 10 ** (k - 1));
   return [
     el("div", { class: "scale" }, ...powers.map((e) => el("span", { style: `background:${shade(e)}` }))),
     el("div", { class: "scale-marks" }, el("span", {}, "rounding"), el("span", {}, "10⁻⁶"), el("span", {}, "1")),

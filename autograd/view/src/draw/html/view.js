@@ -8,7 +8,7 @@ import { group, spoken } from "./marks.js";
 import { drawCuts, drawHead } from "./heads.js";
 import { light } from "./light.js";
 import { drawSaid } from "./notes.js";
-import { atEnd, atSide, model, pillsOf, places, railRows, starts } from "./places.js";
+import { atEnd, atSide, endBoxes, model, pillsOf, places, railRows, starts } from "./places.js";
 import { recomputed } from "./live.js";
 import { drawLoops } from "./rolled.js";
 import { change, onChange, state, toggle } from "./state.js";
@@ -135,6 +135,11 @@ function drawRails() {
       "data-last": box(END, b, part)[0],
     });
     ground.append(line);
+    for (const other of endBoxes(part).slice(1)) {
+      const { y: top, h } = p.box(END, other, part);
+      const d = `M${p.left(END) - 18},${y}V${top + h / 2}H${p.left(END) - 1}`;
+      ground.append(svg("path", { class: `edge ${part} loss-rail`, d, "marker-end": `url(#arrow-${part})` }));
+    }
   }
 }
 

@@ -28,8 +28,7 @@ use plan::Plan;
 use rows::Rows;
 use sheet::Sheet;
 
-/// Sizes in pixels.
-/// The size of the type above a column.
+// Sizes in pixels; of type above a column, in a box, in small, in the circle of an op.
 pub(super) const HEADING: f64 = 13.0;
 pub(super) const TITLE: f64 = 12.0;
 pub(super) const SMALL: f64 = 9.0;

@@ -2,7 +2,7 @@
 
 use super::*;
 use rnn::model::{Engine, Head, Inits, Input, Loss, Networks, Start};
-use rnn::{Parameters, model::Feed};
+use rnn::{Parameters, model::Batch};
 use std::process::Command;
 
 /// The plugin of the package `xla-cpu-pjrt`, in the Python of `RNN_PYTHON`.
@@ -30,12 +30,12 @@ fn model() -> Model {
     }
 }
 
-fn feed(steps: usize, batch: usize) -> Feed {
+fn feed(steps: usize, batch: usize) -> Batch {
     let symbols = |of: usize| {
         let numbers = (0..steps * batch).map(|k| k * of % 5).collect();
         autograd::Value::Index(ArrayD::from_shape_vec(vec![steps, batch], numbers).unwrap())
     };
-    Feed { x: symbols(3), y: symbols(7), lengths: Some((0..batch).map(|k| steps - k % 3).collect()) }
+    Batch { x: symbols(3), y: symbols(7), lengths: Some((0..batch).map(|k| steps - k % 3).collect()) }
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub use windows::{Bias, ParameterBias, Truncation, truncations};
 use autograd::{Magnitude, Point};
 use jacobians::Jacobians;
 use ndarray::{Array2, ArrayD};
-use rnn::model::{Feed, Mode, Model, ModelError, Network, estimate};
+use rnn::model::{Batch, Mode, Model, ModelError, Network, estimate};
 use rnn::parameters::Parameters;
 use std::collections::BTreeMap;
 
@@ -39,10 +39,10 @@ pub struct Ask {
 /// The gradients of a net's losses, split up.
 ///
 /// ```
-/// use rnn::model::{Feed, Mode};
-/// use rnn_lab::study::{Ask, Bptt, Specimen};
+/// use rnn::model::{Batch, Mode};
+/// use rnn_lab::study::{Ask, Bptt, NetSpec};
 ///
-/// let elman = Specimen { steps: 20, ..Specimen::default() };
+/// let elman = NetSpec { steps: 20, ..NetSpec::default() };
 /// let (model, parameters, feed) = elman.example(1)?;
 /// let bptt = Bptt::of(&model, &parameters, &feed, Ask { layer: 0, split: true, jacobians: true, spectrum: false })?;
 /// // The loss of step 20 owes little to the first state, and nothing to do with a state after its own step.
@@ -186,7 +186,7 @@ impl Bptt {
     ///
     /// # Errors
     /// If the model cannot be built on such data, has no such layer or no states, or a gradient is not finite.
-    pub fn of(model: &Model, parameters: &Parameters, feed: &Feed, ask: Ask) -> Result<Self, BpttError> {
+    pub fn of(model: &Model, parameters: &Parameters, feed: &Batch, ask: Ask) -> Result<Self, BpttError> {
         if feed.lengths.as_ref().is_some_and(|l| l.iter().any(|&l| l != feed.steps())) {
             return Err(BpttError::Lengths);
         }
@@ -209,7 +209,7 @@ impl Bptt {
                 network.lanes[lane].states[0].iter().map(|&state| network.graph[state].ty.shape[1]).sum();
             spectrum::fits(steps, states, feed.batch())?;
         }
-        let feed = Feed { lengths: None, ..feed.clone() };
+        let feed = Batch { lengths: None, ..feed.clone() };
         let point = network.point(parameters, &feed, &[], 0)?.cast::<f64>();
         Self::at(&network, &point, lane, ask)
     }

@@ -3,7 +3,7 @@
 use super::{Bptt, BpttError};
 use autograd::{NodeId, eval};
 use ndarray::ArrayD;
-use rnn::model::{Feed, Mode, Model};
+use rnn::model::{Batch, Mode, Model};
 use rnn::parameters::Parameters;
 use serde::Serialize;
 
@@ -48,7 +48,7 @@ pub struct Bias {
 pub fn truncations(
     model: &Model,
     parameters: &Parameters,
-    feed: &Feed,
+    feed: &Batch,
     full: &Bptt,
     windows: &[usize],
 ) -> Result<Vec<Truncation>, BpttError> {
@@ -62,7 +62,7 @@ pub fn truncations(
         let sliding: Vec<ArrayD<f64>> = recurrent.iter().map(near).collect();
         let cut = Model { window: Some(window), dropout: 0.0, ..model.clone() };
         let network = cut.network(feed.steps(), feed.batch(), Mode { train: true, ..Mode::default() })?;
-        let feed = Feed { lengths: None, ..feed.clone() };
+        let feed = Batch { lengths: None, ..feed.clone() };
         let point = network.point(parameters, &feed, &[], 0)?.cast::<f64>();
         let gradient = |name: &str| {
             let place = network.parameters.iter().position(|(own, _)| own == name)?;

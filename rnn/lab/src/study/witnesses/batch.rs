@@ -1,7 +1,7 @@
 //! Cross-check: the order of the sequences in a batch does not matter.
 
 use super::{Trial, Way, Witness};
-use crate::study::Specimen;
+use crate::study::NetSpec;
 use ndarray::{ArrayD, Axis};
 use rnn::model::ModelError;
 
@@ -11,14 +11,14 @@ const CLAIM: &str = "the order of sequences means nothing";
 const ORDER: [usize; 3] = [2, 0, 1];
 
 /// A batch of three in two orders: parameters have the same gradients, and each sequence keeps its own.
-pub(super) fn hear(net: &Specimen, seed: u64) -> Result<Witness, ModelError> {
+pub(super) fn hear(net: &NetSpec, seed: u64) -> Result<Witness, ModelError> {
     hear_of(net, seed, &Trial::bptt)
 }
 
 /// The same for any way to compute a trial's gradients.
-fn hear_of(net: &Specimen, seed: u64, way: &Way) -> Result<Witness, ModelError> {
+fn hear_of(net: &NetSpec, seed: u64, way: &Way) -> Result<Witness, ModelError> {
     let lengths = net.lengths.as_ref().map(|lengths| (0..3).map(|b| lengths[b % lengths.len()]).collect());
-    let trial = Trial::draw(&Specimen { batch: ORDER.len(), lengths, ..net.clone() }, seed, 1.0)?;
+    let trial = Trial::draw(&NetSpec { batch: ORDER.len(), lengths, ..net.clone() }, seed, 1.0)?;
     let mut other = trial.clone();
     (other.x, other.y) = (shuffled(&trial.x), trial.y.select(Axis(1), &ORDER));
     other.start = trial.start.iter().map(shuffled).collect();
@@ -45,7 +45,7 @@ mod tests {
     use autograd_check::Verdict;
 
     fn verdict(way: &Way) -> Option<Verdict> {
-        hear_of(&Specimen { cell: "lstm".into(), ..Specimen::default() }, 1, way).unwrap().verdict
+        hear_of(&NetSpec { cell: "lstm".into(), ..NetSpec::default() }, 1, way).unwrap().verdict
     }
 
     /// A gradient that omits the last row of the batch, whichever sequence it is.

@@ -28,7 +28,7 @@ pub(super) use forward::direction;
 pub use rolled::rolled;
 pub use rtrl::rtrl;
 
-use super::Specimen;
+use super::NetSpec;
 use super::trial::{Gradients, Trial, WholeNet, norm};
 use autograd_check::Verdict;
 use rnn::model::ModelError;
@@ -128,9 +128,9 @@ impl fmt::Display for Witness {
 ///
 /// ```
 /// use autograd_check::Verdict;
-/// use rnn_lab::study::{Specimen, witnesses};
+/// use rnn_lab::study::{NetSpec, witnesses};
 ///
-/// let gru = Specimen { cell: "gru".into(), steps: 5, ..Specimen::default() };
+/// let gru = NetSpec { cell: "gru".into(), steps: 5, ..NetSpec::default() };
 /// for witness in witnesses(&gru, 0)? {
 ///     assert_eq!(witness.verdict, Some(Verdict::Pass), "{witness}");
 /// }
@@ -138,8 +138,8 @@ impl fmt::Display for Witness {
 /// ```
 ///
 /// # Errors
-/// As [`Specimen::network`].
-pub fn witnesses(net: &Specimen, seed: u64) -> Result<Vec<Witness>, ModelError> {
+/// As [`NetSpec::network`].
+pub fn witnesses(net: &NetSpec, seed: u64) -> Result<Vec<Witness>, ModelError> {
     let trial = Trial::draw(net, seed, 1.0)?;
     let bptt = trial.bptt()?;
     Ok(vec![

@@ -1,7 +1,7 @@
 //! Cross-check: padding has no effect, and a batch equals its sequences.
 
 use super::{Gap, Trial, Way, WholeNet, Witness, norm};
-use crate::study::Specimen;
+use crate::study::NetSpec;
 use autograd_check::Verdict;
 use ndarray::{ArrayD, Axis, Slice, s};
 use rnn::model::ModelError;
@@ -10,14 +10,14 @@ const CLAIM: &str = "padding means nothing, and a batch is its sequences";
 
 /// Three sequences of different lengths, all padded. Filling the padding with NaN must change no bit; and the
 /// gradients must be those of the sequences alone, weighted by their fractions of the steps.
-pub(super) fn hear(net: &Specimen, seed: u64) -> Result<Witness, ModelError> {
+pub(super) fn hear(net: &NetSpec, seed: u64) -> Result<Witness, ModelError> {
     hear_of(net, seed, &Trial::bptt)
 }
 
 /// The same for any way to compute a trial's gradients.
-fn hear_of(net: &Specimen, seed: u64, way: &Way) -> Result<Witness, ModelError> {
+fn hear_of(net: &NetSpec, seed: u64, way: &Way) -> Result<Witness, ModelError> {
     let lengths = vec![net.steps, net.steps.div_ceil(2), 1];
-    let padded = Specimen { steps: net.steps + 2, batch: 3, lengths: Some(lengths.clone()), ..net.clone() };
+    let padded = NetSpec { steps: net.steps + 2, batch: 3, lengths: Some(lengths.clone()), ..net.clone() };
     let trial = Trial::draw(&padded, seed, 1.0)?;
     let mut spoiled = trial.clone();
     for (b, &length) in lengths.iter().enumerate() {
@@ -68,7 +68,7 @@ fn bits_of(a: &ArrayD<f64>) -> Vec<u64> {
 /// A sequence of the batch without its padding, in a batch of one.
 fn alone(trial: &Trial, b: usize, length: usize) -> Trial {
     let one = Slice::from(b..=b);
-    let net = Specimen { steps: length, batch: 1, lengths: None, ..trial.net.clone() };
+    let net = NetSpec { steps: length, batch: 1, lengths: None, ..trial.net.clone() };
     Trial {
         net,
         parameters: trial.parameters.clone(),
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     fn heard(way: &Way) -> Witness {
-        hear_of(&Specimen { cell: "gru".into(), steps: 4, ..Specimen::default() }, 1, way).unwrap()
+        hear_of(&NetSpec { cell: "gru".into(), steps: 4, ..NetSpec::default() }, 1, way).unwrap()
     }
 
     #[test]

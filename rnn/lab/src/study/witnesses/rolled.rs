@@ -25,7 +25,7 @@ pub(super) fn hear(trial: &Trial, bptt: &WholeNet) -> Result<Witness, ModelError
 /// its sequences one length.
 ///
 /// # Errors
-/// As [`Specimen::network`](crate::study::Specimen::network).
+/// As [`NetSpec::network`](crate::study::NetSpec::network).
 pub fn rolled(trial: &Trial) -> Result<Gradients, ModelError> {
     let steps = trial.net.steps;
     let mut states = start(trial)?;
@@ -73,11 +73,11 @@ pub fn rolled(trial: &Trial) -> Result<Gradients, ModelError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::Specimen;
+    use crate::study::NetSpec;
     use autograd_check::Verdict;
 
     fn trial(window: Option<usize>) -> Trial {
-        let net = Specimen { cell: "gru".into(), steps: 5, layers: 2, window, ..Specimen::default() };
+        let net = NetSpec { cell: "gru".into(), steps: 5, layers: 2, window, ..NetSpec::default() };
         Trial::draw(&net, 3, 1.0).unwrap()
     }
 

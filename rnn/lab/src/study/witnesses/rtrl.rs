@@ -51,7 +51,7 @@ struct Column {
 /// one length.
 ///
 /// # Errors
-/// As [`Specimen::network`](crate::study::Specimen::network).
+/// As [`NetSpec::network`](crate::study::NetSpec::network).
 pub fn rtrl(trial: &Trial) -> Result<Gradients, ModelError> {
     let parameters = trial.parameters.len();
     let mut of: Vec<(String, ArrayD<f64>)> = trial.parameters.clone();
@@ -115,12 +115,12 @@ fn unit(like: &ArrayD<f64>, place: usize) -> ArrayD<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::Specimen;
+    use crate::study::NetSpec;
     use autograd_check::Verdict;
 
     fn trial(window: Option<usize>) -> Trial {
         let net =
-            Specimen { cell: "lstm".into(), hidden: 2, steps: 5, layers: 2, window, ..Specimen::default() };
+            NetSpec { cell: "lstm".into(), hidden: 2, steps: 5, layers: 2, window, ..NetSpec::default() };
         Trial::draw(&net, 3, 1.0).unwrap()
     }
 

@@ -3,7 +3,7 @@
 use super::flags::open_cell;
 use clap::Args;
 use rnn::cell::CellError;
-use rnn_lab::study::Specimen;
+use rnn_lab::study::NetSpec;
 
 /// A small net with real inputs, and a head and a loss at each step.
 #[derive(Args, Clone, Debug)]
@@ -41,7 +41,7 @@ pub struct Small {
     lengths: Option<Vec<usize>>,
 }
 
-impl TryFrom<Small> for Specimen {
+impl TryFrom<Small> for NetSpec {
     type Error = CellError;
 
     fn try_from(small: Small) -> Result<Self, CellError> {
@@ -65,7 +65,7 @@ impl TryFrom<Small> for Specimen {
 }
 
 /// The net in words: `2 layers of lstm in both directions, 5 steps`.
-pub fn describe(net: &Specimen) -> String {
+pub fn describe(net: &NetSpec) -> String {
     let many = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let layers = if net.layers == 1 { String::new() } else { format!("{} layers of ", net.layers) };
     let both = if net.bidirectional { " in both directions" } else { "" };

@@ -9,13 +9,13 @@ use rand::RngExt;
 use rnn::cell::CellRef;
 use rnn::init::{self, Init};
 use rnn::model::{
-    Feed, Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, estimate, lengths_fit,
+    Batch, Head, Inits, Input, Loss, Mode, Model, ModelError, Network, Start, estimate, lengths_fit,
 };
 use rnn::parameters::Parameters;
 
 /// A small net: real inputs `[time, batch, feature]`, a head and a loss at each step.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Specimen {
+pub struct NetSpec {
     /// The name of the cell.
     pub cell: CellRef,
     /// The number of steps.
@@ -41,7 +41,7 @@ pub struct Specimen {
 /// The maximum number of layers that are counted exactly.
 const LAYERS: usize = 16;
 
-impl Default for Specimen {
+impl Default for NetSpec {
     /// An Elman net over three steps: 3 inputs, 4 hidden units, 2 classes, one sequence.
     fn default() -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Default for Specimen {
     }
 }
 
-impl Specimen {
+impl NetSpec {
     /// The model.
     pub fn model(&self) -> Model {
         Model {
@@ -82,14 +82,14 @@ impl Specimen {
     ///
     /// # Errors
     /// If there is no such cell, or a size is out of range.
-    pub fn example(&self, seed: u64) -> Result<(Model, Parameters, Feed), ModelError> {
+    pub fn example(&self, seed: u64) -> Result<(Model, Parameters, Batch), ModelError> {
         let model = self.model();
         model.fits(self.steps, self.batch, Mode::default())?;
         let parameters = model.first_parameters(seed)?;
         let x = inputs([self.steps, self.batch, self.input], seed)
             .map_err(|source| ModelError::Init { weight: "x".into(), source })?;
         let y = self.drawn_classes(seed);
-        Ok((model, parameters, Feed { x: Value::Float(x), y, lengths: None }))
+        Ok((model, parameters, Batch { x: Value::Float(x), y, lengths: None }))
     }
 
     /// The net unrolled from zero states; with its derivative if `backward`.
@@ -104,16 +104,16 @@ impl Specimen {
     /// states. `order` is 1, or 2 to check second derivatives too.
     ///
     /// # Errors
-    /// As [`Specimen::network`]; if `order` is neither; if the net does not fit into free memory; if a value is not
+    /// As [`NetSpec::network`]; if `order` is neither; if the net does not fit into free memory; if a value is not
     /// finite.
     pub fn check(&self, order: u32, seed: u64) -> Result<Report, ModelError> {
         self.check_with(seed, |check| check.order(order))
     }
 
-    /// As [`Specimen::check`], with other options of the checker.
+    /// As [`NetSpec::check`], with other options of the checker.
     ///
     /// # Errors
-    /// As [`Specimen::check`].
+    /// As [`NetSpec::check`].
     pub fn check_with(
         &self,
         seed: u64,
@@ -122,10 +122,10 @@ impl Specimen {
         self.placed()?.check_with(seed, options)
     }
 
-    /// As [`Specimen::check_with`]; also returns the checked net, for a page.
+    /// As [`NetSpec::check_with`]; also returns the checked net, for a page.
     ///
     /// # Errors
-    /// As [`Specimen::check`].
+    /// As [`NetSpec::check`].
     pub fn survey(
         &self,
         seed: u64,
@@ -169,7 +169,7 @@ impl Specimen {
         Ok(8.0 * more * (weights * (20.0 + steps) + values) + 30e3 * nodes)
     }
 
-    /// Values for the leaves of a graph of this net, also after passes: the same as in [`Specimen::check`], so that
+    /// Values for the leaves of a graph of this net, also after passes: the same as in [`NetSpec::check`], so that
     /// the values of a dump are those of a report.
     ///
     /// # Errors
@@ -223,11 +223,11 @@ mod tests {
             // A cell with equal input and state sizes cannot be stacked bidirectionally.
             let wide = rnn::Cell::fits(&*shipped.cell(), 8, 4).is_ok();
             let input = if wide { 3 } else { 4 };
-            let net = Specimen { cell: shipped.name.into(), batch: 2, input, ..Specimen::default() };
+            let net = NetSpec { cell: shipped.name.into(), batch: 2, input, ..NetSpec::default() };
             for net in [
-                Specimen { layers: 2, bidirectional: wide, ..net.clone() },
-                Specimen { lengths: Some(vec![3, 1]), bidirectional: true, ..net.clone() },
-                Specimen { window: Some(2), ..net },
+                NetSpec { layers: 2, bidirectional: wide, ..net.clone() },
+                NetSpec { lengths: Some(vec![3, 1]), bidirectional: true, ..net.clone() },
+                NetSpec { window: Some(2), ..net },
             ] {
                 let report = net.check(1, 3).unwrap();
                 let wrong = |t: &autograd_check::Tensor| t.verdict() == autograd_check::Verdict::Fail;
@@ -243,12 +243,12 @@ mod tests {
     /// A net that does not fit into memory is refused before it is built.
     #[test]
     fn absurd_sizes_are_refused() {
-        let net = Specimen { hidden: 100_000, steps: 1_000_000, ..Specimen::default() };
+        let net = NetSpec { hidden: 100_000, steps: 1_000_000, ..NetSpec::default() };
         let began = std::time::Instant::now();
         for net in [
             net.clone(),
-            Specimen { steps: 3, batch: 1_000_000, ..net.clone() },
-            Specimen { layers: 1_000_000, ..net },
+            NetSpec { steps: 3, batch: 1_000_000, ..net.clone() },
+            NetSpec { layers: 1_000_000, ..net },
         ] {
             assert!(matches!(net.check(1, 0), Err(ModelError::Memory { .. })), "{net:?}");
         }
@@ -261,13 +261,13 @@ mod tests {
         for cell in ["elman", "lstm", "gru"] {
             for (layers, steps, bidirectional) in [(1, 1, false), (1, 7, false), (3, 5, true), (4, 2, false)]
             {
-                let net = Specimen {
+                let net = NetSpec {
                     cell: cell.into(),
                     layers,
                     steps,
                     bidirectional,
                     batch: 2,
-                    ..Specimen::default()
+                    ..NetSpec::default()
                 };
                 let (model, mode) = (net.model(), Mode { train: true, ..Mode::default() });
                 let told = model.estimate(steps, 2, mode).unwrap();
@@ -286,13 +286,13 @@ mod tests {
     #[test]
     fn what_no_memory_holds_is_refused_at_once() {
         let began = std::time::Instant::now();
-        let net = Specimen::default();
+        let net = NetSpec::default();
         for net in [
-            Specimen { hidden: 1_000_000, ..net.clone() },
-            Specimen { layers: 1_000_000_000, hidden: 1, ..net.clone() },
-            Specimen { steps: 1_000_000_000, ..net.clone() },
-            Specimen { input: 1_000_000, hidden: 1_000_000, ..net.clone() },
-            Specimen { batch: 1_000_000, steps: 1_000_000, ..net },
+            NetSpec { hidden: 1_000_000, ..net.clone() },
+            NetSpec { layers: 1_000_000_000, hidden: 1, ..net.clone() },
+            NetSpec { steps: 1_000_000_000, ..net.clone() },
+            NetSpec { input: 1_000_000, hidden: 1_000_000, ..net.clone() },
+            NetSpec { batch: 1_000_000, steps: 1_000_000, ..net },
         ] {
             let error = net.network(true).unwrap_err();
             assert!(matches!(error, ModelError::Memory { .. }), "{error}");
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn lengths_must_fit() {
-        let net = |lengths| Specimen { batch: 2, lengths: Some(lengths), ..Specimen::default() };
+        let net = |lengths| NetSpec { batch: 2, lengths: Some(lengths), ..NetSpec::default() };
         let error = |lengths| net(lengths).check(1, 0).unwrap_err();
         assert!(matches!(error(vec![3]), ModelError::Lengths { found: 1, batch: 2 }));
         assert!(matches!(error(vec![3, 0]), ModelError::Length { sequence: 2, found: 0, steps: 3 }));
