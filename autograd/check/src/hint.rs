@@ -41,7 +41,7 @@ pub enum Hint {
     Misplaced(String),
     /// It lacks this function of the parameter x as a factor, as of a chain rule.
     Chain(&'static str),
-    /// It lacks this multiple of the parameter itself, as of a penalty.
+    /// It lacks this multiple of the parameter itself, as of a penalty; if negative, it has that much too much.
     Penalty(f64),
     /// Every element is off by this number.
     Offset(f64),
@@ -135,10 +135,6 @@ struct Short(f64);
 impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Self(x) = *self;
-        if (f64::EPSILON..1e-5).contains(&(x - 1.0).abs()) {
-            let sign = if x > 1.0 { '+' } else { '−' };
-            return write!(f, "1 {sign} {:.0e}", (x - 1.0).abs());
-        }
         if x != 0.0 && !(1e-3..1e7).contains(&x.abs()) {
             let text = format!("{x:.6e}");
             let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
@@ -149,12 +145,26 @@ impl fmt::Display for Short {
     }
 }
 
+/// A factor: beside 1, what it is apart, as in 1 + 2e-9.
+struct Times(f64);
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self(x) = *self;
+        if (f64::EPSILON..1e-5).contains(&(x - 1.0).abs()) {
+            let sign = if x > 1.0 { '+' } else { '−' };
+            return write!(f, "1 {sign} {:.0e}", (x - 1.0).abs());
+        }
+        Short(x).fmt(f)
+    }
+}
+
 impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::NotFinite => f.write_str("it is not finite"),
             Self::Sign => f.write_str("the sign is wrong"),
-            Self::Factor(factor) => write!(f, "{} times what it should be", Short(*factor)),
+            Self::Factor(factor) => write!(f, "{} times what it should be", Times(*factor)),
             Self::Zero => f.write_str("it is zero, and should not be"),
             Self::Missing => f.write_str("missing accumulation: this term is not in the sum"),
             Self::Twice => f.write_str("this term of the sum is counted twice"),
@@ -172,6 +182,9 @@ impl fmt::Display for Hint {
             Self::Other(name) => write!(f, "it is the gradient of `{name}`"),
             Self::Misplaced(name) => write!(f, "what is given for `{name}` would be right here"),
             Self::Chain(factor) => write!(f, "it lacks the factor {factor} of the parameter x, as of a chain rule"),
+            Self::Penalty(factor) if *factor < 0.0 => {
+                write!(f, "it has {} times the parameter too much: a penalty that the loss lacks?", Short(-factor))
+            }
             Self::Penalty(factor) => {
                 write!(f, "it lacks {} times the parameter: a penalty that the loss has?", Short(*factor))
             }
@@ -204,17 +217,15 @@ mod tests {
 
     #[test]
     fn numbers_are_told_without_zeros_that_say_nothing() {
-        for (x, text) in [
-            (0.5, "0.5"),
-            (5.0, "5"),
-            (1.0001, "1.0001"),
-            (1.0 + 2e-9, "1 + 2e-9"),
-            (1.0 - 3e-6, "1 − 3e-6"),
-            (-3.2e-9, "-3.2e-9"),
-            (2e8, "2e8"),
-            (0.0, "0"),
-        ] {
+        for (x, text) in
+            [(0.5, "0.5"), (5.0, "5"), (1.0001, "1.0001"), (-3.2e-9, "-3.2e-9"), (2e8, "2e8"), (0.0, "0")]
+        {
             assert_eq!(Short(x).to_string(), text);
+            assert_eq!(Times(x).to_string(), text);
+        }
+        // Beside 1 a factor tells its error, and what is no factor does not.
+        for (x, factor, number) in [(1.0 + 2e-9, "1 + 2e-9", "1"), (1.0 - 3e-6, "1 − 3e-6", "0.999997")] {
+            assert_eq!((&*Times(x).to_string(), &*Short(x).to_string()), (factor, number));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A report as JSON.
 //!
-//! One object. `version` is 3; fields may be added without a new version, and none is removed.
+//! One object. `version` is 3; fields may be added without a new version, and none is removed without one.
 //!
 //! | field | value |
 //! |---|---|

@@ -25,8 +25,11 @@ const PARTS: usize = 32;
 /// An error of this many tolerances needs no second measurement.
 const CLEAR: f64 = 10.0;
 
-/// Noise of so many units in the last place is no rounding.
+/// The largest noise that is taken for rounding, or for a kink beside the point: in many digits so many units in the last
+/// place; in fewer a part of the function, or so many of their units.
 const ROUGH: f64 = 1e6;
+const ROUGH_PART: f64 = 1e-3;
+const ROUGH_IF_COARSE: f64 = 64.0;
 
 /// The largest steps of the attempts after the first.
 const AGAIN: [f64; 3] = [0.06, 0.023, 0.17];
@@ -119,8 +122,10 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
     /// Keeps the noise of an array that was not decided, if it is more than rounding.
     pub fn is_rough(&mut self) {
         let part = |noise: Noise| noise.deviation / noise.size;
+        let most = (ROUGH * self.precision).min(ROUGH_PART.max(ROUGH_IF_COARSE * self.precision));
         if let Some(noise) = self.noise
-            && part(noise) > ROUGH * self.precision
+            && noise.size > 0.0
+            && part(noise) > most
             && self.rough.is_none_or(|rough| part(noise) > part(rough))
         {
             self.rough = Some(noise);
@@ -309,10 +314,14 @@ impl<'a, F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'a, F> {
         };
         let found = pieces::reach(comparison.analytic, sides, precision, parts, &mut slope)?;
         Ok(match found {
-            // Slopes of a noisy function are not known as those of pieces.
-            Some(pieces)
-                if comparison.tolerance
-                    > COARSE * pieces.into_iter().chain(sides).fold(0.0, |m: f64, s| m.max(s.abs())) =>
+            // Slopes that differ by less than is known of them are those of noise, and no pieces. In many digits more is
+            // known of pieces than noise leaves.
+            Some(pieces @ [low, high])
+                if comparison.tolerance > high - low
+                    || !self.is_coarse()
+                        && comparison.tolerance
+                            > COARSE
+                                * pieces.into_iter().chain(sides).fold(0.0, |m: f64, s| m.max(s.abs())) =>
             {
                 Comparison { verdict: Verdict::Inconclusive, ..comparison }
             }

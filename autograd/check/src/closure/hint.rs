@@ -92,13 +92,13 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         if claimed.iter().all(|g| *g == 0.0) {
             return Ok(Some((Hint::Zero, claimed.clone())));
         }
+        if let Some((hint, times)) = fit.multiple(&self.lengths()) {
+            return Ok(Some((hint, claimed / times)));
+        }
         let twin = (0..self.check.claimed.len()).find(|&j| j != self.i && self.check.claimed[j] == claimed);
         if let Some(j) = twin {
             // Which numbers would be right is not known: all are shown as wrong.
             return Ok(Some((Hint::Other(self.check.names[j].clone()), -claimed)));
-        }
-        if let Some((hint, times)) = fit.multiple(&self.lengths()) {
-            return Ok(Some((hint, claimed / times)));
         }
         let like = |(j, other): (usize, &ArrayD<f64>)| {
             let same = j != self.i && other.shape() == claimed.shape();
@@ -113,9 +113,12 @@ impl<F: FnMut(&[ArrayD<f64>]) -> ArrayD<f64>> Subject<'_, F> {
         }
         let sum = |of: &ArrayD<f64>| fit.sum(&along(of)).map(|times| (times, claimed + &(times * of)));
         let ones = ArrayD::ones(claimed.raw_dim());
-        Ok(sum(x)
-            .map(|(times, meant)| (Hint::Penalty(times), meant))
-            .or_else(|| sum(&ones).map(|(times, meant)| (Hint::Offset(-times), meant))))
+        if let Some((times, meant)) = sum(&ones) {
+            return Ok(Some((Hint::Offset(-times), meant)));
+        }
+        // A multiple of a constant parameter is an offset, and no penalty.
+        let varies = x.iter().any(|v| Some(v) != x.first());
+        Ok(sum(x).filter(|_| varies).map(|(times, meant)| (Hint::Penalty(times), meant)))
     }
 
     /// The lengths of the axes of all arrays, and of the arrays.
@@ -187,6 +190,9 @@ impl Fit {
 
 /// Of all numbers this near, the one with the fewest digits; of one beside 1, the digits of what it is apart.
 fn shortest(x: f64, within: f64) -> f64 {
+    if (x - 1.0).abs() <= within {
+        return 1.0;
+    }
     if (f64::EPSILON..1e-3).contains(&(x - 1.0).abs()) {
         return 1.0 + shortest(x - 1.0, within);
     }
@@ -305,23 +311,31 @@ pub(super) fn among_elements(tensor: &Tensor) -> Option<(Hint, bool)> {
 fn one_factor(wrong: &[&Element], near: impl Fn(&Element, f64) -> bool) -> Option<Hint> {
     let worst = wrong.iter().max_by(|a, b| a.difference().total_cmp(&b.difference()))?;
     let times = worst.ratio();
-    let fits = wrong.len() > 1 && times.is_finite() && wrong.iter().all(|e| near(e, e.analytic / times));
-    let within = times.abs() * (worst.tolerance / worst.numeric.abs()).max(1e-9);
+    let within = times.abs() * (worst.tolerance / worst.numeric.abs()).max(1e-9 * (times - 1.0).abs());
+    let is_known = within <= VAGUE * times.abs() && within < (times - 1.0).abs();
+    let fits = wrong.len() > 1 && is_known && wrong.iter().all(|e| near(e, e.analytic / times));
     fits.then(|| Hint::Factor(shortest(times, within)))
 }
 
 /// One place too far along an axis, where what falls off at the end is lost: (claimed, numeric, tolerance).
 fn displaced(e: &ArrayD<(f64, f64, f64)>, off: f64) -> Option<Hint> {
     let fits = |axis: usize, by: isize| {
-        e.indexed_iter().all(|(at, (claimed, ..))| {
+        let differs = |claimed: f64, numeric: f64, tolerance: f64| {
+            (claimed - numeric).abs() > tolerance.max(NEAR * off)
+        };
+        let mut explained = 0;
+        let all = e.indexed_iter().all(|(at, &(claimed, own, within))| {
             let mut from = ndarray::Dimension::slice(&at).to_vec();
             let Some(k) = from[axis].checked_add_signed(-by).filter(|&k| k < e.shape()[axis]) else {
                 return true;
             };
             from[axis] = k;
             let (_, numeric, tolerance) = e[&*from];
-            (claimed - numeric).abs() <= tolerance.max(NEAR * off)
-        })
+            explained += usize::from(differs(claimed, own, within));
+            !differs(claimed, numeric, tolerance)
+        });
+        // Neighbours that are equal fit anything, and so does what falls off.
+        all && explained > 1
     };
     let tries = (0..e.ndim()).filter(|&axis| e.shape()[axis] > 2).flat_map(|axis| [(axis, 1), (axis, -1)]);
     tries.into_iter().find(|&(axis, by)| fits(axis, by)).map(|(axis, by)| Hint::Displaced(axis, by))
@@ -353,6 +367,15 @@ fn rank(e: &ArrayD<(f64, f64, f64)>, off: f64) -> Option<Hint> {
     None
 }
 
+/// Withdraws that an array is the gradient of another one that is wrong itself.
+pub(super) fn withdraw(tensors: &mut [Tensor]) {
+    let good: Vec<String> =
+        tensors.iter().filter(|t| t.verdict().is_good()).map(|t| t.name.clone()).collect();
+    for tensor in tensors {
+        tensor.hint.take_if(|hint| matches!(hint, Hint::Other(name) if !good.contains(name)));
+    }
+}
+
 /// Marks the arrays whose errors are one column, up to a factor, or that column times a row: of what one step of one
 /// sequence adds to a bias and to a weight.
 pub(super) fn share_a_step(tensors: &mut [Tensor]) {
@@ -361,9 +384,13 @@ pub(super) fn share_a_step(tensors: &mut [Tensor]) {
         let (sizes, inner) = (norm(a) * norm(b), a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>().abs());
         a.len() == b.len() && sizes - inner <= ALIKE * sizes
     };
+    let is_outer = |i: usize| matches!(tensors[i].hint, Some(Hint::Terms(1, _)));
+    // Vectors alone may share an error of any kind, as two biases do: one of them must be a matrix.
     let shares = |i: usize| {
-        let others = columns.iter().enumerate().filter(|(j, _)| *j != i).filter_map(|(_, c)| c.as_ref());
-        columns[i].as_ref().is_some_and(|own| others.into_iter().any(|other| alike(own, other)))
+        let Some(own) = &columns[i] else { return false };
+        let like = |j: usize| j != i && columns[j].as_ref().is_some_and(|other| alike(own, other));
+        let mut others = (0..columns.len()).filter(|&j| like(j));
+        if is_outer(i) { others.next().is_some() } else { others.any(is_outer) }
     };
     let found: Vec<usize> = (0..tensors.len()).filter(|&i| shares(i)).collect();
     found.into_iter().for_each(|i| tensors[i].hint = Some(Hint::Step));

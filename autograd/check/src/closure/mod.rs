@@ -274,6 +274,7 @@ impl FnCheck {
         for i in 0..self.at.len() {
             report.tensors.push(subject.tensor(i, &mut sampler)?);
         }
+        hint::withdraw(&mut report.tensors);
         hint::share_a_step(&mut report.tensors);
         subject.tell(&mut report);
         // What an iteration stops at is smooth, and has a slope of its own.

@@ -46,15 +46,14 @@ pub(super) fn measure(
         return None;
     }
     let count = values.len() as f64;
-    let (mut squares, mut size) = (0.0, 0.0);
-    for place in 0..y.len() {
-        let of = |y: &ArrayD<f64>| y.iter().nth(place).copied().unwrap_or(0.0);
-        // Of differences to the first nothing is lost to rounding.
-        let first = of(y);
-        let away = values.iter().map(|y| of(y) - first).sum::<f64>() / count;
-        squares += values.iter().map(|y| (of(y) - first - away).powi(2)).sum::<f64>() / (count - 1.0);
-        size += if y.len() == 1 { first + away } else { (first + away).abs() };
-    }
+    let zeros = || ArrayD::<f64>::zeros(y.raw_dim());
+    // Of differences to the first nothing is lost to rounding.
+    let away = values.iter().fold(zeros(), |sum, value| sum + (value - y)) / count;
+    let squares =
+        values.iter().map(|value| (value - y - &away).mapv(|x| x * x)).fold(zeros(), |sum, x| sum + x);
+    let squares = squares.sum() / (count - 1.0);
+    let mean = y + &away;
+    let size = if mean.len() == 1 { mean.sum() } else { mean.iter().map(|x| x.abs()).sum() };
     let n = y.len().max(1) as f64;
     Some(Scatter { calls: values.len(), mean: size / n, deviation: (squares / n).sqrt() })
 }
@@ -72,12 +71,12 @@ impl Report {
         let open: Vec<&Tensor> = self.of(Verdict::Inconclusive).collect();
         let source = match (self.scatter, rough) {
             (Some(scatter), _) if !open.is_empty() || scatter.part() > REORDERED * precision => format!(
-                "the function is noisy: at one point {} answers scatter by {:.0e} about {:.6e}, {:.0e} of it. \
+                "the function is noisy: at one point {} answers scatter by {:.0e} about {:.6e}{}. \
                  It draws anew, or it remembers: give it a fixed seed",
                 scatter.calls,
                 scatter.deviation,
                 scatter.mean,
-                scatter.part()
+                if scatter.mean == 0.0 { String::new() } else { format!(", {:.0e} of it", scatter.part()) }
             ),
             (None, Some(noise)) if !open.is_empty() => format!(
                 "the function is noisy: near the point it leaves a smooth curve by {:.0e}, {:.0e} of it, as what an iteration \

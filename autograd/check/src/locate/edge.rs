@@ -127,43 +127,73 @@ impl<'a> Edge<'a> {
         if self.identity {
             return None;
         }
-        let h = STEP * self.length(r);
         let at = |t: f64| self.moved_all(r, t, <dyn Operator>::eval_f64).into_float();
         let middle = at(0.0);
-        // Both points are on the same side: at a jump that side still has a slope.
-        let [left, right] = [-h, h].map(|t| (at(2.0 * t) - at(t)) / t);
+        let steps = self.steps(r, &middle);
+        let [mut left, mut right] = [middle.clone(), middle.clone()];
+        let mut each: Vec<f64> = steps.iter().copied().collect();
+        each.sort_by(f64::total_cmp);
+        each.dedup();
+        for h in each {
+            for (slope, t) in [(&mut left, -h), (&mut right, h)] {
+                // Both points are on the same side: at a jump that side still has a slope.
+                let found = (at(2.0 * t) - at(t)) / t;
+                Zip::from(slope).and(&found).and(&steps).for_each(|slope, &found, &own| {
+                    if own.total_cmp(&h).is_eq() {
+                        *slope = found;
+                    }
+                });
+            }
+        }
         let told = !self.op.branches(&self.operands).is_empty();
         let bent = if told { self.is_on_kink(r) } else { apart(&left, &right) };
         bent.then(|| {
             let [a, b] = [&self.adjoint * &left, &self.adjoint * &right];
             let pick = |of: fn(f64, f64) -> f64| Zip::from(&a).and(&b).map_collect(|&a, &b| of(a, b));
-            let moved = Zip::from(&self.adjoint).and(&middle).and(&a).and(&b);
-            let moved =
-                moved.fold(0.0, |sum, v, y, a, b| sum + if a + b == 0.0 { 0.0 } else { (v * y).abs() });
-            ([pick(f64::min), pick(f64::max)], 8.0 * f64::EPSILON * moved / h)
+            let error =
+                Zip::from(&middle).and(&a).and(&b).and(&steps).map_collect(|y, a, b, h| {
+                    if a + b == 0.0 { 0.0 } else { 8.0 * f64::EPSILON * y.abs() / h }
+                });
+            let error = (&self.adjoint * &error).iter().map(|x| x.abs()).sum();
+            ([pick(f64::min), pick(f64::max)], error)
         })
     }
 
-    /// The unit of one-sided steps along r: the scale of the elements that move; the largest of them, if they are of several
-    /// kinds. What rounding has left of a 0 would else make a step in which nothing else moves.
-    fn length(&self, r: &ArrayD<f64>) -> f64 {
+    /// The scale of the elements that move along r.
+    fn scale(&self, r: &ArrayD<f64>) -> Scale {
         let x = self.operands[self.operand].float();
-        let moving: Vec<f64> = x.iter().zip(r).filter(|(_, r)| **r != 0.0).map(|(x, _)| *x).collect();
-        let scale = Scale::of(&ndarray::Array1::from(moving.clone()).into_dyn());
-        if scale.each.iter().all(|own| (own - 1.0).abs() < 1e-9) {
-            return scale.length;
-        }
-        moving.iter().map(|x| x.abs()).filter(|x| x.is_finite()).fold(scale.length, f64::max)
+        Scale::of(&Zip::from(x).and(r).map_collect(|&x, &r| if r == 0.0 { 0.0 } else { x }))
+    }
+
+    /// The one-sided steps along r, one for each element of the result y.
+    ///
+    /// A step of the usual size does not move an element that is much larger, as most are where the usual one is what
+    /// rounding has left of a 0; and one that moves it carries all others over their kinks. So it is larger where the
+    /// operand's own element is, or, if y has another shape, where y is.
+    fn steps(&self, r: &ArrayD<f64>, y: &ArrayD<f64>) -> ArrayD<f64> {
+        let scale = self.scale(r);
+        let sizes = if scale.each.shape() == y.shape() {
+            scale.each
+        } else {
+            let largest = scale.each.iter().fold(1.0, |m: f64, own| m.max(*own));
+            y.mapv(|y| (y.abs() / scale.length).min(largest))
+        };
+        let level = |size: f64| size.max(1.0).log(WIDER).floor();
+        sizes.mapv(|size| STEP * scale.length * WIDER.powf(level(size)))
     }
 
     /// Whether the op is at its own kink as this operand moves along r, or too near to one to tell.
     fn is_on_kink(&self, r: &ArrayD<f64>) -> bool {
         let sides = self.op.branches(&self.operands);
-        let step = match self.how {
-            How::Duals => 1e-9,
-            How::Differences => 3e-3,
-        } * self.length(r);
-        let changes = |h: f64| self.moved_all(r, h, <dyn Operator>::branches) != sides;
+        let scale = self.scale(r);
+        let step = scale.length
+            * match self.how {
+                How::Duals => 1e-9,
+                How::Differences => 3e-3,
+            };
+        // A much larger element moves by its own size.
+        let r = Zip::from(r).and(&scale.each).map_collect(|r, own| r * own.max(1.0));
+        let changes = |h: f64| self.moved_all(&r, h, <dyn Operator>::branches) != sides;
         changes(step) || changes(-step)
     }
 }
@@ -231,6 +261,9 @@ const FINE: f64 = 1e-9;
 
 /// The step of one-sided slopes, relative to the size of the operand.
 const STEP: f64 = 1e-7;
+
+/// The factor from one such step to the next larger one.
+const WIDER: f64 = 1e2;
 
 /// Whether the one-sided slopes differ by more than ordinary curvature explains.
 fn apart(left: &ArrayD<f64>, right: &ArrayD<f64>) -> bool {

@@ -525,3 +525,24 @@ fn a_certificate_holds() {
     // The bound is not vacuous: something is missed, and not a hundred times less often than it says.
     assert!(counts[0][0] > 0.05 * counts[0][1], "{counts:?}");
 }
+
+/// Where kinks meet, few digits know a slope to half of it, but pieces lie apart by more.
+#[test]
+fn pieces_are_seen_in_few_digits() {
+    // (precision, constant beside, what all is multiplied by)
+    for (unit, beside, times) in
+        [(2f64.powi(-10), 0.0, 1.0), (2f64.powi(-7), 0.0, 1e-3), (2f64.powi(-23), 1.0, 1.0)]
+    {
+        let round = move |y: f64| {
+            let unit = unit * 2f64.powf(y.abs().log2().floor());
+            if y == 0.0 { y } else { (y / unit).round() * unit }
+        };
+        let tie = move |x: &[f64]| round(beside + times * ((x[0] + x[1]).max(0.0) - (x[1] - x[0]).max(0.0)));
+        let told =
+            |g: f64, seed| report(&tie, &[0.0; 2], &[g * times; 2], |check| check.seed(seed).precision(unit));
+        for seed in 0..4 {
+            assert_eq!(told(0.0, seed).verdict(), Verdict::Kink, "{unit}: {}", told(0.0, seed));
+            assert_eq!(told(-1.0, seed).verdict(), Verdict::Fail, "{unit}: {}", told(-1.0, seed));
+        }
+    }
+}

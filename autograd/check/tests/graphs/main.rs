@@ -506,8 +506,44 @@ fn what_rounding_has_left_of_a_0_is_no_scale() {
         let point = Point::new().with(x, at.clone()).with(v, arr1(&[0.7, 0.4, -0.9, 1.1]));
         Check::new(loss).against(&[(x, claimed)]).at(point).run().unwrap()
     };
-    assert!(told([1.0; 4]).passed(), "{}", told([1.0; 4]));
+    // The last element is at its kink, but beside the first, which moves by 1e18 times as much, that is not seen: no kink.
+    assert_eq!(told([1.0; 4]).verdict(), Verdict::Pass, "{}", told([1.0; 4]));
     for faults in [[1.01, 1.0, 1.0, 1.0], [1.0, -1.0, 1.0, 1.0], [1.0, 1.0, 0.99, 1.0]] {
         assert_eq!(told(faults).verdict(), Verdict::Fail, "{faults:?}: {}", told(faults));
+    }
+}
+
+/// A step that moves the largest element would carry all others over their kinks, where everything between both slopes is
+/// right, and hides what one element has too much.
+#[test]
+fn an_outlier_does_not_widen_the_kinks_of_others() {
+    const N: usize = 400;
+    type Kinked = for<'g> fn(Expr<'g>) -> Expr<'g>;
+    type Slope = fn(f64) -> f64;
+    let cases: [(Kinked, Slope); 2] = [
+        (|x| x.relu(), |x| f64::from(u8::from(x > 0.0))),
+        (|x| x.abs(), |x| if x < 0.0 { -1.0 } else { 1.0 }),
+    ];
+    for outlier in [1e6, -1e6, 1e13, 1e100] {
+        // At most a fifth of the unit, one exactly at the kink.
+        let mut at = ArrayD::from_shape_fn(vec![N], |i| 0.2 * (1.0 + i[0] as f64).sin());
+        (at[[0]], at[[1]]) = (outlier, 0.0);
+        for (f, slope) in cases {
+            let told = |wrong: Option<usize>| {
+                let g = Builder::new();
+                let x = g.parameter("x", [N]);
+                let mut claimed = at.mapv(slope);
+                wrong.into_iter().for_each(|place| claimed[[place]] += 3.0);
+                let claimed = g.constant(claimed);
+                let point = Point::new().with(x, at.clone());
+                Check::new(f(x).sum()).against(&[(x, claimed)]).at(point).run().unwrap()
+            };
+            assert!(told(None).passed(), "{outlier}: {}", told(None));
+            // Few of these are asked alone.
+            for place in (2..N).step_by(49) {
+                let report = told(Some(place));
+                assert_eq!(report.verdict(), Verdict::Fail, "{outlier}, {place}: {report}");
+            }
+        }
     }
 }
