@@ -159,17 +159,15 @@ fn greek(word: &str) -> &str {
 
 /// What stands in the braces at the start of a text, up to the one that closes them on the same line.
 pub(super) fn in_braces(text: &str) -> Option<&str> {
-    let mut open = 0_usize;
-    for (at, c) in text.char_indices() {
+    let inner = text.strip_prefix('{')?;
+    let mut open = 1_usize;
+    for (at, c) in inner.char_indices() {
         match c {
             '{' => open += 1,
-            '}' if open == 1 => return Some(&text[1..at]),
+            '}' if open == 1 => return Some(&inner[..at]),
             '}' => open -= 1,
             '\n' => return None,
             _ => {}
-        }
-        if open == 0 {
-            return None;
         }
     }
     None
@@ -345,6 +343,20 @@ impl Tokens {
                 let fault = Diagnostic::new("this superscript has no meaning", span, label);
                 self.faults.push(fault.help("write `h[t-1]`, a whole power `a^2`, or `transpose(A)`"));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn braces_end_where_they_close_and_with_the_line() {
+        assert_eq!(in_braces("{t-1} + b"), Some("t-1"));
+        assert_eq!(in_braces("{a{b}c}}"), Some("a{b}c"));
+        for none in ["", "}", "}{", "a{b}", "{a{b}", "{a\n}"] {
+            assert_eq!(in_braces(none), None, "{none}");
         }
     }
 }
