@@ -26,6 +26,15 @@ draw = lambda *shape: rng.normal(size=shape).astype(np.float32)
 x, v = draw(T, B, D), draw(T, B, H)
 
 
+def without_places(path):
+    """The exporter writes into each node where the net was made; that is left out of the file."""
+    import onnx
+    model = onnx.load(path)
+    for node in [n for graph in (model.graph, *model.functions) for n in graph.node]:
+        del node.metadata_props[:]
+    onnx.save(model, path)
+
+
 def save(name, weights, y, dx, v=v, **more):
     """safetensors by hand: NumPy's writer of 0.8 stores transposed arrays in the order of memory."""
     header, data = {}, b""
@@ -164,6 +173,7 @@ def torch():
             if word == "new" and kind is th.nn.RNN:
                 continue
             th.onnx.export(net, (th.tensor(x),), HERE / f"torch-{name}-{word}.onnx", verbose=False, **how)
+            without_places(HERE / f"torch-{name}-{word}.onnx")
             save(f"torch-{name}-{word}", {}, *values, **more)
 
 

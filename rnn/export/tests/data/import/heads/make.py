@@ -21,6 +21,15 @@ draw = lambda *shape: rng.normal(size=shape).astype(np.float32)
 x = draw(T, B, D)
 
 
+def without_places(path):
+    """The exporter writes into each node where the net was made; that is left out of the file."""
+    import onnx
+    model = onnx.load(path)
+    for node in [n for graph in (model.graph, *model.functions) for n in graph.node]:
+        del node.metadata_props[:]
+    onnx.save(model, path)
+
+
 def save(name, weights, out, reads, function="identity", head="", **more):
     """safetensors by hand: NumPy's writer of 0.8 stores transposed arrays in the order of memory."""
     header, data = {}, b""
@@ -84,6 +93,7 @@ def torch():
                 continue
             try:
                 th.onnx.export(net, (at,), HERE / f"torch-{name}-{word}.onnx", verbose=False, external_data=False, **how)
+                without_places(HERE / f"torch-{name}-{word}.onnx")
             except Exception as why:
                 print("not exported:", name, word, str(why)[:90])
                 continue
