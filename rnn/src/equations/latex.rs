@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Diagnostic, Span};
 use super::token::{Token, Tokens, is_in_name};
+use autograd_view::math::GREEK;
 
 /// What a command stands for.
 enum Command {
@@ -35,50 +36,8 @@ const SIGNS: [(&str, &str); 8] = [
 const FUNCTIONS: [&str; 11] =
     ["tanh", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "min", "max", "softmax"];
 
-/// A variant of a letter is that letter, unless fonts have it as another, as they have ϑ.
-const GREEK: [(&str, &str); 41] = [
-    ("alpha", "α"),
-    ("beta", "β"),
-    ("gamma", "γ"),
-    ("delta", "δ"),
-    ("epsilon", "ε"),
-    ("zeta", "ζ"),
-    ("eta", "η"),
-    ("theta", "θ"),
-    ("iota", "ι"),
-    ("kappa", "κ"),
-    ("lambda", "λ"),
-    ("mu", "μ"),
-    ("nu", "ν"),
-    ("xi", "ξ"),
-    ("pi", "π"),
-    ("rho", "ρ"),
-    ("sigma", "σ"),
-    ("tau", "τ"),
-    ("upsilon", "υ"),
-    ("phi", "φ"),
-    ("chi", "χ"),
-    ("psi", "ψ"),
-    ("omega", "ω"),
-    ("varepsilon", "ε"),
-    ("vartheta", "ϑ"),
-    ("varkappa", "ϰ"),
-    ("varpi", "ϖ"),
-    ("varrho", "ϱ"),
-    ("varsigma", "ς"),
-    ("varphi", "φ"),
-    ("Gamma", "Γ"),
-    ("Delta", "Δ"),
-    ("Theta", "Θ"),
-    ("Lambda", "Λ"),
-    ("Xi", "Ξ"),
-    ("Pi", "Π"),
-    ("Sigma", "Σ"),
-    ("Upsilon", "Υ"),
-    ("Phi", "Φ"),
-    ("Psi", "Ψ"),
-    ("Omega", "Ω"),
-];
+/// Variants that fonts have as the same letter.
+const VARIANTS: [(&str, &str); 2] = [("varepsilon", "ε"), ("varphi", "φ")];
 
 /// Fonts, and words in them: `\mathrm{tanh}`.
 const FONTS: [&str; 8] =
@@ -114,12 +73,12 @@ fn command(text: &str) -> (Command, usize) {
         let (inner, _) = text[end..].strip_prefix('{')?.split_once('}')?;
         let word = inner.trim().trim_start_matches('\\');
         let plain = !word.is_empty() && word.chars().all(char::is_alphanumeric);
-        plain.then(|| (greek(word).to_string(), end + inner.len() + 2))
+        plain.then(|| (greek(word).unwrap_or(word).to_string(), end + inner.len() + 2))
     };
     if let Some(sign) = of(&SIGNS) {
         return (Command::Sign(sign), end);
     }
-    if let Some(letter) = of(&GREEK) {
+    if let Some(letter) = greek(word) {
         return (Command::Name(letter.into()), end);
     }
     if FUNCTIONS.contains(&word) {
@@ -153,8 +112,8 @@ fn command(text: &str) -> (Command, usize) {
     (is, end)
 }
 
-fn greek(word: &str) -> &str {
-    GREEK.iter().find(|(known, _)| *known == word).map_or(word, |(_, letter)| letter)
+fn greek(word: &str) -> Option<&'static str> {
+    GREEK.iter().chain(&VARIANTS).find(|(known, _)| *known == word).map(|(_, letter)| *letter)
 }
 
 /// What stands in the braces at the start of a text, up to the one that closes them on the same line.

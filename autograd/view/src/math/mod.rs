@@ -27,7 +27,7 @@ mod unicode;
 pub use evaluate::{Values, evaluate};
 pub use read::{Reader, equation};
 pub use rule::rule;
-pub use symbol::{Symbol, Time};
+pub use symbol::{GREEK, Symbol, Time};
 
 use std::ops::Range;
 

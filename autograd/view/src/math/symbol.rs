@@ -22,8 +22,8 @@ pub struct Symbol {
     pub time: Option<Time>,
 }
 
-/// Greek letters that are spelled out, and their LaTeX commands.
-pub(super) const GREEK: &[(&str, &str)] = &[
+/// Greek letters by their names, which are those of their LaTeX commands too.
+pub const GREEK: &[(&str, &str)] = &[
     ("alpha", "α"),
     ("beta", "β"),
     ("gamma", "γ"),
@@ -32,6 +32,7 @@ pub(super) const GREEK: &[(&str, &str)] = &[
     ("zeta", "ζ"),
     ("eta", "η"),
     ("theta", "θ"),
+    ("iota", "ι"),
     ("kappa", "κ"),
     ("lambda", "λ"),
     ("mu", "μ"),
@@ -41,15 +42,24 @@ pub(super) const GREEK: &[(&str, &str)] = &[
     ("rho", "ρ"),
     ("sigma", "σ"),
     ("tau", "τ"),
+    ("upsilon", "υ"),
     ("phi", "φ"),
     ("chi", "χ"),
     ("psi", "ψ"),
     ("omega", "ω"),
+    ("vartheta", "ϑ"),
+    ("varkappa", "ϰ"),
+    ("varpi", "ϖ"),
+    ("varrho", "ϱ"),
+    ("varsigma", "ς"),
     ("Gamma", "Γ"),
     ("Delta", "Δ"),
     ("Theta", "Θ"),
     ("Lambda", "Λ"),
+    ("Xi", "Ξ"),
+    ("Pi", "Π"),
     ("Sigma", "Σ"),
+    ("Upsilon", "Υ"),
     ("Phi", "Φ"),
     ("Psi", "Ψ"),
     ("Omega", "Ω"),

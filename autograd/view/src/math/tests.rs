@@ -34,6 +34,9 @@ fn names_have_subscripts_and_times() {
     written(s("mu_h"), "μ_h", r"\mu_{h}");
     written(s("h̃"), "h̃", r"\tilde{h}");
     written(s("zeta"), "ζ", r"\zeta");
+    written(s("ι_upsilon"), "ι_υ", r"\iota_{\upsilon}");
+    written(s("ϑ"), "ϑ", r"\vartheta");
+    written(s("Ξ"), "Ξ", r"\Xi");
     written(s("hf"), "hf", r"\mathit{hf}");
     written(s("__"), "__", r"\mathit{\_\_}");
 }
