@@ -12,6 +12,10 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
+/// The cell whose gradients are so badly conditioned that single precision may lose more than the tolerance: it divides by
+/// the root of a mean square that is small.
+const BADLY_CONDITIONED: &str = "hgrn2";
+
 /// A folder of programs with their arguments and expected results.
 pub struct Cases {
     folder: TempDir,
@@ -59,7 +63,7 @@ impl Cases {
         };
         write("safetensors", &values::file(&arrays, self.real));
         let mut manifest = rnn_export::manifest(program, shared, self.real);
-        if self.real == Real::F32 {
+        if self.real == Real::F32 && name.starts_with(BADLY_CONDITIONED) {
             for (k, rounding) in rounding(program, &point, &results).into_iter().enumerate() {
                 manifest["results"][k]["rounding"] = rounding.into();
             }

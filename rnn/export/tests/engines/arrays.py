@@ -2,8 +2,8 @@
 import json, pathlib
 import numpy as np
 
-# Where a result is badly conditioned, an engine in single precision may lose what rounding the arguments alone loses, which
-# is computed in double precision; but no more than this.
+# Where results are badly conditioned, an engine in single precision may lose what rounding the arguments alone may lose,
+# which stands beside their names; but no more than this.
 ROUNDING = 2.5e-5
 
 DTYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U64": "<u8", "BOOL": "?"}
