@@ -129,7 +129,7 @@ pub fn run_by(python: &str, script: &str, arguments: &[&str]) -> String {
 }
 
 /// What rounding the arguments to single precision, by at most u = 2⁻²⁴ of each, can change of each result at worst, to first
-/// order: u max_i Σ_j |a_j ∂r_i/∂a_j|, as a part of the result's largest element, or of 1 if that is larger. It is u times
+/// order: `u max_i Σ_j |a_j ∂r_i/∂a_j|`, as a part of the result's largest element, or of 1 if that is larger. It is u times
 /// the componentwise condition number (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §1.6), computed in double
 /// precision: what an engine may lose for no fault of its own.
 fn rounding(program: &Program, point: &Point<f64>, results: &[Value<f64>]) -> Vec<f64> {
