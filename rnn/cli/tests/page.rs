@@ -16,7 +16,7 @@ mod forgotten_square;
 use autograd::{Builder, Graph, NodeId, Point, Value, eval, grad};
 use autograd_view::draw;
 use browser::Browser;
-use rnn::cell::SHIPPED;
+use rnn::cell::{CellRef, SHIPPED};
 use rnn::model::Network;
 use rnn_lab::study::{Ask, Bptt, NetSpec};
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(cell: &str, steps: usize) -> Self {
+    fn new(cell: impl Into<CellRef>, steps: usize) -> Self {
         let net = NetSpec { cell: cell.into(), steps, ..NetSpec::default() };
         let network = net.network(true).unwrap();
         let page = net.page(&network, SEED).unwrap();

@@ -212,3 +212,37 @@ fn factors_axes_and_lines_are_written() {
     assert!(page.count(".shares text.left") == 4);
     assert_eq!(page.complaints(), Vec::<String>::new());
 }
+
+/// A sum in parentheses that is too long goes on in the next line, its terms still are terms, and nothing of it is lost when
+/// the frame changes.
+#[test]
+fn long_sums_in_parentheses_are_broken() {
+    let text = "cell long_sum\n f[t] = sigmoid(W_f x[t] + U_f h[t-1] + V_f (h[t-1] * h[t-1]) + P_f tanh(x[t]) + Q_f tanh(h[t-1]) + b_f)\n \
+        h[t] = (1 - f[t]) * h[t-1] + f[t] * tanh(W_n x[t] + U_n h[t-1])";
+    let shown = Shown::new(CellRef { text: Some(text.into()), ..CellRef::from("long_sum") }, 4);
+    let Some(mut page) = shown.open("") else { return };
+    page.press("m");
+    settle(&mut page);
+    let gate = "document.querySelector('.formula-row math')";
+    let told = format!(
+        "[{gate}.textContent, {gate}.querySelectorAll('mtr').length, {gate}.getBoundingClientRect().right <= document.getElementById('linked-equations').getBoundingClientRect().right]"
+    );
+    page.ask("document.getElementById('linked-equations').style.width = '1100px'");
+    page.wait(&format!("{gate}.querySelectorAll('mtr').length === 1"));
+    let wide = page.ask(&told);
+    page.ask("document.getElementById('linked-equations').style.width = '330px'");
+    page.wait(&format!("{gate}.querySelectorAll('mtr').length > 2"));
+    let narrow = page.ask(&told);
+    assert_eq!((&wide[0], &wide[2], &narrow[2]), (&narrow[0], &true.into(), &true.into()), "{wide} {narrow}");
+    // What goes on is in the terms that it was in.
+    assert_eq!(
+        page.ask(&format!(
+            "[...{gate}.querySelectorAll('.goes-on')].every((row) => row.querySelector('.term'))"
+        )),
+        true
+    );
+    page.ask("document.getElementById('linked-equations').style.width = '1100px'");
+    page.wait(&format!("{gate}.querySelectorAll('mtr').length === 1"));
+    assert_eq!(page.ask(&told), wide);
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}

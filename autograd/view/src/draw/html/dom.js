@@ -48,34 +48,53 @@ export function typeset(text) {
   return document.importNode(parsed, true);
 }
 
-/** Sums of a typeset formula that are wider than a frame go on in the next line, before a sign. */
+const isParenthesis = (e) => e.localName === "mo" && e.textContent === "(";
+
+/** The signs of a cell before which a line may end, and how many parentheses each is in: not signs of fractions and powers. */
+function breaks(cell) {
+  const found = [];
+  const visit = (row, depth) => {
+    const inner = depth + [...row.children].some(isParenthesis);
+    for (const part of row.children) {
+      const before = part.previousElementSibling;
+      if (part.localName === "mrow") visit(part, inner);
+      // A sign after nothing, or after another, is that of a negative term.
+      else if (part.localName === "mo" && /^[+−]$/.test(part.textContent) && before && before.localName !== "mo") found.push({ sign: part, depth: inner });
+    }
+  };
+  visit(cell, 0);
+  return found;
+}
+
+/** The right sides of lines that go on, as they were typeset. */
+const whole = new WeakMap();
+
+/** Sums of a typeset formula that are wider than a frame go on in the next line, before a sign; those in parentheses last. */
 export function wrap(formula, most) {
   if (most < 120) return;
-  for (const more of formula.querySelectorAll("mtr.goes-on")) {
-    more.previousElementSibling.lastElementChild.append(...more.lastElementChild.children);
-    more.remove();
-  }
+  formula.querySelectorAll("mtr.goes-on").forEach((more) => more.remove());
   for (const line of formula.querySelectorAll("mtable > mtr")) {
-    let sum = line.lastElementChild;
-    while (sum?.children.length === 1 && sum.firstElementChild.localName === "mrow" && !sum.firstElementChild.hasAttribute("class")) sum = sum.firstElementChild;
-    const parts = [...(sum?.children ?? [])];
-    const left = parts.length ? parts[0].getBoundingClientRect().left - line.getBoundingClientRect().left : 0;
-    const widths = parts.map((part) => part.getBoundingClientRect().width + (part.localName === "mo" ? 8 : 0));
-    const isSign = (part) => part.localName === "mo" && /^[+−]$/.test(part.textContent);
-    let [row, wide] = [line, left];
-    parts.forEach((part, k) => {
-      // A sign stays with what follows it, up to the next.
-      const next = parts.findIndex((p, n) => n > k && isSign(p));
-      const group = widths.slice(k, next < 0 ? undefined : next).reduce((a, b) => a + b, 0);
-      if (k > 0 && isSign(part) && wide + group > most) {
-        const more = document.createElementNS(MATHML, "mtr");
-        more.setAttribute("class", "goes-on");
-        more.append(...["mtd", "mtd", "mtd"].map((tag) => document.createElementNS(MATHML, tag)));
-        row.after(more);
-        [row, wide] = [more, left];
-      }
-      if (row !== line) row.lastElementChild.append(part);
-      wide += widths[k];
-    });
+    if (whole.has(line)) line.lastElementChild.replaceWith(whole.get(line).cloneNode(true));
+    const start = line.getBoundingClientRect().left;
+    for (let row = line; ; ) {
+      const cell = row.lastElementChild;
+      const box = (e) => e.getBoundingClientRect();
+      const right = Math.max(...[...cell.children].map((e) => box(e).right - start), 0);
+      const fit = right <= most ? [] : breaks(cell).filter(({ sign }) => box(sign).left - start <= most);
+      if (fit.length === 0) break;
+      const least = Math.min(...fit.map(({ depth }) => depth));
+      const { sign } = fit.findLast(({ depth }) => depth === least);
+      if (row === line) whole.set(line, cell.cloneNode(true));
+      const rest = document.createRange();
+      rest.setStartBefore(sign);
+      rest.setEnd(cell, cell.childNodes.length);
+      const more = document.createElementNS(MATHML, "mtr");
+      more.setAttribute("class", "goes-on");
+      more.append(...["mtd", "mtd", "mtd"].map((tag) => document.createElementNS(MATHML, tag)));
+      // The elements that the sign was in are there twice, with the parts of a term in both.
+      more.lastElementChild.append(rest.extractContents());
+      row.after(more);
+      row = more;
+    }
   }
 }
