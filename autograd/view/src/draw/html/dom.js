@@ -69,9 +69,14 @@ function breaks(cell) {
 /** The right sides of lines that go on, as they were typeset. */
 const whole = new WeakMap();
 
+/** The width for which each formula was broken: numbers that change do not break it anew. */
+const brokenFor = new WeakMap();
+
 /** Sums of a typeset formula that are wider than a frame go on in the next line, before a sign; those in parentheses last. */
 export function wrap(formula, most) {
-  if (most < 120) return;
+  const math = formula.firstElementChild;
+  if (most < 120 || math === null || brokenFor.get(math) === most) return;
+  brokenFor.set(math, most);
   formula.querySelectorAll("mtr.goes-on").forEach((more) => more.remove());
   for (const line of formula.querySelectorAll("mtable > mtr")) {
     if (whole.has(line)) line.lastElementChild.replaceWith(whole.get(line).cloneNode(true));
