@@ -205,6 +205,8 @@ fn factors_axes_and_lines_are_written() {
     let cut = "Array.from(document.querySelectorAll('.formula-row math'), (e) => e.getBoundingClientRect().right - document.getElementById('linked-equations').getBoundingClientRect().right).filter((over) => over > 0).length";
     assert_eq!(page.ask(cut), 0);
     page.ask("document.getElementById('linked-equations').style.width = '330px'");
+    // Some lines go on at any width: the frame has to be drawn anew first.
+    settle(&mut page);
     page.wait("document.querySelectorAll('.formula-row mtr.goes-on').length > 2");
     assert_eq!(page.ask(cut), 0);
     page.ask("graph.choose(graph.find('rnn.weight_hh_l0'))");
