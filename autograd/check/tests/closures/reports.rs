@@ -93,7 +93,7 @@ fn parameters_of_many_sizes() {
 #[test]
 fn unit_quaternions() {
     let turned = |q: &[f64]| {
-        let [w, x, y, z] = *q else { unreachable!() };
+        let &[w, x, y, z] = q.first_chunk().expect("a quaternion has four numbers");
         let v = [0.3, -0.7, 1.1];
         let rows = [
             [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - w * z), 2.0 * (x * z + w * y)],
