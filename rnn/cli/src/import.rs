@@ -184,6 +184,9 @@ impl Args {
         if !left_out.is_empty() {
             println!("left out: {}", left_out.join(", "));
         }
+        if let Some(before) = net.before {
+            println!("left out, before the layers: {before}");
+        }
         if let Some(after) = net.after {
             println!("left out, after the layers: {after}");
         }

@@ -38,6 +38,8 @@ pub struct Imported {
     /// The linear layers that can be the head: they read as many features as the last layer has outputs. Tables of
     /// embeddings are among them.
     pub heads: Vec<Linear>,
+    /// What the file computes of its input before its layers, if it is not imported.
+    pub before: Option<String>,
     /// What the file computes after its layers, if it is not imported.
     pub after: Option<String>,
     /// The arrays of the file that belong to no recurrent layer. Those of `heads` are among them.
@@ -303,6 +305,7 @@ fn assemble(
         bidirectional,
         weights,
         heads: Vec::new(),
+        before: None,
         after: None,
         left_out,
         first_states: Vec::new(),

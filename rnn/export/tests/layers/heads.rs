@@ -75,8 +75,13 @@ fn fault(path: &Path) -> Option<String> {
     let function = word("function");
     let of_arrays = path.extension().is_some_and(|ending| ending == "safetensors");
     let wanted = if of_arrays { (None, "identity") } else { (Some(word("reads")), function) };
-    if words(head) != wanted || imported.after.is_some() || head.followed_by.is_some() {
-        return Some(format!("{:?} for {wanted:?}; {:?}", words(head), imported.after));
+    if words(head) != wanted
+        || imported.before.is_some()
+        || imported.after.is_some()
+        || head.followed_by.is_some()
+    {
+        let others = (&imported.before, &imported.after);
+        return Some(format!("{:?} for {wanted:?}; {others:?}", words(head)));
     }
     if of_arrays && head.name != word("head") || imported.left_out.len() != head.arrays.len() {
         return Some(format!("`{}`, left out are {:?}", head.name, imported.left_out));

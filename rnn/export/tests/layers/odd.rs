@@ -4,7 +4,7 @@ use super::refused::{attribute, joined, node};
 use super::{import, model, onnx};
 use prost::Message;
 use rnn::model::{Head, Model};
-use rnn_export::import::Imported;
+use rnn_export::import::{Function, Imported};
 use rnn_export::onnx::proto::{self, AttributeType, DataType};
 use std::path::Path;
 
@@ -203,10 +203,83 @@ fn a_head_is_taken_only_if_it_is_one() {
         end(graph, vec![node("Slice", "cut", &["outputs", "first", "behind", "of"])]);
     });
     assert!(cut.contains("takes [9223372036854775807] to [5]"), "{cut}");
+    // Of one output, its axis may be taken out, before or after a function.
+    for then in [None, Some("Sigmoid")] {
+        for rank in [2, -1] {
+            let one = with(&Model { outputs: 1, ..each.clone() }, |graph| {
+                graph.initializer.push(numbers("axis", &[rank]));
+                let mut made = vec![node("Squeeze", "flat", &["outputs", "axis"])];
+                made.extend(then.map(|function| node(function, "chance", &["flat"])));
+                end(graph, made);
+            });
+            let one = one.unwrap();
+            assert_eq!((one.heads.len(), one.after), (1, None), "{then:?} {rank}");
+            assert_eq!(one.heads[0].reads, Some(Head::EachStep));
+            assert_eq!(one.heads[0].function == Function::Sigmoid, then.is_some());
+        }
+    }
+    let three = after(&each, &|graph: &mut proto::Graph| {
+        graph.initializer.push(numbers("axis", &[2]));
+        end(graph, vec![node("Squeeze", "flat", &["outputs", "axis"])]);
+    });
+    assert!(three.contains("`flat` (Squeeze) takes out the axes [2]"), "{three}");
     let scaled = with(&Model { head: Head::Last, ..each }, |graph| {
         let gemm = graph.node.iter_mut().find(|node| node.op_type == "Gemm").unwrap();
         gemm.attribute.push(proto::Attribute { f: Some(2.0), ..attribute("beta", AttributeType::Float) });
     });
     let plain = with(&Model { head: Head::Last, ..model("gru", 1, false) }, |_| ()).unwrap();
     assert_eq!(scaled.unwrap().heads[0].bias, &plain.heads[0].bias * 2.0);
+}
+
+/// What is computed of the input before the layers is told; another layout of it is the same input.
+#[test]
+fn what_stands_before_the_layers_is_told() {
+    let before = |ops: &[&str]| {
+        lstm(|graph| {
+            let layer = graph.node.iter().position(|node| node.op_type == "LSTM").unwrap();
+            let mut read = std::mem::take(&mut graph.node[layer].input[0]);
+            for op in ops {
+                graph.node.push(node(op, &format!("a {op}"), &[&read, "numbers"]));
+                read = format!("a {op}");
+            }
+            graph.initializer.push(numbers("numbers", &[1]));
+            graph.node[layer].input[0] = read;
+        })
+        .unwrap()
+        .before
+    };
+    assert_eq!(before(&[]), None);
+    assert_eq!(before(&["Transpose", "Identity", "Cast", "Unsqueeze"]), None);
+    for op in ["Sub", "Relu", "Slice", "Conv", "Gather", "Reshape", "MatMul"] {
+        let told = before(&["Identity", op, "Transpose"]).unwrap();
+        assert!(told.contains(&format!("`a {op}` ({op}) computes what the first layer reads")), "{told}");
+    }
+}
+
+/// Without a linear layer all states are imported, and what takes a part of them is told.
+#[test]
+fn a_part_of_the_states_is_told() {
+    let without_head = |ops: &dyn Fn(&str) -> Vec<proto::Node>| {
+        lstm(|graph| {
+            let states = graph.node.iter().find(|node| node.op_type == "LSTM").unwrap().output[0].clone();
+            graph.initializer.push(numbers("one", &[1]));
+            graph.initializer.push(numbers("end", &[-1]));
+            let made = ops(&states);
+            graph.output[0].name = made.last().unwrap().name.clone();
+            graph.node.extend(made);
+        })
+        .unwrap()
+    };
+    let flat = |states: &str| node("Squeeze", "states", &[states, "one"]);
+    let all = without_head(&|states| vec![flat(states)]);
+    assert!(all.heads.is_empty() && all.after.is_none(), "{:?}", all.after);
+    let last = without_head(&|states| vec![flat(states), node("Gather", "last", &["states", "end"])]);
+    let told = last.after.unwrap();
+    assert!(told.contains("`last` (Gather) takes a part of the states"), "{told}");
+    let mean = without_head(&|states| vec![flat(states), node("ReduceMean", "mean", &["states", "end"])]);
+    let told = mean.after.unwrap();
+    assert!(
+        told.contains("`mean` (ReduceMean) takes the mean of [time, batch, feature] over the axes [-1]"),
+        "{told}"
+    );
 }

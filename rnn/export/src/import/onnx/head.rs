@@ -68,7 +68,7 @@ impl<'a> File<'a> {
         directions: usize,
         hidden: usize,
     ) -> Result<Option<Linear>, ImportError> {
-        let (mut name, mut function) = (output, None);
+        let (mut name, mut function, mut reduced) = (output, None, None);
         let node = loop {
             let Some(maker) = self.makers.get(name).copied() else { return Ok(None) };
             if matches!(&*maker.op_type, "Softmax" | "LogSoftmax" | "Sigmoid") {
@@ -76,11 +76,24 @@ impl<'a> File<'a> {
             }
             match &*maker.op_type {
                 "RNN" | "LSTM" | "GRU" => {
-                    let states = |node| Err(refused(node, "is a function of the states, and no head"));
-                    return function.map_or(Ok(None), states);
+                    if let Some(node) = function {
+                        return Err(refused(node, "is a function of the states, and no head"));
+                    }
+                    let layer = Before::layer(last, directions, hidden);
+                    return match reduced {
+                        Some(node) => {
+                            self.laid(output, &layer, node, BETWEEN)?.is_all_states(node).map(|()| None)
+                        }
+                        None => Ok(None),
+                    };
                 }
                 "Gemm" | "MatMul" | "Add" => break maker,
-                op if PASSED.contains(&op) => name = maker.input.first().map_or("", String::as_str),
+                op if PASSED.contains(&op) => {
+                    if matches!(op, "ReduceMean" | "Slice" | "Gather") {
+                        reduced = Some(maker);
+                    }
+                    name = maker.input.first().map_or("", String::as_str);
+                }
                 _ => return Err(refused(maker, "is no part of a linear head")),
             }
         };
@@ -109,6 +122,7 @@ impl<'a> File<'a> {
             bias: Some(product.sum.map_or(("", ""), |(sum, operand)| (end(sum), operand))),
         };
         let given = self.laid(output, &head, node, BETWEEN)?;
+        let given = if outputs == 1 { given.with_feature() } else { given };
         // The bias is added along the last axis.
         let summed = product.sum.map(|(sum, operand)| self.laid(operand, &head, sum, BETWEEN)).transpose()?;
         if [Some(&given), summed.as_ref()]

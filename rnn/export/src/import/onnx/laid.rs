@@ -178,11 +178,14 @@ impl Laid {
         Ok(Self { axes: order.into_iter().map(|axis| self.axes[axis]).collect(), ..self })
     }
 
-    pub fn squeezed(mut self, node: &Node, axes: &[i64]) -> Result<Self, ImportError> {
+    /// Without axes of one element; that of the features is one of them if there is one feature.
+    pub fn squeezed(mut self, node: &Node, axes: &[i64], features: usize) -> Result<Self, ImportError> {
         let mut places: Vec<usize> = axes.iter().filter_map(|&axis| counted(axis, self.axes.len())).collect();
         places.sort_unstable();
         places.dedup();
-        let one = |&place: &usize| self.axes[place] == Axis::One;
+        let one = |&place: &usize| {
+            self.axes[place] == Axis::One || self.axes[place] == Axis::Feature && features == 1
+        };
         if places.is_empty() || places.len() != axes.len() || !places.iter().all(one) {
             let why = format!(
                 "takes out the axes {axes:?} of {}: a squeeze of what is 1 is imported",
@@ -203,6 +206,25 @@ impl Laid {
         })?;
         places.into_iter().for_each(|place| self.axes.insert(place, Axis::One));
         Ok(self)
+    }
+
+    /// Checks that these are the states as layers give them: those of each step or after the last, in all directions.
+    pub fn is_all_states(&self, node: &Node) -> Result<(), ImportError> {
+        match (self.steps, self.direction) {
+            (Steps::Each | Steps::Final, None) => Ok(()),
+            _ => Err(refused(
+                node,
+                "takes a part of the states, or their mean, without a linear layer after it: all states are imported",
+            )),
+        }
+    }
+
+    /// With the axis of one feature that a squeeze took out.
+    pub fn with_feature(mut self) -> Self {
+        if !self.axes.contains(&Axis::Feature) {
+            self.axes.push(Axis::Feature);
+        }
+        self
     }
 
     /// Both directions along the units.

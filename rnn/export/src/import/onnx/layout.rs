@@ -69,6 +69,30 @@ impl File<'_> {
         Err(refused(node, &format!("{why}: only layers that read each other are imported")))
     }
 
+    /// Checks that the first layer reads an input of the file, as it is or laid out otherwise: a layer reads features over
+    /// time, wherever the file has these axes.
+    pub fn reads_input(&self, first: &Node) -> Result<(), ImportError> {
+        let mut name = first.input.first().map_or("", String::as_str);
+        for _ in 0..BETWEEN {
+            if self.inputs.contains(name) {
+                return Ok(());
+            }
+            let Some(node) = self.makers.get(name).copied() else { break };
+            match &*node.op_type {
+                "Identity" | "Dropout" | "Cast" | "Transpose" | "Squeeze" | "Unsqueeze" => {
+                    name = node.input.first().map_or("", String::as_str);
+                }
+                _ => {
+                    return Err(refused(
+                        node,
+                        "computes what the first layer reads: give the layers its result",
+                    ));
+                }
+            }
+        }
+        Err(refused(first, "reads no input of the file"))
+    }
+
     /// How a value lies that the layer `reader` reads, behind no more than `most` operators.
     pub(super) fn laid(
         &self,
@@ -111,7 +135,7 @@ impl File<'_> {
                 _ => Err(refused(node, "between two layers rounds: a cast to FLOAT or DOUBLE is imported")),
             },
             "Transpose" => operand(0)?.transposed(node),
-            "Squeeze" => operand(0)?.squeezed(node, &self.given_axes(node)),
+            "Squeeze" => operand(0)?.squeezed(node, &self.given_axes(node), before.features),
             "Unsqueeze" => operand(0)?.unsqueezed(node, &self.given_axes(node)),
             "Reshape" => self.reshaped(&operand(0)?, node, before),
             "Slice" => self.sliced(operand(0)?, node),

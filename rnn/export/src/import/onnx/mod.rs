@@ -85,6 +85,7 @@ pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
         }
         lanes.extend(own);
     }
+    let before = file.reads_input(first).err().map(|why| why.to_string());
     let last = layers.last().zip(lanes.last()).map(|(node, lane)| (*node, lane.weight_hh.ncols()));
     let (heads, after) = last.map_or_else(Default::default, |(node, hidden)| {
         file.heads(&graph, node, 1 + usize::from(bidirectional), hidden)
@@ -102,7 +103,7 @@ pub fn onnx(bytes: &[u8], folder: &Path) -> Result<Imported, ImportError> {
     let rounded = graph.initializer.iter().any(double);
     let first_states = file.given.into_iter().collect();
     let imported = assemble("ONNX", cell.unwrap_or("elman"), bidirectional, &lanes, left_out)?;
-    Ok(Imported { heads, after, first_states, rounded, ..imported })
+    Ok(Imported { heads, before, after, first_states, rounded, ..imported })
 }
 
 /// The numbers of steps and sequences that a file gives for what a layer reads, if it does.
